@@ -1,0 +1,10 @@
+"""The array types that signatures speak of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+StringArray = NDArray[np.str_]

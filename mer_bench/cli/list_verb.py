@@ -1,0 +1,45 @@
+"""``mer-bench list``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+_KINDS = ("methods", "protocols", "databases")
+
+
+@click.command(name="list")
+@click.argument("kind", type=click.Choice(_KINDS))
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
+def command(kind: str, as_json: bool) -> None:
+    """Show what is installed: methods, protocols or databases."""
+    from mer_bench.plugin_manager import load_catalogue
+
+    catalogue = load_catalogue()
+    rows: list[dict[str, str]] = []
+    if kind == "methods":
+        for method in catalogue.methods.values():
+            presets = ", ".join(method.presets)
+            rows.append({"name": method.name, "title": method.title, "eats": method.representation.name, "presets": presets})
+    elif kind == "databases":
+        rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
+    else:
+        from mer_bench_protocols.protocol import load_protocol
+
+        for spec in catalogue.protocols.values():
+            protocol = load_protocol(spec.path)
+            rows.append({"name": spec.name, "version": str(protocol.version), "title": protocol.title})
+    owner = kind.removesuffix("s")
+    for row in rows:
+        row["from"] = catalogue.owners[owner, row["name"]]
+    _print(rows, as_json)
+
+
+def _print(rows: list[dict[str, str]], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    widths = {key: max(len(row[key]) for row in rows) for key in rows[0]} if rows else {}
+    for row in rows:
+        click.echo("  ".join(f"{value:<{widths[key]}}" for key, value in row.items()).rstrip())

@@ -1,0 +1,20 @@
+"""``mer-bench report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="report")
+@click.option("--results", help="The results folder.  [default: mer-bench-results]")
+@click.option("--out", help="Where to write.  [default: the results folder]")
+def command(results: str | None, out: str | None) -> None:
+    """Write the comparison as one offline HTML page, as Markdown and as CSV."""
+    from mer_bench.cli.opened import open_results
+    from mer_bench_reports import write_report
+
+    store = open_results(results)
+    for path in write_report(store, Path(out) if out else store.path).values():
+        click.echo(path)

@@ -1,0 +1,183 @@
+"""What ``mer-bench run`` does, once its options are read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from mer_bench.cli import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
+from mer_bench.cli.progress import show_progress
+from mer_bench.cli.tables import plan_lines, results_table
+from mer_bench.config import DEFAULT_RESULTS, load_config
+from mer_bench.databases.open import open_source
+from mer_bench.engine.session import Resources, Session, default_jobs
+from mer_bench.errors import MerBenchError
+from mer_bench.evaluation.plan import Request, make_plan
+from mer_bench.plugin_manager import Catalogue, load_catalogue
+from mer_bench.results import Result
+from mer_bench.store import Store
+
+_QUICK = "quick"
+_FILE_WIDTH = 120
+
+
+def run_command(
+    *,
+    methods: tuple[str, ...],
+    protocol: str,
+    data: str | None,
+    data_options: tuple[str, ...],
+    seeds: int,
+    preset: str | None,
+    overrides: tuple[str, ...],
+    selection: str | None,
+    allow_partial: bool,
+    results: str | None,
+    jobs: int | None,
+    device: str | None,
+    timeout: float | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Plan, carry out, print and report; exits with 1 where cells failed."""
+    console = _console(as_json)
+    config, catalogue = load_config(), load_catalogue()
+    resources = Resources(
+        jobs if jobs is not None else config.jobs or default_jobs(), device or config.device or "auto", timeout
+    )
+    options = parse_pairs("--data-option", data_options) or config.data_options
+    if data is None and config.data is None:
+        preset = _say_synthetic(methods, preset, catalogue, console)
+    request = Request(
+        methods, protocol, seeds, preset, parse_pairs("--set", overrides), selection, allow_partial
+    )
+    source = open_source(data or config.data or "synthetic", options, catalogue)
+    plan = make_plan(request, source, catalogue)
+    folder = Path(results or config.results or DEFAULT_RESULTS)
+    store = _open_store(folder, dry_run, console)
+    session = Session(plan, store, catalogue, resources, lambda text: console.print(f"note: {text}", style="yellow"))
+    for line in plan_lines(session):
+        console.print(line, highlight=False, markup=False)
+    if dry_run:
+        return
+    _execute(session)
+    _conclude(session, console, as_json)
+
+
+def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` texts.
+
+    Raises
+    ------
+    MerBenchError
+        A text of another form, or a name that occurs twice.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise MerBenchError(f"{option} {text!r} is not of the form NAME=VALUE")
+        if name in pairs:
+            raise MerBenchError(f"{option} names {name!r} twice ({pairs[name]!r} and {value!r}); keep one")
+        pairs[name] = value
+    return pairs
+
+
+def _console(as_json: bool) -> Console:
+    """Return where people read: stderr beside JSON; in a file, lines wide enough for the table."""
+    console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console.width = max(console.width, _FILE_WIDTH)
+    return console
+
+
+def _say_synthetic(
+    methods: tuple[str, ...], preset: str | None, catalogue: Catalogue, console: Console
+) -> str | None:
+    """Say that made-up data is used, and return the preset for it: quick, where a method has it and none is asked."""
+    console.print(
+        "No data is configured: this run uses the built-in SYNTHETIC database (made-up flow maps). Its figures say "
+        "nothing about real micro-expressions. Point --data or MER_BENCH_DATA at your data.",
+        style="bold yellow",
+    )
+    if preset is None and any(_QUICK in catalogue.method(name).presets for name in methods):
+        console.print(f"Preset {_QUICK!r} is used; ask for another with --preset.", style="yellow")
+        return _QUICK
+    return preset
+
+
+def _open_store(folder: Path, dry_run: bool, console: Console) -> Store:
+    def notice(text: str) -> None:
+        console.print(f"note: {text}", style="yellow", markup=False)
+
+    if dry_run and not (folder / "store.json").exists():
+        return Store(folder, notice)
+    return Store.open(folder, notice) if dry_run else Store.create(folder, notice)
+
+
+def _execute(session: Session) -> None:
+    pending = len(session.pending())
+    stored = len(session.plan.cells) - pending
+    finished = 0
+    try:
+        with show_progress(stored, len(session.plan.cells)) as advance:
+            for outcome in session.execute():
+                finished += 1
+                advance(outcome)
+    except KeyboardInterrupt:
+        click.echo(
+            f"interrupted: {stored + finished} of {len(session.plan.cells)} cells are stored in {session.store.path}; "
+            "run the same command again to go on",
+            err=True,
+        )
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _conclude(session: Session, console: Console, as_json: bool) -> None:
+    results = session.results()
+    if as_json:
+        for result in results:
+            click.echo(json.dumps(result_object(result), allow_nan=False))
+    console.print(results_table(results, session.plan))
+    from mer_bench_reports import write_report
+
+    reports = write_report(session.store, session.store.path)
+    console.print(f"Report: {reports['html']}", highlight=False, markup=False, soft_wrap=True)
+    if session.failures:
+        first = session.failures[0]
+        console.print(
+            f"{len(session.failures)} of {len(session.plan.cells)} cells failed; the first: {first.method}, seed "
+            f"{first.seed}, fold {first.fold}: {first.failure}. The tracebacks are in the store; "
+            "the same command tries these cells again.",
+            style="bold red",
+            markup=False,
+        )
+        sys.exit(EXIT_FAILED_CELLS)
+
+
+def result_object(result: Result) -> dict[str, object]:
+    """Return a result as ``--json`` prints it; without figures where folds are missing."""
+    return {
+        "protocol": result.row["protocol"]["name"],
+        "method": result.row["method"]["name"],
+        "seed": result.seed,
+        "selection": result.selection,
+        "marks": result.row["marks"],
+        "params": result.row["params"],
+        "row_key": result.row["row_key"],
+        "n_samples": len(result.predictions),
+        "n_folds": result.total,
+        "folds_done": result.done,
+        "folds_failed": result.failed,
+        "slices": {
+            name: {"uf1": scores.uf1, "uar": scores.uar, "accuracy": scores.accuracy}
+            for name, scores in result.slices.items()
+        },
+    }
+
+

@@ -1,0 +1,36 @@
+"""``mer-bench score``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+
+@click.command(name="score")
+@click.argument("log")
+@click.option(
+    "--absent-class",
+    default="exclude",
+    show_default=True,
+    type=click.Choice(["exclude", "zero"]),
+    help="A class without a true sample: left out of both means, or counted as 0.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(log: str, absent_class: str, as_json: bool) -> None:
+    """Score a MEGC2019 LOG: a header 'casme2 sub01', then lines 'clip truth prediction'."""
+    from mer_bench.scoring.megc_log import read_log, score_log
+
+    slices = score_log(read_log(Path(log)), absent_class=absent_class)
+    if as_json:
+        click.echo(json.dumps({name: asdict(scores) for name, scores in slices.items()}))
+        return
+    click.echo(f"{'slice':<8}{'UF1':>8}{'UAR':>8}{'accuracy':>10}{'samples':>9}   confusion (rows = truth)")
+    for name, scores in slices.items():
+        absent = f"   no true sample of class {', '.join(map(str, scores.absent))}" if scores.absent else ""
+        confusion = " ".join(str(list(row)) for row in scores.confusion)
+        click.echo(
+            f"{name:<8}{scores.uf1:>8.4f}{scores.uar:>8.4f}{scores.accuracy:>10.4f}{scores.n_samples:>9}   {confusion}{absent}"
+        )

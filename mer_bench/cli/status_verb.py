@@ -1,0 +1,43 @@
+"""``mer-bench status``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="status")
+@click.option("--results", help="The results folder.  [default: mer-bench-results]")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
+def command(results: str | None, as_json: bool) -> None:
+    """Show what a results folder holds: rows, seeds, folds done, failed and missing."""
+    import json
+
+    from mer_bench.cli.opened import open_results
+    from mer_bench.results import read_results
+
+    rows = [
+        {
+            "protocol": f"{result.row['protocol']['name']}@{result.row['protocol']['version']}",
+            "method": result.row["method"]["name"],
+            "row_key": result.row["row_key"][:12],
+            "training": result.row["training"],
+            "marks": result.row["marks"],
+            "seed": result.seed,
+            "done": result.done,
+            "failed": result.failed,
+            "missing": result.total - result.done - result.failed,
+        }
+        for result in read_results(open_results(results))
+        if result.selection != "oracle"
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    if not rows:
+        click.echo("no cell is stored yet")
+    for row in rows:
+        marks = f" [{', '.join(row['marks'])}]" if row["marks"] else ""
+        click.echo(
+            f"{row['protocol']}  {row['method']} {row['row_key']}  training {row['training']}  seed {row['seed']}: "
+            f"{row['done']} done, {row['failed']} failed, {row['missing']} missing{marks}"
+        )

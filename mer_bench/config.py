@@ -1,0 +1,87 @@
+"""Where data and results are: command line, then environment, then a config file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mer_bench.errors import MerBenchError, did_you_mean
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DATA_VARIABLE = "MER_BENCH_DATA"
+CONFIG_VARIABLE = "MER_BENCH_CONFIG"
+DEFAULT_RESULTS = "mer-bench-results"
+
+_KEYS: Mapping[str, type] = {"data": str, "data-options": dict, "results": str, "jobs": int, "device": str}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a config file; None where it is silent."""
+
+    data: str | None = None
+    data_options: Mapping[str, str] = field(default_factory=dict)
+    results: str | None = None
+    jobs: int | None = None
+    device: str | None = None
+
+
+def load_config() -> Config:
+    """Read the config file: ``MER_BENCH_CONFIG``, else ``mer-bench.toml`` here, else the user's own.
+
+    The environment's ``MER_BENCH_DATA`` stands over the file's ``data``. Relative paths in the file are taken
+    from the file's folder.
+
+    Raises
+    ------
+    MerBenchError
+        The file cannot be read, or holds an unknown key or a value of the wrong type.
+    """
+    file = _config_file()
+    content = _read(file) if file is not None else {}
+    base = file.parent if file is not None else Path()
+    data = os.environ.get(DATA_VARIABLE) or _located(content.get("data"), base)
+    return Config(
+        data=data,
+        data_options={key: str(value) for key, value in content.get("data-options", {}).items()},
+        results=_located(content.get("results"), base),
+        jobs=content.get("jobs"),
+        device=content.get("device"),
+    )
+
+
+def _config_file() -> Path | None:
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = (Path("mer-bench.toml"), home / "mer-bench" / "config.toml")
+    return next((place for place in places if place.is_file()), None)
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MerBenchError(f"config file {file} cannot be read ({error}); mend it, or unset {CONFIG_VARIABLE}") from error
+    for key, value in content.items():
+        if key not in _KEYS:
+            raise MerBenchError(f"config file {file}: unknown key {key!r}{did_you_mean(key, _KEYS)}; known: {', '.join(_KEYS)}")
+        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
+            raise MerBenchError(f"config file {file}: {key} = {value!r} is not of type {_KEYS[key].__name__}")
+    return content
+
+
+def _located(path: object, base: Path) -> str | None:
+    """Take a relative path from the config file's folder; a database's name (``synthetic``) is left alone."""
+    if path is None:
+        return None
+    candidate = base / str(path)
+    return str(candidate) if candidate.exists() or os.sep in str(path) else str(path)

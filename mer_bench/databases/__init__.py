@@ -1,0 +1,38 @@
+"""The readers that come with mer-bench, registered as any plugin registers its own."""
+
+from __future__ import annotations
+
+from mer_bench.hookspecs import hookimpl
+from mer_bench.specs import DatabaseSpec, Parameter
+
+
+@hookimpl
+def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
+    """Register the built-in readers."""
+    return (
+        DatabaseSpec(
+            name="flow-maps",
+            title="ready-made 28×28 flow maps (PNG) with a CSV, in the public HTNet/CausalNet layout or MEGC2019's",
+            target="mer_bench.databases.flow_maps:FlowMaps",
+            parameters=(
+                Parameter(
+                    "channel_order",
+                    "u,v,os",
+                    "what the red, green and blue planes of each PNG hold",
+                    choices=("u,v,os", "u,os,v", "v,u,os", "v,os,u", "os,u,v", "os,v,u"),
+                ),
+                Parameter("labels", "", "the CSV inside the folder; empty: the only one there"),
+                Parameter("maps", "", "the folder of PNGs inside the folder; empty: 'maps' or the folder itself"),
+            ),
+        ),
+        DatabaseSpec(
+            name="synthetic",
+            title="SYNTHETIC: made-up flow maps that mimic SMIC-HS, SAMM and CASME II",
+            target="mer_bench.databases.synthetic:Synthetic",
+            needs_path=False,
+            parameters=(
+                Parameter("size", "small", "tiny for tests, small for a demonstration", choices=("tiny", "small")),
+                Parameter("seed", 0, "the generator's seed", minimum=0),
+            ),
+        ),
+    )

@@ -1,0 +1,235 @@
+"""Ready-made flow maps: a folder of 28×28 RGB PNGs and a CSV, in the public HTNet/CausalNet layout or MEGC2019's."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mer_bench.arrays import FloatArray
+from mer_bench.databases.base import DataSource
+from mer_bench.databases.label_csv import is_label_csv, read_labels
+from mer_bench.errors import MerBenchError
+from mer_bench.samples import DATABASES, Sample, SampleTable, canonical_clip, canonical_subject
+
+READER_VERSION = 1
+"""Raised whenever `FlowMaps.load` would give other values for the same file: it is part of every digest."""
+
+SIDE = 28
+_CHANNELS = ("u", "v", "os")
+_RGB = 2
+_COLOUR_TYPES = {0: "greyscale", _RGB: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGBA"}
+_MOST_BYTES = 1 << 20
+_LISTED = 3
+
+_MapKey = tuple[str, str, str]
+
+
+class FlowMaps(DataSource):
+    """A folder with a label CSV and one PNG a sample, named ``<subject>_<clip>.png``.
+
+    A map belongs to a row when both name the same sample: ``s01_s01_ne_01 .png`` (the public layout has that space),
+    ``s01_s1_ne_01.png`` and ``6_006_1_2.png`` are all understood. CAS(ME)^3 maps end in ``@onset`` or ``_onset``. The
+    maps may also stand in one subfolder a database. PNGs that no row names are left alone.
+    """
+
+    native = "face-flow"
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Say whether ``path`` holds a label CSV and at least one PNG."""
+        try:
+            has_labels = path.is_dir() and any(is_label_csv(file) for file in _files(path, ".csv"))
+            return has_labels and any(True for _ in _map_files(_maps_folder(path, "")))
+        except (OSError, MerBenchError):
+            return False
+
+    def read_samples(self) -> SampleTable:
+        """Return the CSV's samples, having made sure that each has one map; decodes none.
+
+        Raises
+        ------
+        MerBenchError
+            There is no usable CSV, a row of it cannot be used, or a map is missing or ambiguous.
+        """
+        table, _ = self._contents
+        return table
+
+    def load(self, sample_id: str) -> FloatArray:
+        """Decode one map.
+
+        Returns
+        -------
+        ndarray of shape (28, 28, 3), float32
+            Channels (u, v, os), whichever planes the option ``channel_order`` says they stand in; the PNG's
+            values / 255, so in [0, 1]. The zero of u and v is not known: the maps were min-max scaled one by one.
+
+        Raises
+        ------
+        MerBenchError
+            The sample is not in the CSV, or its PNG is missing, damaged or not 28×28 8-bit RGB.
+        """
+        path = self._map_of(sample_id)
+        content = _read(path)
+        _check_header(path, content)
+        planes = self._channel_order.split(",")
+        pixels = _decode(path, content)[..., [planes.index(channel) for channel in _CHANNELS]]
+        return np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)
+
+    def digest(self, sample_id: str) -> str:
+        """Return the SHA-256 over the file's bytes, the channel order and `READER_VERSION`."""
+        settings = f"flow-maps {READER_VERSION} {self._channel_order}\n"
+        return hashlib.sha256(settings.encode() + _read(self._map_of(sample_id))).hexdigest()
+
+    @property
+    def _channel_order(self) -> str:
+        return str(self.options["channel_order"])
+
+    @cached_property
+    def _contents(self) -> tuple[SampleTable, dict[str, Path]]:
+        if self.path is None or not self.path.is_dir():
+            raise MerBenchError(
+                f"flow-maps: {self.path} is not a folder; give the folder that holds the CSV and the PNGs"
+            )
+        samples = read_labels(_labels_file(self.path, str(self.options["labels"])))
+        table = SampleTable(samples)
+        folder = _maps_folder(self.path, str(self.options["maps"]))
+        return table, _match(self.path, folder, samples)
+
+    def _map_of(self, sample_id: str) -> Path:
+        _, maps = self._contents
+        if sample_id not in maps:
+            raise MerBenchError(f"{self.path} has no sample {sample_id!r}; its CSV names {len(maps)} others")
+        return maps[sample_id]
+
+
+def _labels_file(root: Path, chosen: str) -> Path:
+    if chosen:
+        path = _inside(root, root / chosen)
+        if not path.is_file():
+            raise MerBenchError(f"{path} does not exist; set the option labels to a CSV inside {root}")
+        return path
+    found = sorted(_files(root, ".csv"))
+    if not found:
+        raise MerBenchError(f"{root} has no CSV of labels; put one there: dataset,sub,filename_o,label")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise MerBenchError(f"{root} has several CSVs ({names}); choose one with the option labels={found[0].name}")
+    return _inside(root, found[0])
+
+
+def _maps_folder(root: Path, chosen: str) -> Path:
+    folder = _inside(root, root / (chosen or "maps"))
+    if folder.is_dir():
+        return folder
+    if chosen:
+        raise MerBenchError(f"{folder} is not a folder; set the option maps to the folder of PNGs inside {root}")
+    return root
+
+
+def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
+    """Return each sample's one map; every sample must have one, and no two the same."""
+    by_key: dict[_MapKey, list[Path]] = defaultdict(list)
+    for path, databases in _map_files(folder):
+        for database in databases:
+            by_key[_key_of_file(database, path)].append(path)
+
+    maps: dict[str, Path] = {}
+    owners: dict[Path, Sample] = {}
+    missing: list[Sample] = []
+    for sample in samples:
+        files = by_key.get((sample.database, sample.subject, sample.clip.replace("@", "_")), [])
+        if len(files) > 1:
+            names = " and ".join(repr(path.name) for path in sorted(files)[:2])
+            raise MerBenchError(
+                f"{sample.origin}: {sample.sample_id} has {len(files)} maps, {names}; remove all but one"
+            )
+        if not files:
+            missing.append(sample)
+            continue
+        twin = owners.setdefault(files[0], sample)
+        if twin is not sample:
+            raise MerBenchError(
+                f"the map {files[0].name!r} fits both {twin.sample_id} ({twin.origin}) and {sample.sample_id} "
+                f"({sample.origin}); put the maps into one subfolder a database"
+            )
+        maps[sample.sample_id] = _inside(root, files[0])
+    if missing:
+        named = ", ".join(f"{sample.sample_id} ({sample.origin})" for sample in missing[:_LISTED])
+        more = ", ..." if len(missing) > _LISTED else ""
+        raise MerBenchError(
+            f"{len(missing)} of {len(samples)} rows have no map in {folder}: {named}{more}; "
+            "add the PNGs or remove the rows"
+        )
+    return maps
+
+
+def _map_files(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield every PNG with the databases that it may belong to: all of them unless a subfolder says which."""
+    for path in _files(folder, ".png"):
+        yield path, DATABASES
+    for child in folder.iterdir():
+        if child.is_dir() and child.name.lower() in DATABASES:
+            for path in _files(child, ".png"):
+                yield path, (child.name.lower(),)
+
+
+def _key_of_file(database: str, path: Path) -> _MapKey:
+    subject, _, clip = path.stem.strip().partition("_")
+    return database, canonical_subject(database, subject), canonical_clip(database, clip).replace("@", "_")
+
+
+def _files(folder: Path, suffix: str) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.suffix.lower() == suffix and path.is_file())
+
+
+def _inside(root: Path, path: Path) -> Path:
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise MerBenchError(f"{path} leads out of {root} to {path.resolve()}; copy the file or folder into {root}")
+    return path
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise MerBenchError(f"{path} cannot be read: {error.strerror}; restore it from the original data") from error
+    if len(content) > _MOST_BYTES:
+        raise MerBenchError(f"{path} is larger than {_MOST_BYTES} bytes, too large for a {SIDE}×{SIDE} map; replace it")
+    return content
+
+
+def _check_header(path: Path, content: bytes) -> None:
+    # Read by hand: Pillow would silently halve 16-bit planes, and a huge size must be refused before it allocates.
+    if not content:
+        raise MerBenchError(f"{path} is empty (0 bytes); restore it from the original data")
+    if len(content) < 26 or not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
+        raise MerBenchError(f"{path} is not a PNG or is cut short; restore it from the original data")
+    width, height, depth, colour = struct.unpack(">IIBB", content[16:26])
+    if (width, height) != (SIDE, SIDE):
+        raise MerBenchError(f"{path} is {width}×{height} (width×height) pixels; a flow map must be {SIDE}×{SIDE}")
+    if colour != _RGB or depth != 8:
+        kind = _COLOUR_TYPES.get(colour, f"colour type {colour}")
+        raise MerBenchError(f"{path} is a {depth}-bit {kind} PNG; save the map as 8-bit RGB")
+
+
+def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
+    try:
+        # Decoding reads no chunk's checksum, and zlib checks its own only at the end of a stream, which damage can hide:
+        # other pixels would pass for motion.
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            image.verify()
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            return np.array(image, dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+        raise MerBenchError(f"{path} is a damaged PNG ({error}); restore it from the original data") from error

@@ -1,0 +1,146 @@
+"""The composite's label lists: HTNet's and CausalNet's CSV with a header, and MEGC2019's official one without."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.samples import DATABASES, Sample, canonical_clip, canonical_subject
+
+EMOTIONS = {"0": "negative", "1": "positive", "2": "surprise"}
+"""MEGC2019's class map."""
+
+_COLUMNS = ("dataset", "sub", "filename_o", "label")
+_ONSET = "onset"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HEAD_BYTES = 4096
+
+
+def read_labels(path: Path) -> list[Sample]:
+    """Read every row of a label CSV.
+
+    With a header the columns ``dataset, sub, filename_o, label`` are needed and may stand in any order; CAS(ME)^3
+    needs ``onset`` too, because its clip names repeat. Without one, the columns are
+    ``database, subject, clip, label``, and blank lines between the rows are skipped.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV: UTF-8, with or without a byte order mark.
+
+    Returns
+    -------
+    list of Sample
+        In the file's order; ids canonical, ``emotion`` one of ``negative``, ``positive``, ``surprise``.
+
+    Raises
+    ------
+    MerBenchError
+        The file cannot be read as such a CSV, or a row of it cannot be used.
+    """
+    rows = _parse(path.name, _decode(path))
+    if not rows:
+        raise MerBenchError(f"{path.name} holds no rows; give one line for each sample: database,subject,clip,label")
+    columns, has_header = _find_columns(path.name, *rows[0])
+    body = rows[1:] if has_header else rows
+    if not body:
+        raise MerBenchError(f"{path.name} holds a header but no rows; give one line for each sample")
+    return [_read_row(f"{path.name} row {number}", cells, columns) for number, cells in body]
+
+
+def is_label_csv(path: Path) -> bool:
+    """Say whether the file begins as a label CSV does; reads only its first few kilobytes."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
+    try:
+        rows = _parse(path.name, head)
+        return bool(rows) and bool(_find_columns(path.name, *rows[0]))
+    except MerBenchError:
+        return False
+
+
+def _decode(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
+    except UnicodeDecodeError as error:
+        found = error.object[error.start]
+        raise MerBenchError(
+            f"{path.name} is not UTF-8 text: byte 0x{found:02x} at position {error.start}; save it again as CSV UTF-8"
+        ) from None
+
+
+def _parse(name: str, text: str) -> list[tuple[int, list[str]]]:
+    """Return (line number, stripped cells) of every row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise MerBenchError(f"{name} row {reader.line_num} is not valid CSV: {error}; correct the row") from None
+    return [(number, cells) for number, cells in rows if any(cells)]
+
+
+def _find_columns(name: str, number: int, first: list[str]) -> tuple[dict[str, int], bool]:
+    """Return each column's place, and whether the first row is a header."""
+    cells = [cell.lower() for cell in first]
+    if cells[0] in DATABASES:
+        return {column: place for place, column in enumerate(_COLUMNS)}, False
+    if not set(cells) & set(_COLUMNS):
+        raise MerBenchError(
+            f"{name} row {number} starts with {first[0]!r}{did_you_mean(cells[0], DATABASES)}, which is neither "
+            f"a database ({', '.join(DATABASES)}) nor a header with the columns {', '.join(_COLUMNS)}"
+        )
+    for column in _COLUMNS:
+        if cells.count(column) != 1:
+            raise MerBenchError(
+                f"{name} row {number} names the column {column!r} {cells.count(column)} times; "
+                f"the header needs each of {', '.join(_COLUMNS)} once"
+            )
+    wanted = (*_COLUMNS, _ONSET) if _ONSET in cells else _COLUMNS
+    return {column: cells.index(column) for column in wanted}, True
+
+
+def _read_row(origin: str, cells: list[str], columns: dict[str, int]) -> Sample:
+    needed = max(columns.values()) + 1
+    if len(cells) < needed:
+        raise MerBenchError(f"{origin} has {len(cells)} of the {needed} cells that are needed; complete the row")
+    row = {column: cells[place] for column, place in columns.items()}
+    database = row["dataset"].lower()
+    if database not in DATABASES:
+        guess = did_you_mean(database, DATABASES)
+        raise MerBenchError(f"{origin}: unknown database {row['dataset']!r}{guess}; known: {', '.join(DATABASES)}")
+    subject = canonical_subject(database, _checked_name(origin, "subject", row["sub"]))
+    clip = canonical_clip(database, _checked_name(origin, "clip", row["filename_o"]))
+    if database == "casme3":
+        clip = f"{clip}@{_checked_onset(origin, row.get(_ONSET))}"
+    if row["label"] not in EMOTIONS:
+        class_map = ", ".join(f"{label} {emotion}" for label, emotion in EMOTIONS.items())
+        raise MerBenchError(
+            f"{origin}: label {row['label']!r} of {database}/{subject}/{clip} is outside the class map "
+            f"({class_map}); correct or remove the row"
+        )
+    return Sample(database, subject, clip, EMOTIONS[row["label"]], origin)
+
+
+def _checked_name(origin: str, what: str, name: str) -> str:
+    # Ids end up in file names, so anything that could climb out of a folder is refused here.
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise MerBenchError(
+            f"{origin}: {what} {name!r} is not a name of letters, digits, '_', '-' and single dots; correct the row"
+        )
+    return name
+
+
+def _checked_onset(origin: str, onset: str | None) -> int:
+    if onset is None:
+        raise MerBenchError(
+            f"{origin}: a casme3 clip name stands for several samples and this CSV has no 'onset' column; "
+            "add a header row with the columns dataset,sub,filename_o,label,onset"
+        )
+    if not re.fullmatch(r"[0-9]{1,9}", onset):
+        raise MerBenchError(f"{origin}: onset {onset!r} is not a frame number; correct the row")
+    return int(onset)

@@ -1,0 +1,51 @@
+"""From what a user names with ``--data`` to a data source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mer_bench.databases.base import DataSource
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.plugin_manager import Catalogue, load_target
+from mer_bench.specs import DatabaseSpec, normalise_name, resolve_parameters
+
+
+def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> DataSource:
+    """Open a folder with the one reader that recognises it, or made-up data by its name.
+
+    Raises
+    ------
+    MerBenchError
+        No such folder, or no reader or more than one that recognises it, or an option that the reader lacks.
+    """
+    made = {name: spec for name, spec in catalogue.databases.items() if not spec.needs_path}
+    if normalise_name(data) in made:
+        return _open(made[normalise_name(data)], None, options)
+    path = Path(data).expanduser()
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "does not exist"
+        raise MerBenchError(
+            f"--data {data} {what}{did_you_mean(data, made)}; name a folder, or one of: {', '.join(made)}"
+        )
+    readers = [spec for spec in catalogue.databases.values() if spec.needs_path]
+    fitting = [spec for spec in readers if _source_class(spec).recognises(path)]
+    if not fitting:
+        known = "; ".join(f"{spec.name}: {spec.title}" for spec in readers)
+        raise MerBenchError(f"--data {data} does not look like anything mer-bench reads ({known})")
+    if len(fitting) > 1:
+        names = ", ".join(spec.name for spec in fitting)
+        raise MerBenchError(f"--data {data} is recognised by several readers ({names}); keep one kind of data a folder")
+    return _open(fitting[0], path, options)
+
+
+def _open(spec: DatabaseSpec, path: Path | None, options: Mapping[str, str]) -> DataSource:
+    source: DataSource = _source_class(spec)(path, resolve_parameters(f"database {spec.name}", spec.parameters, options))
+    return source
+
+
+def _source_class(spec: DatabaseSpec) -> type[DataSource]:
+    target = load_target(spec.target)
+    if not (isinstance(target, type) and issubclass(target, DataSource)):
+        raise MerBenchError(f"database {spec.name}: {spec.target} is not a DataSource; report it to its plugin's author")
+    return target

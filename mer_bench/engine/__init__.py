@@ -1,0 +1,1 @@
+"""What carries the cells out, and the run around them."""

@@ -1,0 +1,166 @@
+"""The Python interface: run, and load results, as pandas frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mer_bench.config import DEFAULT_RESULTS, load_config
+from mer_bench.databases.open import open_source
+from mer_bench.engine.session import Resources, Session
+from mer_bench.evaluation.plan import Request, make_plan
+from mer_bench.plugin_manager import load_catalogue
+from mer_bench.results import Result, read_results
+from mer_bench.store import Store
+
+COLUMNS = (
+    "method",
+    "protocol",
+    "selection",
+    "seed",
+    "slice",
+    "uf1",
+    "uar",
+    "accuracy",
+    "n_samples",
+    "n_folds",
+    "folds_done",
+    "folds_failed",
+    "marks",
+    "params",
+    "row_key",
+)
+
+
+def run(
+    methods: str | Sequence[str],
+    protocol: str = "cde",
+    *,
+    data: str | Path | None = None,
+    data_options: Mapping[str, object] | None = None,
+    seeds: int = 1,
+    preset: str | None = None,
+    params: Mapping[str, object] | None = None,
+    selection: str | None = None,
+    allow_partial: bool = False,
+    results: str | Path | None = None,
+    jobs: int = 1,
+    device: str = "auto",
+    timeout: float | None = None,
+) -> pd.DataFrame:
+    """Measure methods under a protocol; what the results folder holds already is not computed again.
+
+    Parameters
+    ----------
+    methods : str or sequence of str
+        As ``mer-bench list methods`` names them.
+    protocol : str
+    data : str or Path, optional
+        A folder, or ``"synthetic"``; without it ``MER_BENCH_DATA`` or the config file, else synthetic data.
+    data_options : mapping, optional
+        Parameters of the data's reader.
+    seeds : int
+        How many.
+    preset : str, optional
+    params : mapping, optional
+        ``{"lr": 1e-4}`` or ``{"ahmsa.lr": 1e-4}``.
+    selection : {"last", "inner", "oracle"}, optional
+        Without it, the protocol's rule.
+    allow_partial : bool
+    results : str or Path, optional
+        The results folder; ``mer-bench-results`` by default.
+    jobs : int
+        With more than one, worker processes are spawned: a script must then keep this call under
+        ``if __name__ == "__main__":``.
+    device : {"auto", "cpu", "cuda"}
+    timeout : float, optional
+        Seconds a cell may take.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_results` gives it, of this request alone.
+
+    Raises
+    ------
+    MerBenchError
+        Anything that cannot be used; a failed cell raises nothing and shows in ``folds_failed``.
+    """
+    config = load_config()
+    catalogue = load_catalogue()
+    chosen = str(data) if data is not None else config.data or "synthetic"
+    options = {key: str(value) for key, value in (data_options or config.data_options).items()}
+    request = Request(
+        methods=(methods,) if isinstance(methods, str) else tuple(methods),
+        protocol=protocol,
+        seeds=seeds,
+        preset=preset,
+        overrides={key: _text(value) for key, value in (params or {}).items()},
+        selection=selection,
+        allow_partial=allow_partial,
+    )
+    resources = Resources(jobs, device, timeout)
+    plan = make_plan(request, open_source(chosen, options, catalogue), catalogue)
+    store = Store.create(Path(results or config.results or DEFAULT_RESULTS))
+    session = Session(plan, store, catalogue, resources)
+    for _ in session.execute():
+        pass
+    return results_frame(session.results())
+
+
+def load_results(results: str | Path | None = None) -> pd.DataFrame:
+    """Return every result of a results folder, a row for each method, parameters, data, selection, seed and slice.
+
+    Parameters
+    ----------
+    results : str or Path, optional
+        The results folder; ``mer-bench-results`` by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        UF1, UAR and accuracy are NaN where folds are missing: an incomplete run has no mean.
+
+    Raises
+    ------
+    MerBenchError
+        The folder is no store, or one of a newer mer-bench.
+    """
+    return results_frame(read_results(Store.open(Path(results or load_config().results or DEFAULT_RESULTS))))
+
+
+def results_frame(results: Iterable[Result]) -> pd.DataFrame:
+    """Return results as a frame with a row a slice."""
+    return pd.DataFrame(
+        [_frame_row(result, name) for result in results for name in result.row["protocol"]["slices"]],
+        columns=list(COLUMNS),
+    )
+
+
+def _frame_row(result: Result, slice_name: str) -> dict[str, object]:
+    scores = result.slices.get(slice_name)
+    return {
+        "method": result.row["method"]["name"],
+        "protocol": result.row["protocol"]["name"],
+        "selection": result.selection,
+        "seed": result.seed,
+        "slice": slice_name,
+        "uf1": scores.uf1 if scores else float("nan"),
+        "uar": scores.uar if scores else float("nan"),
+        "accuracy": scores.accuracy if scores else float("nan"),
+        "n_samples": scores.n_samples if scores else 0,
+        "n_folds": result.total,
+        "folds_done": result.done,
+        "folds_failed": result.failed,
+        "marks": ", ".join(result.row["marks"]),
+        "params": dict(result.row["params"]),
+        "row_key": result.row["row_key"],
+    }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(part) for part in value)
+    return str(value)

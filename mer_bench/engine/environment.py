@@ -1,0 +1,60 @@
+"""What a result was computed with: versions and hardware, for a run's manifest."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import mer_bench
+
+_PACKAGES = ("numpy", "scikit-learn", "torch", "timm", "opencv-contrib-python", "pandas", "pillow")
+
+
+def environment() -> dict[str, object]:
+    """Return versions, hardware and, in a checkout, the git state; nothing that names a user or a path."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "gpu": _gpu(),
+        "git": _git_state(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _gpu() -> str | None:
+    """Name the GPU where torch is imported already; a run without networks does not pay for asking."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    return torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else None
+
+
+def _git_state() -> str | None:
+    root = Path(mer_bench.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

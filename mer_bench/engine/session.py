@@ -1,0 +1,173 @@
+"""One run: plan, represent what is missing, carry out what the store does not hold yet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mer_bench
+from mer_bench.engine.environment import environment
+from mer_bench.engine.executors import run_inline, run_local
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.run_cells import Outcome, Task
+from mer_bench.plugin_manager import Catalogue
+from mer_bench.representations import compute_representation, stored_representation
+from mer_bench.results import Result, row_results
+from mer_bench.store import Store
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run may use.
+
+    Parameters
+    ----------
+    jobs : int
+        Worker processes; 1 without a time-out works in this process.
+    device : str
+        One of `DEVICES`; ``auto`` takes CUDA where torch finds it. Networks alone use it.
+    timeout : float or None
+        Seconds a cell may take.
+    """
+
+    jobs: int = 1
+    device: str = "auto"
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise MerBenchError(f"--jobs {self.jobs} is not a positive number")
+        if self.device not in DEVICES:
+            raise MerBenchError(
+                f"unknown device {self.device!r}{did_you_mean(self.device, DEVICES)}; known: {', '.join(DEVICES)}"
+            )
+        if self.timeout is not None and not self.timeout > 0:
+            raise MerBenchError(f"--timeout {self.timeout:g} is not a positive number of seconds")
+
+
+@dataclass
+class Session:
+    """A plan bound to a store.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store
+    catalogue : Catalogue
+        Named in the manifest.
+    resources : Resources
+    notice : callable
+        Told, in a sentence, what a user should know.
+    """
+
+    plan: Plan
+    store: Store
+    catalogue: Catalogue
+    resources: Resources
+    notice: Callable[[str], None] = lambda sentence: None
+    failures: list[Outcome] = field(default_factory=list)
+
+    def pending(self) -> list[Cell]:
+        """Return the cells that the store does not hold, failed ones included."""
+        return [cell for cell in self.plan.cells if not self._is_done(cell)]
+
+    def execute(self) -> Iterator[Outcome]:
+        """Carry out what is pending, and yield each cell's outcome as it comes; what is stored stays stored.
+
+        Raises
+        ------
+        MerBenchError
+            The store cannot be written, the device is not there, or a method refuses its settings.
+        """
+        pending = self.pending()
+        for row in self.plan.rows:
+            self.store.write_row(row.record)
+        if not pending:
+            return
+        device = self._device(pending)
+        stacks = {index: self._stack(index) for index in sorted({cell.row for cell in pending})}
+        run_id = self.store.start_run(self._manifest(device))
+        tasks = [
+            Task(
+                row=self.plan.rows[cell.row],
+                seed=cell.seed,
+                fold=cell.fold,
+                stack=stacks[cell.row],
+                results=self.store.path,
+                run_id=run_id,
+                device=device if self.plan.rows[cell.row].record["trains_by_epoch"] else "cpu",
+            )
+            for cell in pending
+        ]
+        jobs = min(self.resources.jobs, len(tasks))
+        inline = jobs == 1 and self.resources.timeout is None
+        outcomes = run_inline(tasks) if inline else run_local(tasks, jobs=jobs, timeout=self.resources.timeout)
+        for outcome in outcomes:
+            if outcome.failure:
+                self.failures.append(outcome)
+            yield outcome
+
+    def results(self) -> list[Result]:
+        """Return the plan's results as they stand in the store: the asked selection, and no other."""
+        seeds = sorted({cell.seed for cell in self.plan.cells})
+        return [
+            result
+            for row in self.plan.rows
+            for seed in seeds
+            for result in row_results(self.store, row.record, seed)
+            if result.selection in (self.plan.selection, "none")
+        ]
+
+    def _is_done(self, cell: Cell) -> bool:
+        record = self.store.read_cell(self.plan.rows[cell.row].record, cell.seed, cell.fold)
+        return record is not None and record["status"] == "ok"
+
+    def _device(self, pending: list[Cell]) -> str:
+        """Return the torch device; torch is imported only where a network is to be trained."""
+        trains = any(self.plan.rows[cell.row].record["trains_by_epoch"] for cell in pending)
+        if self.resources.device == "cpu" or not trains:
+            return "cpu"
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda"
+        if self.resources.device == "cuda":
+            raise MerBenchError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
+        return "cpu"
+
+    def _stack(self, index: int) -> Path:
+        row, source = self.plan.rows[index], self.plan.source
+        return stored_representation(
+            self.store.path / "representations",
+            row.stack_key,
+            lambda: compute_representation(source, row.table.sample_ids, row.record["representation"]),
+            self.notice,
+        )
+
+    def _manifest(self, device: str) -> dict[str, object]:
+        return {
+            "schema": 1,
+            "argv": sys.argv,
+            "mer_bench": mer_bench.__version__,
+            "selection": self.plan.selection,
+            "rows": [row.record["row_key"] for row in self.plan.rows],
+            "cells": len(self.plan.cells),
+            "count_problems": list(self.plan.problems),
+            "plugins": [f"{r.name} {r.distribution} {r.version} {r.status.value}" for r in self.catalogue.records],
+            "device": device,
+            "jobs": self.resources.jobs,
+            **environment(),
+        }
+
+
+def default_jobs() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+

@@ -1,0 +1,24 @@
+"""The one error that a user sees: a sentence with cause, value and cure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MerBenchError(Exception):
+    """Bad input, a bad setting or a store that cannot be used.
+
+    The message is one clear sentence for the user: what is wrong, the offending value, and what mends it.
+    The command line prints it without a traceback and exits with code 2.
+    """
+
+
+class MethodError(Exception):
+    """A method broke its contract (wrong shape, NaN scores, ...): its cell fails, the others go on."""
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean X?)"`` for the nearest known name, or an empty string."""
+    nearest = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""

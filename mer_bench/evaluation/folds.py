@@ -1,0 +1,108 @@
+"""Labels, counts and folds: which samples a protocol takes, and who is held out when."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from mer_bench.errors import MerBenchError
+from mer_bench.samples import SampleTable
+from mer_bench_protocols.protocol import Protocol, count_problems
+
+
+@dataclass(frozen=True)
+class LabelledTable:
+    """A protocol's samples, sorted by id.
+
+    Parameters
+    ----------
+    sample_ids, subjects : tuple of str
+        Subjects are namespaced (``smic/s1``).
+    labels : tuple of int
+    databases : tuple of str
+    """
+
+    sample_ids: tuple[str, ...]
+    subjects: tuple[str, ...]
+    labels: tuple[int, ...]
+    databases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One held-out subject: positions in a `LabelledTable`."""
+
+    name: str
+    subject: str
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def select_samples(table: SampleTable, protocol: Protocol) -> LabelledTable:
+    """Take a protocol's databases and emotions out of a table, and give each sample its label.
+
+    Raises
+    ------
+    MerBenchError
+        An emotion is outside the protocol's class map, or no sample is left.
+    """
+    rows = []
+    for row in table.frame.itertuples(index=False):
+        if row.database not in protocol.databases:
+            continue
+        try:
+            label = protocol.label_of(row.database, row.emotion)
+        except MerBenchError as error:
+            raise MerBenchError(f"{row.sample_id} ({row.origin}): {error}") from None
+        if label is not None:
+            rows.append((row.sample_id, row.subject, label, row.database))
+    if not rows:
+        wanted = ", ".join(protocol.databases)
+        raise MerBenchError(
+            f"protocol {protocol.name} needs samples of {wanted}, and the data holds none; point --data at data that does"
+        )
+    ids, subjects, labels, databases = zip(*rows, strict=True)
+    return LabelledTable(ids, subjects, labels, databases)
+
+
+def count_mismatch(table: LabelledTable, protocol: Protocol) -> list[str]:
+    """Return, a line each, what is missing or extra against the protocol's declared counts."""
+    counts: dict[str, dict[str, int]] = {name: dict.fromkeys(protocol.classes, 0) for name in protocol.databases}
+    for (database, label), n in Counter(zip(table.databases, table.labels, strict=True)).items():
+        counts[database][protocol.classes[label]] = n
+    subjects = Counter(subject.split("/", 1)[0] for subject in set(table.subjects))
+    return count_problems(protocol, counts, {name: subjects[name] for name in protocol.databases})
+
+
+def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
+    """Return one fold a subject, sorted by subject.
+
+    Raises
+    ------
+    MerBenchError
+        There is only one subject, so that nobody is left to train on.
+    """
+    subjects = sorted(set(table.subjects))
+    if len(subjects) < 2:
+        raise MerBenchError(f"leave-one-subject-out needs two subjects or more; the data holds only {subjects[0]}")
+    everyone = range(len(table.subjects))
+    folds = []
+    for subject in subjects:
+        test = tuple(i for i in everyone if table.subjects[i] == subject)
+        train = tuple(i for i in everyone if table.subjects[i] != subject)
+        folds.append(Fold(subject.replace("/", "-"), subject, train, test))
+    return tuple(folds)
+
+
+def check_fold(fold: Fold, table: LabelledTable) -> None:
+    """Refuse a fold that could leak: a subject on both sides, or a side without samples.
+
+    Raises
+    ------
+    MerBenchError
+    """
+    both = {table.subjects[i] for i in fold.train} & {table.subjects[i] for i in fold.test}
+    if both:
+        raise MerBenchError(f"fold {fold.name}: subject {sorted(both)[0]} is on both sides; a fold holds out whole subjects")
+    if not fold.train or not fold.test:
+        raise MerBenchError(f"fold {fold.name} has no {'test' if fold.train else 'training'} sample")

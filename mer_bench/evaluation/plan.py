@@ -1,0 +1,268 @@
+"""The plan of a run: rows, folds and cells, worked out before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mer_bench.databases.base import DataSource
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.evaluation.folds import (
+    Fold,
+    LabelledTable,
+    check_fold,
+    count_mismatch,
+    leave_one_subject_out,
+    select_samples,
+)
+from mer_bench.plugin_manager import Catalogue
+from mer_bench.representations import describe_representation, representation_marks
+from mer_bench.specs import MethodSpec, ParameterValue, normalise_name
+from mer_bench.store.files import digest
+from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RowRecord, Training
+from mer_bench_protocols.protocol import Protocol, load_protocol
+
+SELECTIONS = ("last", "inner", "oracle")
+PARTIAL_MARK = "partial"
+SYNTHETIC_MARK = "synthetic"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be measured.
+
+    Parameters
+    ----------
+    methods : tuple of str
+    protocol : str
+    seeds : int
+        How many; seed indices count from 0.
+    preset : str or None
+        Used by the methods that have it.
+    overrides : mapping of str to str
+        ``name=value`` or ``method.name=value``.
+    selection : str or None
+        One of `SELECTIONS`; None takes the protocol's.
+    allow_partial : bool
+        Go on when the data's counts are not the protocol's.
+    """
+
+    methods: tuple[str, ...]
+    protocol: str
+    seeds: int = 1
+    preset: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    selection: str | None = None
+    allow_partial: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """What all cells of one row need; sent to the workers as it is.
+
+    Parameters
+    ----------
+    record : RowRecord
+    target : str
+        The method's class, ``package.module:ClassName``.
+    params : mapping
+    table : LabelledTable
+    folds : mapping of str to Fold
+    """
+
+    record: RowRecord
+    target: str
+    params: Mapping[str, ParameterValue]
+    table: LabelledTable
+    folds: Mapping[str, Fold]
+
+    @property
+    def stack_key(self) -> str:
+        """The key of the row's stacked representation."""
+        record = self.record
+        return digest([record["fingerprints"], record["representation"]["hash"], self.table.sample_ids])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The unit of work: one row at one seed with one subject held out."""
+
+    row: int
+    """Index into `Plan.rows`."""
+    seed: int
+    fold: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run will do."""
+
+    protocol: Protocol
+    source: DataSource
+    selection: str
+    rows: tuple[Row, ...]
+    cells: tuple[Cell, ...]
+    problems: tuple[str, ...]
+    """How the data's counts differ from the protocol's, a line each; tolerated when the plan exists."""
+
+
+def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Plan:
+    """Check a request against what is installed and against the data, and list its cells.
+
+    Raises
+    ------
+    MerBenchError
+        Anything in the request or the data that cannot be used.
+    """
+    if request.seeds < 1:
+        raise MerBenchError(f"--seeds {request.seeds} is not a positive number")
+    protocol = load_protocol(catalogue.protocol(request.protocol).path)
+    selection = _selection(request, protocol)
+    methods = _resolve_methods(request, catalogue)
+    table = select_samples(source.read_samples(), protocol)
+    problems = _check_counts(table, protocol, source, request.allow_partial)
+    folds = leave_one_subject_out(table)
+    for fold in folds:
+        check_fold(fold, table)
+    training: Training = "inner" if selection == "inner" else "full"
+    marks = {*source.marks, *([PARTIAL_MARK] if problems else [])}
+    fingerprints = _fingerprints(table, source)
+    rows = tuple(
+        _row(spec, params, protocol, training, source, table, folds, fingerprints, marks) for spec, params in methods
+    )
+    cells = tuple(
+        Cell(i, seed, fold.name) for i in range(len(rows)) for seed in range(request.seeds) for fold in folds
+    )
+    return Plan(protocol, source, selection, rows, cells, tuple(problems))
+
+
+def _selection(request: Request, protocol: Protocol) -> str:
+    selection = request.selection or protocol.selection
+    if selection not in SELECTIONS:
+        raise MerBenchError(
+            f"unknown selection rule {selection!r}{did_you_mean(selection, SELECTIONS)}; known: {', '.join(SELECTIONS)}"
+        )
+    return selection
+
+
+def _resolve_methods(
+    request: Request, catalogue: Catalogue
+) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
+    if not request.methods:
+        raise MerBenchError("no method named; `mer-bench list methods` shows what is installed")
+    specs = [catalogue.method(name) for name in dict.fromkeys(map(normalise_name, request.methods))]
+    if request.preset is not None and not any(request.preset in spec.presets for spec in specs):
+        known = sorted({preset for spec in specs for preset in spec.presets})
+        raise MerBenchError(
+            f"no selected method has a preset {request.preset!r}{did_you_mean(request.preset, known)}; "
+            f"their presets: {', '.join(known) or 'none'}"
+        )
+    overrides = _overrides_by_method(request.overrides, specs)
+    return [
+        (spec, spec.resolve(request.preset if request.preset in spec.presets else None, overrides[spec.name]))
+        for spec in specs
+    ]
+
+
+def _overrides_by_method(overrides: Mapping[str, str], specs: list[MethodSpec]) -> dict[str, dict[str, str]]:
+    """Give ``lr=1`` to every method that has such a parameter, and ``ahmsa.lr=1`` to that one."""
+    chosen: dict[str, dict[str, str]] = {spec.name: {} for spec in specs}
+    for name, value in sorted(overrides.items(), key=lambda item: "." in item[0]):
+        method, dot, parameter = name.rpartition(".")
+        if dot and normalise_name(method) not in chosen:
+            raise MerBenchError(f"--set {name}={value}: method {method!r} is not selected with --method")
+        takers = [
+            spec
+            for spec in specs
+            if (spec.name == normalise_name(method) if dot else name in {p.name for p in spec.parameters})
+        ]
+        if not takers:
+            known = sorted({p.name for spec in specs for p in spec.parameters})
+            raise MerBenchError(
+                f"no selected method has a parameter {name!r}{did_you_mean(name, known)}; "
+                f"their parameters: {', '.join(known) or 'none'}"
+            )
+        for spec in takers:
+            chosen[spec.name][parameter] = value
+    return chosen
+
+
+def _check_counts(table: LabelledTable, protocol: Protocol, source: DataSource, allow_partial: bool) -> list[str]:
+    """Return the tolerated differences; synthetic data is not asked for an official release's counts."""
+    if SYNTHETIC_MARK in source.marks:
+        return []
+    problems = count_mismatch(table, protocol)
+    if problems and not allow_partial:
+        raise MerBenchError(
+            f"the data does not hold the samples that protocol {protocol.name} declares: {'; '.join(problems)}. "
+            "Complete the data, or add --allow-partial to go on with every output marked 'partial'"
+        )
+    return problems
+
+
+def _fingerprints(table: LabelledTable, source: DataSource) -> dict[str, str]:
+    contents: dict[str, list[list[object]]] = {}
+    for sample_id, label, database in zip(table.sample_ids, table.labels, table.databases, strict=True):
+        contents.setdefault(database, []).append([sample_id, label, source.digest(sample_id)])
+    return {database: digest(content) for database, content in contents.items()}
+
+
+def _row(
+    spec: MethodSpec,
+    params: dict[str, ParameterValue],
+    protocol: Protocol,
+    training: Training,
+    source: DataSource,
+    table: LabelledTable,
+    folds: tuple[Fold, ...],
+    fingerprints: dict[str, str],
+    marks: set[str],
+) -> Row:
+    representation = describe_representation(spec, params, source)
+    training = training if spec.trains_by_epoch else "full"
+    identity = {
+        "method": spec.name,
+        "version": spec.version,
+        "params": params,
+        "protocol": protocol.hash,
+        "fingerprints": fingerprints,
+        "representation": representation["hash"],
+        "training": training,
+    }
+    record: RowRecord = {
+        "schema": SCHEMA,
+        "row_key": digest(identity),
+        "method": {
+            "name": spec.name,
+            "version": spec.version,
+            "title": spec.title,
+            "family": spec.family,
+            "citation": spec.citation,
+        },
+        "params": dict(params),
+        "protocol": _protocol_record(protocol),
+        "training": training,
+        "trains_by_epoch": spec.trains_by_epoch,
+        "representation": representation,
+        "fingerprints": fingerprints,
+        "marks": sorted(marks | set(representation_marks(representation))),
+        "folds": {fold.name: _fold_record(fold, table) for fold in folds},
+    }
+    return Row(record, spec.target, params, table, {fold.name: fold for fold in folds})
+
+
+def _protocol_record(protocol: Protocol) -> ProtocolRecord:
+    return {
+        "name": protocol.name,
+        "version": protocol.version,
+        "title": protocol.title,
+        "hash": protocol.hash,
+        "classes": list(protocol.classes),
+        "slices": {name: list(databases) for name, databases in protocol.slices.items()},
+        "absent_class": protocol.absent_class,
+    }
+
+
+def _fold_record(fold: Fold, table: LabelledTable) -> FoldRecord:
+    return {"subject": fold.subject, "samples": {table.sample_ids[i]: table.labels[i] for i in fold.test}}
+

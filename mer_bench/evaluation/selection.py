@@ -1,0 +1,55 @@
+"""Which epoch counts: the inner rule, which never looks at the held-out subject."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray, IntArray, StringArray
+from mer_bench.errors import MethodError
+from mer_bench.scoring.metrics import score
+
+VALIDATION_SHARE = 0.2
+
+
+def validation_subjects(subjects: StringArray, *, seed: int) -> set[str]:
+    """Draw the training subjects that the inner rule holds out: a fifth of each database's, rounded up.
+
+    Parameters
+    ----------
+    subjects : ndarray of shape (n,), str
+        The training side's namespaced subjects.
+    seed : int
+
+    Raises
+    ------
+    MethodError
+        No subject would be left to train on.
+    """
+    generator = np.random.default_rng(seed)
+    everyone = sorted(set(subjects.tolist()))
+    chosen: set[str] = set()
+    for database in sorted({subject.split("/", 1)[0] for subject in everyone}):
+        members = [subject for subject in everyone if subject.split("/", 1)[0] == database]
+        n = math.ceil(VALIDATION_SHARE * len(members))
+        chosen.update(members[i] for i in generator.permutation(len(members))[:n])
+    if len(chosen) == len(everyone):
+        raise MethodError("selection 'inner' needs more training subjects than this fold has; use 'last'")
+    return chosen
+
+
+def best_inner_epoch(scores: FloatArray, labels: IntArray, n_classes: int, *, absent_class: str) -> int:
+    """Return the epoch with the best UF1 on the validation subjects, the latest among equals.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_epochs, n, n_classes), float32
+    labels : ndarray of shape (n,), int64
+    n_classes : int
+    absent_class : str
+        The protocol's rule for a class without a true sample.
+    """
+    predicted = scores.argmax(axis=2)
+    uf1 = np.array([score(labels, epoch, n_classes, absent_class=absent_class).uf1 for epoch in predicted])
+    return int(len(uf1) - 1 - np.argmax(uf1[::-1]))

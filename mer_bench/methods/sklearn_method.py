@@ -1,0 +1,64 @@
+"""Methods that are a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray, IntArray
+from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
+
+
+class SklearnMethod(Method):
+    """A scikit-learn estimator on flattened inputs.
+
+    What is fitted (a scaler, a projection) belongs into the estimator's pipeline, so that it sees the
+    fold's training side only.
+    """
+
+    @abstractmethod
+    def build_estimator(self, n_classes: int, seed: int) -> Any:
+        """Return an unfitted scikit-learn classifier."""
+
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        """Fit the estimator; a training side of one class needs none."""
+        self._classes: IntArray = np.unique(train.labels)
+        self._estimator = None
+        if len(self._classes) > 1:
+            self._estimator = self.build_estimator(self.n_classes, seed).fit(_flat(train.inputs), train.labels)
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        """Return probabilities where the estimator gives them, else decision values, else its votes.
+
+        The estimator's own ``predict`` decides: where a decision value disagrees with it (ties, Platt scaling),
+        the row falls back to votes. A class that is absent from the training side scores below all others.
+        """
+        if self._estimator is None:
+            return self._votes(np.full(len(test), self._classes[0]))
+        inputs = _flat(test.inputs)
+        predicted = np.asarray(self._estimator.predict(inputs))
+        votes = self._votes(predicted)
+        known = self._class_scores(inputs)
+        if known is None:
+            return votes
+        scores = np.repeat(known.min(axis=1, keepdims=True) - 1, self.n_classes, axis=1)
+        scores[:, self._classes] = known
+        agrees = scores.argmax(axis=1) == predicted
+        return np.where(agrees[:, None], scores, votes).astype(np.float32)
+
+    def _class_scores(self, inputs: FloatArray) -> FloatArray | None:
+        if hasattr(self._estimator, "predict_proba"):
+            return np.asarray(self._estimator.predict_proba(inputs), dtype=np.float32)
+        if hasattr(self._estimator, "decision_function"):
+            values = np.asarray(self._estimator.decision_function(inputs), dtype=np.float32)
+            return np.stack([-values, values], axis=1) if values.ndim == 1 else values
+        return None
+
+    def _votes(self, predicted: IntArray) -> FloatArray:
+        return np.eye(self.n_classes, dtype=np.float32)[predicted]
+
+
+def _flat(inputs: FloatArray) -> FloatArray:
+    return inputs.reshape(len(inputs), -1)

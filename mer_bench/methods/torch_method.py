@@ -1,0 +1,28 @@
+"""Methods that are a network: the plugin builds it, the harness trains it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from mer_bench.methods.method import MethodBase
+from mer_bench.methods.training_config import TrainingConfig
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TorchMethod(MethodBase):
+    """A network that the harness trains, so that every network is trained and selected by the same rules.
+
+    A subclass writes `build_network`; its spec lists `mer_bench.training_parameters`.
+    """
+
+    @abstractmethod
+    def build_network(self) -> nn.Module:
+        """Return the network: inputs (n, channels, height, width) float32, outputs logits (n, n_classes)."""
+
+    @property
+    def training(self) -> TrainingConfig:
+        """The training settings, from the method's parameters."""
+        return TrainingConfig.from_params(self.params)

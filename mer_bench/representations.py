@@ -1,0 +1,110 @@
+"""From a data source to the arrays that a method eats: the one room that joins databases and vision."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray
+from mer_bench.databases.base import DataSource
+from mer_bench.errors import MerBenchError
+from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.store.files import digest, write_bytes
+from mer_bench.store.schema import RepresentationRecord
+from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
+
+TEMPLATE_MARK = "template-landmarks"
+
+_VERSIONS = {"face-flow": 1, "region-flow": 1}
+"""Raised whenever a representation's code may give other arrays for the same sample."""
+
+_GIVES = {"face-flow": ("face-flow", "region-flow")}
+"""What can be made of each native representation."""
+
+
+def describe_representation(
+    spec: MethodSpec, params: Mapping[str, ParameterValue], source: DataSource
+) -> RepresentationRecord:
+    """Return the representation that a method with these parameters eats.
+
+    Raises
+    ------
+    MerBenchError
+        The data cannot give it.
+    """
+    name = spec.representation.name
+    if name not in _GIVES.get(source.native, ()):
+        raise MerBenchError(
+            f"method {spec.name} needs the representation {name!r}, which this data (ready-made {source.native!r}) "
+            "cannot give; choose another method, or data that holds the frames"
+        )
+    chosen = {parameter: params[parameter] for parameter in spec.representation.parameters}
+    identity = {"name": name, "params": chosen, "version": _VERSIONS[name], "from": source.native}
+    return {"name": name, "params": dict(chosen), "hash": digest(identity)}
+
+
+def representation_marks(record: RepresentationRecord) -> tuple[str, ...]:
+    """Return what must be said of figures on this representation.
+
+    Ready-made maps come without landmarks, so that their key regions are cut at constant places.
+    """
+    cut = record["name"] == "region-flow" and record["params"].get("layout") != "whole-face"
+    return (TEMPLATE_MARK,) if cut else ()
+
+
+def compute_representation(source: DataSource, sample_ids: Sequence[str], record: RepresentationRecord) -> FloatArray:
+    """Return the samples' arrays, stacked in the order of ``sample_ids``.
+
+    Returns
+    -------
+    ndarray of shape (n, 28, 28, 3), float32
+        Channels (u, v, os).
+
+    Raises
+    ------
+    MerBenchError
+        A sample cannot be loaded.
+    """
+    if record["name"] == "face-flow":
+        return np.stack([source.load(sample_id) for sample_id in sample_ids])
+    layout = str(record["params"]["layout"])
+    return np.stack(
+        [recombine_regions(source.load(sample_id), TEMPLATE_LANDMARKS, layout) for sample_id in sample_ids]
+    )
+
+
+def stored_representation(
+    folder: Path, key: str, compute: Callable[[], FloatArray], notice: Callable[[str], None]
+) -> Path:
+    """Return the file of a stacked representation, computing it where it is missing or damaged.
+
+    Parameters
+    ----------
+    folder : Path
+    key : str
+        Hash of everything that the array depends on.
+    compute : callable
+        Makes the array.
+    notice : callable
+        Told of a damaged file.
+
+    Returns
+    -------
+    Path
+        A ``.npy`` file to be memory-mapped; its SHA-256 stands beside it.
+    """
+    file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
+    if file.exists():
+        if checksum.exists() and checksum.read_text() == hashlib.sha256(file.read_bytes()).hexdigest():
+            return file
+        notice(f"{file} is damaged; it is computed anew")
+    buffer = io.BytesIO()
+    np.save(buffer, compute(), allow_pickle=False)
+    content = buffer.getvalue()
+    write_bytes(checksum, hashlib.sha256(content).hexdigest().encode())
+    write_bytes(file, content)
+    return file

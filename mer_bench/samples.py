@@ -1,0 +1,118 @@
+"""Samples and their canonical ids: one annotated micro-expression clip, one row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from mer_bench.errors import MerBenchError
+
+DATABASES = ("smic", "samm", "casme2", "casme3")
+"""The official releases, in the order in which reports list them."""
+
+COLUMNS = ("sample_id", "database", "subject", "clip", "emotion", "origin")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One annotated clip.
+
+    Parameters
+    ----------
+    database : str
+        One of `DATABASES`.
+    subject : str
+        Canonical subject within the database: ``s1``, ``006``, ``sub01``, ``spNO.1``.
+    clip : str
+        Canonical clip name; CAS(ME)^3 adds ``@onset``, because its clip names repeat.
+    emotion : str
+        The annotation as the release prints it, in lower case; a protocol maps it to a class.
+    origin : str
+        Where the annotation stands (file and row), for error messages.
+    """
+
+    database: str
+    subject: str
+    clip: str
+    emotion: str
+    origin: str
+
+    @property
+    def sample_id(self) -> str:
+        """``database/subject/clip``."""
+        return f"{self.database}/{self.subject}/{self.clip}"
+
+
+class SampleTable:
+    """The samples of one data source, as a validated pandas frame with the columns `COLUMNS`.
+
+    The column ``subject`` is namespaced (``smic/s1``): the same subject name in two databases is two subjects.
+
+    Raises
+    ------
+    MerBenchError
+        Two rows have one sample id.
+    """
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        seen: dict[str, Sample] = {}
+        for sample in samples:
+            twin = seen.setdefault(sample.sample_id, sample)
+            if twin is not sample:
+                raise MerBenchError(
+                    f"two rows for one sample {sample.sample_id}: {twin.origin} and {sample.origin}; remove one of them"
+                )
+        rows = [
+            {**asdict(sample), "sample_id": key, "subject": f"{sample.database}/{sample.subject}"}
+            for key, sample in sorted(seen.items())
+        ]
+        self.frame = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def ids(self) -> list[str]:
+        """The sample ids, sorted."""
+        return list(self.frame["sample_id"])
+
+
+def canonical_subject(database: str, raw: str) -> str:
+    """Return the release's own name of a subject.
+
+    Examples
+    --------
+    >>> canonical_subject("smic", "s01"), canonical_subject("samm", "6"), canonical_subject("casme2", "1")
+    ('s1', '006', 'sub01')
+    """
+    text = raw.strip()
+    if database == "smic":
+        return _renumber(r"[sS]?0*(\d+)", text, "s{}")
+    if database == "samm":
+        return _renumber(r"0*(\d+)", text, "{:03d}")
+    if database == "casme2":
+        return _renumber(r"(?:sub)?0*(\d+)", text, "sub{:02d}")
+    if database == "casme3":
+        return _renumber(r"(?:spno\.)?0*(\d+)", text, "spNO.{}")
+    return text
+
+
+def canonical_clip(database: str, raw: str) -> str:
+    """Return the release's own name of a clip: SMIC's padded ``s01_ne_01`` becomes ``s1_ne_01``.
+
+    SAMM's clip carries the subject (``6_1_2`` becomes ``006_1_2``); the others are left alone.
+    """
+    text = raw.strip()
+    if database == "smic" and (found := re.fullmatch(r"[sS]0*(\d+)_(.+)", text)):
+        return f"s{found[1]}_{found[2]}"
+    if database == "samm" and (found := re.fullmatch(r"0*(\d+)_(.+)", text)):
+        return f"{int(found[1]):03d}_{found[2]}"
+    return text
+
+
+def _renumber(pattern: str, text: str, template: str) -> str:
+    found = re.fullmatch(pattern, text, flags=re.IGNORECASE)
+    return template.format(int(found[1])) if found else text

@@ -1,0 +1,236 @@
+"""The MEGC2019 log: one fold a block, ``database subject`` above, then ``clip truth prediction`` lines."""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.samples import DATABASES, canonical_clip, canonical_subject
+from mer_bench.scoring.metrics import Scores, score
+
+CLASSES = ("negative", "positive", "surprise")
+"""The challenge's classes, in label order."""
+
+_LABELS = ", ".join(f"{label} ({name})" for label, name in enumerate(CLASSES))
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of a log.
+
+    Parameters
+    ----------
+    sample_id : str
+        Canonical, ``database/subject/clip``.
+    truth, prediction : int
+        Labels of `CLASSES`.
+    """
+
+    sample_id: str
+    truth: int
+    prediction: int
+
+
+def read_log(path: Path) -> list[LogEntry]:
+    """Read a log, in its own order.
+
+    A line of two words is a fold's header. Blank lines between folds may be missing, as they are in published logs.
+    Database names are taken in capitals or small letters; subjects and clips become canonical (``s01`` is ``s1``).
+
+    Raises
+    ------
+    MerBenchError
+        The file cannot be read, holds no clip, or breaks the format: the message names the file and the line.
+    """
+    entries: list[LogEntry] = []
+    seen: dict[str, int] = {}
+    header: tuple[str, str] | None = None
+    for number, line in enumerate(io.StringIO(_read_text(path), newline=None), start=1):
+        words = line.split()
+        try:
+            if len(words) == 2:
+                header = _parse_header(*words)
+            elif words:
+                entry = _parse_clip(header, words)
+                first = seen.setdefault(entry.sample_id, number)
+                if first != number:
+                    raise MerBenchError(
+                        f"{entry.sample_id} stands here and in line {first}; keep one prediction for each sample"
+                    )
+                entries.append(entry)
+            else:
+                # A blank line ends a fold: a lost header must not give a subject's clips to the subject before.
+                header = None
+        except MerBenchError as error:
+            raise MerBenchError(f"{path}, line {number}: {error}") from None
+    if not entries:
+        raise MerBenchError(f"{path} holds no clip line; a log has lines of the form 'clip truth prediction'")
+    return entries
+
+
+def write_log(path: Path, entries: Sequence[LogEntry]) -> None:
+    """Write a log whole or not at all: a file already there stays as it is until the new one is complete.
+
+    Raises
+    ------
+    MerBenchError
+        The entries do not make a log (see `format_log`), or the file cannot be written.
+    """
+    content = format_log(entries).encode("utf-8")
+    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    try:
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise MerBenchError(
+            f"cannot write the log {path}: {reason}; give a file in a folder you can write to"
+        ) from None
+
+
+def format_log(entries: Iterable[LogEntry]) -> str:
+    """Return the text of a log: folds by database and subject, clips within them, all sorted by name.
+
+    Raises
+    ------
+    MerBenchError
+        There is no entry, two are of one sample, a label is not of `CLASSES`, or a sample id is not of the form
+        ``database/subject/clip`` with names that a line of words can hold.
+    """
+    lines: list[str] = []
+    for (database, subject), fold in groupby(sorted(_checked(entries).items()), key=lambda item: item[0][:2]):
+        lines += ["", f"{database} {subject}"]
+        lines += [f"{clip} {entry.truth:d} {entry.prediction:d}" for (_, _, clip), entry in fold]
+    return "\n".join([*lines[1:], ""])
+
+
+def score_log(entries: Iterable[LogEntry], *, absent_class: str = "exclude") -> dict[str, Scores]:
+    """Score a log over the three `CLASSES`, pooled over its folds.
+
+    Returns
+    -------
+    dict
+        ``full`` first, then each database that has a sample, in the order of `mer_bench.samples.DATABASES`.
+
+    Raises
+    ------
+    MerBenchError
+        The entries do not make a log (see `format_log`), or ``absent_class`` is not one of `ABSENT_CLASS_RULES`.
+    """
+    checked = _checked(entries)
+    slices = {"full": list(checked.values())}
+    for database in DATABASES:
+        slices[database] = [entry for key, entry in checked.items() if key[0] == database]
+    return {
+        name: score(
+            [entry.truth for entry in chosen],
+            [entry.prediction for entry in chosen],
+            len(CLASSES),
+            absent_class=absent_class,
+        )
+        for name, chosen in slices.items()
+        if chosen or name == "full"
+    }
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise MerBenchError(f"{path}, line {line}: not UTF-8 text; save the log as UTF-8") from None
+    except FileNotFoundError:
+        raise MerBenchError(f"there is no log {path}; check the path") from None
+    except IsADirectoryError:
+        raise MerBenchError(f"{path} is a folder; give the log file itself") from None
+    except OSError as error:
+        raise MerBenchError(f"cannot read the log {path}: {error.strerror or error}; check the path") from None
+
+
+def _parse_header(database: str, subject: str) -> tuple[str, str]:
+    if database.lower() not in DATABASES:
+        raise MerBenchError(
+            f"unknown database {database!r}{did_you_mean(database.lower(), DATABASES)} in a line of two words, which is"
+            f" a fold's header 'database subject'; known: {', '.join(DATABASES)}"
+        )
+    _check_name("subject", subject)
+    return database.lower(), subject
+
+
+def _parse_clip(header: tuple[str, str] | None, words: list[str]) -> LogEntry:
+    if len(words) != 3:
+        raise MerBenchError(
+            f"{len(words)} word{'s' * (len(words) != 1)}, the first being {words[0]!r};"
+            " a header is 'database subject', a clip line 'clip truth prediction'"
+        )
+    clip, truth, prediction = words
+    if header is None:
+        raise MerBenchError(f"clip {clip!r} stands under no header; start each fold with a line 'database subject'")
+    _check_name("clip", clip)
+    key = _canonical(*header, clip)
+    return LogEntry("/".join(key), _parse_label("truth", truth), _parse_label("prediction", prediction))
+
+
+def _parse_label(name: str, text: str) -> int:
+    if text not in ("0", "1", "2"):
+        raise MerBenchError(f"{name} {text!r} is not one of the labels {_LABELS}")
+    return int(text)
+
+
+def _checked(entries: Iterable[LogEntry]) -> dict[tuple[str, str, str], LogEntry]:
+    """Return the entries by canonical (database, subject, clip), each of them fit for a log."""
+    checked: dict[tuple[str, str, str], LogEntry] = {}
+    for entry in entries:
+        key = _split_id(entry.sample_id)
+        for name, label in (("truth", entry.truth), ("prediction", entry.prediction)):
+            if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < len(CLASSES):
+                raise MerBenchError(f"{entry.sample_id}: {name} {label!r} is not one of the labels {_LABELS}")
+        if key in checked:
+            raise MerBenchError(f"two entries for one sample {'/'.join(key)}; keep one prediction for each sample")
+        checked[key] = entry
+    if not checked:
+        raise MerBenchError("a log without entries says nothing; give one entry for each predicted sample")
+    return checked
+
+
+def _split_id(sample_id: str) -> tuple[str, str, str]:
+    parts = sample_id.split("/")
+    if len(parts) != 3:
+        raise MerBenchError(f"sample id {sample_id!r} is not of the form 'database/subject/clip'")
+    database, subject, clip = parts
+    if database not in DATABASES:
+        raise MerBenchError(
+            f"sample {sample_id!r} is of unknown database {database!r}{did_you_mean(database, DATABASES)};"
+            f" a log knows: {', '.join(DATABASES)}"
+        )
+    _check_name("subject", subject)
+    _check_name("clip", clip)
+    return _canonical(database, subject, clip)
+
+
+def _canonical(database: str, subject: str, clip: str) -> tuple[str, str, str]:
+    return database, canonical_subject(database, subject), canonical_clip(database, clip)
+
+
+def _check_name(kind: str, name: str) -> None:
+    # The words of a line are split at white space and the parts of a sample id at "/": such a name would not read back.
+    if not name or "/" in name or any(c.isspace() or not c.isprintable() for c in name) or len(name) > _LONGEST_NAME:
+        raise MerBenchError(
+            f"{kind} {name[:_LONGEST_NAME]!r} cannot stand in a log; give it 1 to {_LONGEST_NAME} printable characters,"
+            " none of them white space or '/'"
+        )

@@ -1,0 +1,169 @@
+"""UF1, UAR and accuracy over a fixed set of classes, from counts pooled over all folds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mer_bench.arrays import IntArray
+from mer_bench.errors import MerBenchError, did_you_mean
+
+ABSENT_CLASS_RULES = ("exclude", "zero")
+"""``exclude``: a class without a true sample is left out of both means. ``zero``: it counts as 0 in both."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one set of predictions.
+
+    Parameters
+    ----------
+    uf1 : float
+        Unweighted F1-score, the mean of the classes' F1, in [0, 1].
+    uar : float
+        Unweighted average recall, the mean of the classes' recall, in [0, 1].
+    accuracy : float
+        Share of samples predicted right, in [0, 1].
+    n_samples : int
+        Number of scored samples.
+    confusion : tuple of tuple of int
+        Rows are the truth, columns the prediction.
+    absent : tuple of int
+        Labels of the fixed class set that no sample truly has.
+    """
+
+    uf1: float
+    uar: float
+    accuracy: float
+    n_samples: int
+    confusion: tuple[tuple[int, ...], ...]
+    absent: tuple[int, ...]
+
+
+def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class: str = "exclude") -> Scores:
+    """Score predictions pooled over all folds.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,), integer
+        True and predicted labels, 0 to ``n_classes - 1``, in the same order.
+    n_classes : int
+        Size of the fixed class set; it never depends on which labels happen to occur.
+    absent_class : {"exclude", "zero"}
+        What a class without a true sample does to both means: see `ABSENT_CLASS_RULES`.
+
+    Raises
+    ------
+    MerBenchError
+        The lengths differ, there is no sample, a label is no integer or outside the class set, or the rule is unknown.
+    """
+    return score_confusion(confusion_matrix(y_true, y_pred, n_classes), absent_class=absent_class)
+
+
+def score_confusion(confusion: ArrayLike, *, absent_class: str = "exclude") -> Scores:
+    """Score a confusion matrix; matrices of several folds are to be summed first, never scored one by one.
+
+    Parameters
+    ----------
+    confusion : array-like of shape (n_classes, n_classes), integer
+        Counts >= 0; rows are the truth, columns the prediction.
+    absent_class : {"exclude", "zero"}
+        What a class without a true sample does to both means: see `ABSENT_CLASS_RULES`.
+
+    Raises
+    ------
+    MerBenchError
+        The matrix is not square, holds anything but counts, holds no sample at all, or the rule is unknown.
+
+    References
+    ----------
+    AHMSA-Net, eq. 6 (UF1) and eq. 7 (UAR), which are MEGC2019's.
+    """
+    if absent_class not in ABSENT_CLASS_RULES:
+        hint = did_you_mean(absent_class, ABSENT_CLASS_RULES) if isinstance(absent_class, str) else ""
+        raise MerBenchError(f"absent_class={absent_class!r} is not one of: {', '.join(ABSENT_CLASS_RULES)}{hint}")
+    counts = _counts(confusion)
+    true_positives = np.diag(counts)
+    n_true = counts.sum(axis=1)
+    present = n_true > 0
+    # 2TP + FP + FN is what was predicted as the class plus what truly is of it; it is 0 only for an absent class.
+    f1 = 2 * true_positives / np.maximum(n_true + counts.sum(axis=0), 1)
+    recall = true_positives / np.maximum(n_true, 1)
+    averaged = present if absent_class == "exclude" else np.ones_like(present)
+    n_samples = int(n_true.sum())
+    return Scores(
+        uf1=float(f1[averaged].mean()),
+        uar=float(recall[averaged].mean()),
+        accuracy=float(true_positives.sum() / n_samples),
+        n_samples=n_samples,
+        confusion=tuple(tuple(int(count) for count in row) for row in counts),
+        absent=tuple(int(label) for label in np.flatnonzero(~present)),
+    )
+
+
+def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> IntArray:
+    """Count the pairs of truth and prediction.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,), integer
+        True and predicted labels, 0 to ``n_classes - 1``, in the same order.
+    n_classes : int
+        Size of the fixed class set.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes), int64
+        Rows are the truth, columns the prediction.
+
+    Raises
+    ------
+    MerBenchError
+        The lengths differ, there is no sample, or a label is no integer or outside the class set.
+    """
+    if isinstance(n_classes, bool) or not isinstance(n_classes, (int, np.integer)) or n_classes < 1:
+        raise MerBenchError(f"n_classes={n_classes!r} is not a whole number of at least 1")
+    truth = _labels("y_true", y_true, n_classes)
+    prediction = _labels("y_pred", y_pred, n_classes)
+    if len(truth) != len(prediction):
+        raise MerBenchError(
+            f"y_true has {len(truth)} labels and y_pred {len(prediction)}; give one prediction for each sample"
+        )
+    counts: IntArray = np.zeros((n_classes, n_classes), dtype=np.int64)
+    np.add.at(counts, (truth, prediction), 1)
+    return counts
+
+
+def _labels(name: str, values: ArrayLike, n_classes: int) -> IntArray:
+    array = _integers(name, values, "integer class labels")
+    if array.ndim != 1:
+        raise MerBenchError(f"{name} has shape {array.shape}; give a flat sequence with one label for each sample")
+    if not len(array):
+        raise MerBenchError(f"{name} holds no samples; there is nothing to score")
+    outside = array[(array < 0) | (array >= n_classes)]
+    if len(outside):
+        raise MerBenchError(f"{name} holds label {outside[0]}; labels go from 0 to {n_classes - 1}")
+    return array.astype(np.int64)
+
+
+def _counts(confusion: ArrayLike) -> IntArray:
+    array = _integers("the confusion matrix", confusion, "integer counts")
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise MerBenchError(f"the confusion matrix has shape {array.shape}; give a row and a column for each class")
+    if (array < 0).any():
+        raise MerBenchError(f"the confusion matrix holds {array.min()}; counts are never negative")
+    if not array.any():
+        raise MerBenchError("the confusion matrix holds no samples; there is nothing to score")
+    return array.astype(np.int64)
+
+
+def _integers(name: str, values: ArrayLike, wanted: str) -> IntArray:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise MerBenchError(f"{name} is a ragged list; give {wanted}") from None
+    if array.size and array.dtype.kind not in "iu":
+        raise MerBenchError(f"{name} holds {array.dtype} values such as {array.flat[0]!s}; give {wanted}")
+    return array

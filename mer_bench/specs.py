@@ -1,0 +1,297 @@
+"""What a plugin registers: frozen descriptions of methods, databases and protocols.
+
+Nothing here imports numpy, pandas or torch: listing what is installed must cost nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mer_bench.errors import MerBenchError, did_you_mean
+
+ParameterValue = bool | int | float | str | tuple[int, ...]
+
+REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
+FAMILIES = ("sanity", "handcrafted", "deep")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One named setting of a method or database.
+
+    Parameters
+    ----------
+    name : str
+        The name used with ``--set NAME=VALUE``.
+    default : bool, int, float, str or tuple of int
+        The default; its type is the parameter's type.
+    doc : str
+        What it does and, where a paper is silent, why this default.
+    choices : tuple, optional
+        The allowed values, when only some are.
+    minimum : float, optional
+        The smallest allowed value of a number.
+    """
+
+    name: str
+    default: ParameterValue
+    doc: str
+    choices: tuple[ParameterValue, ...] = ()
+    minimum: float | None = None
+
+    def __post_init__(self) -> None:
+        if _as_type(self.default, self.default) is None:
+            raise MerBenchError(
+                f"parameter {self.name}: default {self.default!r} is not a bool, int, float, str or tuple of int"
+            )
+        self.check(self.default)
+
+    def parse(self, text: str) -> ParameterValue:
+        """Read a value from command-line text.
+
+        Raises
+        ------
+        MerBenchError
+            The text is not of the parameter's type, or the value is not allowed.
+        """
+        try:
+            return self.check(_convert(text, self.default))
+        except ValueError:
+            raise MerBenchError(f"{self.name}={text!r} is not {_type_name(self.default)}") from None
+
+    def check(self, value: object) -> ParameterValue:
+        """Return ``value`` in the parameter's own type.
+
+        Raises
+        ------
+        MerBenchError
+            The value has the wrong type, is not one of the choices, is not finite, or is below the minimum.
+        """
+        typed = _as_type(value, self.default)
+        if typed is None:
+            raise MerBenchError(f"{self.name}={value!r} is not {_type_name(self.default)}")
+        if self.choices and typed not in self.choices:
+            allowed = ", ".join(str(choice) for choice in self.choices)
+            raise MerBenchError(f"{self.name}={typed!r} is not one of: {allowed}")
+        for number in typed if isinstance(typed, tuple) else (typed,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise MerBenchError(f"{self.name}={typed!r} is not a finite number")
+            if self.minimum is not None and not isinstance(number, str) and number < self.minimum:
+                raise MerBenchError(f"{self.name}={typed!r} is below the smallest allowed value, {self.minimum:g}")
+        return typed
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What a method eats.
+
+    ``parameters`` names the method's parameters that shape it (a region layout, say), so that they
+    enter the representation's own hash.
+    """
+
+    name: str
+    parameters: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.name not in REPRESENTATIONS:
+            known = ", ".join(REPRESENTATIONS)
+            raise MerBenchError(
+                f"unknown representation {self.name!r}{did_you_mean(self.name, REPRESENTATIONS)}; known: {known}"
+            )
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A method, described without importing it.
+
+    Parameters
+    ----------
+    name : str
+        Lower case with hyphens.
+    version : str
+        Raise it whenever the same input may give other predictions: it is part of every result's key.
+    title : str
+        The name as the field prints it.
+    target : str
+        ``"package.module:ClassName"`` of a `Method`; imported in the worker only.
+    representation : Representation
+        What the method eats.
+    family : {"sanity", "handcrafted", "deep"}
+        Where it stands in comparison tables.
+    parameters : tuple of Parameter
+    presets : mapping of str to mapping
+        Named sets of parameter values.
+    default_preset : str, optional
+        The preset used when none is asked for; without it the parameters' defaults hold.
+    citation : str
+        The paper, with its DOI or arXiv number.
+    trains_by_epoch : bool
+        True for a `TorchMethod`: there is an epoch to select.
+    """
+
+    name: str
+    version: str
+    title: str
+    target: str
+    representation: Representation
+    family: str
+    parameters: tuple[Parameter, ...] = ()
+    presets: Mapping[str, Mapping[str, ParameterValue]] = field(default_factory=dict)
+    default_preset: str | None = None
+    citation: str = ""
+    trains_by_epoch: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name("method", self.name)
+        _check_target(self.name, self.target)
+        if self.family not in FAMILIES:
+            raise MerBenchError(f"method {self.name}: family {self.family!r} is not one of: {', '.join(FAMILIES)}")
+        if self.default_preset is not None and self.default_preset not in self.presets:
+            raise MerBenchError(f"method {self.name}: default preset {self.default_preset!r} is not among its presets")
+        _check_parameter_names(f"method {self.name}", self.parameters)
+        known = {parameter.name for parameter in self.parameters}
+        for name in self.representation.parameters:
+            if name not in known:
+                raise MerBenchError(f"method {self.name}: its representation needs parameter {name!r}, which it lacks")
+        for preset in self.presets:
+            self.resolve(preset, {})
+
+    def resolve(self, preset: str | None, overrides: Mapping[str, object]) -> dict[str, ParameterValue]:
+        """Return every parameter's value: defaults, then the preset's, then the overrides.
+
+        Raises
+        ------
+        MerBenchError
+            An unknown preset, an unknown parameter name, or a value that is not allowed.
+        """
+        chosen = preset if preset is not None else self.default_preset
+        if chosen is not None and chosen not in self.presets:
+            known = ", ".join(self.presets) or "none"
+            raise MerBenchError(
+                f"method {self.name} has no preset {chosen!r}{did_you_mean(chosen, self.presets)}; its presets: {known}"
+            )
+        values = dict(self.presets[chosen]) if chosen is not None else {}
+        return resolve_parameters(f"method {self.name}", self.parameters, {**values, **overrides})
+
+
+@dataclass(frozen=True)
+class DatabaseSpec:
+    """A reader of one kind of data, described without importing it.
+
+    ``target`` is ``"package.module:ClassName"`` of a `DataSource`. ``needs_path`` is False for data that is
+    made rather than read.
+    """
+
+    name: str
+    title: str
+    target: str
+    needs_path: bool = True
+    parameters: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_name("database", self.name)
+        _check_target(self.name, self.target)
+        _check_parameter_names(f"database {self.name}", self.parameters)
+
+
+@dataclass(frozen=True)
+class ProtocolSpec:
+    """A protocol file: a name and the TOML file that states it."""
+
+    name: str
+    path: Path
+
+    def __post_init__(self) -> None:
+        _check_name("protocol", self.name)
+
+
+def resolve_parameters(
+    owner: str, parameters: tuple[Parameter, ...], values: Mapping[str, object]
+) -> dict[str, ParameterValue]:
+    """Return every parameter's value, with ``values`` (text or typed) over the defaults.
+
+    Raises
+    ------
+    MerBenchError
+        A name that is not a parameter, or a value that is not allowed.
+    """
+    by_name = {parameter.name: parameter for parameter in parameters}
+    resolved: dict[str, ParameterValue] = {parameter.name: parameter.default for parameter in parameters}
+    for name, value in values.items():
+        if name not in by_name:
+            known = ", ".join(sorted(by_name)) or "none"
+            raise MerBenchError(
+                f"{owner} has no parameter {name!r}{did_you_mean(name, by_name)}; its parameters: {known}"
+            )
+        try:
+            resolved[name] = by_name[name].parse(value) if isinstance(value, str) else by_name[name].check(value)
+        except MerBenchError as error:
+            raise MerBenchError(f"{owner}: {error}") from None
+    return resolved
+
+
+def normalise_name(name: str) -> str:
+    """Take underscores as hyphens and capitals as small letters, as everywhere on the command line."""
+    return name.strip().lower().replace("_", "-")
+
+
+def _convert(text: str, like: ParameterValue) -> object:
+    if isinstance(like, bool):
+        if text.lower() not in ("true", "false"):
+            raise ValueError(text)
+        return text.lower() == "true"
+    if isinstance(like, int):
+        return int(text)
+    if isinstance(like, float):
+        return float(text)
+    if isinstance(like, tuple):
+        # An empty item inside the list is an error: "64,,64" is a lost number more often than a short list.
+        inner = text.strip().removeprefix("(").removesuffix(")").strip().removesuffix(",")
+        return tuple(int(part) for part in inner.split(",")) if inner else ()
+    return text
+
+
+def _as_type(value: object, like: ParameterValue) -> ParameterValue | None:
+    if isinstance(like, bool) or isinstance(value, bool):
+        return value if isinstance(value, bool) and isinstance(like, bool) else None
+    if isinstance(like, tuple):
+        if isinstance(value, (tuple, list)) and all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+            return tuple(value)
+        return None
+    if isinstance(like, float):
+        try:
+            return float(value) if isinstance(value, (int, float)) else None
+        except OverflowError:  # a whole number beyond the largest float
+            return None
+    if isinstance(like, int):
+        return value if isinstance(value, int) else None
+    return value if isinstance(value, str) else None
+
+
+def _type_name(value: ParameterValue) -> str:
+    if isinstance(value, tuple):
+        return "a comma-separated list of whole numbers"
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[type(value)]
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise MerBenchError(f"{kind} name {name!r} is not lower case words joined by hyphens")
+
+
+def _check_target(name: str, target: str) -> None:
+    module, colon, attribute = target.partition(":")
+    if not (module and colon and attribute):
+        raise MerBenchError(f"{name}: target {target!r} is not of the form 'package.module:ClassName'")
+
+
+def _check_parameter_names(owner: str, parameters: tuple[Parameter, ...]) -> None:
+    names = [parameter.name for parameter in parameters]
+    for name in names:
+        if names.count(name) > 1:
+            raise MerBenchError(f"{owner} has two parameters named {name!r}; rename one of them")

@@ -1,0 +1,97 @@
+"""The JSON that a store holds: it outlives versions, so it is stated here once, field by field."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+SCHEMA = 1
+"""Raised whenever an older mer-bench could not read what this one writes."""
+
+Training = Literal["full", "inner"]
+"""``full``: every training subject trains. ``inner``: some of them are held out to choose the epoch."""
+
+
+class MethodRecord(TypedDict):
+    name: str
+    version: str
+    title: str
+    family: str
+    citation: str
+
+
+class ProtocolRecord(TypedDict):
+    name: str
+    version: int
+    title: str
+    hash: str
+    classes: list[str]
+    """In label order: label 0 is the first."""
+    slices: dict[str, list[str]]
+    """Slice name to the databases in it, in reporting order; ``full`` is the first."""
+    absent_class: str
+
+
+class RepresentationRecord(TypedDict):
+    name: str
+    params: dict[str, object]
+    hash: str
+
+
+class FoldRecord(TypedDict):
+    subject: str
+    """The held-out subject, ``smic/s1``."""
+    samples: dict[str, int]
+    """Sample id to true label, of the held-out subject's samples."""
+
+
+class RowRecord(TypedDict):
+    """``row.json``: all that the cells of one row share (a row of a comparison table, over seeds and folds)."""
+
+    schema: int
+    row_key: str
+    """SHA-256 over everything that can change a prediction, less seed and fold."""
+    method: MethodRecord
+    params: dict[str, object]
+    protocol: ProtocolRecord
+    training: Training
+    trains_by_epoch: bool
+    representation: RepresentationRecord
+    fingerprints: dict[str, str]
+    """Database to the hash of its samples: ids, labels and content."""
+    marks: list[str]
+    """Sorted; from ``synthetic``, ``partial``, ``template-landmarks``: to be said beside every figure."""
+    folds: dict[str, FoldRecord]
+    """Fold name (``smic-s1``) to the fold."""
+
+
+class Prediction(TypedDict):
+    sample_id: str
+    y_true: int
+    y_pred: int
+    scores: list[float]
+
+
+class CellError(TypedDict):
+    type: str
+    message: str
+    traceback: str
+
+
+class CellRecord(TypedDict):
+    """``seed-<s>/<fold>.json``: one finished cell."""
+
+    schema: int
+    key: str
+    row_key: str
+    seed: int
+    fold: str
+    status: Literal["ok", "failed"]
+    predictions: list[Prediction]
+    selected_epoch: int | None
+    """Counted from 0; None for a method without epochs."""
+    epoch_scores: bool
+    """Whether ``artifacts/<key>/epoch_scores.safetensors`` holds the held-out subject's scores of every epoch."""
+    error: CellError | None
+    run_id: str
+    device: str
+    seconds: float

@@ -1,0 +1,191 @@
+"""The store: a folder with one JSON file a cell, which is the truth about what was measured."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from mer_bench.arrays import FloatArray
+from mer_bench.errors import MerBenchError
+from mer_bench.store.files import digest, read_json, write_bytes, write_json
+from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
+
+Notice = Callable[[str], None]
+
+
+def cell_key(row_key: str, seed: int, fold: str) -> str:
+    """Return a cell's key: SHA-256 over its row, seed and fold."""
+    return digest({"row": row_key, "seed": seed, "fold": fold})
+
+
+class Store:
+    """A results folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; `create` makes it.
+    notice : callable, optional
+        Told, in a sentence, of every file that cannot be used and so counts as absent.
+    """
+
+    def __init__(self, path: Path, notice: Notice = lambda sentence: None) -> None:
+        self.path = path
+        self.notice = notice
+
+    @classmethod
+    def create(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
+        """Open the store at ``path``, making it where there is none, and try that it can be written.
+
+        Raises
+        ------
+        MerBenchError
+            The folder cannot be written, holds something else, or was made by a newer mer-bench.
+        """
+        marker = path / "store.json"
+        if marker.exists():
+            store = cls.open(path, notice)
+            probe = path / f".probe-{secrets.token_hex(4)}"
+            write_bytes(probe, b"mer-bench")
+            probe.unlink()
+            return store
+        if path.is_dir() and any(path.iterdir()):
+            raise MerBenchError(f"{path} is not empty and not a mer-bench store; choose another folder with --results")
+        write_json(marker, {"schema": SCHEMA})
+        return cls(path, notice)
+
+    @classmethod
+    def open(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
+        """Open an existing store, to read it.
+
+        Raises
+        ------
+        MerBenchError
+            There is none at ``path``, or a newer mer-bench made it.
+        """
+        marker = path / "store.json"
+        if not marker.exists():
+            raise MerBenchError(f"{path} holds no results (no store.json); name the folder with --results")
+        content = read_json(marker)
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if not isinstance(schema, int):
+            raise MerBenchError(f"{marker} does not state its schema; it was not written by mer-bench")
+        if schema > SCHEMA:
+            raise MerBenchError(
+                f"{path} was made by a newer mer-bench (store schema {schema}, this one reads up to {SCHEMA}); "
+                "upgrade mer-bench, or choose another folder with --results"
+            )
+        return cls(path, notice)
+
+    def write_row(self, row: RowRecord) -> None:
+        """Store what the cells of one row share."""
+        target = self._row_folder(row) / "row.json"
+        if not target.exists():
+            write_json(target, row)
+
+    def rows(self) -> Iterator[RowRecord]:
+        """Yield every stored row, sorted by protocol, method and key; one that does not parse is skipped with a notice."""
+        for file in sorted(self.path.glob("cells/*/*/*/row.json")):
+            row = self._parsed(file, RowRecord.__required_keys__)
+            if row is not None:
+                yield cast(RowRecord, row)
+
+    def write_cell(self, row: RowRecord, cell: CellRecord) -> None:
+        """Store one finished cell."""
+        write_json(self._cell_file(row, cell["seed"], cell["fold"]), cell)
+
+    def read_cell(self, row: RowRecord, seed: int, fold: str) -> CellRecord | None:
+        """Return a stored cell; None where there is none, or where its file cannot be used."""
+        file = self._cell_file(row, seed, fold)
+        if not file.exists():
+            return None
+        cell = self._parsed(file, CellRecord.__required_keys__)
+        if cell is None:
+            return None
+        if cell.get("key") != cell_key(row["row_key"], seed, fold):
+            self.notice(f"{file} holds another cell's key; it counts as absent")
+            return None
+        return cast(CellRecord, cell)
+
+    def seeds(self, row: RowRecord) -> list[int]:
+        """Return the seed indices of which anything is stored, ascending."""
+        folders = self._row_folder(row).glob("seed-*")
+        return sorted(int(name) for folder in folders if (name := folder.name.removeprefix("seed-")).isdecimal())
+
+    def write_epoch_scores(self, key: str, sample_ids: list[str], scores: FloatArray) -> None:
+        """Store a fold's scores of every epoch.
+
+        Parameters
+        ----------
+        key : str
+            The cell's key.
+        sample_ids : list of str
+            The held-out subject's samples, in the order of axis 1.
+        scores : ndarray of shape (n_epochs, n_samples, n_classes), float32
+        """
+        tensors = {"scores": np.ascontiguousarray(scores, dtype=np.float32)}
+        content = safetensors.numpy.save(tensors, {"sample_ids": json.dumps(sample_ids)})
+        write_bytes(self._epoch_scores_file(key), content)
+
+    def read_epoch_scores(self, key: str) -> tuple[list[str], FloatArray] | None:
+        """Return sample ids and scores as `write_epoch_scores` took them; None where they cannot be used."""
+        file = self._epoch_scores_file(key)
+        try:
+            with safetensors.safe_open(str(file), framework="numpy") as stream:
+                sample_ids = json.loads(stream.metadata()["sample_ids"])
+                return sample_ids, stream.get_tensor("scores")
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            self.notice(f"{file} cannot be read ({error}); the oracle diagnostic of that fold is missing")
+            return None
+
+    def start_run(self, manifest: Mapping[str, object]) -> str:
+        """Store a run's manifest and return the run's id."""
+        now = datetime.now(timezone.utc)
+        run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        write_json(self.path / "runs" / run_id / "manifest.json", {**manifest, "run_id": run_id, "started": now.isoformat()})
+        return run_id
+
+    def manifest(self, run_id: str) -> dict[str, object] | None:
+        """Return a run's manifest; None where there is none."""
+        file = self.path / "runs" / run_id / "manifest.json"
+        return self._parsed(file) if file.exists() else None
+
+    def _parsed(self, file: Path, fields: Collection[str] = ()) -> dict[str, object] | None:
+        try:
+            content = read_json(file)
+        except MerBenchError as error:
+            self.notice(f"{error}; it counts as absent")
+            return None
+        if not isinstance(content, dict) or content.get("schema", SCHEMA) not in range(1, SCHEMA + 1):
+            self.notice(f"{file} is not of a schema that this mer-bench reads; it counts as absent")
+            return None
+        if missing := sorted(set(fields) - set(content)):
+            self.notice(f"{file} lacks the field {missing[0]!r}; it counts as absent")
+            return None
+        return content
+
+    def _row_folder(self, row: RowRecord) -> Path:
+        protocol = row["protocol"]
+        return (
+            self.path
+            / "cells"
+            / f"{protocol['name']}@{protocol['version']}"
+            / row["method"]["name"]
+            / row["row_key"][:12]
+        )
+
+    def _cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
+        return self._row_folder(row) / f"seed-{seed}" / f"{fold}.json"
+
+    def _epoch_scores_file(self, key: str) -> Path:
+        return self.path / "artifacts" / key / "epoch_scores.safetensors"

@@ -1,0 +1,129 @@
+"""One fold's training: the data stays on the device, batches are drawn by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mer_bench.arrays import FloatArray, IntArray
+from mer_bench.errors import MethodError
+from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
+from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.methods.training_config import TrainingConfig
+
+_EVALUATION_BATCH = 1024
+
+
+def train_fold(
+    method: TorchMethod, train: LabelledSamples, held_out: UnlabelledSamples, *, seed: int, device: str
+) -> FloatArray:
+    """Train one network with cross-entropy (AHMSA-Net, eq. 5) and score the held-out samples after every epoch.
+
+    Every draw (initial weights, order of the samples, dropout) comes from ``seed`` alone, so that a fold gives the
+    same scores alone and beside others. The caller's own random state is left as it was.
+
+    Parameters
+    ----------
+    method : TorchMethod
+    train : LabelledSamples
+        Inputs of shape (n, height, width, channels), float32.
+    held_out : UnlabelledSamples
+        Inputs of shape (m, height, width, channels), float32.
+    seed : int
+    device : str
+        A torch device: ``cpu``, ``cuda``, ``cuda:1``.
+
+    Returns
+    -------
+    ndarray of shape (epochs, m, n_classes), float32
+        Class probabilities.
+
+    Raises
+    ------
+    MethodError
+        The loss is no longer finite, or the network's output has the wrong shape.
+    """
+    config = method.training
+    place = torch.device(device)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        order = torch.Generator().manual_seed(seed)
+        network = method.build_network().to(place)
+        mean, deviation = _normaliser(train.inputs, config.normalisation)
+        x, x_held_out = (_to_device((side.inputs - mean) / deviation, place) for side in (train, held_out))
+        y = torch.from_numpy(np.array(train.labels)).to(place)
+        weights = _class_weights(train.labels, method.n_classes, config.class_weights)
+        loss_of = nn.CrossEntropyLoss(weight=weights).to(place)
+        optimizer = _optimizer(network, config)
+        scores = np.empty((config.epochs, len(held_out), method.n_classes), dtype=np.float32)
+        for epoch in range(config.epochs):
+            network.train()
+            for batch in _batches(len(train), config.batch_size, order):
+                _step(network, optimizer, loss_of, x[batch], y[batch], epoch)
+            scores[epoch] = _probabilities(network, x_held_out, method.n_classes)
+        return scores
+
+
+def _step(
+    network: nn.Module, optimizer: torch.optim.Optimizer, loss_of: nn.Module, x: Tensor, y: Tensor, epoch: int
+) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss = loss_of(network(x), y)
+    if not torch.isfinite(loss):
+        raise MethodError(f"the training loss is {loss.item()} in epoch {epoch + 1}; a smaller lr may mend it")
+    loss.backward()
+    optimizer.step()
+
+
+@torch.no_grad()
+def _probabilities(network: nn.Module, inputs: Tensor, n_classes: int) -> FloatArray:
+    network.eval()
+    logits = torch.cat([network(part) for part in inputs.split(_EVALUATION_BATCH)])
+    if logits.shape != (len(inputs), n_classes):
+        raise MethodError(f"the network gives {tuple(logits.shape)} for {len(inputs)} samples of {n_classes} classes")
+    return logits.softmax(dim=1).cpu().numpy()
+
+
+def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
+    """Yield index batches of a new random order.
+
+    A last batch of a single sample would stop batch normalisation: it joins the batch before.
+    """
+    indices = torch.randperm(n, generator=order)
+    sizes = [size] * (n // size) + ([n % size] if n % size else [])
+    if len(sizes) > 1 and sizes[-1] == 1:
+        sizes[-2:] = [sizes[-2] + 1]
+    yield from indices.split(sizes)
+
+
+def _normaliser(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:
+    channels = inputs.shape[-1]
+    if kind == "none":
+        return np.zeros(channels, np.float32), np.ones(channels, np.float32)
+    axes = tuple(range(inputs.ndim - 1))
+    mean = inputs.mean(axis=axes, dtype=np.float64)
+    deviation = inputs.std(axis=axes, dtype=np.float64)
+    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
+
+
+def _to_device(images: FloatArray, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
+
+
+def _class_weights(labels: IntArray, n_classes: int, kind: str) -> Tensor | None:
+    if kind == "none":
+        return None
+    counts = np.bincount(labels, minlength=n_classes)
+    weights = np.where(counts > 0, len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    parameters = network.parameters()
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay)

@@ -1,0 +1,182 @@
+"""The key regions of a face (eyes, nose, lip corners), cut from a flow map and put together again at 28×28."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray
+from mer_bench.errors import MerBenchError, did_you_mean
+
+SIDE = 28
+REGIONS = ("left eye", "right eye", "nose", "left lip corner", "right lip corner")
+"""In landmark order; left is the image's left, where x is smaller."""
+
+
+def recombine_regions(flow: FloatArray, landmarks: FloatArray, layout: Layout | str) -> FloatArray:
+    """Cut a window around each landmark and lay the windows out as one small map.
+
+    A tile of h×w takes a window of (h·height/28)×(w·width/28) pixels, centred on its landmark and moved inside the
+    map where it would leave it. On a 28×28 map the windows are exact copies; on any other they are area-averaged to
+    the tile, and the values keep the unit they had (pixels of the full-size map).
+
+    Parameters
+    ----------
+    flow : ndarray of shape (height, width, 3), float32
+        Channels (u, v, os).
+    landmarks : ndarray of shape (5, 2), float32
+        (x, y) in pixels of ``flow``, in the order of `REGIONS`; may lie outside the map.
+    layout : Layout or str
+        A layout or its name in `LAYOUTS`.
+
+    Returns
+    -------
+    ndarray of shape (28, 28, 3), float32
+        Channels (u, v, os).
+
+    Raises
+    ------
+    MerBenchError
+        An unknown layout, a wrong shape, or a landmark that is not finite.
+
+    References
+    ----------
+    AHMSA-Net cuts and recombines five regions without saying how; HTNet's public code is the layout ``htnet``.
+    """
+    chosen = _named(layout) if isinstance(layout, str) else layout
+    _check_shapes(flow, landmarks)
+    recombined = np.empty((SIDE, SIDE, flow.shape[2]), dtype=np.float32)
+    for tile in chosen.tiles:
+        x, y = (float(coordinate) for coordinate in landmarks[tile.region])
+        window = _window(flow, x, y, tile, chosen.transposed)
+        rows, columns = slice(tile.row, tile.row + tile.height), slice(tile.col, tile.col + tile.width)
+        recombined[rows, columns] = _fit(window, tile)
+    return recombined
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One region's place in the 28×28 result: an index into `REGIONS`, its size, and its upper left corner."""
+
+    region: int
+    height: int
+    width: int
+    row: int
+    col: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How regions tile the 28×28 result.
+
+    Parameters
+    ----------
+    tiles : tuple of Tile
+        They cover the result exactly once.
+    transposed : bool
+        Take each landmark's x as the row and its y as the column, as HTNet's code does.
+
+    Raises
+    ------
+    MerBenchError
+        The tiles leave a gap, overlap, leave the result, or name a region that does not exist.
+    """
+
+    tiles: tuple[Tile, ...]
+    transposed: bool = False
+
+    def __post_init__(self) -> None:
+        cells = [
+            (row, col)
+            for tile in self.tiles
+            for row in range(tile.row, tile.row + tile.height)
+            for col in range(tile.col, tile.col + tile.width)
+        ]
+        if sorted(cells) != [(row, col) for row in range(SIDE) for col in range(SIDE)]:
+            raise MerBenchError(
+                f"the tiles of a layout must cover {SIDE}×{SIDE} exactly once, but these do not: {self.tiles}"
+            )
+        for tile in self.tiles:
+            if not 0 <= tile.region < len(REGIONS):
+                raise MerBenchError(f"a tile names region {tile.region}; the regions are 0 to {len(REGIONS) - 1}")
+
+
+TEMPLATE_LANDMARKS: FloatArray = np.array(
+    [(9.528, 11.063), (21.396, 10.920), (15.380, 17.381), (10.255, 22.121), (20.584, 22.256)], dtype=np.float32
+)
+"""(x, y) of `REGIONS` on a 28×28 whole-face map: the constants HTNet falls back on, and CausalNet uses throughout."""
+TEMPLATE_LANDMARKS.setflags(write=False)
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {
+        # Five 14×14 tiles do not fit 28×28: the eyes keep their size, and the lower three share the width.
+        "five-mosaic": Layout(
+            (
+                Tile(0, 14, 14, 0, 0),
+                Tile(1, 14, 14, 0, 14),
+                Tile(3, 14, 10, 14, 0),
+                Tile(2, 14, 8, 14, 10),
+                Tile(4, 14, 10, 14, 18),
+            )
+        ),
+        "four-corners": Layout(
+            (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14))
+        ),
+        # HTNet indexes image[x, y]: the cut around the right eye shows the lower left of the face. It drops the nose.
+        "htnet": Layout(
+            (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14)),
+            transposed=True,
+        ),
+        # One tile as large as the map: wherever its landmark lies, the window is the whole map.
+        "whole-face": Layout((Tile(2, 28, 28, 0, 0),)),
+    }
+)
+"""``five-mosaic``: all five; ``four-corners``: no nose; ``htnet``: as its code cuts; ``whole-face``: the map itself."""
+
+
+def _named(name: str) -> Layout:
+    if name not in LAYOUTS:
+        raise MerBenchError(f"unknown region layout {name!r}{did_you_mean(name, LAYOUTS)}; known: {', '.join(LAYOUTS)}")
+    return LAYOUTS[name]
+
+
+def _check_shapes(flow: FloatArray, landmarks: FloatArray) -> None:
+    if flow.ndim != 3 or flow.shape[2] != 3 or 0 in flow.shape:
+        raise MerBenchError(f"a flow map has the shape {flow.shape}; it must be (height, width, 3)")
+    if landmarks.shape != (len(REGIONS), 2):
+        raise MerBenchError(
+            f"landmarks have the shape {landmarks.shape}; they must be ({len(REGIONS)}, 2): (x, y) of each region"
+        )
+    for region, (x, y) in zip(REGIONS, landmarks, strict=True):
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise MerBenchError(
+                f"the landmark of the {region} is ({x}, {y}); detect it again or use the template landmarks"
+            )
+
+
+def _window(flow: FloatArray, x: float, y: float, tile: Tile, transposed: bool) -> FloatArray:
+    height, width = flow.shape[:2]
+    row, col = (x * height / width, y * width / height) if transposed else (y, x)
+    rows, cols = _span(row, tile.height, height), _span(col, tile.width, width)
+    return flow[rows, cols]
+
+
+def _span(centre: float, tile_size: int, extent: int) -> slice:
+    # On 28 pixels this is HTNet's own rule: clamp to [7, 21], int(), then 7 to either side.
+    size = max(1, round(tile_size * extent / SIDE))
+    start = math.floor(min(max(centre - size / 2, 0.0), extent - size))
+    return slice(start, start + size)
+
+
+def _fit(window: FloatArray, tile: Tile) -> FloatArray:
+    if window.shape[:2] == (tile.height, tile.width):
+        return window
+    # Here, because 28×28 maps never need it and importing OpenCV takes a good part of a second.
+    import cv2
+
+    resized = cv2.resize(np.ascontiguousarray(window), (tile.width, tile.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, dtype=np.float32)

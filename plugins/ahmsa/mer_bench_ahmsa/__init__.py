@@ -1,0 +1,43 @@
+"""AHMSA-Net: adaptive hierarchical multi-scale attention on key-region flow maps."""
+
+from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+
+_PARAMETERS = (
+    Parameter(
+        "layout",
+        "five-mosaic",
+        "how the five key regions are recombined to 28×28; not given, so one that holds all five",
+        choices=("five-mosaic", "four-corners", "htnet", "whole-face"),
+    ),
+    Parameter("width", 192, "embedding channels; not given: 3 heads × 64, the usual head size", minimum=1),
+    Parameter("heads", 3, "attention heads (Table 3)", minimum=1),
+    Parameter("patch", 7, "side of a patch in pixels (Table 3)", minimum=1),
+    Parameter("blocks", (2, 2, 8), "multi-scale attention blocks a level, low to high (Table 3)", minimum=1),
+    Parameter("mlp_ratio", 4, "hidden over embedding channels of the feed-forward; not given, the transformer's 4", minimum=1),
+    Parameter("reduction", 16, "bottleneck of the channel attention; not given, CBAM's 16", minimum=1),
+    Parameter("dropout", 0.0, "dropout in the feed-forward; not given, and none is mentioned", minimum=0.0),
+    Parameter("residual", True, "residual path around each attention and feed-forward; not given, see docs/paper-gaps.md"),
+)
+
+
+@hookimpl
+def mer_bench_methods() -> tuple[MethodSpec, ...]:
+    """Register ``ahmsa``."""
+    return (
+        MethodSpec(
+            name="ahmsa",
+            version="1",
+            title="AHMSA-Net",
+            target="mer_bench_ahmsa.method:AHMSA",
+            representation=Representation("region-flow", parameters=("layout",)),
+            family="deep",
+            parameters=(*_PARAMETERS, *training_parameters(epochs=800, lr=5e-6, batch_size=256, optimizer="adam")),
+            presets={
+                "paper": {},
+                "quick": {"width": 96, "epochs": 30, "lr": 5e-4, "batch_size": 64},
+            },
+            default_preset="paper",
+            citation="Zhang et al. 2025, AHMSA-Net, arXiv:2501.02539",
+            trains_by_epoch=True,
+        ),
+    )

@@ -1,0 +1,18 @@
+"""The majority class: the floor under every table."""
+
+from mer_bench import MethodSpec, Representation, hookimpl
+
+
+@hookimpl
+def mer_bench_methods() -> tuple[MethodSpec, ...]:
+    """Register ``majority``."""
+    return (
+        MethodSpec(
+            name="majority",
+            version="1",
+            title="Majority class",
+            target="mer_bench_majority.method:Majority",
+            representation=Representation("face-flow"),
+            family="sanity",
+        ),
+    )

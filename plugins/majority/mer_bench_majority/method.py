@@ -1,0 +1,19 @@
+"""Predict the training side's most frequent class, whatever the input."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mer_bench import FloatArray, LabelledSamples, Method, UnlabelledSamples
+
+
+class Majority(Method):
+    """The training side's class frequencies, as every sample's scores."""
+
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        """Count the classes."""
+        self._frequencies = np.bincount(train.labels, minlength=self.n_classes) / len(train)
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        """Return the class frequencies once a sample."""
+        return np.tile(self._frequencies, (len(test), 1)).astype(np.float32)

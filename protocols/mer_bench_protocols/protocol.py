@@ -1,0 +1,263 @@
+"""What a protocol is, and its strict reading from TOML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mer_bench import MerBenchError
+from mer_bench_protocols.toml_table import TomlTable, listed, nearest, read_toml
+
+Selection = Literal["last", "inner", "oracle"]
+AbsentClass = Literal["exclude", "zero"]
+Split = Literal["leave-one-subject-out"]
+
+SELECTIONS: tuple[Selection, ...] = ("last", "inner", "oracle")
+ABSENT_CLASSES: tuple[AbsentClass, ...] = ("exclude", "zero")
+SPLITS: tuple[Split, ...] = ("leave-one-subject-out",)
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_KEYS = (
+    "name",
+    "version",
+    "title",
+    "reference",
+    "classes",
+    "split",
+    "selection",
+    "absent-class",
+    "slices",
+    "databases",
+)
+
+
+@dataclass(frozen=True)
+class DatabaseRule:
+    """What a protocol takes from one database.
+
+    Parameters
+    ----------
+    subjects : int
+        Subjects with at least one sample.
+    counts : mapping of str to int, or None
+        Samples of each class; None where the protocol does not declare them.
+    emotions : mapping of str to str
+        Emotion, as the release prints it in lower case, to class.
+    dropped : tuple of str
+        Emotions whose samples are left out.
+    """
+
+    subjects: int
+    counts: Mapping[str, int] | None
+    emotions: Mapping[str, str]
+    dropped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Databases, class map, split, selection rule and reported slices.
+
+    Parameters
+    ----------
+    name : str
+        Lower case with hyphens.
+    version : int
+        Raised with every change that can alter a result.
+    title, reference : str
+        For people: what it is, and the paper that defines it.
+    note : str
+        What a reader of its results must know; may be empty.
+    classes : tuple of str
+        In label order: label 0 is the first.
+    selection : {"last", "inner", "oracle"}
+        The epoch that counts, unless a run asks for another.
+    absent_class : {"exclude", "zero"}
+        What a class without a sample adds to a slice's mean: nothing, or a zero.
+    split : {"leave-one-subject-out"}
+    databases : mapping of str to DatabaseRule
+    slices : mapping of str to tuple of str
+        Slice name to the databases in it, in reporting order; ``full`` is the first and holds them all.
+    """
+
+    name: str
+    version: int
+    title: str
+    reference: str
+    note: str
+    classes: tuple[str, ...]
+    selection: Selection
+    absent_class: AbsentClass
+    split: Split
+    databases: Mapping[str, DatabaseRule]
+    slices: Mapping[str, tuple[str, ...]]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of all that can change a prediction or a score, in hexadecimal.
+
+        Words for people are left out; so is the selection rule, by which results are told apart on their own.
+        """
+        content = {
+            "name": self.name,
+            "version": self.version,
+            "classes": self.classes,
+            "split": self.split,
+            "absent_class": self.absent_class,
+            "slices": {name: sorted(members) for name, members in self.slices.items()},
+            "databases": {
+                name: {
+                    "subjects": rule.subjects,
+                    "counts": None if rule.counts is None else dict(rule.counts),
+                    "emotions": dict(rule.emotions),
+                    "dropped": sorted(rule.dropped),
+                }
+                for name, rule in self.databases.items()
+            },
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @property
+    def samples(self) -> int | None:
+        """The declared number of samples; None where a database's counts are undeclared."""
+        counts = [rule.counts for rule in self.databases.values()]
+        return None if None in counts else sum(sum(count.values()) for count in counts if count is not None)
+
+    def label_of(self, database: str, emotion: str) -> int | None:
+        """Return the label of an emotion, or None where the protocol drops it.
+
+        Parameters
+        ----------
+        database : str
+            A database of this protocol.
+        emotion : str
+            In lower case.
+
+        Raises
+        ------
+        MerBenchError
+            The database is not part of the protocol, or the emotion is neither mapped nor dropped.
+        """
+        if database not in self.databases:
+            raise MerBenchError(f"protocol {self.name} has no database {database!r}; it has {listed(self.databases)}")
+        rule = self.databases[database]
+        if emotion in rule.emotions:
+            return self.classes.index(rule.emotions[emotion])
+        if emotion in rule.dropped:
+            return None
+        raise MerBenchError(
+            f"label outside the class map: emotion {emotion!r} of {database} is unknown to protocol {self.name}, which "
+            f"maps {listed(rule.emotions)} and drops {listed(rule.dropped)}; correct the annotation, or state the "
+            "emotion in a protocol of your own"
+        )
+
+
+def count_problems(
+    protocol: Protocol, counts: Mapping[str, Mapping[str, int]], subjects: Mapping[str, int]
+) -> list[str]:
+    """Compare what was found with what the protocol declares.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    counts : mapping of str to mapping of str to int
+        Database to class to number of samples found; what is absent was not found.
+    subjects : mapping of str to int
+        Database to number of subjects found.
+
+    Returns
+    -------
+    list of str
+        One line a difference, in the protocol's order; empty where all agree. Undeclared counts are not checked.
+    """
+    problems = []
+    for database, rule in protocol.databases.items():
+        found = counts.get(database, {})
+        if rule.counts is not None:
+            if not any(found.values()):
+                problems.append(f"{database}: no samples at all ({sum(rule.counts.values())} declared)")
+                continue
+            for name in protocol.classes:
+                have, declared = found.get(name, 0), rule.counts[name]
+                if have != declared:
+                    problems.append(f"{database}: {name} {have} of {declared} ({_difference(have, declared)})")
+        if subjects.get(database, 0) != rule.subjects:
+            problems.append(f"{database}: {subjects.get(database, 0)} of {rule.subjects} subjects")
+    return problems
+
+
+def load_protocol(path: Path) -> Protocol:
+    """Read a protocol from a TOML file.
+
+    Raises
+    ------
+    MerBenchError
+        The file cannot be read, is not TOML, or states something that is no protocol: a key that is unknown or
+        missing, a value of the wrong type, a class, database or rule that does not exist. The message names the file.
+    """
+    top = read_toml(path)
+    top.expect(_KEYS, optional=("note",))
+    name = top.text("name")
+    if not _NAME.fullmatch(name):
+        raise top.error(f"name {name!r} is not lower case words joined by hyphens")
+    classes = top.names("classes")
+    if len(classes) < 2:
+        raise top.error(f"classes = {list(classes)!r} must name at least two classes")
+    databases = {key: _rule(table, classes) for key, table in top.tables("databases").items()}
+    return Protocol(
+        name=name,
+        version=top.count("version", minimum=1),
+        title=top.text("title"),
+        reference=top.text("reference"),
+        note=top.text("note") if top.has("note") else "",
+        classes=classes,
+        selection=top.choice("selection", SELECTIONS),
+        absent_class=top.choice("absent-class", ABSENT_CLASSES),
+        split=top.choice("split", SPLITS),
+        databases=databases,
+        slices=_slices(top.table("slices"), databases),
+    )
+
+
+def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
+    table.expect(("subjects", "emotions", "dropped"), optional=("counts",))
+    stated = table.table("emotions")
+    emotions = {emotion: stated.choice(emotion, classes) for emotion in stated.keys}
+    dropped = table.names("dropped")
+    for emotion in (*emotions, *dropped):
+        if emotion != emotion.strip().lower():
+            raise table.error(f"emotion {emotion!r} must be in lower case, without spaces around it")
+    for emotion in dropped:
+        if emotion in emotions:
+            raise table.error(f"emotion {emotion!r} is both mapped to {emotions[emotion]!r} and dropped; state it once")
+    counts = _counts(table.table("counts"), classes) if table.has("counts") else None
+    return DatabaseRule(table.count("subjects", minimum=1), counts, emotions, dropped)
+
+
+def _counts(table: TomlTable, classes: tuple[str, ...]) -> dict[str, int]:
+    table.expect(classes)
+    return {name: table.count(name, minimum=0) for name in classes}
+
+
+def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str, tuple[str, ...]]:
+    slices = {name: table.names(name) for name in table.keys}
+    for name, members in slices.items():
+        if not members:
+            raise table.error(f"slice {name!r} names no database")
+        for member in members:
+            if member not in databases:
+                raise table.error(
+                    f"slice {name!r} names database {member!r}{nearest(member, databases)}; "
+                    f"the protocol has {listed(databases)}"
+                )
+    if table.keys[0] != "full" or set(slices["full"]) != set(databases):
+        raise table.error(f"the first slice must be 'full' and hold every database: {listed(databases)}")
+    return slices
+
+
+def _difference(have: int, declared: int) -> str:
+    return f"{declared - have} missing" if have < declared else f"{have - declared} extra"

@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mer_bench.databases.flow_maps import FlowMaps
+from mer_bench.errors import MerBenchError
+
+HEADER = "dataset,sub,filename_o,label,apex,imagename,sub_filename\n"
+ROWS = (
+    "smic,s01,s01_ne_01,0,,s01_s1_ne_01.jpg,\n"
+    "samm,006,006_1_2,1,,006_006_1_2.jpg,\n"
+    "casme2,sub01,EP02_01f,2,,sub01_EP02_01f.jpg,\n"
+)
+MAPS = ("s01_s01_ne_01 .png", "006_006_1_2 .png", "sub01_EP02_01f .png")
+IDS = ["casme2/sub01/EP02_01f", "samm/006/006_1_2", "smic/s1/s1_ne_01"]
+
+
+def source(root: Path, **options: str) -> FlowMaps:
+    return FlowMaps(root, {"channel_order": "u,v,os", "labels": "", "maps": "", **options})
+
+
+def write_png(path: Path, rgb: tuple[int, int, int] = (10, 20, 30)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (28, 28), rgb).save(path)
+    return path
+
+
+def write_release(root: Path, text: str = HEADER + ROWS, maps: tuple[str, ...] = MAPS, folder: str = "maps") -> Path:
+    root.mkdir(exist_ok=True)
+    (root / "labels.csv").write_text(text, encoding="utf-8")
+    for name in maps:
+        write_png(root / folder / name)
+    return root
+
+
+def message(root: Path, sample_id: str = "", **options: str) -> str:
+    data = source(root, **options)
+    with pytest.raises(MerBenchError) as caught:
+        data.load(sample_id) if sample_id else data.read_samples()
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    return write_release(tmp_path / "release")
+
+
+def test_the_public_layout_gives_canonical_ids_and_emotions(release: Path) -> None:
+    frame = source(release).read_samples().frame
+
+    assert list(frame["sample_id"]) == IDS
+    assert list(frame["emotion"]) == ["surprise", "positive", "negative"]
+    assert list(frame["subject"]) == ["casme2/sub01", "samm/006", "smic/s1"]
+    assert list(frame["origin"]) == ["labels.csv row 4", "labels.csv row 3", "labels.csv row 2"]
+
+
+@pytest.mark.parametrize("gap", ["", "\n"])
+def test_the_official_list_without_header_gives_the_same_ids(tmp_path: Path, gap: str) -> None:
+    rows = ["smic,s01,s01_ne_01,0\n", "samm,6,006_1_2,1\n", "casme2,sub01,EP02_01f,2\n"]
+    root = write_release(tmp_path / "official", gap.join(rows))
+
+    assert source(root).read_samples().ids == IDS
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ("smic,s01,s01_ne_01,0", "s01_s01_ne_01 .png"),
+        ("smic,s01,s01_ne_01,0", "s01_s1_ne_01.png"),
+        ("smic,s1,s1_ne_01,0", "s1_s01_ne_01.PNG"),
+        ("SMIC,S1,S1_ne_01,0", "s01_s01_ne_01.png"),
+        ("samm,006,006_1_2,0", "6_006_1_2.png"),
+        ("samm,6,6_1_2,0", "006_006_1_2 .png"),
+        ("casme2,sub01,EP02_01f,0", "sub01_EP02_01f.png"),
+        ("casme2,1,EP02_01f,0", "Sub1_EP02_01f .png"),
+    ],
+)
+def test_padding_case_and_the_stray_space_do_not_hide_a_map(tmp_path: Path, row: str, name: str) -> None:
+    root = write_release(tmp_path / "variant", row + "\n", (name,))
+    (sample_id,) = source(root).read_samples().ids
+
+    assert source(root).load(sample_id).shape == (28, 28, 3)
+
+
+def test_maps_may_stand_beside_the_csv_or_in_one_folder_a_database(tmp_path: Path) -> None:
+    beside = write_release(tmp_path / "beside", folder=".")
+    nested = write_release(tmp_path / "nested", maps=())
+    for database, name in zip(("SMIC", "samm", "casme2"), MAPS, strict=True):
+        write_png(nested / "maps" / database / name)
+
+    assert source(beside).read_samples().ids == source(nested).read_samples().ids == IDS
+
+
+def test_the_options_choose_the_csv_and_the_folder_of_maps(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "chosen", folder="flow")
+    (root / "other.csv").write_text("nonsense")
+
+    assert source(root, labels="labels.csv", maps="flow").read_samples().ids == IDS
+
+
+def test_casme3_clips_carry_their_onset(tmp_path: Path) -> None:
+    text = "dataset,sub,filename_o,label,onset\ncasme3,spNO.1,a,0,116\ncasme3,1,a,2,240\n"
+    root = write_release(tmp_path / "casme3", text, ("spNO.1_a@116.png", "spNo.1_a_240.png"))
+
+    assert source(root).read_samples().ids == ["casme3/spNO.1/a@116", "casme3/spNO.1/a@240"]
+
+
+def test_pngs_that_no_row_names_are_left_alone(release: Path) -> None:
+    (release / "maps" / "sub99_EP01_01.png").write_bytes(b"")
+
+    assert source(release).read_samples().ids == IDS
+
+
+def test_reading_the_samples_decodes_no_map(release: Path) -> None:
+    for name in MAPS:
+        (release / "maps" / name).write_bytes(b"not an image")
+
+    assert source(release).read_samples().ids == IDS
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [("u,v,os", (10, 20, 30)), ("os,v,u", (30, 20, 10)), ("v,os,u", (30, 10, 20))]
+)
+def test_load_returns_u_v_os_whatever_planes_they_stand_in(
+    release: Path, order: str, expected: tuple[int, int, int]
+) -> None:
+    loaded = source(release, channel_order=order).load("samm/006/006_1_2")
+
+    assert loaded.dtype == np.float32
+    assert loaded.flags["C_CONTIGUOUS"]
+    np.testing.assert_allclose(loaded, np.broadcast_to(np.array(expected) / 255, (28, 28, 3)), rtol=1e-6)
+
+
+def test_load_keeps_rows_and_columns(release: Path) -> None:
+    pixels = np.zeros((28, 28, 3), dtype=np.uint8)
+    pixels[3, 20, 0] = 255
+    Image.fromarray(pixels).save(release / "maps" / MAPS[1])
+
+    assert np.argwhere(source(release).load("samm/006/006_1_2")).tolist() == [[3, 20, 0]]
+
+
+def test_the_digest_follows_content_and_channel_order_but_not_the_place(tmp_path: Path) -> None:
+    here, there = write_release(tmp_path / "here"), write_release(tmp_path / "there")
+    before = source(here).digest(IDS[0])
+
+    assert source(there).digest(IDS[0]) == before
+    assert source(here, channel_order="v,u,os").digest(IDS[0]) != before
+    write_png(here / "maps" / MAPS[2], (1, 2, 3))
+    assert source(here).digest(IDS[0]) != before
+
+
+def test_recognises_a_release_and_nothing_else(release: Path, tmp_path: Path) -> None:
+    no_maps = write_release(tmp_path / "no-maps", maps=())
+    wrong_csv = write_release(tmp_path / "wrong-csv", "name,age\nAnn,7\n")
+
+    assert FlowMaps.recognises(release)
+    assert not any(
+        FlowMaps.recognises(path) for path in (no_maps, wrong_csv, release / "labels.csv", tmp_path / "none")
+    )
+
+
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "bom", "\ufeff" + HEADER + ROWS)
+
+    assert source(root).read_samples().ids == IDS
+    assert FlowMaps.recognises(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", ("labels.csv", "no rows")),
+        ("\n\n", ("labels.csv", "no rows")),
+        (HEADER, ("labels.csv", "no rows")),
+        ("dataset,sub,label\nsmic,s01,0\n", ("row 1", "'filename_o'", "0 times")),
+        ("dataset,sub,filename_o,label,label\n", ("row 1", "'label'", "2 times")),
+        ("casme,sub01,EP02_01f,1\n", ("row 1", "'casme'", "did you mean 'casme", "smic, samm, casme2")),
+        (HEADER + "sammm,006,006_1_2,1\n", ("row 2", "unknown database 'sammm'", "did you mean 'samm'")),
+        (HEADER + ROWS + "samm,007,007_3_1,3\n", ("row 5", "'3'", "samm/007/007_3_1", "outside the class map")),
+        (HEADER + "samm,006,006_1_2,\n", ("row 2", "label ''", "outside the class map")),
+        (HEADER + "samm,006,006_1_2,1.0\n", ("row 2", "'1.0'", "outside the class map")),
+        (HEADER + "samm,006\n", ("row 2", "2 of the 4 cells")),
+        (HEADER + ROWS + "samm,6,6_1_2,1\n", ("samm/006/006_1_2", "labels.csv row 3", "labels.csv row 5", "remove")),
+        (HEADER + "casme3,spNO.1,a,0\n", ("row 2", "'onset'", "header")),
+        ("casme3,spNO.1,a,0\n", ("row 1", "'onset'", "header")),
+        ("dataset,sub,filename_o,label,onset\ncasme3,spNO.1,a,0,x1\n", ("row 2", "onset 'x1'", "frame number")),
+        (HEADER + "smic,../s01,s01_ne_01,0\n", ("row 2", "subject '../s01'")),
+        (HEADER + "smic,..,s01_ne_01,0\n", ("row 2", "subject '..'")),
+        (HEADER + "smic,s01,a..b,0\n", ("row 2", "clip 'a..b'")),
+        (HEADER + "smic,s01,a/b,0\n", ("row 2", "clip 'a/b'")),
+        (HEADER + "smic,s01,a\\b,0\n", ("row 2", "clip")),
+        (HEADER + "smic,s01,a\x00b,0\n", ("row 2",)),
+        (HEADER + "smic,s01,,0\n", ("row 2", "clip ''")),
+        (HEADER + 'smic,s01,"' + "a" * 140_000 + '",0\n', ("row 2", "not valid CSV")),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "csv",
+)
+def test_a_bad_label_file_is_refused_with_file_row_and_value(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
+    said = message(write_release(tmp_path / "bad", text))
+
+    assert [part for part in ("labels.csv", *parts) if part not in said] == []
+
+
+def test_a_label_file_in_another_encoding_is_refused(release: Path) -> None:
+    (release / "labels.csv").write_bytes(HEADER.encode() + "smic,s01,é,0\n".encode("latin-1"))
+
+    assert "labels.csv is not UTF-8 text: byte 0xe9" in message(release)
+
+
+def test_a_folder_without_csv_or_with_several_is_refused(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (release / "combined.csv").write_text("smic,s01,s01_ne_01,0\n")
+
+    assert "has no CSV" in message(tmp_path / "empty")
+    assert "combined.csv, labels.csv" in message(release)
+    assert "labels=" in message(release)
+    assert "missing.csv does not exist" in message(release, labels="missing.csv")
+    assert "is not a folder" in message(release, labels="labels.csv", maps="elsewhere")
+    assert "is not a folder" in message(tmp_path / "nowhere")
+
+
+def test_missing_maps_are_counted_and_the_first_few_named(tmp_path: Path) -> None:
+    text = "".join(f"samm,006,006_1_{clip},0\n" for clip in range(1, 8))
+    said = message(write_release(tmp_path / "gaps", text, ("006_006_1_1.png", "006_006_1_2.png")))
+
+    assert "5 of 7 rows have no map" in said
+    assert "samm/006/006_1_3 (labels.csv row 3)" in said
+    assert "006_1_7" not in said
+
+
+def test_two_maps_for_one_row_are_refused(release: Path) -> None:
+    write_png(release / "maps" / "s01_s1_ne_01.png")
+
+    said = message(release)
+    assert "smic/s1/s1_ne_01 has 2 maps, 's01_s01_ne_01 .png' and 's01_s1_ne_01.png'" in said
+
+
+def test_one_map_for_two_rows_is_refused(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "shared", "smic,s1,EP01,0\ncasme2,sub01,EP01,0\n", ("1_EP01.png",))
+
+    assert "fits both smic/s1/EP01" in message(root)
+
+
+@pytest.mark.parametrize("what", ["map", "maps folder", "csv"])
+def test_a_link_that_leads_out_of_the_folder_is_refused(release: Path, tmp_path: Path, what: str) -> None:
+    inside = {"map": release / "maps" / MAPS[0], "maps folder": release / "maps", "csv": release / "labels.csv"}[what]
+    outside = tmp_path / "outside" / inside.name
+    outside.parent.mkdir()
+    inside.rename(outside)
+    inside.symlink_to(outside)
+
+    assert "leads out of" in message(release)
+
+
+def test_a_link_within_the_folder_and_a_linked_root_are_fine(release: Path, tmp_path: Path) -> None:
+    (release / "maps" / MAPS[0]).rename(release / "kept.png")
+    (release / "maps" / MAPS[0]).symlink_to(release / "kept.png")
+    (tmp_path / "linked").symlink_to(release)
+
+    assert source(tmp_path / "linked").load("smic/s1/s1_ne_01").shape == (28, 28, 3)
+
+
+def test_options_that_climb_out_of_the_folder_are_refused(release: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text(HEADER + ROWS)
+
+    assert "leads out of" in message(release, labels="../other.csv")
+    assert "leads out of" in message(release, maps="..")
+
+
+def image_of(mode: str, size: tuple[int, int] = (28, 28)) -> Image.Image:
+    return Image.new(mode, size)
+
+
+@pytest.mark.parametrize(
+    ("image", "parts"),
+    [
+        (image_of("RGB", (56, 28)), ("56×28", "must be 28×28")),
+        (image_of("RGB", (27, 28)), ("27×28",)),
+        (image_of("L"), ("8-bit greyscale", "8-bit RGB")),
+        (image_of("RGBA"), ("RGBA",)),
+        (image_of("P"), ("palette",)),
+        (image_of("LA"), ("greyscale with alpha",)),
+        (image_of("I;16"), ("16-bit greyscale",)),
+    ],
+)
+def test_a_map_of_another_kind_is_refused(release: Path, image: Image.Image, parts: tuple[str, ...]) -> None:
+    image.save(release / "maps" / MAPS[1])
+
+    said = message(release, "samm/006/006_1_2")
+    assert [part for part in (MAPS[1], *parts) if part not in said] == []
+
+
+def png(width: int, height: int, depth: int, rows: bytes, level: int = 9) -> bytes:
+    chunks: Mapping[bytes, bytes] = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(rows, level),
+        b"IEND": b"",
+    }
+    body = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+def test_sixteen_bit_planes_are_refused_rather_than_halved(release: Path) -> None:
+    (release / "maps" / MAPS[1]).write_bytes(png(28, 28, 16, bytes((1 + 28 * 6) * 28)))
+
+    assert "16-bit RGB" in message(release, "samm/006/006_1_2")
+
+
+def test_a_decompression_bomb_is_refused_by_its_size(release: Path) -> None:
+    (release / "maps" / MAPS[1]).write_bytes(png(60_000, 60_000, 8, b"\0" * 1000))
+
+    assert "60000×60000" in message(release, "samm/006/006_1_2")
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"", "is empty (0 bytes)"),
+        (b"GIF89a" + bytes(100), "is not a PNG"),
+        (png(28, 28, 8, bytes((1 + 28 * 3) * 28))[:20], "cut short"),
+        (png(28, 28, 8, bytes((1 + 28 * 3) * 28))[:50], "damaged PNG"),
+        (png(28, 28, 8, b"\x09" * ((1 + 28 * 3) * 28)), "damaged PNG"),
+        (png(28, 28, 8, b"") + bytes(2_000_000), "larger than"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "content",
+)
+def test_a_file_that_is_no_whole_png_is_refused(release: Path, content: bytes, part: str) -> None:
+    (release / "maps" / MAPS[1]).write_bytes(content)
+
+    said = message(release, "samm/006/006_1_2")
+    assert part in said
+    assert MAPS[1] in said
+
+
+def test_changed_pixels_in_a_stream_without_end_are_refused(release: Path) -> None:
+    content = bytearray(png(28, 28, 8, bytes((1 + 28 * 3) * 28), level=0))
+    deflate = content.index(b"IDAT") + 6
+    content[deflate] ^= 1  # no longer the last block, so zlib never comes to its checksum
+    content[deflate + 20] ^= 0x7F
+    (release / "maps" / MAPS[1]).write_bytes(content)
+
+    assert "damaged PNG" in message(release, "samm/006/006_1_2")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(position=st.integers(33, 2000), value=st.integers(1, 255))
+def test_a_flipped_byte_is_refused_or_harmless(release: Path, position: int, value: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
+    path = release / "maps" / MAPS[1]
+    Image.fromarray(pixels).save(path)
+    content = bytearray(path.read_bytes())
+    content[position % len(content)] ^= value
+    path.write_bytes(content)
+
+    try:
+        loaded = source(release).load("samm/006/006_1_2")
+    except MerBenchError:
+        return
+    np.testing.assert_allclose(loaded, pixels / 255, atol=1e-6)
+
+
+def test_a_map_that_goes_away_and_an_unknown_id_are_refused(release: Path) -> None:
+    data = source(release)
+    data.read_samples()
+    (release / "maps" / MAPS[1]).unlink()
+
+    with pytest.raises(MerBenchError, match="cannot be read"):
+        data.load("samm/006/006_1_2")
+    with pytest.raises(MerBenchError, match="cannot be read"):
+        data.digest("samm/006/006_1_2")
+    with pytest.raises(MerBenchError, match="no sample 'samm/6/6_1_2'"):
+        data.load("samm/6/6_1_2")
+
+
+@pytest.mark.real_data
+def test_the_real_composite_is_whole() -> None:
+    folder = os.environ.get("MER_BENCH_REAL_DATA")
+    if not folder:
+        pytest.skip("MER_BENCH_REAL_DATA does not name a folder of real maps")
+    data = source(Path(folder))
+    frame = data.read_samples().frame
+
+    assert frame["database"].value_counts().to_dict() == {"smic": 164, "casme2": 145, "samm": 133}
+    assert frame["subject"].nunique() == 68
+    assert frame["emotion"].value_counts().to_dict() == {"negative": 250, "positive": 109, "surprise": 83}
+    assert all(data.load(sample_id).max() > 0.5 for sample_id in frame["sample_id"])

@@ -1,0 +1,243 @@
+"""Scores: hand-worked values, the absent-class rules, agreement with scikit-learn, bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, f1_score, recall_score
+from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
+
+from mer_bench.errors import MerBenchError
+from mer_bench.scoring.metrics import confusion_matrix, score, score_confusion
+
+pairs = st.integers(2, 5).flatmap(
+    lambda n: st.tuples(
+        st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), min_size=1, max_size=60)
+    )
+)
+
+
+def test_majority_class_on_the_composite_has_the_known_scores() -> None:
+    truth = [0] * 250 + [1] * 109 + [2] * 83
+    scores = score(truth, [0] * 442, 3)
+    assert scores.uf1 == pytest.approx(0.2408, abs=5e-5)
+    assert scores.uar == pytest.approx(1 / 3)
+    assert scores.accuracy == pytest.approx(250 / 442)
+    assert scores.n_samples == 442
+    assert scores.absent == ()
+
+
+def test_hand_worked_case() -> None:
+    scores = score([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 2, 0], 3)
+    # Class 0: TP 2, FP 1, FN 1; class 1: TP 1, FP 1, FN 1; class 2: TP 0, FP 1, FN 1.
+    assert scores.confusion == ((2, 1, 0), (0, 1, 1), (1, 0, 0))
+    assert scores.uf1 == pytest.approx((4 / 6 + 2 / 4 + 0) / 3)
+    assert scores.uar == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+    assert scores.accuracy == pytest.approx(3 / 6)
+
+
+def test_perfect_predictions_score_one() -> None:
+    scores = score([2, 0, 1], [2, 0, 1], 3)
+    assert (scores.uf1, scores.uar, scores.accuracy) == (1.0, 1.0, 1.0)
+
+
+def test_entirely_wrong_predictions_score_zero() -> None:
+    scores = score([0, 1, 2], [1, 2, 0], 3)
+    assert (scores.uf1, scores.uar, scores.accuracy) == (0.0, 0.0, 0.0)
+
+
+def test_rows_of_the_confusion_matrix_are_the_truth() -> None:
+    assert confusion_matrix([0, 0], [1, 1], 2).tolist() == [[0, 2], [0, 0]]
+    assert confusion_matrix([0, 0], [1, 1], 2).dtype == np.int64
+
+
+def test_present_class_that_is_never_predicted_counts_as_zero() -> None:
+    scores = score([0, 1], [0, 0], 2)
+    assert scores.uf1 == pytest.approx((2 / 3 + 0) / 2)
+    assert scores.uar == pytest.approx(1 / 2)
+    assert scores.absent == ()
+
+
+def test_excluded_absent_class_leaves_both_means_and_is_named() -> None:
+    scores = score([0, 0, 1, 1], [0, 0, 1, 0], 3, absent_class="exclude")
+    assert scores.uf1 == pytest.approx((4 / 5 + 2 / 3) / 2)
+    assert scores.uar == pytest.approx((1 + 1 / 2) / 2)
+    assert scores.absent == (2,)
+
+
+def test_absent_class_counts_as_zero_under_the_rule_zero() -> None:
+    scores = score([0, 0, 1, 1], [0, 0, 1, 0], 3, absent_class="zero")
+    assert scores.uf1 == pytest.approx((4 / 5 + 2 / 3 + 0) / 3)
+    assert scores.uar == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert scores.absent == (2,)
+
+
+@pytest.mark.parametrize(("rule", "divisor"), [("exclude", 1), ("zero", 3)])
+def test_predicting_an_absent_class_costs_the_true_class_only(rule: str, divisor: int) -> None:
+    scores = score([0, 0], [0, 2], 3, absent_class=rule)
+    assert scores.uf1 == pytest.approx((2 / 3) / divisor)
+    assert scores.uar == pytest.approx((1 / 2) / divisor)
+    assert scores.accuracy == pytest.approx(1 / 2)
+    assert scores.absent == (1, 2)
+
+
+def test_pooled_counts_are_not_the_mean_of_the_folds_scores() -> None:
+    folds = [([0, 0, 0, 1], [0, 0, 0, 0]), ([1, 1], [1, 1])]
+    pooled = score_confusion(sum(confusion_matrix(truth, prediction, 2) for truth, prediction in folds))
+    whole = score([0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1], 2)
+    mean_of_folds = np.mean([score(truth, prediction, 2).uf1 for truth, prediction in folds])
+    assert pooled == whole
+    assert pooled.uf1 == pytest.approx((6 / 7 + 4 / 5) / 2)
+    assert mean_of_folds == pytest.approx((3 / 7 + 1) / 2)
+
+
+def test_counts_of_a_published_log_give_its_uf1_and_corrected_uar() -> None:
+    # The SMIC slice of STSTNet's MEGC2019 log. The .7013 printed as its UAR is the mean precision: the wrong axis.
+    counts = np.array([[54, 10, 6], [17, 30, 4], [14, 1, 28]])
+    scores = score_confusion(counts)
+    assert scores.uf1 == pytest.approx(0.6801, abs=5e-5)
+    assert scores.uar == pytest.approx(0.6703, abs=5e-5)
+    assert score_confusion(counts.T).uar == pytest.approx(0.7013, abs=5e-5)
+
+
+@settings(deadline=None)
+@given(pairs)
+def test_agrees_with_scikit_learn_where_all_classes_are_present(case: tuple[int, list[tuple[int, int]]]) -> None:
+    n_classes, labels = case
+    truth, prediction = _columns(labels)
+    truth, prediction = truth + list(range(n_classes)), prediction + [0] * n_classes
+    scores = score(truth, prediction, n_classes)
+    classes = list(range(n_classes))
+    assert scores.uf1 == pytest.approx(f1_score(truth, prediction, labels=classes, average="macro", zero_division=0))
+    assert scores.uar == pytest.approx(recall_score(truth, prediction, labels=classes, average="macro"))
+    assert scores.accuracy == pytest.approx(accuracy_score(truth, prediction))
+    assert np.array_equal(scores.confusion, sklearn_confusion_matrix(truth, prediction, labels=classes))
+    assert score(truth, prediction, n_classes, absent_class="zero") == scores
+
+
+@settings(deadline=None)
+@given(pairs)
+def test_rule_zero_is_rule_exclude_scaled_by_the_share_of_present_classes(
+    case: tuple[int, list[tuple[int, int]]],
+) -> None:
+    n_classes, labels = case
+    truth, prediction = _columns(labels)
+    excluded = score(truth, prediction, n_classes, absent_class="exclude")
+    zeroed = score(truth, prediction, n_classes, absent_class="zero")
+    share = len(set(truth)) / n_classes
+    assert excluded.absent == tuple(sorted(set(range(n_classes)) - set(truth)))
+    assert zeroed.uf1 == pytest.approx(excluded.uf1 * share)
+    assert zeroed.uar == pytest.approx(excluded.uar * share)
+    assert 0 <= zeroed.uf1 <= excluded.uf1 <= 1
+
+
+@settings(deadline=None)
+@given(pairs, st.randoms(use_true_random=False))
+def test_order_of_samples_and_names_of_classes_do_not_matter(
+    case: tuple[int, list[tuple[int, int]]], random: Any
+) -> None:
+    n_classes, labels = case
+    renamed = list(range(n_classes))
+    random.shuffle(renamed)
+    shuffled = [(renamed[truth], renamed[prediction]) for truth, prediction in labels]
+    random.shuffle(shuffled)
+    before = score(*_columns(labels), n_classes)
+    after = score(*_columns(shuffled), n_classes)
+    assert after.uf1 == pytest.approx(before.uf1)
+    assert after.uar == pytest.approx(before.uar)
+    assert after.accuracy == before.accuracy
+
+
+@settings(deadline=None)
+@given(pairs, st.data())
+def test_summed_confusion_matrices_of_folds_score_like_the_whole(
+    case: tuple[int, list[tuple[int, int]]], data: st.DataObject
+) -> None:
+    n_classes, labels = case
+    assume(len(labels) > 1)
+    cut = data.draw(st.integers(1, len(labels) - 1))
+    parts = [confusion_matrix(*_columns(part), n_classes) for part in (labels[:cut], labels[cut:])]
+    assert score_confusion(parts[0] + parts[1]) == score(*_columns(labels), n_classes)
+
+
+def test_scoring_leaves_its_input_alone() -> None:
+    truth, prediction = np.array([0, 1, 1]), np.array([1, 1, 0])
+    score(truth, prediction, 2)
+    counts = np.array([[1, 2], [3, 4]])
+    score_confusion(counts)
+    assert truth.tolist() == [0, 1, 1]
+    assert prediction.tolist() == [1, 1, 0]
+    assert counts.tolist() == [[1, 2], [3, 4]]
+
+
+def test_scores_hold_plain_python_numbers() -> None:
+    scores = score(np.array([0, 1], dtype=np.int8), np.array([0, 1], dtype=np.uint8), 3)
+    assert [type(value) for value in (scores.uf1, scores.uar, scores.accuracy)] == [float] * 3
+    assert [type(value) for value in (scores.n_samples, scores.confusion[0][0], scores.absent[0])] == [int] * 3
+
+
+@pytest.mark.parametrize(
+    ("truth", "prediction", "message"),
+    [
+        ([0, 1], [0], "y_true has 2 labels and y_pred 1"),
+        ([], [], "y_true holds no samples"),
+        ([0, 3], [0, 0], "y_true holds label 3; labels go from 0 to 2"),
+        ([0, 1], [0, -1], "y_pred holds label -1; labels go from 0 to 2"),
+        ([0, 1], [0.5, 1], "y_pred holds float64 values such as 0.5"),
+        ([0, 1], [0.0, 1.0], "y_pred holds float64 values"),
+        ([0, 1], [0, float("nan")], "y_pred holds float64 values"),
+        ([True, False], [0, 1], "y_true holds bool values such as True"),
+        (["0", "1"], [0, 1], "y_true holds <U1 values such as 0"),
+        ([0, None], [0, 1], "y_true holds object values"),
+        ([0, 2**70], [0, 1], "y_true holds object values"),
+        ([0, 2**63], [0, 1], "y_true holds "),
+        ([[0, 1]], [[0, 1]], r"y_true has shape \(1, 2\)"),
+        ([[0], [0, 1]], [0, 1], "y_true is a ragged list"),
+        (0, 0, r"y_true has shape \(\)"),
+    ],
+)
+def test_bad_labels_are_refused_with_the_offending_value(truth: Any, prediction: Any, message: str) -> None:
+    with pytest.raises(MerBenchError, match=message):
+        score(truth, prediction, 3)
+
+
+@pytest.mark.parametrize("n_classes", [0, -1, 2.0, True, "3", None])
+def test_bad_class_count_is_refused(n_classes: Any) -> None:
+    with pytest.raises(MerBenchError, match="is not a whole number of at least 1"):
+        confusion_matrix([0], [0], n_classes)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([[1, 2, 3], [4, 5, 6]], r"shape \(2, 3\)"),
+        ([1, 2], r"shape \(2,\)"),
+        ([], r"shape \(0,\)"),
+        (np.zeros((0, 0), dtype=int), "no samples"),
+        ([[0, 0], [0, 0]], "no samples"),
+        ([[1, -1], [0, 1]], "holds -1"),
+        ([[0.5, 0.5], [0, 1]], "float64 values such as 0.5"),
+    ],
+)
+def test_bad_confusion_matrix_is_refused(counts: Any, message: str) -> None:
+    with pytest.raises(MerBenchError, match=message):
+        score_confusion(counts)
+
+
+@pytest.mark.parametrize("rule", ["exlude", "", None, 0])
+def test_unknown_absent_class_rule_is_refused_with_the_known_ones(rule: Any) -> None:
+    with pytest.raises(MerBenchError, match="is not one of: exclude, zero"):
+        score([0], [0], 3, absent_class=rule)
+
+
+def test_misspelt_absent_class_rule_gets_a_suggestion() -> None:
+    with pytest.raises(MerBenchError, match="did you mean 'exclude'"):
+        score([0], [0], 3, absent_class="exlude")
+
+
+def _columns(labels: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    return [truth for truth, _ in labels], [prediction for _, prediction in labels]

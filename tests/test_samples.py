@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mer_bench.errors import MerBenchError
+from mer_bench.samples import COLUMNS, DATABASES, Sample, SampleTable, canonical_clip, canonical_subject
+
+
+def sample(database: str = "smic", subject: str = "s1", clip: str = "s1_ne_01", origin: str = "a.csv row 1") -> Sample:
+    return Sample(database, subject, clip, "negative", origin)
+
+
+@pytest.mark.parametrize(
+    ("database", "raw", "canonical"),
+    [
+        ("smic", "s01", "s1"),
+        ("smic", "S1", "s1"),
+        ("smic", "1", "s1"),
+        ("smic", "s20", "s20"),
+        ("samm", "6", "006"),
+        ("samm", "006", "006"),
+        ("samm", " 026 ", "026"),
+        ("casme2", "1", "sub01"),
+        ("casme2", "sub01", "sub01"),
+        ("casme2", "Sub26", "sub26"),
+        ("casme3", "spno.1", "spNO.1"),
+        ("casme3", "spNO.149", "spNO.149"),
+        ("casme3", "spNo.010", "spNO.10"),
+        ("smic", "synthetic01", "synthetic01"),
+        ("other", "s01", "s01"),
+    ],
+)
+def test_every_spelling_of_a_subject_becomes_the_releases_own(database: str, raw: str, canonical: str) -> None:
+    assert canonical_subject(database, raw) == canonical
+
+
+@pytest.mark.parametrize(
+    ("database", "raw", "canonical"),
+    [
+        ("smic", "s01_ne_01", "s1_ne_01"),
+        ("smic", "s1_ne_01", "s1_ne_01"),
+        ("smic", "s20_sur_03", "s20_sur_03"),
+        ("samm", "6_1_2", "006_1_2"),
+        ("samm", "006_1_2", "006_1_2"),
+        ("casme2", "EP02_01f", "EP02_01f"),
+        ("casme2", " EP02_01f ", "EP02_01f"),
+        ("casme3", "a@116", "a@116"),
+        ("smic", "synthetic01_ne_01", "synthetic01_ne_01"),
+    ],
+)
+def test_every_spelling_of_a_clip_becomes_the_releases_own(database: str, raw: str, canonical: str) -> None:
+    assert canonical_clip(database, raw) == canonical
+
+
+@given(st.sampled_from(DATABASES), st.text(max_size=20))
+def test_canonical_names_stay_as_they_are(database: str, raw: str) -> None:
+    subject, clip = canonical_subject(database, raw), canonical_clip(database, raw)
+
+    assert canonical_subject(database, subject) == subject
+    assert canonical_clip(database, clip) == clip
+
+
+@given(st.sampled_from(DATABASES), st.integers(0, 999), st.integers(0, 4))
+def test_padding_never_makes_another_subject(database: str, number: int, zeros: int) -> None:
+    assert canonical_subject(database, "0" * zeros + str(number)) == canonical_subject(database, str(number))
+
+
+def test_the_table_is_sorted_by_id_and_namespaces_subjects() -> None:
+    table = SampleTable([sample("smic"), sample("casme2", "sub01", "EP02_01f"), sample("samm", "006", "006_1_2")])
+
+    assert len(table) == 3
+    assert tuple(table.frame.columns) == COLUMNS
+    assert table.ids == ["casme2/sub01/EP02_01f", "samm/006/006_1_2", "smic/s1/s1_ne_01"]
+    assert list(table.frame["subject"]) == ["casme2/sub01", "samm/006", "smic/s1"]
+
+
+def test_one_subject_name_in_two_databases_is_two_subjects() -> None:
+    table = SampleTable([sample("smic", "01", "a"), sample("samm", "01", "b")])
+
+    assert table.frame["subject"].nunique() == 2
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    rows = [sample(clip=f"s1_ne_{number:02d}") for number in range(5)]
+
+    assert SampleTable(rows).frame.equals(SampleTable(reversed(rows)).frame)
+
+
+def test_an_empty_table_keeps_its_columns() -> None:
+    table = SampleTable([])
+
+    assert (len(table), table.ids, tuple(table.frame.columns)) == (0, [], COLUMNS)
+
+
+@pytest.mark.parametrize("other", ["a.csv row 9", "a.csv row 1"])
+def test_two_rows_for_one_sample_are_refused_with_both_places(other: str) -> None:
+    with pytest.raises(MerBenchError, match=rf"two rows for one sample smic/s1/s1_ne_01: a.csv row 1 and {other}"):
+        SampleTable([sample(), sample(origin=other)])

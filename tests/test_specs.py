@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import contextlib
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mer_bench import DatabaseSpec, MerBenchError, MethodSpec, Parameter, ParameterValue, ProtocolSpec, Representation
+from mer_bench.specs import FAMILIES, REPRESENTATIONS, normalise_name, resolve_parameters
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+values = st.one_of(st.booleans(), st.integers(), finite, st.text(), st.lists(st.integers()).map(tuple))
+
+RATE = Parameter("learning-rate", 1e-3, "step size", minimum=0)
+WIDTHS = Parameter("widths", (64, 128), "channels of each layer", minimum=1)
+LAYOUT = Parameter("layout", "five", "key regions", choices=("five", "nine"))
+EPOCHS = Parameter("epochs", 800, "passes over the training set", minimum=1)
+METHOD = MethodSpec(
+    name="region-net",
+    version="1",
+    title="RegionNet",
+    target="acme.net:RegionNet",
+    representation=Representation("region-flow", ("layout",)),
+    family="deep",
+    parameters=(RATE, WIDTHS, LAYOUT, EPOCHS),
+    presets={"quick": {"epochs": 5}, "paper": {"epochs": 800, "learning-rate": 5e-5}},
+    default_preset="quick",
+)
+
+
+@given(values)
+def test_a_value_survives_being_printed_and_read(value: ParameterValue) -> None:
+    parsed = Parameter("x", value, "").parse(str(value))
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+@given(st.lists(st.integers()).map(tuple), st.sampled_from(["{}", "({})", " ( {} ) ", "{},"]))
+def test_a_list_may_be_written_with_or_without_brackets(numbers: tuple[int, ...], form: str) -> None:
+    text = form.format(", ".join(map(str, numbers))) if numbers else "()"
+    assert Parameter("x", (), "").parse(text) == numbers
+
+
+@given(values, values)
+def test_a_value_of_another_type_is_refused(default: ParameterValue, value: ParameterValue) -> None:
+    parameter = Parameter("x", default, "")
+    if type(value) is type(default) or (type(default) is float and type(value) is int):
+        assert type(parameter.check(value)) is type(default)
+    else:
+        with pytest.raises(MerBenchError, match=r"^x=.* is not (a|true)"):
+            parameter.check(value)
+
+
+@given(st.text("0123456789+-.,()einfat_ \x00\u0665", max_size=12), st.sampled_from([True, 1, 1.0, (1,)]))
+def test_any_text_is_either_read_or_refused_with_a_sentence(text: str, default: ParameterValue) -> None:
+    with contextlib.suppress(MerBenchError):
+        assert isinstance(Parameter("x", default, "").parse(text), type(default))
+
+
+@pytest.mark.parametrize(
+    ("default", "text", "message"),
+    [
+        (True, "yes", "x='yes' is not true or false"),
+        (1, "1.5", "x='1.5' is not a whole number"),
+        (1, "1e3", "x='1e3' is not a whole number"),
+        (1.0, "fast", "x='fast' is not a number"),
+        (1.0, "nan", "x=nan is not a finite number"),
+        (1.0, "1e999", "x=inf is not a finite number"),
+        ((1,), "64,,64", "x='64,,64' is not a comma-separated list of whole numbers"),
+        ((1,), "64;64", "x='64;64' is not a comma-separated list of whole numbers"),
+        ((1,), ")64(", "x=')64(' is not a comma-separated list of whole numbers"),
+    ],
+)
+def test_text_of_the_wrong_type_is_named_with_what_is_wanted(default: ParameterValue, text: str, message: str) -> None:
+    with pytest.raises(MerBenchError) as caught:
+        Parameter("x", default, "").parse(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE"])
+def test_a_switch_is_read_in_any_case(text: str) -> None:
+    assert Parameter("x", False, "").parse(text) is True
+
+
+def test_a_whole_number_is_taken_for_a_float_and_becomes_one() -> None:
+    assert isinstance(RATE.check(1), float)
+
+
+def test_a_whole_number_beyond_the_floats_is_refused() -> None:
+    with pytest.raises(MerBenchError, match=r"is not a number$"):
+        RATE.check(10**400)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_number_must_be_finite(value: float) -> None:
+    with pytest.raises(MerBenchError, match="is not a finite number"):
+        Parameter("x", 1.0, "").check(value)
+
+
+def test_a_json_list_is_taken_for_a_tuple() -> None:
+    assert WIDTHS.check([32, 64]) == (32, 64)
+
+
+@pytest.mark.parametrize("value", [[1.0, 2], ["1"], [True], 5, "64"])
+def test_a_list_of_anything_but_whole_numbers_is_refused(value: object) -> None:
+    with pytest.raises(MerBenchError, match="is not a comma-separated list of whole numbers"):
+        WIDTHS.check(value)
+
+
+def test_a_value_outside_the_choices_is_refused_with_the_choices() -> None:
+    with pytest.raises(MerBenchError, match=r"^layout='six' is not one of: five, nine$"):
+        LAYOUT.parse("six")
+
+
+@pytest.mark.parametrize(("parameter", "text"), [(EPOCHS, "0"), (RATE, "-1e-9"), (WIDTHS, "64,0")])
+def test_a_number_below_the_minimum_is_refused(parameter: Parameter, text: str) -> None:
+    with pytest.raises(MerBenchError, match=r"is below the smallest allowed value, [01]$"):
+        parameter.parse(text)
+    assert parameter.parse("1") in (1, 1.0, (1,))
+
+
+@pytest.mark.parametrize(
+    ("default", "limits", "message"),
+    [
+        (0, {"minimum": 1}, "x=0 is below the smallest allowed value, 1"),
+        ("six", {"choices": ("five",)}, "x='six' is not one of: five"),
+        (math.nan, {}, "x=nan is not a finite number"),
+        (None, {}, "parameter x: default None is not a bool, int, float, str or tuple of int"),
+        ([1, 2], {}, "parameter x: default [1, 2] is not a bool"),
+    ],
+)
+def test_a_default_that_is_not_allowed_is_refused(default: object, limits: dict[str, object], message: str) -> None:
+    with pytest.raises(MerBenchError) as caught:
+        Parameter("x", default, "", **limits)
+    assert str(caught.value).startswith(message)
+
+
+def test_parameters_resolve_to_defaults_then_preset_then_overrides() -> None:
+    quick = {"learning-rate": 1e-3, "widths": (64, 128), "layout": "five", "epochs": 5}
+    assert METHOD.resolve(None, {}) == quick
+    assert METHOD.resolve("paper", {}) == {**quick, "epochs": 800, "learning-rate": 5e-5}
+    assert METHOD.resolve("paper", {"epochs": "9", "widths": [8]}) == {
+        "learning-rate": 5e-5,
+        "widths": (8,),
+        "layout": "five",
+        "epochs": 9,
+    }
+    assert replace(METHOD, default_preset=None).resolve(None, {})["epochs"] == 800
+
+
+@given(st.permutations(["learning-rate", "widths", "layout", "epochs"]))
+def test_the_order_of_overrides_changes_nothing(order: list[str]) -> None:
+    texts = {"learning-rate": "0.5", "widths": "3", "layout": "nine", "epochs": "2"}
+    resolved = METHOD.resolve(None, {name: texts[name] for name in order})
+    assert list(resolved.items()) == [("learning-rate", 0.5), ("widths", (3,)), ("layout", "nine"), ("epochs", 2)]
+
+
+def test_an_unknown_preset_gets_the_nearest_and_all_known_ones() -> None:
+    with pytest.raises(MerBenchError) as caught:
+        METHOD.resolve("papr", {})
+    assert str(caught.value) == (
+        "method region-net has no preset 'papr' (did you mean 'paper'?); its presets: quick, paper"
+    )
+    with pytest.raises(MerBenchError, match=r"has no preset 'x'; its presets: none$"):
+        replace(METHOD, presets={}, default_preset=None).resolve("x", {})
+
+
+def test_an_unknown_parameter_gets_the_nearest_and_all_known_ones() -> None:
+    with pytest.raises(MerBenchError) as caught:
+        METHOD.resolve(None, {"epoch": 3})
+    assert str(caught.value) == (
+        "method region-net has no parameter 'epoch' (did you mean 'epochs'?); "
+        "its parameters: epochs, layout, learning-rate, widths"
+    )
+
+
+def test_a_bad_value_is_reported_with_its_owner() -> None:
+    with pytest.raises(MerBenchError, match=r"^database zoo: layout='six' is not one of: five, nine$"):
+        resolve_parameters("database zoo", (LAYOUT,), {"layout": "six"})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "Region Net"}, "method name 'Region Net' is not lower case words joined by hyphens"),
+        ({"name": "region_net"}, "method name 'region_net' is not"),
+        ({"name": "region-net\n"}, "is not lower case words"),
+        ({"target": "acme.net"}, "region-net: target 'acme.net' is not of the form 'package.module:ClassName'"),
+        ({"target": ":Net"}, "is not of the form"),
+        ({"family": "shallow"}, "family 'shallow' is not one of: sanity, handcrafted, deep"),
+        ({"default_preset": "best"}, "default preset 'best' is not among its presets"),
+        ({"presets": {"quick": {"epoch": 1}}}, "has no parameter 'epoch'"),
+        ({"presets": {"quick": {"epochs": 0}}}, "epochs=0 is below"),
+        ({"representation": Representation("flow", ("size",))}, "its representation needs parameter 'size'"),
+        ({"parameters": (RATE, EPOCHS, LAYOUT, EPOCHS)}, "method region-net has two parameters named 'epochs'"),
+    ],
+)
+def test_a_method_that_contradicts_itself_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(MerBenchError) as caught:
+        replace(METHOD, **change)
+    assert message in str(caught.value)
+
+
+def test_a_database_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(MerBenchError, match="database name 'Zoo'"):
+        DatabaseSpec("Zoo", "Zoo", "acme:Zoo")
+    with pytest.raises(MerBenchError, match="zoo: target 'acme' is not of the form"):
+        DatabaseSpec("zoo", "Zoo", "acme")
+    with pytest.raises(MerBenchError, match="database zoo has two parameters named 'layout'"):
+        DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=(LAYOUT, LAYOUT))
+
+
+def test_a_protocol_is_named_like_everything_else() -> None:
+    assert ProtocolSpec("loso-zoo", Path("zoo.toml")).name == "loso-zoo"
+    with pytest.raises(MerBenchError, match="protocol name 'loso_zoo'"):
+        ProtocolSpec("loso_zoo", Path("zoo.toml"))
+
+
+def test_an_unknown_representation_gets_the_nearest_and_all_known_ones() -> None:
+    with pytest.raises(MerBenchError) as caught:
+        Representation("face-flows")
+    assert str(caught.value) == (
+        "unknown representation 'face-flows' (did you mean 'face-flow'?); known: frames, flow, face-flow, region-flow"
+    )
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_representation_and_family_is_accepted(name: str, family: str) -> None:
+    spec = replace(METHOD, representation=Representation(name), family=family)
+    assert (spec.representation.name, spec.family) == (name, family)
+
+
+@pytest.mark.parametrize(("raw", "name"), [("LBP_TOP", "lbp-top"), (" svm-flow ", "svm-flow"), ("cde", "cde")])
+def test_names_are_normalised(raw: str, name: str) -> None:
+    assert normalise_name(raw) == name
+
+
+def test_specs_import_nothing_heavy() -> None:
+    heavy = "{'numpy', 'pandas', 'torch'} & set(sys.modules)"
+    code = f"import sys; sys.path[:0] = {sys.path!r}; import mer_bench.specs; sys.exit(bool({heavy}))"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
