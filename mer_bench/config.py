@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mer_bench.errors import MerBenchError, did_you_mean
 
@@ -45,7 +46,7 @@ def load_config() -> Config:
         The file cannot be read, or holds an unknown key or a value of the wrong type.
     """
     file = _config_file()
-    content = _read(file) if file is not None else {}
+    content: dict[str, Any] = _read(file) if file is not None else {}
     base = file.parent if file is not None else Path()
     data = os.environ.get(DATA_VARIABLE) or _located(content.get("data"), base)
     return Config(
@@ -66,14 +67,18 @@ def _config_file() -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _read(file: Path) -> dict[str, object]:
+def _read(file: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MerBenchError(f"config file {file} cannot be read ({error}); mend it, or unset {CONFIG_VARIABLE}") from error
+        raise MerBenchError(
+            f"config file {file} cannot be read ({error}); mend it, or unset {CONFIG_VARIABLE}"
+        ) from error
     for key, value in content.items():
         if key not in _KEYS:
-            raise MerBenchError(f"config file {file}: unknown key {key!r}{did_you_mean(key, _KEYS)}; known: {', '.join(_KEYS)}")
+            raise MerBenchError(
+                f"config file {file}: unknown key {key!r}{did_you_mean(key, _KEYS)}; known: {', '.join(_KEYS)}"
+            )
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
             raise MerBenchError(f"config file {file}: {key} = {value!r} is not of type {_KEYS[key].__name__}")
     return content

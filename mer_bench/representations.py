@@ -72,9 +72,7 @@ def compute_representation(source: DataSource, sample_ids: Sequence[str], record
     if record["name"] == "face-flow":
         return np.stack([source.load(sample_id) for sample_id in sample_ids])
     layout = str(record["params"]["layout"])
-    return np.stack(
-        [recombine_regions(source.load(sample_id), TEMPLATE_LANDMARKS, layout) for sample_id in sample_ids]
-    )
+    return np.stack([recombine_regions(source.load(sample_id), TEMPLATE_LANDMARKS, layout) for sample_id in sample_ids])
 
 
 def stored_representation(

@@ -134,7 +134,9 @@ def _last_predictions(row: RowRecord, cell: CellRecord) -> Predictions:
     _check_ids(cell, truth, [p["sample_id"] for p in cell["predictions"]])
     wrong = [key for key, (label, _) in found.items() if label != truth[key]]
     if wrong:
-        raise MerBenchError(f"cell {cell['fold']}: the stored truth of {wrong[0]} is not the protocol's; delete that file")
+        raise MerBenchError(
+            f"cell {cell['fold']}: the stored truth of {wrong[0]} is not the protocol's; delete that file"
+        )
     return found
 
 
@@ -155,7 +157,9 @@ def _check_ids(cell: CellRecord, truth: dict[str, int], ids: list[str]) -> None:
         raise MerBenchError(f"cell {cell['fold']} holds two predictions for one sample; delete that file")
     if set(ids) != set(truth):
         odd = sorted(set(ids) ^ set(truth))[0]
-        raise MerBenchError(f"cell {cell['fold']} does not hold exactly its fold's samples (see {odd}); delete that file")
+        raise MerBenchError(
+            f"cell {cell['fold']} does not hold exactly its fold's samples (see {odd}); delete that file"
+        )
 
 
 def _slices(row: RowRecord, predictions: Predictions) -> dict[str, Scores]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import product
 from pathlib import Path
 
-import mer_bench_protocols
 import numpy as np
 import pytest
-from mer_bench_protocols.protocol import load_protocol
-from mer_bench_reports.published import PublishedRow, load_published, read_published
 from numpy.typing import NDArray
 
+import mer_bench_protocols
 from mer_bench import MerBenchError
+from mer_bench_protocols.protocol import load_protocol
+from mer_bench_reports.published import PublishedRow, load_published, read_published
 
 VALID = """
 source = "Nobody, Table 1"

@@ -8,7 +8,7 @@ import click
 
 
 @click.command(name="export")
-@click.option("--megc", required=True, metavar="FILE", help="Write a MEGC2019 log: ground truth first, then prediction.")
+@click.option("--megc", required=True, metavar="FILE", help="The log to write: ground truth first, then prediction.")
 @click.option("--method", "-m", required=True)
 @click.option("--protocol", "-p", default="cde", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -37,11 +37,11 @@ def command(
     if len(fitting) != 1:
         keys = ", ".join(f"{r.row['row_key'][:12]} ({r.selection})" for r in fitting)
         why = f"several rows fit ({keys}); choose with --row or --selection" if fitting else "nothing stored fits"
-        raise MerBenchError(f"export of {method}, {protocol}, seed {seed}: {why}; `mer-bench status` shows what is stored")
+        raise MerBenchError(f"export of {method}, {protocol}, seed {seed}: {why}; `mer-bench status` shows the store")
     result = fitting[0]
     if not result.complete:
         raise MerBenchError(
-            f"{method} has {result.done}/{result.total} folds; a log of part of them would be scored as if it were whole"
+            f"{method} has {result.done}/{result.total} folds; a log of part of them would be scored as if whole"
         )
     entries = [LogEntry(key, truth, predicted) for key, (truth, predicted) in sorted(result.predictions.items())]
     write_log(Path(megc), entries)

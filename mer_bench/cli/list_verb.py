@@ -21,7 +21,8 @@ def command(kind: str, as_json: bool) -> None:
     if kind == "methods":
         for method in catalogue.methods.values():
             presets = ", ".join(method.presets)
-            rows.append({"name": method.name, "title": method.title, "eats": method.representation.name, "presets": presets})
+            eats = method.representation.name
+            rows.append({"name": method.name, "title": method.title, "eats": eats, "presets": presets})
     elif kind == "databases":
         rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
     else:

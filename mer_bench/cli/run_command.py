@@ -53,9 +53,7 @@ def run_command(
     options = parse_pairs("--data-option", data_options) or config.data_options
     if data is None and config.data is None:
         preset = _say_synthetic(methods, preset, catalogue, console)
-    request = Request(
-        methods, protocol, seeds, preset, parse_pairs("--set", overrides), selection, allow_partial
-    )
+    request = Request(methods, protocol, seeds, preset, parse_pairs("--set", overrides), selection, allow_partial)
     source = open_source(data or config.data or "synthetic", options, catalogue)
     plan = make_plan(request, source, catalogue)
     folder = Path(results or config.results or DEFAULT_RESULTS)
@@ -96,9 +94,7 @@ def _console(as_json: bool) -> Console:
     return console
 
 
-def _say_synthetic(
-    methods: tuple[str, ...], preset: str | None, catalogue: Catalogue, console: Console
-) -> str | None:
+def _say_synthetic(methods: tuple[str, ...], preset: str | None, catalogue: Catalogue, console: Console) -> str | None:
     """Say that made-up data is used, and return the preset for it: quick, where a method has it and none is asked."""
     console.print(
         "No data is configured: this run uses the built-in SYNTHETIC database (made-up flow maps). Its figures say "
@@ -179,5 +175,3 @@ def result_object(result: Result) -> dict[str, object]:
             for name, scores in result.slices.items()
         },
     }
-
-

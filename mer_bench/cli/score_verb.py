@@ -32,5 +32,6 @@ def command(log: str, absent_class: str, as_json: bool) -> None:
         absent = f"   no true sample of class {', '.join(map(str, scores.absent))}" if scores.absent else ""
         confusion = " ".join(str(list(row)) for row in scores.confusion)
         click.echo(
-            f"{name:<8}{scores.uf1:>8.4f}{scores.uar:>8.4f}{scores.accuracy:>10.4f}{scores.n_samples:>9}   {confusion}{absent}"
+            f"{name:<8}{scores.uf1:>8.4f}{scores.uar:>8.4f}{scores.accuracy:>10.4f}{scores.n_samples:>9}"
+            f"   {confusion}{absent}"
         )

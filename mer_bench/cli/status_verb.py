@@ -21,7 +21,7 @@ def command(results: str | None, as_json: bool) -> None:
             "method": result.row["method"]["name"],
             "row_key": result.row["row_key"][:12],
             "training": result.row["training"],
-            "marks": result.row["marks"],
+            "marks": ", ".join(result.row["marks"]),
             "seed": result.seed,
             "done": result.done,
             "failed": result.failed,
@@ -36,7 +36,7 @@ def command(results: str | None, as_json: bool) -> None:
     if not rows:
         click.echo("no cell is stored yet")
     for row in rows:
-        marks = f" [{', '.join(row['marks'])}]" if row["marks"] else ""
+        marks = f"  {row['marks']}" if row["marks"] else ""
         click.echo(
             f"{row['protocol']}  {row['method']} {row['row_key']}  training {row['training']}  seed {row['seed']}: "
             f"{row['done']} done, {row['failed']} failed, {row['missing']} missing{marks}"

@@ -47,7 +47,11 @@ def results_table(results: Sequence[Result], plan: Plan) -> Table:
     if absent := absent_classes(results):
         caption.append(f"{absent} (rule: {record['protocol']['absent_class']})")
     table = Table(
-        title=plan.protocol.title, caption="\n".join(caption), title_justify="left", caption_justify="left", box=box.SIMPLE
+        title=plan.protocol.title,
+        caption="\n".join(caption),
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE,
     )
     for heading in ("method", "seed", "folds"):
         table.add_column(heading, no_wrap=True)

@@ -225,8 +225,8 @@ def _check_header(path: Path, content: bytes) -> None:
 
 def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
     try:
-        # Decoding reads no chunk's checksum, and zlib checks its own only at the end of a stream, which damage can hide:
-        # other pixels would pass for motion.
+        # Decoding checks no chunk's checksum, and zlib its own only at the end of the stream, which damage can hide:
+        # changed pixels would pass for motion.
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             image.verify()
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:

@@ -40,12 +40,16 @@ def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> 
 
 
 def _open(spec: DatabaseSpec, path: Path | None, options: Mapping[str, str]) -> DataSource:
-    source: DataSource = _source_class(spec)(path, resolve_parameters(f"database {spec.name}", spec.parameters, options))
+    source: DataSource = _source_class(spec)(
+        path, resolve_parameters(f"database {spec.name}", spec.parameters, options)
+    )
     return source
 
 
 def _source_class(spec: DatabaseSpec) -> type[DataSource]:
     target = load_target(spec.target)
     if not (isinstance(target, type) and issubclass(target, DataSource)):
-        raise MerBenchError(f"database {spec.name}: {spec.target} is not a DataSource; report it to its plugin's author")
+        raise MerBenchError(
+            f"database {spec.name}: {spec.target} is not a DataSource; report it to its plugin's author"
+        )
     return target

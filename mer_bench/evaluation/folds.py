@@ -47,19 +47,19 @@ def select_samples(table: SampleTable, protocol: Protocol) -> LabelledTable:
         An emotion is outside the protocol's class map, or no sample is left.
     """
     rows = []
-    for row in table.frame.itertuples(index=False):
-        if row.database not in protocol.databases:
+    for row in table.frame.to_dict("records"):
+        if row["database"] not in protocol.databases:
             continue
         try:
-            label = protocol.label_of(row.database, row.emotion)
+            label = protocol.label_of(row["database"], row["emotion"])
         except MerBenchError as error:
-            raise MerBenchError(f"{row.sample_id} ({row.origin}): {error}") from None
+            raise MerBenchError(f"{row['sample_id']} ({row['origin']}): {error}") from None
         if label is not None:
-            rows.append((row.sample_id, row.subject, label, row.database))
+            rows.append((row["sample_id"], row["subject"], label, row["database"]))
     if not rows:
         wanted = ", ".join(protocol.databases)
         raise MerBenchError(
-            f"protocol {protocol.name} needs samples of {wanted}, and the data holds none; point --data at data that does"
+            f"protocol {protocol.name} needs samples of {wanted}, and the data holds none; choose other data with --data"
         )
     ids, subjects, labels, databases = zip(*rows, strict=True)
     return LabelledTable(ids, subjects, labels, databases)
@@ -103,6 +103,8 @@ def check_fold(fold: Fold, table: LabelledTable) -> None:
     """
     both = {table.subjects[i] for i in fold.train} & {table.subjects[i] for i in fold.test}
     if both:
-        raise MerBenchError(f"fold {fold.name}: subject {sorted(both)[0]} is on both sides; a fold holds out whole subjects")
+        raise MerBenchError(
+            f"fold {fold.name}: subject {sorted(both)[0]} is on both sides; a fold holds out whole subjects"
+        )
     if not fold.train or not fold.test:
         raise MerBenchError(f"fold {fold.name} has no {'test' if fold.train else 'training'} sample")

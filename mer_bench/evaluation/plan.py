@@ -130,9 +130,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     rows = tuple(
         _row(spec, params, protocol, training, source, table, folds, fingerprints, marks) for spec, params in methods
     )
-    cells = tuple(
-        Cell(i, seed, fold.name) for i in range(len(rows)) for seed in range(request.seeds) for fold in folds
-    )
+    cells = tuple(Cell(i, seed, fold.name) for i in range(len(rows)) for seed in range(request.seeds) for fold in folds)
     return Plan(protocol, source, selection, rows, cells, tuple(problems))
 
 
@@ -145,9 +143,7 @@ def _selection(request: Request, protocol: Protocol) -> str:
     return selection
 
 
-def _resolve_methods(
-    request: Request, catalogue: Catalogue
-) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
+def _resolve_methods(request: Request, catalogue: Catalogue) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
     if not request.methods:
         raise MerBenchError("no method named; `mer-bench list methods` shows what is installed")
     specs = [catalogue.method(name) for name in dict.fromkeys(map(normalise_name, request.methods))]
@@ -265,4 +261,3 @@ def _protocol_record(protocol: Protocol) -> ProtocolRecord:
 
 def _fold_record(fold: Fold, table: LabelledTable) -> FoldRecord:
     return {"subject": fold.subject, "samples": {table.sample_ids[i]: table.labels[i] for i in fold.test}}
-

@@ -50,7 +50,7 @@ class UnlabelledSamples:
         return len(self.inputs)
 
 
-class MethodBase(ABC):
+class MethodBase:
     """What every method is made from; one instance serves one fold.
 
     Parameters
@@ -66,7 +66,7 @@ class MethodBase(ABC):
         self.n_classes = n_classes
 
 
-class Method(MethodBase):
+class Method(MethodBase, ABC):
     """A method that trains itself."""
 
     @abstractmethod

@@ -25,7 +25,7 @@ class SklearnMethod(Method):
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
         """Fit the estimator; a training side of one class needs none."""
         self._classes: IntArray = np.unique(train.labels)
-        self._estimator = None
+        self._estimator: Any = None
         if len(self._classes) > 1:
             self._estimator = self.build_estimator(self.n_classes, seed).fit(_flat(train.inputs), train.labels)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from mer_bench.methods.method import MethodBase
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class TorchMethod(MethodBase):
+class TorchMethod(MethodBase, ABC):
     """A network that the harness trains, so that every network is trained and selected by the same rules.
 
     A subclass writes `build_network`; its spec lists `mer_bench.training_parameters`.

@@ -34,7 +34,9 @@ _DEFAULTS = TrainingConfig()
 _PARAMETERS = (
     Parameter("epochs", _DEFAULTS.epochs, "passes over the training side", minimum=1),
     Parameter("lr", _DEFAULTS.lr, "learning rate", minimum=0.0),
-    Parameter("batch_size", _DEFAULTS.batch_size, "samples a step; the last batch of an epoch may be smaller", minimum=1),
+    Parameter(
+        "batch_size", _DEFAULTS.batch_size, "samples a step; the last batch of an epoch may be smaller", minimum=1
+    ),
     Parameter("optimizer", _DEFAULTS.optimizer, "the optimiser", choices=("adam", "adamw", "sgd")),
     Parameter("weight_decay", _DEFAULTS.weight_decay, "weight decay", minimum=0.0),
     Parameter(

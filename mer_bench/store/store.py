@@ -92,7 +92,7 @@ class Store:
             write_json(target, row)
 
     def rows(self) -> Iterator[RowRecord]:
-        """Yield every stored row, sorted by protocol, method and key; one that does not parse is skipped with a notice."""
+        """Yield every stored row by protocol, method and key; one that does not parse is skipped with a notice."""
         for file in sorted(self.path.glob("cells/*/*/*/row.json")):
             row = self._parsed(file, RowRecord.__required_keys__)
             if row is not None:
@@ -152,7 +152,9 @@ class Store:
         """Store a run's manifest and return the run's id."""
         now = datetime.now(timezone.utc)
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        write_json(self.path / "runs" / run_id / "manifest.json", {**manifest, "run_id": run_id, "started": now.isoformat()})
+        write_json(
+            self.path / "runs" / run_id / "manifest.json", {**manifest, "run_id": run_id, "started": now.isoformat()}
+        )
         return run_id
 
     def manifest(self, run_id: str) -> dict[str, object] | None:

@@ -81,7 +81,7 @@ def _step(
 @torch.no_grad()
 def _probabilities(network: nn.Module, inputs: Tensor, n_classes: int) -> FloatArray:
     network.eval()
-    logits = torch.cat([network(part) for part in inputs.split(_EVALUATION_BATCH)])
+    logits = torch.cat([network(part) for part in torch.split(inputs, _EVALUATION_BATCH)])
     if logits.shape != (len(inputs), n_classes):
         raise MethodError(f"the network gives {tuple(logits.shape)} for {len(inputs)} samples of {n_classes} classes")
     return logits.softmax(dim=1).cpu().numpy()
@@ -96,7 +96,7 @@ def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
     sizes = [size] * (n // size) + ([n % size] if n % size else [])
     if len(sizes) > 1 and sizes[-1] == 1:
         sizes[-2:] = [sizes[-2] + 1]
-    yield from indices.split(sizes)
+    yield from torch.split(indices, sizes)
 
 
 def _normaliser(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:

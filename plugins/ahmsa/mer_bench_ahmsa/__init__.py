@@ -13,10 +13,10 @@ _PARAMETERS = (
     Parameter("heads", 3, "attention heads (Table 3)", minimum=1),
     Parameter("patch", 7, "side of a patch in pixels (Table 3)", minimum=1),
     Parameter("blocks", (2, 2, 8), "multi-scale attention blocks a level, low to high (Table 3)", minimum=1),
-    Parameter("mlp_ratio", 4, "hidden over embedding channels of the feed-forward; not given, the transformer's 4", minimum=1),
+    Parameter("mlp_ratio", 4, "hidden over embedding channels in the feed-forward; not given: 4", minimum=1),
     Parameter("reduction", 16, "bottleneck of the channel attention; not given, CBAM's 16", minimum=1),
     Parameter("dropout", 0.0, "dropout in the feed-forward; not given, and none is mentioned", minimum=0.0),
-    Parameter("residual", True, "residual path around each attention and feed-forward; not given, see docs/paper-gaps.md"),
+    Parameter("residual", True, "a residual path around each part of a block; not given: see docs/paper-gaps.md"),
 )
 
 

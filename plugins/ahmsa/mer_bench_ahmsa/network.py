@@ -77,9 +77,7 @@ class AdaptiveDownsampling(nn.Sequential):
 class MultiScaleAttention(nn.Module):
     """Section 3.4: channel attention, spatial attention and feed-forward, each after a layer normalisation."""
 
-    def __init__(
-        self, width: int, heads: int, mlp_ratio: int, reduction: int, dropout: float, residual: bool
-    ) -> None:
+    def __init__(self, width: int, heads: int, mlp_ratio: int, reduction: int, dropout: float, residual: bool) -> None:
         super().__init__()
         self.residual = residual
         self.norms = nn.ModuleList(LayerNorm2d(width) for _ in range(3))
