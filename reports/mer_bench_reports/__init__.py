@@ -1,1 +1,6 @@
-"""What people read of a store: tables and one offline page."""
+"""What people read of a store: one offline page, a Markdown text and a CSV file."""
+
+from mer_bench_reports.builder import build_report
+from mer_bench_reports.rendering import write_report
+
+__all__ = ["build_report", "write_report"]

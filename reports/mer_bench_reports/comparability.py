@@ -1,0 +1,111 @@
+"""Which rows may stand in one comparison, and why the others may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mer_bench.results import NO_EPOCHS
+from mer_bench_reports.report_data import MeasuredRow
+from mer_bench_reports.wording import DATA_MARKS, joined
+
+_SELECTION_ORDER = ("last", "inner", NO_EPOCHS)
+
+_Ground = tuple[tuple[str, ...], str, tuple[tuple[str, str], ...]]
+"""Data marks, protocol hash and fingerprints: what rows must share whatever their selection rule."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that agree in protocol hash, data fingerprints and selection rule.
+
+    Parameters
+    ----------
+    selection : str
+    marks : tuple of str
+        The marks of the data, from `DATA_MARKS`.
+    rows : tuple of MeasuredRow
+        At least one; in the order of the table.
+    """
+
+    selection: str
+    marks: tuple[str, ...]
+    rows: tuple[MeasuredRow, ...]
+
+
+def group_rows(rows: Iterable[MeasuredRow]) -> list[Group]:
+    """Split rows into groups; real data comes first, and complete data before partial.
+
+    A method without epochs fits every selection rule: it joins each group of its protocol and data, and makes a group
+    of its own only where there is no other.
+    """
+    by_ground: dict[_Ground, list[MeasuredRow]] = {}
+    for row in rows:
+        by_ground.setdefault(_ground(row), []).append(row)
+    groups = []
+    for (marks, _, _), members in by_ground.items():
+        rules = {row.selection for row in members} - {NO_EPOCHS} or {NO_EPOCHS}
+        for rule in rules:
+            matching = [row for row in members if row.selection in (rule, NO_EPOCHS)]
+            groups.append(Group(rule, marks, tuple(sorted(matching, key=_row_order))))
+    return sorted(groups, key=_group_order)
+
+
+def why_apart(groups: Sequence[Group], number: int) -> str:
+    """Say why group ``number`` (from 1) is not one table with the others; empty where there is no other."""
+    here = groups[number - 1]
+    by_reason: dict[str, list[str]] = {}
+    for other, group in enumerate(groups, start=1):
+        if other != number:
+            by_reason.setdefault(_difference(here, group), []).append(str(other))
+    if not by_reason:
+        return ""
+    parts = [
+        f"{'comparison' if len(numbers) == 1 else 'comparisons'} {joined(numbers)} ({reason})"
+        for reason, numbers in by_reason.items()
+    ]
+    return f"Stands apart from {joined(parts)}."
+
+
+def _difference(here: Group, there: Group) -> str:
+    """Name what differs; a protocol's change already says that the data is another, so that is not said as well."""
+    reasons = []
+    ours, theirs = here.rows[0].record, there.rows[0].record
+    if ours["protocol"]["hash"] != theirs["protocol"]["hash"]:
+        named = [f"{record['protocol']['name']}@{record['protocol']['version']}" for record in (ours, theirs)]
+        reasons.append("other content of the protocol of that name" if named[0] == named[1] else "other protocol")
+    elif ours["fingerprints"] != theirs["fingerprints"]:
+        databases = sorted(
+            name
+            for name in {*ours["fingerprints"], *theirs["fingerprints"]}
+            if ours["fingerprints"].get(name) != theirs["fingerprints"].get(name)
+        )
+        reasons.append(f"other data: {joined(databases)}")
+    reasons += [f"{mark} data here" for mark in here.marks if mark not in there.marks]
+    reasons += [f"{mark} data there" for mark in there.marks if mark not in here.marks]
+    if here.selection != there.selection and NO_EPOCHS not in (here.selection, there.selection):
+        reasons.append(f"other selection rule: {here.selection!r} here, {there.selection!r} there")
+    return "; ".join(reasons)
+
+
+def _ground(row: MeasuredRow) -> _Ground:
+    record = row.record
+    marks = tuple(mark for mark in DATA_MARKS if mark in record["marks"])
+    return marks, record["protocol"]["hash"], tuple(sorted(record["fingerprints"].items()))
+
+
+def _row_order(row: MeasuredRow) -> tuple[str, str, str]:
+    return row.record["method"]["title"].casefold(), row.record["method"]["name"], row.record["row_key"]
+
+
+def _group_order(group: Group) -> tuple[bool, bool, str, int, str, tuple[tuple[str, str], ...], int]:
+    protocol = group.rows[0].record["protocol"]
+    return (
+        "synthetic" in group.marks,
+        "partial" in group.marks,
+        protocol["name"],
+        protocol["version"],
+        protocol["hash"],
+        _ground(group.rows[0])[2],
+        _SELECTION_ORDER.index(group.selection),
+    )

@@ -1,0 +1,125 @@
+"""Where figures come from, without telling folders or user names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+
+from mer_bench.store import Store
+from mer_bench.store.schema import RowRecord
+from mer_bench_reports.report_data import Fact, Run
+
+_HOMES = ("home", "Users")
+_ABSOLUTE = re.compile(r"(?<![\w./\\~-])(?:[A-Za-z]:|~[\w.-]*)?[/\\](?:[^\s/\\'\"<>|:;,()]+[/\\])+[^\s/\\'\"<>|:;,()]*")
+
+_MANIFEST_LABELS = {
+    "mer_bench": "mer-bench",
+    "git": "git state",
+    "selection": "selection asked for",
+    "device": "device",
+    "jobs": "worker processes",
+    "gpu": "GPU",
+    "processor": "processor",
+    "platform": "platform",
+    "python": "Python",
+}
+
+
+def read_runs(store: Store, run_ids: Iterable[str]) -> tuple[Run, ...]:
+    """Return what the manifests say of the runs, oldest first."""
+    return tuple(Run(run_id, _run_facts(store.manifest(run_id))) for run_id in sorted(set(run_ids)))
+
+
+def count_problems(store: Store, run_ids: Iterable[str]) -> list[str]:
+    """Return how the data of these runs differs from what the protocol declares."""
+    found: dict[str, None] = {}
+    for run_id in sorted(set(run_ids)):
+        problems = (store.manifest(run_id) or {}).get("count_problems")
+        found.update(dict.fromkeys(map(str, problems) if isinstance(problems, list) else ()))
+    return [without_folders(problem) for problem in found]
+
+
+def row_facts(row: RowRecord, seeds: Iterable[int], devices: Iterable[str], seconds: float) -> tuple[Fact, ...]:
+    """Return what identifies a row, and what it cost."""
+    method, protocol, representation = row["method"], row["protocol"], row["representation"]
+    shaped = f" ({params_text(representation['params'])})" if representation["params"] else ""
+    return (
+        ("method", f"{method['name']}, version {method['version']}"),
+        ("citation", method["citation"] or "none"),
+        ("parameters", params_text(row["params"]) or "none"),
+        ("representation", f"{representation['name']}{shaped}, hash {representation['hash'][:12]}"),
+        ("protocol", f"{protocol['name']}@{protocol['version']}, hash {protocol['hash'][:12]}"),
+        ("data fingerprints", ", ".join(f"{name} {value[:12]}" for name, value in row["fingerprints"].items())),
+        ("marks", ", ".join(row["marks"]) or "none"),
+        ("row key", row["row_key"][:12]),
+        ("seeds", ", ".join(map(str, seeds))),
+        ("device", ", ".join(sorted(devices)) or "unknown"),
+        ("computing time", f"{seconds:.1f} s, all cells added up"),
+    )
+
+
+def params_text(params: Mapping[str, object]) -> str:
+    """Return parameters as ``name=value``, sorted by name."""
+    return ", ".join(f"{name}={value_text(params[name])}" for name in sorted(params))
+
+
+def value_text(value: object) -> str:
+    """Return a parameter's value as the command line takes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(value_text, value))
+    return without_folders(str(value))
+
+
+def without_folders(text: str) -> str:
+    """Reduce every absolute path in a text to its last component.
+
+    Examples
+    --------
+    >>> without_folders("cannot read /home/ann/maps/a.png of smic/s1/s1_ne_01")
+    'cannot read a.png of smic/s1/s1_ne_01'
+    """
+    return _ABSOLUTE.sub(lambda found: _last_component(found[0]), text)
+
+
+def command_text(argv: Iterable[str]) -> str:
+    """Return a command line with each path in it reduced to its last component.
+
+    Examples
+    --------
+    >>> command_text(["/home/ann/bin/mer-bench", "run", "--data", "/home/ann/maps", "--set=file=a/b.csv"])
+    'mer-bench run --data maps --set=file=b.csv'
+    """
+    words = [_short_word(word) for word in argv]
+    return " ".join(shlex.quote("mer-bench" if i == 0 and w == "__main__.py" else w) for i, w in enumerate(words))
+
+
+def _run_facts(manifest: Mapping[str, object] | None) -> tuple[Fact, ...]:
+    if manifest is None:
+        return (("manifest", "missing"),)
+    argv, packages = manifest.get("argv"), manifest.get("packages")
+    facts = [("started", str(manifest.get("started", "unknown")))]
+    if isinstance(argv, list) and argv:
+        facts.append(("command", command_text(map(str, argv))))
+    for key, label in _MANIFEST_LABELS.items():
+        if manifest.get(key) is not None:
+            facts.append((label, without_folders(str(manifest[key]))))
+    if isinstance(packages, dict):
+        facts.append(("packages", ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))))
+    return tuple(facts)
+
+
+def _short_word(word: str) -> str:
+    option, equals, value = word.rpartition("=")
+    return f"{option}{equals}{_last_component(value)}"
+
+
+def _last_component(path: str) -> str:
+    parts = [part for part in re.split(r"[/\\]", path) if part]
+    if not parts:
+        return path
+    # The folder under /home is a user's name, and so is what follows a tilde.
+    is_home = (len(parts) > 1 and parts[-2] in _HOMES) or parts[-1].startswith("~")
+    return "~" if is_home else parts[-1]
