@@ -37,8 +37,8 @@ class Config:
 def load_config() -> Config:
     """Read the config file: ``MER_BENCH_CONFIG``, else ``mer-bench.toml`` here, else the user's own.
 
-    The environment's ``MER_BENCH_DATA`` stands over the file's ``data``. Relative paths in the file are taken
-    from the file's folder.
+    The environment's ``MER_BENCH_DATA`` stands over the file's ``data`` and ``data-options``. Relative paths in the
+    file are taken from the file's folder.
 
     Raises
     ------
@@ -48,10 +48,11 @@ def load_config() -> Config:
     file = _config_file()
     content: dict[str, Any] = _read(file) if file is not None else {}
     base = file.parent if file is not None else Path()
-    data = os.environ.get(DATA_VARIABLE) or _located(content.get("data"), base)
+    named = os.environ.get(DATA_VARIABLE)
+    options = {} if named else content.get("data-options", {})
     return Config(
-        data=data,
-        data_options={key: str(value) for key, value in content.get("data-options", {}).items()},
+        data=named or _located(content.get("data"), base),
+        data_options={key: str(value) for key, value in options.items()},
         results=_located(content.get("results"), base),
         jobs=content.get("jobs"),
         device=content.get("device"),

@@ -97,12 +97,16 @@ def stored_representation(
     """
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if file.exists():
-        if checksum.exists() and checksum.read_text() == hashlib.sha256(file.read_bytes()).hexdigest():
+        if checksum.exists() and checksum.read_bytes() == _checksum(file.read_bytes()):
             return file
         notice(f"{file} is damaged; it is computed anew")
     buffer = io.BytesIO()
     np.save(buffer, compute(), allow_pickle=False)
     content = buffer.getvalue()
-    write_bytes(checksum, hashlib.sha256(content).hexdigest().encode())
+    write_bytes(checksum, _checksum(content))
     write_bytes(file, content)
     return file
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()

@@ -54,12 +54,13 @@ class SampleTable:
     Raises
     ------
     MerBenchError
-        Two rows have one sample id.
+        Two rows have one sample id, or a name cannot stand in an id.
     """
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         seen: dict[str, Sample] = {}
         for sample in samples:
+            _check_names(sample)
             twin = seen.setdefault(sample.sample_id, sample)
             if twin is not sample:
                 raise MerBenchError(
@@ -111,6 +112,15 @@ def canonical_clip(database: str, raw: str) -> str:
     if database == "samm" and (found := re.fullmatch(r"0*(\d+)_(.+)", text)):
         return f"{int(found[1]):03d}_{found[2]}"
     return text
+
+
+def _check_names(sample: Sample) -> None:
+    """Refuse names that would break an id or, as a file name, lead out of a folder."""
+    for name in (sample.database, sample.subject, sample.clip):
+        if not name.strip(". ") or "/" in name or "\\" in name or not name.isprintable():
+            raise MerBenchError(
+                f"{sample.origin}: {name!r} cannot name a database, subject or clip; correct the annotation"
+            )
 
 
 def _renumber(pattern: str, text: str, template: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -50,7 +51,7 @@ def run_command(
     resources = Resources(
         jobs if jobs is not None else config.jobs or default_jobs(), device or config.device or "auto", timeout
     )
-    options = parse_pairs("--data-option", data_options) or config.data_options
+    options = parse_pairs("--data-option", data_options) or (config.data_options if data is None else {})
     if data is None and config.data is None:
         preset = _say_synthetic(methods, preset, catalogue, console)
     request = Request(methods, protocol, seeds, preset, parse_pairs("--set", overrides), selection, allow_partial)
@@ -121,8 +122,8 @@ def _execute(session: Session) -> None:
     stored = len(session.plan.cells) - pending
     finished = 0
     try:
-        with show_progress(stored, len(session.plan.cells)) as advance:
-            for outcome in session.execute():
+        with show_progress(stored, len(session.plan.cells)) as advance, closing(session.execute()) as outcomes:
+            for outcome in outcomes:
                 finished += 1
                 advance(outcome)
     except KeyboardInterrupt:

@@ -91,7 +91,8 @@ def run(
     config = load_config()
     catalogue = load_catalogue()
     chosen = str(data) if data is not None else config.data or "synthetic"
-    options = {key: str(value) for key, value in (data_options or config.data_options).items()}
+    found = data_options or (config.data_options if data is None else {})
+    options = {key: str(value) for key, value in found.items()}
     request = Request(
         methods=(methods,) if isinstance(methods, str) else tuple(methods),
         protocol=protocol,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +77,7 @@ class Session:
         """Return the cells that the store does not hold, failed ones included."""
         return [cell for cell in self.plan.cells if not self._is_done(cell)]
 
-    def execute(self) -> Iterator[Outcome]:
+    def execute(self) -> Generator[Outcome, None, None]:
         """Carry out what is pending, and yield each cell's outcome as it comes; what is stored stays stored.
 
         Raises

@@ -59,7 +59,7 @@ def select_samples(table: SampleTable, protocol: Protocol) -> LabelledTable:
     if not rows:
         wanted = ", ".join(protocol.databases)
         raise MerBenchError(
-            f"protocol {protocol.name} needs samples of {wanted}, and the data holds none; choose other data with --data"
+            f"protocol {protocol.name} needs samples of {wanted}, and the data has none; choose other data with --data"
         )
     ids, subjects, labels, databases = zip(*rows, strict=True)
     return LabelledTable(ids, subjects, labels, databases)
@@ -80,18 +80,23 @@ def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
     Raises
     ------
     MerBenchError
-        There is only one subject, so that nobody is left to train on.
+        There is only one subject, so that nobody is left to train on, or two subjects would share a fold's name.
     """
     subjects = sorted(set(table.subjects))
     if len(subjects) < 2:
         raise MerBenchError(f"leave-one-subject-out needs two subjects or more; the data holds only {subjects[0]}")
     everyone = range(len(table.subjects))
-    folds = []
+    folds: dict[str, Fold] = {}
     for subject in subjects:
+        name = subject.replace("/", "-")
+        if name in folds:
+            raise MerBenchError(
+                f"subjects {folds[name].subject} and {subject} would both make the fold {name}; rename one of them"
+            )
         test = tuple(i for i in everyone if table.subjects[i] == subject)
         train = tuple(i for i in everyone if table.subjects[i] != subject)
-        folds.append(Fold(subject.replace("/", "-"), subject, train, test))
-    return tuple(folds)
+        folds[name] = Fold(name, subject, train, test)
+    return tuple(folds.values())
 
 
 def check_fold(fold: Fold, table: LabelledTable) -> None:

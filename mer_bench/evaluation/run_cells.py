@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 import traceback
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def run_cell(task: Task) -> Outcome:
     """Compute one cell and store it, also when it fails.
 
     On the CPU it uses one thread: a sum split over other threads would round differently, and a fold's predictions
-    must be the same with any number of workers.
+    must be the same with any number of workers. What the method prints goes to stderr: stdout is for ``--json``.
 
     Raises
     ------
@@ -75,7 +76,7 @@ def run_cell(task: Task) -> Outcome:
     started = time.perf_counter()
     store = Store(task.results)
     try:
-        with threadpool_limits(1):
+        with threadpool_limits(1), redirect_stdout(sys.stderr):
             prediction = _predict(task)
     except MerBenchError:
         raise
@@ -125,7 +126,7 @@ class _Prediction:
 def _predict(task: Task) -> _Prediction:
     row, record = task.row, task.row.record
     fold = row.folds[task.fold]
-    inputs = _memory_map(task.stack)
+    inputs: FloatArray = np.load(task.stack, mmap_mode="r")
     train = LabelledSamples(
         np.array(inputs[list(fold.train)]),
         np.array([row.table.labels[i] for i in fold.train], dtype=np.int64),
@@ -133,7 +134,8 @@ def _predict(task: Task) -> _Prediction:
     )
     test = UnlabelledSamples(np.array(inputs[list(fold.test)]))
     n_classes = len(record["protocol"]["classes"])
-    method = load_target(row.target)(row.params, n_classes)
+    # A copy: what one fold's method does to its parameters must not reach the next fold's.
+    method = load_target(row.target)(dict(row.params), n_classes)
     if isinstance(method, TorchMethod) != record["trains_by_epoch"]:
         raise MethodError(f"{row.target}: its spec's trains_by_epoch does not fit its class")
     seed = seed_value(record["protocol"]["name"], task.fold, task.seed)
@@ -151,11 +153,8 @@ def _train_network(
     method: TorchMethod, train: LabelledSamples, test: UnlabelledSamples, task: Task, seed: int
 ) -> tuple[FloatArray, int]:
     """Return the test scores of every epoch, and the epoch that counts."""
-    import torch
-
     from mer_bench.training.trainer import train_fold
 
-    torch.set_num_threads(1)
     if task.row.record["training"] == "full":
         epochs = train_fold(method, train, test, seed=seed, device=task.device)
         return _checked_epochs(epochs, len(test), method.n_classes), len(epochs) - 1
@@ -186,8 +185,8 @@ def _checked(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
     scores = np.asarray(scores)
     if scores.shape != (n, n_classes):
         raise MethodError(f"scores have shape {scores.shape}, not ({n}, {n_classes})")
-    if not np.issubdtype(scores.dtype, np.number) or not np.isfinite(scores).all():
-        raise MethodError("scores hold NaN, infinite or non-numeric values")
+    if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
+        raise MethodError("scores hold NaN, infinite or other values that are no real numbers")
     return scores
 
 
@@ -208,9 +207,3 @@ def _blank_record(task: Task, seconds: float) -> CellRecord:
         "device": task.device,
         "seconds": round(seconds, 3),
     }
-
-
-@lru_cache(maxsize=4)
-def _memory_map(stack: Path) -> FloatArray:
-    mapped: FloatArray = np.load(stack, mmap_mode="r")
-    return mapped

@@ -16,6 +16,8 @@ VALIDATION_SHARE = 0.2
 def validation_subjects(subjects: StringArray, *, seed: int) -> set[str]:
     """Draw the training subjects that the inner rule holds out: a fifth of each database's, rounded up.
 
+    A database's only training subject stays on the training side.
+
     Parameters
     ----------
     subjects : ndarray of shape (n,), str
@@ -25,17 +27,19 @@ def validation_subjects(subjects: StringArray, *, seed: int) -> set[str]:
     Raises
     ------
     MethodError
-        No subject would be left to train on.
+        No database has two training subjects.
     """
     generator = np.random.default_rng(seed)
     everyone = sorted(set(subjects.tolist()))
     chosen: set[str] = set()
     for database in sorted({subject.split("/", 1)[0] for subject in everyone}):
         members = [subject for subject in everyone if subject.split("/", 1)[0] == database]
-        n = math.ceil(VALIDATION_SHARE * len(members))
+        n = min(math.ceil(VALIDATION_SHARE * len(members)), len(members) - 1)
         chosen.update(members[i] for i in generator.permutation(len(members))[:n])
-    if len(chosen) == len(everyone):
-        raise MethodError("selection 'inner' needs more training subjects than this fold has; use 'last'")
+    if not chosen:
+        raise MethodError(
+            "selection 'inner' needs two training subjects of one database, and this fold has one; use 'last'"
+        )
     return chosen
 
 

@@ -33,7 +33,8 @@ class SklearnMethod(Method):
         """Return probabilities where the estimator gives them, else decision values, else its votes.
 
         The estimator's own ``predict`` decides: where a decision value disagrees with it (ties, Platt scaling),
-        the row falls back to votes. A class that is absent from the training side scores below all others.
+        the row falls back to votes; so do all rows where there is not one value a class (one-vs-one). A class that
+        is absent from the training side scores below all others.
         """
         if self._estimator is None:
             return self._votes(np.full(len(test), self._classes[0]))
@@ -41,7 +42,7 @@ class SklearnMethod(Method):
         predicted = np.asarray(self._estimator.predict(inputs))
         votes = self._votes(predicted)
         known = self._class_scores(inputs)
-        if known is None:
+        if known is None or known.shape != (len(test), len(self._classes)):
             return votes
         scores = np.repeat(known.min(axis=1, keepdims=True) - 1, self.n_classes, axis=1)
         scores[:, self._classes] = known

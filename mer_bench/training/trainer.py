@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ def train_fold(
     """
     config = method.training
     place = torch.device(device)
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+    with _one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
         order = torch.Generator().manual_seed(seed)
         network = method.build_network().to(place)
@@ -62,39 +63,54 @@ def train_fold(
         for epoch in range(config.epochs):
             network.train()
             for batch in _batches(len(train), config.batch_size, order):
-                _step(network, optimizer, loss_of, x[batch], y[batch], epoch)
+                _step(loss_of(_logits(network, x[batch], method.n_classes), y[batch]), optimizer, epoch)
             scores[epoch] = _probabilities(network, x_held_out, method.n_classes)
         return scores
 
 
-def _step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, loss_of: nn.Module, x: Tensor, y: Tensor, epoch: int
-) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss = loss_of(network(x), y)
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one CPU thread: a sum split over more rounds differently from machine to machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _step(loss: Tensor, optimizer: torch.optim.Optimizer, epoch: int) -> None:
     if not torch.isfinite(loss):
         raise MethodError(f"the training loss is {loss.item()} in epoch {epoch + 1}; a smaller lr may mend it")
-    loss.backward()
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
     optimizer.step()
 
 
 @torch.no_grad()
 def _probabilities(network: nn.Module, inputs: Tensor, n_classes: int) -> FloatArray:
     network.eval()
-    logits = torch.cat([network(part) for part in torch.split(inputs, _EVALUATION_BATCH)])
+    logits = torch.cat([_logits(network, part, n_classes) for part in torch.split(inputs, _EVALUATION_BATCH)])
+    return logits.softmax(dim=1).cpu().numpy()
+
+
+def _logits(network: nn.Module, inputs: Tensor, n_classes: int) -> Tensor:
+    logits = network(inputs)
+    if not isinstance(logits, Tensor):
+        raise MethodError(f"the network gives an object of type {type(logits).__name__}, not a tensor of logits")
     if logits.shape != (len(inputs), n_classes):
         raise MethodError(f"the network gives {tuple(logits.shape)} for {len(inputs)} samples of {n_classes} classes")
-    return logits.softmax(dim=1).cpu().numpy()
+    return logits
 
 
 def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
     """Yield index batches of a new random order.
 
-    A last batch of a single sample would stop batch normalisation: it joins the batch before.
+    A single sample left over would stop batch normalisation: it joins the batch before.
     """
     indices = torch.randperm(n, generator=order)
     sizes = [size] * (n // size) + ([n % size] if n % size else [])
-    if len(sizes) > 1 and sizes[-1] == 1:
+    if size > 1 and len(sizes) > 1 and sizes[-1] == 1:
         sizes[-2:] = [sizes[-2] + 1]
     yield from torch.split(indices, sizes)
 

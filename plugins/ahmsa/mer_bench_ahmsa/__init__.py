@@ -15,6 +15,12 @@ _PARAMETERS = (
     Parameter("blocks", (2, 2, 8), "multi-scale attention blocks a level, low to high (Table 3)", minimum=1),
     Parameter("mlp_ratio", 4, "hidden over embedding channels in the feed-forward; not given: 4", minimum=1),
     Parameter("reduction", 16, "bottleneck of the channel attention; not given, CBAM's 16", minimum=1),
+    Parameter(
+        "head_hidden",
+        0,
+        "hidden units of the MLP head; not given, and 'MLP head' often means one linear layer, as in HTNet: 0 is that",
+        minimum=0,
+    ),
     Parameter("dropout", 0.0, "dropout in the feed-forward; not given, and none is mentioned", minimum=0.0),
     Parameter("residual", True, "a residual path around each part of a block; not given: see docs/paper-gaps.md"),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from mer_bench import TorchMethod
 from mer_bench_ahmsa.network import AHMSANet
 
-_NETWORK = ("width", "heads", "patch", "blocks", "mlp_ratio", "reduction", "dropout", "residual")
+_NETWORK = ("width", "heads", "patch", "blocks", "mlp_ratio", "reduction", "head_hidden", "dropout", "residual")
 
 
 class AHMSA(TorchMethod):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from timm.layers import ConvMlp, LayerNorm2d, PatchEmbed
+from timm.layers import ConvMlp, LayerNorm2d, Mlp, PatchEmbed
 from timm.layers.cbam import ChannelAttn
 from torch import Tensor, nn
 
@@ -20,7 +20,7 @@ class AHMSANet(nn.Module):
     n_classes : int
     width : int
         Embedding channels, the same on every level; a multiple of ``heads``.
-    heads, patch, blocks, mlp_ratio, reduction, dropout, residual
+    heads, patch, blocks, mlp_ratio, reduction, head_hidden, dropout, residual
         As in the method's spec.
     image : int
         Side of the square map in pixels; ``image / patch`` must be a power of two that the levels halve down to one.
@@ -41,12 +41,13 @@ class AHMSANet(nn.Module):
         blocks: tuple[int, ...] = (2, 2, 8),
         mlp_ratio: int = 4,
         reduction: int = 16,
+        head_hidden: int = 0,
         dropout: float = 0.0,
         residual: bool = True,
         image: int = 28,
     ) -> None:
         super().__init__()
-        _check_sizes(width, heads, patch, blocks, image)
+        _check_settings(width, heads, patch, blocks, dropout, image)
         self.patch_embedding = PatchEmbed(image, patch, in_chans=3, embed_dim=width, flatten=False)
         sides = [image // patch >> level for level in range(len(blocks))]
         self.levels = nn.ModuleList(
@@ -56,7 +57,8 @@ class AHMSANet(nn.Module):
             for count in blocks
         )
         self.downsampling = nn.ModuleList(AdaptiveDownsampling(width, side) for side in sides[1:])
-        self.head = nn.Sequential(nn.Flatten(), nn.LayerNorm(width), nn.Linear(width, n_classes))
+        classifier = Mlp(width, head_hidden, n_classes) if head_hidden else nn.Linear(width, n_classes)
+        self.head = nn.Sequential(nn.Flatten(), nn.LayerNorm(width), classifier)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return logits (n, n_classes) of maps (n, 3, image, image)."""
@@ -115,9 +117,11 @@ class SpatialAttention(nn.Module):
         return out
 
 
-def _check_sizes(width: int, heads: int, patch: int, blocks: tuple[int, ...], image: int) -> None:
+def _check_settings(width: int, heads: int, patch: int, blocks: tuple[int, ...], dropout: float, image: int) -> None:
     if width % heads:
         raise MerBenchError(f"ahmsa: width={width} is not a multiple of heads={heads}")
+    if not 0 <= dropout < 1:
+        raise MerBenchError(f"ahmsa: dropout={dropout:g} is not a share of at least 0 and below 1")
     if not blocks or image % patch or image // patch != 2 ** (len(blocks) - 1):
         raise MerBenchError(
             f"ahmsa: patch={patch} cuts a {image}×{image} map into {image / patch:g} patches a side, which "

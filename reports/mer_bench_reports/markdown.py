@@ -1,0 +1,188 @@
+"""The report as Markdown, for issues and pull requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from mer_bench_reports import wording
+from mer_bench_reports.figures import MISSING, difference_text, figure_text, folds_text, samples_text, share_text
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, MeasuredRow, ReportData, SeedResult
+
+
+def render_markdown(report: ReportData) -> str:
+    """Return the report as GitHub-flavoured Markdown."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: ReportData) -> Iterator[str]:
+    yield "# mer-bench report"
+    yield f"\nWritten {report.generated:%Y-%m-%d %H:%M} UTC by mer-bench {report.version}."
+    yield f"\n{wording.HOW_TO_READ}"
+    for comparison in report.comparisons:
+        yield from _comparison(comparison)
+    if any(comparison.diagnosed for comparison in report.comparisons):
+        yield from _diagnostics(report.comparisons)
+    for table in report.cited:
+        yield from _cited(table)
+    yield "\n## Seeds and confusion matrices"
+    yield "\nRows are the truth, columns the prediction; count and share of the row."
+    for comparison in report.comparisons:
+        for entry in comparison.entries:
+            yield from _seeds(entry, comparison)
+            yield from _confusions(entry, comparison)
+    yield "\n## Provenance"
+    for row in report.rows:
+        yield from _provenance(row)
+    for run in report.runs:
+        yield f"\n### Run {_safe(run.run_id)}\n"
+        yield from _facts(run.facts)
+
+
+def _comparison(comparison: Comparison) -> Iterator[str]:
+    yield f"\n## Comparison {comparison.number}: {_safe(comparison.protocol_title)}"
+    yield from (f"\n> **{_safe(banner)}**" for banner in comparison.banners)
+    if comparison.apart:
+        yield f"\n{_safe(comparison.apart)}"
+    yield (
+        f"\nProtocol {_safe(comparison.protocol)}, hash {_safe(comparison.protocol_hash[:12])}. "
+        f"Selection rule **{_safe(comparison.selection)}**: {_safe(comparison.selection_text)}.\n"
+    )
+    yield from _table(
+        ["Method", "Settings", "Seeds", "Folds", "Samples", *_columns(comparison), "Accuracy"],
+        (
+            line
+            for family in comparison.families
+            for line in ([f"**{_safe(family.title)}**"], *(_entry(entry, comparison) for entry in family.entries))
+        ),
+    )
+    notes = [*comparison.notes, *(f"{sign} {text}" for sign, text in comparison.footnotes)]
+    if notes:
+        yield ""
+        yield from (f"- {_safe(note)}" for note in notes)
+
+
+def _entry(entry: Entry, comparison: Comparison) -> list[str]:
+    row = entry.row
+    cells = [
+        _safe(row.record["method"]["title"]) + entry.signs,
+        _safe(entry.settings),
+        str(len(row.seeds)),
+        folds_text(row.seeds),
+        samples_text(row.seeds, comparison.slices[0].n_samples),
+    ]
+    columns = [(part.name, metric) for part in comparison.slices for metric in ("uf1", "uar")]
+    for name, metric in [*columns, (comparison.slices[0].name, "accuracy")]:
+        text = figure_text(getattr(row.figures.get(name), metric, None))
+        cells.append(f"**{text}**" if (name, metric) in entry.best else text)
+    return cells
+
+
+def _columns(comparison: Comparison) -> list[str]:
+    return [f"{_safe(part.title)} {metric}" for part in comparison.slices for metric in ("UF1", "UAR")]
+
+
+def _seeds(entry: Entry, comparison: Comparison) -> Iterator[str]:
+    if len(entry.row.seeds) < 2:
+        return
+    yield f"\n### {_named(entry)}: comparison {comparison.number}, every seed\n"
+    yield from _table(["Seed", "Folds", *_columns(comparison)], (_seed(seed, comparison) for seed in entry.row.seeds))
+
+
+def _seed(seed: SeedResult, comparison: Comparison) -> list[str]:
+    cells = [str(seed.seed), folds_text([seed])]
+    for part in comparison.slices:
+        scores = seed.slices.get(part.name)
+        cells += [f"{scores.uf1:.4f}", f"{scores.uar:.4f}"] if scores else [MISSING, MISSING]
+    return cells
+
+
+def _confusions(entry: Entry, comparison: Comparison) -> Iterator[str]:
+    for confusion in entry.row.confusions:
+        where = f"comparison {comparison.number}, {_safe(confusion.title)}, seed {entry.row.confusion_seed}"
+        yield f"\n### {_named(entry)}: {where}\n"
+        yield from _table(
+            ["truth ↓ prediction →", *map(_safe, comparison.classes)],
+            (
+                [_safe(name), *(f"{n} ({share_text(share)})" for n, share in zip(counts, shares, strict=True))]
+                for name, counts, shares in zip(comparison.classes, confusion.counts, confusion.shares, strict=True)
+            ),
+        )
+
+
+def _diagnostics(comparisons: Iterable[Comparison]) -> Iterator[str]:
+    yield "\n## Diagnostic: oracle selection"
+    yield f"\n{wording.ORACLE_TEXT}"
+    for comparison in comparisons:
+        if not comparison.diagnosed:
+            continue
+        yield f"\n### Beside comparison {comparison.number}"
+        yield from (f"\n> **{_safe(banner)}**" for banner in comparison.banners)
+        yield ""
+        headings = [f"{metric} {what}" for metric in ("UF1", "UAR") for what in ("last", "oracle", "difference")]
+        yield from _table(
+            ["Method", "Settings", "Folds", "Slice", *headings],
+            (line for entry in comparison.diagnosed for line in _diagnosed(entry, comparison)),
+        )
+
+
+def _diagnosed(entry: Entry, comparison: Comparison) -> Iterator[list[str]]:
+    row = entry.row
+    for part in comparison.slices:
+        last, oracle = row.figures.get(part.name), row.oracle_figures.get(part.name)
+        cells = [_safe(row.record["method"]["title"]), _safe(entry.settings), folds_text(row.oracle), _safe(part.title)]
+        for metric in ("uf1", "uar"):
+            pair = getattr(last, metric, None), getattr(oracle, metric, None)
+            cells += [figure_text(pair[0]), figure_text(pair[1]), difference_text(*pair)]
+        yield cells
+
+
+def _cited(table: CitedTable) -> Iterator[str]:
+    yield f"\n## Published figures, not measured here: {_safe(table.source)}"
+    yield f"\n{wording.CITED_TEXT}"
+    if table.warning:
+        yield f"\n> **{_safe(table.warning)}**"
+    yield ""
+    columns = [f"{_safe(title)} {metric}" for _, title in table.slices for metric in ("UF1", "UAR")]
+    body: list[list[str]] = []
+    for family, rows in table.families:
+        body.append([f"**{_safe(family)}**"])
+        for row in rows:
+            pairs = [row.slices.get(name) for name, _ in table.slices]
+            figures = [f"{value:.4f}" if pair else MISSING for pair in pairs for value in pair or (0.0, 0.0)]
+            sign = f" ({table.notes[row.note]})" if row.note else ""
+            body.append([str(row.year), _safe(row.title) + sign, *figures, _safe(row.citation)])
+    yield from _table(["Year", "Method", *columns, "Paper"], body)
+    yield ""
+    yield from (f"- ({number}) {_safe(note)}" for note, number in table.notes.items())
+
+
+def _provenance(row: MeasuredRow) -> Iterator[str]:
+    yield f"\n### {_safe(row.label)}\n"
+    yield from _facts([*row.provenance, ("runs", ", ".join(row.run_ids) or "none")])
+    if row.failures:
+        yield f"\nFailed folds: {row.n_failures}, of which the first are\n"
+        yield from (f"- seed {f.seed}, fold {_safe(f.fold)}: {_safe(f.error)}" for f in row.failures)
+
+
+def _facts(facts: Iterable[Fact]) -> Iterator[str]:
+    yield from (f"- {label}: {_safe(text)}" for label, text in facts)
+
+
+def _named(entry: Entry) -> str:
+    title = _safe(entry.row.record["method"]["title"])
+    return f"{title} ({_safe(entry.settings)})" if entry.settings else title
+
+
+def _table(headings: Sequence[str], body: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lay out a table; cells are safe already, and a short row is filled up."""
+    yield f"| {' | '.join(headings)} |"
+    yield f"|{'---|' * len(headings)}"
+    for cells in body:
+        yield f"| {' | '.join([*cells, *[''] * (len(headings) - len(cells))])} |"
+
+
+def _safe(text: str) -> str:
+    """Keep a text from being read as Markdown or HTML, or from ending its table cell."""
+    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\|`*\[\]])", r"\\\1", line)

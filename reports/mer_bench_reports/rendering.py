@@ -1,0 +1,66 @@
+"""A report as files: HTML, Markdown and CSV, each a function of one `ReportData`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mer_bench.store import Store
+from mer_bench.store.files import write_bytes
+from mer_bench_reports import wording
+from mer_bench_reports.builder import build_report
+from mer_bench_reports.csv_table import render_csv
+from mer_bench_reports.figures import difference_text, figure_text, folds_text, samples_text, share_text
+from mer_bench_reports.markdown import render_markdown
+from mer_bench_reports.report_data import ReportData
+
+
+def write_report(store: Store, folder: Path) -> dict[str, Path]:
+    """Write ``report.html``, ``report.md`` and ``report.csv`` into ``folder``, each whole or not at all.
+
+    Returns
+    -------
+    dict of str to Path
+        The files, under ``html``, ``markdown`` and ``csv``.
+
+    Raises
+    ------
+    MerBenchError
+        The store holds no result, a stored cell contradicts its row, or the folder cannot be written.
+    """
+    report = build_report(store)
+    contents = {
+        "html": ("report.html", render_html(report)),
+        "markdown": ("report.md", render_markdown(report)),
+        "csv": ("report.csv", render_csv(report)),
+    }
+    written = {}
+    for kind, (name, text) in contents.items():
+        written[kind] = folder / name
+        write_bytes(written[kind], text.encode())
+    return written
+
+
+def render_html(report: ReportData) -> str:
+    """Return one page that needs nothing but itself: no script, no network."""
+    return _environment().get_template("report.html.j2").render(report=report, wording=wording)
+
+
+def _environment() -> Environment:
+    # select_autoescape() judges by the last suffix and would leave .html.j2 unescaped.
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        figure=figure_text,
+        difference=difference_text,
+        folds=folds_text,
+        samples=samples_text,
+        share=share_text,
+    )
+    return environment
