@@ -51,9 +51,9 @@ def load_config() -> Config:
     named = os.environ.get(DATA_VARIABLE)
     options = {} if named else content.get("data-options", {})
     return Config(
-        data=named or _located(content.get("data"), base),
+        data=named or (_located(content["data"], base) if "data" in content else None),
         data_options={key: str(value) for key, value in options.items()},
-        results=_located(content.get("results"), base),
+        results=str(base / _expanded(content["results"])) if "results" in content else None,
         jobs=content.get("jobs"),
         device=content.get("device"),
     )
@@ -63,7 +63,7 @@ def _config_file() -> Path | None:
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
         return Path(named)
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or _expanded("~/.config"))
     places = (Path("mer-bench.toml"), home / "mer-bench" / "config.toml")
     return next((place for place in places if place.is_file()), None)
 
@@ -82,12 +82,17 @@ def _read(file: Path) -> dict[str, Any]:
             )
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
             raise MerBenchError(f"config file {file}: {key} = {value!r} is not of type {_KEYS[key].__name__}")
+        if value == "":
+            raise MerBenchError(f"config file {file}: {key} is empty; give it a value, or remove the line")
     return content
 
 
-def _located(path: object, base: Path) -> str | None:
-    """Take a relative path from the config file's folder; a database's name (``synthetic``) is left alone."""
-    if path is None:
-        return None
-    candidate = base / str(path)
-    return str(candidate) if candidate.exists() or os.sep in str(path) else str(path)
+def _located(data: str, base: Path) -> str:
+    """Take a relative folder from the config file's own; a database's name (``synthetic``) is left alone."""
+    path = base / _expanded(data)
+    return str(path) if path.exists() or os.sep in data else data
+
+
+def _expanded(path: str) -> str:
+    # Unlike pathlib's, this one leaves a home that cannot be found as it is, instead of raising RuntimeError.
+    return os.path.expanduser(path)  # noqa: PTH111

@@ -45,9 +45,8 @@ TOP = {"cli", "__init__", "__main__"}
 
 def modules() -> list[tuple[str, Path]]:
     """Every module of the house with the room that it stands in."""
-    found = []
-    for path in sorted((ROOT / "mer_bench").rglob("*.py")):
-        found.append((path.relative_to(ROOT / "mer_bench").parts[0].removesuffix(".py"), path))
+    house = ROOT / "mer_bench"
+    found = [(path.relative_to(house).parts[0].removesuffix(".py"), path) for path in sorted(house.rglob("*.py"))]
     for folder in ("protocols/mer_bench_protocols", "reports/mer_bench_reports"):
         found += [(Path(folder).name, path) for path in sorted((ROOT / folder).rglob("*.py"))]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -9,7 +10,7 @@ from importlib import import_module
 import click
 
 from mer_bench import __version__
-from mer_bench.errors import MerBenchError
+from mer_bench.errors import MerBenchError, did_you_mean
 
 _VERBS = {
     "run": "measure methods under a protocol",
@@ -35,7 +36,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = cmd_name.replace("_", "-")
         if name not in _VERBS:
-            return None
+            known = ", ".join(_VERBS)
+            raise MerBenchError(f"unknown verb {cmd_name!r}{did_you_mean(name, _VERBS)}; known: {known}")
         command: click.Command = import_module(f"mer_bench.cli.{name}_verb").command
         return command
 
@@ -44,7 +46,13 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(_VERBS.items()))
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _hyphenated(token: str) -> str:
+    return token.replace("_", "-")
+
+
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _hyphenated}
+)
 @click.version_option(__version__, prog_name="mer-bench")
 def cli() -> None:
     """Benchmark micro-expression recognition methods on exactly the same samples."""
@@ -52,19 +60,52 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; one sentence and exit code 2 for bad input, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path need not be UTF-8, nor the terminal: an odd character is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
+    code = _run()
     try:
-        code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # Python would flush once more when it ends, and complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            code = _say_error(f"cannot write to the standard output ({error.strerror})")
+    sys.exit(code)
+
+
+def _run() -> int | None:
+    try:
+        return cli.main(prog_name="mer-bench", standalone_mode=False)  # type: ignore[no-any-return]
+    except click.UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # no verb: newer versions of click raise the help
+            error.show()
+            return EXIT_BAD_INPUT
+        place = error.ctx.command_path if error.ctx else "mer-bench"
+        return _say_error(f"{_one_line(error.format_message())}; see `{place} --help`")
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        return _say_error(_one_line(error.format_message()))
     except MerBenchError as error:
-        click.echo(f"error: {error}", err=True)
-        code = EXIT_BAD_INPUT
+        return _say_error(str(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
+        return EXIT_INTERRUPTED
+    except SystemExit as end:
+        # click ends a broken pipe with 1, which says here that cells failed; it leaves this wrapper behind.
+        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
+            return 0
+        raise end
+    except OSError as error:
+        place = error.filename or "a file or the standard output"
+        return _say_error(f"{place}: {error.strerror or error}; check the path, its permissions and the space left")
+
+
+def _say_error(sentence: str) -> int:
+    click.echo(f"error: {sentence}", err=True)
+    return EXIT_BAD_INPUT
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split()).rstrip(".")

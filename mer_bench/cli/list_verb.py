@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from mer_bench.specs import ProtocolSpec
 
 _KINDS = ("methods", "protocols", "databases")
 
@@ -26,15 +30,23 @@ def command(kind: str, as_json: bool) -> None:
     elif kind == "databases":
         rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
     else:
-        from mer_bench_protocols.protocol import load_protocol
-
-        for spec in catalogue.protocols.values():
-            protocol = load_protocol(spec.path)
-            rows.append({"name": spec.name, "version": str(protocol.version), "title": protocol.title})
+        rows += [_protocol_row(spec) for spec in catalogue.protocols.values()]
     owner = kind.removesuffix("s")
     for row in rows:
         row["from"] = catalogue.owners[owner, row["name"]]
     _print(rows, as_json)
+
+
+def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
+    from mer_bench.errors import MerBenchError
+    from mer_bench_protocols.protocol import load_protocol
+
+    try:
+        protocol = load_protocol(spec.path)
+    except MerBenchError as error:
+        # One plugin's broken file must not hide the others' protocols.
+        return {"name": spec.name, "version": "?", "title": f"cannot be used: {error}"}
+    return {"name": spec.name, "version": str(protocol.version), "title": protocol.title}
 
 
 def _print(rows: list[dict[str, str]], as_json: bool) -> None:

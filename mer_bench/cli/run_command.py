@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from pathlib import Path
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
 
 from mer_bench.cli import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
+from mer_bench.cli.opened import notices
 from mer_bench.cli.progress import show_progress
 from mer_bench.cli.tables import plan_lines, results_table
 from mer_bench.config import DEFAULT_RESULTS, load_config
@@ -21,13 +23,27 @@ from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.plan import Request, make_plan
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 from mer_bench.results import Result
-from mer_bench.store import Store
+from mer_bench.store import Notice, Store
 
 _QUICK = "quick"
 _FILE_WIDTH = 120
 
 
-def run_command(
+def run_command(*, as_json: bool, **options: Any) -> None:
+    """Plan, carry out, print and report; exits with 1 where cells failed.
+
+    With ``as_json`` stdout is for the objects alone: what a plugin prints goes to stderr.
+    """
+    out = sys.stdout
+    if not as_json:
+        return _run(_console(stderr=False), None, **options)
+    with redirect_stdout(sys.stderr):
+        return _run(_console(stderr=True), out, **options)
+
+
+def _run(
+    console: Console,
+    out: TextIO | None,
     *,
     methods: tuple[str, ...],
     protocol: str,
@@ -43,29 +59,25 @@ def run_command(
     device: str | None,
     timeout: float | None,
     dry_run: bool,
-    as_json: bool,
 ) -> None:
-    """Plan, carry out, print and report; exits with 1 where cells failed."""
-    console = _console(as_json)
     config, catalogue = load_config(), load_catalogue()
-    resources = Resources(
-        jobs if jobs is not None else config.jobs or default_jobs(), device or config.device or "auto", timeout
-    )
+    wanted = jobs if jobs is not None else config.jobs
+    resources = Resources(wanted if wanted is not None else default_jobs(), device or config.device or "auto", timeout)
     options = parse_pairs("--data-option", data_options) or (config.data_options if data is None else {})
     if data is None and config.data is None:
         preset = _say_synthetic(methods, preset, catalogue, console)
     request = Request(methods, protocol, seeds, preset, parse_pairs("--set", overrides), selection, allow_partial)
-    source = open_source(data or config.data or "synthetic", options, catalogue)
+    source = open_source(data if data is not None else config.data or "synthetic", options, catalogue)
     plan = make_plan(request, source, catalogue)
     folder = Path(results or config.results or DEFAULT_RESULTS)
-    store = _open_store(folder, dry_run, console)
-    session = Session(plan, store, catalogue, resources, lambda text: console.print(f"note: {text}", style="yellow"))
+    notice = notices(lambda text: console.print(text, style="yellow", markup=False, soft_wrap=True))
+    session = Session(plan, _open_store(folder, dry_run, notice), catalogue, resources, notice)
     for line in plan_lines(session):
         console.print(line, highlight=False, markup=False)
     if dry_run:
         return
     _execute(session)
-    _conclude(session, console, as_json)
+    _conclude(session, console, out)
 
 
 def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
@@ -87,9 +99,9 @@ def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _console(as_json: bool) -> Console:
+def _console(*, stderr: bool) -> Console:
     """Return where people read: stderr beside JSON; in a file, lines wide enough for the table."""
-    console = Console(stderr=as_json)
+    console = Console(stderr=stderr)
     if not console.is_terminal:
         console.width = max(console.width, _FILE_WIDTH)
     return console
@@ -108,38 +120,35 @@ def _say_synthetic(methods: tuple[str, ...], preset: str | None, catalogue: Cata
     return preset
 
 
-def _open_store(folder: Path, dry_run: bool, console: Console) -> Store:
-    def notice(text: str) -> None:
-        console.print(f"note: {text}", style="yellow", markup=False)
-
+def _open_store(folder: Path, dry_run: bool, notice: Notice) -> Store:
     if dry_run and not (folder / "store.json").exists():
         return Store(folder, notice)
     return Store.open(folder, notice) if dry_run else Store.create(folder, notice)
 
 
 def _execute(session: Session) -> None:
-    pending = len(session.pending())
-    stored = len(session.plan.cells) - pending
-    finished = 0
+    total = len(session.plan.cells)
     try:
-        with show_progress(stored, len(session.plan.cells)) as advance, closing(session.execute()) as outcomes:
+        with (
+            show_progress(total - len(session.pending()), total) as advance,
+            closing(session.execute()) as outcomes,
+        ):
             for outcome in outcomes:
-                finished += 1
                 advance(outcome)
     except KeyboardInterrupt:
         click.echo(
-            f"interrupted: {stored + finished} of {len(session.plan.cells)} cells are stored in {session.store.path}; "
+            f"interrupted: {total - len(session.pending())} of {total} cells are stored in {session.store.path}; "
             "run the same command again to go on",
             err=True,
         )
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _conclude(session: Session, console: Console, as_json: bool) -> None:
+def _conclude(session: Session, console: Console, out: TextIO | None) -> None:
     results = session.results()
-    if as_json:
+    if out is not None:
         for result in results:
-            click.echo(json.dumps(result_object(result), allow_nan=False))
+            click.echo(json.dumps(result_object(result), allow_nan=False), file=out)
     console.print(results_table(results, session.plan))
     from mer_bench_reports import write_report
 

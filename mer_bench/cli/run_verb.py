@@ -20,7 +20,7 @@ import click
 @click.option("--results", help="The results folder.  [default: mer-bench-results]")
 @click.option("--jobs", "-j", type=int, help="Worker processes.  [default: one a processor]")
 @click.option("--device", help="auto, cpu or cuda.  [default: auto]")
-@click.option("--timeout", type=float, help="Seconds a cell may take.")
+@click.option("--timeout", type=float, help="Seconds a cell may take, the imports of a slot's first one included.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per method and seed on stdout, a line each.")
 def command(**options: Any) -> None:

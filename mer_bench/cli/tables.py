@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from mer_bench.engine.session import Session
 from mer_bench.evaluation.plan import Plan
@@ -47,8 +48,8 @@ def results_table(results: Sequence[Result], plan: Plan) -> Table:
     if absent := absent_classes(results):
         caption.append(f"{absent} (rule: {record['protocol']['absent_class']})")
     table = Table(
-        title=plan.protocol.title,
-        caption="\n".join(caption),
+        title=Text(plan.protocol.title),
+        caption=Text("\n".join(caption)),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE,

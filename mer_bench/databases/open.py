@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,24 +20,37 @@ def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> 
     MerBenchError
         No such folder, or no reader or more than one that recognises it, or an option that the reader lacks.
     """
+    if not data.strip():
+        raise MerBenchError("--data is empty; name a folder, or leave it out")
     made = {name: spec for name, spec in catalogue.databases.items() if not spec.needs_path}
     if normalise_name(data) in made:
         return _open(made[normalise_name(data)], None, options)
-    path = Path(data).expanduser()
+    path = Path(os.path.expanduser(data))  # noqa: PTH111  (pathlib's raises where there is no such user)
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
         raise MerBenchError(
             f"--data {data} {what}{did_you_mean(data, made)}; name a folder, or one of: {', '.join(made)}"
         )
     readers = [spec for spec in catalogue.databases.values() if spec.needs_path]
-    fitting = [spec for spec in readers if _source_class(spec).recognises(path)]
+    broken: dict[str, str] = {}
+    fitting = [spec for spec in readers if _recognises(spec, path, broken)]
     if not fitting:
-        known = "; ".join(f"{spec.name}: {spec.title}" for spec in readers)
-        raise MerBenchError(f"--data {data} does not look like anything mer-bench reads ({known})")
+        known = "; ".join(f"{spec.name}: {spec.title}" for spec in readers if spec.name not in broken)
+        failures = "".join(f"; reader {name} does not work: {why}" for name, why in broken.items())
+        raise MerBenchError(f"--data {data} does not look like anything mer-bench reads ({known}){failures}")
     if len(fitting) > 1:
         names = ", ".join(spec.name for spec in fitting)
         raise MerBenchError(f"--data {data} is recognised by several readers ({names}); keep one kind of data a folder")
     return _open(fitting[0], path, options)
+
+
+def _recognises(spec: DatabaseSpec, path: Path, broken: dict[str, str]) -> bool:
+    """Ask a reader; one that fails is noted in ``broken`` and never keeps the others from their data."""
+    try:
+        return _source_class(spec).recognises(path)
+    except Exception as error:
+        broken[spec.name] = " ".join(f"{type(error).__name__}: {error}".split())
+        return False
 
 
 def _open(spec: DatabaseSpec, path: Path | None, options: Mapping[str, str]) -> DataSource:

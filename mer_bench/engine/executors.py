@@ -9,10 +9,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 from pebble import ProcessExpired, ProcessPool
 
-from mer_bench.errors import MethodError
+from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, store_failure
 
 
@@ -26,23 +29,44 @@ def run_local(tasks: Sequence[Task], *, jobs: int, timeout: float | None) -> Ite
     """Carry the tasks out in ``jobs`` spawned processes, and yield outcomes as they come.
 
     A slot lives as long as the run, so that it imports torch once. A slot that dies or overruns the time-out
-    (seconds a cell) is replaced, and its cell fails.
+    (seconds a cell, what it must import first included) is replaced, and its cell fails.
 
     Raises
     ------
     MerBenchError
-        From a task whose failure concerns all of them; the slots are stopped.
+        From a task whose failure concerns all of them, or where no slot can start; the slots are stopped.
     """
+    pending = list(tasks)
+    while pending:
+        before = len(pending)
+        for task, outcome in _run_pool(pending, jobs, timeout):
+            pending.remove(task)
+            yield outcome
+        if len(pending) == before:
+            raise MerBenchError(
+                "the worker processes end before they take a cell; a script must call mer_bench.run under "
+                '`if __name__ == "__main__":`, and jobs=1 (--jobs 1) does without worker processes'
+            )
+
+
+def _run_pool(tasks: Sequence[Task], jobs: int, timeout: float | None) -> Iterator[tuple[Task, Outcome]]:
+    """Yield outcomes until all are there, or until the pool breaks: it does when a slot dies between two cells."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(max_workers=jobs, initializer=_prepare_slot, initargs=(os.getpid(),), context=context)
     try:
-        pending: dict[Future[Outcome], Task] = {
-            pool.schedule(run_cell, args=(task,), timeout=timeout): task for task in tasks
-        }
+        with _interrupts_blocked():
+            futures: dict[Future[Outcome], Task] = {
+                pool.schedule(run_cell, args=(task,), timeout=timeout): task for task in tasks
+            }
+        pending = set(futures)
         while pending:
-            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield _outcome(future, pending.pop(future), timeout)
+                try:
+                    outcome = _outcome(future, futures[future], timeout)
+                except BrokenProcessPool:
+                    continue
+                yield futures[future], outcome
         pool.close()
     finally:
         pool.stop()
@@ -59,9 +83,20 @@ def _outcome(future: Future[Outcome], task: Task, timeout: float | None) -> Outc
         return store_failure(task, MethodError(f"its process died (exit code {expired.exitcode})"), "", 0.0)
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let the slots start with Ctrl-C blocked: it is the parent's, also while a slot is still importing."""
+    # Starting the tracker ends with Ctrl-C unblocked, so it has to run before.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _prepare_slot(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Do not outlive the parent when it is killed, and keep stdout for ``--json``."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -69,3 +104,4 @@ def _prepare_slot(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    os.dup2(2, 1)

@@ -235,7 +235,7 @@ def _row(
             "family": spec.family,
             "citation": spec.citation,
         },
-        "params": dict(params),
+        "params": {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()},
         "protocol": _protocol_record(protocol),
         "training": training,
         "trains_by_epoch": spec.trains_by_epoch,

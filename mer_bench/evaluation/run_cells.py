@@ -78,9 +78,9 @@ def run_cell(task: Task) -> Outcome:
     try:
         with threadpool_limits(1), redirect_stdout(sys.stderr):
             prediction = _predict(task)
-    except MerBenchError:
+    except (MerBenchError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
         return store_failure(task, error, traceback.format_exc(), time.perf_counter() - started)
     record = _blank_record(task, time.perf_counter() - started)
     if prediction.epoch_scores is not None:
@@ -105,9 +105,9 @@ def store_failure(task: Task, error: BaseException, trace: str, seconds: float) 
     """Store a failed cell, so that the reason outlives the run."""
     record = _blank_record(task, seconds)
     record["status"] = "failed"
-    record["error"] = {"type": type(error).__name__, "message": str(error), "traceback": trace}
+    record["error"] = {"type": type(error).__name__, "message": _text(error), "traceback": trace}
     Store(task.results).write_cell(task.row.record, record)
-    return Outcome(task.row.record["method"]["name"], task.seed, task.fold, f"{type(error).__name__}: {error}")
+    return Outcome(task.row.record["method"]["name"], task.seed, task.fold, f"{type(error).__name__}: {_text(error)}")
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:
@@ -188,6 +188,14 @@ def _checked(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
     if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
         raise MethodError("scores hold NaN, infinite or other values that are no real numbers")
     return scores
+
+
+def _text(error: BaseException) -> str:
+    """Return an error's message on one line; a foreign error may fail even at that."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return "its message cannot be printed"
 
 
 def _blank_record(task: Task, seconds: float) -> CellRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError
 from mer_bench.store.files import digest, read_json, write_bytes, write_json
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
+from mer_bench.store.validation import misfit
 
 Notice = Callable[[str], None]
 
@@ -57,7 +58,7 @@ class Store:
             write_bytes(probe, b"mer-bench")
             probe.unlink()
             return store
-        if path.is_dir() and any(path.iterdir()):
+        if path.is_dir() and not _may_become_store(path):
             raise MerBenchError(f"{path} is not empty and not a mer-bench store; choose another folder with --results")
         write_json(marker, {"schema": SCHEMA})
         return cls(path, notice)
@@ -86,28 +87,32 @@ class Store:
         return cls(path, notice)
 
     def write_row(self, row: RowRecord) -> None:
-        """Store what the cells of one row share."""
+        """Store what the cells of one row share; a file that cannot be used is replaced."""
         target = self._row_folder(row) / "row.json"
-        if not target.exists():
+        if not target.exists() or self._parsed(target, RowRecord) is None:
             write_json(target, row)
 
     def rows(self) -> Iterator[RowRecord]:
         """Yield every stored row by protocol, method and key; one that does not parse is skipped with a notice."""
         for file in sorted(self.path.glob("cells/*/*/*/row.json")):
-            row = self._parsed(file, RowRecord.__required_keys__)
+            row = self._parsed(file, RowRecord)
             if row is not None:
                 yield cast(RowRecord, row)
 
+    def cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
+        """Return where a cell is stored, or would be."""
+        return self._row_folder(row) / f"seed-{seed}" / f"{fold}.json"
+
     def write_cell(self, row: RowRecord, cell: CellRecord) -> None:
         """Store one finished cell."""
-        write_json(self._cell_file(row, cell["seed"], cell["fold"]), cell)
+        write_json(self.cell_file(row, cell["seed"], cell["fold"]), cell)
 
     def read_cell(self, row: RowRecord, seed: int, fold: str) -> CellRecord | None:
         """Return a stored cell; None where there is none, or where its file cannot be used."""
-        file = self._cell_file(row, seed, fold)
+        file = self.cell_file(row, seed, fold)
         if not file.exists():
             return None
-        cell = self._parsed(file, CellRecord.__required_keys__)
+        cell = self._parsed(file, CellRecord)
         if cell is None:
             return None
         if cell.get("key") != cell_key(row["row_key"], seed, fold):
@@ -162,7 +167,7 @@ class Store:
         file = self.path / "runs" / run_id / "manifest.json"
         return self._parsed(file) if file.exists() else None
 
-    def _parsed(self, file: Path, fields: Collection[str] = ()) -> dict[str, object] | None:
+    def _parsed(self, file: Path, kind: type | None = None) -> dict[str, object] | None:
         try:
             content = read_json(file)
         except MerBenchError as error:
@@ -171,8 +176,8 @@ class Store:
         if not isinstance(content, dict) or content.get("schema", SCHEMA) not in range(1, SCHEMA + 1):
             self.notice(f"{file} is not of a schema that this mer-bench reads; it counts as absent")
             return None
-        if missing := sorted(set(fields) - set(content)):
-            self.notice(f"{file} lacks the field {missing[0]!r}; it counts as absent")
+        if kind is not None and (place := misfit(content, kind)) is not None:
+            self.notice(f"{file}: {place!r} is missing or of the wrong type; the file counts as absent")
             return None
         return content
 
@@ -186,8 +191,11 @@ class Store:
             / row["row_key"][:12]
         )
 
-    def _cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
-        return self._row_folder(row) / f"seed-{seed}" / f"{fold}.json"
-
     def _epoch_scores_file(self, key: str) -> Path:
         return self.path / "artifacts" / key / "epoch_scores.safetensors"
+
+
+def _may_become_store(path: Path) -> bool:
+    """Say whether a folder without ``store.json`` is empty, but for what an interrupted start or a lost marker left."""
+    names = [child.name for child in path.iterdir()]
+    return "cells" in names or all(name.startswith(".store.json.") for name in names)

@@ -50,10 +50,7 @@ def _measured_row(store: Store, results: list[Result]) -> MeasuredRow:
     seeds = tuple(_seed_result(result) for result in own)
     shown = next((seed for seed in seeds if seed.complete and seed.slices), None)
     cells = [
-        cell
-        for seed in seeds
-        for fold in row["folds"]
-        if (cell := store.read_cell(row, seed.seed, fold)) is not None
+        cell for seed in seeds for fold in row["folds"] if (cell := store.read_cell(row, seed.seed, fold)) is not None
     ]
     failures = [_failure(cell) for cell in cells if cell["status"] == "failed"]
     return MeasuredRow(

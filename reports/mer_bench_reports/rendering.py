@@ -38,7 +38,7 @@ def write_report(store: Store, folder: Path) -> dict[str, Path]:
     written = {}
     for kind, (name, text) in contents.items():
         written[kind] = folder / name
-        write_bytes(written[kind], text.encode())
+        write_bytes(written[kind], text.encode(errors="backslashreplace"))
     return written
 
 

@@ -11,7 +11,7 @@ DATA_MARKS = ("synthetic", "partial")
 """Marks of the data, which set a comparison apart; any other mark is a footnote to its row."""
 
 SELECTION_TEXTS = {
-    "last": "the last epoch of a fixed schedule counts; nothing is chosen, so nothing can be chosen on the test subject",
+    "last": "the last epoch of a fixed schedule counts; no choice is made, so none can be made on the test subject",
     "inner": "the epoch with the best UF1 on validation subjects counts; they are held out of the training side",
     "none": "these methods have no epochs, so there is nothing to select",
 }

@@ -1,0 +1,203 @@
+"""Representations: what a method eats is refused, marked, hashed and stored honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mer_bench import DataSource, MerBenchError, MethodSpec, Parameter, Representation, Sample, SampleTable
+from mer_bench.arrays import FloatArray
+from mer_bench.representations import (
+    TEMPLATE_MARK,
+    compute_representation,
+    describe_representation,
+    representation_marks,
+    stored_representation,
+)
+from mer_bench.vision.regions import LAYOUTS, TEMPLATE_LANDMARKS, recombine_regions
+
+LAYOUT = Parameter("layout", "five-mosaic", "the layout", choices=tuple(LAYOUTS))
+METHOD = MethodSpec(
+    "net",
+    "1",
+    "Net",
+    "acme:Net",
+    Representation("region-flow", ("layout",)),
+    "deep",
+    (LAYOUT, Parameter("lr", 0.1, "")),
+)
+IDS = ["smic/s1/a", "smic/s1/b", "smic/s2/a"]
+
+
+class Maps(DataSource):
+    """Three maps in memory; it counts what is loaded."""
+
+    native = "face-flow"
+
+    def __init__(self) -> None:
+        super().__init__(None, {})
+        self.loaded: list[str] = []
+
+    def read_samples(self) -> SampleTable:
+        return SampleTable(Sample(*sample_id.split("/"), "negative", "memory") for sample_id in IDS)
+
+    def load(self, sample_id: str) -> FloatArray:
+        self.loaded.append(sample_id)
+        return np.random.default_rng(IDS.index(sample_id)).normal(size=(28, 28, 3)).astype(np.float32)
+
+    def digest(self, sample_id: str) -> str:
+        return sample_id
+
+
+class Frames(Maps):
+    native = "frames"
+
+
+def described(layout: str = "five-mosaic", **params: object) -> dict[str, object]:
+    return dict(describe_representation(METHOD, METHOD.resolve(None, {"layout": layout, **params}), Maps()))
+
+
+def face_flow() -> MethodSpec:
+    return replace(METHOD, representation=Representation("face-flow"))
+
+
+@pytest.mark.parametrize("name", ["frames", "flow"])
+def test_ready_made_maps_cannot_give_what_they_were_made_of(name: str) -> None:
+    spec = replace(METHOD, representation=Representation(name))
+
+    with pytest.raises(
+        MerBenchError, match=rf"^method net needs the representation '{name}', which this data \(ready-made"
+    ):
+        describe_representation(spec, spec.resolve(None, {}), Maps())
+
+
+def test_data_of_another_kind_is_refused_by_its_name() -> None:
+    with pytest.raises(MerBenchError, match=r"ready-made 'frames'\) cannot give; choose another method, or data"):
+        describe_representation(METHOD, METHOD.resolve(None, {}), Frames())
+
+
+def test_each_layout_has_its_own_hash() -> None:
+    assert len({described(layout)["hash"] for layout in LAYOUTS}) == len(LAYOUTS)
+    assert described("htnet")["params"] == {"layout": "htnet"}
+
+
+def test_a_parameter_that_does_not_shape_the_maps_changes_no_hash() -> None:
+    assert described(lr=0.5) == described(lr=0.1)
+
+
+def test_two_methods_share_a_representation_that_is_the_same() -> None:
+    other = replace(METHOD, name="other", version="9", presets={}, family="sanity")
+
+    assert describe_representation(other, other.resolve(None, {}), Maps()) == described()
+    assert describe_representation(face_flow(), {}, Maps())["hash"] != described("whole-face")["hash"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "marks"),
+    [(layout, () if layout == "whole-face" else (TEMPLATE_MARK,)) for layout in sorted(LAYOUTS)],
+)
+def test_regions_cut_at_constant_places_are_marked(layout: str, marks: tuple[str, ...]) -> None:
+    record = describe_representation(METHOD, METHOD.resolve(None, {"layout": layout}), Maps())
+
+    assert representation_marks(record) == marks
+
+
+def test_whole_maps_need_no_mark() -> None:
+    assert representation_marks(describe_representation(face_flow(), {}, Maps())) == ()
+
+
+def test_face_flow_is_what_the_data_loads_in_the_order_asked_for() -> None:
+    source, order = Maps(), [IDS[2], IDS[0]]
+    stack = compute_representation(source, order, describe_representation(face_flow(), {}, source))
+
+    assert (stack.shape, stack.dtype, source.loaded) == ((2, 28, 28, 3), np.float32, order)
+    np.testing.assert_array_equal(stack, [source.load(sample_id) for sample_id in order])
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_region_flow_is_each_map_recombined_by_the_layout(layout: str) -> None:
+    source = Maps()
+    record = describe_representation(METHOD, METHOD.resolve(None, {"layout": layout}), source)
+    stack = compute_representation(source, IDS, record)
+
+    assert (stack.shape, stack.dtype) == ((3, 28, 28, 3), np.float32)
+    for sample_id, image in zip(IDS, stack, strict=True):
+        np.testing.assert_array_equal(image, recombine_regions(source.load(sample_id), TEMPLATE_LANDMARKS, layout))
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> tuple[Callable[[], Path], list[str], list[int]]:
+    """Return what stores a stack under one key, its notices, and a list that grows with every computation."""
+    notices: list[str] = []
+    computed: list[int] = []
+
+    def compute() -> FloatArray:
+        computed.append(1)
+        return np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
+
+    return lambda: stored_representation(tmp_path / "cache", "abc", compute, notices.append), notices, computed
+
+
+Stored = tuple[Callable[[], Path], list[str], list[int]]
+
+
+def test_a_stored_stack_is_computed_once_and_can_be_mapped(stored: Stored) -> None:
+    store, notices, computed = stored
+    file = store()
+
+    assert store() == file
+    assert (notices, len(computed), file.name) == ([], 1, "abc.npy")
+    mapped = np.load(file, mmap_mode="r")
+    assert isinstance(mapped, np.memmap)
+    np.testing.assert_array_equal(mapped, np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3))
+
+
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        lambda file: file.write_bytes(file.read_bytes()[:-8]),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.with_suffix(".sha256").unlink(),
+        lambda file: file.with_suffix(".sha256").write_bytes(b"\xff\xfe not a checksum"),
+    ],
+    ids=["a flipped bit", "a lost end", "an empty file", "no checksum", "a damaged checksum"],
+)
+def test_a_damaged_stack_is_computed_anew_and_said_so(stored: Stored, damage: Callable[[Path], object]) -> None:
+    store, notices, computed = stored
+    file = store()
+    good = file.read_bytes()
+    damage(file)
+
+    assert store().read_bytes() == good
+    assert notices == [f"{file} is damaged; it is computed anew"]
+    assert len(computed) == 2
+    assert store() == file
+    assert (len(notices), len(computed)) == (1, 2)
+
+
+def test_a_lost_stack_is_computed_anew_without_a_word(stored: Stored) -> None:
+    store, notices, computed = stored
+    store().unlink()
+
+    assert store().exists()
+    assert (notices, len(computed)) == ([], 2)
+
+
+def test_a_stack_that_cannot_be_computed_leaves_nothing_behind(tmp_path: Path) -> None:
+    def fail() -> FloatArray:
+        raise MerBenchError("smic/s1/a is corrupt")
+
+    with pytest.raises(MerBenchError, match="is corrupt"):
+        stored_representation(tmp_path, "abc", fail, print)
+    assert list(tmp_path.iterdir()) == []
