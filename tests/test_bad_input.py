@@ -131,11 +131,15 @@ def test_a_request_that_cannot_be_met(bench: Bench, case: str) -> None:
         ("eats-frames", ["'frames'", "cannot give", "choose another method"]),
     ],
 )
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_method_that_no_cell_could_use(bench: Bench, method: str, said: list[str], jobs: int) -> None:
-    ended = bench.spawn(*bench.run_arguments("--method", method, "--json", jobs=jobs))
+def test_a_method_that_no_cell_could_use(bench: Bench, method: str, said: list[str]) -> None:
+    assert_refused(bench.run("--method", method, "--json"), *said)
 
-    assert_refused(ended, *said)
+
+@pytest.mark.usefixtures("naughty")
+def test_a_setting_that_a_method_refuses_in_a_worker(bench: Bench) -> None:
+    ended = bench.spawn(*bench.run_arguments("--method", "refuses", "--json", jobs=2))
+
+    assert_refused(ended, "setting 'warp' is beyond 9; lower it")
 
 
 def test_a_network_without_the_device_asked_for(bench: Bench) -> None:

@@ -79,12 +79,11 @@ def test_a_fold_gives_the_same_alone(
     }
 
 
-@pytest.mark.parametrize("jobs", [2, 3])
-def test_a_fold_gives_the_same_with_any_number_of_jobs(
-    bench: Bench, reference: dict[tuple[str, int, str], object], jobs: int
+def test_a_fold_gives_the_same_in_several_processes(
+    bench: Bench, reference: dict[tuple[str, int, str], object]
 ) -> None:
     arguments = [part for name, value in AHMSA.items() for part in ("--set", f"{name}={value}")]
-    ended = bench.spawn(*bench.run_arguments("--method", "ahmsa", "--method", "svm-flow", *arguments, jobs=jobs))
+    ended = bench.spawn(*bench.run_arguments("--method", "ahmsa", "--method", "svm-flow", *arguments, jobs=2))
 
     assert ended.code == 0, ended.err
     assert bench.predictions() == reference
@@ -219,9 +218,9 @@ def test_a_script_without_main_guard_is_told_so(tmp_path: Path) -> None:
 
 
 def test_more_jobs_than_cells_do_no_harm(bench: Bench) -> None:
-    ended = bench.spawn(*bench.run_arguments("--method", "majority", "--json", jobs=1000))
+    ended = bench.spawn(*bench.run_arguments("--method", "majority", "-p", "loso-smic", "--json", jobs=1000))
 
-    assert ended.objects[0]["folds_done"] == 6
+    assert ended.objects[0]["folds_done"] == 2
 
 
 def test_seed_values_differ_by_protocol_fold_and_seed() -> None:

@@ -54,7 +54,7 @@ def _run_pool(tasks: Sequence[Task], jobs: int, timeout: float | None) -> Iterat
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(max_workers=jobs, initializer=_prepare_slot, initargs=(os.getpid(),), context=context)
     try:
-        with _interrupts_blocked():
+        with _interrupts_held():
             futures: dict[Future[Outcome], Task] = {
                 pool.schedule(run_cell, args=(task,), timeout=timeout): task for task in tasks
             }
@@ -84,15 +84,25 @@ def _outcome(future: Future[Outcome], task: Task, timeout: float | None) -> Outc
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Let the slots start with Ctrl-C blocked: it is the parent's, also while a slot is still importing."""
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while the slots start, and let them start with it blocked: it is the parent's to handle.
+
+    Blocking alone would not do for the parent: a library's thread that does not block it may take the signal.
+    """
     # Starting the tracker ends with Ctrl-C unblocked, so it has to run before.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    held: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, frame: held.append(number)) if is_main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
+    if held:
+        raise KeyboardInterrupt
 
 
 def _prepare_slot(parent: int) -> None:
@@ -100,7 +110,7 @@ def _prepare_slot(parent: int) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1.0)
+            time.sleep(0.2)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from bench import Bench
+from flow_data import write_flow_data
+
+import mer_bench
+from mer_bench import MerBenchError, load_results
+
+TINY = {"data": "synthetic", "data_options": {"size": "tiny"}}
+COLUMNS = [
+    *("method", "protocol", "selection", "seed", "slice", "uf1", "uar", "accuracy", "n_samples"),
+    *("n_folds", "folds_done", "folds_failed", "marks", "params", "row_key"),
+]
+KINDS = {
+    "seed": "i",
+    "uf1": "f",
+    "uar": "f",
+    "accuracy": "f",
+    "n_samples": "i",
+    "n_folds": "i",
+    "folds_done": "i",
+    "folds_failed": "i",
+}
+
+
+def run(*methods: str, **options: object) -> pd.DataFrame:
+    return mer_bench.run(methods, **{**TINY, **options})  # type: ignore[arg-type]
+
+
+def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
+    frame = run("majority", "svm-flow", seeds=2)
+
+    assert list(frame.columns) == COLUMNS
+    assert {name: frame[name].dtype.kind for name in KINDS} == KINDS
+    assert len(frame) == 2 * 2 * 4
+    assert list(frame["slice"][:4]) == ["full", "smic", "samm", "casme2"]
+    assert list(frame["n_samples"][:4]) == [24, 8, 8, 8]
+    assert set(frame["marks"]) == {"synthetic"}
+    full = frame[(frame["method"] == "majority") & (frame["slice"] == "full")]
+    assert full["uf1"].tolist() == pytest.approx([10 / 51, 10 / 51])
+
+
+def test_what_is_loaded_is_what_was_run(bench: Bench) -> None:
+    made = run("ahmsa", "majority", params={"ahmsa.width": 12, "blocks": (1, 1, 1), "epochs": 1}, results=bench.results)
+    loaded = load_results(bench.results)
+    shown = loaded[loaded["selection"] != "oracle"].reset_index(drop=True)
+
+    pd.testing.assert_frame_equal(made, shown)
+    assert made["params"][0]["blocks"] == [1, 1, 1]
+    assert set(loaded["selection"]) == {"last", "oracle", "none"}
+
+
+def test_the_same_figures_as_on_the_command_line(bench: Bench) -> None:
+    frame = run("svm-flow", params={"C": 2}, results=bench.results)
+    ended = bench.run("--method", "svm-flow", "--set", "C=2", "--json")
+
+    assert "6 stored, 0 to compute" in ended.err
+    assert ended.objects[0]["row_key"] == frame["row_key"][0]
+    assert ended.objects[0]["slices"]["full"]["uf1"] == frame["uf1"][0]
+
+
+def test_an_incomplete_run_has_no_mean(bench: Bench) -> None:
+    run("majority", results=bench.results)
+    bench.cell_files()[0].unlink()
+    frame = load_results(bench.results)
+
+    assert frame[["uf1", "uar", "accuracy"]].isna().all(axis=None)
+    assert set(frame["folds_done"]) == {5}
+    assert set(frame["n_folds"]) == {6}
+    assert {name: frame[name].dtype.kind for name in KINDS} == KINDS
+
+
+@pytest.mark.usefixtures("naughty")
+def test_a_failed_cell_raises_nothing_and_shows() -> None:
+    frame = run("raises")
+
+    assert set(frame["folds_failed"]) == {1}
+    assert frame["uf1"].isna().all()
+
+
+def test_a_single_method_may_stand_alone() -> None:
+    frame = mer_bench.run("majority", **TINY)  # type: ignore[arg-type]
+
+    assert set(frame["method"]) == {"majority"}
+    assert Path("mer-bench-results", "store.json").exists()
+    assert len(load_results()) == 4
+
+
+def test_an_empty_store_gives_an_empty_frame(bench: Bench) -> None:
+    run("majority", results=bench.results)
+    shutil.rmtree(bench.results / "cells")
+
+    assert list(load_results(bench.results).columns) == COLUMNS
+    assert load_results(bench.results).empty
+
+
+def test_folders_and_partial_data(tmp_path: Path) -> None:
+    data = write_flow_data(tmp_path / "maps")
+    frame = mer_bench.run("majority", "loso-smic", data=data, data_options={"maps": "maps"}, allow_partial=True)
+
+    assert frame["marks"].tolist() == ["partial"]
+    assert frame["n_samples"].tolist() == [9]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"methods": []}, "no method named"),
+        ({"methods": "ahsma"}, "did you mean 'ahmsa'"),
+        ({"protocol": "cdee"}, "did you mean 'cde'"),
+        ({"seeds": 0}, "--seeds 0"),
+        ({"jobs": 0}, "--jobs 0"),
+        ({"timeout": -1.0}, "--timeout -1"),
+        ({"device": "tpu"}, "'tpu'"),
+        ({"params": {"C": 1}}, "no selected method has a parameter 'C'"),
+        ({"methods": "svm-flow", "params": {"C": None}}, "is not a number"),
+        ({"data": "nowhere"}, "--data nowhere does not exist"),
+        ({"results": "/proc/results"}, "choose another folder with --results"),
+        ({"selection": "best"}, "last, inner, oracle"),
+    ],
+)
+def test_what_cannot_be_used_raises_one_sentence(options: dict[str, object], said: str) -> None:
+    with pytest.raises(MerBenchError) as caught:
+        mer_bench.run(**{"methods": "majority", "data": "synthetic", **options})  # type: ignore[arg-type]
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_results_that_are_not_there_raise_one_sentence() -> None:
+    with pytest.raises(MerBenchError, match="nowhere holds no results"):
+        load_results("nowhere")

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench import Bench
+from flow_data import write_flow_data
+
+from mer_bench.config import Config, load_config
+from mer_bench.errors import MerBenchError
+
+
+def test_without_any_setting_there_is_none() -> None:
+    assert load_config() == Config()
+
+
+def test_the_file_here_stands_over_the_user_s_own(tmp_path: Path) -> None:
+    home = Path(os.environ["XDG_CONFIG_HOME"], "mer-bench")
+    home.mkdir()
+    (home / "config.toml").write_text("jobs = 5")
+    users = load_config()
+    (tmp_path / "mer-bench.toml").write_text("jobs = 3")
+
+    assert users.jobs == 5
+    assert load_config().jobs == 3
+
+
+def test_a_file_named_in_the_environment_stands_over_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mer-bench.toml").write_text("jobs = 3")
+    (tmp_path / "mine.toml").write_text("device = 'cpu'")
+    monkeypatch.setenv("MER_BENCH_CONFIG", str(tmp_path / "mine.toml"))
+
+    assert load_config() == Config(device="cpu")
+
+
+def test_a_file_named_in_the_environment_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MER_BENCH_CONFIG", "gone.toml")
+    with pytest.raises(MerBenchError, match=r"config file gone\.toml cannot be read .* unset MER_BENCH_CONFIG"):
+        load_config()
+
+
+def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mer-bench.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(MerBenchError, match=r"config file mer-bench\.toml cannot be read"):
+        load_config()
+
+
+def test_relative_folders_are_taken_from_the_file_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "elsewhere"
+    (folder / "maps").mkdir(parents=True)
+    (folder / "mer-bench.toml").write_text("data = 'maps'\nresults = 'out'")
+    monkeypatch.setenv("MER_BENCH_CONFIG", str(folder / "mer-bench.toml"))
+
+    assert load_config() == Config(data=str(folder / "maps"), results=str(folder / "out"))
+
+
+@pytest.mark.parametrize(("data", "found"), [("synthetic", "synthetic"), ("~/maps", "{home}/maps"), ("/maps", "/maps")])
+def test_a_name_a_home_and_an_absolute_folder_are_not(tmp_path: Path, data: str, found: str) -> None:
+    (tmp_path / "mer-bench.toml").write_text(f"data = '{data}'\nresults = '~/out'")
+    home = os.environ["HOME"]
+
+    assert load_config() == Config(data=found.format(home=home), results=f"{home}/out")
+
+
+def test_the_environment_s_data_stands_over_the_file_s_with_its_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mer-bench.toml").write_text("data = 'maps'\n[data-options]\nchannel_order = 'u,os,v'")
+    of_the_file = load_config()
+    monkeypatch.setenv("MER_BENCH_DATA", "synthetic")
+
+    assert of_the_file == Config(data="maps", data_options={"channel_order": "u,os,v"})
+    assert load_config() == Config(data="synthetic")
+
+
+def test_a_user_without_home_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    code = """
+import os, pwd
+def nobody(uid): raise KeyError(uid)
+pwd.getpwuid = nobody
+from mer_bench.config import load_config
+print(load_config().data)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+
+    assert done.stdout == "None\n"
+
+
+def test_a_run_follows_the_file(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "mer-bench.toml").write_text(
+        "data = 'synthetic'\nresults = 'mine'\njobs = 1\ndevice = 'cpu'\n[data-options]\nsize = 'tiny'"
+    )
+    ended = bench("run", "--method", "majority")
+
+    assert ended.code == 0
+    assert "24 samples" in ended.out
+    assert "No data is configured" not in ended.out
+    assert (tmp_path / "mine" / "store.json").exists()
+    assert bench("status").out.startswith("cde@1  majority")
+
+
+def test_the_command_line_stands_over_the_file(bench: Bench, tmp_path: Path) -> None:
+    write_flow_data(tmp_path / "maps")
+    (tmp_path / "mer-bench.toml").write_text("data = 'synthetic'\nresults = 'mine'\n[data-options]\nsize = 'tiny'")
+    ended = bench(
+        *("run", "--method", "majority", "--protocol", "loso-smic", "--allow-partial"),
+        *("--data", "maps", "--results", "other", "--jobs", "1"),
+    )
+
+    assert ended.code == 0
+    assert "9 samples" in ended.out
+    assert (tmp_path / "other" / "store.json").exists()
+    assert not (tmp_path / "mine").exists()
+
+
+def test_the_environment_s_data_is_used(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MER_BENCH_DATA", str(write_flow_data(tmp_path / "maps")))
+    ended = bench("run", "--method", "majority", "--protocol", "loso-smic", "--allow-partial", "--dry-run")
+
+    assert ended.code == 0
+    assert "9 samples" in ended.out
