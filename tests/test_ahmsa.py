@@ -361,7 +361,7 @@ def test_it_learns_maps_that_differ_in_where_they_move() -> None:
     method = AHMSA(SPEC.resolve("paper", settings), 3)
     train = LabelledSamples(maps[:18], labels[:18], np.array(["smic/s1"] * 18))
 
-    scores = train_fold(method, train, UnlabelledSamples(maps[18:]), seed=1, device="cpu")
+    (scores,) = train_fold(method, train, [UnlabelledSamples(maps[18:])], seed=1, device="cpu")
 
     assert (scores[-1].argmax(1) == labels[18:]).all()
     assert scores[-1].max(1).mean() > 0.8 > scores[0].max(1).mean()

@@ -83,6 +83,15 @@ def test_a_failed_cell_raises_nothing_and_shows() -> None:
     assert frame["uf1"].isna().all()
 
 
+def test_without_data_it_warns_and_takes_the_quick_preset() -> None:
+    settings = {"width": 12, "blocks": (1, 1, 1), "epochs": 1}
+    with pytest.warns(UserWarning, match="SYNTHETIC"):
+        frame = mer_bench.run("ahmsa", params=settings)
+
+    assert frame["params"].iloc[0]["batch_size"] == 64
+    assert set(frame["marks"]) == {"synthetic, template-landmarks"}
+
+
 def test_a_single_method_may_stand_alone() -> None:
     frame = mer_bench.run("majority", **TINY)  # type: ignore[arg-type]
 

@@ -181,7 +181,7 @@ def test_three_seeds_give_their_mean_and_deviation(bench: Bench) -> None:
     ended = bench.run("--method", "majority", "--seeds", "3")
 
     assert "cells: 18 in all" in ended.out
-    assert re.search(r"majority +mean +0\.1961 ± 0\.0000", ended.out)
+    assert re.search(r"majority +mean +0\.1961±0\.0000", ended.out)
 
 
 def test_underscores_and_capitals_are_taken_as_hyphens_and_small_letters(bench: Bench) -> None:
@@ -349,6 +349,72 @@ def test_a_full_output_file_is_told_in_one_sentence(bench: Bench) -> None:
     assert len(ended.errors) == 1
     assert "No space left on device" in ended.errors[0]
     assert "Traceback" not in ended.err
+
+
+def on_a_terminal(bench: Bench, columns: int, *arguments: str | Path) -> str:
+    """Return what a terminal of that width shows."""
+    command = [sys.executable, "-m", "mer_bench", *map(str, arguments)]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
+    process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # Linux ends a terminal so
+        pass
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "")
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+def test_no_figure_is_cut_whatever_the_width_of_the_terminal(bench: Bench, columns: int) -> None:
+    shown = on_a_terminal(bench, columns, *bench.run_arguments("--method", "majority", "--seeds", "2"))
+    table = shown[shown.index("method  ") : shown.index("selection: none")]
+
+    assert "…" not in shown
+    assert max(len(line) for line in shown.splitlines() if not line.startswith("Report: ")) <= columns
+    assert table.count("0.3333") >= 12
+    assert "0.1961±0.0000" in table
+
+
+def test_an_oracle_stands_in_a_table_of_its_own(bench: Bench) -> None:
+    ended = bench.run(*SMALL_AHMSA, "--method", "majority", "--set", "epochs=2", "--selection", "oracle")
+    results, oracle = ended.out.split("selection: none")
+
+    assert "majority  0" in results
+    assert "ahmsa  " not in results[results.index("UF1 / UAR") :]
+    assert "ahmsa" in oracle
+    assert "majority" not in oracle
+    assert "ORACLE" in oracle
+
+
+def test_options_of_the_config_file_are_merged_and_never_dropped_in_silence(bench: Bench, tmp_path: Path) -> None:
+    Path("mer-bench.toml").write_text('data = "synthetic"\ndata-options = { seed = 7, size = "tiny" }\n')
+    run = ("run", "--method", "majority", "--jobs", "1", "--json", "--results", tmp_path / "r")
+    both = bench(*run, "--data-option", "size=tiny")
+    alone = bench(*run)
+    other = bench(*run, "--data", "synthetic", "--data-option", "size=tiny")
+
+    assert both.objects[0]["row_key"] == alone.objects[0]["row_key"] != other.objects[0]["row_key"]
+    assert "config file's data-options are not used" in other.err
+    assert "not used" not in alone.err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_stop_no_run(bench: Bench, closed: str) -> None:
+    arguments = " ".join(map(str, bench.run_arguments("--method", "majority", jobs=2)))
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m mer_bench {arguments} {closed}"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert len(bench.cell_files()) == 6
 
 
 def test_a_terminal_gets_a_bar_with_cells_done_rate_and_time_left(bench: Bench) -> None:

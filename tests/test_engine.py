@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from bench import FOLDS, SMALL_AHMSA, Bench, predictions
@@ -15,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naughty import STRUCK
 
+from mer_bench import MerBenchError, representations
 from mer_bench.databases.open import open_source
 from mer_bench.engine.session import Resources, Session
+from mer_bench.evaluation import plan as plan_module
 from mer_bench.evaluation.plan import Plan, Request, make_plan
 from mer_bench.evaluation.run_cells import seed_value
 from mer_bench.plugin_manager import Catalogue, load_catalogue
@@ -294,6 +297,43 @@ def test_changing_any_field_changes_the_key(catalogue: Catalogue, place: int) ->
     changed = (*BASE[:place], CHANGED[place], *BASE[place + 1 :])
 
     assert row_key_of(catalogue, BASE) != row_key_of(catalogue, changed)  # type: ignore[arg-type]
+
+
+def test_another_implementation_of_a_name_has_another_key(catalogue: Catalogue) -> None:
+    fork = replace(catalogue.methods["ahmsa"], target="fork.method:AHMSA")
+    forked = plan_of("ahmsa", catalogue=replace(catalogue, methods={**catalogue.methods, "ahmsa": fork}))
+
+    assert forked.rows[0].record["row_key"] != plan_of("ahmsa").rows[0].record["row_key"]
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [(plan_module, "EVALUATION_VERSION"), (representations, "_VERSIONS")], ids=("harness", "arrays")
+)
+def test_a_new_version_of_the_harness_s_own_steps_has_another_key(
+    monkeypatch: pytest.MonkeyPatch, place: ModuleType, name: str
+) -> None:
+    before = plan_of("ahmsa").rows[0].record["row_key"]
+    version = getattr(place, name)
+    raised = {key: number + 1 for key, number in version.items()} if isinstance(version, dict) else version + 1
+    monkeypatch.setattr(place, name, raised)
+
+    assert plan_of("ahmsa").rows[0].record["row_key"] != before
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 1001, 30_000_000])
+def test_a_number_of_seeds_out_of_reason_is_refused(seeds: int) -> None:
+    with pytest.raises(MerBenchError, match=f"--seeds {seeds} is not a number from 1 to 1000"):
+        plan_of("majority", seeds=seeds)
+
+
+def test_data_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of("majority")
+    monkeypatch.setattr(type(plan.source), "digest", lambda self, sample_id: "edited")
+    session = Session(plan, Store.create(tmp_path / "results"), load_catalogue(), Resources())
+
+    with pytest.raises(MerBenchError, match="the data changed while it was read"):
+        list(session.execute())
+    assert not list((tmp_path / "results").glob("representations/*.npy"))
 
 
 CELLS = st.tuples(

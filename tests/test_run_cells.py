@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import pickle
+import random
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,9 +26,10 @@ from mer_bench import (
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic import Synthetic
+from mer_bench.evaluation import run_cells
 from mer_bench.evaluation.plan import Request, Row, make_plan
-from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, seed_value
-from mer_bench.evaluation.selection import validation_subjects
+from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, seed_value, store_failure
+from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.results import row_results
 from mer_bench.store import Store
@@ -133,6 +136,7 @@ def row_for(kind: type, training: str = "full") -> Row:
 
 
 def run(folder: Path, row: Row, fold: str = FOLD, seed: int = 0) -> tuple[Outcome, CellRecord]:
+    folder.mkdir(exist_ok=True)
     stack = folder / "stack.npy"
     if not stack.exists():
         np.save(stack, planned()[1])
@@ -332,23 +336,26 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     validation = [i for i in fold.train if row.table.subjects[i] in held_out]
     given: dict[str, Any] = {}
 
-    def canned(method: TorchMethod, train: LabelledSamples, out: UnlabelledSamples, **_: object) -> FloatArray:
+    def canned(
+        method: TorchMethod, train: LabelledSamples, out: Sequence[UnlabelledSamples], **_: object
+    ) -> list[FloatArray]:
         given.update(train=train, out=out)
-        scores = np.zeros((EPOCHS, len(out), 3), np.float32)
-        scores[..., 2] = 0.5
+        validated, tested = (np.zeros((EPOCHS, len(side), 3), np.float32) for side in out)
+        validated[..., 2] = 0.5
         for position, i in enumerate(validation):
-            scores[1, position, row.table.labels[i]] = 1.0
-        scores[:, len(validation) :, 0] = np.arange(EPOCHS)[:, None]
-        return scores
+            validated[1, position, row.table.labels[i]] = 1.0
+        tested[..., 0] = np.arange(EPOCHS)[:, None]
+        return [validated, tested]
 
     monkeypatch.setattr(trainer, "train_fold", canned)
     _, cell = run(tmp_path, row)
 
     assert not held_out & set(given["train"].subjects)
     assert set(given["train"].subjects) | held_out == set(subjects)
-    np.testing.assert_array_equal(given["out"].inputs, stack[[*validation, *fold.test]])
+    np.testing.assert_array_equal(given["out"][0].inputs, stack[validation])
+    np.testing.assert_array_equal(given["out"][1].inputs, stack[list(fold.test)])
     assert cell["selected_epoch"] == 1
-    np.testing.assert_array_equal(scores_in(cell), [[1.0, 0.0, 0.5]] * len(fold.test))
+    np.testing.assert_array_equal(scores_in(cell), [[1.0, 0.0, 0.0]] * len(fold.test))
 
 
 def test_the_oracle_diagnostic_is_never_below_the_last_epoch_in_any_fold(tmp_path: Path) -> None:
@@ -365,3 +372,81 @@ def test_the_oracle_diagnostic_is_never_below_the_last_epoch_in_any_fold(tmp_pat
             for result in (last, oracle)
         ]
         assert right[1] >= right[0]
+
+
+def test_a_late_failure_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:
+    row, _ = planned()
+    _, done = run(tmp_path, row)
+    task = Task(row, 0, FOLD, tmp_path / "stack.npy", tmp_path / "results", "another-run", "cpu")
+
+    outcome = store_failure(task, RuntimeError("its process died"), "", 1.0)
+
+    assert outcome.failure == ""
+    assert Store(tmp_path / "results").read_cell(row.record, 0, FOLD) == done
+
+
+class OwnError(MerBenchError):
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} does not fit {two}")
+
+
+class RefusingInItsOwnWords(Majority):
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        raise OwnError("width", "heads")
+
+
+def test_a_refusal_survives_the_way_back_from_a_worker(tmp_path: Path) -> None:
+    with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
+        run(tmp_path, row_for(RefusingInItsOwnWords))
+
+    assert str(pickle.loads(pickle.dumps(refused.value))) == "width does not fit heads"
+
+
+class Dicing(Majority):
+    """Draws from the global generators, as an estimator without a random state does."""
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        scores = np.random.rand(len(test), self.n_classes) + random.random()  # noqa: NPY002
+        return scores.astype(np.float32)
+
+
+def test_global_generators_are_seeded_for_a_method_and_given_back(tmp_path: Path) -> None:
+    row = row_for(Dicing)
+    before = random.getstate()
+    _, first = run(tmp_path / "one", row)
+    random.random()
+    _, again = run(tmp_path / "two", row)
+    random.setstate(before)
+    untouched = random.random()
+    random.setstate(before)
+    run(tmp_path / "three", row)
+
+    assert first["predictions"] == again["predictions"]
+    assert random.random() == untouched
+
+
+class BatchNet(TorchMethod):
+    """Normalises over whatever batch it is given, also when it predicts."""
+
+    def build_network(self) -> nn.Module:
+        norm = nn.BatchNorm1d(28 * 28 * 3, track_running_stats=False)
+        return nn.Sequential(nn.Flatten(), norm, nn.Linear(28 * 28 * 3, self.n_classes))
+
+
+def test_the_inner_rule_sees_nothing_of_the_test_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def recording(scores: FloatArray, *arguments: Any, **options: Any) -> int:
+        seen.append(scores)
+        return best_inner_epoch(scores, *arguments, **options)
+
+    monkeypatch.setattr(run_cells, "best_inner_epoch", recording)
+    row = row_for(BatchNet, "inner")
+    run(tmp_path / "one", row)
+    (tmp_path / "two").mkdir()
+    stack = planned()[1].copy()
+    stack[list(row.folds[FOLD].test)] += 100
+    np.save(tmp_path / "two" / "stack.npy", stack)
+    run(tmp_path / "two", row)
+
+    assert np.array_equal(*seen)

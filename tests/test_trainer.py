@@ -47,7 +47,7 @@ def samples(n: int, *, seed: int = 0, labels: list[int] | None = None) -> Labell
 
 
 def train(kind: TorchMethod, side: LabelledSamples, held_out: FloatArray, seed: int = 1) -> FloatArray:
-    return train_fold(kind, side, UnlabelledSamples(held_out), seed=seed, device="cpu")
+    return train_fold(kind, side, [UnlabelledSamples(held_out)], seed=seed, device="cpu")[0]
 
 
 HELD_OUT = samples(7, seed=9).inputs

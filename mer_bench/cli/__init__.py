@@ -60,6 +60,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; one sentence and exit code 2 for bad input, never a traceback."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A path need not be UTF-8, nor the terminal: an odd character is no reason to stop.
@@ -74,6 +75,14 @@ def main() -> None:
         if not isinstance(error, BrokenPipeError):
             code = _say_error(f"cannot write to the standard output ({error.strerror})")
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Give a closed stdin, stdout or stderr the null device: else the next file opened would take its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  (it lives as long as we do)
 
 
 def _run() -> int | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from mer_bench.results import Result
 
 
 @click.command(name="export")
@@ -22,28 +27,52 @@ def command(
     from mer_bench.cli.opened import open_results
     from mer_bench.errors import MerBenchError
     from mer_bench.results import read_results
-    from mer_bench.scoring.megc_log import LogEntry, write_log
+    from mer_bench.scoring.megc_log import log_entries, write_log
     from mer_bench.specs import normalise_name
 
+    asked = f"export of {method}, {protocol}, seed {seed}"
+    found = list(read_results(open_results(results)))
+    found = _having(found, asked, "method", normalise_name(method), lambda result: result.row["method"]["name"])
+    found = _having(found, asked, "protocol", normalise_name(protocol), lambda result: result.row["protocol"]["name"])
+    found = _having(found, asked, "seed", str(seed), lambda result: str(result.seed))
+    if selection is not None:
+        found = _having(found, asked, "selection", selection, lambda result: result.selection)
     fitting = [
         result
-        for result in read_results(open_results(results))
-        if result.row["method"]["name"] == normalise_name(method)
-        and result.row["protocol"]["name"] == normalise_name(protocol)
-        and result.seed == seed
-        and (result.selection == selection if selection else result.selection != "oracle")
-        and result.row["row_key"].startswith(row_key or "")
+        for result in found
+        if (selection or result.selection != "oracle") and result.row["row_key"].startswith(row_key or "")
     ]
     if len(fitting) != 1:
-        keys = ", ".join(f"{r.row['row_key'][:12]} ({r.selection})" for r in fitting)
-        why = f"several rows fit ({keys}); choose with --row or --selection" if fitting else "nothing stored fits"
-        raise MerBenchError(f"export of {method}, {protocol}, seed {seed}: {why}; `mer-bench status` shows the store")
+        keys = ", ".join(f"{r.row['row_key'][:12]} ({r.selection})" for r in fitting or found)
+        why = "several rows fit" if fitting else f"nothing stored fits --row {row_key}; stored"
+        raise MerBenchError(
+            f"{asked}: {why}: {keys}; choose with --row or --selection, `mer-bench status` shows the store"
+        )
     result = fitting[0]
     if not result.complete:
         raise MerBenchError(
             f"{method} has {result.done}/{result.total} folds; a log of part of them would be scored as if whole"
         )
-    entries = [LogEntry(key, truth, predicted) for key, (truth, predicted) in sorted(result.predictions.items())]
+    entries = log_entries(result.predictions, result.row["protocol"]["classes"])
     write_log(Path(megc), entries)
-    marks = f" [{', '.join(result.row['marks'])}]" if result.row["marks"] else ""
-    click.echo(f"{megc}: {len(entries)} samples, selection {result.selection}{marks}")
+    marks = result.row["marks"]
+    told = f" [{', '.join(marks)}]" if marks else ""
+    click.echo(f"{megc}: {len(entries)} samples, selection {result.selection}{told}")
+    if loud := [mark.upper() for mark in marks if mark in ("partial", "synthetic")]:
+        click.echo(
+            f"warning: {megc} carries no mark, but its samples are {' and '.join(loud)}: say so wherever it goes",
+            err=True,
+        )
+
+
+def _having(results: list[Result], asked: str, what: str, wanted: str, of: Callable[[Result], str]) -> list[Result]:
+    from mer_bench.errors import MerBenchError, did_you_mean
+
+    having = [result for result in results if of(result) == wanted]
+    if not having:
+        stored = sorted({of(result) for result in results})
+        raise MerBenchError(
+            f"{asked}: nothing stored fits: no {what} {wanted!r}{did_you_mean(wanted, stored)}, "
+            f"stored: {', '.join(stored) or 'nothing'}; `mer-bench status` shows the store"
+        )
+    return having

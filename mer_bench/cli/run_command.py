@@ -15,17 +15,16 @@ from rich.console import Console
 from mer_bench.cli import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from mer_bench.cli.opened import notices
 from mer_bench.cli.progress import show_progress
-from mer_bench.cli.tables import plan_lines, results_table
+from mer_bench.cli.tables import plan_lines, results_tables
 from mer_bench.config import DEFAULT_RESULTS, load_config
 from mer_bench.databases.open import open_source
 from mer_bench.engine.session import Resources, Session, default_jobs
 from mer_bench.errors import MerBenchError
-from mer_bench.evaluation.plan import Request, make_plan
+from mer_bench.evaluation.plan import Request, demonstration_preset, make_plan
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 from mer_bench.results import Result
 from mer_bench.store import Notice, Store
 
-_QUICK = "quick"
 _FILE_WIDTH = 120
 
 
@@ -63,7 +62,11 @@ def _run(
     config, catalogue = load_config(), load_catalogue()
     wanted = jobs if jobs is not None else config.jobs
     resources = Resources(wanted if wanted is not None else default_jobs(), device or config.device or "auto", timeout)
-    options = parse_pairs("--data-option", data_options) or (config.data_options if data is None else {})
+    options = parse_pairs("--data-option", data_options)
+    if data is None:
+        options = {**config.data_options, **options}
+    elif config.data_options:
+        console.print("note: --data is given, so the config file's data-options are not used", style="yellow")
     if data is None and config.data is None:
         preset = _say_synthetic(methods, preset, catalogue, console)
     request = Request(methods, protocol, seeds, preset, parse_pairs("--set", overrides), selection, allow_partial)
@@ -114,10 +117,10 @@ def _say_synthetic(methods: tuple[str, ...], preset: str | None, catalogue: Cata
         "nothing about real micro-expressions. Point --data or MER_BENCH_DATA at your data.",
         style="bold yellow",
     )
-    if preset is None and any(_QUICK in catalogue.method(name).presets for name in methods):
-        console.print(f"Preset {_QUICK!r} is used; ask for another with --preset.", style="yellow")
-        return _QUICK
-    return preset
+    chosen = preset or demonstration_preset(methods, catalogue)
+    if chosen != preset:
+        console.print(f"Preset {chosen!r} is used; ask for another with --preset.", style="yellow")
+    return chosen
 
 
 def _open_store(folder: Path, dry_run: bool, notice: Notice) -> Store:
@@ -149,7 +152,8 @@ def _conclude(session: Session, console: Console, out: TextIO | None) -> None:
     if out is not None:
         for result in results:
             click.echo(json.dumps(result_object(result), allow_nan=False), file=out)
-    console.print(results_table(results, session.plan))
+    for table in results_tables(results, session.plan, console):
+        console.print(table)
     from mer_bench_reports import write_report
 
     reports = write_report(session.store, session.store.path)

@@ -21,7 +21,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(log: str, absent_class: str, as_json: bool) -> None:
     """Score a MEGC2019 LOG: a header 'casme2 sub01', then lines 'clip truth prediction'."""
-    from mer_bench.scoring.megc_log import read_log, score_log
+    from mer_bench.scoring.megc_log import FULL_DATABASES, FULL_SAMPLES, read_log, score_log
 
     slices = score_log(read_log(Path(log)), absent_class=absent_class)
     if as_json:
@@ -35,3 +35,6 @@ def command(log: str, absent_class: str, as_json: bool) -> None:
             f"{name:<8}{scores.uf1:>8.4f}{scores.uar:>8.4f}{scores.accuracy:>10.4f}{scores.n_samples:>9}"
             f"   {confusion}{absent}"
         )
+    n_samples = slices["full"].n_samples
+    if n_samples != FULL_SAMPLES and slices.keys() <= {"full", *FULL_DATABASES}:
+        click.echo(f"{FULL_SAMPLES} samples are MEGC2019's full list; this log has {n_samples}")

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +21,9 @@ _MARKS = {
     "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
 }
 
+_UNBOUNDED = 10_000
+"""Columns; wider than any table."""
+
 
 def plan_lines(session: Session) -> list[str]:
     """Return the plan in a few lines: protocol, data, rows, cells stored and to be computed."""
@@ -28,6 +33,7 @@ def plan_lines(session: Session) -> list[str]:
     lines = [
         f"protocol {plan.protocol.name}@{plan.protocol.version}: {len(table.sample_ids)} samples, "
         f"{len(plan.rows[0].folds)} folds, selection {plan.selection}",
+        *([plan.protocol.note] if plan.protocol.note else []),
         *(f"partial: {problem}" for problem in plan.problems),
     ]
     for row in plan.rows:
@@ -37,34 +43,81 @@ def plan_lines(session: Session) -> list[str]:
     return lines
 
 
-def results_table(results: Sequence[Result], plan: Plan) -> Table:
-    """Return one row a method and seed, mean and deviation a method of several seeds, a column pair a slice."""
-    record = plan.rows[0].record
-    slices = list(record["protocol"]["slices"])
-    marks = sorted({mark for result in results for mark in result.row["marks"]})
-    caption = [f"selection: {plan.selection}; UF1 and UAR pooled over all folds", *(_MARKS.get(m, m) for m in marks)]
-    if plan.selection == "oracle":
-        caption.insert(0, "ORACLE: the epoch is chosen on the held-out subject; a diagnostic, not a result")
+def results_tables(results: Sequence[Result], plan: Plan, console: Console) -> list[Table]:
+    """Return one table, or two: an oracle's figures never stand beside results.
+
+    A table has a row a method and seed, and a mean where there are several seeds. Where that is too wide for the
+    console it has a row a slice too.
+    """
+    slices = list(plan.rows[0].record["protocol"]["slices"])
+    tables = []
+    for is_oracle in (False, True):
+        chosen = [result for result in results if (result.selection == "oracle") == is_oracle]
+        if not chosen:
+            continue
+        wide = _wide_table(chosen, slices)
+        unbounded = console.options.update(max_width=_UNBOUNDED)
+        fits = Measurement.get(console, unbounded, wide).maximum <= console.width
+        table = wide if fits else _long_table(chosen, slices)
+        table.title = Text(plan.protocol.title)
+        table.caption = Text("\n".join(_caption(chosen, plan)))
+        tables.append(table)
+    return tables
+
+
+def _caption(results: Sequence[Result], plan: Plan) -> list[str]:
+    rules = ", ".join(sorted({result.selection for result in results}))
+    lines = [f"selection: {rules}; UF1 and UAR pooled over all folds"]
+    if results[0].selection == "oracle":
+        lines.insert(0, "ORACLE: the epoch is chosen on the held-out subject; a diagnostic, not a result")
+    lines += [_MARKS.get(mark, mark) for mark in sorted({mark for result in results for mark in result.row["marks"]})]
     if absent := absent_classes(results):
-        caption.append(f"{absent} (rule: {record['protocol']['absent_class']})")
+        lines.append(f"{absent} (rule: {plan.rows[0].record['protocol']['absent_class']})")
+    return lines
+
+
+def _blank_table(headings: Sequence[str]) -> Table:
     table = Table(
-        title=Text(plan.protocol.title),
-        caption=Text("\n".join(caption)),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE,
+        title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
-    for heading in ("method", "seed", "folds"):
-        table.add_column(heading, no_wrap=True)
-    for name in slices:
-        table.add_column(f"{name}\nUF1 / UAR", no_wrap=True)
-    table.add_column("full\naccuracy", no_wrap=True)
+    for heading in headings:
+        table.add_column(Text(heading), no_wrap=True)
+    return table
+
+
+def _wide_table(results: Sequence[Result], slices: list[str]) -> Table:
+    pairs = [f"{name}\nUF1 / UAR" for name in slices]
+    table = _blank_table(["method", "seed", "folds", *pairs, f"{slices[0]}\naccuracy"])
     for group in _by_row(results):
         for result in group:
             table.add_row(*_result_cells(result, slices))
         if len(group) > 1:
             table.add_row(*_mean_cells(group, slices), style="bold")
     return table
+
+
+def _long_table(results: Sequence[Result], slices: list[str]) -> Table:
+    table = _blank_table(["method", "seed", "folds", "slice", "UF1", "UAR", "accuracy"])
+    for group in _by_row(results):
+        for result in group:
+            head = [result.row["method"]["name"], str(result.seed), _folds(result)]
+            for name in slices:
+                table.add_row(*head, name, *_figures([result], name))
+                head = ["", "", ""]
+        if len(group) > 1:
+            for name in slices:
+                method = group[0].row["method"]["name"] if name == slices[0] else ""
+                table.add_row(method, "mean", "", name, *_figures(group, name), style="bold")
+    return table
+
+
+def _figures(group: list[Result], name: str) -> list[str]:
+    """Return UF1, UAR and accuracy of a slice: of one seed, or means; dashes where a fold is missing."""
+    scores = [result.slices[name] for result in group if name in result.slices]
+    if len(scores) < len(group):
+        return ["–"] * 3
+    columns = zip(*((s.uf1, s.uar, s.accuracy) for s in scores), strict=True)
+    return [_mean(list(column)) if len(group) > 1 else f"{column[0]:.4f}" for column in columns]
 
 
 def absent_classes(results: Iterable[Result]) -> str:
@@ -85,28 +138,24 @@ def _by_row(results: Sequence[Result]) -> list[list[Result]]:
     return list(groups.values())
 
 
+def _folds(result: Result) -> str:
+    return f"{result.done}/{result.total}" + (f", {result.failed} failed" if result.failed else "")
+
+
 def _result_cells(result: Result, slices: list[str]) -> list[str]:
-    folds = f"{result.done}/{result.total}" + (f", {result.failed} failed" if result.failed else "")
-    scored = [result.slices.get(name) for name in slices]
-    figures = [f"{scores.uf1:.4f} {scores.uar:.4f}" if scores else "–" for scores in scored]
-    accuracy = f"{scored[0].accuracy:.4f}" if scored[0] else "–"
-    return [result.row["method"]["name"], str(result.seed), folds, *figures, accuracy]
+    figures = {name: _figures([result], name) for name in slices}
+    pairs = [f"{uf1} {uar}" for uf1, uar, _ in figures.values()]
+    return [result.row["method"]["name"], str(result.seed), _folds(result), *pairs, figures[slices[0]][2]]
 
 
 def _mean_cells(group: list[Result], slices: list[str]) -> list[str]:
-    method = group[0].row["method"]["name"]
-    if not all(result.complete for result in group):
-        return [method, "mean", "", *["–"] * (len(slices) + 1)]
-    figures = []
-    for name in slices:
-        scores = [result.slices[name] for result in group if name in result.slices]
-        pair = f"{_mean([s.uf1 for s in scores])}\n{_mean([s.uar for s in scores])}" if scores else "–"
-        figures.append(pair)
-    return [method, "mean", "", *figures, _mean([result.slices[slices[0]].accuracy for result in group])]
+    figures = {name: _figures(group, name) for name in slices}
+    pairs = [f"{uf1}\n{uar}" for uf1, uar, _ in figures.values()]
+    return [group[0].row["method"]["name"], "mean", "", *pairs, figures[slices[0]][2]]
 
 
 def _mean(values: list[float]) -> str:
-    return f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}"
+    return f"{statistics.mean(values):.4f}±{statistics.stdev(values):.4f}"
 
 
 def _short(value: object) -> str:

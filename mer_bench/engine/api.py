@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 from mer_bench.config import DEFAULT_RESULTS, load_config
 from mer_bench.databases.open import open_source
 from mer_bench.engine.session import Resources, Session
-from mer_bench.evaluation.plan import Request, make_plan
+from mer_bench.evaluation.plan import Request, demonstration_preset, make_plan
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.results import Result, read_results
 from mer_bench.store import Store
@@ -58,7 +59,8 @@ def run(
         As ``mer-bench list methods`` names them.
     protocol : str
     data : str or Path, optional
-        A folder, or ``"synthetic"``; without it ``MER_BENCH_DATA`` or the config file, else synthetic data.
+        A folder, or ``"synthetic"``; without it ``MER_BENCH_DATA`` or the config file, else, with a warning,
+        synthetic data and the preset ``quick``.
     data_options : mapping, optional
         Parameters of the data's reader.
     seeds : int
@@ -91,10 +93,15 @@ def run(
     config = load_config()
     catalogue = load_catalogue()
     chosen = str(data) if data is not None else config.data or "synthetic"
-    found = data_options or (config.data_options if data is None else {})
-    options = {key: str(value) for key, value in found.items()}
+    options = {key: str(value) for key, value in (data_options or {}).items()}
+    if data is None:
+        options = {**config.data_options, **options}
+    names = (methods,) if isinstance(methods, str) else tuple(methods)
+    if data is None and config.data is None:
+        warnings.warn("no data is configured: the built-in SYNTHETIC database is used", stacklevel=2)
+        preset = preset or demonstration_preset(names, catalogue)
     request = Request(
-        methods=(methods,) if isinstance(methods, str) else tuple(methods),
+        methods=names,
         protocol=protocol,
         seeds=seeds,
         preset=preset,

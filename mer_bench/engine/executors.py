@@ -44,8 +44,9 @@ def run_local(tasks: Sequence[Task], *, jobs: int, timeout: float | None) -> Ite
             yield outcome
         if len(pending) == before:
             raise MerBenchError(
-                "the worker processes end before they take a cell; a script must call mer_bench.run under "
-                '`if __name__ == "__main__":`, and jobs=1 (--jobs 1) does without worker processes'
+                "the worker processes end before they take a cell: a script must call mer_bench.run under "
+                '`if __name__ == "__main__":`, and a machine may be out of memory or file handles; '
+                "jobs=1 (--jobs 1) does without worker processes"
             )
 
 
@@ -68,6 +69,8 @@ def _run_pool(tasks: Sequence[Task], jobs: int, timeout: float | None) -> Iterat
                     continue
                 yield futures[future], outcome
         pool.close()
+    except BrokenProcessPool:
+        return
     finally:
         pool.stop()
         pool.join()

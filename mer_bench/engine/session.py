@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import mer_bench
+from mer_bench.arrays import FloatArray
 from mer_bench.engine.environment import environment
 from mer_bench.engine.executors import run_inline, run_local
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.plan import Cell, Plan, Row, fingerprint
 from mer_bench.evaluation.run_cells import Outcome, Task
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations import compute_representation, stored_representation
@@ -145,13 +146,17 @@ class Session:
         return "cpu"
 
     def _stack(self, index: int) -> Path:
-        row, source = self.plan.rows[index], self.plan.source
+        row = self.plan.rows[index]
         return stored_representation(
-            self.store.path / "representations",
-            row.stack_key,
-            lambda: compute_representation(source, row.table.sample_ids, row.record["representation"]),
-            self.notice,
+            self.store.path / "representations", row.stack_key, lambda: self._compute_stack(row), self.notice
         )
+
+    def _compute_stack(self, row: Row) -> FloatArray:
+        source = self.plan.source
+        stack = compute_representation(source, row.table.sample_ids, row.record["representation"])
+        if fingerprint(row.table, source) != row.record["fingerprints"]:
+            raise MerBenchError("the data changed while it was read; nothing of it is kept: run the same command again")
+        return stack
 
     def _manifest(self, device: str) -> dict[str, object]:
         return {

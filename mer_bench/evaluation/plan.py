@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mer_bench.databases.base import DataSource
@@ -23,6 +23,11 @@ from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RowRecord
 from mer_bench_protocols.protocol import Protocol, load_protocol
 
 SELECTIONS = ("last", "inner", "oracle")
+MOST_SEEDS = 1000
+EVALUATION_VERSION = 1
+"""Raised whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
+inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
+
 PARTIAL_MARK = "partial"
 SYNTHETIC_MARK = "synthetic"
 
@@ -114,8 +119,8 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     MerBenchError
         Anything in the request or the data that cannot be used.
     """
-    if request.seeds < 1:
-        raise MerBenchError(f"--seeds {request.seeds} is not a positive number")
+    if not 1 <= request.seeds <= MOST_SEEDS:
+        raise MerBenchError(f"--seeds {request.seeds} is not a number from 1 to {MOST_SEEDS}")
     protocol = load_protocol(catalogue.protocol(request.protocol).path)
     selection = _selection(request, protocol)
     methods = _resolve_methods(request, catalogue)
@@ -126,12 +131,18 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
         check_fold(fold, table)
     training: Training = "inner" if selection == "inner" else "full"
     marks = {*source.marks, *([PARTIAL_MARK] if problems else [])}
-    fingerprints = _fingerprints(table, source)
+    fingerprints = fingerprint(table, source)
     rows = tuple(
         _row(spec, params, protocol, training, source, table, folds, fingerprints, marks) for spec, params in methods
     )
     cells = tuple(Cell(i, seed, fold.name) for i in range(len(rows)) for seed in range(request.seeds) for fold in folds)
     return Plan(protocol, source, selection, rows, cells, tuple(problems))
+
+
+def demonstration_preset(methods: Sequence[str], catalogue: Catalogue) -> str | None:
+    """Return the preset for a demonstration on made-up data: ``quick``, where one of the methods has it."""
+    quick = any("quick" in catalogue.method(name).presets for name in methods)
+    return "quick" if quick else None
 
 
 def _selection(request: Request, protocol: Protocol) -> str:
@@ -196,7 +207,8 @@ def _check_counts(table: LabelledTable, protocol: Protocol, source: DataSource, 
     return problems
 
 
-def _fingerprints(table: LabelledTable, source: DataSource) -> dict[str, str]:
+def fingerprint(table: LabelledTable, source: DataSource) -> dict[str, str]:
+    """Return the hash of each database's samples as they are now: ids, labels and content."""
     contents: dict[str, list[list[object]]] = {}
     for sample_id, label, database in zip(table.sample_ids, table.labels, table.databases, strict=True):
         contents.setdefault(database, []).append([sample_id, label, source.digest(sample_id)])
@@ -219,6 +231,8 @@ def _row(
     identity = {
         "method": spec.name,
         "version": spec.version,
+        "target": spec.target,
+        "evaluation": EVALUATION_VERSION,
         "params": params,
         "protocol": protocol.hash,
         "fingerprints": fingerprints,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import sys
 import time
 import traceback
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +77,14 @@ def run_cell(task: Task) -> Outcome:
     """
     started = time.perf_counter()
     store = Store(task.results)
+    seed = seed_value(task.row.record["protocol"]["name"], task.fold, task.seed)
     try:
-        with threadpool_limits(1), redirect_stdout(sys.stderr):
-            prediction = _predict(task)
-    except (MerBenchError, KeyboardInterrupt):
+        with threadpool_limits(1), redirect_stdout(sys.stderr), _global_generators(seed):
+            prediction = _predict(task, seed)
+    except MerBenchError as error:
+        # A plain one: a subclass of the method's own may not survive the way back from a worker.
+        raise MerBenchError(str(error)) from None
+    except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
         return store_failure(task, error, traceback.format_exc(), time.perf_counter() - started)
@@ -102,12 +108,19 @@ def run_cell(task: Task) -> Outcome:
 
 
 def store_failure(task: Task, error: BaseException, trace: str, seconds: float) -> Outcome:
-    """Store a failed cell, so that the reason outlives the run."""
+    """Store a failed cell, so that the reason outlives the run; one that is done already stays as it is.
+
+    It may be: another run on the same store was faster, or a time-out fell between the cell's end and its report.
+    """
+    name = task.row.record["method"]["name"]
+    stored = Store(task.results).read_cell(task.row.record, task.seed, task.fold)
+    if stored is not None and stored["status"] == "ok":
+        return Outcome(name, task.seed, task.fold, "")
     record = _blank_record(task, seconds)
     record["status"] = "failed"
     record["error"] = {"type": type(error).__name__, "message": _text(error), "traceback": trace}
     Store(task.results).write_cell(task.row.record, record)
-    return Outcome(task.row.record["method"]["name"], task.seed, task.fold, f"{type(error).__name__}: {_text(error)}")
+    return Outcome(name, task.seed, task.fold, f"{type(error).__name__}: {_text(error)}")
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:
@@ -123,7 +136,20 @@ class _Prediction:
     selected_epoch: int | None = None
 
 
-def _predict(task: Task) -> _Prediction:
+@contextmanager
+def _global_generators(seed: int) -> Iterator[None]:
+    """Seed Python's and numpy's global generators for a method that draws from them, and restore them after."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (the global one is what a method may draw from)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _predict(task: Task, seed: int) -> _Prediction:
     row, record = task.row, task.row.record
     fold = row.folds[task.fold]
     inputs: FloatArray = np.load(task.stack, mmap_mode="r")
@@ -138,7 +164,6 @@ def _predict(task: Task) -> _Prediction:
     method = load_target(row.target)(dict(row.params), n_classes)
     if isinstance(method, TorchMethod) != record["trains_by_epoch"]:
         raise MethodError(f"{row.target}: its spec's trains_by_epoch does not fit its class")
-    seed = seed_value(record["protocol"]["name"], task.fold, task.seed)
     sample_ids = [row.table.sample_ids[i] for i in fold.test]
     if isinstance(method, TorchMethod):
         epochs, chosen = _train_network(method, train, test, task, seed)
@@ -156,13 +181,13 @@ def _train_network(
     from mer_bench.training.trainer import train_fold
 
     if task.row.record["training"] == "full":
-        epochs = train_fold(method, train, test, seed=seed, device=task.device)
+        (epochs,) = train_fold(method, train, [test], seed=seed, device=task.device)
         return _checked_epochs(epochs, len(test), method.n_classes), len(epochs) - 1
     inner, validation = _split(train, validation_subjects(train.subjects, seed=seed))
-    held_out = UnlabelledSamples(np.concatenate([validation.inputs, test.inputs]))
-    epochs = train_fold(method, inner, held_out, seed=seed, device=task.device)
-    _checked_epochs(epochs, len(held_out), method.n_classes)
-    validated, tested = np.split(epochs, [len(validation)], axis=1)
+    held_out = [UnlabelledSamples(validation.inputs), test]
+    validated, tested = train_fold(method, inner, held_out, seed=seed, device=task.device)
+    _checked_epochs(validated, len(validation), method.n_classes)
+    _checked_epochs(tested, len(test), method.n_classes)
     rule = task.row.record["protocol"]["absent_class"]
     return tested, best_inner_epoch(validated, validation.labels, method.n_classes, absent_class=rule)
 

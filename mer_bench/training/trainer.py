@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,9 +19,9 @@ _EVALUATION_BATCH = 1024
 
 
 def train_fold(
-    method: TorchMethod, train: LabelledSamples, held_out: UnlabelledSamples, *, seed: int, device: str
-) -> FloatArray:
-    """Train one network with cross-entropy (AHMSA-Net, eq. 5) and score the held-out samples after every epoch.
+    method: TorchMethod, train: LabelledSamples, held_out: Sequence[UnlabelledSamples], *, seed: int, device: str
+) -> list[FloatArray]:
+    """Train one network with cross-entropy (AHMSA-Net, eq. 5) and score held-out samples after every epoch.
 
     Every draw (initial weights, order of the samples, dropout) comes from ``seed`` alone, so that a fold gives the
     same scores alone and beside others. The caller's own random state is left as it was.
@@ -31,16 +31,17 @@ def train_fold(
     method : TorchMethod
     train : LabelledSamples
         Inputs of shape (n, height, width, channels), float32.
-    held_out : UnlabelledSamples
-        Inputs of shape (m, height, width, channels), float32.
+    held_out : sequence of UnlabelledSamples
+        Inputs of shape (m, height, width, channels), float32, each. They go through the network one by one: a network
+        that normalises over a batch must not carry anything from the test side to the validation side.
     seed : int
     device : str
         A torch device: ``cpu``, ``cuda``, ``cuda:1``.
 
     Returns
     -------
-    ndarray of shape (epochs, m, n_classes), float32
-        Class probabilities.
+    list of ndarray of shape (epochs, m, n_classes), float32
+        Class probabilities, one array for each of ``held_out``.
 
     Raises
     ------
@@ -54,17 +55,19 @@ def train_fold(
         order = torch.Generator().manual_seed(seed)
         network = method.build_network().to(place)
         mean, deviation = _normaliser(train.inputs, config.normalisation)
-        x, x_held_out = (_to_device((side.inputs - mean) / deviation, place) for side in (train, held_out))
+        x = _to_device((train.inputs - mean) / deviation, place)
+        x_held_out = [_to_device((side.inputs - mean) / deviation, place) for side in held_out]
         y = torch.from_numpy(np.array(train.labels)).to(place)
         weights = _class_weights(train.labels, method.n_classes, config.class_weights)
         loss_of = nn.CrossEntropyLoss(weight=weights).to(place)
         optimizer = _optimizer(network, config)
-        scores = np.empty((config.epochs, len(held_out), method.n_classes), dtype=np.float32)
+        scores = [np.empty((config.epochs, len(side), method.n_classes), dtype=np.float32) for side in held_out]
         for epoch in range(config.epochs):
             network.train()
             for batch in _batches(len(train), config.batch_size, order):
                 _step(loss_of(_logits(network, x[batch], method.n_classes), y[batch]), optimizer, epoch)
-            scores[epoch] = _probabilities(network, x_held_out, method.n_classes)
+            for side, inputs in zip(scores, x_held_out, strict=True):
+                side[epoch] = _probabilities(network, inputs, method.n_classes)
         return scores
 
 
