@@ -15,6 +15,7 @@ _HOME = {
     "hookimpl": "mer_bench.hookspecs",
     "MerBenchError": "mer_bench.errors",
     "MethodError": "mer_bench.errors",
+    "did_you_mean": "mer_bench.errors",
     "Parameter": "mer_bench.specs",
     "ParameterValue": "mer_bench.specs",
     "Representation": "mer_bench.specs",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from mer_bench.engine.api import run as run
     from mer_bench.errors import MerBenchError as MerBenchError
     from mer_bench.errors import MethodError as MethodError
+    from mer_bench.errors import did_you_mean as did_you_mean
     from mer_bench.hookspecs import hookimpl as hookimpl
     from mer_bench.methods.method import LabelledSamples as LabelledSamples
     from mer_bench.methods.method import Method as Method

@@ -71,10 +71,17 @@ def _config_file() -> Path | None:
 def _read(file: Path) -> dict[str, Any]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
+        _check(file, content)
     except (OSError, ValueError) as error:
         raise MerBenchError(
             f"config file {file} cannot be read ({error}); mend it, or unset {CONFIG_VARIABLE}"
         ) from error
+    except RecursionError:
+        raise MerBenchError(f"config file {file} is nested too deeply; its values are texts and numbers") from None
+    return content
+
+
+def _check(file: Path, content: Mapping[str, Any]) -> None:
     for key, value in content.items():
         if key not in _KEYS:
             raise MerBenchError(
@@ -84,7 +91,13 @@ def _read(file: Path) -> dict[str, Any]:
             raise MerBenchError(f"config file {file}: {key} = {value!r} is not of type {_KEYS[key].__name__}")
         if value == "":
             raise MerBenchError(f"config file {file}: {key} is empty; give it a value, or remove the line")
-    return content
+        for name, part in value.items() if isinstance(value, dict) else [(key, value)]:
+            if isinstance(part, (dict, list)):
+                raise MerBenchError(
+                    f"config file {file}: {key} {name} = {part!r} is not a text, a number or a yes or no"
+                )
+            if "\0" in str(part):
+                raise MerBenchError(f"config file {file}: {name} = {part!r} holds a NUL character; remove it")
 
 
 def _located(data: str, base: Path) -> str:

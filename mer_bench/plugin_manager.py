@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import TypeVar
 
 import pluggy
@@ -25,6 +25,7 @@ import pluggy
 from mer_bench import hookspecs
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
+from mer_bench.installed import Damaged, check_entry_point, find_entry_points, origin
 from mer_bench.specs import DatabaseSpec, MethodSpec, ProtocolSpec, normalise_name
 
 BLOCK_VARIABLE = "MER_BENCH_BLOCK_PLUGINS"
@@ -113,14 +114,22 @@ class Catalogue:
         wanted = normalise_name(name)
         if wanted in known:
             return known[wanted]
-        absences = [_absence(record) for record in _absent_plugins(self.records, wanted)]
+        absences = self.absences(wanted)
         parts = [
             f"unknown {kind} {name!r}{did_you_mean(wanted, known)}",
-            *absences,
+            *absences[:-1],
             f"known: {', '.join(known) or 'none'}",
-            *(["see 'mer-bench plugins'"] if absences else []),
+            *absences[-1:],
         ]
         raise MerBenchError("; ".join(parts))
+
+    def absences(self, wanted: str) -> list[str]:
+        """Return, for an error message, a clause for each plugin that is blocked or failed, and where to read more.
+
+        Those whose names look like ``wanted`` come first; the list is empty where every plugin works.
+        """
+        clauses = [_absence(record) for record in _absent_plugins(self.records, wanted)]
+        return [*clauses, "see 'mer-bench plugins'"] if clauses else []
 
 
 def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
@@ -145,10 +154,10 @@ def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
         refused[normalise_name(name)] = f"named in {BLOCK_VARIABLE}"
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
-    found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, _origin(point)))
+    found, damaged = find_entry_points(ENTRY_POINT_GROUP)
     with _contained():
         plugins = [_load(manager, point, refused.get(normalise_name(point.name))) for point in found]
-    return _merge(plugins)
+    return _merge([*plugins, *map(_unread, damaged)])
 
 
 def load_target(target: str) -> type:
@@ -168,9 +177,11 @@ def load_target(target: str) -> type:
     try:
         with _contained():
             module = import_module(module_name)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise MerBenchError(
-            f"cannot import module {module_name!r} of target {target!r} ({_reason(error)}); install what it needs, "
+            f"cannot import module {module_name!r} of target {target!r} ({reason_of(error)}); install what it needs, "
             "or correct the target in the plugin's spec"
         ) from error
     try:
@@ -181,6 +192,22 @@ def load_target(target: str) -> type:
     if not isinstance(found, type):
         raise MerBenchError(f"target {target!r} is of type {type(found).__name__}; it must name a class")
     return found
+
+
+def strict() -> bool:
+    """Say whether plugins' exceptions are to be raised as they are, for their authors."""
+    return os.environ.get(STRICT_VARIABLE, "") not in ("", "0")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error as one line of bounded length; foreign errors may fail even at being printed."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    if not isinstance(error, MerBenchError):
+        text = f"{type(error).__name__}: {text}".removesuffix(": ")
+    return textwrap.shorten(text, _LONGEST_REASON, placeholder=" ...")
 
 
 @dataclass(frozen=True)
@@ -198,27 +225,31 @@ def _contained() -> Iterator[None]:
         yield
 
 
-def _origin(point: EntryPoint) -> tuple[str, str]:
-    """Return an entry point's distribution and version; hand-made metadata may lack either."""
-    distribution = point.dist
-    if distribution is None:
-        return "unknown", ""
-    metadata = distribution.metadata
-    return metadata.get_all("Name", ["unknown"])[0], metadata.get_all("Version", [""])[0]
-
-
 def _load(manager: pluggy.PluginManager, point: EntryPoint, refusal: str | None) -> _Plugin:
-    distribution, version = _origin(point)
+    distribution, version = origin(point)
     record = PluginRecord(point.name, distribution, version, PluginStatus.OK)
     if refusal is not None:
         return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=refusal))
     try:
+        check_entry_point(point)
         return _Plugin(record, _read_specs(manager, point.load(), f"{distribution}:{point.name}"))
-    except (Exception, SystemExit) as error:
-        if os.environ.get(STRICT_VARIABLE, "") not in ("", "0"):
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # pytest's Skipped, for one, is no Exception
+        if strict():
             raise
-        trace = traceback.format_exc()
-        return _Plugin(replace(record, status=PluginStatus.FAILED, reason=_reason(error), traceback=trace))
+        return _failed(record, error)
+
+
+def _unread(damaged: Damaged) -> _Plugin:
+    if strict():
+        raise damaged.error
+    return _failed(PluginRecord(damaged.name, damaged.name, damaged.version, PluginStatus.FAILED), damaged.error)
+
+
+def _failed(record: PluginRecord, error: BaseException) -> _Plugin:
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return _Plugin(replace(record, status=PluginStatus.FAILED, reason=reason_of(error), traceback=trace))
 
 
 def _read_specs(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[_Key, _Spec]:
@@ -228,7 +259,7 @@ def _read_specs(manager: pluggy.PluginManager, plugin: object, name: str) -> dic
     try:
         manager.register(plugin, name=name)
         return _call_hooks(manager, plugin)
-    except (Exception, SystemExit):
+    except BaseException:
         if manager.has_plugin(name):
             manager.unregister(name=name)
         raise
@@ -323,14 +354,3 @@ def _absence(record: PluginRecord) -> str:
     origin = f"{record.distribution} {record.version}".strip()
     verb = "is blocked" if record.status is PluginStatus.BLOCKED else "failed"
     return f"plugin {record.name!r} of {origin} {verb}: {record.reason}"
-
-
-def _reason(error: BaseException) -> str:
-    """Return an error as one line of bounded length; foreign errors may fail even at being printed."""
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    if not isinstance(error, MerBenchError):
-        text = f"{type(error).__name__}: {text}".removesuffix(": ")
-    return textwrap.shorten(text, _LONGEST_REASON, placeholder=" ...")

@@ -15,7 +15,7 @@ from mer_bench.errors import MerBenchError
 from mer_bench.specs import MethodSpec, ParameterValue
 from mer_bench.store.files import digest, write_bytes
 from mer_bench.store.schema import RepresentationRecord
-from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
+from mer_bench.vision.regions import SIDE, TEMPLATE_LANDMARKS, recombine_regions
 
 TEMPLATE_MARK = "template-landmarks"
 
@@ -24,6 +24,8 @@ _VERSIONS = {"face-flow": 1, "region-flow": 1}
 
 _GIVES = {"face-flow": ("face-flow", "region-flow")}
 """What can be made of each native representation."""
+
+_MAP_SHAPE = (SIDE, SIDE, 3)
 
 
 def describe_representation(
@@ -67,12 +69,13 @@ def compute_representation(source: DataSource, sample_ids: Sequence[str], record
     Raises
     ------
     MerBenchError
-        A sample cannot be loaded.
+        A sample cannot be loaded, or what is loaded is no map.
     """
+    maps = (_load_map(source, sample_id) for sample_id in sample_ids)
     if record["name"] == "face-flow":
-        return np.stack([source.load(sample_id) for sample_id in sample_ids])
+        return np.stack(list(maps))
     layout = str(record["params"]["layout"])
-    return np.stack([recombine_regions(source.load(sample_id), TEMPLATE_LANDMARKS, layout) for sample_id in sample_ids])
+    return np.stack([recombine_regions(flow, TEMPLATE_LANDMARKS, layout) for flow in maps])
 
 
 def stored_representation(
@@ -106,6 +109,23 @@ def stored_representation(
     write_bytes(checksum, _checksum(content))
     write_bytes(file, content)
     return file
+
+
+def _load_map(source: DataSource, sample_id: str) -> FloatArray:
+    """Load a ``face-flow`` map, and make sure that it is one: a reader may come from a plugin."""
+    loaded: object = source.load(sample_id)
+    if not isinstance(loaded, np.ndarray) or not np.issubdtype(loaded.dtype, np.floating):
+        what = f"dtype {loaded.dtype}" if isinstance(loaded, np.ndarray) else type(loaded).__name__
+        raise MerBenchError(f"{sample_id}: the data's reader gave {what}, not an array of floats; mend the reader")
+    if loaded.shape != _MAP_SHAPE:
+        raise MerBenchError(
+            f"{sample_id}: the data's reader gave an array of shape {loaded.shape}, not {_MAP_SHAPE}; mend the reader"
+        )
+    with np.errstate(over="ignore"):
+        flow: FloatArray = np.asarray(loaded, dtype=np.float32)
+    if not np.isfinite(flow).all():
+        raise MerBenchError(f"{sample_id}: the map holds NaN or infinite values; mend the data or its reader")
+    return flow
 
 
 def _checksum(content: bytes) -> bytes:

@@ -5,14 +5,12 @@ Metrics are never stored: a mistake in a metric must not cost a rerun.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MerBenchError
 from mer_bench.scoring.metrics import Scores, score
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord, RowRecord
@@ -73,7 +71,7 @@ def read_results(store: Store) -> Iterator[Result]:
 def row_results(store: Store, row: RowRecord, seed: int) -> Iterator[Result]:
     """Yield the results of one row at one seed."""
     cells = {fold: store.read_cell(row, seed, fold) for fold in row["folds"]}
-    yield _result(row, seed, selection_of(row), cells, lambda row, cell: _last_predictions(store, row, cell))
+    yield _result(row, seed, selection_of(row), cells, _last_predictions)
     if row["trains_by_epoch"] and row["training"] == "full":
         yield _result(row, seed, "oracle", cells, lambda row, cell: _oracle_predictions(store, row, cell))
 
@@ -129,42 +127,19 @@ def _result(
     )
 
 
-def _last_predictions(store: Store, row: RowRecord, cell: CellRecord) -> Predictions:
-    truth = row["folds"][cell["fold"]]["samples"]
-    _check_ids(store, row, cell, [p["sample_id"] for p in cell["predictions"]])
-    found = {p["sample_id"]: (p["y_true"], p["y_pred"]) for p in cell["predictions"]}
-    for key, (label, _) in found.items():
-        if label != truth[key]:
-            raise _unusable(store, row, cell, f"says that {key} has the label {label}, and its row says {truth[key]}")
-    return found
+def _last_predictions(row: RowRecord, cell: CellRecord) -> Predictions:
+    return {p["sample_id"]: (p["y_true"], p["y_pred"]) for p in cell["predictions"]}
 
 
 def _oracle_predictions(store: Store, row: RowRecord, cell: CellRecord) -> Predictions | None:
-    stored = store.read_epoch_scores(cell["key"]) if cell["epoch_scores"] else None
+    stored = store.read_epoch_scores(cell["key"], row, cell["fold"]) if cell["epoch_scores"] else None
     if stored is None:
         return None
     sample_ids, scores = stored
     truth = row["folds"][cell["fold"]]["samples"]
-    _check_ids(store, row, cell, sample_ids)
     labels = [truth[key] for key in sample_ids]
     predicted = scores[best_epoch(scores, labels)].argmax(axis=1)
     return {key: (label, int(p)) for key, label, p in zip(sample_ids, labels, predicted, strict=True)}
-
-
-def _check_ids(store: Store, row: RowRecord, cell: CellRecord, ids: list[str]) -> None:
-    truth = row["folds"][cell["fold"]]["samples"]
-    twins = sorted(key for key, n in Counter(ids).items() if n > 1)
-    if twins:
-        raise _unusable(store, row, cell, f"holds two predictions for {twins[0]}")
-    if missing := sorted(set(truth) - set(ids)):
-        raise _unusable(store, row, cell, f"holds no prediction for {missing[0]}")
-    if unknown := sorted(set(ids) - set(truth)):
-        raise _unusable(store, row, cell, f"holds a prediction for {unknown[0]}, which is not of its fold")
-
-
-def _unusable(store: Store, row: RowRecord, cell: CellRecord, what: str) -> MerBenchError:
-    file = store.cell_file(row, cell["seed"], cell["fold"])
-    return MerBenchError(f"{file} {what}; delete that file and run again")
 
 
 def _slices(row: RowRecord, predictions: Predictions) -> dict[str, Scores]:

@@ -91,13 +91,13 @@ def canonical_subject(database: str, raw: str) -> str:
     """
     text = raw.strip()
     if database == "smic":
-        return _renumber(r"[sS]?0*(\d+)", text, "s{}")
+        return _renumber(r"s?0*([0-9]{1,9})", text, "s{}")
     if database == "samm":
-        return _renumber(r"0*(\d+)", text, "{:03d}")
+        return _renumber(r"0*([0-9]{1,9})", text, "{:03d}")
     if database == "casme2":
-        return _renumber(r"(?:sub)?0*(\d+)", text, "sub{:02d}")
+        return _renumber(r"(?:sub)?0*([0-9]{1,9})", text, "sub{:02d}")
     if database == "casme3":
-        return _renumber(r"(?:spno\.)?0*(\d+)", text, "spNO.{}")
+        return _renumber(r"(?:spno\.)?0*([0-9]{1,9})", text, "spNO.{}")
     return text
 
 
@@ -107,15 +107,17 @@ def canonical_clip(database: str, raw: str) -> str:
     SAMM's clip carries the subject (``6_1_2`` becomes ``006_1_2``); the others are left alone.
     """
     text = raw.strip()
-    if database == "smic" and (found := re.fullmatch(r"[sS]0*(\d+)_(.+)", text)):
+    if database == "smic" and (found := re.fullmatch(r"[sS]0*([0-9]{1,9})_(.+)", text)):
         return f"s{found[1]}_{found[2]}"
-    if database == "samm" and (found := re.fullmatch(r"0*(\d+)_(.+)", text)):
+    if database == "samm" and (found := re.fullmatch(r"0*([0-9]{1,9})_(.+)", text)):
         return f"{int(found[1]):03d}_{found[2]}"
     return text
 
 
 def _check_names(sample: Sample) -> None:
     """Refuse names that would break an id or, as a file name, lead out of a folder."""
+    if not all(isinstance(value, str) for value in (sample.database, sample.subject, sample.clip, sample.emotion)):
+        raise MerBenchError(f"{sample!r} holds something that is not text; correct the reader")
     for name in (sample.database, sample.subject, sample.clip):
         if not name.strip(". ") or "/" in name or "\\" in name or not name.isprintable():
             raise MerBenchError(
@@ -124,5 +126,5 @@ def _check_names(sample: Sample) -> None:
 
 
 def _renumber(pattern: str, text: str, template: str) -> str:
-    found = re.fullmatch(pattern, text, flags=re.IGNORECASE)
+    found = re.fullmatch(pattern, text, flags=re.IGNORECASE | re.ASCII)
     return template.format(int(found[1])) if found else text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class Parameter:
         The allowed values, when only some are.
     minimum : float, optional
         The smallest allowed value of a number.
+    maximum : float, optional
+        The largest allowed value of a number.
     """
 
     name: str
@@ -43,12 +45,16 @@ class Parameter:
     doc: str
     choices: tuple[ParameterValue, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
 
     def __post_init__(self) -> None:
+        owner = f"parameter {self.name}"
+        _check_types(owner, self, name=str, doc=str, choices=tuple)
+        for limit in (self.minimum, self.maximum):
+            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float))):
+                raise MerBenchError(f"{owner}: limit {limit!r} is not a number")
         if _as_type(self.default, self.default) is None:
-            raise MerBenchError(
-                f"parameter {self.name}: default {self.default!r} is not a bool, int, float, str or tuple of int"
-            )
+            raise MerBenchError(f"{owner}: default {self.default!r} is not a bool, int, float, str or tuple of int")
         self.check(self.default)
 
     def parse(self, text: str) -> ParameterValue:
@@ -70,7 +76,7 @@ class Parameter:
         Raises
         ------
         MerBenchError
-            The value has the wrong type, is not one of the choices, is not finite, or is below the minimum.
+            The value has the wrong type, is not one of the choices, is not finite, or is outside the limits.
         """
         typed = _as_type(value, self.default)
         if typed is None:
@@ -82,7 +88,11 @@ class Parameter:
             if isinstance(number, float) and not math.isfinite(number):
                 raise MerBenchError(f"{self.name}={typed!r} is not a finite number")
             if self.minimum is not None and not isinstance(number, str) and number < self.minimum:
-                raise MerBenchError(f"{self.name}={typed!r} is below the smallest allowed value, {self.minimum:g}")
+                raise MerBenchError(
+                    f"{self.name}={typed!r} is below the smallest allowed value, {_plain(self.minimum)}"
+                )
+            if self.maximum is not None and not isinstance(number, str) and number > self.maximum:
+                raise MerBenchError(f"{self.name}={typed!r} is above the largest allowed value, {_plain(self.maximum)}")
         return typed
 
 
@@ -98,6 +108,8 @@ class Representation:
     parameters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_types(f"representation {self.name}", self, name=str, parameters=tuple)
+        _check_items(f"representation {self.name}", "parameters", self.parameters, str)
         if self.name not in REPRESENTATIONS:
             known = ", ".join(REPRESENTATIONS)
             raise MerBenchError(
@@ -147,13 +159,22 @@ class MethodSpec:
     trains_by_epoch: bool = False
 
     def __post_init__(self) -> None:
+        owner = f"method {self.name}"
         _check_name("method", self.name)
+        _check_types(owner, self, version=str, title=str, target=str, representation=Representation, family=str)
+        _check_types(owner, self, parameters=tuple, presets=Mapping, citation=str, trains_by_epoch=bool)
+        if self.default_preset is not None:
+            _check_types(owner, self, default_preset=str)
+        _check_items(owner, "presets", self.presets, str)
+        _check_items(owner, "presets", self.presets.values(), Mapping)
+        for preset, values in self.presets.items():
+            _check_items(owner, f"preset {preset!r}", values, str)
         _check_target(self.name, self.target)
         if self.family not in FAMILIES:
             raise MerBenchError(f"method {self.name}: family {self.family!r} is not one of: {', '.join(FAMILIES)}")
         if self.default_preset is not None and self.default_preset not in self.presets:
             raise MerBenchError(f"method {self.name}: default preset {self.default_preset!r} is not among its presets")
-        _check_parameter_names(f"method {self.name}", self.parameters)
+        _check_parameters(owner, self.parameters)
         known = {parameter.name for parameter in self.parameters}
         for name in self.representation.parameters:
             if name not in known:
@@ -194,9 +215,11 @@ class DatabaseSpec:
     parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
+        owner = f"database {self.name}"
         _check_name("database", self.name)
+        _check_types(owner, self, title=str, target=str, needs_path=bool, parameters=tuple)
         _check_target(self.name, self.target)
-        _check_parameter_names(f"database {self.name}", self.parameters)
+        _check_parameters(owner, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -208,6 +231,7 @@ class ProtocolSpec:
 
     def __post_init__(self) -> None:
         _check_name("protocol", self.name)
+        _check_types(f"protocol {self.name}", self, path=Path)
 
 
 def resolve_parameters(
@@ -273,6 +297,10 @@ def _as_type(value: object, like: ParameterValue) -> ParameterValue | None:
     return value if isinstance(value, str) else None
 
 
+def _plain(limit: float) -> str:
+    return str(int(limit)) if float(limit).is_integer() else f"{limit:g}"
+
+
 def _type_name(value: ParameterValue) -> str:
     if isinstance(value, tuple):
         return "a comma-separated list of whole numbers"
@@ -280,8 +308,22 @@ def _type_name(value: ParameterValue) -> str:
 
 
 def _check_name(kind: str, name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise MerBenchError(f"{kind} name {name!r} is not lower case words joined by hyphens")
+
+
+def _check_types(owner: str, spec: object, **wanted: type) -> None:
+    """Refuse fields of another type now: they would be noticed late, where results are written or read."""
+    for name, kind in wanted.items():
+        value = getattr(spec, name)
+        if not isinstance(value, kind):
+            raise MerBenchError(f"{owner}: {name} {value!r} is not of type {kind.__name__}")
+
+
+def _check_items(owner: str, what: str, items: Iterable[object], kind: type) -> None:
+    for item in items:
+        if not isinstance(item, kind):
+            raise MerBenchError(f"{owner}: {what} has {item!r}, which is not of type {kind.__name__}")
 
 
 def _check_target(name: str, target: str) -> None:
@@ -290,7 +332,8 @@ def _check_target(name: str, target: str) -> None:
         raise MerBenchError(f"{name}: target {target!r} is not of the form 'package.module:ClassName'")
 
 
-def _check_parameter_names(owner: str, parameters: tuple[Parameter, ...]) -> None:
+def _check_parameters(owner: str, parameters: tuple[Parameter, ...]) -> None:
+    _check_items(owner, "parameters", parameters, Parameter)
     names = [parameter.name for parameter in parameters]
     for name in names:
         if names.count(name) > 1:

@@ -87,6 +87,15 @@ BROKEN: dict[str, tuple[str, str]] = {
     "an import error": ("import a_module_that_nobody_has", "ModuleNotFoundError: No module named 'a_module_that"),
     "an exit": ("import sys\nsys.exit(3)", "SystemExit: 3"),
     "a syntax error": ("def broken(:\n    pass", "SyntaxError: invalid syntax (acme.py, line 1)"),
+    "an exception that is no Exception": (
+        "class Skipped(BaseException):\n    pass\nraise Skipped('could not import torch')",
+        "Skipped: could not import torch",
+    ),
+    "a spec with a field of another type": (
+        "from mer_bench import hookimpl, MethodSpec, Representation\n@hookimpl\ndef mer_bench_methods():\n"
+        "    return (MethodSpec('net', 2, 'Net', 'acme:Net', Representation('flow'), 'deep'),)",
+        "method net: version 2 is not of type str",
+    ),
     "no hook": ("x = 1", "registers nothing: mark its functions with mer_bench.hookimpl"),
     "an error that cannot be printed": (
         "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute",

@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_bench.store import Store, cell_key
 from mer_bench.store.files import digest
-from mer_bench.store.schema import SCHEMA, CellRecord, FoldRecord, ProtocolRecord, RowRecord, Training
+from mer_bench.store.schema import SCHEMA, CellRecord, FoldRecord, ProtocolRecord, ProtocolWords, RowRecord, Training
 
 CLASSES = ("negative", "positive", "surprise")
 CDE_SLICES = {"full": ("smic", "samm", "casme2"), "smic": ("smic",), "samm": ("samm",), "casme2": ("casme2",)}
@@ -45,6 +45,8 @@ def make_row(
     data: str = "real",
     marks: Sequence[str] = (),
     absent_class: str = "exclude",
+    classes: Sequence[str] = CLASSES,
+    words: ProtocolWords | None = None,
 ) -> RowRecord:
     """Return a row; ``data`` names the content of the data, so that another name gives other fingerprints."""
     labels = dict(samples if samples is not None else samples_of())
@@ -55,9 +57,10 @@ def make_row(
         "version": 1,
         "title": f"Protocol {protocol}",
         "hash": digest([protocol, absent_class, {key: list(value) for key, value in slices.items()}]),
-        "classes": list(CLASSES),
+        "classes": list(classes),
         "slices": {key: list(value) for key, value in slices.items()},
         "absent_class": absent_class,
+        **(words or {}),
     }
     row: RowRecord = {
         "schema": SCHEMA,
@@ -139,7 +142,7 @@ def write_seed(
             cell["status"] = "failed"
             cell["error"] = {"type": "ValueError", "message": message, "traceback": ""}
         else:
-            _fill(store, cell, row["folds"][fold]["samples"], predict, oracle)
+            _fill(store, cell, row, predict, oracle)
         store.write_cell(row, cell)
 
 
@@ -190,12 +193,11 @@ def _blank_cell(row: RowRecord, seed: int, fold: str, run_id: str) -> CellRecord
     }
 
 
-def _fill(
-    store: Store, cell: CellRecord, samples: Mapping[str, int], predict: Predictor, oracle: Predictor | None
-) -> None:
+def _fill(store: Store, cell: CellRecord, row: RowRecord, predict: Predictor, oracle: Predictor | None) -> None:
+    samples = row["folds"][cell["fold"]]["samples"]
     ids = list(samples)
     predicted = [predict(sample_id, samples[sample_id]) for sample_id in ids]
-    one_hot = np.eye(len(CLASSES), dtype=np.float32)
+    one_hot = np.eye(len(row["protocol"]["classes"]), dtype=np.float32)
     cell["predictions"] = [
         {"sample_id": sample_id, "y_true": samples[sample_id], "y_pred": label, "scores": one_hot[label].tolist()}
         for sample_id, label in zip(ids, predicted, strict=True)

@@ -82,7 +82,7 @@ REQUESTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "unknown preset": (["run", *TINY, "-m", "ahmsa", "--preset", "quik"], ["'quik'", "did you mean 'quick'"]),
     "unknown selection": (["run", *TINY, "-m", "ahmsa", "--selection", "best"], ["'best'", "last, inner, oracle"]),
     "unknown device": (["run", *TINY, "-m", "ahmsa", "--device", "gpu"], ["'gpu'", "auto, cpu, cuda"]),
-    "no seeds": (["run", *TINY, "-m", "majority", "--seeds", "0"], ["--seeds 0", "positive"]),
+    "no seeds": (["run", *TINY, "-m", "majority", "--seeds", "0"], ["--seeds 0", "from 1 to 1000"]),
     "seeds that are no number": (["run", *TINY, "-m", "majority", "--seeds", "two"], ["--seeds", "'two'"]),
     "no jobs": (["run", *TINY, "-m", "majority", "--jobs", "0"], ["--jobs 0", "positive"]),
     "no time": (["run", *TINY, "-m", "majority", "--timeout", "0"], ["--timeout 0", "positive"]),
@@ -293,21 +293,21 @@ CELLS: dict[str, tuple[Callable[[list[dict[str, object]]], object], str]] = {
 
 
 @pytest.mark.parametrize("case", CELLS)
-@pytest.mark.parametrize("verb", ["run", "status", "report"])
-def test_a_stored_cell_with_wrong_samples(bench: Bench, case: str, verb: str) -> None:
+def test_a_stored_cell_with_wrong_samples_is_told_and_computed_anew(bench: Bench, case: str) -> None:
     change, said = CELLS[case]
     bench.run("--method", "majority")
+    before = bench.predictions()
     file = bench.cell_files()[0]
     cell = json.loads(file.read_text())
     change(cell["predictions"])
     file.write_text(json.dumps(cell))
-    arguments = (
-        bench.run_arguments("--method", "majority", "--json") if verb == "run" else [verb, "--results", bench.results]
-    )
+    resumed = bench.run("--method", "majority", "--json")
 
-    assert_refused(bench(*arguments), str(file), said, "delete that file")
-    file.unlink()
-    assert bench.run("--method", "majority").code == 0
+    assert resumed.code == 0
+    assert f"note: {file} counts as absent" in resumed.err
+    assert said in resumed.err
+    assert "5 stored, 1 to compute" in resumed.err
+    assert bench.predictions() == before
 
 
 def test_nan_scores_fail_their_cell_and_no_other(bench: Bench, naughty: None) -> None:
@@ -371,7 +371,7 @@ def test_a_report_that_cannot_be_written(bench: Bench) -> None:
     bench.run("--method", "majority")
     Path("file").write_text("")
 
-    assert_refused(bench("report", "--results", bench.results, "--out", "file/pages"), "file/pages")
+    assert_refused(bench("report", "--results", bench.results, "--out", "file/pages"), "file/pages", "report --out")
 
 
 def test_a_log_that_cannot_be_written(bench: Bench) -> None:

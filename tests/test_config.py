@@ -48,6 +48,32 @@ def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
         load_config()
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data = " + "[" * 100_000, "is nested too deeply"),
+        ("data" + ".a" * 20_000 + " = 1", "is nested too deeply"),
+        ("data-options.labels" + ".a" * 20_000 + " = 1", "is nested too deeply"),
+        ("data-options = { labels = ['a', 'b'] }", r"data-options labels = \['a', 'b'\] is not a text, a number"),
+        ("data-options = { seed = 0x" + "f" * 5000 + " }", "cannot be read"),
+        ('results = "out\\u0000"', r"results = 'out\\x00' holds a NUL character; remove it"),
+        ('data-options = { maps = "a\\u0000b" }', r"maps = 'a\\x00b' holds a NUL character; remove it"),
+    ],
+    ids=["lists", "keys", "option keys", "a list", "a long number", "NUL in a path", "NUL in an option"],
+)
+def test_a_file_that_would_break_its_reader_gets_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "mer-bench.toml").write_text(text)
+    with pytest.raises(MerBenchError, match=rf"^config file mer-bench\.toml.*{said}") as caught:
+        load_config()
+    assert "\n" not in str(caught.value)
+
+
+def test_options_may_be_numbers_and_switches(tmp_path: Path) -> None:
+    (tmp_path / "mer-bench.toml").write_text("data-options = { seed = 3, tiny = true }")
+
+    assert load_config().data_options == {"seed": "3", "tiny": "True"}
+
+
 def test_relative_folders_are_taken_from_the_file_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "elsewhere"
     (folder / "maps").mkdir(parents=True)

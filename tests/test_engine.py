@@ -259,7 +259,8 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     rule = re.search(r'absent-class = "(\w+)"', text)
     assert rule
     other = "zero" if rule[1] == "exclude" else "exclude"
-    file.write_text(text.replace(rule[0], f'absent-class = "{other}"'), encoding="utf-8")
+    text = text.replace(rule[0], f'absent-class = "{other}"').replace('name = "cde"', 'name = "cde-changed"')
+    file.write_text(text, encoding="utf-8")
     changed = replace(found.protocols["cde"], name="cde-changed", path=file)
     return replace(found, protocols={**found.protocols, "cde-changed": changed})
 

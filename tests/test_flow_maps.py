@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mer_bench.databases import flow_maps
 from mer_bench.databases.flow_maps import FlowMaps
 from mer_bench.errors import MerBenchError
 
@@ -161,6 +162,47 @@ def test_the_digest_follows_content_and_channel_order_but_not_the_place(tmp_path
     assert source(here).digest(IDS[0]) != before
 
 
+def test_the_digest_is_of_the_file_as_it_is_now(release: Path) -> None:
+    data = source(release)
+    before = data.digest(IDS[0])
+    write_png(release / "maps" / MAPS[2], (1, 2, 3))
+
+    assert data.digest(IDS[0]) != before
+    write_png(release / "maps" / MAPS[2])
+    assert data.digest(IDS[0]) == before
+
+
+def test_new_reader_code_changes_every_digest(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source(release).digest(IDS[0])
+    monkeypatch.setattr(flow_maps, "READER_VERSION", flow_maps.READER_VERSION + 1)
+
+    assert source(release).digest(IDS[0]) != before
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("labels.csv",), True),
+        (("LABELS.CSV",), True),
+        (("a.png",), True),
+        (("maps/a.txt",), True),
+        ((), False),
+        (("CASME2-coding.xlsx",), False),
+        (("CASME2-coding.xlsx", "sub01/EP02_01f/img1.jpg"), False),
+    ],
+)
+def test_what_may_be_meant_as_maps_is_told_by_csv_png_or_maps(
+    tmp_path: Path, names: tuple[str, ...], expected: bool
+) -> None:
+    (tmp_path / "data").mkdir()
+    for name in names:
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(b"")
+
+    assert FlowMaps.resembles(tmp_path / "data") is expected
+    assert not FlowMaps.recognises(tmp_path / "data")
+
+
 def test_recognises_a_release_and_nothing_else(release: Path, tmp_path: Path) -> None:
     no_maps = write_release(tmp_path / "no-maps", maps=())
     wrong_csv = write_release(tmp_path / "wrong-csv", "name,age\nAnn,7\n")
@@ -183,6 +225,8 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     [
         ("", ("labels.csv", "no rows")),
         ("\n\n", ("labels.csv", "no rows")),
+        ("smic;s01;s01_ne_01;0\n", ("separated by ';'", "with commas")),
+        ("dataset\tsub\tfilename_o\tlabel\n", (r"separated by '\t'", "with commas")),
         (HEADER, ("labels.csv", "no rows")),
         ("dataset,sub,label\nsmic,s01,0\n", ("row 1", "'filename_o'", "0 times")),
         ("dataset,sub,filename_o,label,label\n", ("row 1", "'label'", "2 times")),
@@ -253,15 +297,38 @@ def test_one_map_for_two_rows_is_refused(tmp_path: Path) -> None:
     assert "fits both smic/s1/EP01" in message(root)
 
 
-@pytest.mark.parametrize("what", ["map", "maps folder", "csv"])
-def test_a_link_that_leads_out_of_the_folder_is_refused(release: Path, tmp_path: Path, what: str) -> None:
-    inside = {"map": release / "maps" / MAPS[0], "maps folder": release / "maps", "csv": release / "labels.csv"}[what]
-    outside = tmp_path / "outside" / inside.name
-    outside.parent.mkdir()
-    inside.rename(outside)
-    inside.symlink_to(outside)
+def link_out(path: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside" / path.name
+    outside.parent.mkdir(exist_ok=True)
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+@pytest.mark.parametrize("what", [f"maps/{MAPS[0]}", "labels.csv"])
+def test_a_file_link_that_leads_out_of_the_folder_is_refused(release: Path, tmp_path: Path, what: str) -> None:
+    link_out(release / what, tmp_path)
 
     assert "leads out of" in message(release)
+
+
+def test_a_linked_folder_of_maps_is_followed_but_no_link_out_of_it(release: Path, tmp_path: Path) -> None:
+    link_out(release / "maps", tmp_path)
+
+    assert FlowMaps.recognises(release)
+    assert source(release).load("smic/s1/s1_ne_01").shape == (28, 28, 3)
+    assert source(release, maps="maps").read_samples().ids == IDS
+    (tmp_path / "outside" / "maps" / MAPS[0]).rename(tmp_path / "elsewhere.png")
+    (tmp_path / "outside" / "maps" / MAPS[0]).symlink_to(tmp_path / "elsewhere.png")
+    assert "leads out of" in message(release)
+
+
+def test_a_linked_folder_of_one_database_is_followed(tmp_path: Path) -> None:
+    root = write_release(tmp_path / "nested", maps=())
+    for database, name in zip(("smic", "samm", "casme2"), MAPS, strict=True):
+        write_png(root / "maps" / database / name)
+    link_out(root / "maps" / "samm", tmp_path)
+
+    assert source(root).read_samples().ids == IDS
 
 
 def test_a_link_within_the_folder_and_a_linked_root_are_fine(release: Path, tmp_path: Path) -> None:
@@ -277,6 +344,8 @@ def test_options_that_climb_out_of_the_folder_are_refused(release: Path, tmp_pat
 
     assert "leads out of" in message(release, labels="../other.csv")
     assert "leads out of" in message(release, maps="..")
+    assert "leads out of" in message(release, maps="maps/..")
+    assert "leads out of" in message(release, maps=str(tmp_path))
 
 
 def image_of(mode: str, size: tuple[int, int] = (28, 28)) -> Image.Image:

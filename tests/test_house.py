@@ -12,17 +12,19 @@ import mer_bench
 
 ROOT = Path(__file__).parent.parent
 
-FOUNDATION = {"errors", "specs", "arrays", "hookspecs", "plugin_manager"}
+FOUNDATION = {"errors", "specs", "arrays", "hookspecs", "installed", "plugin_manager"}
 ALLOWED = {
     "errors": set(),
     "arrays": set(),
+    "atomic": set(),
     "specs": {"errors"},
     "samples": {"errors"},
     "hookspecs": {"specs"},
-    "plugin_manager": {"errors", "specs", "hookspecs"},
+    "installed": {"errors"},
+    "plugin_manager": {"errors", "specs", "hookspecs", "installed"},
     "config": {"errors"},
-    "scoring": {"errors", "arrays", "samples"},
-    "store": {"errors", "arrays", "samples"},
+    "scoring": {"errors", "arrays", "atomic", "samples"},
+    "store": {"errors", "arrays", "atomic", "samples"},
     "results": {"errors", "arrays", "samples", "store", "scoring"},
     "databases": {*FOUNDATION, "samples"},
     "vision": {"errors", "arrays"},
@@ -37,7 +39,7 @@ ALLOWED = {
         *FOUNDATION,
         *("config", "samples", "store", "scoring", "results", "databases", "representations", "evaluation"),
     },
-    "mer_bench_reports": {"errors", "arrays", "samples", "store", "scoring", "results"},
+    "mer_bench_reports": {"errors", "arrays", "atomic", "samples", "store", "scoring", "results"},
     "mer_bench_protocols": set(),
 }
 TOP = {"cli", "__init__", "__main__"}

@@ -260,6 +260,65 @@ def test_metadata_without_name_and_version_is_borne(site: Path) -> None:
     assert (record.distribution, record.version, record.status) == ("unknown", "", PluginStatus.OK)
 
 
+def damage(site: Path, file: str, content: bytes) -> None:
+    (site / "acme_plugins-1.0.dist-info" / file).write_bytes(content)
+
+
+@pytest.mark.parametrize("content", [b"[mer_bench.plugins]\nacme = acme\xff\n", b"[mer_bench.plugins]\nacme\n"])
+def test_a_distribution_whose_entry_points_cannot_be_read_fails_alone(site: Path, content: bytes) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
+    damage(site, "entry_points.txt", content)
+    catalogue = load_catalogue()
+    record = record_of(catalogue, "acme-plugins")
+    assert (record.distribution, record.version, record.status) == ("acme-plugins", "1.0", PluginStatus.FAILED)
+    assert record.reason.startswith("entry_points.txt of acme_plugins-1.0.dist-info cannot be read (")
+    assert "Traceback" in record.traceback
+    assert "ahmsa" in catalogue.methods
+
+
+def test_a_distribution_of_which_nothing_can_be_read_is_named_by_its_folder(site: Path) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
+    damage(site, "entry_points.txt", b"\xff")
+    damage(site, "METADATA", b"\xff")
+    assert record_of(load_catalogue(), "acme_plugins-1.0.dist-info").status is PluginStatus.FAILED
+
+
+def test_a_plugin_whose_metadata_cannot_be_read_fails_by_its_name(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
+    damage(site, "METADATA", "Name: acme-plugins\nVersion: 1.0\nAuthor: José\n".encode("latin-1"))
+    record = record_of(load_catalogue(), "acme")
+    assert (record.distribution, record.status) == ("acme_plugins-1.0.dist-info", PluginStatus.FAILED)
+    assert record.reason.startswith("METADATA of acme_plugins-1.0.dist-info cannot be read ('utf-8' codec")
+    monkeypatch.setenv("MER_BENCH_BLOCK_PLUGINS", "acme")
+    assert record_of(load_catalogue(), "acme").status is PluginStatus.BLOCKED
+
+
+@pytest.mark.parametrize("target", ["", "1 + 2", "acme:", "acme:two words"])
+def test_a_malformed_entry_point_is_called_so(site: Path, target: str) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")}, {"acme": target})
+    reason = record_of(load_catalogue(), "acme").reason
+    assert reason.startswith(f"its entry point 'acme' is malformed: {target!r} is neither 'package.module' nor")
+
+
+def test_the_first_distribution_of_a_name_on_the_path_hides_the_others(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(site, "acme-plugins", {"acme_old": method_plugin("acme_old", "net")})
+    install(tmp_path / "newer", "Acme.Plugins", {"acme_new": method_plugin("acme_new", "net")}, version="2.0")
+    monkeypatch.syspath_prepend(str(tmp_path / "newer"))
+    catalogue = load_catalogue()
+    assert catalogue.method("net").target == "acme_new.method:Net"
+    assert "acme_old" not in {record.name for record in catalogue.records}
+
+
+def test_strict_mode_raises_for_a_damaged_distribution_too(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
+    damage(site, "entry_points.txt", b"\xff")
+    monkeypatch.setenv("MER_BENCH_STRICT_PLUGINS", "1")
+    with pytest.raises(MerBenchError, match=r"^entry_points\.txt of acme_plugins"):
+        load_catalogue()
+
+
 def test_names_are_found_with_underscores_and_capitals(site: Path) -> None:
     install(site, "acme-plugins", {"acme": method_plugin("acme", "lbp-top")})
     assert load_catalogue().method("LBP_TOP").name == "lbp-top"
@@ -319,6 +378,7 @@ def test_a_target_is_imported_as_a_class(site: Path) -> None:
         ("acme_gone:Net", "", "cannot import module 'acme_gone' of target 'acme_gone:Net'", ModuleNotFoundError),
         ("acme:Net", "import acme_needs_this", "No module named 'acme_needs_this'", ModuleNotFoundError),
         ("acme:Net", "raise SystemExit(1)", "SystemExit: 1", SystemExit),
+        ("acme:Net", "import asyncio\nraise asyncio.CancelledError", "CancelledError", BaseException),
         ("acme:Nett", "class Net: pass", r"has no class 'Nett' \(did you mean 'Net'\?\)", AttributeError),
         ("acme:Net", "Net = 5", "target 'acme:Net' is of type int; it must name a class", type(None)),
         (".acme:Net", "", "cannot import module '.acme'", TypeError),

@@ -318,3 +318,30 @@ def test_a_broken_cell_is_told_once_and_counts_as_absent(store: Store) -> None:
 def test_samples_of_an_incomplete_row_are_counted(store: Store) -> None:
     write_seed(store, make_row(), right, missing=[SUBJECTS[0].replace("/", "-")])
     assert "| 30/36 |" in texts(store)["markdown"]
+
+
+def test_a_protocol_s_note_and_reference_stand_beside_its_table(store: Store) -> None:
+    write_seed(store, make_row("old"), right)
+    write_seed(store, make_row("new", words={"reference": "Li et al., 2023", "note": "687 of <943> samples."}), right)
+    rendered = texts(store)
+    assert len(build_report(store).comparisons) == 1
+    for text in (visible(rendered["html"]), rendered["markdown"].replace("&lt;", "<")):
+        assert "687 of <943> samples." in text
+        assert "Defined in: Li et al., 2023" in text
+        assert text.index("687 of") < text.index("Accuracy")
+
+
+def test_a_protocol_without_words_says_nothing(store: Store) -> None:
+    write_seed(store, make_row(), right)
+    for text in texts(store).values():
+        assert "Note:" not in text
+        assert "Defined in" not in text
+
+
+def test_a_report_that_cannot_be_written_names_the_option_that_chooses_its_place(store: Store, tmp_path: Path) -> None:
+    write_seed(store, make_row(), right)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        MerBenchError, match=r"file/pages/report.html .*choose another folder with `mer-bench report --out`"
+    ):
+        write_report(store, tmp_path / "file" / "pages")

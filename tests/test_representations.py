@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mer_bench import DataSource, MerBenchError, MethodSpec, Parameter, Representation, Sample, SampleTable
+from mer_bench import (
+    DataSource,
+    MerBenchError,
+    MethodSpec,
+    Parameter,
+    Representation,
+    Sample,
+    SampleTable,
+    representations,
+)
 from mer_bench.arrays import FloatArray
 from mer_bench.representations import (
     TEMPLATE_MARK,
@@ -85,6 +94,15 @@ def test_each_layout_has_its_own_hash() -> None:
     assert described("htnet")["params"] == {"layout": "htnet"}
 
 
+@pytest.mark.parametrize("name", ["face-flow", "region-flow"])
+def test_new_code_of_a_representation_changes_its_hash(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = METHOD if name == "region-flow" else face_flow()
+    before = describe_representation(spec, METHOD.resolve(None, {}), Maps())["hash"]
+    monkeypatch.setitem(representations._VERSIONS, name, representations._VERSIONS[name] + 1)
+
+    assert describe_representation(spec, METHOD.resolve(None, {}), Maps())["hash"] != before
+
+
 def test_a_parameter_that_does_not_shape_the_maps_changes_no_hash() -> None:
     assert described(lr=0.5) == described(lr=0.1)
 
@@ -116,6 +134,54 @@ def test_face_flow_is_what_the_data_loads_in_the_order_asked_for() -> None:
 
     assert (stack.shape, stack.dtype, source.loaded) == ((2, 28, 28, 3), np.float32, order)
     np.testing.assert_array_equal(stack, [source.load(sample_id) for sample_id in order])
+
+
+class Odd(Maps):
+    """Gives one array for every sample."""
+
+    def __init__(self, given: object) -> None:
+        super().__init__()
+        self.given = given
+
+    def load(self, sample_id: str) -> FloatArray:
+        return self.given  # type: ignore[return-value]
+
+
+MAP = np.zeros((28, 28, 3), dtype=np.float32)
+ODD: dict[str, tuple[object, str]] = {
+    "None": (None, "gave NoneType, not an array of floats"),
+    "a list": (MAP.tolist(), "gave list, not an array of floats"),
+    "pixels": (MAP.astype(np.uint8), "gave dtype uint8, not an array of floats"),
+    "complex numbers": (MAP.astype(complex), "gave dtype complex128, not"),
+    "objects": (MAP.astype(object), "gave dtype object, not"),
+    "channels first": (MAP.transpose(2, 0, 1), r"an array of shape \(3, 28, 28\), not \(28, 28, 3\)"),
+    "another size": (np.zeros((56, 56, 3)), r"an array of shape \(56, 56, 3\)"),
+    "two maps": (np.stack([MAP, MAP]), r"an array of shape \(2, 28, 28, 3\)"),
+    "NaN": (np.where(np.arange(3) == 1, np.nan, MAP), "holds NaN or infinite values"),
+    "infinity": (MAP - np.inf, "holds NaN or infinite values"),
+    "more than single precision holds": (MAP + 1e300, "holds NaN or infinite values"),
+}
+
+
+@pytest.mark.parametrize("name", ["face-flow", "region-flow"])
+@pytest.mark.parametrize("case", ODD)
+def test_what_is_no_map_is_refused_with_its_sample(case: str, name: str) -> None:
+    given, said = ODD[case]
+    spec = METHOD if name == "region-flow" else face_flow()
+    source = Odd(given)
+    record = describe_representation(spec, METHOD.resolve(None, {}), source)
+
+    with pytest.raises(MerBenchError, match=rf"^smic/s1/b: .*{said}"):
+        compute_representation(source, IDS[1:], record)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_maps_of_another_precision_become_single(dtype: type) -> None:
+    source = Odd(MAP.astype(dtype) + dtype(0.5))
+    stack = compute_representation(source, IDS, describe_representation(face_flow(), {}, source))
+
+    assert stack.dtype == np.float32
+    np.testing.assert_array_equal(stack, np.full((3, 28, 28, 3), 0.5))
 
 
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))

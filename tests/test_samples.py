@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,26 @@ def test_every_spelling_of_a_subject_becomes_the_releases_own(database: str, raw
 )
 def test_every_spelling_of_a_clip_becomes_the_releases_own(database: str, raw: str, canonical: str) -> None:
     assert canonical_clip(database, raw) == canonical
+
+
+@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize(
+    "digits", ["9" * 5000, "0" * 5000 + "7" * 10, "\u0661\u0662"], ids=["long", "padded", "arabic"]
+)
+def test_what_is_no_number_of_a_subject_is_left_alone(database: str, digits: str) -> None:
+    assert canonical_subject(database, digits) == digits
+    assert canonical_clip(database, f"s{digits}_ne_01") == f"s{digits}_ne_01"
+    assert canonical_clip(database, f"{digits}_1_2") == f"{digits}_1_2"
+
+
+def test_any_padding_of_a_number_is_taken_off() -> None:
+    assert canonical_subject("samm", "0" * 5000 + "6") == "006"
+
+
+@pytest.mark.parametrize("field", ["database", "subject", "clip", "emotion"])
+def test_a_sample_that_is_not_text_is_refused(field: str) -> None:
+    with pytest.raises(MerBenchError, match=r"a\.csv row 1.* holds something that is not text; correct the reader"):
+        SampleTable([replace(sample(), **{field: 5})])
 
 
 @given(st.sampled_from(DATABASES), st.text(max_size=20))

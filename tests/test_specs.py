@@ -4,6 +4,7 @@ import contextlib
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mer_bench import DatabaseSpec, MerBenchError, MethodSpec, Parameter, ParameterValue, ProtocolSpec, Representation
+from mer_bench import (
+    DatabaseSpec,
+    MerBenchError,
+    MethodSpec,
+    Parameter,
+    ParameterValue,
+    ProtocolSpec,
+    Representation,
+    did_you_mean,
+    training_parameters,
+)
 from mer_bench.specs import FAMILIES, REPRESENTATIONS, normalise_name, resolve_parameters
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -126,10 +137,38 @@ def test_a_number_below_the_minimum_is_refused(parameter: Parameter, text: str) 
 
 
 @pytest.mark.parametrize(
+    ("default", "maximum", "text", "shown"),
+    [
+        (1, 1_000_000, "1000001", "1000000"),
+        (0.1, 0.5, "0.75", "0.5"),
+        ((1,), 9, "9,10", "9"),
+        (0, 2**32 - 1, "4294967296", "4294967295"),
+    ],
+)
+def test_a_number_above_the_maximum_is_refused(default: ParameterValue, maximum: float, text: str, shown: str) -> None:
+    parameter = Parameter("x", default, "", maximum=maximum)
+    with pytest.raises(MerBenchError, match=rf"^x=.* is above the largest allowed value, {shown}$"):
+        parameter.parse(text)
+    assert parameter.check(default) == default
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+def test_a_network_is_trained_for_a_bounded_time_whatever_its_author_chose(name: str) -> None:
+    (parameter,) = (p for p in training_parameters(epochs=800, batch_size=8) if p.name == name)
+    assert parameter.check(1_000_000) == 1_000_000
+    with pytest.raises(MerBenchError, match="is above the largest allowed value, 1000000"):
+        parameter.parse("1000001")
+
+
+@pytest.mark.parametrize(
     ("default", "limits", "message"),
     [
         (0, {"minimum": 1}, "x=0 is below the smallest allowed value, 1"),
         ("six", {"choices": ("five",)}, "x='six' is not one of: five"),
+        (9, {"maximum": 8}, "x=9 is above the largest allowed value, 8"),
+        (1, {"minimum": "0"}, "parameter x: limit '0' is not a number"),
+        (1, {"maximum": True}, "parameter x: limit True is not a number"),
+        ("five", {"choices": "five or six"}, "parameter x: choices 'five or six' is not of type tuple"),
         (math.nan, {}, "x=nan is not a finite number"),
         (None, {}, "parameter x: default None is not a bool, int, float, str or tuple of int"),
         ([1, 2], {}, "parameter x: default [1, 2] is not a bool"),
@@ -199,6 +238,21 @@ def test_a_bad_value_is_reported_with_its_owner() -> None:
         ({"presets": {"quick": {"epochs": 0}}}, "epochs=0 is below"),
         ({"representation": Representation("flow", ("size",))}, "its representation needs parameter 'size'"),
         ({"parameters": (RATE, EPOCHS, LAYOUT, EPOCHS)}, "method region-net has two parameters named 'epochs'"),
+        ({"name": None}, "method name None is not"),
+        ({"version": 2}, "method region-net: version 2 is not of type str"),
+        ({"title": None}, "method region-net: title None is not of type str"),
+        ({"target": object}, "method region-net: target <class 'object'> is not of type str"),
+        ({"representation": "flow"}, "method region-net: representation 'flow' is not of type Representation"),
+        ({"family": ["deep"]}, "method region-net: family ['deep'] is not of type str"),
+        ({"parameters": [RATE]}, "method region-net: parameters [Parameter("),
+        ({"parameters": ("rate",)}, "method region-net: parameters has 'rate', which is not of type Parameter"),
+        ({"presets": ("quick",)}, "method region-net: presets ('quick',) is not of type Mapping"),
+        ({"presets": {"quick": None}}, "method region-net: presets has None, which is not of type Mapping"),
+        ({"presets": {"quick": {}, 1: {}}}, "method region-net: presets has 1, which is not of type str"),
+        ({"presets": {"quick": {1: 1}}}, "method region-net: preset 'quick' has 1, which is not of type str"),
+        ({"default_preset": ["quick"]}, "method region-net: default_preset ['quick'] is not of type str"),
+        ({"citation": {"a"}}, "method region-net: citation {'a'} is not of type str"),
+        ({"trains_by_epoch": 1}, "method region-net: trains_by_epoch 1 is not of type bool"),
     ],
 )
 def test_a_method_that_contradicts_itself_is_refused(change: dict[str, object], message: str) -> None:
@@ -214,6 +268,37 @@ def test_a_database_that_contradicts_itself_is_refused() -> None:
         DatabaseSpec("zoo", "Zoo", "acme")
     with pytest.raises(MerBenchError, match="database zoo has two parameters named 'layout'"):
         DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=(LAYOUT, LAYOUT))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: DatabaseSpec("zoo", None, "acme:Zoo"), "database zoo: title None is not of type str"),
+        (lambda: DatabaseSpec("zoo", "Zoo", 5), "database zoo: target 5 is not of type str"),
+        (lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", "no"), "database zoo: needs_path 'no' is not of type bool"),
+        (
+            lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=(5,)),
+            "database zoo: parameters has 5, which is not of type Parameter",
+        ),
+        (lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=None), "parameters None is not of type tuple"),
+        (lambda: ProtocolSpec("loso", "loso.toml"), "protocol loso: path 'loso.toml' is not of type Path"),
+        (lambda: ProtocolSpec(5, Path("loso.toml")), "protocol name 5 is not lower case words"),
+        (lambda: Representation(None), "representation None: name None is not of type str"),
+        (lambda: Representation("flow", ["layout"]), "parameters ['layout'] is not of type tuple"),
+        (lambda: Representation("flow", (LAYOUT,)), "which is not of type str"),
+        (lambda: Parameter(5, 1, ""), "parameter 5: name 5 is not of type str"),
+        (lambda: Parameter("x", 1, None), "parameter x: doc None is not of type str"),
+    ],
+)
+def test_a_field_of_another_type_is_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(MerBenchError) as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_the_nearest_name_is_public_for_plugins() -> None:
+    assert did_you_mean("majorty", ["ahmsa", "majority"]) == " (did you mean 'majority'?)"
+    assert did_you_mean("x", ["ahmsa", "majority"]) == ""
 
 
 def test_a_protocol_is_named_like_everything_else() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mer_bench.errors import MerBenchError
 from mer_bench.store import Store, cell_key
 from mer_bench.store.files import canonical_json, digest, read_json, write_bytes, write_json
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
+from mer_bench.store.store import _may_become_store
 from mer_bench.store.validation import misfit
 
 OLD = Path(__file__).parent / "data" / "store-schema-1"
@@ -128,7 +130,7 @@ def test_a_read_only_folder_is_told_with_its_cure(tmp_path: Path, monkeypatch: p
     def read_only(*arguments: object, **options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.mkstemp", read_only)
+    monkeypatch.setattr("mer_bench.store.files.write_atomically", read_only)
     with pytest.raises(MerBenchError, match=r"read-only or not yours: choose another folder with --results"):
         Store.create(tmp_path / "results")
 
@@ -137,7 +139,7 @@ def test_a_store_is_tried_for_writing_before_a_run(store: Store, monkeypatch: py
     def read_only(*arguments: object, **options: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("tempfile.mkstemp", read_only)
+    monkeypatch.setattr("mer_bench.store.files.write_atomically", read_only)
     with pytest.raises(MerBenchError, match="Read-only file system"):
         Store.create(store.path)
 
@@ -320,3 +322,127 @@ def test_the_schema_of_the_old_store_is_still_read() -> None:
     assert [cell and cell["status"] for cell in cells] == ["ok"] * 4
     assert all(store.manifest(cell["run_id"]) for cell in cells if cell)
     assert not told
+
+
+@pytest.mark.parametrize("schema", ["0", "-1", "true", "1.0", "null"])
+def test_a_store_that_states_no_schema_is_refused(store: Store, schema: str) -> None:
+    (store.path / "store.json").write_text(f'{{"schema": {schema}}}')
+    with pytest.raises(MerBenchError, match="does not state its schema"):
+        Store.open(store.path)
+
+
+@pytest.mark.parametrize("make", [Store, Store.create, Store.open])
+def test_a_store_stays_where_it_is_when_the_current_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Store]
+) -> None:
+    Store.create(Path("mine"))
+    store = make(Path("mine"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    write_seed(store, ROW, right)
+
+    assert store.path == tmp_path / "mine"
+    assert len(list((tmp_path / "mine").glob("cells/*/*/*/seed-0/*.json"))) == len(ROW["folds"])
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_store_that_another_process_makes_meanwhile_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+
+    def others_were_first(path: Path) -> bool:
+        write_json(path / "store.json", {"schema": SCHEMA})
+        (path / "runs").mkdir()
+        return _may_become_store(path)
+
+    monkeypatch.setattr("mer_bench.store.store._may_become_store", others_were_first)
+
+    assert Store.create(folder).path == folder
+
+
+def test_what_killed_processes_left_long_ago_is_removed(store: Store) -> None:
+    folder = store.cell_file(ROW, 0, FOLD).parent
+    random = "0123456789abcdef"
+    left = [
+        store.path / ".probe-01234567",
+        store.path / f".store.json.{random}.tmp",
+        folder / f".{FOLD}.json.{random}.tmp",
+        folder.parent / f".row.json.{random}.tmp",
+    ]
+    kept = [store.path / ".gitignore", folder / f".x.json.{random[::-1]}.tmp", store.path / ".mine.tmp"]
+    before = {path for path in store.path.rglob("*") if path.is_file()}
+    for path in [*left, *kept]:
+        path.write_text("")
+    for path in [*left, kept[0], kept[2]]:
+        os.utime(path, (time.time() - 7200,) * 2)
+    Store.create(store.path)
+
+    assert {path for path in store.path.rglob("*") if path.is_file()} == before | set(kept)
+
+
+def test_what_a_killed_write_leaves_is_what_is_swept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(store.path.rglob("*"))
+    monkeypatch.setattr(Path, "unlink", lambda *arguments, **options: None)
+    monkeypatch.setattr(Path, "replace", lambda *arguments: None)
+    write_json(store.cell_file(ROW, 0, FOLD), {})
+    monkeypatch.undo()
+    (left,) = set(store.path.rglob("*")) - set(before)
+    os.utime(left, (time.time() - 7200,) * 2)
+    Store.create(store.path)
+
+    assert sorted(store.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row["method"].update(title="Another title"),
+        lambda row: row["method"].update(citation="Somebody, 2025"),
+        lambda row: row.update(marks=["partial"]),
+        lambda row: row["protocol"].update(slices=dict(reversed(row["protocol"]["slices"].items()))),
+    ],
+    ids=["title", "citation", "marks", "order of slices"],
+)
+def test_a_row_that_says_anything_else_is_written_anew(store: Store, change: Callable[[Any], object]) -> None:
+    changed = copy.deepcopy(ROW)
+    change(changed)
+    store.write_row(changed)
+    (file,) = store.path.glob("cells/*/*/*/row.json")
+
+    assert json.dumps(json.loads(file.read_text())) == json.dumps(changed)
+
+
+def test_a_row_that_says_the_same_is_left_alone(store: Store) -> None:
+    (file,) = store.path.glob("cells/*/*/*/row.json")
+    before = file.stat().st_ino
+    store.write_row(ROW)
+
+    assert file.stat().st_ino == before
+
+
+def test_a_folder_in_a_cell_s_place_is_told_with_its_cure(store: Store, notices: list[str]) -> None:
+    file = store.cell_file(ROW, 0, FOLD)
+    cell = store.read_cell(ROW, 0, FOLD)
+    assert cell is not None
+    file.unlink()
+    file.mkdir()
+
+    assert store.read_cell(ROW, 0, FOLD) is None
+    assert str(file) in notices[0]
+    with pytest.raises(MerBenchError, match=r"smic-s1\.json: it is a folder; move it away and run again"):
+        store.write_cell(ROW, cell)
+
+
+def test_a_protocol_s_words_may_be_absent_but_not_of_another_type(store: Store) -> None:
+    row: Any = copy.deepcopy(ROW)
+    row["protocol"] |= {"reference": "Somebody, 2024", "note": ""}
+
+    assert misfit(row, RowRecord) is None
+    row["protocol"]["note"] = 3
+    assert misfit(row, RowRecord) == "protocol.note"
+
+
+def test_a_seed_s_folder_is_counted_once(store: Store) -> None:
+    (store.cell_file(ROW, 0, FOLD).parent.parent / "seed-00").mkdir()
+
+    assert store.seeds(ROW) == [0]

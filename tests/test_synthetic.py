@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 from sklearn.svm import SVC
 
+from mer_bench.databases import synthetic
 from mer_bench.databases.synthetic import Synthetic
 from mer_bench.errors import MerBenchError
 from mer_bench.samples import DATABASES, canonical_clip, canonical_subject
@@ -102,6 +103,13 @@ def test_seed_and_size_change_the_maps_and_their_digest() -> None:
     assert len({data.digest(sample_id) for data in variants}) == 3
     assert len({data.load(sample_id).tobytes() for data in variants}) == 3
     assert source().digest(sample_id) == variants[0].digest(sample_id)
+
+
+def test_new_generator_code_changes_every_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = source().digest("casme2/synthetic01/synthetic01_po_01")
+    monkeypatch.setattr(synthetic, "GENERATOR_VERSION", synthetic.GENERATOR_VERSION + 1)
+
+    assert source().digest("casme2/synthetic01/synthetic01_po_01") != before
 
 
 def test_the_generator_still_gives_the_maps_of_its_version() -> None:

@@ -42,7 +42,7 @@ def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
     from mer_bench_protocols.protocol import load_protocol
 
     try:
-        protocol = load_protocol(spec.path)
+        protocol = load_protocol(spec.path, spec.name)
     except MerBenchError as error:
         # One plugin's broken file must not hide the others' protocols.
         return {"name": spec.name, "version": "?", "title": f"cannot be used: {error}"}

@@ -32,7 +32,7 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
             needs_path=False,
             parameters=(
                 Parameter("size", "small", "tiny for tests, small for a demonstration", choices=("tiny", "small")),
-                Parameter("seed", 0, "the generator's seed", minimum=0),
+                Parameter("seed", 0, "the generator's seed", minimum=0, maximum=2**32 - 1),
             ),
         ),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
 
 from mer_bench.arrays import FloatArray
 from mer_bench.samples import SampleTable
@@ -23,10 +22,10 @@ class DataSource(ABC):
         A value for each of the spec's parameters.
     """
 
-    native: ClassVar[str]
+    native: str
     """The representation that `load` gives."""
 
-    marks: ClassVar[tuple[str, ...]] = ()
+    marks: tuple[str, ...] = ()
     """What must be said wherever a number from this data appears: ``synthetic``, for one."""
 
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
@@ -36,6 +35,14 @@ class DataSource(ABC):
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Say whether the folder at ``path`` looks like data of this kind (cheap, reads no images)."""
+        return False
+
+    @classmethod
+    def resembles(cls, path: Path) -> bool:
+        """Say whether the folder may be meant as data of this kind, with something wrong in it.
+
+        Asked only where no reader recognises the folder: `read_samples` can then say what is wrong. As cheap.
+        """
         return False
 
     @abstractmethod

@@ -40,6 +40,9 @@ class FlowMaps(DataSource):
     A map belongs to a row when both name the same sample: ``s01_s01_ne_01 .png`` (the public layout has that space),
     ``s01_s1_ne_01.png`` and ``6_006_1_2.png`` are all understood. CAS(ME)^3 maps end in ``@onset`` or ``_onset``. The
     maps may also stand in one subfolder a database. PNGs that no row names are left alone.
+
+    The folder of maps and its subfolders may be links, for data that lies on another disk. A link that is itself a PNG
+    or the CSV must stay inside the folder: it may come with an archive, and name any file of this machine.
     """
 
     native = "face-flow"
@@ -52,6 +55,11 @@ class FlowMaps(DataSource):
             return has_labels and any(True for _ in _map_files(_maps_folder(path, "")))
         except (OSError, MerBenchError):
             return False
+
+    @classmethod
+    def resembles(cls, path: Path) -> bool:
+        """Say whether ``path`` holds a CSV, a PNG or a folder ``maps``; a workbook alone is another reader's."""
+        return (path / "maps").is_dir() or any(file.suffix.lower() in (".csv", ".png") for file in path.iterdir())
 
     def read_samples(self) -> SampleTable:
         """Return the CSV's samples, having made sure that each has one map; decodes none.
@@ -128,7 +136,9 @@ def _labels_file(root: Path, chosen: str) -> Path:
 
 
 def _maps_folder(root: Path, chosen: str) -> Path:
-    folder = _inside(root, root / (chosen or "maps"))
+    folder = root / (chosen or "maps")
+    if ".." in Path(chosen).parts or not folder.is_relative_to(root):
+        raise MerBenchError(f"the option maps={chosen} leads out of {root}; name a folder inside it")
     if folder.is_dir():
         return folder
     if chosen:
@@ -162,7 +172,7 @@ def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
                 f"the map {files[0].name!r} fits both {twin.sample_id} ({twin.origin}) and {sample.sample_id} "
                 f"({sample.origin}); put the maps into one subfolder a database"
             )
-        maps[sample.sample_id] = _inside(root, files[0])
+        maps[sample.sample_id] = _inside(root, files[0], files[0].parent)
     if missing:
         named = ", ".join(f"{sample.sample_id} ({sample.origin})" for sample in missing[:_LISTED])
         more = ", ..." if len(missing) > _LISTED else ""
@@ -192,8 +202,9 @@ def _files(folder: Path, suffix: str) -> Iterator[Path]:
     return (path for path in folder.iterdir() if path.suffix.lower() == suffix and path.is_file())
 
 
-def _inside(root: Path, path: Path) -> Path:
-    if not path.resolve().is_relative_to(root.resolve()):
+def _inside(root: Path, path: Path, *others: Path) -> Path:
+    resolved = path.resolve()
+    if not any(resolved.is_relative_to(folder.resolve()) for folder in (root, *others)):
         raise MerBenchError(f"{path} leads out of {root} to {path.resolve()}; copy the file or folder into {root}")
     return path
 

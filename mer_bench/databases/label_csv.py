@@ -89,6 +89,9 @@ def _find_columns(name: str, number: int, first: list[str]) -> tuple[dict[str, i
     cells = [cell.lower() for cell in first]
     if cells[0] in DATABASES:
         return {column: place for place, column in enumerate(_COLUMNS)}, False
+    separator = next((mark for mark in ";\t|" if mark in first[0]), None)
+    if len(cells) == 1 and separator is not None:
+        raise MerBenchError(f"{name} is separated by {separator!r}; save it again with commas between the cells")
     if not set(cells) & set(_COLUMNS):
         raise MerBenchError(
             f"{name} row {number} starts with {first[0]!r}{did_you_mean(cells[0], DATABASES)}, which is neither "

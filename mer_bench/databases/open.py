@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mer_bench.databases.base import DataSource
+from mer_bench.databases.guarded import GuardedSource
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.plugin_manager import Catalogue, load_target
+from mer_bench.plugin_manager import Catalogue, load_target, reason_of
 from mer_bench.specs import DatabaseSpec, normalise_name, resolve_parameters
 
 
 def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> DataSource:
     """Open a folder with the one reader that recognises it, or made-up data by its name.
+
+    The source's methods raise nothing but `MerBenchError`, whatever the reader does.
 
     Raises
     ------
@@ -28,36 +31,43 @@ def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> 
     path = Path(os.path.expanduser(data))  # noqa: PTH111  (pathlib's raises where there is no such user)
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
-        raise MerBenchError(
-            f"--data {data} {what}{did_you_mean(data, made)}; name a folder, or one of: {', '.join(made)}"
-        )
+        cure = f"name a folder, or one of: {', '.join(made)}" if made else "name a folder"
+        parts = [f"--data {data} {what}{did_you_mean(data, made)}", cure, *catalogue.absences(normalise_name(data))]
+        raise MerBenchError("; ".join(parts))
     readers = [spec for spec in catalogue.databases.values() if spec.needs_path]
     broken: dict[str, str] = {}
-    fitting = [spec for spec in readers if _recognises(spec, path, broken)]
+    fitting = [spec for spec in readers if _asked(spec, "recognises", path, broken)]
+    if not fitting and not broken:
+        fitting = [spec for spec in readers if _asked(spec, "resembles", path, broken)]
     if not fitting:
         known = "; ".join(f"{spec.name}: {spec.title}" for spec in readers if spec.name not in broken)
-        failures = "".join(f"; reader {name} does not work: {why}" for name, why in broken.items())
-        raise MerBenchError(f"--data {data} does not look like anything mer-bench reads ({known}){failures}")
+        failures = [f"reader {name} does not work: {why}" for name, why in broken.items()]
+        parts = [
+            f"--data {data} does not look like anything mer-bench reads ({known or 'no reader is installed'})",
+            *failures,
+            *catalogue.absences(""),
+        ]
+        raise MerBenchError("; ".join(parts))
     if len(fitting) > 1:
         names = ", ".join(spec.name for spec in fitting)
         raise MerBenchError(f"--data {data} is recognised by several readers ({names}); keep one kind of data a folder")
     return _open(fitting[0], path, options)
 
 
-def _recognises(spec: DatabaseSpec, path: Path, broken: dict[str, str]) -> bool:
+def _asked(spec: DatabaseSpec, question: str, path: Path, broken: dict[str, str]) -> bool:
     """Ask a reader; one that fails is noted in ``broken`` and never keeps the others from their data."""
     try:
-        return _source_class(spec).recognises(path)
-    except Exception as error:
-        broken[spec.name] = " ".join(f"{type(error).__name__}: {error}".split())
+        return bool(getattr(_source_class(spec), question)(path))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        broken[spec.name] = reason_of(error)
         return False
 
 
 def _open(spec: DatabaseSpec, path: Path | None, options: Mapping[str, str]) -> DataSource:
-    source: DataSource = _source_class(spec)(
-        path, resolve_parameters(f"database {spec.name}", spec.parameters, options)
-    )
-    return source
+    values = resolve_parameters(f"database {spec.name}", spec.parameters, options)
+    return GuardedSource(spec.name, _source_class(spec), path, values)
 
 
 def _source_class(spec: DatabaseSpec) -> type[DataSource]:

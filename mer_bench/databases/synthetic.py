@@ -223,7 +223,7 @@ def _smooth_noise(rng: np.random.Generator) -> _Grid:
 
 
 def _strain(u: _Grid, v: _Grid) -> _Grid:
-    # The formula stands in `vision` too, which readers may not import; a made-up release brings its own strain along.
+    # Ready-made maps bring their strain along, and so do made-up ones: nothing behind a reader computes it.
     du_dy, du_dx = np.gradient(u)
     dv_dy, dv_dx = np.gradient(v)
     strain: _Grid = np.sqrt(du_dx**2 + dv_dy**2 + 0.5 * (du_dy + dv_dx) ** 2)

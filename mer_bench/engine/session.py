@@ -126,11 +126,12 @@ class Session:
         ]
 
     def _is_done(self, cell: Cell) -> bool:
-        record = self.store.read_cell(self.plan.rows[cell.row].record, cell.seed, cell.fold)
+        row = self.plan.rows[cell.row].record
+        record = self.store.read_cell(row, cell.seed, cell.fold)
         if record is None or record["status"] != "ok":
             return False
         needs_epochs = self.plan.selection == "oracle" and record["epoch_scores"]
-        return not needs_epochs or self.store.read_epoch_scores(record["key"]) is not None
+        return not needs_epochs or self.store.read_epoch_scores(record["key"], row, cell.fold) is not None
 
     def _device(self, pending: list[Cell]) -> str:
         """Return the torch device; torch is imported only where a network is to be trained."""

@@ -121,7 +121,8 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     """
     if not 1 <= request.seeds <= MOST_SEEDS:
         raise MerBenchError(f"--seeds {request.seeds} is not a number from 1 to {MOST_SEEDS}")
-    protocol = load_protocol(catalogue.protocol(request.protocol).path)
+    chosen = catalogue.protocol(request.protocol)
+    protocol = load_protocol(chosen.path, chosen.name)
     selection = _selection(request, protocol)
     methods = _resolve_methods(request, catalogue)
     table = select_samples(source.read_samples(), protocol)
@@ -270,6 +271,8 @@ def _protocol_record(protocol: Protocol) -> ProtocolRecord:
         "classes": list(protocol.classes),
         "slices": {name: list(databases) for name, databases in protocol.slices.items()},
         "absent_class": protocol.absent_class,
+        "reference": protocol.reference,
+        "note": protocol.note,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mer_bench.specs import Parameter, ParameterValue
@@ -32,10 +32,14 @@ class TrainingConfig:
 _DEFAULTS = TrainingConfig()
 
 _PARAMETERS = (
-    Parameter("epochs", _DEFAULTS.epochs, "passes over the training side", minimum=1),
+    Parameter("epochs", _DEFAULTS.epochs, "passes over the training side", minimum=1, maximum=1_000_000),
     Parameter("lr", _DEFAULTS.lr, "learning rate", minimum=0.0),
     Parameter(
-        "batch_size", _DEFAULTS.batch_size, "samples a step; the last batch of an epoch may be smaller", minimum=1
+        "batch_size",
+        _DEFAULTS.batch_size,
+        "samples a step; the last batch of an epoch may be smaller",
+        minimum=1,
+        maximum=1_000_000,
     ),
     Parameter("optimizer", _DEFAULTS.optimizer, "the optimiser", choices=("adam", "adamw", "sgd")),
     Parameter("weight_decay", _DEFAULTS.weight_decay, "weight decay", minimum=0.0),
@@ -70,6 +74,4 @@ def training_parameters(**defaults: ParameterValue) -> tuple[Parameter, ...]:
     unknown = set(defaults) - {parameter.name for parameter in _PARAMETERS}
     if unknown:
         raise TypeError(f"not a training parameter: {', '.join(sorted(unknown))}")
-    return tuple(
-        Parameter(p.name, p.check(defaults.get(p.name, p.default)), p.doc, p.choices, p.minimum) for p in _PARAMETERS
-    )
+    return tuple(replace(p, default=p.check(defaults.get(p.name, p.default))) for p in _PARAMETERS)

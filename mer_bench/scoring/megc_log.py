@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
-import os
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
+from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.samples import DATABASES, canonical_clip, canonical_subject
 from mer_bench.scoring.metrics import Scores, score
 
 CLASSES = ("negative", "positive", "surprise")
 """The challenge's classes, in label order."""
+
+FULL_DATABASES = ("smic", "samm", "casme2")
+FULL_SAMPLES = 442
+"""How many samples the challenge's full list holds, of its three databases together."""
 
 _LABELS = ", ".join(f"{label} ({name})" for label, name in enumerate(CLASSES))
 _LONGEST_NAME = 200
@@ -77,6 +80,30 @@ def read_log(path: Path) -> list[LogEntry]:
     return entries
 
 
+def log_entries(predictions: Mapping[str, tuple[int, int]], classes: Sequence[str]) -> list[LogEntry]:
+    """Return predictions as entries, sorted by sample id, their labels translated to those of `CLASSES` by name.
+
+    Parameters
+    ----------
+    predictions : mapping of str to (int, int)
+        Sample id to truth and prediction.
+    classes : sequence of str
+        The names of these labels, in their own order.
+
+    Raises
+    ------
+    MerBenchError
+        ``classes`` are not the challenge's three.
+    """
+    if sorted(classes) != sorted(CLASSES):
+        raise MerBenchError(
+            f"a MEGC2019 log knows the classes {', '.join(CLASSES)}, and these predictions are of the classes "
+            f"{', '.join(classes)}; export results of a protocol with the log's classes"
+        )
+    labels = [CLASSES.index(name) for name in classes]
+    return [LogEntry(key, labels[truth], labels[predicted]) for key, (truth, predicted) in sorted(predictions.items())]
+
+
 def write_log(path: Path, entries: Sequence[LogEntry]) -> None:
     """Write a log whole or not at all: a file already there stays as it is until the new one is complete.
 
@@ -86,16 +113,8 @@ def write_log(path: Path, entries: Sequence[LogEntry]) -> None:
         The entries do not make a log (see `format_log`), or the file cannot be written.
     """
     content = format_log(entries).encode("utf-8")
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
     try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_atomically(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
         raise MerBenchError(

@@ -1,16 +1,18 @@
-"""Reading and writing files so that a crash leaves the old file or the new one, never half of one."""
+"""The store's files: JSON that is the same everywhere, written whole or not at all."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_YOURS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
 
 
 def canonical_json(value: object) -> str:
@@ -24,12 +26,12 @@ def digest(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write ``value`` atomically: temporary file in the same folder, fsync, rename.
+    """Write ``value`` atomically, with the folders above it.
 
     Raises
     ------
     MerBenchError
-        The folder cannot be written: read-only, full, or not a folder.
+        The folder cannot be written: read-only, full, or not a folder; or a folder stands in the file's place.
     """
     write_bytes(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
@@ -38,19 +40,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` atomically; raises as `write_json` does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, content)
     except OSError as error:
-        raise MerBenchError(_why_unwritable(path, error)) from error
+        if error.errno == errno.EISDIR:
+            raise MerBenchError(f"cannot write {path}: it is a folder; move it away and run again") from error
+        cure = unwritable_cure(error, "choose another folder with --results")
+        raise MerBenchError(f"cannot write to the results folder {path.parent} ({error.strerror}); {cure}") from error
+
+
+def unwritable_cure(error: OSError, elsewhere: str) -> str:
+    """Return what mends a folder that cannot be written; ``elsewhere`` says how to choose another one."""
+    if error.errno in _FULL:
+        return "it is full: free some space and run the same command again; what is stored is kept"
+    return f"it is read-only or not yours: {elsewhere}" if error.errno in _NOT_YOURS else elsewhere
 
 
 def read_json(path: Path) -> Any:
@@ -63,15 +65,5 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MerBenchError(f"{path} cannot be read ({error}); delete it to have it made anew") from error
-
-
-def _why_unwritable(path: Path, error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        cure = "it is full: free some space and run the same command again; what is stored is kept"
-    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT):
-        cure = "it is read-only or not yours: choose another folder with --results"
-    else:
-        cure = "choose another folder with --results"
-    return f"cannot write to the results folder {path.parent} ({error.strerror}); {cure}"

@@ -19,7 +19,16 @@ class MethodRecord(TypedDict):
     citation: str
 
 
-class ProtocolRecord(TypedDict):
+class ProtocolWords(TypedDict, total=False):
+    """Words for people, which change no result; an older store may lack them."""
+
+    reference: str
+    """The paper that defines the protocol."""
+    note: str
+    """What a reader of its results must know; may be empty."""
+
+
+class ProtocolRecord(ProtocolWords):
     name: str
     version: int
     title: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import cast
@@ -15,11 +17,23 @@ from safetensors import SafetensorError
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError
+from mer_bench.store.consistency import cell_problem, epochs_problem, row_problem
 from mer_bench.store.files import digest, read_json, write_bytes, write_json
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.validation import misfit
 
 Notice = Callable[[str], None]
+
+_TEMPORARY = f".*.{'?' * 16}.tmp"
+_LEFTOVERS = (
+    ".probe-*",
+    _TEMPORARY,
+    *(f"{folder}/{_TEMPORARY}" for folder in ("cells/**", "runs/*", "artifacts/*", "representations")),
+)
+"""What a process that was killed while writing may have left."""
+
+_LEFT_FOR_SECONDS = 3600
+"""A younger file may be another process's that is still writing it."""
 
 
 def cell_key(row_key: str, seed: int, fold: str) -> str:
@@ -30,21 +44,27 @@ def cell_key(row_key: str, seed: int, fold: str) -> str:
 class Store:
     """A results folder.
 
+    Missing, duplicate or unknown sample ids are errors, and so is everything else in which a stored file contradicts
+    its row. Such a file is never scored in silence: it is told, and counts as absent, so that a report shows the fold
+    as missing and the next run computes it anew. One odd file must not block all the others.
+
     Parameters
     ----------
     path : Path
-        The folder; `create` makes it.
+        The folder; `create` makes it. It is kept as an absolute path: a method may change the current folder.
     notice : callable, optional
         Told, in a sentence, of every file that cannot be used and so counts as absent.
     """
 
     def __init__(self, path: Path, notice: Notice = lambda sentence: None) -> None:
-        self.path = path
+        self.path = path.absolute()
         self.notice = notice
 
     @classmethod
     def create(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
         """Open the store at ``path``, making it where there is none, and try that it can be written.
+
+        Files that a killed process left half written are removed.
 
         Raises
         ------
@@ -52,16 +72,19 @@ class Store:
             The folder cannot be written, holds something else, or was made by a newer mer-bench.
         """
         marker = path / "store.json"
-        if marker.exists():
-            store = cls.open(path, notice)
-            probe = path / f".probe-{secrets.token_hex(4)}"
-            write_bytes(probe, b"mer-bench")
-            probe.unlink()
-            return store
-        if path.is_dir() and not _may_become_store(path):
-            raise MerBenchError(f"{path} is not empty and not a mer-bench store; choose another folder with --results")
-        write_json(marker, {"schema": SCHEMA})
-        return cls(path, notice)
+        if not marker.exists():
+            # The marker is looked for twice: another process may make the store between the two looks.
+            if path.is_dir() and not _may_become_store(path) and not marker.exists():
+                raise MerBenchError(
+                    f"{path} is not empty and not a mer-bench store; choose another folder with --results"
+                )
+            write_json(marker, {"schema": SCHEMA})
+        store = cls.open(path, notice)
+        probe = store.path / f".probe-{secrets.token_hex(4)}"
+        write_bytes(probe, b"mer-bench")
+        probe.unlink()
+        _sweep(store.path)
+        return store
 
     @classmethod
     def open(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
@@ -77,7 +100,7 @@ class Store:
             raise MerBenchError(f"{path} holds no results (no store.json); name the folder with --results")
         content = read_json(marker)
         schema = content.get("schema") if isinstance(content, dict) else None
-        if not isinstance(schema, int):
+        if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
             raise MerBenchError(f"{marker} does not state its schema; it was not written by mer-bench")
         if schema > SCHEMA:
             raise MerBenchError(
@@ -87,17 +110,18 @@ class Store:
         return cls(path, notice)
 
     def write_row(self, row: RowRecord) -> None:
-        """Store what the cells of one row share; a file that cannot be used is replaced."""
+        """Store what the cells of one row share; a file that cannot be used, or says anything else, is replaced."""
         target = self._row_folder(row) / "row.json"
-        if not target.exists() or self._parsed(target, RowRecord) is None:
+        # As text, so that the order counts too: the first slice is the full one.
+        if not target.exists() or json.dumps(self._read_row(target)) != json.dumps(row):
             write_json(target, row)
 
     def rows(self) -> Iterator[RowRecord]:
-        """Yield every stored row by protocol, method and key; one that does not parse is skipped with a notice."""
+        """Yield every stored row by protocol, method and key; one that cannot be used is skipped with a notice."""
         for file in sorted(self.path.glob("cells/*/*/*/row.json")):
-            row = self._parsed(file, RowRecord)
+            row = self._read_row(file)
             if row is not None:
-                yield cast(RowRecord, row)
+                yield row
 
     def cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
         """Return where a cell is stored, or would be."""
@@ -108,22 +132,27 @@ class Store:
         write_json(self.cell_file(row, cell["seed"], cell["fold"]), cell)
 
     def read_cell(self, row: RowRecord, seed: int, fold: str) -> CellRecord | None:
-        """Return a stored cell; None where there is none, or where its file cannot be used."""
+        """Return a stored cell; None where there is none, or where its file cannot be used or contradicts its row."""
         file = self.cell_file(row, seed, fold)
         if not file.exists():
             return None
-        cell = self._parsed(file, CellRecord)
-        if cell is None:
+        parsed = self._parsed(file, CellRecord)
+        if parsed is None:
             return None
-        if cell.get("key") != cell_key(row["row_key"], seed, fold):
+        cell = cast(CellRecord, parsed)
+        if cell["key"] != cell_key(row["row_key"], seed, fold):
             self.notice(f"{file} holds another cell's key; it counts as absent")
             return None
-        return cast(CellRecord, cell)
+        if problem := cell_problem(cell, row, seed, fold):
+            self.notice(f"{file} counts as absent: {problem}")
+            return None
+        return cell
 
     def seeds(self, row: RowRecord) -> list[int]:
         """Return the seed indices of which anything is stored, ascending."""
         folders = self._row_folder(row).glob("seed-*")
-        return sorted(int(name) for folder in folders if (name := folder.name.removeprefix("seed-")).isdecimal())
+        names = (folder.name.removeprefix("seed-") for folder in folders)
+        return sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
 
     def write_epoch_scores(self, key: str, sample_ids: list[str], scores: FloatArray) -> None:
         """Store a fold's scores of every epoch.
@@ -140,18 +169,33 @@ class Store:
         content = safetensors.numpy.save(tensors, {"sample_ids": json.dumps(sample_ids)})
         write_bytes(self._epoch_scores_file(key), content)
 
-    def read_epoch_scores(self, key: str) -> tuple[list[str], FloatArray] | None:
-        """Return sample ids and scores as `write_epoch_scores` took them; None where they cannot be used."""
+    def read_epoch_scores(
+        self, key: str, row: RowRecord | None = None, fold: str = ""
+    ) -> tuple[list[str], FloatArray] | None:
+        """Return sample ids and scores as `write_epoch_scores` took them; None where they cannot be used.
+
+        Parameters
+        ----------
+        key : str
+            The cell's key.
+        row, fold : RowRecord and str, optional
+            Where the row is given, scores that contradict it cannot be used.
+        """
         file = self._epoch_scores_file(key)
         try:
             with safetensors.safe_open(str(file), framework="numpy") as stream:
                 sample_ids = json.loads(stream.metadata()["sample_ids"])
-                return sample_ids, stream.get_tensor("scores")
+                scores: FloatArray = stream.get_tensor("scores")
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        # The last two are of a data type that numpy lacks, and of ids nested without end.
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             self.notice(f"{file} cannot be read ({error}); the oracle diagnostic of that fold is missing")
             return None
+        if row is not None and (problem := epochs_problem(sample_ids, scores, row, fold)):
+            self.notice(f"{file} cannot be used: {problem}; the oracle diagnostic of that fold is missing")
+            return None
+        return sample_ids, scores
 
     def start_run(self, manifest: Mapping[str, object]) -> str:
         """Store a run's manifest and return the run's id."""
@@ -166,6 +210,19 @@ class Store:
         """Return a run's manifest; None where there is none."""
         file = self.path / "runs" / run_id / "manifest.json"
         return self._parsed(file) if file.exists() else None
+
+    def _read_row(self, file: Path) -> RowRecord | None:
+        parsed = self._parsed(file, RowRecord)
+        if parsed is None:
+            return None
+        row = cast(RowRecord, parsed)
+        problem = row_problem(row)
+        if problem is None and self._row_folder(row) != file.parent:
+            problem = "it is the record of another row"
+        if problem is not None:
+            self.notice(f"{file} counts as absent: {problem}")
+            return None
+        return row
 
     def _parsed(self, file: Path, kind: type | None = None) -> dict[str, object] | None:
         try:
@@ -199,3 +256,12 @@ def _may_become_store(path: Path) -> bool:
     """Say whether a folder without ``store.json`` is empty, but for what an interrupted start or a lost marker left."""
     names = [child.name for child in path.iterdir()]
     return "cells" in names or all(name.startswith(".store.json.") for name in names)
+
+
+def _sweep(path: Path) -> None:
+    oldest = time.time() - _LEFT_FOR_SECONDS
+    for pattern in _LEFTOVERS:
+        for file in path.glob(pattern):
+            with suppress(OSError):
+                if file.stat().st_mtime < oldest:
+                    file.unlink()

@@ -21,7 +21,7 @@ def misfit(value: object, kind: Any, place: str = "") -> str | None:
         Where ``value`` stands: put before the answer, which reads ``predictions[0].y_true``.
     """
     if is_typeddict(kind):
-        return _misfit_in(value, _fields(kind), place)
+        return _misfit_in(value, kind, place)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return None if value in arguments else place
@@ -37,11 +37,15 @@ def misfit(value: object, kind: Any, place: str = "") -> str | None:
     return None if fits else place
 
 
-def _misfit_in(value: object, fields: dict[str, Any], place: str) -> str | None:
+def _misfit_in(value: object, record: Any, place: str) -> str | None:
     if not isinstance(value, dict):
         return place
-    # A field that is missing departs as much as one of the wrong type; `...` fits nothing that JSON can hold.
-    return _first(misfit(value.get(name, ...), kind, f"{place}.{name}".lstrip(".")) for name, kind in fields.items())
+    # A required field that is missing departs as much as one of the wrong type; `...` fits nothing that JSON can hold.
+    return _first(
+        misfit(value.get(name, ...), kind, f"{place}.{name}".lstrip("."))
+        for name, kind in _fields(record).items()
+        if name in value or name in record.__required_keys__
+    )
 
 
 def _first(misfits: Iterable[str | None]) -> str | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mer_bench import MerBenchError
-from mer_bench_protocols.toml_table import TomlTable, listed, nearest, read_toml
+from mer_bench import MerBenchError, did_you_mean
+from mer_bench_protocols.toml_table import TomlTable, listed, read_toml
 
 Selection = Literal["last", "inner", "oracle"]
 AbsentClass = Literal["exclude", "zero"]
@@ -121,12 +121,6 @@ class Protocol:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
-    @property
-    def samples(self) -> int | None:
-        """The declared number of samples; None where a database's counts are undeclared."""
-        counts = [rule.counts for rule in self.databases.values()]
-        return None if None in counts else sum(sum(count.values()) for count in counts if count is not None)
-
     def label_of(self, database: str, emotion: str) -> int | None:
         """Return the label of an emotion, or None where the protocol drops it.
 
@@ -190,8 +184,14 @@ def count_problems(
     return problems
 
 
-def load_protocol(path: Path) -> Protocol:
+def load_protocol(path: Path, name: str | None = None) -> Protocol:
     """Read a protocol from a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, optional
+        What the file is registered as: it must state the same name.
 
     Raises
     ------
@@ -201,15 +201,18 @@ def load_protocol(path: Path) -> Protocol:
     """
     top = read_toml(path)
     top.expect(_KEYS, optional=("note",))
-    name = top.text("name")
-    if not _NAME.fullmatch(name):
-        raise top.error(f"name {name!r} is not lower case words joined by hyphens")
+    stated = top.text("name")
+    _check_names(top, "name", [stated])
+    if name is not None and stated != name:
+        raise top.error(f"name = {stated!r}, and its plugin registers it as {name!r}; give both the same name")
     classes = top.names("classes")
     if len(classes) < 2:
         raise top.error(f"classes = {list(classes)!r} must name at least two classes")
+    _check_names(top, "class", classes)
+    _check_names(top, "database", top.table("databases").keys)
     databases = {key: _rule(table, classes) for key, table in top.tables("databases").items()}
     return Protocol(
-        name=name,
+        name=stated,
         version=top.count("version", minimum=1),
         title=top.text("title"),
         reference=top.text("reference"),
@@ -244,6 +247,7 @@ def _counts(table: TomlTable, classes: tuple[str, ...]) -> dict[str, int]:
 
 
 def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str, tuple[str, ...]]:
+    _check_names(table, "slice", table.keys)
     slices = {name: table.names(name) for name in table.keys}
     for name, members in slices.items():
         if not members:
@@ -251,12 +255,18 @@ def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str
         for member in members:
             if member not in databases:
                 raise table.error(
-                    f"slice {name!r} names database {member!r}{nearest(member, databases)}; "
+                    f"slice {name!r} names database {member!r}{did_you_mean(member, databases)}; "
                     f"the protocol has {listed(databases)}"
                 )
     if table.keys[0] != "full" or set(slices["full"]) != set(databases):
         raise table.error(f"the first slice must be 'full' and hold every database: {listed(databases)}")
     return slices
+
+
+def _check_names(table: TomlTable, kind: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise table.error(f"{kind} {name!r} is not lower case words joined by hyphens")
 
 
 def _difference(have: int, declared: int) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from mer_bench import MerBenchError
+from mer_bench import MerBenchError, did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,7 +70,7 @@ class TomlTable:
         known = (*required, *optional)
         for key in self._content:
             if key not in known:
-                raise self.error(f"unknown key {key!r}{nearest(key, known)}; known: {listed(known)}")
+                raise self.error(f"unknown key {key!r}{did_you_mean(key, known)}; known: {listed(known)}")
         for key in required:
             if key not in self._content:
                 raise self.error(f"key {key!r} is missing; state it")
@@ -109,7 +108,7 @@ class TomlTable:
         for word in allowed:
             if value == word:
                 return word
-        near = nearest(value, allowed) if isinstance(value, str) else ""
+        near = did_you_mean(value, allowed) if isinstance(value, str) else ""
         raise self.error(f"{key} = {value!r} is not one of: {listed(allowed)}{near}")
 
     def table(self, key: str) -> TomlTable:
@@ -123,12 +122,6 @@ class TomlTable:
         """Return the tables within a table within this one, by name."""
         outer = self.table(key)
         return {name: outer.table(name) for name in outer.keys}
-
-
-def nearest(wrong: str, known: Iterable[str]) -> str:
-    """Return ``" (did you mean X?)"`` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def listed(names: Iterable[str]) -> str:

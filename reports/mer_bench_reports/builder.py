@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from itertools import groupby
+from typing import Literal
 
 import mer_bench
 from mer_bench.errors import MerBenchError
@@ -33,7 +34,7 @@ def build_report(store: Store, *, generated: datetime | None = None) -> ReportDa
     Raises
     ------
     MerBenchError
-        The store holds no result, or a stored cell contradicts its row.
+        The store holds no result.
     """
     rows = measured_rows(store)
     if not rows:
@@ -63,6 +64,8 @@ def _comparison(store: Store, groups: Sequence[Group], number: int) -> Compariso
         protocol_name=protocol["name"],
         protocol_title=protocol["title"],
         protocol_hash=protocol["hash"],
+        protocol_reference=_words(group.rows, "reference"),
+        protocol_note=_words(group.rows, "note"),
         selection=group.selection,
         selection_text=wording.SELECTION_TEXTS.get(group.selection, group.selection),
         marks=group.marks,
@@ -74,6 +77,11 @@ def _comparison(store: Store, groups: Sequence[Group], number: int) -> Compariso
         notes=tuple(_notes(group, slices)),
         footnotes=footnotes,
     )
+
+
+def _words(rows: Sequence[MeasuredRow], key: Literal["reference", "note"]) -> str:
+    """Return what the protocol says to people; rows of older stores may lack it."""
+    return next((text for row in rows if (text := row.record["protocol"].get(key, ""))), "")
 
 
 def _slices(row: MeasuredRow) -> tuple[Slice, ...]:

@@ -48,6 +48,10 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
         f"\nProtocol {_safe(comparison.protocol)}, hash {_safe(comparison.protocol_hash[:12])}. "
         f"Selection rule **{_safe(comparison.selection)}**: {_safe(comparison.selection_text)}.\n"
     )
+    if comparison.protocol_note:
+        yield f"Note: {_safe(comparison.protocol_note)}\n"
+    if comparison.protocol_reference:
+        yield f"Defined in: {_safe(comparison.protocol_reference)}\n"
     yield from _table(
         ["Method", "Settings", "Seeds", "Folds", "Samples", *_columns(comparison), "Accuracy"],
         (

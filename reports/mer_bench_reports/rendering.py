@@ -6,8 +6,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mer_bench.atomic import write_atomically
+from mer_bench.errors import MerBenchError
 from mer_bench.store import Store
-from mer_bench.store.files import write_bytes
+from mer_bench.store.files import unwritable_cure
 from mer_bench_reports import wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
@@ -27,7 +29,7 @@ def write_report(store: Store, folder: Path) -> dict[str, Path]:
     Raises
     ------
     MerBenchError
-        The store holds no result, a stored cell contradicts its row, or the folder cannot be written.
+        The store holds no result, or the folder cannot be written.
     """
     report = build_report(store)
     contents = {
@@ -38,13 +40,22 @@ def write_report(store: Store, folder: Path) -> dict[str, Path]:
     written = {}
     for kind, (name, text) in contents.items():
         written[kind] = folder / name
-        write_bytes(written[kind], text.encode(errors="backslashreplace"))
+        _write(written[kind], text)
     return written
 
 
 def render_html(report: ReportData) -> str:
     """Return one page that needs nothing but itself: no script, no network."""
     return _environment().get_template("report.html.j2").render(report=report, wording=wording)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode(errors="backslashreplace"))
+    except OSError as error:
+        cure = unwritable_cure(error, "choose another folder with `mer-bench report --out`")
+        raise MerBenchError(f"cannot write the report {path} ({error.strerror}); {cure}") from error
 
 
 def _environment() -> Environment:

@@ -200,6 +200,8 @@ class Comparison:
     protocol : str
         Name and version, ``cde@1``.
     protocol_name, protocol_title, protocol_hash : str
+    protocol_reference, protocol_note : str
+        The paper that defines the protocol, and what a reader of its results must know; may be empty.
     selection : str
     selection_text : str
         The rule in a sentence.
@@ -224,6 +226,8 @@ class Comparison:
     protocol_name: str
     protocol_title: str
     protocol_hash: str
+    protocol_reference: str
+    protocol_note: str
     selection: str
     selection_text: str
     marks: tuple[str, ...]

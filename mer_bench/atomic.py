@@ -1,0 +1,31 @@
+"""Writing a file so that a crash leaves the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+_LONGEST_PREFIX = 50
+"""Of the name that a temporary file carries on: with it a long name would get too long for a file system."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write ``content``: temporary file in the same folder, fsync, rename.
+
+    The temporary file is called ``.<name>.<random>.tmp``; only a process that was killed leaves it behind.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; one that was there stays as it was.
+    """
+    temporary = path.parent / f".{path.name[:_LONGEST_PREFIX]}.{secrets.token_hex(8)}.tmp"
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+"""Keeps a reader's own failures to one sentence: a plugin's code may raise anything, and return anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from mer_bench.arrays import FloatArray
+from mer_bench.databases.base import DataSource
+from mer_bench.errors import MerBenchError
+from mer_bench.plugin_manager import reason_of, strict
+from mer_bench.samples import SampleTable
+from mer_bench.specs import REPRESENTATIONS, ParameterValue
+
+
+class GuardedSource(DataSource):
+    """Stands between the harness and a reader; whatever goes wrong inside becomes a `MerBenchError`.
+
+    Parameters
+    ----------
+    name : str
+        The database's name, for messages.
+    reader : type
+        A `DataSource`.
+    path, options
+        What the reader is made with.
+
+    Raises
+    ------
+    MerBenchError
+        The reader cannot be made, or does not say what it gives.
+    """
+
+    def __init__(
+        self, name: str, reader: type[DataSource], path: Path | None, options: Mapping[str, ParameterValue]
+    ) -> None:
+        super().__init__(path, options)
+        self.name = name
+        with _contained(name, "its constructor"):
+            self._source = reader(path, options)
+            self.native, self.marks = self._source.native, self._source.marks
+            if self.native not in REPRESENTATIONS:
+                raise TypeError(f"native is {self.native!r}, none of {', '.join(REPRESENTATIONS)}")
+            if not (isinstance(self.marks, tuple) and all(isinstance(mark, str) for mark in self.marks)):
+                raise TypeError(f"marks is {self.marks!r}, not a tuple of texts")
+
+    def read_samples(self) -> SampleTable:
+        """Return what the reader does."""
+        with _contained(self.name, "read_samples"):
+            table = self._source.read_samples()
+            _check_type(table, SampleTable)
+            return table
+
+    def load(self, sample_id: str) -> FloatArray:
+        """Return what the reader does, unchecked: what an array must be is known where it is used."""
+        with _contained(self.name, f"load of {sample_id}"):
+            return self._source.load(sample_id)
+
+    def digest(self, sample_id: str) -> str:
+        """Return what the reader does; asked anew each time, for the data may change."""
+        with _contained(self.name, f"digest of {sample_id}"):
+            digest = self._source.digest(sample_id)
+            _check_type(digest, str)
+            return digest
+
+
+@contextmanager
+def _contained(name: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except (MerBenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if strict():
+            raise
+        raise MerBenchError(
+            f"database {name}: {what} failed ({reason_of(error)}); mend the data, or report it to the reader's author"
+        ) from error
+
+
+def _check_type(answer: object, wanted: type) -> None:
+    if not isinstance(answer, wanted):
+        raise TypeError(f"it returned {type(answer).__name__}, not {wanted.__name__}")

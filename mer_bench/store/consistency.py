@@ -1,0 +1,95 @@
+"""Does what is stored agree with its row? What does not is told and counts as absent: it is never scored."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray
+from mer_bench.store.schema import CellRecord, RowRecord
+
+_ABSENT_CLASS_RULES = ("exclude", "zero")
+_MOST_SECONDS = 1e12
+
+
+def row_problem(row: RowRecord) -> str | None:
+    """Return what makes a row unusable, or None."""
+    protocol, folds = row["protocol"], row["folds"]
+    classes, slices = protocol["classes"], protocol["slices"]
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        return f"its protocol's classes {classes} are not two or more different names"
+    if protocol["absent_class"] not in _ABSENT_CLASS_RULES:
+        return f"its absent_class {protocol['absent_class']!r} is not one of: {', '.join(_ABSENT_CLASS_RULES)}"
+    if next(iter(slices), None) != "full":
+        return "the first slice of its protocol is not 'full'"
+    if not folds or not all(fold["samples"] for fold in folds.values()):
+        return "it has no fold, or a fold without samples"
+    if bad := [name for name in folds if "/" in name or not name.isprintable()]:
+        return f"the fold {bad[0]!r} cannot be a file's name"
+    if twins := _twins([key for fold in folds.values() for key in fold["samples"]]):
+        return f"{twins[0]} stands in two folds"
+    for fold in folds.values():
+        for key, label in fold["samples"].items():
+            if not 0 <= label < len(classes):
+                return f"{key} has the label {label}, outside the {len(classes)} classes"
+    return None
+
+
+def cell_problem(cell: CellRecord, row: RowRecord, seed: int, fold: str) -> str | None:
+    """Return how a cell contradicts its place or its row, or None."""
+    if (cell["seed"], cell["fold"], cell["row_key"]) != (seed, fold, row["row_key"]):
+        return "it is the record of another cell"
+    if not 0 <= cell["seconds"] <= _MOST_SECONDS:
+        return f"its seconds {cell['seconds']} are no time"
+    return _predictions_problem(cell, row, fold) if cell["status"] == "ok" else None
+
+
+def epochs_problem(sample_ids: object, scores: FloatArray, row: RowRecord, fold: str) -> str | None:
+    """Return how the scores of every epoch contradict their row, or None."""
+    if not isinstance(sample_ids, list) or not all(isinstance(key, str) for key in sample_ids):
+        return "its sample_ids are not a list of ids"
+    if problem := _ids_problem(sample_ids, row["folds"][fold]["samples"]):
+        return problem
+    wanted = (len(sample_ids), len(row["protocol"]["classes"]))
+    if scores.ndim != 3 or not len(scores) or scores.shape[1:] != wanted:
+        return f"its scores have the shape {scores.shape}, not (epochs, {wanted[0]}, {wanted[1]})"
+    if scores.dtype.kind != "f" or not np.isfinite(scores).all():
+        return "its scores are not all finite numbers"
+    return None
+
+
+def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | None:
+    truth, n_classes = row["folds"][fold]["samples"], len(row["protocol"]["classes"])
+    if problem := _ids_problem([prediction["sample_id"] for prediction in cell["predictions"]], truth):
+        return problem
+    for prediction in cell["predictions"]:
+        key, scores = prediction["sample_id"], prediction["scores"]
+        if prediction["y_true"] != truth[key]:
+            return f"it says that {key} has the label {prediction['y_true']}, and its row says {truth[key]}"
+        if not 0 <= prediction["y_pred"] < n_classes:
+            return f"it predicts the label {prediction['y_pred']} for {key}, outside the {n_classes} classes"
+        if len(scores) != n_classes or not all(map(_is_finite, scores)):
+            return f"the scores of {key} are not {n_classes} finite numbers"
+    return None
+
+
+def _ids_problem(ids: Sequence[str], truth: Mapping[str, int]) -> str | None:
+    if twins := _twins(ids):
+        return f"it holds two predictions for {twins[0]}"
+    if missing := sorted(set(truth) - set(ids)):
+        return f"it holds no prediction for {missing[0]}"
+    if unknown := sorted(set(ids) - set(truth)):
+        return f"it holds a prediction for {unknown[0]}, which is not of its fold"
+    return None
+
+
+def _twins(ids: Sequence[str]) -> list[str]:
+    return sorted(key for key, n in Counter(ids).items() if n > 1)
+
+
+def _is_finite(number: float) -> bool:
+    # JSON holds whole numbers of any length; those that no float can take are refused here, as is NaN.
+    return abs(number) <= sys.float_info.max
