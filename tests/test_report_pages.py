@@ -125,7 +125,7 @@ def test_the_page_is_a_function_of_store_and_time(store: Store) -> None:
     [
         ("cannot open /data/alice/maps/a.png", "cannot open a.png"),
         ("see smic/s1/s1_ne_01 and 57/68 folds", "see smic/s1/s1_ne_01 and 57/68 folds"),
-        ("in ~/work/x.py, line 3", "in x.py, line 3"),
+        ("in ~/code/x.py, line 3", "in x.py, line 3"),
         ("no folder /home/alice", "no folder ~"),
         ("http://host/a/b", "http://host/a/b"),
     ],
