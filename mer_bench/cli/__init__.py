@@ -72,7 +72,7 @@ def main() -> None:
     except OSError as error:
         # Python would flush once more when it ends, and complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
+        if not isinstance(error, BrokenPipeError) and code != EXIT_BAD_INPUT:  # else it is said already
             code = _say_error(f"cannot write to the standard output ({error.strerror})")
     sys.exit(code)
 
