@@ -7,4 +7,5 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
+ByteArray = NDArray[np.uint8]
 StringArray = NDArray[np.str_]

@@ -13,7 +13,19 @@ from mer_bench.errors import MerBenchError
 DATABASES = ("smic", "samm", "casme2", "casme3")
 """The official releases, in the order in which reports list them."""
 
-COLUMNS = ("sample_id", "database", "subject", "clip", "emotion", "origin")
+COLUMNS = (
+    "sample_id",
+    "database",
+    "subject",
+    "clip",
+    "emotion",
+    "origin",
+    "onset",
+    "apex",
+    "offset",
+    "action_units",
+    "objective_class",
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,12 @@ class Sample:
         The annotation as the release prints it, in lower case; a protocol maps it to a class.
     origin : str
         Where the annotation stands (file and row), for error messages.
+    onset, apex, offset : int, optional
+        Frame numbers as the release counts them; ready-made maps have none.
+    action_units : str
+        As the release prints them.
+    objective_class : str
+        As the release prints it.
     """
 
     database: str
@@ -39,6 +57,11 @@ class Sample:
     clip: str
     emotion: str
     origin: str
+    onset: int | None = None
+    apex: int | None = None
+    offset: int | None = None
+    action_units: str = ""
+    objective_class: str = ""
 
     @property
     def sample_id(self) -> str:

@@ -1,14 +1,37 @@
-"""What every reader gives: samples, their content digests and one ready-made array a sample."""
+"""What every reader gives: samples, their content digests, and one ready-made array or one clip a sample."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mer_bench.arrays import FloatArray
+from mer_bench.errors import MerBenchError
 from mer_bench.samples import SampleTable
 from mer_bench.specs import ParameterValue
+
+CLIP = "clip"
+"""The `DataSource.native` of data that gives frames, of which any representation can be made."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The frames of one sample from onset to offset, in the order of time.
+
+    Parameters
+    ----------
+    sample_id : str
+    frames : tuple of Path
+        Image files; the first is the onset frame, the last the offset frame.
+    apex : int
+        Index of the apex frame in ``frames``.
+    """
+
+    sample_id: str
+    frames: tuple[Path, ...]
+    apex: int
 
 
 class DataSource(ABC):
@@ -23,7 +46,7 @@ class DataSource(ABC):
     """
 
     native: str
-    """The representation that `load` gives."""
+    """The representation that `load` gives, or `CLIP` where there are frames and `clip` gives them."""
 
     marks: tuple[str, ...] = ()
     """What must be said wherever a number from this data appears: ``synthetic``, for one."""
@@ -55,16 +78,34 @@ class DataSource(ABC):
             The annotations cannot be used: the message names file, row and cure.
         """
 
-    @abstractmethod
+    def problems(self) -> tuple[str, ...]:
+        """Return why annotated samples are missing from `read_samples`, a sentence each: file, row, cause and cure."""
+        return ()
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a user should know of the samples that are there: a corrected annotation, for one."""
+        return ()
+
     def load(self, sample_id: str) -> FloatArray:
-        """Return one sample in the `native` representation.
+        """Return one sample in the `native` representation; for data that is ready-made.
 
         Raises
         ------
         MerBenchError
             The file is missing, corrupt, or of the wrong size: the message names it.
         """
+        raise MerBenchError(f"{sample_id}: this data gives no ready-made {self.native!r}; report it to its author")
+
+    def clip(self, sample_id: str) -> Clip:
+        """Return one sample's frames; for data whose `native` is `CLIP`.
+
+        Raises
+        ------
+        MerBenchError
+            There is no such sample.
+        """
+        raise MerBenchError(f"{sample_id}: this data ({self.native}) holds no frames; report it to its author")
 
     @abstractmethod
     def digest(self, sample_id: str) -> str:
-        """Return a hash of everything that `load` depends on for this sample: content and options."""
+        """Return a hash of everything that `load` or `clip` depends on for this sample: content and options."""

@@ -1,0 +1,176 @@
+"""A folder of computed arrays: one checksummed file an entry, named by the hash of all that it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from mer_bench.arrays import FloatArray
+from mer_bench.atomic import write_atomically
+from mer_bench.errors import MerBenchError
+
+CACHE_VARIABLE = "MER_BENCH_CACHE"
+
+Notice = Callable[[str], None]
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache: ``MER_BENCH_CACHE``, else ``mer-bench`` in the user's own cache folder."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(os.path.expanduser(named))  # noqa: PTH111  (pathlib's raises where there is no such user)
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    return Path(base) / "mer-bench"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an entry holds.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+    facts : mapping of str to str
+        What is to be said of them: which detector found the face, for one.
+    """
+
+    arrays: Mapping[str, FloatArray]
+    facts: Mapping[str, str]
+
+
+class Cache:
+    """Entries on disk; several processes may read and write them at once.
+
+    The arrays come from faces, so the folder is its owner's alone.
+
+    Parameters
+    ----------
+    folder : Path
+    notice : callable
+        Told of a damaged entry.
+    """
+
+    def __init__(self, folder: Path, notice: Notice = lambda text: None) -> None:
+        self.folder = folder
+        self._notice = notice
+
+    def read(self, kind: str, key: str) -> Entry | None:
+        """Return an entry, or None where there is none, or none whose checksum holds."""
+        file = self.path(kind, key)
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._notice(f"{file} cannot be read ({error.strerror}); it is computed anew")
+            return None
+        entry = _parse(content)
+        if entry is None:
+            self._notice(f"{file} is damaged; it is computed anew")
+        return entry
+
+    def has(self, kind: str, key: str) -> bool:
+        """Say whether there is a file for an entry, without reading it."""
+        return self.path(kind, key).is_file()
+
+    def write(self, kind: str, key: str, entry: Entry) -> None:
+        """Store an entry, whole or not at all.
+
+        Raises
+        ------
+        MerBenchError
+            The folder cannot be written.
+        """
+        file = self.path(kind, key)
+        body = safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in entry.arrays.items()})
+        facts = json.dumps(dict(entry.facts), sort_keys=True).encode()
+        rest = len(facts).to_bytes(4, "little") + facts + body
+        self.write_file(file, hashlib.sha256(rest).digest() + rest)
+
+    def write_file(self, file: Path, content: bytes) -> None:
+        """Write a file of the cache atomically, with the folders above it; raises as `write` does."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, content)
+        except OSError as error:
+            raise MerBenchError(
+                f"the cache {self.folder} cannot be written ({error.strerror}); free some space there, or choose "
+                f"another folder with the environment variable {CACHE_VARIABLE}"
+            ) from error
+
+    def path(self, kind: str, key: str) -> Path:
+        """Return where an entry lies."""
+        return self.folder / kind / key[:2] / f"{key}.entry"
+
+
+def content_digest(files: Sequence[Path]) -> str:
+    """Return the SHA-256 over the names and contents of files.
+
+    A file whose size, time stamps and inode are as before is not read again: its hash is remembered in the cache.
+
+    Raises
+    ------
+    MerBenchError
+        A file cannot be read.
+    """
+    states = [_state(file) for file in files]
+    identity = hashlib.sha256(json.dumps([str(file.absolute()) for file in files]).encode()).hexdigest()
+    cache = Cache(cache_folder())
+    memory = cache.folder / "digests" / identity[:2] / f"{identity}.json"
+    remembered = _remembered(memory)
+    if remembered is not None and remembered.get("states") == states:
+        return str(remembered["digest"])
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(f"{file.name}\0".encode())
+        whole.update(_file_digest(file))
+    if states == [_state(file) for file in files]:
+        cache.write_file(memory, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
+    return whole.hexdigest()
+
+
+def _parse(content: bytes) -> Entry | None:
+    checksum, rest = content[:32], content[32:]
+    if len(rest) < 4 or hashlib.sha256(rest).digest() != checksum:
+        return None
+    size = int.from_bytes(rest[:4], "little")
+    try:
+        return Entry(safetensors.numpy.load(rest[4 + size :]), json.loads(rest[4 : 4 + size]))
+    except (SafetensorError, ValueError):
+        return None
+
+
+def _state(file: Path) -> list[int]:
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise MerBenchError(f"{file} cannot be read ({error.strerror}); restore it from the release") from error
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def _file_digest(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.sha256()
+            while part := stream.read(1 << 20):
+                digest.update(part)
+            return digest.digest()
+    except OSError as error:
+        raise MerBenchError(f"{file} cannot be read ({error.strerror}); restore it from the release") from error
+
+
+def _remembered(memory: Path) -> dict[str, object] | None:
+    try:
+        content = json.loads(memory.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and isinstance(content.get("digest"), str) else None
