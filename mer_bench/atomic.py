@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _LONGEST_PREFIX = 50
 """Of the name that a temporary file carries on: with it a long name would get too long for a file system."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content``: temporary file in the same folder, fsync, rename.
+    """Write ``content``; as `open_atomically`."""
+    with open_atomically(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def open_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stream whose content takes the file's place at the end: temporary file in its folder, fsync, rename.
 
     The temporary file is called ``.<name>.<random>.tmp``; only a process that was killed leaves it behind.
 
@@ -22,8 +32,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     temporary = path.parent / f".{path.name[:_LONGEST_PREFIX]}.{secrets.token_hex(8)}.tmp"
     try:
-        with temporary.open("xb") as stream:
-            stream.write(content)
+        with temporary.open("x+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

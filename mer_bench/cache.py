@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from mer_bench.errors import MerBenchError
 CACHE_VARIABLE = "MER_BENCH_CACHE"
 
 Notice = Callable[[str], None]
+
+_OURS = re.compile(r"[0-9a-f]{64}\.(entry|json)")
+"""Nothing else in the folder is counted or removed: a user may have named one that holds other things."""
 
 
 def cache_folder() -> Path:
@@ -106,6 +110,26 @@ class Cache:
                 f"the cache {self.folder} cannot be written ({error.strerror}); free some space there, or choose "
                 f"another folder with the environment variable {CACHE_VARIABLE}"
             ) from error
+
+    def usage(self) -> dict[str, tuple[int, int]]:
+        """Return, for each kind of entry, the number of files and their size in bytes."""
+        found: dict[str, tuple[int, int]] = {}
+        for kind, file in self._files():
+            files, size = found.get(kind, (0, 0))
+            found[kind] = (files + 1, size + file.stat().st_size)
+        return dict(sorted(found.items()))
+
+    def clear(self) -> int:
+        """Remove every file that this class wrote, and return how many bytes that freed."""
+        freed = 0
+        for _, file in self._files():
+            freed += file.stat().st_size
+            file.unlink(missing_ok=True)
+        return freed
+
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        for kind in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            yield from ((kind.name, file) for file in sorted(kind.glob("??/*")) if _OURS.fullmatch(file.name))
 
     def path(self, kind: str, key: str) -> Path:
         """Return where an entry lies."""

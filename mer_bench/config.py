@@ -20,7 +20,14 @@ DATA_VARIABLE = "MER_BENCH_DATA"
 CONFIG_VARIABLE = "MER_BENCH_CONFIG"
 DEFAULT_RESULTS = "mer-bench-results"
 
-_KEYS: Mapping[str, type] = {"data": str, "data-options": dict, "results": str, "jobs": int, "device": str}
+_KEYS: Mapping[str, type] = {
+    "data": str,
+    "data-options": dict,
+    "prepare": dict,
+    "results": str,
+    "jobs": int,
+    "device": str,
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Config:
 
     data: str | None = None
     data_options: Mapping[str, str] = field(default_factory=dict)
+    prepare: Mapping[str, str] = field(default_factory=dict)
     results: str | None = None
     jobs: int | None = None
     device: str | None = None
@@ -53,6 +61,7 @@ def load_config() -> Config:
     return Config(
         data=named or (_located(content["data"], base) if "data" in content else None),
         data_options={key: str(value) for key, value in options.items()},
+        prepare={key: str(value) for key, value in content.get("prepare", {}).items()},
         results=str(base / _expanded(content["results"])) if "results" in content else None,
         jobs=content.get("jobs"),
         device=content.get("device"),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mer_bench.cli import main
 from mer_bench.store import Store
 
-TINY = ("--data", "synthetic", "--data-option", "size=tiny")
+TINY = ("--data", "synthetic-maps", "--data-option", "size=tiny")
 FOLDS = (
     "casme2-synthetic01",
     "casme2-synthetic02",

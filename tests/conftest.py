@@ -18,6 +18,8 @@ def _isolated(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypa
         if name.startswith("MER_BENCH_") and name != "MER_BENCH_REAL_DATA":
             monkeypatch.delenv(name)
     home = str(tmp_path_factory.mktemp("home"))
+    # Content-addressed, so tests may share it: the workers of a run have one parent folder.
+    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path_factory.getbasetemp().parent / "mer-bench-cache"))
     monkeypatch.setenv("HOME", home)
     monkeypatch.setenv("XDG_CONFIG_HOME", home)
     monkeypatch.chdir(tmp_path)

@@ -11,7 +11,7 @@ from flow_data import write_flow_data
 import mer_bench
 from mer_bench import MerBenchError, load_results
 
-TINY = {"data": "synthetic", "data_options": {"size": "tiny"}}
+TINY = {"data": "synthetic-maps", "data_options": {"size": "tiny"}}
 COLUMNS = [
     *("method", "protocol", "selection", "seed", "slice", "uf1", "uar", "accuracy", "n_samples"),
     *("n_folds", "folds_done", "folds_failed", "marks", "params", "row_key"),
@@ -40,7 +40,7 @@ def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
     assert len(frame) == 2 * 2 * 4
     assert list(frame["slice"][:4]) == ["full", "smic", "samm", "casme2"]
     assert list(frame["n_samples"][:4]) == [24, 8, 8, 8]
-    assert set(frame["marks"]) == {"synthetic"}
+    assert set(frame["marks"]) == {"partial, synthetic"}
     full = frame[(frame["method"] == "majority") & (frame["slice"] == "full")]
     assert full["uf1"].tolist() == pytest.approx([10 / 51, 10 / 51])
 
@@ -89,7 +89,7 @@ def test_without_data_it_warns_and_takes_the_quick_preset() -> None:
         frame = mer_bench.run("ahmsa", params=settings)
 
     assert frame["params"].iloc[0]["batch_size"] == 64
-    assert set(frame["marks"]) == {"synthetic, template-landmarks"}
+    assert set(frame["marks"]) == {"partial, synthetic"}
 
 
 def test_a_single_method_may_stand_alone() -> None:
@@ -135,7 +135,7 @@ def test_folders_and_partial_data(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_used_raises_one_sentence(options: dict[str, object], said: str) -> None:
     with pytest.raises(MerBenchError) as caught:
-        mer_bench.run(**{"methods": "majority", "data": "synthetic", **options})  # type: ignore[arg-type]
+        mer_bench.run(**{"methods": "majority", "data": "synthetic-maps", **options})  # type: ignore[arg-type]
 
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -119,7 +119,7 @@ print(load_config().data)
 
 def test_a_run_follows_the_file(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "mer-bench.toml").write_text(
-        "data = 'synthetic'\nresults = 'mine'\njobs = 1\ndevice = 'cpu'\n[data-options]\nsize = 'tiny'"
+        "data = 'synthetic-maps'\nresults = 'mine'\njobs = 1\ndevice = 'cpu'\n[data-options]\nsize = 'tiny'"
     )
     ended = bench("run", "--method", "majority")
 
@@ -132,7 +132,7 @@ def test_a_run_follows_the_file(bench: Bench, tmp_path: Path) -> None:
 
 def test_the_command_line_stands_over_the_file(bench: Bench, tmp_path: Path) -> None:
     write_flow_data(tmp_path / "maps")
-    (tmp_path / "mer-bench.toml").write_text("data = 'synthetic'\nresults = 'mine'\n[data-options]\nsize = 'tiny'")
+    (tmp_path / "mer-bench.toml").write_text("data = 'synthetic-maps'\nresults = 'mine'\n[data-options]\nsize = 'tiny'")
     ended = bench(
         *("run", "--method", "majority", "--protocol", "loso-smic", "--allow-partial"),
         *("--data", "maps", "--results", "other", "--jobs", "1"),

@@ -16,13 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naughty import STRUCK
 
-from mer_bench import MerBenchError, representations
+from mer_bench import MerBenchError
 from mer_bench.databases.open import open_source
 from mer_bench.engine.session import Resources, Session
 from mer_bench.evaluation import plan as plan_module
 from mer_bench.evaluation.plan import Plan, Request, make_plan
 from mer_bench.evaluation.run_cells import seed_value
 from mer_bench.plugin_manager import Catalogue, load_catalogue
+from mer_bench.representations import preparation
 from mer_bench.store import Store, cell_key
 
 
@@ -36,7 +37,7 @@ def plan_of(
     catalogue: Catalogue | None = None,
 ) -> Plan:
     catalogue = catalogue or load_catalogue()
-    source = open_source("synthetic", {"size": "tiny", "seed": str(data_seed)}, catalogue)
+    source = open_source("synthetic-maps", {"size": "tiny", "seed": str(data_seed)}, catalogue)
     request = Request(methods, protocol, seeds=seeds, overrides=overrides or {}, selection=selection)
     return make_plan(request, source, catalogue)
 
@@ -206,7 +207,7 @@ SCRIPT = """
 import sys
 import mer_bench
 try:
-    mer_bench.run("majority", data="synthetic", data_options={"size": "tiny"}, jobs=2)
+    mer_bench.run("majority", data="synthetic-maps", data_options={"size": "tiny"}, jobs=2)
 except mer_bench.MerBenchError as error:
     print(f"error: {error}")
 """
@@ -216,7 +217,7 @@ def test_a_script_without_main_guard_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, timeout=60, check=True)
 
-    assert done.stdout.splitlines()[-1].startswith("error: the worker processes end before they take a cell")
+    assert done.stdout.splitlines()[-1].startswith("error: the worker processes end before they take a task")
     assert '__name__ == "__main__"' in done.stdout
 
 
@@ -308,7 +309,7 @@ def test_another_implementation_of_a_name_has_another_key(catalogue: Catalogue) 
 
 
 @pytest.mark.parametrize(
-    ("place", "name"), [(plan_module, "EVALUATION_VERSION"), (representations, "_VERSIONS")], ids=("harness", "arrays")
+    ("place", "name"), [(plan_module, "EVALUATION_VERSION"), (preparation, "VERSIONS")], ids=("harness", "arrays")
 )
 def test_a_new_version_of_the_harness_s_own_steps_has_another_key(
     monkeypatch: pytest.MonkeyPatch, place: ModuleType, name: str

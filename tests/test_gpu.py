@@ -21,7 +21,7 @@ def test_the_network_learns_on_cuda_as_it_does_on_the_cpu(tmp_path: Path) -> Non
     accuracy = {}
     for device in ("cpu", "cuda"):
         results = tmp_path / device
-        run("ahmsa", data="synthetic", params=SETTINGS, device=device, results=results)
+        run("ahmsa", data="synthetic-maps", params=SETTINGS, device=device, results=results)
         frame = load_results(results)
         accuracy[device] = float(frame[(frame["selection"] == "last") & (frame["slice"] == "full")]["accuracy"].iloc[0])
 
@@ -29,7 +29,7 @@ def test_the_network_learns_on_cuda_as_it_does_on_the_cpu(tmp_path: Path) -> Non
 
 
 def test_auto_takes_cuda_where_there_is_one(tmp_path: Path) -> None:
-    run("ahmsa", data="synthetic", data_options={"size": "tiny"}, params=SETTINGS, results=tmp_path / "results")
+    run("ahmsa", data="synthetic-maps", data_options={"size": "tiny"}, params=SETTINGS, results=tmp_path / "results")
     cells = list((tmp_path / "results").glob("cells/**/seed-0/*.json"))
 
     assert cells

@@ -20,7 +20,7 @@ import mer_bench_majority
 import mer_bench_svm_flow
 from mer_bench import LabelledSamples, SklearnMethod, UnlabelledSamples
 from mer_bench.arrays import FloatArray
-from mer_bench.databases.synthetic import Synthetic
+from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench_majority.method import Majority
 from mer_bench_svm_flow.method import SVMFlow
 
@@ -200,7 +200,7 @@ def test_svm_flow_is_scikit_learns_svc_on_the_raw_maps(
     preset: str | None, overrides: dict[str, object], equivalent: SVC
 ) -> None:
     (spec,) = mer_bench_svm_flow.mer_bench_methods()
-    source = Synthetic(None, {"size": "tiny", "seed": 0})
+    source = SyntheticMaps(None, {"size": "tiny", "seed": 0})
     frame = source.read_samples().frame
     maps = np.stack([source.load(sample_id) for sample_id in frame["sample_id"]])
     labels = frame["emotion"].map({"negative": 0, "positive": 1, "surprise": 2}).to_numpy(dtype=np.int64)

@@ -243,7 +243,7 @@ def test_data_of_no_plugin_at_all_is_told_without_an_empty_list() -> None:
 
 
 def test_the_seed_of_synthetic_data_is_bounded() -> None:
-    spec: DatabaseSpec = load_catalogue().database("synthetic")
+    spec: DatabaseSpec = load_catalogue().database("synthetic-maps")
     (seed,) = (parameter for parameter in spec.parameters if parameter.name == "seed")
 
     assert seed.parse("4294967295") == 2**32 - 1

@@ -131,7 +131,7 @@ def test_the_readers_that_come_with_mer_bench_load_without_heavy_imports(site: P
         print(json.dumps([names, sorted({"numpy", "pandas", "torch", "sklearn", "cv2"} & set(sys.modules))]))
     """
     names, heavy = json.loads(python(site, code).stdout)
-    assert names == ["flow-maps", "synthetic"]
+    assert names == ["flow-maps", "releases", "synthetic", "synthetic-maps"]
     assert heavy == []
 
 

@@ -63,8 +63,12 @@ def declared_samples(protocol: Protocol) -> int:
     return sum(sum((rule.counts or {}).values()) for rule in protocol.databases.values())
 
 
-def test_five_protocols_are_registered_under_their_own_names() -> None:
-    assert sorted(BUILT_IN) == ["cde", "loso-casme2", "loso-casme3", "loso-samm", "loso-smic"]
+def test_the_protocols_are_registered_under_their_own_names() -> None:
+    assert sorted(BUILT_IN) == [
+        *("cde", "loso-casme2", "loso-casme2-4class", "loso-casme2-5class"),
+        *("loso-casme3", "loso-casme3-4class", "loso-casme3-7class", "loso-casme3-htnet"),
+        *("loso-samm", "loso-samm-5class", "loso-smic"),
+    ]
     for name, path in BUILT_IN.items():
         assert load_protocol(path, name).name == name
 
@@ -105,13 +109,40 @@ def test_single_database_protocol_has_the_rule_of_cde(database: str, samples: in
     assert declared_samples(alone) == samples
 
 
-def test_casme3_declares_the_public_list_and_names_the_other_counts() -> None:
+def test_casme3_declares_the_official_workbook_and_names_the_other_counts() -> None:
     casme3 = load_protocol(BUILT_IN["loso-casme3"])
+    assert casme3.databases["casme3"].counts == {"negative": 457, "positive": 55, "surprise": 187}
+    for other in ("699", "687", "773", "508/64/201", "816", "860", "943"):
+        assert other in casme3.note
+
+
+def test_casme3_as_htnet_lists_it_has_a_protocol_of_its_own() -> None:
+    casme3 = load_protocol(BUILT_IN["loso-casme3-htnet"])
     rule = casme3.databases["casme3"]
     assert (declared_samples(casme3), rule.subjects) == (687, 87)
     assert rule.counts == {"negative": 449, "positive": 54, "surprise": 184}
-    for other in ("773", "508/64/201", "816", "860", "943"):
-        assert other in casme3.note
+
+
+@pytest.mark.parametrize(
+    ("name", "samples"),
+    [
+        ("loso-casme2-4class", 244),
+        ("loso-casme2-5class", 246),
+        ("loso-samm-5class", 136),
+        ("loso-casme3-4class", 860),
+        ("loso-casme3-7class", 860),
+    ],
+)
+def test_protocols_of_more_classes_declare_what_the_workbooks_hold(name: str, samples: int) -> None:
+    assert declared_samples(load_protocol(BUILT_IN[name])) == samples
+
+
+def test_megc_leaves_out_two_clips_of_casme2_by_name() -> None:
+    cde = load_protocol(BUILT_IN["cde"])
+    assert not cde.takes("casme2", "casme2/sub04/EP12_01f")
+    assert not cde.takes("casme2", "casme2/sub05/EP09_05f")
+    assert cde.takes("casme2", "casme2/sub05/EP03_01")
+    assert not cde.takes("casme3", "casme3/spNO.1/a@1")
 
 
 def test_built_in_rules_are_last_epoch_and_excluded_absent_classes() -> None:
@@ -181,7 +212,8 @@ def test_class_names_are_emotions_of_every_built_in_database() -> None:
     for path in BUILT_IN.values():
         protocol = load_protocol(path)
         for database in protocol.databases:
-            assert [protocol.label_of(database, name) for name in protocol.classes] == [0, 1, 2]
+            labels = [protocol.label_of(database, name) for name in protocol.classes]
+            assert labels == list(range(len(protocol.classes)))
 
 
 def test_casme2_drops_sadness_and_fear_which_samm_counts_as_negative() -> None:

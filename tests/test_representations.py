@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mer_bench import (
-    DataSource,
-    MerBenchError,
-    MethodSpec,
-    Parameter,
-    Representation,
-    Sample,
-    SampleTable,
-    representations,
-)
+from mer_bench import DataSource, MerBenchError, MethodSpec, Parameter, Representation, Sample, SampleTable
 from mer_bench.arrays import FloatArray
-from mer_bench.representations import (
-    TEMPLATE_MARK,
-    compute_representation,
-    describe_representation,
-    representation_marks,
-    stored_representation,
-)
+from mer_bench.representations import describe, preparation
+from mer_bench.representations.describe import TEMPLATE_MARK, representation_marks
+from mer_bench.representations.stack import compute_representation, stored_representation
+from mer_bench.specs import ParameterValue
+from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.regions import LAYOUTS, TEMPLATE_LANDMARKS, recombine_regions
 
 LAYOUT = Parameter("layout", "five-mosaic", "the layout", choices=tuple(LAYOUTS))
@@ -66,6 +55,17 @@ class Frames(Maps):
     native = "frames"
 
 
+def describe_representation(
+    spec: MethodSpec, params: Mapping[str, ParameterValue], source: DataSource
+) -> RepresentationRecord:
+    """Describe a representation of ready-made data."""
+    return describe.describe_representation(spec, params, source, {})
+
+
+def stack_of(source: DataSource, sample_ids: Sequence[str], record: RepresentationRecord) -> FloatArray:
+    return np.stack(list(compute_representation(source, sample_ids, record, print)))
+
+
 def described(layout: str = "five-mosaic", **params: object) -> dict[str, object]:
     return dict(describe_representation(METHOD, METHOD.resolve(None, {"layout": layout, **params}), Maps()))
 
@@ -98,7 +98,7 @@ def test_each_layout_has_its_own_hash() -> None:
 def test_new_code_of_a_representation_changes_its_hash(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = METHOD if name == "region-flow" else face_flow()
     before = describe_representation(spec, METHOD.resolve(None, {}), Maps())["hash"]
-    monkeypatch.setitem(representations._VERSIONS, name, representations._VERSIONS[name] + 1)
+    monkeypatch.setitem(preparation.VERSIONS, name, preparation.VERSIONS[name] + 1)
 
     assert describe_representation(spec, METHOD.resolve(None, {}), Maps())["hash"] != before
 
@@ -130,7 +130,7 @@ def test_whole_maps_need_no_mark() -> None:
 
 def test_face_flow_is_what_the_data_loads_in_the_order_asked_for() -> None:
     source, order = Maps(), [IDS[2], IDS[0]]
-    stack = compute_representation(source, order, describe_representation(face_flow(), {}, source))
+    stack = stack_of(source, order, describe_representation(face_flow(), {}, source))
 
     assert (stack.shape, stack.dtype, source.loaded) == ((2, 28, 28, 3), np.float32, order)
     np.testing.assert_array_equal(stack, [source.load(sample_id) for sample_id in order])
@@ -172,13 +172,13 @@ def test_what_is_no_map_is_refused_with_its_sample(case: str, name: str) -> None
     record = describe_representation(spec, METHOD.resolve(None, {}), source)
 
     with pytest.raises(MerBenchError, match=rf"^smic/s1/b: .*{said}"):
-        compute_representation(source, IDS[1:], record)
+        stack_of(source, IDS[1:], record)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_maps_of_another_precision_become_single(dtype: type) -> None:
     source = Odd(MAP.astype(dtype) + dtype(0.5))
-    stack = compute_representation(source, IDS, describe_representation(face_flow(), {}, source))
+    stack = stack_of(source, IDS, describe_representation(face_flow(), {}, source))
 
     assert stack.dtype == np.float32
     np.testing.assert_array_equal(stack, np.full((3, 28, 28, 3), 0.5))
@@ -188,7 +188,7 @@ def test_maps_of_another_precision_become_single(dtype: type) -> None:
 def test_region_flow_is_each_map_recombined_by_the_layout(layout: str) -> None:
     source = Maps()
     record = describe_representation(METHOD, METHOD.resolve(None, {"layout": layout}), source)
-    stack = compute_representation(source, IDS, record)
+    stack = stack_of(source, IDS, record)
 
     assert (stack.shape, stack.dtype) == ((3, 28, 28, 3), np.float32)
     for sample_id, image in zip(IDS, stack, strict=True):
@@ -201,11 +201,11 @@ def stored(tmp_path: Path) -> tuple[Callable[[], Path], list[str], list[int]]:
     notices: list[str] = []
     computed: list[int] = []
 
-    def compute() -> FloatArray:
+    def compute() -> Iterator[FloatArray]:
         computed.append(1)
-        return np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
+        yield from np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
 
-    return lambda: stored_representation(tmp_path / "cache", "abc", compute, notices.append), notices, computed
+    return lambda: stored_representation(tmp_path / "cache", "abc", 2, compute, notices.append), notices, computed
 
 
 Stored = tuple[Callable[[], Path], list[str], list[int]]
@@ -261,9 +261,10 @@ def test_a_lost_stack_is_computed_anew_without_a_word(stored: Stored) -> None:
 
 
 def test_a_stack_that_cannot_be_computed_leaves_nothing_behind(tmp_path: Path) -> None:
-    def fail() -> FloatArray:
+    def fail() -> Iterator[FloatArray]:
+        yield MAP
         raise MerBenchError("smic/s1/a is corrupt")
 
     with pytest.raises(MerBenchError, match="is corrupt"):
-        stored_representation(tmp_path, "abc", fail, print)
+        stored_representation(tmp_path, "abc", 2, fail, print)
     assert list(tmp_path.iterdir()) == []

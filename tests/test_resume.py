@@ -25,7 +25,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, 
     params = {"width": 12, "blocks": (1, 1, 1), "lr": 1e-3, "epochs": 15}
     run(
         ["ahmsa", "svm-flow"],
-        data="synthetic",
+        data="synthetic-maps",
         data_options={"size": "tiny"},
         params=params,
         results=folder,

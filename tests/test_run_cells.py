@@ -25,7 +25,7 @@ from mer_bench import (
     training_parameters,
 )
 from mer_bench.arrays import FloatArray
-from mer_bench.databases.synthetic import Synthetic
+from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.evaluation import run_cells
 from mer_bench.evaluation.plan import Request, Row, make_plan
 from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, seed_value, store_failure
@@ -119,7 +119,7 @@ def reachable(*roots: object) -> Iterator[object]:
 
 @cache
 def planned() -> tuple[Row, FloatArray]:
-    source = Synthetic(None, {"size": "tiny", "seed": 0})
+    source = SyntheticMaps(None, {"size": "tiny", "seed": 0})
     (row,) = make_plan(Request(("svm-flow",), "cde"), source, load_catalogue()).rows
     return row, np.stack([source.load(sample_id) for sample_id in row.table.sample_ids])
 

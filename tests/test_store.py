@@ -130,7 +130,7 @@ def test_a_read_only_folder_is_told_with_its_cure(tmp_path: Path, monkeypatch: p
     def read_only(*arguments: object, **options: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("mer_bench.store.files.write_atomically", read_only)
+    monkeypatch.setattr("mer_bench.store.files.open_atomically", read_only)
     with pytest.raises(MerBenchError, match=r"read-only or not yours: choose another folder with --results"):
         Store.create(tmp_path / "results")
 
@@ -139,7 +139,7 @@ def test_a_store_is_tried_for_writing_before_a_run(store: Store, monkeypatch: py
     def read_only(*arguments: object, **options: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("mer_bench.store.files.write_atomically", read_only)
+    monkeypatch.setattr("mer_bench.store.files.open_atomically", read_only)
     with pytest.raises(MerBenchError, match="Read-only file system"):
         Store.create(store.path)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -20,30 +22,44 @@ _VERBS = {
     "score": "score a MEGC2019 log",
     "list": "what is installed: methods, protocols, databases",
     "plugins": "installed plugins, and why one does not work",
+    "data": "check, list, prepare and make data",
 }
 
 EXIT_FAILED_CELLS = 1
+EXIT_FOUND_PROBLEMS = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 
-class _LazyGroup(click.Group):
-    """A group that knows its verbs by name and imports the one that is called."""
+class LazyGroup(click.Group):
+    """A group that knows its verbs by name and imports the one that is called.
+
+    Parameters
+    ----------
+    verbs : mapping of str to str
+        Verb to its line of help.
+    home : str
+        The verb's module, with ``{}`` for its name; it holds a click command called ``command``.
+    """
+
+    def __init__(self, *, verbs: Mapping[str, str], home: str, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.verbs, self.home = verbs, home
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_VERBS)
+        return list(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = cmd_name.replace("_", "-")
-        if name not in _VERBS:
-            known = ", ".join(_VERBS)
-            raise MerBenchError(f"unknown verb {cmd_name!r}{did_you_mean(name, _VERBS)}; known: {known}")
-        command: click.Command = import_module(f"mer_bench.cli.{name}_verb").command
+        if name not in self.verbs:
+            known = ", ".join(self.verbs)
+            raise MerBenchError(f"unknown verb {cmd_name!r}{did_you_mean(name, self.verbs)}; known: {known}")
+        command: click.Command = import_module(self.home.format(name)).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(_VERBS.items()))
+            formatter.write_dl(list(self.verbs.items()))
 
 
 def _hyphenated(token: str) -> str:
@@ -51,7 +67,10 @@ def _hyphenated(token: str) -> str:
 
 
 @click.group(
-    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _hyphenated}
+    cls=LazyGroup,
+    verbs=_VERBS,
+    home="mer_bench.cli.{}_verb",
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _hyphenated},
 )
 @click.version_option(__version__, prog_name="mer-bench")
 def cli() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -13,8 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from mer_bench.evaluation.run_cells import Outcome
+from mer_bench.representations.task import Prepared, PrepareTask
 
 Advance = Callable[[Outcome], None]
+Represent = Callable[[Sequence[PrepareTask]], Iterator[Prepared]]
 
 _PLAIN_INTERVAL_S = 5.0
 
@@ -41,6 +43,29 @@ def show_progress(stored: int, total: int) -> Iterator[Advance]:
         yield _PlainLines(stored, total)
 
 
+def show_preparation(tasks: Sequence[PrepareTask], represent: Represent) -> list[Prepared]:
+    """Prepare samples, showing how far it is on stderr, and return how each went; says nothing where none is left."""
+    if not tasks:
+        return []
+    done: list[Prepared] = []
+    if sys.stderr.isatty():
+        with _bar() as bar:
+            task = bar.add_task("samples prepared", total=len(tasks), fresh=0)
+            for prepared in represent(tasks):
+                done.append(prepared)
+                bar.update(task, advance=1, fresh=len(done))
+        return done
+    started = said = time.monotonic()
+    for prepared in represent(tasks):
+        done.append(prepared)
+        now = time.monotonic()
+        if now - said >= _PLAIN_INTERVAL_S or len(done) == len(tasks):
+            said, rate = now, len(done) / max(now - started, 1e-9)
+            left = (len(tasks) - len(done)) / rate
+            click.echo(f"{len(done)}/{len(tasks)} samples prepared, {rate:.2f} samples/s, {left:.0f} s left", err=True)
+    return done
+
+
 class _PlainLines:
     """Done, rate and time left, at most every few seconds, and at the end."""
 
@@ -63,7 +88,7 @@ class _PlainLines:
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         elapsed = task.elapsed or 0.0
-        return Text(f"{task.fields['fresh'] / elapsed:.2f} cells/s" if elapsed else "")
+        return Text(f"{task.fields['fresh'] / elapsed:.2f}/s" if elapsed else "")
 
 
 def _bar() -> Progress:

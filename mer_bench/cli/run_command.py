@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,18 +13,22 @@ from rich.console import Console
 
 from mer_bench.cli import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from mer_bench.cli.opened import notices
-from mer_bench.cli.progress import show_progress
+from mer_bench.cli.pairs import parse_pairs
+from mer_bench.cli.progress import show_preparation, show_progress
 from mer_bench.cli.tables import plan_lines, results_tables
 from mer_bench.config import DEFAULT_RESULTS, load_config
-from mer_bench.databases.open import open_source
+from mer_bench.engine.chosen import chosen_preparation, chosen_preset, chosen_source
 from mer_bench.engine.session import Resources, Session, default_jobs
-from mer_bench.errors import MerBenchError
-from mer_bench.evaluation.plan import Request, demonstration_preset, make_plan
-from mer_bench.plugin_manager import Catalogue, load_catalogue
+from mer_bench.evaluation.plan import Request, make_plan
+from mer_bench.plugin_manager import load_catalogue
 from mer_bench.results import Result
 from mer_bench.store import Notice, Store
 
 _FILE_WIDTH = 120
+_NO_DATA = (
+    "No data is configured: this run uses the built-in SYNTHETIC release (one public-domain face, animated). "
+    "Its figures say nothing about real micro-expressions. Point --data or MER_BENCH_DATA at your data."
+)
 
 
 def run_command(*, as_json: bool, **options: Any) -> None:
@@ -53,6 +56,7 @@ def _run(
     overrides: tuple[str, ...],
     selection: str | None,
     allow_partial: bool,
+    preparation: tuple[str, ...],
     results: str | None,
     jobs: int | None,
     device: str | None,
@@ -62,16 +66,25 @@ def _run(
     config, catalogue = load_config(), load_catalogue()
     wanted = jobs if jobs is not None else config.jobs
     resources = Resources(wanted if wanted is not None else default_jobs(), device or config.device or "auto", timeout)
-    options = parse_pairs("--data-option", data_options)
-    if data is None:
-        options = {**config.data_options, **options}
-    elif config.data_options:
+    if data is not None and config.data_options:
         console.print("note: --data is given, so the config file's data-options are not used", style="yellow")
     if data is None and config.data is None:
-        preset = _say_synthetic(methods, preset, catalogue, console)
-    request = Request(methods, protocol, seeds, preset, parse_pairs("--set", overrides), selection, allow_partial)
-    source = open_source(data if data is not None else config.data or "synthetic", options, catalogue)
+        console.print(_NO_DATA, style="bold yellow")
+    source = chosen_source(data, parse_pairs("--data-option", data_options), config, catalogue)
+    chosen = chosen_preset(preset, methods, source, catalogue)
+    request = Request(
+        methods,
+        protocol,
+        seeds,
+        chosen,
+        parse_pairs("--set", overrides),
+        selection,
+        allow_partial,
+        chosen_preparation(parse_pairs("--prepare", preparation), config, source),
+    )
     plan = make_plan(request, source, catalogue)
+    if chosen != preset:
+        console.print(f"Synthetic data: preset {chosen!r} is used; ask for another with --preset.", style="yellow")
     folder = Path(results or config.results or DEFAULT_RESULTS)
     notice = notices(lambda text: console.print(text, style="yellow", markup=False, soft_wrap=True))
     session = Session(plan, _open_store(folder, dry_run, notice), catalogue, resources, notice)
@@ -79,27 +92,9 @@ def _run(
         console.print(line, highlight=False, markup=False)
     if dry_run:
         return
+    show_preparation(session.to_prepare(), session.represent)
     _execute(session)
     _conclude(session, console, out)
-
-
-def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Read ``NAME=VALUE`` texts.
-
-    Raises
-    ------
-    MerBenchError
-        A text of another form, or a name that occurs twice.
-    """
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise MerBenchError(f"{option} {text!r} is not of the form NAME=VALUE")
-        if name in pairs:
-            raise MerBenchError(f"{option} names {name!r} twice ({pairs[name]!r} and {value!r}); keep one")
-        pairs[name] = value
-    return pairs
 
 
 def _console(*, stderr: bool) -> Console:
@@ -108,19 +103,6 @@ def _console(*, stderr: bool) -> Console:
     if not console.is_terminal:
         console.width = max(console.width, _FILE_WIDTH)
     return console
-
-
-def _say_synthetic(methods: tuple[str, ...], preset: str | None, catalogue: Catalogue, console: Console) -> str | None:
-    """Say that made-up data is used, and return the preset for it: quick, where a method has it and none is asked."""
-    console.print(
-        "No data is configured: this run uses the built-in SYNTHETIC database (made-up flow maps). Its figures say "
-        "nothing about real micro-expressions. Point --data or MER_BENCH_DATA at your data.",
-        style="bold yellow",
-    )
-    chosen = preset or demonstration_preset(methods, catalogue)
-    if chosen != preset:
-        console.print(f"Preset {chosen!r} is used; ask for another with --preset.", style="yellow")
-    return chosen
 
 
 def _open_store(folder: Path, dry_run: bool, notice: Notice) -> Store:

@@ -17,6 +17,7 @@ import click
 @click.option("--set", "overrides", multiple=True, metavar="K=V", help="A parameter: lr=1e-4, or ahmsa.lr=1e-4.")
 @click.option("--selection", help="Which epoch counts: last, inner, oracle.  [default: the protocol's]")
 @click.option("--allow-partial", is_flag=True, help="Go on with other counts than the protocol's, marked 'partial'.")
+@click.option("--prepare", "preparation", multiple=True, metavar="K=V", help="How frames are prepared: flow=farneback.")
 @click.option("--results", help="The results folder.  [default: mer-bench-results]")
 @click.option("--jobs", "-j", type=int, help="Worker processes.  [default: one a processor]")
 @click.option("--device", help="auto, cpu or cuda.  [default: auto]")

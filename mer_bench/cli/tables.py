@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_bench.engine.session import Session
-from mer_bench.evaluation.plan import Plan
+from mer_bench.evaluation.plan import SYNTHETIC_MARK, Plan, Row
 from mer_bench.results import Result
 
 _MARKS = {
     "synthetic": "SYNTHETIC data: these figures say nothing about real micro-expressions",
     "partial": "PARTIAL data: the counts are not the protocol's",
+    "whole-frame": "samples without a detected face are kept, with their whole frame as the face",
     "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
 }
 
@@ -34,13 +35,36 @@ def plan_lines(session: Session) -> list[str]:
         f"protocol {plan.protocol.name}@{plan.protocol.version}: {len(table.sample_ids)} samples, "
         f"{len(plan.rows[0].folds)} folds, selection {plan.selection}",
         *([plan.protocol.note] if plan.protocol.note else []),
-        *(f"partial: {problem}" for problem in plan.problems),
+        *_partial_lines(plan),
+        *_unusable_lines(plan),
     ]
     for row in plan.rows:
         params = ", ".join(f"{name}={_short(value)}" for name, value in row.params.items())
         lines.append(f"method {row.record['method']['name']}: {params or 'no parameters'}")
+        lines.append(f"  eats {_representation(row)}")
     lines.append(f"cells: {len(plan.cells)} in all, {len(plan.cells) - pending} stored, {pending} to compute")
     return lines
+
+
+def _representation(row: Row) -> str:
+    representation = row.record["representation"]
+    params = ", ".join(f"{name}={value}" for name, value in representation["params"].items() if name not in row.params)
+    return f"{representation['name']}" + (f": {params}" if params else ", ready-made")
+
+
+def _partial_lines(plan: Plan) -> list[str]:
+    if SYNTHETIC_MARK in plan.source.marks and plan.problems:
+        return [f"partial: {len(plan.problems)} counts are not the protocol's; those of synthetic data need not be"]
+    return [f"partial: {problem}" for problem in plan.problems]
+
+
+def _unusable_lines(plan: Plan) -> list[str]:
+    if not plan.unusable:
+        return []
+    return [
+        f"{len(plan.unusable)} annotated samples cannot be used (`mer-bench data check` lists them); the first: "
+        f"{plan.unusable[0]}"
+    ]
 
 
 def results_tables(results: Sequence[Result], plan: Plan, console: Console) -> list[Table]:

@@ -5,6 +5,22 @@ from __future__ import annotations
 from mer_bench.hookspecs import hookimpl
 from mer_bench.specs import DatabaseSpec, Parameter
 
+_RELEASE_PARAMETERS = (
+    Parameter("fixes", True, "correct the annotation errors that are known; every correction is noted"),
+    Parameter(
+        "smic_apex",
+        "offset",
+        "SMIC-HS marks no apex: the AHMSA-Net paper takes the offset frame for it, others the frame half-way",
+        choices=("offset", "midpoint"),
+    ),
+    Parameter(
+        "images",
+        "raw",
+        "which frames to read where a release holds both; its cropped ones were aligned by other means",
+        choices=("raw", "cropped"),
+    ),
+)
+
 
 @hookimpl
 def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
@@ -26,9 +42,15 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
             ),
         ),
         DatabaseSpec(
-            name="synthetic",
+            name="releases",
+            title="official releases as downloaded: SMIC-HS, SAMM, CASME II, CAS(ME)^3 Part A; one, or one a subfolder",
+            target="mer_bench.databases.releases:Releases",
+            parameters=_RELEASE_PARAMETERS,
+        ),
+        DatabaseSpec(
+            name="synthetic-maps",
             title="SYNTHETIC: made-up flow maps that mimic SMIC-HS, SAMM and CASME II",
-            target="mer_bench.databases.synthetic:Synthetic",
+            target="mer_bench.databases.synthetic_maps:SyntheticMaps",
             needs_path=False,
             parameters=(
                 Parameter("size", "small", "tiny for tests, small for a demonstration", choices=("tiny", "small")),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mer_bench.arrays import FloatArray
-from mer_bench.databases.base import DataSource
+from mer_bench.databases.base import CLIP, Clip, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.plugin_manager import reason_of, strict
 from mer_bench.samples import SampleTable
@@ -40,8 +40,8 @@ class GuardedSource(DataSource):
         with _contained(name, "its constructor"):
             self._source = reader(path, options)
             self.native, self.marks = self._source.native, self._source.marks
-            if self.native not in REPRESENTATIONS:
-                raise TypeError(f"native is {self.native!r}, none of {', '.join(REPRESENTATIONS)}")
+            if self.native not in (*REPRESENTATIONS, CLIP):
+                raise TypeError(f"native is {self.native!r}, none of {', '.join((*REPRESENTATIONS, CLIP))}")
             if not (isinstance(self.marks, tuple) and all(isinstance(mark, str) for mark in self.marks)):
                 raise TypeError(f"marks is {self.marks!r}, not a tuple of texts")
 
@@ -51,6 +51,29 @@ class GuardedSource(DataSource):
             table = self._source.read_samples()
             _check_type(table, SampleTable)
             return table
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what the reader does."""
+        with _contained(self.name, "problems"):
+            problems = self._source.problems()
+            _check_texts(problems)
+            return problems
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader does."""
+        with _contained(self.name, "notes"):
+            notes = self._source.notes()
+            _check_texts(notes)
+            return notes
+
+    def clip(self, sample_id: str) -> Clip:
+        """Return what the reader does."""
+        with _contained(self.name, f"clip of {sample_id}"):
+            clip = self._source.clip(sample_id)
+            _check_type(clip, Clip)
+            if not 0 <= clip.apex < len(clip.frames):
+                raise TypeError(f"it returned apex {clip.apex} of {len(clip.frames)} frames")
+            return clip
 
     def load(self, sample_id: str) -> FloatArray:
         """Return what the reader does, unchecked: what an array must be is known where it is used."""
@@ -77,6 +100,11 @@ def _contained(name: str, what: str) -> Iterator[None]:
         raise MerBenchError(
             f"database {name}: {what} failed ({reason_of(error)}); mend the data, or report it to the reader's author"
         ) from error
+
+
+def _check_texts(answer: object) -> None:
+    if not (isinstance(answer, tuple) and all(isinstance(text, str) for text in answer)):
+        raise TypeError(f"it returned {answer!r}, not a tuple of texts")
 
 
 def _check_type(answer: object, wanted: type) -> None:

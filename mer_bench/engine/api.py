@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from mer_bench.config import DEFAULT_RESULTS, load_config
-from mer_bench.databases.open import open_source
+from mer_bench.engine.chosen import chosen_preparation, chosen_preset, chosen_source
 from mer_bench.engine.session import Resources, Session
-from mer_bench.evaluation.plan import Request, demonstration_preset, make_plan
+from mer_bench.evaluation.plan import Request, make_plan
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.results import Result, read_results
 from mer_bench.store import Store
@@ -46,6 +46,7 @@ def run(
     params: Mapping[str, object] | None = None,
     selection: str | None = None,
     allow_partial: bool = False,
+    preparation: Mapping[str, object] | None = None,
     results: str | Path | None = None,
     jobs: int = 1,
     device: str = "auto",
@@ -60,17 +61,20 @@ def run(
     protocol : str
     data : str or Path, optional
         A folder, or ``"synthetic"``; without it ``MER_BENCH_DATA`` or the config file, else, with a warning,
-        synthetic data and the preset ``quick``.
+        a synthetic release.
     data_options : mapping, optional
         Parameters of the data's reader.
     seeds : int
         How many.
     preset : str, optional
+        Without it a method's own default; on synthetic data ``quick``.
     params : mapping, optional
         ``{"lr": 1e-4}`` or ``{"ahmsa.lr": 1e-4}``.
     selection : {"last", "inner", "oracle"}, optional
         Without it, the protocol's rule.
     allow_partial : bool
+    preparation : mapping, optional
+        Settings by which frames become representations: ``{"flow": "farneback", "size": 224}``.
     results : str or Path, optional
         The results folder; ``mer-bench-results`` by default.
     jobs : int
@@ -92,25 +96,23 @@ def run(
     """
     config = load_config()
     catalogue = load_catalogue()
-    chosen = str(data) if data is not None else config.data or "synthetic"
-    options = {key: str(value) for key, value in (data_options or {}).items()}
-    if data is None:
-        options = {**config.data_options, **options}
-    names = (methods,) if isinstance(methods, str) else tuple(methods)
     if data is None and config.data is None:
-        warnings.warn("no data is configured: the built-in SYNTHETIC database is used", stacklevel=2)
-        preset = preset or demonstration_preset(names, catalogue)
+        warnings.warn("no data is configured: a SYNTHETIC release is made and used", stacklevel=2)
+    options = {key: str(value) for key, value in (data_options or {}).items()}
+    source = chosen_source(None if data is None else str(data), options, config, catalogue)
+    names = (methods,) if isinstance(methods, str) else tuple(methods)
     request = Request(
         methods=names,
         protocol=protocol,
         seeds=seeds,
-        preset=preset,
+        preset=chosen_preset(preset, names, source, catalogue),
         overrides={key: _text(value) for key, value in (params or {}).items()},
         selection=selection,
         allow_partial=allow_partial,
+        preparation=chosen_preparation(preparation or {}, config, source),
     )
     resources = Resources(jobs, device, timeout)
-    plan = make_plan(request, open_source(chosen, options, catalogue), catalogue)
+    plan = make_plan(request, source, catalogue)
     store = Store.create(Path(results or config.results or DEFAULT_RESULTS))
     session = Session(plan, store, catalogue, resources)
     for _ in session.execute():

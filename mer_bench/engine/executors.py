@@ -7,67 +7,95 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from mer_bench.errors import MerBenchError, MethodError
-from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, store_failure
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def run_inline(tasks: Sequence[Task]) -> Iterator[Outcome]:
+def run_inline(work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
     """Carry the tasks out one by one in this process."""
     for task in tasks:
-        yield run_cell(task)
+        yield work(task)
 
 
-def run_local(tasks: Sequence[Task], *, jobs: int, timeout: float | None) -> Iterator[Outcome]:
+def run_local(
+    work: Callable[[T], R],
+    tasks: Sequence[T],
+    *,
+    lost: Callable[[T, MethodError, float], R],
+    jobs: int,
+    timeout: float | None = None,
+) -> Iterator[R]:
     """Carry the tasks out in ``jobs`` spawned processes, and yield outcomes as they come.
 
-    A slot lives as long as the run, so that it imports torch once. A slot that dies or overruns the time-out
-    (seconds a cell, what it must import first included) is replaced, and its cell fails.
+    A slot lives as long as the run, so that it imports torch once. A slot that dies or overruns the time-out is
+    replaced, and its task is lost.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module: the slots import it.
+    tasks : sequence
+    lost : callable
+        Makes the outcome of a task whose slot died or overran, of the task, the reason, and the seconds it took.
+    jobs : int
+    timeout : float or None
+        Seconds a task may take, what its slot must import first included.
 
     Raises
     ------
     MerBenchError
         From a task whose failure concerns all of them, or where no slot can start; the slots are stopped.
     """
-    pending = list(tasks)
+    pending = dict(enumerate(tasks))
     while pending:
         before = len(pending)
-        for task, outcome in _run_pool(pending, jobs, timeout):
-            pending.remove(task)
+        for number, outcome in _run_pool(work, pending, lost, jobs, timeout):
+            del pending[number]
             yield outcome
         if len(pending) == before:
             raise MerBenchError(
-                "the worker processes end before they take a cell: a script must call mer_bench.run under "
+                "the worker processes end before they take a task: a script must call mer_bench.run under "
                 '`if __name__ == "__main__":`, and a machine may be out of memory or file handles; '
                 "jobs=1 (--jobs 1) does without worker processes"
             )
 
 
-def _run_pool(tasks: Sequence[Task], jobs: int, timeout: float | None) -> Iterator[tuple[Task, Outcome]]:
-    """Yield outcomes until all are there, or until the pool breaks: it does when a slot dies between two cells."""
+def _run_pool(
+    work: Callable[[T], R],
+    tasks: dict[int, T],
+    lost: Callable[[T, MethodError, float], R],
+    jobs: int,
+    timeout: float | None,
+) -> Iterator[tuple[int, R]]:
+    """Yield outcomes until all are there, or until the pool breaks: it does when a slot dies between two tasks."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(max_workers=jobs, initializer=_prepare_slot, initargs=(os.getpid(),), context=context)
     try:
         with _interrupts_held():
-            futures: dict[Future[Outcome], Task] = {
-                pool.schedule(run_cell, args=(task,), timeout=timeout): task for task in tasks
+            futures: dict[Future[R], int] = {
+                pool.schedule(work, args=(task,), timeout=timeout): number for number, task in tasks.items()
             }
         pending = set(futures)
         while pending:
             finished, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in finished:
+                number = futures.pop(future)
                 try:
-                    outcome = _outcome(future, futures[future], timeout)
+                    outcome = _outcome(future, lambda error, s, task=tasks[number]: lost(task, error, s), timeout)
                 except BrokenProcessPool:
                     continue
-                yield futures[future], outcome
+                yield number, outcome
         pool.close()
     except BrokenProcessPool:
         return
@@ -76,14 +104,13 @@ def _run_pool(tasks: Sequence[Task], jobs: int, timeout: float | None) -> Iterat
         pool.join()
 
 
-def _outcome(future: Future[Outcome], task: Task, timeout: float | None) -> Outcome:
+def _outcome(future: Future[R], lost: Callable[[MethodError, float], R], timeout: float | None) -> R:
     try:
         return future.result()
     except TimeoutError:
-        error = MethodError(f"it ran past the time-out of {timeout:g} s")
-        return store_failure(task, error, "", timeout or 0.0)
+        return lost(MethodError(f"it ran past the time-out of {timeout:g} s"), timeout or 0.0)
     except ProcessExpired as expired:
-        return store_failure(task, MethodError(f"its process died (exit code {expired.exitcode})"), "", 0.0)
+        return lost(MethodError(f"its process died (exit code {expired.exitcode})"), 0.0)
 
 
 @contextmanager

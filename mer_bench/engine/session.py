@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +12,14 @@ import mer_bench
 from mer_bench.arrays import FloatArray
 from mer_bench.engine.environment import environment
 from mer_bench.engine.executors import run_inline, run_local
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.engine.prepare import listed, prepare
+from mer_bench.errors import MerBenchError, MethodError, did_you_mean
 from mer_bench.evaluation.plan import Cell, Plan, Row, fingerprint
-from mer_bench.evaluation.run_cells import Outcome, Task
+from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, store_failure
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.representations import compute_representation, stored_representation
+from mer_bench.representations.describe import recipe_of
+from mer_bench.representations.stack import compute_representation, is_stored, stored_representation
+from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
 from mer_bench.results import Result, row_results
 from mer_bench.store import Store
 
@@ -78,14 +81,48 @@ class Session:
         """Return the cells that the store does not hold, failed ones included."""
         return [cell for cell in self.plan.cells if not self._is_done(cell)]
 
+    def to_prepare(self) -> list[PrepareTask]:
+        """Return the samples of which a pending cell's representation is not in the cache; none if it is ready-made."""
+        tasks: dict[str, PrepareTask] = {}
+        for index in sorted({cell.row for cell in self.pending()}):
+            row = self.plan.rows[index]
+            recipe = recipe_of(row.record["representation"])
+            if recipe is not None and not is_stored(self._stacks, row.stack_key, self.notice):
+                for sample_id in row.table.sample_ids:
+                    task = prepare_task(self.plan.source, sample_id, recipe)
+                    if task.key not in tasks and task.cached(self.notice) is None:
+                        tasks[task.key] = task
+        return list(tasks.values())
+
+    def represent(self, tasks: Sequence[PrepareTask]) -> Generator[Prepared, None, None]:
+        """Prepare samples side by side, and yield how each went.
+
+        Raises
+        ------
+        MerBenchError
+            At the end, where a sample could not be prepared; the others are in the cache.
+        """
+        failures = []
+        for prepared in prepare(tasks, jobs=self.resources.jobs):
+            for text in prepared.notices:
+                self.notice(text)
+            if prepared.failure:
+                failures.append(prepared.failure)
+            yield prepared
+        if failures:
+            raise MerBenchError(f"{len(failures)} of {len(tasks)} samples cannot be prepared: {listed(failures)}")
+
     def execute(self) -> Generator[Outcome, None, None]:
         """Carry out what is pending, and yield each cell's outcome as it comes; what is stored stays stored.
 
         Raises
         ------
         MerBenchError
-            The store cannot be written, the device is not there, or a method refuses its settings.
+            The store cannot be written, the device is not there, a sample cannot be prepared, or a method refuses
+            its settings.
         """
+        for _ in self.represent(self.to_prepare()):
+            pass
         pending = self.pending()
         for row in self.plan.rows:
             self.store.write_row(row.record)
@@ -108,7 +145,11 @@ class Session:
         ]
         jobs = min(self.resources.jobs, len(tasks))
         inline = jobs == 1 and self.resources.timeout is None
-        outcomes = run_inline(tasks) if inline else run_local(tasks, jobs=jobs, timeout=self.resources.timeout)
+        outcomes = (
+            run_inline(run_cell, tasks)
+            if inline
+            else run_local(run_cell, tasks, lost=_lost, jobs=jobs, timeout=self.resources.timeout)
+        )
         for outcome in outcomes:
             if outcome.failure:
                 self.failures.append(outcome)
@@ -146,18 +187,20 @@ class Session:
             raise MerBenchError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
         return "cpu"
 
+    @property
+    def _stacks(self) -> Path:
+        return self.store.path / "representations"
+
     def _stack(self, index: int) -> Path:
         row = self.plan.rows[index]
-        return stored_representation(
-            self.store.path / "representations", row.stack_key, lambda: self._compute_stack(row), self.notice
-        )
+        count = len(row.table.sample_ids)
+        return stored_representation(self._stacks, row.stack_key, count, lambda: self._arrays(row), self.notice)
 
-    def _compute_stack(self, row: Row) -> FloatArray:
+    def _arrays(self, row: Row) -> Iterator[FloatArray]:
         source = self.plan.source
-        stack = compute_representation(source, row.table.sample_ids, row.record["representation"])
+        yield from compute_representation(source, row.table.sample_ids, row.record["representation"], self.notice)
         if fingerprint(row.table, source) != row.record["fingerprints"]:
             raise MerBenchError("the data changed while it was read; nothing of it is kept: run the same command again")
-        return stack
 
     def _manifest(self, device: str) -> dict[str, object]:
         return {
@@ -173,6 +216,10 @@ class Session:
             "jobs": self.resources.jobs,
             **environment(),
         }
+
+
+def _lost(task: Task, error: MethodError, seconds: float) -> Outcome:
+    return store_failure(task, error, "", seconds)
 
 
 def default_jobs() -> int:

@@ -39,7 +39,7 @@ class Fold:
 
 
 def select_samples(table: SampleTable, protocol: Protocol) -> LabelledTable:
-    """Take a protocol's databases and emotions out of a table, and give each sample its label.
+    """Take what a protocol takes out of a table, and give each sample its label.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def select_samples(table: SampleTable, protocol: Protocol) -> LabelledTable:
     """
     rows = []
     for row in table.frame.to_dict("records"):
-        if row["database"] not in protocol.databases:
+        if not protocol.takes(row["database"], row["sample_id"]):
             continue
         try:
             label = protocol.label_of(row["database"], row["emotion"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mer_bench.databases.base import DataSource
@@ -16,10 +16,11 @@ from mer_bench.evaluation.folds import (
     select_samples,
 )
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.representations import describe_representation, representation_marks
+from mer_bench.representations.describe import describe_representation, representation_marks
+from mer_bench.representations.preparation import resolve_preparation
 from mer_bench.specs import MethodSpec, ParameterValue, normalise_name
 from mer_bench.store.files import digest
-from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RowRecord, Training
+from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RepresentationRecord, RowRecord, Training
 from mer_bench_protocols.protocol import Protocol, load_protocol
 
 SELECTIONS = ("last", "inner", "oracle")
@@ -50,6 +51,8 @@ class Request:
         One of `SELECTIONS`; None takes the protocol's.
     allow_partial : bool
         Go on when the data's counts are not the protocol's.
+    preparation : mapping of str to object
+        Settings by which frames become representations, over their defaults.
     """
 
     methods: tuple[str, ...]
@@ -59,6 +62,7 @@ class Request:
     overrides: Mapping[str, str] = field(default_factory=dict)
     selection: str | None = None
     allow_partial: bool = False
+    preparation: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class Plan:
     cells: tuple[Cell, ...]
     problems: tuple[str, ...]
     """How the data's counts differ from the protocol's, a line each; tolerated when the plan exists."""
+    unusable: tuple[str, ...] = ()
+    """Why annotated samples are missing from the data, a sentence each."""
 
 
 def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Plan:
@@ -125,6 +131,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     protocol = load_protocol(chosen.path, chosen.name)
     selection = _selection(request, protocol)
     methods = _resolve_methods(request, catalogue)
+    preparation = resolve_preparation(request.preparation, source)
     table = select_samples(source.read_samples(), protocol)
     problems = _check_counts(table, protocol, source, request.allow_partial)
     folds = leave_one_subject_out(table)
@@ -134,16 +141,21 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     marks = {*source.marks, *([PARTIAL_MARK] if problems else [])}
     fingerprints = fingerprint(table, source)
     rows = tuple(
-        _row(spec, params, protocol, training, source, table, folds, fingerprints, marks) for spec, params in methods
+        _row(
+            spec,
+            params,
+            describe_representation(spec, params, source, preparation),
+            protocol,
+            training,
+            table,
+            folds,
+            fingerprints,
+            marks,
+        )
+        for spec, params in methods
     )
     cells = tuple(Cell(i, seed, fold.name) for i in range(len(rows)) for seed in range(request.seeds) for fold in folds)
-    return Plan(protocol, source, selection, rows, cells, tuple(problems))
-
-
-def demonstration_preset(methods: Sequence[str], catalogue: Catalogue) -> str | None:
-    """Return the preset for a demonstration on made-up data: ``quick``, where one of the methods has it."""
-    quick = any("quick" in catalogue.method(name).presets for name in methods)
-    return "quick" if quick else None
+    return Plan(protocol, source, selection, rows, cells, tuple(problems), source.problems())
 
 
 def _selection(request: Request, protocol: Protocol) -> str:
@@ -196,14 +208,15 @@ def _overrides_by_method(overrides: Mapping[str, str], specs: list[MethodSpec]) 
 
 
 def _check_counts(table: LabelledTable, protocol: Protocol, source: DataSource, allow_partial: bool) -> list[str]:
-    """Return the tolerated differences; synthetic data is not asked for an official release's counts."""
-    if SYNTHETIC_MARK in source.marks:
-        return []
+    """Return the tolerated differences; synthetic data need not hold an official release's counts."""
     problems = count_mismatch(table, protocol)
-    if problems and not allow_partial:
+    if problems and not allow_partial and SYNTHETIC_MARK not in source.marks:
+        unusable = source.problems()
+        why = f" {len(unusable)} annotated samples cannot be used, the first: {unusable[0]}." if unusable else ""
         raise MerBenchError(
-            f"the data does not hold the samples that protocol {protocol.name} declares: {'; '.join(problems)}. "
-            "Complete the data, or add --allow-partial to go on with every output marked 'partial'"
+            f"the data does not hold the samples that protocol {protocol.name} declares: {'; '.join(problems)}.{why} "
+            "Complete the data (`mer-bench data check` lists what is wrong), or add --allow-partial to go on with "
+            "every output marked 'partial'"
         )
     return problems
 
@@ -219,15 +232,14 @@ def fingerprint(table: LabelledTable, source: DataSource) -> dict[str, str]:
 def _row(
     spec: MethodSpec,
     params: dict[str, ParameterValue],
+    representation: RepresentationRecord,
     protocol: Protocol,
     training: Training,
-    source: DataSource,
     table: LabelledTable,
     folds: tuple[Fold, ...],
     fingerprints: dict[str, str],
     marks: set[str],
 ) -> Row:
-    representation = describe_representation(spec, params, source)
     training = training if spec.trains_by_epoch else "full"
     identity = {
         "method": spec.name,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from mer_bench.atomic import write_atomically
+from mer_bench.atomic import open_atomically
 from mer_bench.errors import MerBenchError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -38,9 +40,17 @@ def write_json(path: Path, value: object) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` atomically; raises as `write_json` does."""
+    with open_for_writing(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def open_for_writing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stream whose content takes the file's place at the end; raises as `write_json` does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
+        with open_atomically(path) as stream:
+            yield stream
     except OSError as error:
         if error.errno == errno.EISDIR:
             raise MerBenchError(f"cannot write {path}: it is a folder; move it away and run again") from error

@@ -42,20 +42,23 @@ class DatabaseRule:
 
     Parameters
     ----------
-    subjects : int
-        Subjects with at least one sample.
+    subjects : int or None
+        Subjects with at least one sample; None where the protocol does not declare their number.
     counts : mapping of str to int, or None
         Samples of each class; None where the protocol does not declare them.
     emotions : mapping of str to str
         Emotion, as the release prints it in lower case, to class.
     dropped : tuple of str
         Emotions whose samples are left out.
+    excluded : tuple of str
+        Single samples that are left out, as ``subject/clip``.
     """
 
-    subjects: int
+    subjects: int | None
     counts: Mapping[str, int] | None
     emotions: Mapping[str, str]
     dropped: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,17 @@ class Protocol:
                     "counts": None if rule.counts is None else dict(rule.counts),
                     "emotions": dict(rule.emotions),
                     "dropped": sorted(rule.dropped),
+                    "excluded": sorted(rule.excluded),
                 }
                 for name, rule in self.databases.items()
             },
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def takes(self, database: str, sample_id: str) -> bool:
+        """Say whether a sample may be one of this protocol's: its database is, and it is not excluded by name."""
+        rule = self.databases.get(database)
+        return rule is not None and sample_id.partition("/")[2] not in rule.excluded
 
     def label_of(self, database: str, emotion: str) -> int | None:
         """Return the label of an emotion, or None where the protocol drops it.
@@ -179,7 +188,7 @@ def count_problems(
                 have, declared = found.get(name, 0), rule.counts[name]
                 if have != declared:
                     problems.append(f"{database}: {name} {have} of {declared} ({_difference(have, declared)})")
-        if subjects.get(database, 0) != rule.subjects:
+        if rule.subjects is not None and subjects.get(database, 0) != rule.subjects:
             problems.append(f"{database}: {subjects.get(database, 0)} of {rule.subjects} subjects")
     return problems
 
@@ -227,7 +236,7 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
 
 
 def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
-    table.expect(("subjects", "emotions", "dropped"), optional=("counts",))
+    table.expect(("emotions", "dropped"), optional=("counts", "subjects", "excluded"))
     stated = table.table("emotions")
     emotions = {emotion: stated.choice(emotion, classes) for emotion in stated.keys}
     dropped = table.names("dropped")
@@ -238,7 +247,12 @@ def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
         if emotion in emotions:
             raise table.error(f"emotion {emotion!r} is both mapped to {emotions[emotion]!r} and dropped; state it once")
     counts = _counts(table.table("counts"), classes) if table.has("counts") else None
-    return DatabaseRule(table.count("subjects", minimum=1), counts, emotions, dropped)
+    subjects = table.count("subjects", minimum=1) if table.has("subjects") else None
+    excluded = table.names("excluded") if table.has("excluded") else ()
+    for name in excluded:
+        if name.count("/") != 1:
+            raise table.error(f"excluded sample {name!r} is not of the form subject/clip")
+    return DatabaseRule(subjects, counts, emotions, dropped, excluded)
 
 
 def _counts(table: TomlTable, classes: tuple[str, ...]) -> dict[str, int]:

@@ -40,7 +40,10 @@ HOW_TO_READ = (
 
 _SLICE_TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II", "casme3": "CAS(ME)³"}
 
-_ROW_MARK_TEXTS = {"template-landmarks": "key regions cut at constant template places, not at detected landmarks"}
+_ROW_MARK_TEXTS = {
+    "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
+    "whole-frame": "samples without a detected face are kept, with their whole frame as the face",
+}
 
 
 def slice_title(name: str) -> str:

@@ -79,7 +79,7 @@ _STRENGTH = 0.35
 _AMBIGUOUS = 0.25
 
 
-class Synthetic(DataSource):
+class SyntheticMaps(DataSource):
     """SYNTHETIC flow maps: no person, no recording; every report must say so.
 
     Each class moves the face by its own facial actions (positive: lip corners and cheeks; negative: lowered brows,

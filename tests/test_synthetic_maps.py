@@ -5,22 +5,22 @@ import pytest
 from sklearn.metrics import f1_score
 from sklearn.svm import SVC
 
-from mer_bench.databases import synthetic
-from mer_bench.databases.synthetic import Synthetic
+from mer_bench.databases import synthetic_maps as synthetic
+from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.errors import MerBenchError
 from mer_bench.samples import DATABASES, canonical_clip, canonical_subject
 
 EMOTIONS = ["negative", "positive", "surprise"]
 
 
-def source(size: str = "tiny", seed: int = 0) -> Synthetic:
-    return Synthetic(None, {"size": size, "seed": seed})
+def source(size: str = "tiny", seed: int = 0) -> SyntheticMaps:
+    return SyntheticMaps(None, {"size": size, "seed": seed})
 
 
 def test_it_says_that_it_is_synthetic() -> None:
     frame = source().read_samples().frame
 
-    assert Synthetic.marks == ("synthetic",)
+    assert SyntheticMaps.marks == ("synthetic",)
     assert all("synthetic" in subject for subject in frame["subject"])
     assert "smic/synthetic01/synthetic01_ne_01" in set(frame["sample_id"])
 

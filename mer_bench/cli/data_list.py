@@ -1,0 +1,20 @@
+"""``mer-bench data list``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mer_bench.cli.data_options import data_options, named_source
+
+
+@click.command(name="list")
+@data_options
+def command(path: str | None, options: tuple[str, ...]) -> None:
+    """Print the samples of PATH as CSV: ids, emotions, frame numbers, action units, and where each is annotated."""
+    source = named_source(path, options)
+    table = source.read_samples()
+    table.frame.to_csv(sys.stdout, index=False)
+    for problem in source.problems():
+        click.echo(f"not listed: {problem}", err=True)

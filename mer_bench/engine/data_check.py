@@ -1,0 +1,183 @@
+"""What is found, missing or unreadable in a user's data, and its counts against the protocols."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mer_bench.databases.base import CLIP, DataSource
+from mer_bench.databases.images import image_size, read_image
+from mer_bench.errors import MerBenchError
+from mer_bench.evaluation.folds import count_mismatch, select_samples
+from mer_bench.plugin_manager import Catalogue
+from mer_bench.samples import DATABASES, SampleTable
+from mer_bench_protocols.protocol import Protocol, load_protocol
+
+
+@dataclass(frozen=True)
+class DatabaseCheck:
+    """What one database holds.
+
+    Parameters
+    ----------
+    samples, subjects : int
+    emotions : dict of str to int
+    frames_found, frames_missing : int
+        Of the frames from onset to offset; for ready-made data, its arrays.
+    unreadable : list of str
+        A sentence each.
+    """
+
+    samples: int
+    subjects: int
+    emotions: dict[str, int]
+    frames_found: int
+    frames_missing: int
+    unreadable: list[str]
+
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What a check found.
+
+    Parameters
+    ----------
+    databases : dict of str to DatabaseCheck
+    protocols : dict of str to list of str
+        How the counts differ from each protocol's; empty where they agree.
+    problems : list of str
+        Why annotated samples cannot be used, a sentence each.
+    notes : list of str
+        What to know of those that can.
+    marks : list of str
+    """
+
+    databases: dict[str, DatabaseCheck]
+    protocols: dict[str, list[str]]
+    problems: list[str]
+    notes: list[str]
+    marks: list[str]
+
+    @property
+    def is_sound(self) -> bool:
+        """True where every frame that was looked at can be read and every annotated sample can be used."""
+        return not self.problems and not any(check.unreadable for check in self.databases.values())
+
+    def as_json(self) -> dict[str, object]:
+        """Return all of it as JSON values."""
+        return {**asdict(self), "sound": self.is_sound}
+
+    def lines(self) -> Iterator[str]:
+        """Yield it for people, a line each."""
+        for mark in self.marks:
+            yield f"mark: {mark}"
+        for name, check in self.databases.items():
+            emotions = ", ".join(f"{emotion} {count}" for emotion, count in check.emotions.items())
+            yield f"{name}: {check.samples} samples of {check.subjects} subjects ({emotions})"
+            yield (
+                f"{name}: {check.frames_found} frames found, {check.frames_missing} missing, "
+                f"{len(check.unreadable)} unreadable"
+            )
+        yield f"annotations: {len(self.problems)} samples cannot be used, {len(self.notes)} notes"
+        for name, differences in self.protocols.items():
+            yield f"protocol {name}: {'; '.join(differences) or 'the counts agree'}"
+        for check in self.databases.values():
+            yield from (f"unreadable: {sentence}" for sentence in check.unreadable)
+        yield from (f"problem: {sentence}" for sentence in self.problems)
+        yield from (f"note: {sentence}" for sentence in self.notes)
+
+
+def check_data(
+    source: DataSource, protocols: Sequence[str], catalogue: Catalogue, *, all_frames: bool = False
+) -> DataCheck:
+    """Look at every sample of a source, and go on where one is wrong.
+
+    Parameters
+    ----------
+    source : DataSource
+    protocols : sequence of str
+        Counted against; without any, all installed ones of whose databases the source holds each.
+    catalogue : Catalogue
+    all_frames : bool
+        Decode every frame; else onset and apex are decoded, and of the others only the header is read.
+
+    Raises
+    ------
+    MerBenchError
+        The annotations cannot be read at all, or there is no such protocol.
+    """
+    table = source.read_samples()
+    frame = table.frame
+    databases = {}
+    for name in [name for name in DATABASES if name in set(frame["database"])]:
+        part = frame[frame["database"] == name]
+        missing, found, unreadable = 0, 0, []
+        for row in part.to_dict("records"):
+            there, wanted, sentences = _look(source, row, all_frames)
+            found += there
+            missing += wanted - there
+            unreadable += sentences
+        emotions = dict(sorted(Counter(part["emotion"]).items()))
+        databases[name] = DatabaseCheck(len(part), part["subject"].nunique(), emotions, found, missing, unreadable)
+    chosen = [_protocol(name, catalogue) for name in protocols] or list(fitting_protocols(table, catalogue))
+    return DataCheck(
+        databases,
+        {protocol.name: _differences(table, protocol) for protocol in chosen},
+        list(source.problems()),
+        list(source.notes()),
+        list(source.marks),
+    )
+
+
+def fitting_protocols(table: SampleTable, catalogue: Catalogue) -> Iterator[Protocol]:
+    """Yield the installed protocols of whose databases the table holds each."""
+    there = set(table.frame["database"])
+    for name in catalogue.protocols:
+        protocol = _protocol(name, catalogue)
+        if set(protocol.databases) <= there:
+            yield protocol
+
+
+def _protocol(name: str, catalogue: Catalogue) -> Protocol:
+    spec = catalogue.protocol(name)
+    return load_protocol(spec.path, spec.name)
+
+
+def _differences(table: SampleTable, protocol: Protocol) -> list[str]:
+    try:
+        return count_mismatch(select_samples(table, protocol), protocol)
+    except MerBenchError as error:
+        return [str(error)]
+
+
+def _look(source: DataSource, row: Mapping[Hashable, object], all_frames: bool) -> tuple[int, int, list[str]]:
+    """Return how many of a sample's frames there are, how many there should be, and what cannot be read."""
+    sample_id = str(row["sample_id"])
+    if source.native != CLIP:
+        try:
+            source.load(sample_id)
+        except MerBenchError as error:
+            return 0, 1, [str(error)]
+        return 1, 1, []
+    clip = source.clip(sample_id)
+    onset, offset = row["onset"], row["offset"]
+    wanted = offset - onset + 1 if isinstance(onset, int) and isinstance(offset, int) else len(clip.frames)
+    refusals = {path: _refusal(path, all_frames or index in (0, clip.apex)) for index, path in enumerate(clip.frames)}
+    sentences = [f"{sample_id}: {refusal}" for refusal in refusals.values() if refusal]
+    sizes = {image_size(path): path for path, refusal in refusals.items() if not refusal}
+    if len(sizes) > 1:
+        said = " and ".join(f"{width}×{height} ({path.name})" for (width, height), path in list(sizes.items())[:2])
+        sentences.append(f"{sample_id}: frames of several sizes, {said}; restore the clip from the release")
+    return len(clip.frames), max(wanted, len(clip.frames)), sentences
+
+
+def _refusal(path: Path, decode: bool) -> str:
+    try:
+        image_size(path)
+        if decode:
+            read_image(path)
+    except MerBenchError as error:
+        return str(error)
+    return ""

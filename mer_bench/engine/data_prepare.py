@@ -1,0 +1,124 @@
+"""Preparing a whole source ahead of any run, and what came of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from mer_bench.databases.base import CLIP, DataSource
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.representations.preparation import OF_METHOD, Recipe, resolve_preparation
+from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
+from mer_bench.specs import ParameterValue, normalise_name, resolve_parameters
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of preparing.
+
+    Parameters
+    ----------
+    prepared, cached : int
+        Computed now, and found in the cache.
+    found_by : dict of str to dict of str to int
+        For the face (``aligned_by``) and the key regions (``regions_by``), how often each detector found them.
+    seconds : dict of str to float
+        Time of each step, summed over the processes.
+    failures : list of str
+        A sentence each.
+    """
+
+    prepared: int
+    cached: int
+    found_by: dict[str, dict[str, int]]
+    seconds: dict[str, float]
+    failures: list[str]
+
+    def as_json(self) -> dict[str, object]:
+        """Return all of it as JSON values."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[str]:
+        """Yield it for people, a line each."""
+        yield f"{self.prepared} prepared, {self.cached} in the cache already, {len(self.failures)} failed"
+        for what, counts in self.found_by.items():
+            yield f"{what.replace('_', ' ')}: " + ", ".join(f"{name} {count}" for name, count in counts.items())
+        total = sum(self.seconds.values())
+        if total:
+            yield "time: " + ", ".join(f"{step} {part / total:.0%}" for step, part in self.seconds.items())
+        yield from (f"failed: {failure}" for failure in self.failures)
+
+
+def preparation_tasks(
+    source: DataSource, names: Sequence[str], overrides: Mapping[str, str], preparation: Mapping[str, object]
+) -> tuple[list[PrepareTask], int]:
+    """Return what is to be computed for representations of all samples, and how many are in the cache already.
+
+    Parameters
+    ----------
+    source : DataSource
+    names : sequence of str
+        Representations.
+    overrides : mapping of str to str
+        What a method may choose of them, such as ``length``.
+    preparation : mapping
+
+    Raises
+    ------
+    MerBenchError
+        Ready-made data, an unknown representation or setting, or data that cannot be read.
+    """
+    if source.native != CLIP:
+        raise MerBenchError(f"this data is ready-made {source.native!r}: there is nothing to prepare")
+    settings = resolve_preparation(preparation, source)
+    recipes = [
+        Recipe(name, {**settings, **own})
+        for name, own in _own_parameters([normalise_name(name) for name in names], overrides).items()
+    ]
+    tasks, cached = [], 0
+    for sample_id in source.read_samples().ids:
+        for recipe in recipes:
+            task = prepare_task(source, sample_id, recipe)
+            if task.cached(lambda text: None) is None:
+                tasks.append(task)
+            else:
+                cached += 1
+    return tasks, cached
+
+
+def summary(done: Sequence[Prepared], cached: int) -> Summary:
+    """Sum up how each sample went."""
+    seconds: Counter[str] = Counter()
+    found_by: dict[str, Counter[str]] = {}
+    for prepared in done:
+        seconds.update(prepared.seconds)
+        for what, detector in prepared.facts.items():
+            found_by.setdefault(what, Counter())[detector] += 1
+    failures = [prepared.failure for prepared in done if prepared.failure]
+    counts = {what: dict(counter) for what, counter in found_by.items()}
+    return Summary(len(done) - len(failures), cached, counts, dict(seconds), failures)
+
+
+def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[str, dict[str, ParameterValue]]:
+    """Return, for each representation, what a method may choose of it."""
+    for name in names:
+        if name not in OF_METHOD:
+            raise MerBenchError(
+                f"unknown representation {name!r}{did_you_mean(name, OF_METHOD)}; known: {', '.join(OF_METHOD)}"
+            )
+    known = sorted({parameter.name for name in names for parameter in OF_METHOD[name]})
+    for name in overrides:
+        if name not in known:
+            raise MerBenchError(
+                f"--set {name}: none of {', '.join(names)} has a parameter {name!r}{did_you_mean(name, known)}; "
+                f"what can be set: {', '.join(known) or 'nothing'}"
+            )
+    return {
+        name: resolve_parameters(
+            f"representation {name}",
+            OF_METHOD[name],
+            {key: value for key, value in overrides.items() if key in {p.name for p in OF_METHOD[name]}},
+        )
+        for name in names
+    }

@@ -1,0 +1,1 @@
+"""From a data source to the arrays that a method eats: the one room that joins databases and vision."""

@@ -1,0 +1,90 @@
+"""What a method eats, settled before anything is computed: name, settings, hash, marks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mer_bench.databases.base import CLIP, DataSource
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.representations.preparation import OF_METHOD, VERSIONS, Recipe, parameter_names, step_versions
+from mer_bench.specs import MethodSpec, ParameterValue, Representation
+from mer_bench.store.files import digest
+from mer_bench.store.schema import RepresentationRecord
+
+TEMPLATE_MARK = "template-landmarks"
+WHOLE_FRAME_MARK = "whole-frame"
+
+_GIVES = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
+"""What can be made of each native representation."""
+
+
+def describe_representation(
+    spec: MethodSpec,
+    params: Mapping[str, ParameterValue],
+    source: DataSource,
+    preparation: Mapping[str, ParameterValue],
+) -> RepresentationRecord:
+    """Return the representation that a method with these parameters eats.
+
+    Parameters
+    ----------
+    spec : MethodSpec
+    params : mapping
+        The method's own.
+    source : DataSource
+    preparation : mapping
+        A value for each of `PREPARATION` where the data holds frames, else empty.
+
+    Raises
+    ------
+    MerBenchError
+        The data cannot give it, or the method names a parameter that shapes no such representation.
+    """
+    name = spec.representation.name
+    if name not in _GIVES.get(source.native, ()):
+        raise MerBenchError(
+            f"method {spec.name} needs the representation {name!r}, which this data (ready-made {source.native!r}) "
+            "cannot give; choose another method, or data that holds the frames"
+        )
+    own = _own_parameters(spec, params)
+    if source.native != CLIP:
+        identity = {"name": name, "params": own, "version": VERSIONS[name], "from": source.native}
+        return {"name": name, "params": dict(own), "hash": digest(identity)}
+    settings = {**preparation, **own}
+    chosen = {key: settings[key] for key in parameter_names(name, settings)}
+    identity = {"name": name, "params": chosen, "versions": step_versions(name), "from": CLIP}
+    return {"name": name, "params": dict(chosen), "hash": digest(identity)}
+
+
+def recipe_of(record: RepresentationRecord) -> Recipe | None:
+    """Return the recipe of a representation that is made of frames; None for a ready-made one."""
+    params: dict[str, ParameterValue] = dict(record["params"])  # type: ignore[arg-type]
+    return Recipe(record["name"], params) if "align_by" in params else None
+
+
+def representation_marks(record: RepresentationRecord) -> tuple[str, ...]:
+    """Return what must be said of figures on this representation.
+
+    Ready-made maps come without landmarks, so that their key regions are cut at constant places. Frames may be kept
+    whole where no face is found.
+    """
+    if recipe_of(record) is not None:
+        return (WHOLE_FRAME_MARK,) if record["params"]["no_face"] == "whole-frame" else ()
+    cut = record["name"] == "region-flow" and record["params"].get("layout") != "whole-face"
+    return (TEMPLATE_MARK,) if cut else ()
+
+
+def _own_parameters(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+    """Return what the method chooses of its representation, with the defaults for what it leaves open."""
+    wanted: Representation = spec.representation
+    known = {parameter.name: parameter for parameter in OF_METHOD[wanted.name]}
+    for name in wanted.parameters:
+        if name not in known:
+            raise MerBenchError(
+                f"method {spec.name}: parameter {name!r} does not shape the representation {wanted.name!r}"
+                f"{did_you_mean(name, known)}; what does: {', '.join(known) or 'nothing'}; report it to its author"
+            )
+    return {
+        name: parameter.check(params[name]) if name in wanted.parameters else parameter.default
+        for name, parameter in known.items()
+    }

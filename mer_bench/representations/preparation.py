@@ -1,0 +1,141 @@
+"""The settings by which frames become representations, and the steps on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mer_bench.databases.base import CLIP, DataSource
+from mer_bench.errors import MerBenchError
+from mer_bench.specs import Parameter, ParameterValue, resolve_parameters
+from mer_bench.store.files import digest
+
+_ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
+
+_TVL1 = (
+    Parameter("tvl1_tau", 0.25, "TV-L1: time step; OpenCV's default, as all of them here", minimum=1e-6, maximum=1.0),
+    Parameter("tvl1_lambda", 0.15, "TV-L1: weight of the data term; smaller is smoother", minimum=1e-6),
+    Parameter("tvl1_theta", 0.3, "TV-L1: tightness between the data term and smoothness", minimum=1e-6),
+    Parameter("tvl1_scales", 5, "TV-L1: levels of the pyramid", minimum=1, maximum=20),
+    Parameter("tvl1_warps", 5, "TV-L1: warpings a level", minimum=1, maximum=100),
+    Parameter("tvl1_epsilon", 0.01, "TV-L1: change at which the iteration stops", minimum=0.0),
+    Parameter("tvl1_inner", 30, "TV-L1: inner iterations", minimum=1, maximum=1000),
+    Parameter("tvl1_outer", 10, "TV-L1: outer iterations", minimum=1, maximum=1000),
+    Parameter("tvl1_scale_step", 0.8, "TV-L1: scale between two levels", minimum=0.1, maximum=0.99),
+    Parameter("tvl1_median", 5, "TV-L1: median filter, pixels", choices=(1, 3, 5)),
+)
+_FARNEBACK = (
+    Parameter("farneback_pyramid_scale", 0.5, "Farneback: as HTNet's code, all of them", minimum=0.1, maximum=0.99),
+    Parameter("farneback_levels", 3, "Farneback: levels of the pyramid", minimum=1, maximum=20),
+    Parameter("farneback_window", 15, "Farneback: averaging window, pixels", minimum=3, maximum=255),
+    Parameter("farneback_iterations", 3, "Farneback: iterations a level", minimum=1, maximum=100),
+    Parameter("farneback_poly_n", 5, "Farneback: neighbourhood of the polynomials, pixels", minimum=3, maximum=15),
+    Parameter("farneback_poly_sigma", 1.2, "Farneback: their Gaussian, pixels", minimum=0.1, maximum=10.0),
+)
+_DIS = (Parameter("dis_preset", "medium", "DIS: OpenCV's preset", choices=("ultrafast", "fast", "medium")),)
+
+FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = {"tv-l1": _TVL1, "farneback": _FARNEBACK, "dis": _DIS}
+
+PREPARATION: tuple[Parameter, ...] = (
+    Parameter(
+        "size",
+        192,
+        "side of the aligned face, pixels: near that of the faces in the releases' frames; the paper is silent",
+        minimum=56,
+        maximum=1024,
+    ),
+    Parameter("align_by", "dlib,mediapipe", "detectors asked for the onset frame's face, in turn", choices=_ORDERS),
+    Parameter(
+        "regions_by",
+        "mediapipe,dlib",
+        "detectors asked for the apex frame's key regions, in turn (the paper: MediaPipe); then the onset's own",
+        choices=_ORDERS,
+    ),
+    Parameter(
+        "no_face",
+        "refuse",
+        "a sample in whose onset frame no face is found: refuse it, or keep it with its whole frame as the face",
+        choices=("refuse", "whole-frame"),
+    ),
+    Parameter("flow", "tv-l1", "the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
+    *_TVL1,
+    *_FARNEBACK,
+    *_DIS,
+)
+
+OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
+    "frames": (
+        Parameter("length", 10, "frames of the interpolated clip", minimum=1, maximum=1000),
+        Parameter("interpolation", "graph", "TIM by graph embedding, or linear", choices=("graph", "linear")),
+    ),
+    "flow": (),
+    "face-flow": (),
+    "region-flow": (Parameter("layout", "five-mosaic", "how the key regions are put together"),),
+}
+"""What a method may choose of its representation, by naming parameters of its own so."""
+
+_BUILT_ON: Mapping[str, tuple[str, ...]] = {
+    "face": (),
+    "frames": ("face",),
+    "flow": ("face",),
+    "regions": ("face",),
+    "face-flow": ("flow",),
+    "region-flow": ("flow", "regions"),
+}
+_READS: Mapping[str, tuple[str, ...]] = {
+    "face": ("align_by",),
+    "frames": ("no_face", "size", "length", "interpolation"),
+    "flow": ("no_face", "size", "flow"),
+    "regions": ("no_face", "size", "regions_by"),
+    "face-flow": (),
+    "region-flow": ("layout",),
+}
+VERSIONS: dict[str, int] = dict.fromkeys(_BUILT_ON, 1)
+"""Raised, step by step, whenever its code may give other arrays for the same sample."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a representation that is made of frames; sent to the workers as it is."""
+
+    representation: str
+    params: Mapping[str, ParameterValue]
+
+    def key(self, step: str, sample_digest: str) -> str:
+        """Return the cache's key of one sample's arrays: all that they depend on, and nothing else."""
+        chosen = {name: self.params[name] for name in parameter_names(step, self.params)}
+        return digest([step, step_versions(step), chosen, sample_digest])
+
+
+def step_versions(step: str) -> dict[str, int]:
+    """Return the version of a step and of those that it is built on."""
+    below = {name: version for part in _BUILT_ON[step] for name, version in step_versions(part).items()}
+    return {**below, step: VERSIONS[step]}
+
+
+def parameter_names(step: str, params: Mapping[str, ParameterValue]) -> tuple[str, ...]:
+    """Return the names of the settings that a step reads, those that it is built on included."""
+    names = [name for part in _BUILT_ON[step] for name in parameter_names(part, params)]
+    names += _READS[step]
+    if step == "flow":
+        names += [parameter.name for parameter in FLOW_PARAMETERS[str(params["flow"])]]
+    return tuple(dict.fromkeys(names))
+
+
+def resolve_preparation(values: Mapping[str, object], source: DataSource) -> dict[str, ParameterValue]:
+    """Return a value for each of `PREPARATION`; nothing for data that is ready-made.
+
+    Raises
+    ------
+    MerBenchError
+        An unknown setting, a value that is not allowed, or any setting for ready-made data.
+    """
+    if source.native == CLIP:
+        return resolve_parameters("preparation", PREPARATION, values)
+    if values:
+        name = next(iter(values))
+        raise MerBenchError(
+            f"--prepare {name}={values[name]}: this data is ready-made {source.native!r} and is not prepared; "
+            "leave it out, or name data that holds the frames"
+        )
+    return {}

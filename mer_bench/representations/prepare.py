@@ -1,0 +1,203 @@
+"""One sample's way from frames to cached arrays: face, alignment, flow, key regions, interpolated frames."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from mer_bench.arrays import ByteArray, FloatArray
+from mer_bench.cache import Cache, Entry, Notice
+from mer_bench.databases.images import read_image
+from mer_bench.errors import MerBenchError
+from mer_bench.representations.task import ARRAY, NO_FACE, Prepared, PrepareTask
+from mer_bench.specs import ParameterValue
+from mer_bench.vision.alignment import (
+    CROP_LANDMARKS,
+    align,
+    aligning_transform,
+    transform_points,
+    whole_frame_transform,
+)
+from mer_bench.vision.landmarks import detect_face
+from mer_bench.vision.optical_flow import DIS, TVL1, Farneback, optical_flow, shrink_map, stack_strain
+from mer_bench.vision.regions import SIDE, recombine_regions
+from mer_bench.vision.sequence import interpolate_frames
+
+
+def prepare_sample(task: PrepareTask) -> Prepared:
+    """Compute and cache one sample's representation; what the cache holds is not computed again.
+
+    It uses one thread: the work is spread over samples.
+    """
+    notices: list[str] = []
+    work = _Work(task, notices.append)
+    failure, facts = "", {}
+    try:
+        with threadpool_limits(1):
+            facts = dict(work.step(task.recipe.representation).facts)
+    except MerBenchError as error:
+        failure = str(error)
+    return Prepared(task.clip.sample_id, failure, facts, work.seconds, tuple(notices))
+
+
+def computed_array(task: PrepareTask, notice: Notice) -> FloatArray:
+    """Compute one sample's representation, cache it, and return it.
+
+    Raises
+    ------
+    MerBenchError
+        A frame cannot be read, or no face is found in it.
+    """
+    with threadpool_limits(1):
+        return _Work(task, notice).step(task.recipe.representation).arrays[ARRAY]
+
+
+class _Work:
+    """The steps of one sample; frames and transform are made once, and only where a step needs them."""
+
+    def __init__(self, task: PrepareTask, notice: Notice) -> None:
+        self.task = task
+        self.params: Mapping[str, ParameterValue] = task.recipe.params
+        self.cache = Cache(task.cache, notice)
+        self.seconds: dict[str, float] = {}
+
+    def step(self, name: str) -> Entry:
+        key = self.task.recipe.key(name, self.task.sample_digest)
+        entry = self.cache.read(name, key)
+        if entry is None:
+            entry = self._compute[name]()
+            self.cache.write(name, key, entry)
+        return entry
+
+    @property
+    def _compute(self) -> Mapping[str, Callable[[], Entry]]:
+        return {
+            "face": self._face,
+            "flow": self._flow,
+            "regions": self._regions,
+            "frames": self._frames,
+            "face-flow": self._face_flow,
+            "region-flow": self._region_flow,
+        }
+
+    def _face(self) -> Entry:
+        with self._timed("face"):
+            face = detect_face(self._onset, _order(self.params["align_by"]))
+        if face is None:
+            return Entry({ARRAY: np.empty((0, 2), dtype=np.float32)}, {"aligned_by": NO_FACE})
+        return Entry({ARRAY: face.key_points}, {"aligned_by": face.detector})
+
+    def _flow(self) -> Entry:
+        onset, apex = self._aligned(self._onset), self._aligned(self._apex)
+        with self._timed("flow"):
+            flow = stack_strain(optical_flow(onset, apex, _algorithm(self.params)))
+        return Entry({ARRAY: flow}, self._found.facts)
+
+    def _regions(self) -> Entry:
+        """Key points on the apex frame; where none are found there, the onset frame's, and without those the crop's."""
+        size = _size(self.params)
+        onset_points = self._found.arrays[ARRAY]
+        with self._timed("regions"):
+            face = detect_face(self._apex, _order(self.params["regions_by"])) if len(onset_points) else None
+        if face is not None:
+            points, by = transform_points(face.key_points, self._transform), face.detector
+        elif len(onset_points):
+            points, by = transform_points(onset_points, self._transform), "onset"
+        else:
+            points, by = np.asarray(CROP_LANDMARKS * size, dtype=np.float32), NO_FACE
+        return Entry({ARRAY: points}, {**self._found.facts, "regions_by": by})
+
+    def _frames(self) -> Entry:
+        clip = self.task.clip
+        aligned = np.stack([self._aligned(self._read(path)) for path in clip.frames])
+        with self._timed("interpolate"):
+            length, method = self.params["length"], self.params["interpolation"]
+            frames = interpolate_frames(aligned, int(str(length)), str(method))
+        return Entry({ARRAY: frames}, self._found.facts)
+
+    def _face_flow(self) -> Entry:
+        flow = self.step("flow")
+        return Entry({ARRAY: shrink_map(flow.arrays[ARRAY], SIDE)}, flow.facts)
+
+    def _region_flow(self) -> Entry:
+        flow, regions = self.step("flow"), self.step("regions")
+        recombined = recombine_regions(flow.arrays[ARRAY], regions.arrays[ARRAY], str(self.params["layout"]))
+        return Entry({ARRAY: recombined}, regions.facts)
+
+    @cached_property
+    def _onset(self) -> ByteArray:
+        return self._read(self.task.clip.frames[0])
+
+    @cached_property
+    def _apex(self) -> ByteArray:
+        return self._read(self.task.clip.frames[self.task.clip.apex])
+
+    @cached_property
+    def _found(self) -> Entry:
+        return self.step("face")
+
+    @cached_property
+    def _transform(self) -> FloatArray:
+        points = self._found.arrays[ARRAY]
+        if len(points):
+            return aligning_transform(points, _size(self.params))
+        if self.params["no_face"] == "refuse":
+            clip = self.task.clip
+            raise MerBenchError(
+                f"{clip.sample_id}: no face is found in the onset frame {_place(clip.frames[0])} by "
+                f"{self.params['align_by']}; look at the frame, or keep such samples with --prepare no_face=whole-frame"
+            )
+        return whole_frame_transform(self._onset.shape, _size(self.params))
+
+    def _aligned(self, image: ByteArray) -> ByteArray:
+        transform = self._transform
+        with self._timed("align"):
+            return align(image, transform, _size(self.params))
+
+    def _read(self, path: Path) -> ByteArray:
+        with self._timed("read"):
+            image = read_image(path)
+        if path != self.task.clip.frames[0] and image.shape != self._onset.shape:
+            (height, width), (rows, columns) = image.shape[:2], self._onset.shape[:2]
+            raise MerBenchError(
+                f"{self.task.clip.sample_id}: {_place(path)} is {width}×{height} pixels and the onset frame "
+                f"{columns}×{rows}; the frames of a clip must be of one size: restore them from the release"
+            )
+        return image
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+def _algorithm(params: Mapping[str, ParameterValue]) -> TVL1 | Farneback | DIS:
+    def chosen(prefix: str) -> dict[str, ParameterValue]:
+        return {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
+
+    if params["flow"] == "tv-l1":
+        settings = chosen("tvl1_")
+        return TVL1(lambda_=settings.pop("lambda"), **settings)  # type: ignore[arg-type]
+    if params["flow"] == "farneback":
+        return Farneback(**chosen("farneback_"))  # type: ignore[arg-type]
+    return DIS(**chosen("dis_"))  # type: ignore[arg-type]
+
+
+def _order(detectors: ParameterValue) -> tuple[str, ...]:
+    return tuple(str(detectors).split(","))
+
+
+def _size(params: Mapping[str, ParameterValue]) -> int:
+    return int(str(params["size"]))
+
+
+def _place(path: Path) -> str:
+    """Name a frame without naming where a user keeps the data: the last three parts of its path."""
+    return "/".join(path.parts[-3:])

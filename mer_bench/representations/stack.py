@@ -1,0 +1,142 @@
+"""The samples of a row as one array on disk, to be memory-mapped by every worker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray
+from mer_bench.cache import Notice
+from mer_bench.databases.base import DataSource
+from mer_bench.errors import MerBenchError
+from mer_bench.representations.describe import recipe_of
+from mer_bench.representations.preparation import Recipe
+from mer_bench.representations.task import prepare_task
+from mer_bench.store.files import open_for_writing, write_bytes
+from mer_bench.store.schema import RepresentationRecord
+from mer_bench.vision.regions import SIDE, TEMPLATE_LANDMARKS, recombine_regions
+
+_MAP_SHAPE = (SIDE, SIDE, 3)
+_READ_BYTES = 1 << 20
+
+
+def compute_representation(
+    source: DataSource, sample_ids: Sequence[str], record: RepresentationRecord, notice: Notice
+) -> Iterator[FloatArray]:
+    """Yield the samples' arrays one by one, in the order of ``sample_ids``.
+
+    Yields
+    ------
+    ndarray, float32
+        ``face-flow`` and ``region-flow``: (28, 28, 3), channels (u, v, os); ``flow``: (size, size, 3), the same
+        channels; ``frames``: (length, size, size), grey levels from 0 to 255. Flow made of frames is in pixels of
+        the aligned face, whatever the map's own size.
+
+    Raises
+    ------
+    MerBenchError
+        A sample cannot be loaded, or what is loaded is no map.
+    """
+    recipe = recipe_of(record)
+    for sample_id in sample_ids:
+        if recipe is None:
+            flow = _load_map(source, sample_id)
+            is_face = record["name"] == "face-flow"
+            yield flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, str(record["params"]["layout"]))
+        else:
+            yield _prepared(source, sample_id, recipe, notice)
+
+
+def stored_representation(
+    folder: Path, key: str, count: int, compute: Callable[[], Iterator[FloatArray]], notice: Notice
+) -> Path:
+    """Return the file of a stacked representation, computing it where it is missing or damaged.
+
+    One sample at a time is in memory.
+
+    Parameters
+    ----------
+    folder : Path
+    key : str
+        Hash of everything that the array depends on.
+    count : int
+        How many samples.
+    compute : callable
+        Makes their arrays, all of one shape.
+    notice : callable
+        Told of a damaged file.
+
+    Returns
+    -------
+    Path
+        A ``.npy`` file to be memory-mapped; its SHA-256 stands beside it.
+    """
+    file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
+    if is_stored(folder, key, notice):
+        return file
+    arrays = compute()
+    first = next(arrays)
+    with open_for_writing(file) as stream:
+        written = hashlib.sha256()
+        header = {"descr": "<f4", "fortran_order": False, "shape": (count, *first.shape)}
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.seek(0)
+        written.update(stream.read())
+        for array in chain([first], arrays):
+            content = np.ascontiguousarray(array, dtype="<f4").tobytes()
+            stream.write(content)
+            written.update(content)
+        # The checksum goes first: a file without its checksum would count as damaged.
+        write_bytes(checksum, written.hexdigest().encode())
+    return file
+
+
+def is_stored(folder: Path, key: str, notice: Notice) -> bool:
+    """Say whether a stack is there and whole."""
+    file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
+    if not file.exists():
+        return False
+    if checksum.exists() and checksum.read_bytes() == _checksum(file):
+        return True
+    notice(f"{file} is damaged; it is computed anew")
+    return False
+
+
+def _prepared(source: DataSource, sample_id: str, recipe: Recipe, notice: Notice) -> FloatArray:
+    task = prepare_task(source, sample_id, recipe)
+    cached = task.cached(notice)
+    if cached is not None:
+        return cached
+    # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
+    from mer_bench.representations.prepare import computed_array
+
+    return computed_array(task, notice)
+
+
+def _load_map(source: DataSource, sample_id: str) -> FloatArray:
+    """Load a ``face-flow`` map, and make sure that it is one: a reader may come from a plugin."""
+    loaded: object = source.load(sample_id)
+    if not isinstance(loaded, np.ndarray) or not np.issubdtype(loaded.dtype, np.floating):
+        what = f"dtype {loaded.dtype}" if isinstance(loaded, np.ndarray) else type(loaded).__name__
+        raise MerBenchError(f"{sample_id}: the data's reader gave {what}, not an array of floats; mend the reader")
+    if loaded.shape != _MAP_SHAPE:
+        raise MerBenchError(
+            f"{sample_id}: the data's reader gave an array of shape {loaded.shape}, not {_MAP_SHAPE}; mend the reader"
+        )
+    with np.errstate(over="ignore"):
+        flow: FloatArray = np.asarray(loaded, dtype=np.float32)
+    if not np.isfinite(flow).all():
+        raise MerBenchError(f"{sample_id}: the map holds NaN or infinite values; mend the data or its reader")
+    return flow
+
+
+def _checksum(file: Path) -> bytes:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while part := stream.read(_READ_BYTES):
+            digest.update(part)
+    return digest.hexdigest().encode()

@@ -1,0 +1,283 @@
+"""From frames to representations: steps, cache, fall-backs, refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clip_data import SAMPLES, Clips
+from PIL import Image
+
+from mer_bench import MerBenchError, MethodSpec, Parameter, Representation
+from mer_bench.arrays import FloatArray
+from mer_bench.cache import Cache, cache_folder
+from mer_bench.engine.prepare import prepare
+from mer_bench.representations import preparation
+from mer_bench.representations.describe import describe_representation, recipe_of, representation_marks
+from mer_bench.representations.preparation import PREPARATION, Recipe, resolve_preparation
+from mer_bench.representations.prepare import prepare_sample
+from mer_bench.representations.stack import compute_representation
+from mer_bench.representations.task import Prepared, prepare_task
+from mer_bench.store.schema import RepresentationRecord
+from mer_bench.vision.alignment import CROP_LANDMARKS
+from mer_bench.vision.regions import recombine_regions
+
+OWN = (Parameter("layout", "five-mosaic", ""), Parameter("length", 4, ""), Parameter("interpolation", "linear", ""))
+CHOSEN = {"region-flow": ("layout",), "frames": ("length", "interpolation")}
+QUICK = {"size": 96, "flow": "farneback"}
+IDS = list(SAMPLES)
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clips:
+    """Clips of a test's own, and a cache of its own."""
+    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
+    return Clips(tmp_path / "clips")
+
+
+def record_of(name: str, source: Clips, settings: Mapping[str, object] = QUICK, **own: object) -> RepresentationRecord:
+    spec = MethodSpec("net", "1", "Net", "acme:Net", Representation(name, CHOSEN.get(name, ())), "deep", OWN)
+    return describe_representation(spec, spec.resolve(None, own), source, resolve_preparation(settings, source))
+
+
+def recipe(name: str, source: Clips, **settings: object) -> Recipe:
+    found = recipe_of(record_of(name, source, {**QUICK, **settings}))
+    assert found is not None
+    return found
+
+
+def prepared(name: str, source: Clips, sample_id: str = IDS[0], **settings: object) -> Prepared:
+    return prepare_sample(prepare_task(source, sample_id, recipe(name, source, **settings)))
+
+
+def arrays(name: str, source: Clips, settings: Mapping[str, object] = QUICK, **own: object) -> list[FloatArray]:
+    return list(compute_representation(source, IDS, record_of(name, source, settings, **own), print))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("flow", (96, 96, 3)), ("face-flow", (28, 28, 3)), ("region-flow", (28, 28, 3)), ("frames", (4, 96, 96))],
+)
+def test_every_representation_can_be_made_of_frames(source: Clips, name: str, shape: tuple[int, ...]) -> None:
+    found = arrays(name, source)
+
+    assert [(array.shape, array.dtype) for array in found] == [(shape, np.float32)] * 3
+    assert all(np.isfinite(array).all() for array in found)
+
+
+def test_a_rise_of_the_brows_is_flow_upwards_in_pixels_of_the_aligned_face(source: Clips) -> None:
+    one, two, still = (flow[:, :, 1].min() for flow in arrays("flow", source, {"size": 96}))
+
+    assert two < one < -0.3
+    assert abs(still) < 0.1
+
+
+def test_a_face_that_does_not_move_has_no_strain(source: Clips) -> None:
+    strain = [float(flow[:, :, 2].mean()) for flow in arrays("flow", source, {"size": 96})]
+
+    assert strain[2] < 1e-3
+    assert min(strain[:2]) > 3 * strain[2]
+
+
+def test_key_regions_are_cut_at_the_landmarks_of_the_apex_frame(source: Clips) -> None:
+    task = prepare_task(source, IDS[0], recipe("region-flow", source))
+    done = prepare_sample(task)
+    cache = Cache(cache_folder())
+    steps = {name: cache.read(name, task.recipe.key(name, task.sample_digest)) for name in ("flow", "regions")}
+    flow, landmarks = (entry.arrays["array"] for entry in steps.values() if entry is not None)
+
+    assert done.facts == {"aligned_by": "dlib", "regions_by": "mediapipe"}
+    assert np.abs(landmarks - CROP_LANDMARKS * 96).max() < 12
+    cached = task.cached(print)
+    assert cached is not None
+    np.testing.assert_array_equal(cached, recombine_regions(flow, landmarks, "five-mosaic"))
+
+
+def test_what_is_cached_is_not_computed_again(source: Clips) -> None:
+    first, second = prepared("region-flow", source), prepared("region-flow", source)
+
+    assert set(first.seconds) == {"read", "face", "align", "flow", "regions"}
+    assert (second.failure, dict(second.seconds), second.facts) == ("", {}, first.facts)
+
+
+def test_representations_share_their_steps(source: Clips) -> None:
+    prepared("face-flow", source)
+
+    assert set(prepared("region-flow", source).seconds) == {"read", "regions"}
+    assert set(prepared("frames", source).seconds) == {"read", "align", "interpolate"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ({"flow": "dis"}, {"read", "align", "flow"}),
+        ({"farneback_window": 9}, {"read", "align", "flow"}),
+        ({"size": 112}, {"read", "align", "flow"}),
+        ({"align_by": "mediapipe"}, {"read", "face", "align", "flow"}),
+        ({"tvl1_lambda": 0.3}, set()),
+        ({"regions_by": "dlib"}, set()),
+    ],
+    ids=["another algorithm", "its own setting", "size", "detector", "a setting of another algorithm", "regions"],
+)
+def test_a_setting_is_in_the_key_of_the_steps_that_read_it(
+    source: Clips, settings: dict[str, object], steps: set[str]
+) -> None:
+    prepared("face-flow", source)
+
+    assert set(prepared("face-flow", source, **settings).seconds) == steps
+
+
+def test_every_setting_is_read_by_some_step(source: Clips) -> None:
+    read: set[str] = set()
+    for algorithm in preparation.FLOW_PARAMETERS:
+        for name in preparation.OF_METHOD:
+            read |= set(record_of(name, source, {"flow": algorithm})["params"])
+
+    assert {parameter.name for parameter in PREPARATION} <= read
+
+
+@pytest.mark.parametrize("step", ["face", "flow", "regions", "region-flow"])
+def test_new_code_of_a_step_changes_hash_and_keys_of_all_built_on_it(
+    source: Clips, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    before = record_of("region-flow", source)["hash"]
+    key = recipe("region-flow", source).key("region-flow", "digest")
+    frames = recipe("frames", source).key("frames", "digest")
+    monkeypatch.setitem(preparation.VERSIONS, step, 99)
+
+    assert record_of("region-flow", source)["hash"] != before
+    assert recipe("region-flow", source).key("region-flow", "digest") != key
+    assert (recipe("frames", source).key("frames", "digest") != frames) == (step == "face")
+
+
+def test_a_changed_frame_is_another_entry(source: Clips) -> None:
+    prepared("face-flow", source)
+    Image.open(source.frame(IDS[1], 2)).save(source.frame(IDS[0], 2))
+
+    assert "flow" in prepared("face-flow", source).seconds
+
+
+def test_a_damaged_entry_is_computed_anew_with_a_notice(source: Clips) -> None:
+    task = prepare_task(source, IDS[0], recipe("face-flow", source))
+    prepare_sample(task)
+    good = task.cached(print)
+    file = Cache(cache_folder()).path("face-flow", task.key)
+    file.write_bytes(file.read_bytes()[:-4])
+    again = prepare_sample(task)
+
+    assert again.notices == (f"{file} is damaged; it is computed anew",)
+    np.testing.assert_array_equal(task.cached(print), good)  # type: ignore[arg-type]
+
+
+def no_face(source: Clips, number: int = 0) -> None:
+    Image.fromarray(np.full((240, 240, 3), 90, dtype=np.uint8)).save(source.frame(IDS[0], number))
+
+
+def test_a_sample_without_a_face_is_refused_by_default_and_no_other(source: Clips) -> None:
+    no_face(source)
+    tasks = [prepare_task(source, sample_id, recipe("face-flow", source)) for sample_id in IDS]
+    done = {one.sample_id: one.failure for one in prepare(tasks, jobs=1)}
+
+    assert done[IDS[0]] == (
+        "smic/s1/a: no face is found in the onset frame s1/a/img0.png by dlib,mediapipe; look at the frame, or keep "
+        "such samples with --prepare no_face=whole-frame"
+    )
+    assert (done[IDS[1]], done[IDS[2]]) == ("", "")
+
+
+def test_a_sample_without_a_face_is_kept_whole_where_asked_and_marked(source: Clips) -> None:
+    no_face(source)
+    record = record_of("region-flow", source, {**QUICK, "no_face": "whole-frame"})
+
+    assert prepared("region-flow", source, no_face="whole-frame").facts == {"aligned_by": "none", "regions_by": "none"}
+    assert representation_marks(record) == ("whole-frame",)
+    assert representation_marks(record_of("region-flow", source)) == ()
+
+
+def test_an_apex_without_a_face_takes_the_onset_s_key_regions(source: Clips) -> None:
+    no_face(source, number=2)
+
+    assert prepared("region-flow", source).facts == {"aligned_by": "dlib", "regions_by": "onset"}
+
+
+def test_detectors_are_asked_in_the_stated_order(source: Clips) -> None:
+    facts = prepared("region-flow", source, align_by="mediapipe,dlib", regions_by="dlib,mediapipe").facts
+
+    assert facts == {"aligned_by": "mediapipe", "regions_by": "dlib"}
+
+
+def test_frames_of_two_sizes_in_a_clip_are_refused(source: Clips) -> None:
+    image = Image.open(source.frame(IDS[0], 2)).resize((200, 180))
+    image.save(source.frame(IDS[0], 2))
+
+    assert prepared("face-flow", source).failure == (
+        "smic/s1/a: s1/a/img2.png is 200×180 pixels and the onset frame 240×240; the frames of a clip must be of one "
+        "size: restore them from the release"
+    )
+
+
+def test_a_frame_that_cannot_be_read_fails_its_sample(source: Clips) -> None:
+    source.frame(IDS[0], 2).write_bytes(b"")
+
+    assert "img2.png" in prepared("face-flow", source).failure
+
+
+def test_two_processes_give_what_one_gives(source: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [prepare_task(source, sample_id, recipe("region-flow", source)) for sample_id in IDS]
+    other = [replace(task, cache=tmp_path / "other") for task in tasks]
+
+    assert {one.failure for one in prepare(tasks, jobs=1)} == {""}
+    assert {one.failure for one in prepare(other, jobs=2)} == {""}
+    for one, two in zip(tasks, other, strict=True):
+        np.testing.assert_array_equal(one.cached(print), two.cached(print))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"flwo": "dis"}, r"^preparation has no parameter 'flwo' \(did you mean 'flow'\?\)"),
+        ({"flow": "raft"}, r"^preparation: flow='raft' is not one of: tv-l1, farneback, dis$"),
+        ({"size": "20"}, r"^preparation: size=20 is below the smallest allowed value, 56$"),
+        ({"align_by": "eye"}, r"align_by='eye' is not one of"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(source: Clips, settings: dict[str, object], said: str) -> None:
+    with pytest.raises(MerBenchError, match=said):
+        resolve_preparation(settings, source)
+
+
+def test_a_parameter_that_shapes_no_such_representation_is_refused(source: Clips) -> None:
+    spec = MethodSpec("net", "1", "Net", "acme:Net", Representation("flow", ("layout",)), "deep", OWN)
+
+    with pytest.raises(
+        MerBenchError, match=r"^method net: parameter 'layout' does not shape the rep"
+    ):
+        describe_representation(spec, spec.resolve(None, {}), source, resolve_preparation({}, source))
+
+
+def test_reading_from_the_cache_needs_no_vision_library(source: Clips) -> None:
+    prepared("region-flow", source)
+    code = f"""
+import sys
+for name in ("cv2", "dlib", "mediapipe", "skimage"):
+    sys.modules[name] = None
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from mer_bench.cache import content_digest
+from mer_bench.databases.base import Clip
+from mer_bench.representations.preparation import Recipe
+from mer_bench.representations.task import PrepareTask
+from mer_bench.engine import session
+frames = tuple(Path({str(source.folder / IDS[0])!r}) / f"img{{number}}.png" for number in range(5))
+recipe = Recipe("region-flow", {dict(recipe("region-flow", source).params)!r})
+task = PrepareTask(Clip("x", frames, 2), content_digest(frames), recipe, Path({str(cache_folder())!r}))
+print(task.cached(print).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "(28, 28, 3)\n", "")
