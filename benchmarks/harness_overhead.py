@@ -27,7 +27,7 @@ from mer_bench.plugin_manager import load_catalogue
 def main() -> None:
     """Time the ways in turn, round by round, so that a drifting machine hits them all."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--data", default="synthetic")
+    arguments.add_argument("--data", default="synthetic-maps")
     arguments.add_argument("--rounds", type=int, default=3)
     options = arguments.parse_args()
     ways: dict[str, Callable[[], None]] = {

@@ -86,7 +86,9 @@ def test_a_failed_cell_raises_nothing_and_shows() -> None:
 def test_without_data_it_warns_and_takes_the_quick_preset() -> None:
     settings = {"width": 12, "blocks": (1, 1, 1), "epochs": 1}
     with pytest.warns(UserWarning, match="SYNTHETIC"):
-        frame = mer_bench.run("ahmsa", params=settings)
+        frame = mer_bench.run(
+            "ahmsa", params=settings, data_options={"size": "tiny"}, preparation={"flow": "farneback"}
+        )
 
     assert frame["params"].iloc[0]["batch_size"] == 64
     assert set(frame["marks"]) == {"partial, synthetic"}

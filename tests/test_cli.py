@@ -193,7 +193,7 @@ def test_underscores_and_capitals_are_taken_as_hyphens_and_small_letters(bench: 
 
 
 def test_without_data_the_synthetic_one_is_used_and_said_to_be(bench: Bench) -> None:
-    ended = bench("run", "--method", "ahmsa", "--dry-run")
+    ended = bench("run", "--method", "ahmsa", "--dry-run", "--data-option", "size=tiny")
 
     assert "built-in SYNTHETIC release" in ended.out
     assert "'quick' is used" in ended.out
@@ -241,7 +241,7 @@ def test_status_counts_done_and_missing_folds(bench: Bench) -> None:
 
     assert "cde@1  majority" in text.out
     assert "5 done, 0 failed, 1 missing  partial, synthetic" in text.out
-    assert (row["done"], row["failed"], row["missing"], row["marks"]) == (5, 0, 1, "synthetic")
+    assert (row["done"], row["failed"], row["missing"], row["marks"]) == (5, 0, 1, "partial, synthetic")
 
 
 def test_report_is_written_anew_and_shows_folds_but_no_mean_of_an_incomplete_run(bench: Bench, tmp_path: Path) -> None:
@@ -449,7 +449,7 @@ def test_a_terminal_gets_a_bar_with_cells_done_rate_and_time_left(bench: Bench) 
 def test_elsewhere_plain_lines_tell_cells_done_rate_and_time_left(bench: Bench) -> None:
     ended = bench.run("--method", "slow", "--set", "seconds=0.01")
 
-    assert re.fullmatch(r"6/6 cells, \d+\.\d\d/s, 0 s left\n", ended.err)
+    assert re.fullmatch(r"6/6 cells, \d+\.\d\d cells/s, 0 s left\n", ended.err)
 
 
 def test_version_is_the_package_s(bench: Bench) -> None:

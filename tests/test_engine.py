@@ -316,8 +316,11 @@ def test_a_new_version_of_the_harness_s_own_steps_has_another_key(
 ) -> None:
     before = plan_of("ahmsa").rows[0].record["row_key"]
     version = getattr(place, name)
-    raised = {key: number + 1 for key, number in version.items()} if isinstance(version, dict) else version + 1
-    monkeypatch.setattr(place, name, raised)
+    if isinstance(version, dict):
+        for key, number in version.items():
+            monkeypatch.setitem(version, key, number + 1)
+    else:
+        monkeypatch.setattr(place, name, version + 1)
 
     assert plan_of("ahmsa").rows[0].record["row_key"] != before
 

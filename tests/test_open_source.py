@@ -211,12 +211,14 @@ def test_linked_maps_are_read() -> None:
     assert source.load(source.read_samples().ids[0]).shape == (28, 28, 3)
 
 
-def test_a_folder_of_workbooks_is_not_taken_for_maps() -> None:
+def test_a_folder_of_other_workbooks_is_told_which_are_known() -> None:
     Path("release").mkdir()
     Path("release", "coding.xlsx").write_bytes(b"PK")
 
-    with pytest.raises(MerBenchError, match=r"--data release does not look like anything mer-bench reads \(flow-maps:"):
-        open_source("release", {}, load_catalogue())
+    with pytest.raises(
+        MerBenchError, match=r"^release holds no release that mer-bench knows \(workbooks there: coding"
+    ):
+        open_source("release", {}, load_catalogue()).read_samples()
 
 
 @pytest.mark.parametrize("data", ["synthetic", "folder"])

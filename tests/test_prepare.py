@@ -254,9 +254,7 @@ def test_a_setting_that_cannot_be_is_refused(source: Clips, settings: dict[str, 
 def test_a_parameter_that_shapes_no_such_representation_is_refused(source: Clips) -> None:
     spec = MethodSpec("net", "1", "Net", "acme:Net", Representation("flow", ("layout",)), "deep", OWN)
 
-    with pytest.raises(
-        MerBenchError, match=r"^method net: parameter 'layout' does not shape the rep"
-    ):
+    with pytest.raises(MerBenchError, match=r"^method net: parameter 'layout' does not shape the rep"):
         describe_representation(spec, spec.resolve(None, {}), source, resolve_preparation({}, source))
 
 

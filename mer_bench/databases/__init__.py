@@ -48,6 +48,23 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
             parameters=_RELEASE_PARAMETERS,
         ),
         DatabaseSpec(
+            name="synthetic",
+            title="SYNTHETIC: a release in an official layout, made of one public-domain face and kept in the cache",
+            target="mer_bench.databases.synthetic:SyntheticRelease",
+            needs_path=False,
+            parameters=(
+                Parameter("layout", "3db", "the releases", choices=("smic", "samm", "casme2", "casme3", "3db")),
+                Parameter(
+                    "size",
+                    "small",
+                    "tiny for tests, small for a demonstration, large as the official composite",
+                    choices=("tiny", "small", "large"),
+                ),
+                Parameter("seed", 0, "the generator's seed", minimum=0, maximum=2**32 - 1),
+                *_RELEASE_PARAMETERS,
+            ),
+        ),
+        DatabaseSpec(
             name="synthetic-maps",
             title="SYNTHETIC: made-up flow maps that mimic SMIC-HS, SAMM and CASME II",
             target="mer_bench.databases.synthetic_maps:SyntheticMaps",

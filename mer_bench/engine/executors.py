@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import resource_tracker
 from typing import TypeVar
 
@@ -92,7 +93,7 @@ def _run_pool(
             for future in finished:
                 number = futures.pop(future)
                 try:
-                    outcome = _outcome(future, lambda error, s, task=tasks[number]: lost(task, error, s), timeout)
+                    outcome = _outcome(future, partial(lost, tasks[number]), timeout)
                 except BrokenProcessPool:
                     continue
                 yield number, outcome

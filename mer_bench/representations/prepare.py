@@ -110,7 +110,7 @@ class _Work:
         elif len(onset_points):
             points, by = transform_points(onset_points, self._transform), "onset"
         else:
-            points, by = np.asarray(CROP_LANDMARKS * size, dtype=np.float32), NO_FACE
+            points, by = np.asarray(CROP_LANDMARKS * size - 0.5, dtype=np.float32), NO_FACE
         return Entry({ARRAY: points}, {**self._found.facts, "regions_by": by})
 
     def _frames(self) -> Entry:

@@ -1,0 +1,155 @@
+"""Annotated clips as a release states them, and the reading of its annotation table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mer_bench.databases.workbook import WorkbookRow, read_sheet
+from mer_bench.errors import MerBenchError
+from mer_bench.samples import canonical_clip, canonical_subject
+
+SHOWN = 40
+"""How much of a name a message shows."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A frame number that is none: what stands in its cell, and the sentence that says what is wrong with it."""
+
+    text: str
+    reason: str
+
+
+FrameCell = int | Unread
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One annotated clip, as its release states it: nothing of it is checked yet.
+
+    Parameters
+    ----------
+    subject, clip : str
+        Canonical where they are names of the release; CAS(ME)^3's clip is still without its onset.
+    emotion : str
+        In lower case.
+    onset, apex, offset : int or Unread
+    origin : str
+        Where the annotation stands: file and row, or a folder.
+    row : int
+        Excel's row number; 0 where the annotation is a folder.
+    printed_onset : str
+        The onset before any correction: folders may be named after it.
+    folder : Path, optional
+        The folder of frames, where the folder itself is the annotation.
+    """
+
+    subject: str
+    clip: str
+    emotion: str
+    onset: FrameCell
+    apex: FrameCell
+    offset: FrameCell
+    origin: str
+    row: int = 0
+    action_units: str = ""
+    objective_class: str = ""
+    printed_onset: str = ""
+    folder: Path | None = None
+
+    @property
+    def where(self) -> str:
+        """The annotation in a message: its place and its name."""
+        return f"{self.origin} ({shown(self.subject)}/{shown(self.clip)})"
+
+    @property
+    def in_order(self) -> bool:
+        """Whether onset <= apex <= offset holds."""
+        frames = (self.onset, self.apex, self.offset)
+        numbers = [frame for frame in frames if isinstance(frame, int)]
+        return len(numbers) == len(frames) and numbers == sorted(numbers)
+
+
+@dataclass
+class Findings:
+    """What `DataSource.problems` and `DataSource.notes` will say."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The annotation table of a release: the header of each field of `Annotation`.
+
+    ``action_units`` and ``objective_class`` may be missing from a workbook.
+    """
+
+    headers: Mapping[str, str]
+    sheet: str | None = None
+    header_row: int = 1
+
+
+_SPARE = ("action_units", "objective_class")
+
+
+def read_table(path: Path, database: str, table: Table, findings: Findings) -> Iterator[Annotation]:
+    """Yield the rows of an annotation workbook; one without a readable name goes into ``findings``.
+
+    Raises
+    ------
+    MerBenchError
+        The workbook cannot be read at all.
+    """
+    headers = table.headers
+    rows = read_sheet(
+        path,
+        columns=[header for name, header in headers.items() if name not in _SPARE],
+        optional=[headers[name] for name in _SPARE if name in headers],
+        sheet=table.sheet,
+        header_row=table.header_row,
+    )
+    for row in rows:
+        try:
+            subject, clip, emotion = (row.text(headers[name]) for name in ("subject", "clip", "emotion"))
+        except MerBenchError as error:
+            findings.problems.append(str(error))
+            continue
+        onset = frame_cell(row, headers["onset"])
+        yield Annotation(
+            subject=canonical_subject(database, subject),
+            clip=canonical_clip(database, clip),
+            emotion=emotion.lower(),
+            onset=onset,
+            apex=frame_cell(row, headers["apex"]),
+            offset=frame_cell(row, headers["offset"]),
+            origin=row.origin,
+            row=row.number,
+            action_units=cell_text(row, headers.get("action_units")),
+            objective_class=cell_text(row, headers.get("objective_class")),
+            printed_onset=onset.text if isinstance(onset, Unread) else str(onset),
+        )
+
+
+def frame_cell(row: WorkbookRow, column: str) -> FrameCell:
+    """Return a frame number, or what is wrong with it."""
+    try:
+        return row.frame(column)
+    except MerBenchError as error:
+        return Unread(cell_text(row, column), str(error))
+
+
+def cell_text(row: WorkbookRow, column: str | None) -> str:
+    """Return a cell's text; empty where the column or the value is not there."""
+    try:
+        return row.text(column) if column else ""
+    except MerBenchError:
+        return ""
+
+
+def shown(text: str) -> str:
+    """Return a name as a message shows it: no control characters, not too long."""
+    plain = "".join(mark if mark.isprintable() else "?" for mark in text[: SHOWN + 1])
+    return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."

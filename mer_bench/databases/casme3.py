@@ -1,0 +1,83 @@
+"""CAS(ME)^3, Part A: a workbook of 860 rows, and frames by video or by clip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from mer_bench.databases.annotation_table import Annotation, Findings, Table, read_table
+from mer_bench.databases.release import Release
+
+_CLIP_FOLDER = re.compile(r"spno\.[0-9]+_.+_[0-9]+", re.IGNORECASE)
+
+
+class Casme3(Release):
+    """CAS(ME)^3, Part A.
+
+    One video holds several samples, so that a sample's name carries its onset. Frames stand either in the folder of
+    their video, ``part_A/spNO.1/b/color``, or in one folder a sample, ``Part_A_ME_clip/frame/spNO.1_b_166``.
+    """
+
+    database = "casme3"
+    title = "CAS(ME)^3 Part A"
+    workbook_name = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
+    workbook_names = (
+        re.compile(r"cas\(me\)\^?3_part_a_me_label_jpgindex_v2\.xlsx", re.IGNORECASE),
+        re.compile(r"cas\(?me\)?\^?3.*part_?a.*label.*\.xlsx", re.IGNORECASE),
+    )
+    subject_name = re.compile(r"spno\.[0-9]+", re.IGNORECASE)
+    inside_subject = re.compile(r".+")
+    # The depth maps have the frames' numbers, and parts B and C are other recordings.
+    apart = re.compile(r"depth|video|part[ _-]?[bc].*", re.IGNORECASE)
+    frame_name = re.compile(r"([0-9]{1,9})\.(?:jpe?g|png|bmp)", re.IGNORECASE)
+    frames_look_like = "part_A/spNO.1/b/color/166.jpg or Part_A_ME_clip/frame/spNO.1_b_166/166.jpg"
+    emotions = ("disgust", "surprise", "others", "fear", "anger", "sad", "happy")
+
+    _table = Table(
+        {
+            "subject": "Subject",
+            "clip": "Filename",
+            "emotion": "emotion",
+            "onset": "Onset",
+            "apex": "Apex",
+            "offset": "Offset",
+            "action_units": "AU",
+            "objective_class": "Objective class",
+        },
+        sheet="label",
+    )
+
+    @classmethod
+    def arrangement(cls, names: Sequence[str], inside: Callable[[str], Sequence[str]]) -> str | None:
+        """Tell folders of videos from folders of clips."""
+        if any(_CLIP_FOLDER.fullmatch(name) for name in names):
+            return "clips"
+        return super().arrangement(names, inside)
+
+    @classmethod
+    def holds_frames(cls, name: str) -> bool:
+        """Add the folders of clips."""
+        return super().holds_frames(name) or _CLIP_FOLDER.fullmatch(name) is not None
+
+    def annotations(self, findings: Findings) -> Iterator[Annotation]:
+        """Yield every row of the workbook."""
+        assert self.layout.workbook is not None
+        return read_table(self.layout.workbook, self.database, self._table, findings)
+
+    def clip_folder(self, annotation: Annotation) -> Path | None:
+        """Return the folder of the video, or else the sample's own, which carries the onset as it was printed."""
+        for root in self.layout.frames:
+            subject = self.subject_folder(root, annotation.subject)
+            video = subject and self.folders.find(subject, annotation.clip)
+            if video:
+                return self.folders.find(video, "color") or video
+            for onset in (annotation.printed_onset, str(annotation.onset)):
+                clip = self.folders.find(root, f"{annotation.subject}_{annotation.clip}_{onset}", self._subject_key)
+                if clip:
+                    return clip
+        return None
+
+    def clip_name(self, annotation: Annotation, onset: int) -> str:
+        """Return the clip with its onset: subject and clip alone name several samples."""
+        return f"{annotation.clip}@{onset}"

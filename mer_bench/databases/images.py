@@ -1,0 +1,158 @@
+"""Reading one frame from disk as it is stored: bounded before it is decoded, and decoded whole."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from mer_bench.arrays import ByteArray
+from mer_bench.errors import MerBenchError
+from mer_bench.plugin_manager import reason_of
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
+MOST_BYTES = 256 << 20
+MOST_PIXELS = 64_000_000
+LEAST_SIDE = 16
+
+_ORIENTATION = 0x0112
+_RESTORE = "restore it from the release"
+
+
+def read_image(path: Path) -> ByteArray:
+    """Decode an image.
+
+    Parameters
+    ----------
+    path : Path
+        A JPEG, PNG, BMP or TIFF of any colour mode; of several pages the first is read.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), uint8
+        RGB, pixels as stored: a JPEG's EXIF orientation is not applied, so that all frames of a clip, marked or not,
+        stay in one frame of reference. Grey is repeated in the three channels, 16-bit grey is scaled so that 65535
+        becomes 255, transparency is dropped.
+
+    Raises
+    ------
+    MerBenchError
+        The file is missing, empty, cut short, damaged, not such an image, or outside the limits of size.
+    """
+    content = _content(path)
+    with _opened(path, io.BytesIO(content)) as image:
+        if image.format == "PNG":
+            # Decoding a PNG checks no chunk's checksum, and changed pixels would pass for motion.
+            image.verify()
+    with _opened(path, io.BytesIO(content)) as image:
+        if image.format in ("JPEG", "MPO") and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
+            raise MerBenchError(f"{path} is cut short: its end marker is missing; {_RESTORE}")
+        image.load()
+        return _as_rgb(path, image)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) from the header alone; the pixels may still prove damaged.
+
+    Raises
+    ------
+    MerBenchError
+        As `read_image`, except for damage behind the header.
+    """
+    _check_file(path)
+    with _file(path) as file, _opened(path, file) as image:
+        return image.size
+
+
+def _content(path: Path) -> bytes:
+    _check_file(path)
+    with _file(path) as file:
+        return file.read(MOST_BYTES)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        # A pipe or a device would never end.
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise MerBenchError(f"{path} {what}; {_RESTORE}")
+        size = path.stat().st_size
+    except OSError as error:
+        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    if not size:
+        raise MerBenchError(f"{path} is empty (0 bytes); {_RESTORE}")
+    if size > MOST_BYTES:
+        raise MerBenchError(
+            f"{path} has {size} bytes, more than {MOST_BYTES >> 20} MiB, the most for one frame; {_RESTORE}"
+        )
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[BinaryIO]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _opened(path: Path, stream: BinaryIO) -> Iterator[Image.Image]:
+    """Yield the image, its header checked; whatever fails meanwhile is a `MerBenchError`."""
+    try:
+        # Pillow warns of sizes, which are checked here, and of metadata, which is not used.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(stream, formats=FORMATS) as image:
+                _check_header(path, image)
+                yield image
+    except MerBenchError:
+        raise
+    except Image.DecompressionBombError:
+        raise MerBenchError(
+            f"{path} has more than {MOST_PIXELS // 10**6} megapixels, the most for one frame; {_RESTORE}"
+        ) from None
+    except UnidentifiedImageError:
+        raise MerBenchError(
+            f"{path} is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image, or is cut short; {_RESTORE}"
+        ) from None
+    except Exception as error:  # damaged files make Pillow raise almost anything
+        raise MerBenchError(f"{path} is damaged or cut short ({reason_of(error)}); {_RESTORE}") from error
+
+
+def _check_header(path: Path, image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise MerBenchError(
+            f"{path} is {width}×{height} (width×height) pixels, more than {MOST_PIXELS // 10**6} megapixels, "
+            f"the most for one frame; {_RESTORE}"
+        )
+    if min(width, height) < LEAST_SIDE:
+        raise MerBenchError(
+            f"{path} is {width}×{height} (width×height) pixels, too small for a face (at least "
+            f"{LEAST_SIDE}×{LEAST_SIDE}); {_RESTORE}"
+        )
+    if image.format == "TIFF" and image.getexif().get(_ORIENTATION, 1) != 1:
+        # Pillow turns a TIFF while it decodes it, and no other format.
+        raise MerBenchError(f"{path} is a TIFF with an orientation mark; save it upright, without the mark")
+
+
+def _as_rgb(path: Path, image: Image.Image) -> ByteArray:
+    if image.mode.startswith("I"):
+        grey = np.asarray(image).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise MerBenchError(f"{path} has grey values from {grey.min()} to {grey.max()}; save it with 8 or 16 bits")
+        scaled = ((grey * 255 + 32767) // 65535).astype(np.uint8)
+        return np.repeat(scaled[..., None], 3, axis=2)
+    if image.mode in ("F", "LAB", "HSV"):
+        raise MerBenchError(
+            f"{path} has the colour mode {image.mode}, which has no fixed 8-bit RGB; save it as 8-bit RGB"
+        )
+    return np.array(image.convert("RGB"), dtype=np.uint8)

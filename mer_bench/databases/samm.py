@@ -1,0 +1,46 @@
+"""SAMM: a workbook of 159 rows below 13 rows of notes, and one folder of grey frames a clip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mer_bench.databases.annotation_table import Annotation, Findings, Table, read_table
+from mer_bench.databases.release import Release
+
+
+class Samm(Release):
+    """SAMM's micro-expressions."""
+
+    database = "samm"
+    title = "SAMM"
+    workbook_name = "SAMM_Micro_FACS_Codes_v2.xlsx"
+    workbook_names = (
+        re.compile(r"samm[ _-]micro[ _-]facs[ _-]codes[ _-]v2\.xlsx", re.IGNORECASE),
+        re.compile(r"samm[ _-].*(?:facs|codes).*\.xlsx", re.IGNORECASE),
+    )
+    subject_name = re.compile(r"[0-9]{1,3}")
+    inside_subject = re.compile(r"[0-9]{1,3}_[0-9]+_[0-9]+")
+    frame_name = re.compile(r"(?:[0-9]{1,3}_|img)([0-9]{1,9})\.(?:jpe?g|png|bmp)", re.IGNORECASE)
+    frames_look_like = "006/006_1_2/006_05562.jpg"
+    emotions = ("anger", "other", "happiness", "surprise", "contempt", "disgust", "fear", "sadness")
+
+    _table = Table(
+        {
+            "subject": "Subject",
+            "clip": "Filename",
+            "emotion": "Estimated Emotion",
+            "onset": "Onset Frame",
+            "apex": "Apex Frame",
+            "offset": "Offset Frame",
+            "action_units": "Action Units",
+            "objective_class": "Objective Classes",
+        },
+        sheet="MICRO_ONLY",
+        header_row=14,
+    )
+
+    def annotations(self, findings: Findings) -> Iterator[Annotation]:
+        """Yield every row of the workbook."""
+        assert self.layout.workbook is not None
+        return read_table(self.layout.workbook, self.database, self._table, findings)

@@ -1,0 +1,246 @@
+"""SMIC-HS: the folders of frames are the annotation; a workbook may state onset and offset."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mer_bench.databases.annotation_table import Annotation, Findings, FrameCell, Unread, cell_text, frame_cell, shown
+from mer_bench.databases.release import Folders, Layout, Release
+from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
+from mer_bench.errors import MerBenchError
+from mer_bench.samples import canonical_clip, canonical_subject
+
+_CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
+_CLIP = re.compile(r"(s[0-9]+)_(ne|po|sur)_[A-Za-z0-9._-]+", re.IGNORECASE)
+_LISTED = 5
+_SECOND = "Onset2F"
+
+_Name = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The columns of one of the two workbooks that are in use."""
+
+    subject: str
+    clip: str
+    onset: str
+    offset: str
+    sheet: str | None = None
+
+
+_PLAIN = _Form("subject", "material", "onset", "offset")
+_EXTENDED = _Form("Subject", "Filename", "OnsetF", "OffsetF", sheet="HS")
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a workbook says of a clip."""
+
+    origin: str
+    row: int
+    emotion: str
+    onset: FrameCell
+    offset: FrameCell
+    second: str
+
+
+class Smic(Release):
+    """SMIC-HS: every folder of a clip is a sample, from its first frame to its last.
+
+    Parameters
+    ----------
+    layout : Layout
+    apex : {"offset", "midpoint"}
+        SMIC marks no apex: AHMSA-Net takes the offset frame for it, others the frame half-way.
+    """
+
+    database = "smic"
+    title = "SMIC-HS"
+    workbook_name = ""
+    workbook_names = (
+        re.compile(r"smic\.xlsx", re.IGNORECASE),
+        re.compile(r"smic[ _-]?hs(?:[ _-]?e)?[ _-]annotation.*\.xlsx", re.IGNORECASE),
+    )
+    subject_name = re.compile(r"s[0-9]{1,2}", re.IGNORECASE)
+    inside_subject = re.compile(r"micro|negative|positive|surprise", re.IGNORECASE)
+    # The other two cameras, whose folders are built alike.
+    apart = re.compile(r"(?:.*[ _-])?(?:vis|nir)(?:[ _-].*)?", re.IGNORECASE)
+    frame_name = re.compile(r"(?:reg_)?image([0-9]{1,9})\.(?:bmp|jpe?g|png)", re.IGNORECASE)
+    frames_look_like = "HS/s1/micro/negative/s1_ne_01/image1.bmp"
+    emotions = tuple(_CODES.values())
+
+    def __init__(self, layout: Layout, apex: str) -> None:
+        super().__init__(layout)
+        self._apex = apex
+
+    def annotations(self, findings: Findings) -> Iterator[Annotation]:
+        """Yield every clip's folder, with the workbook's onset and offset where it has usable ones."""
+        stated = _stated(self.layout.workbook, findings)
+        unnamed = []
+        found = set()
+        for folder, subject, emotion in self._clip_folders(findings):
+            name = (subject, canonical_clip(self.database, folder.name))
+            if stated and name not in stated:
+                unnamed.append("/".join(map(shown, name)))
+            found.add(name)
+            try:
+                yield self._annotation(folder, name, emotion, stated.get(name), findings)
+            except MerBenchError as error:
+                findings.problems.append(str(error))
+        findings.problems.extend(
+            f"{row.origin} names {'/'.join(map(shown, name))}, which has no folder of frames in {self.layout.home} "
+            f"({self.frames_look_like}); restore the folder from the release, or leave this sample out"
+            for name, row in stated.items()
+            if name not in found
+        )
+        if unnamed:
+            assert self.layout.workbook is not None
+            more = ", ..." if len(unnamed) > _LISTED else ""
+            findings.notes.append(
+                f"{self.layout.workbook.name} does not name {len(unnamed)} of {len(found)} clips "
+                f"({', '.join(unnamed[:_LISTED])}{more}): each is taken from the first frame of its folder to the last"
+            )
+
+    def clip_folder(self, annotation: Annotation) -> Path | None:
+        """Return the folder that the annotation was read from."""
+        return annotation.folder
+
+    def _clip_folders(self, findings: Findings) -> Iterator[tuple[Path, str, str]]:
+        """Yield every clip's folder with its subject and emotion."""
+        children = _listing(self.folders, findings)
+        for root in self.layout.frames:
+            for person in children(root):
+                if not self.subject_name.fullmatch(person.name):
+                    continue
+                subject = canonical_subject(self.database, person.name)
+                inner = children(person)
+                micro = next((folder for folder in inner if folder.name.lower() == "micro"), None)
+                for group in children(micro) if micro else inner:
+                    if group.name.lower() in self.emotions:
+                        yield from ((folder, subject, group.name.lower()) for folder in children(group))
+
+    def _annotation(
+        self, folder: Path, name: _Name, emotion: str, stated: _Stated | None, findings: Findings
+    ) -> Annotation:
+        subject, clip = name
+        (root,) = self.layout.frames
+        origin = "/".join(shown(part) for part in (root.name, *folder.relative_to(root).parts))
+        _check_clip(origin, subject, clip, emotion)
+        if stated and stated.emotion in self.emotions and stated.emotion != emotion:
+            raise MerBenchError(
+                f"{stated.origin} calls {subject}/{clip} {stated.emotion}, but its folder {origin} is in {emotion}; "
+                "correct the row, or move the folder"
+            )
+        frames = self.folders.frames(folder, self.frame_name)
+        if not frames:
+            raise MerBenchError(f"{origin} holds no frames (image1.bmp, ...); restore the folder from the release")
+        onset, offset = min(frames), max(frames)
+        if stated:
+            onset, offset = _interval(f"{subject}/{clip}", stated, frames, findings) or (onset, offset)
+        middle = min((n for n in frames if onset <= n <= offset), key=lambda n: abs(2 * n - onset - offset))
+        return Annotation(
+            subject=subject,
+            clip=clip,
+            emotion=emotion,
+            onset=onset,
+            apex=middle if self._apex == "midpoint" else offset,
+            offset=offset,
+            origin=stated.origin if stated else origin,
+            row=stated.row if stated else 0,
+            folder=folder,
+        )
+
+
+def _listing(folders: Folders, findings: Findings) -> Callable[[Path], list[Path]]:
+    """Return a way to list folders by which one that cannot be listed is a finding, and as good as empty."""
+
+    def listed(folder: Path) -> list[Path]:
+        try:
+            return folders.children(folder)
+        except MerBenchError as error:
+            findings.problems.append(f"SMIC-HS: {error}")
+            return []
+
+    return listed
+
+
+def _check_clip(origin: str, subject: str, clip: str, emotion: str) -> None:
+    found = _CLIP.fullmatch(clip)
+    if found is None:
+        raise MerBenchError(f"{origin} is not named as SMIC's clips are (s1_ne_01); rename or remove the folder")
+    if canonical_subject("smic", found[1]) != subject:
+        raise MerBenchError(f"{origin} names the subject {found[1]} but is in the folder of {subject}; move the folder")
+    if _CODES[found[2].lower()] != emotion:
+        raise MerBenchError(
+            f"{origin} is {_CODES[found[2].lower()]} by its name ({found[2]}) but is in the folder {emotion}; "
+            "move the folder"
+        )
+
+
+def _stated(path: Path | None, findings: Findings) -> dict[_Name, _Stated]:
+    if path is None:
+        return {}
+    extended = looks_like(path, ("Filename", "OnsetF", "OffsetF"), sheet="HS") or "annotation" in path.name.lower()
+    form = _EXTENDED if extended else _PLAIN
+    rows = read_sheet(
+        path,
+        columns=(form.subject, form.clip, form.onset, form.offset),
+        optional=("Emotion", _SECOND),
+        sheet=form.sheet,
+    )
+    stated: dict[_Name, _Stated] = {}
+    for row in rows:
+        try:
+            name = (
+                canonical_subject("smic", row.text(form.subject)),
+                canonical_clip("smic", row.text(form.clip)),
+            )
+        except MerBenchError as error:
+            findings.problems.append(str(error))
+            continue
+        if name in stated:
+            findings.problems.append(
+                f"{row.origin} names {'/'.join(map(shown, name))} again, after {stated[name].origin}; "
+                "remove one of the rows"
+            )
+            continue
+        stated[name] = _Stated(
+            origin=row.origin,
+            row=row.number,
+            emotion=cell_text(row, "Emotion").lower(),
+            onset=frame_cell(row, form.onset),
+            offset=frame_cell(row, form.offset),
+            second=_second(row),
+        )
+    return stated
+
+
+def _second(row: WorkbookRow) -> str:
+    """Return what stands for the second interval's onset; empty where there is none."""
+    cell = frame_cell(row, _SECOND)
+    if isinstance(cell, int):
+        return f"from frame {cell}"
+    return "" if row.cells[_SECOND] is None or cell.text in ("0", "-") else "without a stored number"
+
+
+def _interval(name: str, stated: _Stated, frames: Mapping[int, Path], findings: Findings) -> tuple[int, int] | None:
+    """Return the workbook's onset and offset where both are on disk and in order; None, and a note, elsewhere."""
+    where = f"{stated.origin} ({name})"
+    if stated.second:
+        findings.notes.append(f"{where}: its second interval ({stated.second}) is not used")
+    whole = f"the clip is taken from frame {min(frames)}, the first of its folder, to frame {max(frames)}, the last"
+    for cell in (stated.onset, stated.offset):
+        if isinstance(cell, Unread):
+            findings.notes.append(f"{cell.reason}; until then {whole}")
+            return None
+    onset, offset = stated.onset, stated.offset
+    assert isinstance(onset, int)
+    assert isinstance(offset, int)
+    if onset > offset or onset not in frames or offset not in frames:
+        findings.notes.append(f"{where}: frames {onset} to {offset} are not on disk in this order; {whole}")
+        return None
+    return onset, offset

@@ -1,0 +1,31 @@
+"""The synthetic release: written once into the cache, then read as any official release is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mer_bench.cache import cache_folder
+from mer_bench.databases.releases import Releases
+from mer_bench.errors import MerBenchError
+from mer_bench.specs import ParameterValue
+from mer_bench.synthesis import GENERATOR_VERSION, write_release
+
+
+class SyntheticRelease(Releases):
+    """SYNTHETIC releases in the official layouts: one public-domain face, warped and animated; no study, no person.
+
+    The options ``layout``, ``size`` and ``seed`` are the generator's; the others are those of `Releases`.
+    """
+
+    def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
+        layout, size, seed = str(options["layout"]), str(options["size"]), int(str(options["seed"]))
+        folder = cache_folder() / "synthetic" / f"{layout}-{size}-{seed}-v{GENERATOR_VERSION}"
+        if not folder.is_dir():
+            try:
+                write_release(layout, folder, size=size, seed=seed)
+            except MerBenchError:
+                # Another process may have been faster: the folder appears whole or not at all.
+                if not folder.is_dir():
+                    raise
+        super().__init__(folder, options)

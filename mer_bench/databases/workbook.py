@@ -1,0 +1,397 @@
+"""Reading an annotation workbook (.xlsx) that nobody vouches for: its rows, or one sentence of what is wrong.
+
+A workbook is checked before openpyxl sees it: a zip can unfold to any size, and XML can define entities that do.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import openpyxl
+from openpyxl.cell.cell import ERROR_CODES
+from openpyxl.cell.read_only import EMPTY_CELL
+
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.plugin_manager import reason_of
+
+MOST_BYTES = 16 << 20
+MOST_UNPACKED_BYTES = 64 << 20
+MOST_ELEMENTS = 1_000_000
+MOST_ROWS = 100_000
+"""The largest workbook that is read; the releases' own unpack to less than a hundredth of it."""
+
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_MOST_PARTS = 1000
+_MOST_COLUMNS = 256
+_EXCEL_ROWS = 1_048_576
+_HEADER_SEARCH = 40
+_LONGEST_HEADER = 200
+_LONGEST_TEXT = 32_767
+_SHOWN = 40
+_LISTED = 20
+_RESAVE = "open it in Excel or LibreOffice and save it as .xlsx"
+
+_Sheet = Any
+"""An openpyxl ``ReadOnlyWorksheet``: the library has no types."""
+
+
+@dataclass(frozen=True)
+class WorkbookRow:
+    """One row of an annotation table.
+
+    A bad cell is no error until it is asked for, so that a reader can list every bad row.
+
+    Parameters
+    ----------
+    origin : str
+        File name and row for messages: ``"CASME2-coding-20140508.xlsx row 37"``.
+    number : int
+        Excel's row number.
+    cells : mapping of str to object
+        Every column that `read_sheet` was asked for, as it was asked for, to the cell's value; None where the cell is
+        empty or an optional column is absent.
+    """
+
+    origin: str
+    number: int
+    cells: Mapping[str, object]
+
+    def text(self, column: str) -> str:
+        """Return a cell as text, stripped: ``""`` where it is empty, ``"46"`` for 46 and for 46.0.
+
+        Raises
+        ------
+        MerBenchError
+            The cell holds no value, but an Excel error or a formula whose result was never stored.
+        """
+        value = self.cells[column]
+        if _is_error(value) or value is _Blank.UNSTORED_FORMULA:
+            raise MerBenchError(f"{self.origin}: column {column!r} {_fault(value)}")
+        return _as_text(value)
+
+    def frame(self, column: str) -> int:
+        """Return a cell as a frame number, a whole number of at most nine digits.
+
+        Raises
+        ------
+        MerBenchError
+            It holds none: the message names row, column, value and cure.
+        """
+        value = self.cells[column]
+        text = _as_text(value)
+        if not re.fullmatch("[0-9]{1,9}", text):
+            raise MerBenchError(f"{self.origin}: column {column!r} {_fault(value)}")
+        return int(text)
+
+
+def read_sheet(
+    path: Path,
+    *,
+    columns: Sequence[str],
+    sheet: str | None = None,
+    header_row: int = 1,
+    optional: Sequence[str] = (),
+) -> list[WorkbookRow]:
+    """Read the table below a header row.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+        The headers that must be there; capitals, and spaces and line breaks anywhere in them, make no difference.
+    sheet : str, optional
+        The sheet's name; without it the first sheet that has such a header row.
+    header_row : int
+        Where the header stands in the release; when it is not there, the first 40 rows are searched.
+    optional : sequence of str
+        Headers that may be missing.
+
+    Returns
+    -------
+    list of WorkbookRow
+        In the sheet's order. Rows in which none of these columns holds anything are left out.
+
+    Raises
+    ------
+    MerBenchError
+        The file is not such a workbook, is damaged, too large or unsafe, or has no such sheet, columns or rows.
+    """
+    with _opened(path, _read(path)) as (content, sheets):
+        chosen = _chosen(path.name, sheets, sheet)
+        table, header, places = _find_header(path.name, chosen, columns, optional, header_row)
+        rows = dict(_body(path.name, table, header, places))
+        unsettled = any(value is _Blank.UNSETTLED for cells in rows.values() for value in cells)
+        formulas = _formulas(path, content, table.title, header, places) if unsettled else frozenset()
+
+    read = []
+    for number, cells in rows.items():
+        values: dict[str, object] = dict.fromkeys((*columns, *optional))
+        for place, (column, value) in enumerate(zip(places, cells, strict=True)):
+            if value is _Blank.UNSETTLED:
+                value = _Blank.UNSTORED_FORMULA if (number, place) in formulas else None
+            values[column] = value
+        if any(_as_text(value) for value in values.values()):
+            read.append(WorkbookRow(f"{path.name} row {number}", number, values))
+    if not read:
+        where = f"{path.name}: sheet {table.title!r} has its header in row {header}"
+        raise MerBenchError(f"{where} and no rows below it; restore the file from the release")
+    return read
+
+
+def looks_like(path: Path, columns: Sequence[str], header_row: int = 1, sheet: str | None = None) -> bool:
+    """Say whether ``path`` is a readable workbook with such a header row; reads no rows below it."""
+    try:
+        with _opened(path, _read(path)) as (_, sheets):
+            _find_header(path.name, _chosen(path.name, sheets, sheet), columns, (), header_row)
+    except MerBenchError:
+        return False
+    return True
+
+
+class _Blank(Enum):
+    """What stands for the value of a cell that is there and has none."""
+
+    UNSTORED_FORMULA = auto()
+    """A formula whose result no program has stored."""
+    UNSETTLED = auto()
+    """Such a formula or an empty cell: nobody has looked yet."""
+
+
+def _read(path: Path) -> bytes:
+    try:
+        # A pipe or a device would never end.
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise MerBenchError(f"{path} {what}; give the annotation workbook (.xlsx) of the release")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
+    if not content:
+        raise MerBenchError(f"{path.name} is empty (0 bytes); restore it from the release")
+    if len(content) > MOST_BYTES:
+        raise MerBenchError(f"{path.name} is larger than {MOST_BYTES >> 20} MiB; give the annotation workbook itself")
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise MerBenchError(f"{path.name} is an old .xls or has a password; {_RESAVE} without a password")
+    if not content.startswith(b"PK"):
+        raise MerBenchError(f"{path.name} is not an .xlsx workbook: it starts with {content[:8]!r}; {_RESAVE}")
+    return content
+
+
+@contextmanager
+def _opened(path: Path, content: bytes, data_only: bool = True) -> Iterator[tuple[bytes, list[_Sheet]]]:
+    """Yield the content and its sheets; whatever fails meanwhile, in the file or in openpyxl, is a `MerBenchError`."""
+    try:
+        # openpyxl warns of what it leaves out (styles, validation, extensions): none of it bears on a cell's value.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _check_archive(path.name, content)
+            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
+            for sheet in book.worksheets:
+                # Stored by the program that wrote the file, often wrongly: rows beyond them would be lost.
+                sheet.reset_dimensions()
+            yield content, book.worksheets
+    except MerBenchError:
+        raise
+    except Exception as error:  # a mutated file makes openpyxl raise almost anything
+        raise MerBenchError(
+            f"{path.name} is damaged or is not an .xlsx workbook ({reason_of(error.__cause__ or error)}); "
+            f"restore it from the release, or {_RESAVE}"
+        ) from error
+
+
+def _check_archive(name: str, content: bytes) -> None:
+    """Refuse what would unfold without bound, before anything is unfolded."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        # zipfile gives no more bytes of a part than its directory states, so the statement can be relied on.
+        unpacked = sum(part.file_size for part in parts)
+        if unpacked > MOST_UNPACKED_BYTES or len(parts) > _MOST_PARTS:
+            raise MerBenchError(
+                f"{name} unpacks to {unpacked} bytes in {len(parts)} parts, too much for an annotation workbook; "
+                "restore it from the release"
+            )
+        if any(part.flag_bits & 1 or part.compress_type not in _PACKINGS for part in parts):
+            raise MerBenchError(
+                f"{name} is encrypted, or packed in a way unknown to .xlsx; {_RESAVE} without a password"
+            )
+        elements = 0
+        for part in parts:
+            elements += _count_elements(name, part.filename, archive.read(part), MOST_ELEMENTS - elements)
+
+
+def _count_elements(name: str, part: str, content: bytes, most: int) -> int:
+    """Return how many XML elements a part has; a part that is no XML has those before the parser gives up."""
+    count = 0
+
+    def refuse_doctype(*_: object) -> None:
+        raise MerBenchError(
+            f"{name}: part {part!r} has a document type (DOCTYPE), which may define entities and which no workbook "
+            "needs; restore the file from the release"
+        )
+
+    def count_one(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > most:
+            raise MerBenchError(
+                f"{name} holds more than {MOST_ELEMENTS} cells and other elements, too many for an annotation "
+                "workbook; restore it from the release"
+            )
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse_doctype
+    parser.StartElementHandler = count_one
+    # An error means a picture, say. openpyxl's parser is the same: it would stop at that place, having seen no more.
+    with suppress(expat.ExpatError, ValueError, LookupError):
+        parser.Parse(content, True)
+    return count
+
+
+def _chosen(name: str, sheets: list[_Sheet], wanted: str | None) -> list[_Sheet]:
+    if wanted is None:
+        return sheets
+    for same in (str, _normal):
+        found = [sheet for sheet in sheets if same(sheet.title) == same(wanted)]
+        if found:
+            return found[:1]
+    titles = [str(sheet.title) for sheet in sheets]
+    raise MerBenchError(
+        f"{name} has no sheet {wanted!r}{did_you_mean(wanted, titles)}; its sheets: {_listed(titles)}; "
+        "rename the sheet or restore the file from the release"
+    )
+
+
+def _find_header(
+    name: str, sheets: list[_Sheet], columns: Sequence[str], optional: Sequence[str], header_row: int
+) -> tuple[_Sheet, int, dict[str, int]]:
+    """Return the sheet, the header's row number, and each column that is there with its place in a row."""
+    nearest: tuple[int, str, int, list[str]] | None = None
+    for sheet in sheets:
+        rows = _rows(sheet, max(_HEADER_SEARCH, header_row))
+        top = {number: [_as_text(cell.value)[:_LONGEST_HEADER] for cell in row] for number, row in rows}
+        for number in sorted(top, key=lambda number: (number != header_row, number)):
+            found = len({_normal(header) for header in top[number]} & {_normal(column) for column in columns})
+            if found == len(columns):
+                return sheet, number, _places(f"{name} row {number}", top[number], (*columns, *optional))
+            if nearest is None or found > nearest[0]:
+                nearest = found, sheet.title, number, top[number]
+    if nearest is None:
+        raise MerBenchError(f"{name} has no sheet with anything in it; restore the file from the release")
+    _, title, number, headers = nearest
+    present = [header for header in headers if header]
+    missing = next(column for column in columns if _normal(column) not in map(_normal, present))
+    raise MerBenchError(
+        f"{name}: sheet {title!r} has no column {missing!r}{did_you_mean(missing, present)} in row {number}, which of "
+        f"its first {_HEADER_SEARCH} rows is likest the header and has: {_listed(present)}; give it the columns "
+        f"{_listed(columns)}"
+    )
+
+
+def _places(origin: str, headers: list[str], wanted: Sequence[str]) -> dict[str, int]:
+    normal = [_normal(header) for header in headers]
+    for column in wanted:
+        times = normal.count(_normal(column))
+        if times > 1:
+            raise MerBenchError(f"{origin} has the column {column!r} {times} times; rename or remove all but one")
+    return {column: normal.index(_normal(column)) for column in wanted if _normal(column) in normal}
+
+
+def _body(name: str, sheet: _Sheet, header: int, places: Mapping[str, int]) -> Iterator[tuple[int, list[object]]]:
+    """Yield number and values, in the order of ``places``, of every row below the header that has cells there."""
+    for number, row in _rows(sheet, _EXCEL_ROWS + 1):
+        cells = [row[place] for place in places.values()]
+        # Formatting without values may well reach down to Excel's last row.
+        if number > _EXCEL_ROWS or (number > MOST_ROWS and any(cell.value is not None for cell in cells)):
+            raise MerBenchError(
+                f"{name}: sheet {sheet.title!r} goes on below row {MOST_ROWS}, too far for an annotation workbook; "
+                "delete what is below the table"
+            )
+        if number > header and any(cell is not EMPTY_CELL for cell in cells):
+            yield number, [_value(f"{name} row {number}", cell) for cell in cells]
+
+
+def _formulas(
+    path: Path, content: bytes, title: str, header: int, places: Mapping[str, int]
+) -> frozenset[tuple[int, int]]:
+    """Return where the sheet has something, by row number and place, when formulas are read instead of their values."""
+    with _opened(path, content, data_only=False) as (_, sheets):
+        (sheet,) = _chosen(path.name, sheets, title)
+        return frozenset(
+            (number, place)
+            for number, cells in _body(path.name, sheet, header, places)
+            for place, value in enumerate(cells)
+            if value is not None and value is not _Blank.UNSETTLED
+        )
+
+
+def _rows(sheet: _Sheet, most: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield Excel's number and the cells of the first ``most`` rows."""
+    # Rows that the file leaves out come as empty ones, a great many where a row's number makes no sense.
+    return enumerate(islice(sheet.iter_rows(max_col=_MOST_COLUMNS), most), start=1)
+
+
+def _value(origin: str, cell: Any) -> object:
+    value: object = cell.value
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        raise MerBenchError(f"{origin} holds a text of {len(value)} characters, more than Excel allows; shorten it")
+    # A formula whose stored result is the empty text is of type "str"; one without a stored result is of type "n".
+    if value is None and cell is not EMPTY_CELL and cell.data_type != "str":
+        return _Blank.UNSETTLED
+    return value
+
+
+def _is_error(value: object) -> bool:
+    return isinstance(value, str) and value.strip() in ERROR_CODES
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and value.bit_length() > 1000:
+        # Python refuses to print whole numbers of many thousand digits.
+        return f"{Decimal(value):.3e}"
+    return str(value).strip()
+
+
+def _fault(value: object) -> str:
+    """Say what is wrong with a cell, and what mends it."""
+    if value is _Blank.UNSTORED_FORMULA:
+        return (
+            "holds a formula whose value was never stored; open the file in Excel or LibreOffice, save it and try again"
+        )
+    text = _as_text(value)
+    if not text:
+        return "is empty; enter the frame number"
+    shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+    if _is_error(value):
+        return f"holds the Excel error {shown}; correct the cell"
+    if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
+        return f"holds the date or time {shown}; format the cell as a number and enter the frame number"
+    return f"holds {shown}, which is not a frame number (a whole number from 0 to 999999999); correct the cell"
+
+
+def _normal(header: object) -> str:
+    return "".join(str(header).split()).casefold()
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(name[:_SHOWN]) for name in names[:_LISTED]]
+    return ", ".join(shown + ["..."] * (len(names) > _LISTED)) or "none"

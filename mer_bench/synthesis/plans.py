@@ -1,0 +1,263 @@
+"""What a made-up release holds: subjects, clips, frame numbers, and the releases' own annotation errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mer_bench.synthesis.draws import generator
+
+SIZES = ("tiny", "small", "large")
+
+Counts = tuple[int, int, int]
+
+# Samples (negative, positive, surprise) of each subject. `tiny`: whoever is left out, every class stays. `small`:
+# subjects of unequal size, one without a surprise.
+_COUNTS: Mapping[str, Sequence[Counts]] = {
+    "tiny": ((2, 2, 2), (2, 2, 2)),
+    "small": ((4, 3, 2), (2, 2, 1), (2, 1, 1), (1, 1, 0)),
+}
+# `large`: MEGC 2019's official counts for the three databases of CDE; a quarter of CAS(ME)^3's.
+_TOTALS: Mapping[str, Counts] = {
+    "smic": (70, 51, 43),
+    "samm": (92, 26, 15),
+    "casme2": (88, 32, 25),
+    "casme3": (127, 16, 50),
+}
+# Emotions outside the three classes, one a subject in turn; SMIC has none.
+_OTHERS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "tiny": {"samm": ("Other",), "casme2": ("others", "sadness"), "casme3": ("others",)},
+    "small": {
+        "samm": ("Other", "Other", "Other"),
+        "casme2": ("others", "others", "sadness", "fear", "others"),
+        "casme3": ("others", "others", "others"),
+    },
+    "large": {"samm": ("Other",) * 6, "casme2": ("others",) * 6 + ("sadness", "fear"), "casme3": ("others",) * 10},
+}
+# Subjects' numbers as the real releases have them, those that the small sizes want first.
+_SUBJECTS: Mapping[str, Sequence[int]] = {
+    "smic": (1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 14, 15, 18, 19, 20),
+    "samm": (
+        6,
+        7,
+        9,
+        10,
+        11,
+        12,
+        13,
+        14,
+        15,
+        16,
+        17,
+        18,
+        19,
+        20,
+        21,
+        22,
+        23,
+        24,
+        26,
+        28,
+        30,
+        31,
+        32,
+        33,
+        34,
+        35,
+        36,
+        37,
+    ),
+    "casme2": (1, 4, 5, 17, 2, 3, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 19, 20, 21, 22, 23, 24, 25, 26),
+    "casme3": tuple(range(1, 25)),
+}
+_EMOTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "smic": {"negative": ("negative",), "positive": ("positive",), "surprise": ("surprise",)},
+    "samm": {
+        "negative": ("Anger", "Anger", "Anger", "Contempt", "Disgust", "Fear", "Sadness"),
+        "positive": ("Happiness",),
+        "surprise": ("Surprise",),
+    },
+    "casme2": {
+        "negative": ("disgust", "disgust", "repression"),
+        "positive": ("happiness",),
+        "surprise": ("surprise",),
+    },
+    "casme3": {
+        "negative": ("disgust", "disgust", "disgust", "fear", "anger", "sad"),
+        "positive": ("happy",),
+        "surprise": ("surprise",),
+    },
+}
+_SMIC_CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
+
+# Known errors of the real releases belong to these names: a reader that corrects them by name must find none here.
+_TAKEN = frozenset(
+    {
+        *("s18_sur_03", "s3_po_08", "s3_sur_01", "s3_sur_05", "s3_ne_16"),
+        *("028_4_1", "032_3_1", "032_3_2", "013_1_9"),
+        *("EP09_05f", "EP12_01f", "EP12_03f", "EP01_08", "EP02_07", "EP07_01", "EP07_04f", "EP10_03"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """One clip to be written.
+
+    Parameters
+    ----------
+    database : str
+    subject : str
+        Canonical: ``s1``, ``006``, ``sub01``, ``spNO.1``.
+    name : str
+        The clip as the workbook prints it.
+    kind : str
+        What the face does: one of `mer_bench.synthesis.motion.KINDS`.
+    emotion : str
+        As the workbook prints it.
+    onset, apex, offset : int
+        Frame numbers of what is to be seen.
+    marked_apex : int or str, optional
+        What the workbook prints for the apex where that is something else.
+    margin : int
+        Frames on disk before the onset and after the offset.
+    lost : tuple of int
+        Frames between that are not on disk.
+    """
+
+    database: str
+    subject: str
+    name: str
+    kind: str
+    emotion: str
+    onset: int
+    apex: int
+    offset: int
+    marked_apex: int | str | None = None
+    margin: int = 0
+    lost: tuple[int, ...] = ()
+
+    @property
+    def clip(self) -> str:
+        """The clip in a sample id: CAS(ME)^3's names repeat, so that the onset is added."""
+        return f"{self.name}@{self.onset}" if self.database == "casme3" else self.name
+
+    @property
+    def number(self) -> int:
+        """The subject's number."""
+        return int("".join(filter(str.isdigit, self.subject)))
+
+    @property
+    def printed_apex(self) -> int | str:
+        """The workbook's apex."""
+        return self.apex if self.marked_apex is None else self.marked_apex
+
+    @property
+    def key_frame(self) -> int:
+        """The frame that stands for the apex: the printed one; SMIC prints none, and its offset is taken."""
+        if self.database == "smic":
+            return self.offset
+        return self.printed_apex if isinstance(self.printed_apex, int) else self.apex
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The numbers of the frames on disk."""
+        numbers = range(self.onset - self.margin, self.offset + self.margin + 1)
+        return tuple(number for number in numbers if number not in self.lost)
+
+
+def plan_release(database: str, size: str, seed: int) -> tuple[ClipPlan, ...]:
+    """Return a database's clips, subject by subject."""
+    counts = _COUNTS[size] if size in _COUNTS else _spread(_TOTALS[database], len(_SUBJECTS[database]))
+    plans: list[ClipPlan] = []
+    for place, (number, per_class) in enumerate(zip(_SUBJECTS[database], counts, strict=False)):
+        extra = _OTHERS[size].get(database, ())[place :: len(counts)]
+        plans += _plan_subject(database, number, per_class, extra, size, seed)
+    if size == "large" and database == "samm":
+        # The real subject whose only clips are of no class: gone from every list of three classes.
+        plans += _plan_subject(database, 25, (0, 0, 0), ("Other",), size, seed)
+    return tuple(sorted(plans, key=lambda plan: plan.number))
+
+
+def _spread(totals: Counts, subjects: int) -> list[Counts]:
+    """Share the classes out over subjects, the first of whom have the most; each has one negative sample at least."""
+    weights = np.arange(subjects, 0, -1) / np.arange(1, subjects + 1).sum()
+    shares = []
+    for total, least in zip(totals, (1, 0, 0), strict=True):
+        share = least + np.floor((total - least * subjects) * weights).astype(int)
+        share[: total - int(share.sum())] += 1
+        shares.append([int(count) for count in share])
+    return list(zip(*shares, strict=True))
+
+
+def _plan_subject(
+    database: str, number: int, counts: Counts, others: Sequence[str], size: str, seed: int
+) -> Iterator[ClipPlan]:
+    subject = _subject(database, number)
+    wanted = [kind for kind, count in zip(_SMIC_CODES, counts, strict=True) for _ in range(count)]
+    rng = generator(seed, database, subject, size, "plan")
+    emotions = [(kind, str(rng.choice(_EMOTIONS[database][kind]))) for kind in wanted]
+    emotions += [("negative" if emotion in ("sadness", "fear") else "other", emotion) for emotion in others]
+    names = _names(database, number, [kind for kind, _ in emotions])
+    onset = 0
+    for place, (name, (kind, emotion)) in enumerate(zip(names, emotions, strict=True)):
+        onset = _onset(database, rng, place, onset)
+        apex = onset + int(rng.integers(3, 5))
+        offset = apex + int(rng.integers(3, 5))
+        lost = (apex - 2,) if database == "casme3" and place % 2 else ()
+        margin = {"casme2": 2, "casme3": 1}.get(database, 0)
+        yield ClipPlan(database, subject, name, kind, emotion, onset, apex, offset, margin=margin, lost=lost)
+    yield from _annotation_errors(database, subject, onset)
+
+
+def _annotation_errors(database: str, subject: str, last_onset: int) -> Iterator[ClipPlan]:
+    """Yield the rows that every reader trips over: an apex that is ``/``, and apexes that are the onset."""
+    if (database, subject) == ("casme2", "sub04"):
+        yield ClipPlan(database, subject, "EP12_01f", "negative", "disgust", 261, 303, 321, "/")
+    if (database, subject) == ("casme2", "sub05"):
+        yield ClipPlan(database, subject, "EP09_05f", "negative", "disgust", 69, 95, 123, 69)
+    if (database, subject) == ("casme3", "spNO.2"):
+        onset = last_onset + 60
+        yield ClipPlan(database, subject, "m", "negative", "disgust", onset, onset + 4, onset + 8, onset, margin=1)
+
+
+def _subject(database: str, number: int) -> str:
+    return {"smic": f"s{number}", "samm": f"{number:03d}", "casme2": f"sub{number:02d}"}.get(database, f"spNO.{number}")
+
+
+def _names(database: str, number: int, kinds: Sequence[str]) -> Iterator[str]:
+    """Yield a name for each clip, as the real release might call it."""
+    taken = set(_TAKEN)
+    for place, kind in enumerate(kinds):
+        if database == "casme3":
+            # Two samples a video: the video's name repeats, and the onset tells them apart.
+            yield chr(ord("b") + place // 2 % 10)
+            continue
+        name = next(name for name in _candidates(database, number, kind) if name not in taken)
+        taken.add(name)
+        yield name
+
+
+def _candidates(database: str, number: int, kind: str) -> Iterator[str]:
+    for take in range(1000):
+        if database == "smic":
+            yield f"s{number}_{_SMIC_CODES[kind]}_{take + 1:02d}"
+        elif database == "samm":
+            yield f"{number:03d}_{take // 5 + 1}_{take % 5 + 2}"
+        else:
+            yield f"EP{take // 4 + 2:02d}_{take % 4 + 1:02d}{'' if take % 3 == 1 else 'f'}"
+
+
+def _onset(database: str, rng: np.random.Generator, place: int, last: int) -> int:
+    """Return an onset frame's number; some clips cross 9 and 10 or 99 and 100, whose order is not that of text."""
+    jitter = int(rng.integers(0, 3))
+    if database == "smic":
+        return 559740 + 1000 * place + 7 * jitter
+    if database == "samm":
+        return (9996 if place == 1 else 562 + 1000 * place) + jitter
+    if database == "casme2":
+        return (46, 95, 6)[place % 3] + (jitter if place else 0)
+    # One video after another, so that no two samples of a video share frames.
+    return last + 47 + jitter if place else 166 - 73 * int(rng.integers(0, 2))

@@ -1,0 +1,210 @@
+"""Writing a made-up release: all of it or nothing, and marked as made up from its first file on."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from mer_bench.arrays import ByteArray
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.synthesis.clips import CAMERAS, Moments, Recording, face_of
+from mer_bench.synthesis.draws import GENERATOR_VERSION
+from mer_bench.synthesis.plans import SIZES, ClipPlan, plan_release
+from mer_bench.synthesis.workbooks import casme2_workbook, casme3_workbook, samm_workbook, smic_workbook
+
+MARK = "SYNTHETIC.txt"
+"""Readers call data synthetic that has a file of this name; every folder that could be used alone has one."""
+
+TRUE_MOTION = "true_motion"
+"""The folder of the true displacements, one ``<database>/<subject>/<clip>.npy`` a sample."""
+
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class _Format:
+    """How a database stores its frames and its annotation."""
+
+    workbook: Callable[[Sequence[ClipPlan], int], tuple[str, bytes]]
+    frame: Callable[[ClipPlan, int], str]
+
+
+_FORMATS: Mapping[str, _Format] = MappingProxyType(
+    {
+        "smic": _Format(
+            smic_workbook, lambda plan, n: f"HS/{plan.subject}/micro/{plan.emotion}/{plan.name}/image{n:06d}.bmp"
+        ),
+        "samm": _Format(samm_workbook, lambda plan, n: f"{plan.subject}/{plan.name}/{plan.subject}_{n:05d}.jpg"),
+        "casme2": _Format(
+            casme2_workbook, lambda plan, n: f"CASME2_RAW_selected/{plan.subject}/{plan.name}/img{n}.jpg"
+        ),
+        "casme3": _Format(
+            casme3_workbook, lambda plan, n: f"part_A/{_casme3_folder(plan.subject)}/{plan.name}/color/{n}.jpg"
+        ),
+    }
+)
+# Each layout's databases with their folders.
+_LAYOUTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        **{database: {database: "."} for database in _FORMATS},
+        "3db": {"smic": "SMIC", "samm": "SAMM", "casme2": "CASME2"},
+    }
+)
+LAYOUTS = tuple(_LAYOUTS)
+
+
+def write_release(
+    layout: str,
+    out: Path,
+    *,
+    size: str = "small",
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a small but complete release in an official layout, of made-up people.
+
+    The same layout, size and seed give the same files on one machine. A clip depends on its own name alone: a clip of
+    the layout ``3db`` is that of its database's own layout. The true displacement from the onset to the apex (SMIC:
+    to the offset, which stands for it) lies in `TRUE_MOTION` as float16 arrays of shape (height, width, 2): (u, v) in
+    pixels of the frame, u to the right, v down.
+
+    Parameters
+    ----------
+    layout : str
+        One of `LAYOUTS`; ``3db`` has a subfolder a database.
+    out : Path
+        The folder; it must not exist or must be empty. It appears when everything is written, never in part.
+    size : {"tiny", "small", "large"}
+    seed : int
+        At least 0.
+    progress : callable, optional
+        Called with the clips that are done and all clips, first with none done.
+
+    Raises
+    ------
+    MerBenchError
+        An unknown layout or size, a negative seed, ``out`` is in use, or it cannot be written.
+    """
+    mark = _mark(layout, size, seed)
+    try:
+        _check_free(out)
+        # Beside the folder that a link leads to: a rename cannot go from one disk to another.
+        target = out.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{target.name[:50]}.{secrets.token_hex(8)}.tmp"
+        try:
+            for done, total in _written(temporary, layout, size, seed, mark):
+                if progress is not None:
+                    progress(done, total)
+            _move(temporary, target, mark)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise MerBenchError(
+            f"the synthetic release cannot be written to {out}: {error.strerror or error}; free the place, or name "
+            "another folder"
+        ) from error
+
+
+def _mark(layout: str, size: str, seed: int) -> str:
+    """Check the request, and return what `MARK` says."""
+    for noun, value, known in (("layout", layout, LAYOUTS), ("size", size, SIZES)):
+        if value not in known:
+            raise MerBenchError(
+                f"no synthetic release has the {noun} {value!r}{did_you_mean(value, known)}; known: {', '.join(known)}"
+            )
+    if seed < 0:
+        raise MerBenchError(f"a synthetic release cannot be made with seed {seed}; name a seed of at least 0")
+    return (
+        "SYNTHETIC: nothing in this folder is a recording of a person who took part in a study, and no figure that is "
+        "measured on it says anything about a method's worth on real data.\n"
+        "Every face is skimage.data.astronaut(), a photograph in the public domain, warped into made-up people and set "
+        "in motion by mer-bench.\n"
+        f"generator version: {GENERATOR_VERSION}\nlayout: {layout}\nsize: {size}\nseed: {seed}\n"
+    )
+
+
+def _check_free(out: Path) -> None:
+    if out.is_symlink() and not out.exists():
+        raise MerBenchError(f"{out} is a link that leads nowhere; name another folder for the synthetic release")
+    if out.exists() and not out.is_dir():
+        raise MerBenchError(f"{out} is a file; name another folder for the synthetic release")
+    if out.is_dir() and any(out.iterdir()):
+        raise MerBenchError(f"{out} is not empty; name a new folder for the synthetic release, or empty this one")
+
+
+def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterator[tuple[int, int]]:
+    """Write everything, and yield how many clips are done out of how many."""
+    plans = {database: plan_release(database, size, seed) for database in _LAYOUTS[layout]}
+    done, total = 0, sum(map(len, plans.values()))
+    root.mkdir()
+    # A release whose writing broke off must not pass for a real one.
+    (root / MARK).write_text(mark, encoding="utf-8")
+    yield done, total
+    for database, subfolder in _LAYOUTS[layout].items():
+        home = root / subfolder
+        _write(home / MARK, mark.encode())
+        name, content = _FORMATS[database].workbook(plans[database], seed)
+        _write(home / name, content)
+        for plan in plans[database]:
+            _write_clip(home, root / TRUE_MOTION, plan, seed)
+            done += 1
+            yield done, total
+
+
+def _write_clip(home: Path, true_motion: Path, plan: ClipPlan, seed: int) -> None:
+    moments = Moments(plan.onset, plan.apex, plan.offset)
+    recording = Recording(seed, plan.database, plan.subject, plan.clip, plan.kind, moments)
+    depth = _depth_map(plan, seed) if plan.database == "casme3" else b""
+    for number in plan.frames:
+        path = home / _FORMATS[plan.database].frame(plan, number)
+        _write(path, _encoded(recording.frame(number), path.suffix))
+        if depth:
+            _write(path.parent.parent / "depth" / f"{number}.png", depth)
+    array = io.BytesIO()
+    np.save(array, recording.motion(plan.key_frame).astype(np.float16), allow_pickle=False)
+    _write(true_motion / plan.database / plan.subject / f"{plan.clip}.npy", array.getvalue())
+
+
+def _depth_map(plan: ClipPlan, seed: int) -> bytes:
+    """Return a 16-bit image of a round head before a wall, in millimetres; nobody's method reads it."""
+    camera, face = CAMERAS[plan.database], face_of(seed, plan.database, plan.subject)
+    x, y = face.points["nose tip"]
+    rows, cols = np.ogrid[0 : camera.height, 0 : camera.width]
+    across, down = (cols - x) / (1.1 * face.eye_distance), (rows - y) / (1.5 * face.eye_distance)
+    height = np.sqrt(np.clip(1.0 - across**2 - down**2, 0.0, 1.0))
+    return _encoded(np.where(height > 0, 800.0 - 90.0 * height, 1500.0).astype(np.uint16), ".png")
+
+
+def _encoded(image: ByteArray | np.ndarray[tuple[int, ...], np.dtype[np.uint16]], suffix: str) -> bytes:
+    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    fine, content = cv2.imencode(suffix, stored, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if suffix == ".jpg" else [])
+    assert fine
+    return content.tobytes()
+
+
+def _casme3_folder(subject: str) -> str:
+    # The labels say spNO, some of the release's folders spNo.
+    return subject.replace("NO", "No") if subject.endswith("2") else subject
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _move(temporary: Path, target: Path, mark: str) -> None:
+    try:
+        temporary.replace(target)
+    except OSError:
+        # Somebody else may have written the same release meanwhile: one is as good as the other.
+        if not (target / MARK).is_file() or (target / MARK).read_text(encoding="utf-8") != mark:
+            raise

@@ -1,0 +1,246 @@
+"""``mer-bench data`` on synthetic releases in the official layouts, and runs on them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from bench import Bench, wait_until
+from flow_data import write_flow_data
+
+from mer_bench.cache import Cache, cache_folder
+from mer_bench.synthesis import write_release
+
+QUICK = ("--prepare", "flow=farneback", "--prepare", "size=96")
+NET = ("--method", "ahmsa", "--set", "width=12", "--set", "blocks=1,1,1", "--set", "epochs=2")
+
+
+@pytest.fixture(scope="session")
+def _written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One synthetic composite for all tests of a process; nobody changes it."""
+    folder = tmp_path_factory.mktemp("synthetic") / "3db"
+    write_release("3db", folder, size="tiny")
+    return folder
+
+
+@pytest.fixture
+def composite(_written: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(_written, tmp_path / "composite"))
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
+    return Cache(tmp_path / "cache")
+
+
+def onset_frame(composite: Path) -> Path:
+    return min((composite / "SAMM").glob("0*/*/*.jpg"))
+
+
+def test_check_says_a_line_for_each_thing_and_is_content_with_counts_that_differ(bench: Bench, composite: Path) -> None:
+    ended = bench("data", "check", composite)
+    lines = ended.out.splitlines()
+
+    assert ended.code == 0
+    assert lines[0] == "mark: synthetic"
+    assert "smic: 12 samples of 2 subjects (negative 4, positive 4, surprise 4)" in lines
+    assert [line.partition(":")[0] for line in lines if " 0 missing, 0 unreadable" in line] == [
+        "smic",
+        "samm",
+        "casme2",
+    ]
+    assert any(line.startswith("protocol cde: smic: negative 4 of 70 (66 missing)") for line in lines)
+    assert any("apex '/' is read as 303" in line for line in lines)
+    assert not any(line.startswith("protocol loso-casme3") for line in lines)
+
+
+def test_check_lists_every_defect_instead_of_stopping_at_the_first(bench: Bench, composite: Path) -> None:
+    frames = sorted((composite / "SAMM").glob("0*/*/*.jpg"))
+    frames[0].write_bytes(b"")
+    frames[1].write_bytes(frames[1].read_bytes()[:100])
+    gone = next((composite / "CASME2" / "CASME2_RAW_selected").glob("sub*/EP*"))
+    shutil.rmtree(gone)
+    ended = bench("data", "check", composite, "--json", "--all-frames")
+    found = json.loads(ended.out)
+
+    assert (ended.code, found["sound"]) == (1, False)
+    assert len(found["databases"]["samm"]["unreadable"]) == 2
+    assert len(found["problems"]) == 1
+    assert gone.name in found["problems"][0]
+    assert "restore it from the release" in found["problems"][0]
+
+
+def test_check_counts_against_the_protocol_that_is_named(bench: Bench, composite: Path) -> None:
+    found = json.loads(bench("data", "check", composite, "--json", "--protocol", "loso-samm").out)
+
+    assert list(found["protocols"]) == ["loso-samm"]
+
+
+def test_check_looks_at_ready_made_maps_too(bench: Bench, tmp_path: Path) -> None:
+    folder = write_flow_data(tmp_path / "maps")
+    next((folder / "maps").glob("*.png")).write_bytes(b"no image")
+    ended = bench("data", "check", folder)
+
+    assert ended.code == 1
+    assert "smic: 8 frames found, 1 missing, 1 unreadable" in ended.out
+
+
+def test_list_is_csv_with_frame_numbers_and_action_units(bench: Bench, composite: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(bench("data", "list", composite).out)))
+
+    assert len(rows) == 40
+    assert {row["database"] for row in rows} == {"smic", "samm", "casme2"}
+    for row in rows:
+        assert int(row["onset"]) <= int(row["apex"]) <= int(row["offset"])
+    assert all(row["action_units"] for row in rows if row["database"] != "smic")
+
+
+def test_prepare_computes_once_and_says_who_found_the_faces(bench: Bench, composite: Path, own_cache: Cache) -> None:
+    first = json.loads(bench("data", "prepare", composite, *QUICK, "--jobs", "1", "--json").out)
+    second = json.loads(bench("data", "prepare", composite, *QUICK, "--jobs", "1", "--json").out)
+
+    assert (first["prepared"], first["cached"], first["failures"]) == (40, 0, [])
+    assert first["found_by"] == {"aligned_by": {"dlib": 40}, "regions_by": {"mediapipe": 40}}
+    assert (second["prepared"], second["cached"]) == (0, 40)
+    assert own_cache.usage()["region-flow"][0] == 40
+
+
+def test_prepare_goes_on_where_it_was_interrupted(bench: Bench, composite: Path, own_cache: Cache) -> None:
+    command = ("data", "prepare", composite, *QUICK, "--jobs", "2")
+    process = bench.start(*command)
+    assert wait_until(lambda: own_cache.usage().get("region-flow", (0, 0))[0] >= 3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    there = own_cache.usage()["region-flow"][0]
+    ended = bench(*command, "--json")
+    found = json.loads(ended.out)
+
+    assert (process.returncode, "Traceback" in err) == (130, False)
+    assert 3 <= there < 40
+    assert found["cached"] >= there
+    assert found["prepared"] + found["cached"] == 40
+
+
+def test_prepare_lists_what_failed_and_does_the_rest(bench: Bench, composite: Path, own_cache: Cache) -> None:
+    onset_frame(composite).write_bytes(b"")
+    ended = bench("data", "prepare", composite, *QUICK, "--jobs", "1")
+
+    assert ended.code == 1
+    assert ended.out.splitlines()[0] == "39 prepared, 0 in the cache already, 1 failed"
+    assert onset_frame(composite).name in ended.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--representation", "flwo"), "unknown representation 'flwo' (did you mean 'flow'?)"),
+        (("--set", "length=4"), "none of region-flow has a parameter 'length'"),
+        (("--prepare", "flow=raft"), "flow='raft' is not one of: tv-l1, farneback, dis"),
+        (("--jobs", "0"), "--jobs 0 is not a positive number"),
+    ],
+)
+def test_prepare_refuses_what_cannot_be(bench: Bench, composite: Path, arguments: tuple[str, ...], said: str) -> None:
+    ended = bench("data", "prepare", composite, *arguments)
+
+    assert ended.code == 2
+    assert said in ended.errors[0]
+
+
+def test_ready_made_maps_cannot_be_prepared(bench: Bench, tmp_path: Path) -> None:
+    folder = write_flow_data(tmp_path / "maps")
+    prepared = bench("data", "prepare", folder)
+    run = bench("run", "-m", "majority", "-p", "loso-smic", "--data", folder, "--allow-partial", "--prepare", "size=96")
+
+    assert (prepared.code, run.code) == (2, 2)
+    assert "there is nothing to prepare" in prepared.errors[0]
+    assert "--prepare size=96: this data is ready-made 'face-flow' and is not prepared" in run.errors[0]
+
+
+def test_synth_writes_what_check_reads(bench: Bench, tmp_path: Path) -> None:
+    made = bench("data", "synth", "--layout", "casme3", "--size", "tiny", "--out", tmp_path / "made")
+    again = bench("data", "synth", "--layout", "casme3", "--size", "tiny", "--out", tmp_path / "made")
+
+    assert made.code == 0
+    assert bench("data", "check", tmp_path / "made").code == 0
+    assert again.code == 2
+
+
+def test_info_shows_the_fingerprints_of_rows_and_cleans_the_cache(
+    bench: Bench, composite: Path, own_cache: Cache
+) -> None:
+    bench("data", "prepare", composite, *QUICK, "--jobs", "1")
+    found = json.loads(bench("data", "info", composite, "--json").out)
+    row = ("run", "-m", "majority", "-p", "cde", "--data", composite, *QUICK, "--jobs", "1", "--results", bench.results)
+    bench(*row)
+    stored = json.loads(next(bench.results.glob("cells/*/*/*/row.json")).read_text())
+    cleaned = bench("data", "info", "--clean")
+
+    assert found["fingerprints"]["cde"] == stored["fingerprints"]
+    assert found["usage"]["flow"][0] == 40
+    assert "removed: " in cleaned.out
+    assert own_cache.usage() == {}
+
+
+@pytest.mark.parametrize(("layout", "protocol"), [("3db", "cde"), ("casme3", "loso-casme3")])
+def test_a_run_goes_from_workbook_and_frames_to_a_report(
+    bench: Bench, tmp_path: Path, layout: str, protocol: str
+) -> None:
+    folder = tmp_path / "made"
+    write_release(layout, folder, size="tiny")
+    command = ("run", *NET, "--protocol", protocol, "--data", folder, *QUICK, "--results", bench.results)
+    ended = bench(*command, "--jobs", "2", "--json")
+    again = bench(*command, "--jobs", "2", "--json")
+    (found,) = ended.objects
+
+    assert ended.code == 0
+    assert found["marks"] == ["partial", "synthetic"]
+    assert found["folds_done"] == found["n_folds"]
+    assert 0 < found["slices"]["full"]["uf1"] <= 1
+    assert "counts are not the protocol's; those of synthetic data need not be" in ended.err
+    assert again.out == ended.out
+    assert "samples prepared" not in again.err
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_run_says_which_samples_cannot_be_prepared(bench: Bench, composite: Path) -> None:
+    # A SAMM clip that protocol cde takes: its emotion is none that is dropped.
+    rows = list(csv.DictReader(io.StringIO(bench("data", "list", composite).out)))
+    taken = next(row for row in rows if row["database"] == "samm" and row["emotion"] == "happiness")
+    clip = taken["clip"]
+    frame = next((composite / "SAMM").glob(f"*/{clip}/*_{int(taken['apex']):05d}.jpg"))
+    frame.write_bytes(frame.read_bytes()[:200])
+    ended = bench("run", *NET, "--data", composite, *QUICK, "--jobs", "1", "--results", bench.results)
+
+    assert ended.code == 2
+    assert "1 of 36 samples cannot be prepared: " in ended.errors[0]
+    assert frame.name in ended.errors[0]
+    assert not bench.cell_files()
+
+
+def test_real_data_with_unusable_rows_is_refused_with_the_first_of_them(bench: Bench, composite: Path) -> None:
+    for mark in composite.rglob("SYNTHETIC.txt"):
+        mark.unlink()
+    shutil.rmtree(next((composite / "CASME2" / "CASME2_RAW_selected").glob("sub*/EP*")))
+    ended = bench("run", *NET, "--data", composite, "--jobs", "1", "--results", bench.results)
+
+    assert ended.code == 2
+    assert "1 annotated samples cannot be used, the first: CASME2-coding-20140508.xlsx row" in ended.errors[0]
+    assert "add --allow-partial" in ended.errors[0]
+
+
+def test_no_face_reaches_results_and_reports(bench: Bench, composite: Path) -> None:
+    bench("run", *NET, "--data", composite, *QUICK, "--jobs", "1", "--results", bench.results)
+    shown = [file.name for file in bench.results.rglob("*") if file.suffix in (".png", ".jpg", ".jpeg", ".bmp")]
+    page = (bench.results / "report.html").read_text()
+
+    assert shown == []
+    assert "data:image" not in page
+    assert str(cache_folder()) not in page
+    assert str(composite) not in page

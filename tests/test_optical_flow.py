@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from mer_bench.arrays import ByteArray, FloatArray
+from mer_bench.errors import MerBenchError
+from mer_bench.vision.alignment import align
+from mer_bench.vision.optical_flow import (
+    DIS,
+    TVL1,
+    Farneback,
+    optical_flow,
+    optical_strain,
+    shrink_map,
+    stack_strain,
+)
+
+SIZE = 128
+# The face of the picture, eyes level with the picture's own sides.
+ZOOM = np.array([[1.0, 0.0, -160.0], [0.0, 1.0, -55.0]], dtype=np.float32)
+ONSET: ByteArray = cv2.GaussianBlur(align(data.astronaut(), ZOOM, SIZE), (0, 0), 1.0)
+ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+INNER = np.s_[8:-8, 8:-8]
+ALGORITHMS = [TVL1(), Farneback(), DIS()]
+
+
+def moved(u: FloatArray, v: FloatArray) -> ByteArray:
+    """The apex frame to ONSET under a flow: apex(x + flow(x)) = onset(x), solved for where each pixel came from."""
+    x, y = COLUMNS.copy(), ROWS.copy()
+    for _ in range(50):
+        x, y = (
+            COLUMNS - cv2.remap(u, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            ROWS - cv2.remap(v, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        )
+    return np.asarray(cv2.remap(ONSET, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+
+
+def uniform(value: float) -> FloatArray:
+    return np.full((SIZE, SIZE), value, dtype=np.float32)
+
+
+def bump() -> tuple[FloatArray, FloatArray]:
+    """A lip corner that is pulled up and outward by two pixels."""
+    weight = np.exp(-((COLUMNS - 41) ** 2 + (ROWS - 85) ** 2) / (2 * 10.0**2)).astype(np.float32)
+    return -0.5 * weight, -2.0 * weight
+
+
+def end_point_error(flow: FloatArray, u: FloatArray, v: FloatArray) -> float:
+    return float(np.hypot(flow[..., 0] - u, flow[..., 1] - v)[INNER].mean())
+
+
+@pytest.mark.parametrize(("algorithm", "bound"), [(TVL1(), 0.05), (Farneback(), 0.15), (DIS(), 0.1)])
+def test_a_sub_pixel_shift_is_found_with_its_sign(algorithm: Any, bound: float) -> None:
+    # Measured: 0.03 for TV-L1, 0.06 for Farnebäck and DIS.
+    u, v = uniform(0.6), uniform(-0.4)
+    assert end_point_error(optical_flow(ONSET, moved(u, v), algorithm), u, v) < bound
+
+
+@pytest.mark.parametrize(("algorithm", "bound"), [(TVL1(), 0.04), (Farneback(), 0.08), (DIS(), 0.06)])
+def test_a_smooth_local_motion_is_found_where_it_is(algorithm: Any, bound: float) -> None:
+    u, v = bump()
+    flow = optical_flow(ONSET, moved(u, v), algorithm)
+    assert end_point_error(flow, u, v) < bound
+    assert np.abs(flow[10:40, 80:110]).max() < 0.2
+    row, column = np.unravel_index(np.argmin(flow[..., 1]), (SIZE, SIZE))
+    assert np.hypot(row - 85, column - 41) < 10
+
+
+@pytest.mark.parametrize("algorithm", [TVL1(), DIS(), DIS("fast"), DIS("ultrafast")])
+def test_a_face_that_does_not_move_has_no_flow_and_no_strain(algorithm: Any) -> None:
+    assert not stack_strain(optical_flow(ONSET, ONSET, algorithm)).any()
+
+
+def test_under_noise_and_flicker_a_still_face_has_little_flow() -> None:
+    noise = np.random.default_rng(0).normal(2, 2, ONSET.shape)
+    again = np.clip(ONSET + noise, 0, 255).round().astype(np.uint8)
+    maps = stack_strain(optical_flow(ONSET, again, TVL1()))
+    assert np.hypot(maps[..., 0], maps[..., 1]).mean() < 0.15
+    assert maps[..., 2].mean() < 0.05
+
+
+def test_farneback_is_the_function_that_htnet_calls() -> None:
+    apex = moved(*bump())
+    direct = cv2.calcOpticalFlowFarneback(ONSET, apex, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+    assert np.array_equal(optical_flow(ONSET, apex, Farneback()), direct)
+
+
+def test_tvl1_defaults_are_those_of_opencv() -> None:
+    apex = moved(*bump())
+    direct = cv2.optflow.DualTVL1OpticalFlow_create().calc(ONSET, apex, None)
+    assert np.array_equal(optical_flow(ONSET, apex, TVL1()), direct)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tau": 0.1},
+        {"lambda_": 0.05},
+        {"theta": 0.1},
+        {"scales": 1},
+        {"warps": 1},
+        {"epsilon": 0.5},
+        {"inner": 2},
+        {"outer": 1},
+        {"scale_step": 0.5},
+        {"median": 1},
+    ],
+)
+def test_each_parameter_of_tvl1_reaches_opencv(change: dict[str, float]) -> None:
+    small, apex = ONSET[48:112, 16:80], moved(*bump())[48:112, 16:80]
+    usual = optical_flow(small, apex, TVL1())
+    assert not np.array_equal(optical_flow(small, apex, replace(TVL1(), **change)), usual)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_flow_is_the_same_bit_for_bit_each_time_and_for_views(algorithm: Any) -> None:
+    apex = moved(*bump())
+    wide = np.repeat(apex, 2, axis=1)
+    first = optical_flow(ONSET, apex, algorithm)
+    assert first.shape == (SIZE, SIZE, 2)
+    assert first.dtype == np.float32
+    assert np.array_equal(optical_flow(ONSET, apex, algorithm), first)
+    assert np.array_equal(optical_flow(ONSET, wide[:, ::2], algorithm), first)
+
+
+def test_opencv_runs_on_one_thread_and_gets_its_threads_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    during: list[int] = []
+
+    class Solver:
+        def calc(self, onset: ByteArray, apex: ByteArray, flow: None) -> FloatArray:
+            during.append(cv2.getNumThreads())
+            if apex[0, 0] == 0:
+                raise cv2.error("broken")
+            return np.zeros((*onset.shape, 2), dtype=np.float32)
+
+    monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: recording(Solver()))
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        optical_flow(ONSET, np.maximum(ONSET, 1), TVL1())
+        assert cv2.getNumThreads() == 2
+        with pytest.raises(MerBenchError, match="broken"):
+            optical_flow(ONSET, np.zeros_like(ONSET), TVL1())
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+    assert during == [1, 1]
+
+
+def test_a_flow_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Solver:
+        def calc(self, onset: ByteArray, apex: ByteArray, flow: None) -> FloatArray:
+            return np.full((*onset.shape, 2), np.nan, dtype=np.float32)
+
+    monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: recording(Solver()))
+    with pytest.raises(MerBenchError, match="not finite"):
+        optical_flow(ONSET, ONSET, TVL1())
+
+
+def test_an_opencv_without_tvl1_is_an_error_that_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "optflow")
+    with pytest.raises(MerBenchError, match="pip install opencv-contrib-python"):
+        optical_flow(ONSET, ONSET, TVL1())
+    assert optical_flow(ONSET, ONSET, DIS()).shape == (SIZE, SIZE, 2)
+
+
+@pytest.mark.parametrize(
+    ("onset", "apex", "message"),
+    [
+        (ONSET.astype(np.float32), ONSET, "onset frame has the type float32"),
+        (ONSET, np.dstack([ONSET] * 3), "apex frame has the type uint8 and the shape"),
+        (ONSET[:0], ONSET[:0], "onset frame"),
+        (ONSET, ONSET[:-1], "align both to one size"),
+    ],
+)
+def test_frames_that_make_no_pair_are_refused(onset: ByteArray, apex: ByteArray, message: str) -> None:
+    with pytest.raises(MerBenchError, match=message):
+        optical_flow(onset, apex, TVL1())
+
+
+def test_frames_too_small_for_the_algorithm_are_refused_in_one_sentence() -> None:
+    with pytest.raises(MerBenchError, match="8×8 pixels") as refusal:
+        optical_flow(ONSET[:8, :8], ONSET[:8, :8], DIS())
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TVL1(tau=-1), "tau of TVL1 is -1"),
+        (lambda: TVL1(lambda_=float("nan")), "lambda_ of TVL1 is nan"),
+        (lambda: TVL1(scales=0), "scales"),
+        (lambda: TVL1(median=4), "median of 1, 3 or 5"),
+        (lambda: TVL1(scale_step=1.0), "scale_step below 1"),
+        (lambda: Farneback(window=0), "window of Farneback"),
+        (lambda: Farneback(pyramid_scale=1.0), "pyramid_scale below 1"),
+        (lambda: DIS("mediun"), r"did you mean 'medium'\?"),
+    ],
+)
+def test_senseless_parameters_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(MerBenchError, match=message):
+        make()
+
+
+def field(a: float, b: float, c: float, d: float) -> FloatArray:
+    """The flow u = a x + b y, v = c x + d y."""
+    rows, columns = np.mgrid[:20, :30].astype(np.float32)
+    return np.stack((a * columns + b * rows, c * columns + d * rows), axis=2)
+
+
+@pytest.mark.parametrize(
+    ("flow", "strain"),
+    [
+        (field(0, 0, 0, 0) + np.float32((3, -2)), 0.0),  # a shift
+        (field(0, -0.02, 0.02, 0), 0.0),  # an infinitesimal rotation
+        (field(0.05, 0, 0, 0), 0.05),  # a stretch along x
+        (field(0, 0, 0, -0.03), 0.03),  # a squeeze along y
+        (field(0.03, 0, 0, 0.04), 0.05),
+        (field(0, 0.04, 0, 0), 0.04 / np.sqrt(2)),  # a shear: e_xy = 0.02, counted twice
+        (field(0.1, 0.02, 0.06, 0), np.sqrt(0.1**2 + 2 * 0.04**2)),
+    ],
+)
+def test_strain_is_the_frobenius_norm_of_the_tensor(flow: FloatArray, strain: float) -> None:
+    measured = optical_strain(flow)
+    assert measured.shape == (20, 30)
+    assert measured.dtype == np.float32
+    assert np.allclose(measured, strain, atol=1e-6)
+
+
+def test_stacking_keeps_the_flow_and_adds_the_strain() -> None:
+    flow = np.random.default_rng(1).normal(size=(9, 7, 2)).astype(np.float32)
+    maps = stack_strain(flow)
+    assert maps.shape == (9, 7, 3)
+    assert maps.dtype == np.float32
+    assert np.array_equal(maps[..., :2], flow)
+    assert np.array_equal(maps[..., 2], optical_strain(flow))
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (5, 5, 3), (1, 5, 2), (5, 1, 2)])
+def test_strain_of_what_is_no_flow_field_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(MerBenchError, match="a flow field has the shape"):
+        stack_strain(np.zeros(shape, dtype=np.float32))
+
+
+def test_shrinking_averages_areas_and_keeps_the_unit() -> None:
+    maps = np.random.default_rng(2).normal(size=(56, 84, 3)).astype(np.float32)
+    expected = maps.reshape(28, 2, 28, 3, 3).mean(axis=(1, 3))
+    assert np.allclose(shrink_map(maps), expected, atol=1e-6)
+    assert np.allclose(shrink_map(np.full((100, 130, 3), 1.5, dtype=np.float32)), 1.5)
+    uneven = np.random.default_rng(3).normal(size=(45, 45, 3)).astype(np.float32)
+    assert np.allclose(shrink_map(uneven, 7).mean(axis=(0, 1)), uneven.mean(axis=(0, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_shrinking_keeps_the_channels(channels: int) -> None:
+    maps = np.zeros((192, 192, channels), dtype=np.float32)
+    assert shrink_map(maps).shape == (28, 28, channels)
+    assert np.array_equal(shrink_map(maps, 192), maps)
+
+
+@pytest.mark.parametrize(("shape", "side"), [((27, 40, 3), 28), ((40, 40), 28), ((40, 40, 3), 0)])
+def test_a_map_that_cannot_shrink_is_refused(shape: tuple[int, ...], side: int) -> None:
+    with pytest.raises(MerBenchError, match="cannot shrink"):
+        shrink_map(np.zeros(shape, dtype=np.float32), side)
+
+
+def recording(solver: Any) -> Any:
+    """A solver that takes every parameter of TV-L1 and forgets it."""
+    names = ("Tau", "Lambda", "Theta", "ScalesNumber", "WarpingsNumber", "Epsilon", "InnerIterations")
+    for name in (*names, "OuterIterations", "ScaleStep", "MedianFiltering"):
+        setattr(solver, f"set{name}", lambda value: None)
+    return solver

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mer_bench.arrays import FloatArray
+from mer_bench.errors import MerBenchError
+from mer_bench.vision.sequence import METHODS, interpolate_frames
+
+
+def clip(count: int, seed: int = 0) -> FloatArray:
+    return np.random.default_rng(seed).uniform(0, 255, (count, 6, 5)).astype(np.float32)
+
+
+def published_model(frames: FloatArray, length: int) -> FloatArray:
+    """TIM step by step as its paper has it, for linearly independent frames: the check on the shorter way."""
+    count = len(frames)
+    images = frames.reshape(count, -1).T.astype(np.float64)
+    mean = images.mean(axis=1, keepdims=True)
+    basis, values, right = np.linalg.svd(images - mean, full_matrices=False)
+    basis, reduced = basis[:, :-1], values[:-1, np.newaxis] * right[:-1]
+    path = np.diag(np.ones(count - 1), 1)
+    weights = path + path.T
+    laplacian = np.diag(weights.sum(axis=1)) - weights
+    _, vectors = np.linalg.eigh(laplacian)
+    embedding = np.linalg.lstsq(reduced.T, vectors[:, 1:], rcond=None)[0]
+    order = np.arange(1, count)
+
+    def curve(time: float) -> FloatArray:
+        return np.sin(time * order * np.pi + np.pi * (count - order) / (2 * count))
+
+    amplitudes = (reduced.T @ embedding)[0] / curve(1 / count)
+    times = np.linspace(1 / count, 1, length)
+    columns = [basis @ np.linalg.solve(embedding.T, amplitudes * curve(time)) + mean[:, 0] for time in times]
+    return np.array(columns).reshape(length, *frames.shape[1:]).astype(np.float32)
+
+
+@pytest.mark.parametrize(("count", "length"), [(2, 7), (5, 10), (9, 4), (14, 14), (20, 31)])
+def test_graph_interpolation_is_the_published_model(count: int, length: int) -> None:
+    frames = clip(count)
+    assert np.allclose(interpolate_frames(frames, length), published_model(frames, length), atol=1e-2)
+
+
+@given(count=st.integers(1, 40), method=st.sampled_from(METHODS))
+def test_at_its_own_length_a_clip_is_itself(count: int, method: str) -> None:
+    frames = clip(count)
+    assert np.allclose(interpolate_frames(frames, count, method), frames, atol=1e-3)
+
+
+@given(count=st.integers(1, 30), length=st.integers(2, 50), method=st.sampled_from(METHODS))
+def test_the_first_and_the_last_frame_stay(count: int, length: int, method: str) -> None:
+    frames = clip(count)
+    longer = interpolate_frames(frames, length, method)
+    assert longer.shape == (length, 6, 5)
+    assert longer.dtype == np.float32
+    assert np.allclose(longer[[0, -1]], frames[[0, -1]], atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_frame_is_repeated(method: str) -> None:
+    assert np.allclose(interpolate_frames(clip(1), 10, method), np.repeat(clip(1), 10, axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_length_of_one_gives_the_middle(method: str) -> None:
+    frames = clip(5)
+    assert np.allclose(interpolate_frames(frames, 1, method), frames[2:3], atol=1e-3)
+    assert np.allclose(interpolate_frames(frames[:2], 1, method), frames[:2].mean(axis=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_identical_frames_stay_identical(method: str) -> None:
+    frames = np.repeat(clip(1), 8, axis=0)
+    assert np.allclose(interpolate_frames(frames, 13, method), frames[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_repeated_frames_within_a_clip_do_no_harm(method: str) -> None:
+    frames = clip(4)[[0, 1, 1, 2, 3, 3]]
+    assert np.allclose(interpolate_frames(frames, 11, method)[::2], frames, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("count", "length"), [(2, 10), (11, 30), (58, 10)])
+def test_a_face_that_grows_brighter_does_so_all_along(method: str, count: int, length: int) -> None:
+    ramp = np.linspace(50, 200, count, dtype=np.float32)[:, np.newaxis, np.newaxis] * np.ones((1, 3, 3), np.float32)
+    brightness = interpolate_frames(ramp, length, method)[:, 0, 0]
+    assert (np.diff(brightness) > 0).all()
+    assert np.abs(brightness - np.linspace(50, 200, length)).max() < (25 if count == 2 else 2)
+
+
+def test_linear_interpolation_mixes_the_two_nearest_frames() -> None:
+    frames = clip(3)
+    expected = [frames[0], frames[:2].mean(axis=0), frames[1], frames[1:].mean(axis=0), frames[2]]
+    assert np.allclose(interpolate_frames(frames, 5, "linear"), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_bytes_and_floats_give_the_same_and_the_clip_is_left_alone(method: str) -> None:
+    frames = clip(6).astype(np.uint8)
+    kept = frames.copy()
+    assert np.array_equal(
+        interpolate_frames(frames, 9, method), interpolate_frames(frames.astype(np.float32), 9, method)
+    )
+    assert np.array_equal(frames, kept)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_memory_stays_near_the_size_of_the_result(method: str) -> None:
+    frames = np.zeros((100, 192, 192), dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        result = interpolate_frames(frames, 10, method)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * result.nbytes
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4), (3, 0, 4), (4, 4), (2, 3, 4, 1)])
+def test_what_is_no_clip_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(MerBenchError, match="a clip has the shape"):
+        interpolate_frames(np.zeros(shape, dtype=np.float32), 10)
+
+
+def test_a_length_below_one_and_unknown_methods_are_refused() -> None:
+    with pytest.raises(MerBenchError, match="cannot have 0 frames"):
+        interpolate_frames(clip(3), 0)
+    with pytest.raises(MerBenchError, match=r"'grahp' \(did you mean 'graph'\?\); known: graph, linear"):
+        interpolate_frames(clip(3), 10, "grahp")
