@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mer_bench.databases.base import DataSource
@@ -105,11 +106,9 @@ def _resident(root: int) -> float:
     resident: dict[int, int] = {}
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):  # it may have ended meanwhile
             parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             resident[int(folder.name)] = int((folder / "statm").read_text().split()[1]) * page
-        except (OSError, IndexError):
-            continue
     total, wanted = 0, {root}
     while wanted:
         total += sum(resident.get(pid, 0) for pid in wanted)

@@ -13,6 +13,7 @@ from mer_bench.vision.alignment import (
     CROP_LANDMARKS,
     align,
     aligning_transform,
+    match_brightness,
     to_grey,
     transform_points,
     whole_frame_transform,
@@ -186,3 +187,19 @@ def test_what_is_no_transform_is_refused() -> None:
     for transform in (np.eye(3, dtype=np.float32), np.full((2, 3), np.nan, dtype=np.float32)):
         with pytest.raises(MerBenchError, match="transform must be"):
             align(FACE, transform, 28)
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.9, 1.0, 1.1])
+def test_brightness_is_matched_by_one_gain(gain: float) -> None:
+    reference = np.random.default_rng(0).integers(40, 200, size=(50, 60), dtype=np.uint8)
+    darker = np.rint(reference * gain).astype(np.uint8)
+    matched = match_brightness(darker, reference)
+
+    assert abs(float(matched.mean()) - float(reference.mean())) < 0.3
+    assert np.abs(matched.astype(int) - reference).max() <= 1 / gain
+
+
+def test_a_black_image_has_no_brightness_to_match() -> None:
+    black = np.zeros((4, 4), dtype=np.uint8)
+
+    np.testing.assert_array_equal(match_brightness(black, black + 9), black)

@@ -119,10 +119,19 @@ def test_representations_share_their_steps(source: Clips) -> None:
         ({"farneback_window": 9}, {"read", "align", "flow"}),
         ({"size": 112}, {"read", "align", "flow"}),
         ({"align_by": "mediapipe"}, {"read", "face", "align", "flow"}),
+        ({"brightness": "as-is"}, {"read", "align", "flow"}),
         ({"tvl1_lambda": 0.3}, set()),
         ({"regions_by": "dlib"}, set()),
     ],
-    ids=["another algorithm", "its own setting", "size", "detector", "a setting of another algorithm", "regions"],
+    ids=[
+        "another algorithm",
+        "its own setting",
+        "size",
+        "detector",
+        "brightness",
+        "a setting of another algorithm",
+        "regions",
+    ],
 )
 def test_a_setting_is_in_the_key_of_the_steps_that_read_it(
     source: Clips, settings: dict[str, object], steps: set[str]

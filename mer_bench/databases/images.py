@@ -19,6 +19,7 @@ from mer_bench.plugin_manager import reason_of
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 MOST_BYTES = 256 << 20
 MOST_PIXELS = 64_000_000
+MOST_SIDE = 16_384
 LEAST_SIDE = 16
 
 _ORIENTATION = 0x0112
@@ -133,6 +134,11 @@ def _check_header(path: Path, image: Image.Image) -> None:
         raise MerBenchError(
             f"{path} is {width}×{height} (width×height) pixels, more than {MOST_PIXELS // 10**6} megapixels, "
             f"the most for one frame; {_RESTORE}"
+        )
+    if max(width, height) > MOST_SIDE:
+        raise MerBenchError(
+            f"{path} is {width}×{height} (width×height) pixels, more than {MOST_SIDE} on a side, the most for one "
+            f"frame; {_RESTORE}"
         )
     if min(width, height) < LEAST_SIDE:
         raise MerBenchError(

@@ -57,6 +57,13 @@ PREPARATION: tuple[Parameter, ...] = (
         "a sample in whose onset frame no face is found: refuse it, or keep it with its whole frame as the face",
         choices=("refuse", "whole-frame"),
     ),
+    Parameter(
+        "brightness",
+        "match",
+        "before the flow: match the apex frame's mean grey level to the onset's, because flow takes brightness for "
+        "constant and flickering light for motion (measured: docs/results.md), or take it as-is",
+        choices=("match", "as-is"),
+    ),
     Parameter("flow", "tv-l1", "the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
     *_TVL1,
     *_FARNEBACK,
@@ -85,7 +92,7 @@ _BUILT_ON: Mapping[str, tuple[str, ...]] = {
 _READS: Mapping[str, tuple[str, ...]] = {
     "face": ("align_by",),
     "frames": ("no_face", "size", "length", "interpolation"),
-    "flow": ("no_face", "size", "flow"),
+    "flow": ("no_face", "size", "brightness", "flow"),
     "regions": ("no_face", "size", "regions_by"),
     "face-flow": (),
     "region-flow": ("layout",),

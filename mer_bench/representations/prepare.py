@@ -21,6 +21,7 @@ from mer_bench.vision.alignment import (
     CROP_LANDMARKS,
     align,
     aligning_transform,
+    match_brightness,
     transform_points,
     whole_frame_transform,
 )
@@ -95,6 +96,8 @@ class _Work:
 
     def _flow(self) -> Entry:
         onset, apex = self._aligned(self._onset), self._aligned(self._apex)
+        if self.params["brightness"] == "match":
+            apex = match_brightness(apex, onset)
         with self._timed("flow"):
             flow = stack_strain(optical_flow(onset, apex, _algorithm(self.params)))
         return Entry({ARRAY: flow}, self._found.facts)

@@ -68,7 +68,7 @@ class RowRecord(TypedDict):
     fingerprints: dict[str, str]
     """Database to the hash of its samples: ids, labels and content."""
     marks: list[str]
-    """Sorted; from ``synthetic``, ``partial``, ``template-landmarks``, ``whole-frame``: to be said beside every figure."""
+    """Sorted: ``partial``, ``synthetic``, ``template-landmarks``, ``whole-frame``; to be said beside every figure."""
     folds: dict[str, FoldRecord]
     """Fold name (``smic-s1``) to the fold."""
 

@@ -170,6 +170,24 @@ def to_grey(image: ByteArray) -> ByteArray:
     )
 
 
+def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:
+    """Scale an image's grey levels so that their mean is the reference's.
+
+    Parameters
+    ----------
+    image, reference : ndarray of shape (height, width), uint8
+
+    Returns
+    -------
+    ndarray of shape (height, width), uint8
+        The image itself where it is black.
+    """
+    mean = float(image.mean())
+    if mean == 0.0:
+        return image
+    return np.asarray(np.clip(np.rint(image * (float(reference.mean()) / mean)), 0, 255), dtype=np.uint8)
+
+
 def transform_points(points: FloatArray, transform: FloatArray) -> FloatArray:
     """Return where a transform takes points.
 
