@@ -20,7 +20,7 @@ from mer_bench.cache import Cache, cache_folder
 from mer_bench.databases.open import open_source
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.preparation import FLOW_PARAMETERS, PREPARATION, Recipe
-from mer_bench.representations.prepare import computed_array
+from mer_bench.representations.prepare import computed_entry
 from mer_bench.representations.task import ARRAY, PrepareTask, prepare_task
 from mer_bench.synthesis import write_release
 from mer_bench.vision.alignment import aligning_transform
@@ -48,7 +48,7 @@ def main() -> None:
                 for (name, brightness), found in errors.items():
                     chosen = {**settings, "flow": name, "brightness": brightness}
                     task = prepare_task(source, sample_id, Recipe("flow", chosen))
-                    flow = computed_array(task, print)[..., :2]
+                    flow = computed_entry(task, print).arrays[ARRAY][..., :2]
                     true = truth(np.load(release / "true_motion" / f"{sample_id}.npy").astype(np.float32), task)
                     found.append(length(flow - true))
                 motion.append(length(true))

@@ -67,7 +67,7 @@ def measure(source: DataSource, settings: Mapping[str, object], jobs: int, limit
         elapsed = time.perf_counter() - started
         memory.stop()
         started = time.perf_counter()
-        cached = preparation_tasks(source, ["region-flow"], {}, settings)[1]
+        cached = len(preparation_tasks(source, ["region-flow"], {}, settings)[1])
         again = time.perf_counter() - started
     total = sum(seconds.values())
     shares = ", ".join(f"{step} {part / total:.0%}" for step, part in seconds.most_common())

@@ -20,8 +20,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def open_atomically(path: Path) -> Iterator[BinaryIO]:
+def open_atomically(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Yield a stream whose content takes the file's place at the end: temporary file in its folder, fsync, rename.
+
+    ``mode`` is the new file's, less the umask.
 
     The temporary file is called ``.<name>.<random>.tmp``; only a process that was killed leaves it behind.
 
@@ -32,7 +34,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.parent / f".{path.name[:_LONGEST_PREFIX]}.{secrets.token_hex(8)}.tmp"
     try:
-        with temporary.open("x+b") as stream:
+        with open(temporary, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

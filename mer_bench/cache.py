@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +16,17 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from mer_bench.arrays import FloatArray
-from mer_bench.atomic import write_atomically
+from mer_bench.atomic import open_atomically
 from mer_bench.errors import MerBenchError
 
 CACHE_VARIABLE = "MER_BENCH_CACHE"
 
 Notice = Callable[[str], None]
 
-_OURS = re.compile(r"[0-9a-f]{64}\.(entry|json)")
+SYNTHETIC = "synthetic"
+"""The subfolder of synthetic releases."""
+
+_OURS = re.compile(r"[0-9a-f]{64}\.(entry|json)|\.[0-9a-f]{50}\.[0-9a-f]{16}\.tmp")
 """Nothing else in the folder is counted or removed: a user may have named one that holds other things."""
 
 
@@ -33,6 +37,10 @@ def cache_folder() -> Path:
         return Path(os.path.expanduser(named))  # noqa: PTH111  (pathlib's raises where there is no such user)
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
     return Path(base) / "mer-bench"
+
+
+class CacheError(MerBenchError):
+    """The cache cannot be written: no other entry could be either."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Entry:
 class Cache:
     """Entries on disk; several processes may read and write them at once.
 
-    The arrays come from faces, so the folder is its owner's alone.
+    The arrays come from faces, so the folders that this class makes, and its files, are their owner's alone.
 
     Parameters
     ----------
@@ -90,7 +98,7 @@ class Cache:
 
         Raises
         ------
-        MerBenchError
+        CacheError
             The folder cannot be written.
         """
         file = self.path(kind, key)
@@ -102,34 +110,47 @@ class Cache:
     def write_file(self, file: Path, content: bytes) -> None:
         """Write a file of the cache atomically, with the folders above it; raises as `write` does."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, content)
+            inner = reversed(file.relative_to(self.folder).parents[:-1])
+            for folder in (self.folder, *(self.folder / name for name in inner)):
+                # Path.mkdir gives its mode to the last folder alone.
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open_atomically(file, mode=0o600) as stream:
+                stream.write(content)
         except OSError as error:
-            raise MerBenchError(
-                f"the cache {self.folder} cannot be written ({error.strerror}); free some space there, or choose "
-                f"another folder with the environment variable {CACHE_VARIABLE}"
+            raise CacheError(
+                f"the cache cannot be written: {file} ({error.strerror}); free some space there, or choose another "
+                f"folder with the environment variable {CACHE_VARIABLE}"
             ) from error
 
     def usage(self) -> dict[str, tuple[int, int]]:
-        """Return, for each kind of entry, the number of files and their size in bytes."""
+        """Return, for each kind of content, the number of files and their size in bytes."""
         found: dict[str, tuple[int, int]] = {}
         for kind, file in self._files():
-            files, size = found.get(kind, (0, 0))
-            found[kind] = (files + 1, size + file.stat().st_size)
+            with suppress(FileNotFoundError):  # another process may clean, too
+                files, size = found.get(kind, (0, 0))
+                found[kind] = (files + 1, size + file.stat().st_size)
         return dict(sorted(found.items()))
 
     def clear(self) -> int:
-        """Remove every file that this class wrote, and return how many bytes that freed."""
+        """Remove every file that mer-bench wrote here, and return how many bytes that freed."""
         freed = 0
-        for _, file in self._files():
-            freed += file.stat().st_size
-            file.unlink(missing_ok=True)
+        for _, file in list(self._files()):
+            with suppress(FileNotFoundError):
+                freed += file.stat().st_size
+                file.unlink()
+        for folder in sorted((self.folder / SYNTHETIC).rglob("*"), reverse=True):
+            if folder.is_dir():
+                with suppress(OSError):  # it holds something else
+                    folder.rmdir()
         return freed
 
     def _files(self) -> Iterator[tuple[str, Path]]:
+        """Yield what is mer-bench's: entries, what a killed process left of one, and synthetic releases."""
         for kind in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
-            yield from ((kind.name, file) for file in sorted(kind.glob("??/*")) if _OURS.fullmatch(file.name))
+            if kind.name == SYNTHETIC:
+                yield from ((kind.name, file) for file in sorted(kind.rglob("*")) if file.is_file())
+            else:
+                yield from ((kind.name, file) for file in sorted(kind.glob("??/*")) if _OURS.fullmatch(file.name))
 
     def path(self, kind: str, key: str) -> Path:
         """Return where an entry lies."""
@@ -137,7 +158,7 @@ class Cache:
 
 
 def content_digest(files: Sequence[Path]) -> str:
-    """Return the SHA-256 over the names and contents of files.
+    """Return the SHA-256 over the contents of files, in their order; their names and places are not in it.
 
     A file whose size, time stamps and inode are as before is not read again: its hash is remembered in the cache.
 
@@ -155,10 +176,10 @@ def content_digest(files: Sequence[Path]) -> str:
         return str(remembered["digest"])
     whole = hashlib.sha256()
     for file in files:
-        whole.update(f"{file.name}\0".encode())
         whole.update(_file_digest(file))
     if states == [_state(file) for file in files]:
-        cache.write_file(memory, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
+        with suppress(CacheError):  # it is then hashed again next time
+            cache.write_file(memory, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
     return whole.hexdigest()
 
 

@@ -14,7 +14,7 @@ from mer_bench import MerBenchError, load_results
 TINY = {"data": "synthetic-maps", "data_options": {"size": "tiny"}}
 COLUMNS = [
     *("method", "protocol", "selection", "seed", "slice", "uf1", "uar", "accuracy", "n_samples"),
-    *("n_folds", "folds_done", "folds_failed", "marks", "params", "row_key"),
+    *("n_folds", "folds_done", "folds_failed", "marks", "params", "representation", "preparation", "row_key"),
 ]
 KINDS = {
     "seed": "i",

@@ -68,7 +68,46 @@ def test_a_cut_entry_is_noticed(tmp_path: Path, size: int) -> None:
 def test_the_folder_is_its_owner_s_alone(cache: Cache) -> None:
     cache.write("flow", KEY, ENTRY)
 
-    assert stat.S_IMODE(cache.folder.stat().st_mode) == 0o700
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (cache.folder, *cache.folder.rglob("*"))}
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+
+
+def test_in_a_folder_that_others_may_read_its_content_is_still_its_owner_s_alone(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.write("flow", KEY, ENTRY)
+
+    assert stat.S_IMODE((tmp_path / "flow").stat().st_mode) == 0o700
+    assert stat.S_IMODE(cache.path("flow", KEY).stat().st_mode) == 0o600
+
+
+def test_a_relative_folder_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Cache(Path("mine")).write("flow", KEY, ENTRY)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert [path.name for path in Path("mine").iterdir()] == ["flow"]
+
+
+def test_what_a_killed_process_left_and_synthetic_releases_are_cleaned_too(cache: Cache) -> None:
+    cache.write("frames", KEY, ENTRY)
+    (cache.folder / "frames" / "ab" / f".{KEY[:50]}.0123456789abcdef.tmp").write_bytes(b"half a face")
+    release = cache.folder / "synthetic" / "3db-tiny-0-v1" / "SMIC"
+    release.mkdir(parents=True)
+    (release / "SYNTHETIC.txt").write_text("made up")
+
+    assert {kind: files for kind, (files, _) in cache.usage().items()} == {"frames": 2, "synthetic": 1}
+    assert cache.clear() > 0
+    assert cache.usage() == {}
+    assert not (cache.folder / "synthetic" / "3db-tiny-0-v1").exists()
+
+
+def test_a_digest_needs_no_cache_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "img1.jpg").write_bytes(b"one")
+    before = content_digest([tmp_path / "img1.jpg"])
+    monkeypatch.setenv("MER_BENCH_CACHE", "/dev/null")
+
+    assert content_digest([tmp_path / "img1.jpg"]) == before
 
 
 def test_no_temporary_file_is_left(cache: Cache) -> None:
@@ -97,7 +136,7 @@ for _ in range(60):
 def test_a_folder_that_cannot_be_written_is_told_with_its_cure(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file stands here")
 
-    with pytest.raises(MerBenchError, match=r"^the cache .*cache cannot be written .*MER_BENCH_CACHE$"):
+    with pytest.raises(MerBenchError, match=r"^the cache cannot be written: .*cache/flow/ab/ab0.*MER_BENCH_CACHE$"):
         Cache(tmp_path / "cache").write("flow", KEY, ENTRY)
 
 
@@ -132,14 +171,15 @@ def test_where_it_lies(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str
     assert cache_folder() == Path(expected)
 
 
-def test_a_digest_follows_the_content_and_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_digest_follows_the_contents_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
-    first, second = tmp_path / "img1.jpg", tmp_path / "img2.jpg"
+    first, second, renamed = tmp_path / "img1.jpg", tmp_path / "img2.jpg", tmp_path / "IMG01.JPG"
+    renamed.write_bytes(b"one")
     first.write_bytes(b"one")
     second.write_bytes(b"two")
     before = content_digest([first, second])
 
-    assert content_digest([first, second]) == before
+    assert content_digest([first, second]) == content_digest([renamed, second]) == before
     assert content_digest([second, first]) != before
     first.write_bytes(b"ONE")
     assert content_digest([first, second]) != before

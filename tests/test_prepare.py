@@ -15,14 +15,14 @@ from PIL import Image
 
 from mer_bench import MerBenchError, MethodSpec, Parameter, Representation
 from mer_bench.arrays import FloatArray
-from mer_bench.cache import Cache, cache_folder
+from mer_bench.cache import Cache, CacheError, cache_folder
 from mer_bench.engine.prepare import prepare
 from mer_bench.representations import preparation
 from mer_bench.representations.describe import describe_representation, recipe_of, representation_marks
 from mer_bench.representations.preparation import PREPARATION, Recipe, resolve_preparation
 from mer_bench.representations.prepare import prepare_sample
 from mer_bench.representations.stack import compute_representation
-from mer_bench.representations.task import Prepared, prepare_task
+from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
 from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.alignment import CROP_LANDMARKS
 from mer_bench.vision.regions import recombine_regions
@@ -56,12 +56,24 @@ def prepared(name: str, source: Clips, sample_id: str = IDS[0], **settings: obje
 
 
 def arrays(name: str, source: Clips, settings: Mapping[str, object] = QUICK, **own: object) -> list[FloatArray]:
-    return list(compute_representation(source, IDS, record_of(name, source, settings, **own), print))
+    record = record_of(name, source, settings, **own)
+    return [array for array, _ in compute_representation(source, IDS, record, print)]
+
+
+def cached_array(task: PrepareTask) -> FloatArray:
+    entry = task.cached(print)
+    assert entry is not None
+    return entry.arrays["array"]
+
+
+def found_by(done: Prepared) -> dict[str, str]:
+    """The detectors, without their versions."""
+    return {what: detector.split()[0] for what, detector in done.facts.items()}
 
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("flow", (96, 96, 3)), ("face-flow", (28, 28, 3)), ("region-flow", (28, 28, 3)), ("frames", (4, 96, 96))],
+    [("flow", (96, 96, 3)), ("face-flow", (28, 28, 3)), ("region-flow", (28, 28, 3)), ("frames", (4, 96, 96, 1))],
 )
 def test_every_representation_can_be_made_of_frames(source: Clips, name: str, shape: tuple[int, ...]) -> None:
     found = arrays(name, source)
@@ -91,11 +103,9 @@ def test_key_regions_are_cut_at_the_landmarks_of_the_apex_frame(source: Clips) -
     steps = {name: cache.read(name, task.recipe.key(name, task.sample_digest)) for name in ("flow", "regions")}
     flow, landmarks = (entry.arrays["array"] for entry in steps.values() if entry is not None)
 
-    assert done.facts == {"aligned_by": "dlib", "regions_by": "mediapipe"}
+    assert found_by(done) == {"aligned_by": "dlib", "regions_by": "mediapipe"}
     assert np.abs(landmarks - CROP_LANDMARKS * 96).max() < 12
-    cached = task.cached(print)
-    assert cached is not None
-    np.testing.assert_array_equal(cached, recombine_regions(flow, landmarks, "five-mosaic"))
+    np.testing.assert_array_equal(cached_array(task), recombine_regions(flow, landmarks, "five-mosaic"))
 
 
 def test_what_is_cached_is_not_computed_again(source: Clips) -> None:
@@ -120,8 +130,8 @@ def test_representations_share_their_steps(source: Clips) -> None:
         ({"size": 112}, {"read", "align", "flow"}),
         ({"align_by": "mediapipe"}, {"read", "face", "align", "flow"}),
         ({"brightness": "as-is"}, {"read", "align", "flow"}),
-        ({"tvl1_lambda": 0.3}, set()),
         ({"regions_by": "dlib"}, set()),
+        ({"no_face": "whole-frame"}, set()),
     ],
     ids=[
         "another algorithm",
@@ -174,13 +184,13 @@ def test_a_changed_frame_is_another_entry(source: Clips) -> None:
 def test_a_damaged_entry_is_computed_anew_with_a_notice(source: Clips) -> None:
     task = prepare_task(source, IDS[0], recipe("face-flow", source))
     prepare_sample(task)
-    good = task.cached(print)
+    good = cached_array(task)
     file = Cache(cache_folder()).path("face-flow", task.key)
     file.write_bytes(file.read_bytes()[:-4])
     again = prepare_sample(task)
 
     assert again.notices == (f"{file} is damaged; it is computed anew",)
-    np.testing.assert_array_equal(task.cached(print), good)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(cached_array(task), good)
 
 
 def no_face(source: Clips, number: int = 0) -> None:
@@ -203,21 +213,56 @@ def test_a_sample_without_a_face_is_kept_whole_where_asked_and_marked(source: Cl
     no_face(source)
     record = record_of("region-flow", source, {**QUICK, "no_face": "whole-frame"})
 
-    assert prepared("region-flow", source, no_face="whole-frame").facts == {"aligned_by": "none", "regions_by": "none"}
+    assert found_by(prepared("region-flow", source, no_face="whole-frame")) == {
+        "aligned_by": "none",
+        "regions_by": "none",
+    }
     assert representation_marks(record) == ("whole-frame",)
     assert representation_marks(record_of("region-flow", source)) == ()
+
+
+def test_what_was_kept_without_a_face_is_refused_where_that_is_asked(source: Clips) -> None:
+    no_face(source)
+
+    assert prepared("face-flow", source, no_face="whole-frame").failure == ""
+    assert "no face is found" in prepared("face-flow", source).failure
+    assert prepare_task(source, IDS[0], recipe("face-flow", source)).cached(print) is None
+
+
+def test_frames_that_change_while_they_are_read_are_not_kept(source: Clips) -> None:
+    task = prepare_task(source, IDS[0], recipe("face-flow", source))
+    good = source.frame(IDS[0], 2).read_bytes()
+    source.frame(IDS[0], 2).write_bytes(source.frame(IDS[1], 2).read_bytes())
+    failure = prepare_sample(task).failure
+    source.frame(IDS[0], 2).write_bytes(good)
+
+    assert failure.startswith("smic/s1/a: its frames changed while they were read")
+    assert prepare_task(source, IDS[0], recipe("face-flow", source)).cached(print) is None
+
+
+def test_a_cache_that_cannot_be_written_ends_the_work_at_the_first_sample(source: Clips, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    tasks = [
+        replace(prepare_task(source, sample_id, recipe("face-flow", source)), cache=tmp_path / "file")
+        for sample_id in IDS
+    ]
+
+    with pytest.raises(CacheError, match="the cache cannot be written"):
+        list(prepare(tasks, jobs=1))
+    with pytest.raises(CacheError, match="the cache cannot be written"):
+        list(prepare(tasks, jobs=2))
 
 
 def test_an_apex_without_a_face_takes_the_onset_s_key_regions(source: Clips) -> None:
     no_face(source, number=2)
 
-    assert prepared("region-flow", source).facts == {"aligned_by": "dlib", "regions_by": "onset"}
+    assert found_by(prepared("region-flow", source)) == {"aligned_by": "dlib", "regions_by": "onset"}
 
 
 def test_detectors_are_asked_in_the_stated_order(source: Clips) -> None:
-    facts = prepared("region-flow", source, align_by="mediapipe,dlib", regions_by="dlib,mediapipe").facts
+    done = prepared("region-flow", source, align_by="mediapipe,dlib", regions_by="dlib,mediapipe")
 
-    assert facts == {"aligned_by": "mediapipe", "regions_by": "dlib"}
+    assert found_by(done) == {"aligned_by": "mediapipe", "regions_by": "dlib"}
 
 
 def test_frames_of_two_sizes_in_a_clip_are_refused(source: Clips) -> None:
@@ -243,7 +288,7 @@ def test_two_processes_give_what_one_gives(source: Clips, tmp_path: Path, monkey
     assert {one.failure for one in prepare(tasks, jobs=1)} == {""}
     assert {one.failure for one in prepare(other, jobs=2)} == {""}
     for one, two in zip(tasks, other, strict=True):
-        np.testing.assert_array_equal(one.cached(print), two.cached(print))  # type: ignore[arg-type]
+        np.testing.assert_array_equal(cached_array(one), cached_array(two))
 
 
 @pytest.mark.parametrize(
@@ -253,6 +298,10 @@ def test_two_processes_give_what_one_gives(source: Clips, tmp_path: Path, monkey
         ({"flow": "raft"}, r"^preparation: flow='raft' is not one of: tv-l1, farneback, dis$"),
         ({"size": "20"}, r"^preparation: size=20 is below the smallest allowed value, 56$"),
         ({"align_by": "eye"}, r"align_by='eye' is not one of"),
+        (
+            {"flow": "dis", "tvl1_tau": 0.1},
+            r"^preparation: tvl1_tau is a setting of flow=tv-l1, and flow=dis is",
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(source: Clips, settings: dict[str, object], said: str) -> None:
@@ -282,8 +331,9 @@ from mer_bench.representations.task import PrepareTask
 from mer_bench.engine import session
 frames = tuple(Path({str(source.folder / IDS[0])!r}) / f"img{{number}}.png" for number in range(5))
 recipe = Recipe("region-flow", {dict(recipe("region-flow", source).params)!r})
-task = PrepareTask(Clip("x", frames, 2), content_digest(frames), recipe, Path({str(cache_folder())!r}))
-print(task.cached(print).shape)
+digest = content_digest(frames)
+task = PrepareTask(Clip("x", frames, 2), digest, digest, recipe, Path({str(cache_folder())!r}))
+print(task.cached(print).arrays["array"].shape)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 

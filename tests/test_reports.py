@@ -25,7 +25,7 @@ from mer_bench.scoring.metrics import score
 from mer_bench.store import Store
 from mer_bench_reports import build_report, write_report
 
-SYNTHETIC_WORDS = "SYNTHETIC DATA: made-up flow maps; these figures say nothing about real micro-expressions"
+SYNTHETIC_WORDS = "SYNTHETIC DATA: made up; these figures say nothing about real micro-expressions"
 ORACLE_WORDS = "Best epoch chosen on the held-out subject: an upper-bound diagnostic, not a result; never ranked"
 
 

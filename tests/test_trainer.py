@@ -369,3 +369,28 @@ def test_a_method_sets_its_own_defaults_and_no_unknown_ones() -> None:
     assert (chosen["epochs"], chosen["optimizer"], chosen["lr"]) == (800, "sgd", TrainingConfig().lr)
     with pytest.raises(TypeError, match="not a training parameter: momentum, width"):
         training_parameters(width=3, momentum=0.5)
+
+
+def test_a_clip_reaches_the_network_with_its_channel_before_time_and_place() -> None:
+    shapes = []
+
+    class OfClips(TorchMethod):
+        def build_network(self) -> nn.Module:
+            class Network(nn.Module):
+                def __init__(self, n_classes: int) -> None:
+                    super().__init__()
+                    self.layer = nn.Conv3d(1, n_classes, 3)
+
+                def forward(self, x: Tensor) -> Tensor:
+                    shapes.append(tuple(x.shape[1:]))
+                    return self.layer(x).mean(dim=(2, 3, 4))
+
+            return Network(self.n_classes)
+
+    rng = np.random.default_rng(0)
+    clips = rng.normal(size=(12, 4, 6, 5, 1)).astype(np.float32)
+    side = LabelledSamples(clips, np.arange(12) % 3, np.array([f"smic/s{i}" for i in range(12)]))
+    scores = train(method(OfClips), side, clips[:2])
+
+    assert scores.shape == (3, 2, 3)
+    assert set(shapes) == {(1, 4, 6, 5)}

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from mer_bench.cli import EXIT_FOUND_PROBLEMS
+from mer_bench.cli import EXIT_FOUND_PROBLEMS, EXIT_INTERRUPTED
 from mer_bench.cli.data_options import data_options, named_source
 
 
@@ -41,7 +41,7 @@ def command(
     sample cannot be prepared; all others are.
     """
     from mer_bench.cli.pairs import parse_pairs
-    from mer_bench.cli.progress import show_preparation
+    from mer_bench.cli.progress import RESUMED, show_preparation
     from mer_bench.config import load_config
     from mer_bench.engine.chosen import chosen_preparation
     from mer_bench.engine.data_prepare import preparation_tasks, summary
@@ -54,7 +54,11 @@ def command(
     tasks, cached = preparation_tasks(source, names, parse_pairs("--set", overrides), settings)
     wanted = jobs if jobs is not None else config.jobs
     resources = Resources(wanted if wanted is not None else default_jobs())
-    done = show_preparation(tasks, lambda tasks: prepare(tasks, jobs=resources.jobs))
+    try:
+        done = show_preparation(tasks, lambda tasks: prepare(tasks, jobs=resources.jobs))
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {RESUMED}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     said = summary(done, cached)
     for notice in dict.fromkeys(notice for prepared in done for notice in prepared.notices):
         click.echo(f"note: {notice}", err=True)

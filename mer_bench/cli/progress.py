@@ -18,6 +18,8 @@ from mer_bench.representations.task import Prepared, PrepareTask
 Advance = Callable[[Outcome], None]
 Represent = Callable[[Sequence[PrepareTask]], Iterator[Prepared]]
 
+RESUMED = "what was prepared is in the cache; run the same command again to go on"
+
 _PLAIN_INTERVAL_S = 5.0
 
 
@@ -50,7 +52,7 @@ def show_preparation(tasks: Sequence[PrepareTask], represent: Represent) -> list
     done: list[Prepared] = []
     if sys.stderr.isatty():
         with _bar() as bar:
-            task = bar.add_task("samples prepared", total=len(tasks), fresh=0)
+            task = bar.add_task("samples", total=len(tasks), fresh=0)
             for prepared in represent(tasks):
                 done.append(prepared)
                 bar.update(task, advance=1, fresh=len(done))
@@ -62,7 +64,9 @@ def show_preparation(tasks: Sequence[PrepareTask], represent: Represent) -> list
         if now - said >= _PLAIN_INTERVAL_S or len(done) == len(tasks):
             said, rate = now, len(done) / max(now - started, 1e-9)
             left = (len(tasks) - len(done)) / rate
-            click.echo(f"{len(done)}/{len(tasks)} samples prepared, {rate:.2f} samples/s, {left:.0f} s left", err=True)
+            failed = sum(bool(prepared.failure) for prepared in done)
+            failures = f", {failed} failed" if failed else ""
+            click.echo(f"{len(done)}/{len(tasks)} samples{failures}, {rate:.2f} samples/s, {left:.0f} s left", err=True)
     return done
 
 

@@ -14,13 +14,14 @@ from rich.console import Console
 from mer_bench.cli import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from mer_bench.cli.opened import notices
 from mer_bench.cli.pairs import parse_pairs
-from mer_bench.cli.progress import show_preparation, show_progress
+from mer_bench.cli.progress import RESUMED, show_preparation, show_progress
 from mer_bench.cli.tables import plan_lines, results_tables
 from mer_bench.config import DEFAULT_RESULTS, load_config
 from mer_bench.engine.chosen import chosen_preparation, chosen_preset, chosen_source
 from mer_bench.engine.session import Resources, Session, default_jobs
 from mer_bench.evaluation.plan import Request, make_plan
 from mer_bench.plugin_manager import load_catalogue
+from mer_bench.representations.task import facts_lines
 from mer_bench.results import Result
 from mer_bench.store import Notice, Store
 
@@ -92,7 +93,7 @@ def _run(
         console.print(line, highlight=False, markup=False)
     if dry_run:
         return
-    show_preparation(session.to_prepare(), session.represent)
+    _represent(session)
     _execute(session)
     _conclude(session, console, out)
 
@@ -109,6 +110,14 @@ def _open_store(folder: Path, dry_run: bool, notice: Notice) -> Store:
     if dry_run and not (folder / "store.json").exists():
         return Store(folder, notice)
     return Store.open(folder, notice) if dry_run else Store.create(folder, notice)
+
+
+def _represent(session: Session) -> None:
+    try:
+        show_preparation(session.to_prepare(), session.represent)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {RESUMED}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _execute(session: Session) -> None:
@@ -136,6 +145,8 @@ def _conclude(session: Session, console: Console, out: TextIO | None) -> None:
             click.echo(json.dumps(result_object(result), allow_nan=False), file=out)
     for table in results_tables(results, session.plan, console):
         console.print(table)
+    for line in dict.fromkeys(line for row in session.plan.rows for line in facts_lines(session.faces(row))):
+        console.print(line, highlight=False, markup=False)
     from mer_bench_reports import write_report
 
     reports = write_report(session.store, session.store.path)
@@ -161,6 +172,7 @@ def result_object(result: Result) -> dict[str, object]:
         "selection": result.selection,
         "marks": result.row["marks"],
         "params": result.row["params"],
+        "representation": result.row["representation"],
         "row_key": result.row["row_key"],
         "n_samples": len(result.predictions),
         "n_folds": result.total,

@@ -18,7 +18,7 @@ from mer_bench.results import Result
 _MARKS = {
     "synthetic": "SYNTHETIC data: these figures say nothing about real micro-expressions",
     "partial": "PARTIAL data: the counts are not the protocol's",
-    "whole-frame": "samples without a detected face are kept, with their whole frame as the face",
+    "whole-frame": "samples without a detected face are kept: the face is the largest centred square of their frames",
     "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
 }
 

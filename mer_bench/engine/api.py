@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +32,8 @@ COLUMNS = (
     "folds_failed",
     "marks",
     "params",
+    "representation",
+    "preparation",
     "row_key",
 )
 
@@ -115,7 +118,7 @@ def run(
     plan = make_plan(request, source, catalogue)
     store = Store.create(Path(results or config.results or DEFAULT_RESULTS))
     session = Session(plan, store, catalogue, resources)
-    for _ in session.execute():
+    for _ in chain(session.represent(session.to_prepare()), session.execute()):
         pass
     return results_frame(session.results())
 
@@ -166,6 +169,8 @@ def _frame_row(result: Result, slice_name: str) -> dict[str, object]:
         "folds_failed": result.failed,
         "marks": ", ".join(result.row["marks"]),
         "params": dict(result.row["params"]),
+        "representation": result.row["representation"]["name"],
+        "preparation": dict(result.row["representation"]["params"]),
         "row_key": result.row["row_key"],
     }
 

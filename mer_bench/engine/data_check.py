@@ -48,7 +48,7 @@ class DataCheck:
     protocols : dict of str to list of str
         How the counts differ from each protocol's; empty where they agree.
     problems : list of str
-        Why annotated samples cannot be used, a sentence each.
+        Why annotated samples, or whole releases, cannot be used, a sentence each.
     notes : list of str
         What to know of those that can.
     marks : list of str
@@ -80,7 +80,7 @@ class DataCheck:
                 f"{name}: {check.frames_found} frames found, {check.frames_missing} missing, "
                 f"{len(check.unreadable)} unreadable"
             )
-        yield f"annotations: {len(self.problems)} samples cannot be used, {len(self.notes)} notes"
+        yield f"annotations: {len(self.problems)} problems, {len(self.notes)} notes"
         for name, differences in self.protocols.items():
             yield f"protocol {name}: {'; '.join(differences) or 'the counts agree'}"
         for check in self.databases.values():
@@ -164,20 +164,26 @@ def _look(source: DataSource, row: Mapping[Hashable, object], all_frames: bool) 
     clip = source.clip(sample_id)
     onset, offset = row["onset"], row["offset"]
     wanted = offset - onset + 1 if isinstance(onset, int) and isinstance(offset, int) else len(clip.frames)
-    refusals = {path: _refusal(path, all_frames or index in (0, clip.apex)) for index, path in enumerate(clip.frames)}
-    sentences = [f"{sample_id}: {refusal}" for refusal in refusals.values() if refusal]
-    sizes = {image_size(path): path for path, refusal in refusals.items() if not refusal}
+    sentences = []
+    sizes: dict[tuple[int, int], Path] = {}
+    for index, path in enumerate(clip.frames):
+        size = _size(path, all_frames or index in (0, clip.apex))
+        if isinstance(size, str):
+            sentences.append(f"{sample_id}: {size}")
+        else:
+            sizes.setdefault(size, path)
     if len(sizes) > 1:
         said = " and ".join(f"{width}×{height} ({path.name})" for (width, height), path in list(sizes.items())[:2])
         sentences.append(f"{sample_id}: frames of several sizes, {said}; restore the clip from the release")
     return len(clip.frames), max(wanted, len(clip.frames)), sentences
 
 
-def _refusal(path: Path, decode: bool) -> str:
+def _size(path: Path, decode: bool) -> tuple[int, int] | str:
+    """Return an image's size, or why it cannot be read."""
     try:
-        image_size(path)
-        if decode:
-            read_image(path)
+        if not decode:
+            return image_size(path)
+        height, width, _ = read_image(path).shape
     except MerBenchError as error:
         return str(error)
-    return ""
+    return width, height

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.representations.preparation import OF_METHOD, Recipe, resolve_preparation
-from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
+from mer_bench.representations.task import Prepared, PrepareTask, count_facts, facts_lines, prepare_task
 from mer_bench.specs import ParameterValue, normalise_name, resolve_parameters
 
 
@@ -22,7 +22,8 @@ class Summary:
     prepared, cached : int
         Computed now, and found in the cache.
     found_by : dict of str to dict of str to int
-        For the face (``aligned_by``) and the key regions (``regions_by``), how often each detector found them.
+        For the face (``aligned_by``) and the key regions (``regions_by``), how often each detector found them; what
+        was in the cache included.
     seconds : dict of str to float
         Time of each step, summed over the processes.
     failures : list of str
@@ -42,8 +43,7 @@ class Summary:
     def lines(self) -> Iterator[str]:
         """Yield it for people, a line each."""
         yield f"{self.prepared} prepared, {self.cached} in the cache already, {len(self.failures)} failed"
-        for what, counts in self.found_by.items():
-            yield f"{what.replace('_', ' ')}: " + ", ".join(f"{name} {count}" for name, count in counts.items())
+        yield from facts_lines(self.found_by)
         total = sum(self.seconds.values())
         if total:
             yield "time: " + ", ".join(f"{step} {part / total:.0%}" for step, part in self.seconds.items())
@@ -52,8 +52,8 @@ class Summary:
 
 def preparation_tasks(
     source: DataSource, names: Sequence[str], overrides: Mapping[str, str], preparation: Mapping[str, object]
-) -> tuple[list[PrepareTask], int]:
-    """Return what is to be computed for representations of all samples, and how many are in the cache already.
+) -> tuple[list[PrepareTask], list[Prepared]]:
+    """Return what is to be computed for representations of all samples, and what is in the cache already.
 
     Parameters
     ----------
@@ -76,28 +76,29 @@ def preparation_tasks(
         Recipe(name, {**settings, **own})
         for name, own in _own_parameters([normalise_name(name) for name in names], overrides).items()
     ]
-    tasks, cached = [], 0
-    for sample_id in source.read_samples().ids:
-        for recipe in recipes:
+    tasks: list[PrepareTask] = []
+    cached: list[Prepared] = []
+    ids = source.read_samples().ids
+    # Recipe by recipe: two processes must not compute a step of one sample at once that two recipes share.
+    for recipe in recipes:
+        for sample_id in ids:
             task = prepare_task(source, sample_id, recipe)
-            if task.cached(lambda text: None) is None:
+            entry = task.cached(lambda text: None)
+            if entry is None:
                 tasks.append(task)
             else:
-                cached += 1
+                cached.append(Prepared(sample_id, "", entry.facts))
     return tasks, cached
 
 
-def summary(done: Sequence[Prepared], cached: int) -> Summary:
+def summary(done: Sequence[Prepared], cached: Sequence[Prepared]) -> Summary:
     """Sum up how each sample went."""
     seconds: Counter[str] = Counter()
-    found_by: dict[str, Counter[str]] = {}
     for prepared in done:
         seconds.update(prepared.seconds)
-        for what, detector in prepared.facts.items():
-            found_by.setdefault(what, Counter())[detector] += 1
     failures = [prepared.failure for prepared in done if prepared.failure]
-    counts = {what: dict(counter) for what, counter in found_by.items()}
-    return Summary(len(done) - len(failures), cached, counts, dict(seconds), failures)
+    found_by = count_facts(prepared.facts for prepared in (*cached, *done))
+    return Summary(len(done) - len(failures), len(cached), found_by, dict(seconds), failures)
 
 
 def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[str, dict[str, ParameterValue]]:

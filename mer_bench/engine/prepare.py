@@ -34,4 +34,5 @@ def _prepare(task: PrepareTask) -> Prepared:
 
 
 def _lost(task: PrepareTask, error: MethodError, seconds: float) -> Prepared:
-    return Prepared(task.clip.sample_id, f"{task.clip.sample_id}: {error}")
+    cure = "the machine may be out of memory; run the same command again, with fewer --jobs if it fails again"
+    return Prepared(task.clip.sample_id, f"{task.clip.sample_id}: {error}; {cure}")

@@ -19,9 +19,10 @@ from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, store_failur
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.describe import recipe_of
 from mer_bench.representations.stack import compute_representation, is_stored, stored_representation
-from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
+from mer_bench.representations.task import Prepared, PrepareTask, count_facts, prepare_task
 from mer_bench.results import Result, row_results
 from mer_bench.store import Store
+from mer_bench.store.files import read_json, write_json
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -90,8 +91,8 @@ class Session:
             if recipe is not None and not is_stored(self._stacks, row.stack_key, self.notice):
                 for sample_id in row.table.sample_ids:
                     task = prepare_task(self.plan.source, sample_id, recipe)
-                    if task.key not in tasks and task.cached(self.notice) is None:
-                        tasks[task.key] = task
+                    if not task.is_cached():
+                        tasks.setdefault(task.key, task)
         return list(tasks.values())
 
     def represent(self, tasks: Sequence[PrepareTask]) -> Generator[Prepared, None, None]:
@@ -115,14 +116,14 @@ class Session:
     def execute(self) -> Generator[Outcome, None, None]:
         """Carry out what is pending, and yield each cell's outcome as it comes; what is stored stays stored.
 
+        What `represent` was not called for is prepared here, a sample at a time.
+
         Raises
         ------
         MerBenchError
             The store cannot be written, the device is not there, a sample cannot be prepared, or a method refuses
             its settings.
         """
-        for _ in self.represent(self.to_prepare()):
-            pass
         pending = self.pending()
         for row in self.plan.rows:
             self.store.write_row(row.record)
@@ -197,10 +198,22 @@ class Session:
         return stored_representation(self._stacks, row.stack_key, count, lambda: self._arrays(row), self.notice)
 
     def _arrays(self, row: Row) -> Iterator[FloatArray]:
-        source = self.plan.source
-        yield from compute_representation(source, row.table.sample_ids, row.record["representation"], self.notice)
+        source, facts = self.plan.source, []
+        record = row.record["representation"]
+        for array, found in compute_representation(source, row.table.sample_ids, record, self.notice):
+            facts.append(found)
+            yield array
         if fingerprint(row.table, source) != row.record["fingerprints"]:
             raise MerBenchError("the data changed while it was read; nothing of it is kept: run the same command again")
+        write_json(self._facts_file(row), count_facts(facts))
+
+    def faces(self, row: Row) -> dict[str, dict[str, int]]:
+        """Return how often each detector found a row's faces and key regions; nothing for ready-made data."""
+        file = self._facts_file(row)
+        return dict(read_json(file)) if file.exists() else {}
+
+    def _facts_file(self, row: Row) -> Path:
+        return self._stacks / f"{row.stack_key}.facts.json"
 
     def _manifest(self, device: str) -> dict[str, object]:
         return {
@@ -211,6 +224,7 @@ class Session:
             "rows": [row.record["row_key"] for row in self.plan.rows],
             "cells": len(self.plan.cells),
             "count_problems": list(self.plan.problems),
+            "faces": {row.record["row_key"]: self.faces(row) for row in self.plan.rows},
             "plugins": [f"{r.name} {r.distribution} {r.version} {r.status.value}" for r in self.catalogue.records],
             "device": device,
             "jobs": self.resources.jobs,

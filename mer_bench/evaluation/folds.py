@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mer_bench.errors import MerBenchError
@@ -77,6 +79,9 @@ def count_mismatch(table: LabelledTable, protocol: Protocol) -> list[str]:
 def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
     """Return one fold a subject, sorted by subject.
 
+    A fold's test side is ordered by the hash of each sample's id: ids spell the class (SMIC's ``s1_ne_01``), so that
+    sorted by id a sample's place would tell its label.
+
     Raises
     ------
     MerBenchError
@@ -93,7 +98,7 @@ def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
             raise MerBenchError(
                 f"subjects {folds[name].subject} and {subject} would both make the fold {name}; rename one of them"
             )
-        test = tuple(i for i in everyone if table.subjects[i] == subject)
+        test = _shuffled(table, [i for i in everyone if table.subjects[i] == subject])
         train = tuple(i for i in everyone if table.subjects[i] != subject)
         folds[name] = Fold(name, subject, train, test)
     return tuple(folds.values())
@@ -113,3 +118,7 @@ def check_fold(fold: Fold, table: LabelledTable) -> None:
         )
     if not fold.train or not fold.test:
         raise MerBenchError(f"fold {fold.name} has no {'test' if fold.train else 'training'} sample")
+
+
+def _shuffled(table: LabelledTable, members: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted(members, key=lambda i: hashlib.sha256(table.sample_ids[i].encode()).digest()))

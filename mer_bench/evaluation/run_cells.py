@@ -154,11 +154,11 @@ def _predict(task: Task, seed: int) -> _Prediction:
     fold = row.folds[task.fold]
     inputs: FloatArray = np.load(task.stack, mmap_mode="r")
     train = LabelledSamples(
-        np.array(inputs[list(fold.train)]),
+        np.asarray(inputs[list(fold.train)]),
         np.array([row.table.labels[i] for i in fold.train], dtype=np.int64),
         np.array([row.table.subjects[i] for i in fold.train]),
     )
-    test = UnlabelledSamples(np.array(inputs[list(fold.test)]))
+    test = UnlabelledSamples(np.asarray(inputs[list(fold.test)]))
     n_classes = len(record["protocol"]["classes"])
     # A copy: what one fold's method does to its parameters must not reach the next fold's.
     method = load_target(row.target)(dict(row.params), n_classes)

@@ -20,7 +20,10 @@ class TorchMethod(MethodBase, ABC):
 
     @abstractmethod
     def build_network(self) -> nn.Module:
-        """Return the network: inputs (n, channels, height, width) float32, outputs logits (n, n_classes)."""
+        """Return the network: inputs float32 of a representation, outputs logits (n, n_classes).
+
+        Inputs are (n, channels, height, width) for flow, and (n, 1, length, height, width) for ``frames``.
+        """
 
     @property
     def training(self) -> TrainingConfig:

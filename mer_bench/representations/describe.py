@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.representations.preparation import OF_METHOD, VERSIONS, Recipe, parameter_names, step_versions
-from mer_bench.specs import MethodSpec, ParameterValue, Representation
+from mer_bench.specs import MethodSpec, ParameterValue, Representation, resolve_parameters
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
 
@@ -84,7 +84,5 @@ def _own_parameters(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> d
                 f"method {spec.name}: parameter {name!r} does not shape the representation {wanted.name!r}"
                 f"{did_you_mean(name, known)}; what does: {', '.join(known) or 'nothing'}; report it to its author"
             )
-    return {
-        name: parameter.check(params[name]) if name in wanted.parameters else parameter.default
-        for name, parameter in known.items()
-    }
+    chosen = {name: params[name] for name in wanted.parameters}
+    return resolve_parameters(f"method {spec.name}", OF_METHOD[wanted.name], chosen)

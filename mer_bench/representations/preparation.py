@@ -9,6 +9,7 @@ from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.specs import Parameter, ParameterValue, resolve_parameters
 from mer_bench.store.files import digest
+from mer_bench.vision.regions import LAYOUTS
 
 _ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
 
@@ -18,7 +19,7 @@ _TVL1 = (
     Parameter("tvl1_theta", 0.3, "TV-L1: tightness between the data term and smoothness", minimum=1e-6),
     Parameter("tvl1_scales", 5, "TV-L1: levels of the pyramid", minimum=1, maximum=20),
     Parameter("tvl1_warps", 5, "TV-L1: warpings a level", minimum=1, maximum=100),
-    Parameter("tvl1_epsilon", 0.01, "TV-L1: change at which the iteration stops", minimum=0.0),
+    Parameter("tvl1_epsilon", 0.01, "TV-L1: change at which the iteration stops", minimum=1e-9),
     Parameter("tvl1_inner", 30, "TV-L1: inner iterations", minimum=1, maximum=1000),
     Parameter("tvl1_outer", 10, "TV-L1: outer iterations", minimum=1, maximum=1000),
     Parameter("tvl1_scale_step", 0.8, "TV-L1: scale between two levels", minimum=0.1, maximum=0.99),
@@ -54,7 +55,8 @@ PREPARATION: tuple[Parameter, ...] = (
     Parameter(
         "no_face",
         "refuse",
-        "a sample in whose onset frame no face is found: refuse it, or keep it with its whole frame as the face",
+        "a sample in whose onset frame no face is found: refuse it, or keep it with the largest centred square of its "
+        "frames as the face",
         choices=("refuse", "whole-frame"),
     ),
     Parameter(
@@ -77,7 +79,7 @@ OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
     ),
     "flow": (),
     "face-flow": (),
-    "region-flow": (Parameter("layout", "five-mosaic", "how the key regions are put together"),),
+    "region-flow": (Parameter("layout", "five-mosaic", "how the regions are put together", choices=tuple(LAYOUTS)),),
 }
 """What a method may choose of its representation, by naming parameters of its own so."""
 
@@ -109,8 +111,11 @@ class Recipe:
     params: Mapping[str, ParameterValue]
 
     def key(self, step: str, sample_digest: str) -> str:
-        """Return the cache's key of one sample's arrays: all that they depend on, and nothing else."""
-        chosen = {name: self.params[name] for name in parameter_names(step, self.params)}
+        """Return the cache's key of one sample's arrays: all that they depend on, and nothing else.
+
+        Whether a sample without a face is kept decides which samples there are, not what their arrays hold.
+        """
+        chosen = {name: self.params[name] for name in parameter_names(step, self.params) if name != "no_face"}
         return digest([step, step_versions(step), chosen, sample_digest])
 
 
@@ -138,7 +143,15 @@ def resolve_preparation(values: Mapping[str, object], source: DataSource) -> dic
         An unknown setting, a value that is not allowed, or any setting for ready-made data.
     """
     if source.native == CLIP:
-        return resolve_parameters("preparation", PREPARATION, values)
+        resolved = resolve_parameters("preparation", PREPARATION, values)
+        for algorithm, parameters in FLOW_PARAMETERS.items():
+            idle = [parameter.name for parameter in parameters if parameter.name in values]
+            if idle and algorithm != resolved["flow"]:
+                raise MerBenchError(
+                    f"preparation: {idle[0]} is a setting of flow={algorithm}, and flow={resolved['flow']} is chosen; "
+                    "leave it out, or choose that flow"
+                )
+        return resolved
     if values:
         name = next(iter(values))
         raise MerBenchError(

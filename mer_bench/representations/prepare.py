@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mer_bench.arrays import ByteArray, FloatArray
-from mer_bench.cache import Cache, Entry, Notice
+from mer_bench.cache import Cache, CacheError, Entry, Notice, content_digest
 from mer_bench.databases.images import read_image
 from mer_bench.errors import MerBenchError
 from mer_bench.representations.task import ARRAY, NO_FACE, Prepared, PrepareTask
@@ -25,7 +25,7 @@ from mer_bench.vision.alignment import (
     transform_points,
     whole_frame_transform,
 )
-from mer_bench.vision.landmarks import detect_face
+from mer_bench.vision.landmarks import detect_face, detector_version
 from mer_bench.vision.optical_flow import DIS, TVL1, Farneback, optical_flow, shrink_map, stack_strain
 from mer_bench.vision.regions import SIDE, recombine_regions
 from mer_bench.vision.sequence import interpolate_frames
@@ -42,12 +42,14 @@ def prepare_sample(task: PrepareTask) -> Prepared:
     try:
         with threadpool_limits(1):
             facts = dict(work.step(task.recipe.representation).facts)
+    except CacheError:
+        raise
     except MerBenchError as error:
         failure = str(error)
     return Prepared(task.clip.sample_id, failure, facts, work.seconds, tuple(notices))
 
 
-def computed_array(task: PrepareTask, notice: Notice) -> FloatArray:
+def computed_entry(task: PrepareTask, notice: Notice) -> Entry:
     """Compute one sample's representation, cache it, and return it.
 
     Raises
@@ -56,7 +58,7 @@ def computed_array(task: PrepareTask, notice: Notice) -> FloatArray:
         A frame cannot be read, or no face is found in it.
     """
     with threadpool_limits(1):
-        return _Work(task, notice).step(task.recipe.representation).arrays[ARRAY]
+        return _Work(task, notice).step(task.recipe.representation)
 
 
 class _Work:
@@ -71,10 +73,19 @@ class _Work:
     def step(self, name: str) -> Entry:
         key = self.task.recipe.key(name, self.task.sample_digest)
         entry = self.cache.read(name, key)
-        if entry is None:
+        if entry is None or not self.task.takes(entry):
             entry = self._compute[name]()
+            self._check_unchanged()
             self.cache.write(name, key, entry)
         return entry
+
+    def _check_unchanged(self) -> None:
+        """Refuse frames that changed since their digest was taken: their arrays would be kept under a wrong key."""
+        if content_digest(self.task.clip.frames) != self.task.content:
+            raise MerBenchError(
+                f"{self.task.clip.sample_id}: its frames changed while they were read; nothing of it is kept: run the "
+                "same command again"
+            )
 
     @property
     def _compute(self) -> Mapping[str, Callable[[], Entry]]:
@@ -88,11 +99,12 @@ class _Work:
         }
 
     def _face(self) -> Entry:
+        """Key points on the onset frame; none where no face is found."""
         with self._timed("face"):
             face = detect_face(self._onset, _order(self.params["align_by"]))
         if face is None:
             return Entry({ARRAY: np.empty((0, 2), dtype=np.float32)}, {"aligned_by": NO_FACE})
-        return Entry({ARRAY: face.key_points}, {"aligned_by": face.detector})
+        return Entry({ARRAY: face.key_points}, {"aligned_by": _named(face.detector)})
 
     def _flow(self) -> Entry:
         onset, apex = self._aligned(self._onset), self._aligned(self._apex)
@@ -109,7 +121,7 @@ class _Work:
         with self._timed("regions"):
             face = detect_face(self._apex, _order(self.params["regions_by"])) if len(onset_points) else None
         if face is not None:
-            points, by = transform_points(face.key_points, self._transform), face.detector
+            points, by = transform_points(face.key_points, self._transform), _named(face.detector)
         elif len(onset_points):
             points, by = transform_points(onset_points, self._transform), "onset"
         else:
@@ -122,7 +134,8 @@ class _Work:
         with self._timed("interpolate"):
             length, method = self.params["length"], self.params["interpolation"]
             frames = interpolate_frames(aligned, int(str(length)), str(method))
-        return Entry({ARRAY: frames}, self._found.facts)
+        # Interpolated in time, a grey level may leave its range.
+        return Entry({ARRAY: np.clip(frames, 0.0, 255.0)[..., np.newaxis]}, self._found.facts)
 
     def _face_flow(self) -> Entry:
         flow = self.step("flow")
@@ -191,6 +204,11 @@ def _algorithm(params: Mapping[str, ParameterValue]) -> TVL1 | Farneback | DIS:
     if params["flow"] == "farneback":
         return Farneback(**chosen("farneback_"))  # type: ignore[arg-type]
     return DIS(**chosen("dis_"))  # type: ignore[arg-type]
+
+
+def _named(detector: str) -> str:
+    """Name a detector with its version: another one may give other points."""
+    return f"{detector} {detector_version(detector)}"
 
 
 def _order(detectors: ParameterValue) -> tuple[str, ...]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.cache import Notice
+from mer_bench.cache import Entry, Notice
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.representations.describe import recipe_of
 from mer_bench.representations.preparation import Recipe
-from mer_bench.representations.task import prepare_task
+from mer_bench.representations.task import ARRAY, prepare_task
 from mer_bench.store.files import open_for_writing, write_bytes
 from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.regions import SIDE, TEMPLATE_LANDMARKS, recombine_regions
@@ -26,14 +26,16 @@ _READ_BYTES = 1 << 20
 
 def compute_representation(
     source: DataSource, sample_ids: Sequence[str], record: RepresentationRecord, notice: Notice
-) -> Iterator[FloatArray]:
-    """Yield the samples' arrays one by one, in the order of ``sample_ids``.
+) -> Iterator[tuple[FloatArray, Mapping[str, str]]]:
+    """Yield the samples' arrays one by one, in the order of ``sample_ids``, each with its facts.
+
+    Facts say which detector found the face (``aligned_by``, ``regions_by``); a ready-made array has none.
 
     Yields
     ------
     ndarray, float32
         ``face-flow`` and ``region-flow``: (28, 28, 3), channels (u, v, os); ``flow``: (size, size, 3), the same
-        channels; ``frames``: (length, size, size), grey levels from 0 to 255. Flow made of frames is in pixels of
+        channels; ``frames``: (length, size, size, 1), grey levels from 0 to 255. Flow made of frames is in pixels of
         the aligned face, whatever the map's own size.
 
     Raises
@@ -46,9 +48,11 @@ def compute_representation(
         if recipe is None:
             flow = _load_map(source, sample_id)
             is_face = record["name"] == "face-flow"
-            yield flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, str(record["params"]["layout"]))
+            layout = str(record["params"].get("layout"))
+            yield (flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, layout)), {}
         else:
-            yield _prepared(source, sample_id, recipe, notice)
+            entry = _prepared(source, sample_id, recipe, notice)
+            yield entry.arrays[ARRAY], entry.facts
 
 
 def stored_representation(
@@ -80,7 +84,7 @@ def stored_representation(
         return file
     arrays = compute()
     first = next(arrays)
-    with open_for_writing(file) as stream:
+    with open_for_writing(file, private=True) as stream:
         written = hashlib.sha256()
         header = {"descr": "<f4", "fortran_order": False, "shape": (count, *first.shape)}
         np.lib.format.write_array_header_1_0(stream, header)
@@ -106,15 +110,15 @@ def is_stored(folder: Path, key: str, notice: Notice) -> bool:
     return False
 
 
-def _prepared(source: DataSource, sample_id: str, recipe: Recipe, notice: Notice) -> FloatArray:
+def _prepared(source: DataSource, sample_id: str, recipe: Recipe, notice: Notice) -> Entry:
     task = prepare_task(source, sample_id, recipe)
     cached = task.cached(notice)
     if cached is not None:
         return cached
     # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
-    from mer_bench.representations.prepare import computed_array
+    from mer_bench.representations.prepare import computed_entry
 
-    return computed_array(task, notice)
+    return computed_entry(task, notice)
 
 
 def _load_map(source: DataSource, sample_id: str) -> FloatArray:

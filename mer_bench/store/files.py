@@ -45,11 +45,14 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def open_for_writing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a stream whose content takes the file's place at the end; raises as `write_json` does."""
+def open_for_writing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Yield a stream whose content takes the file's place at the end; raises as `write_json` does.
+
+    A ``private`` file is its owner's alone.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open_atomically(path) as stream:
+        with open_atomically(path, 0o600 if private else 0o666) as stream:
             yield stream
     except OSError as error:
         if error.errno == errno.EISDIR:

@@ -30,9 +30,9 @@ def train_fold(
     ----------
     method : TorchMethod
     train : LabelledSamples
-        Inputs of shape (n, height, width, channels), float32.
+        Inputs of shape (n, ..., channels), float32.
     held_out : sequence of UnlabelledSamples
-        Inputs of shape (m, height, width, channels), float32, each. They go through the network one by one: a network
+        Inputs of shape (m, ..., channels), float32, each. They go through the network one by one: a network
         that normalises over a batch must not carry anything from the test side to the validation side.
     seed : int
     device : str
@@ -55,8 +55,8 @@ def train_fold(
         order = torch.Generator().manual_seed(seed)
         network = method.build_network().to(place)
         mean, deviation = _normaliser(train.inputs, config.normalisation)
-        x = _to_device((train.inputs - mean) / deviation, place)
-        x_held_out = [_to_device((side.inputs - mean) / deviation, place) for side in held_out]
+        x = _to_device(train.inputs, mean, deviation, place)
+        x_held_out = [_to_device(side.inputs, mean, deviation, place) for side in held_out]
         y = torch.from_numpy(np.array(train.labels)).to(place)
         weights = _class_weights(train.labels, method.n_classes, config.class_weights)
         loss_of = nn.CrossEntropyLoss(weight=weights).to(place)
@@ -128,8 +128,11 @@ def _normaliser(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:
     return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
 
 
-def _to_device(images: FloatArray, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).to(device)
+def _to_device(inputs: FloatArray, mean: FloatArray, deviation: FloatArray, device: torch.device) -> Tensor:
+    """Normalise, and move the channels from the last place to the second."""
+    normalised = inputs - mean
+    normalised /= deviation
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(normalised, -1, 1))).to(device)
 
 
 def _class_weights(labels: IntArray, n_classes: int, kind: str) -> Tensor | None:

@@ -22,6 +22,10 @@ CROP_LANDMARKS: FloatArray = np.array(
 CROP_LANDMARKS.setflags(write=False)
 
 
+_DARKEST = 16
+"""Of darker pixels, noise decides what they differ by."""
+
+
 def aligning_transform(key_points: FloatArray, size: int) -> FloatArray:
     """Return the similarity transform that brings a face to its place in the crop.
 
@@ -171,7 +175,10 @@ def to_grey(image: ByteArray) -> ByteArray:
 
 
 def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:
-    """Scale an image's grey levels so that their mean is the reference's.
+    """Scale an image's grey levels by the one factor that most of its pixels differ from the reference by.
+
+    The factor is the median over the pixels: a part that moves or darkens by itself, such as an opening mouth, does
+    not change the rest.
 
     Parameters
     ----------
@@ -182,10 +189,11 @@ def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:
     ndarray of shape (height, width), uint8
         The image itself where it is black.
     """
-    mean = float(image.mean())
-    if mean == 0.0:
+    bright = image >= _DARKEST
+    if not bright.any():
         return image
-    return np.asarray(np.clip(np.rint(image * (float(reference.mean()) / mean)), 0, 255), dtype=np.uint8)
+    gain = float(np.median(reference[bright] / image[bright]))
+    return np.asarray(np.clip(np.rint(image * gain), 0, 255), dtype=np.uint8)
 
 
 def transform_points(points: FloatArray, transform: FloatArray) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import os
 import threading
@@ -69,6 +70,20 @@ def detect_face(image: ByteArray, detectors: Sequence[str] = DETECTORS) -> Face 
         if points is not None:
             return Face(name, points)
     return None
+
+
+@functools.cache
+def detector_version(detector: str) -> str:
+    """Return the version of a detector that has been used, with a hash of its model where the user brought that.
+
+    Another version may find other points in the same image.
+    """
+    library = importlib.import_module(detector)
+    version = str(getattr(library, "__version__", "unknown"))
+    if detector == "mediapipe" and not hasattr(library, "solutions"):
+        model = Path(os.environ.get(MODEL_VARIABLE, "")).read_bytes()
+        return f"{version} with model {hashlib.sha256(model).hexdigest()[:8]}"
+    return version
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,9 @@ def optical_flow(onset: ByteArray, apex: ByteArray, algorithm: TVL1 | Farneback 
     _check_pair(onset, apex)
     try:
         with _one_thread():
-            flow = np.asarray(_solver(algorithm).calc(onset, apex, None), dtype=np.float32)
+            flow = np.asarray(
+                _solver(algorithm).calc(*map(np.ascontiguousarray, (onset, apex)), None), dtype=np.float32
+            )
     except cv2.error as error:
         raise MerBenchError(
             f"OpenCV finds no flow by {algorithm} between frames of {onset.shape[1]}×{onset.shape[0]} pixels "

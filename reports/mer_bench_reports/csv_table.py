@@ -25,6 +25,8 @@ COLUMNS = (
     "title",
     "method_version",
     "params",
+    "representation",
+    "representation_params",
     "seed",
     "slice",
     "uf1",
@@ -102,6 +104,8 @@ def _identity(comparison: Comparison, entry: Entry) -> _Line:
         "title": method["title"],
         "method_version": method["version"],
         "params": params_text(record["params"]),
+        "representation": record["representation"]["name"],
+        "representation_params": params_text(record["representation"]["params"]),
         "row_key": record["row_key"],
     }
 

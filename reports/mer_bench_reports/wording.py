@@ -42,7 +42,7 @@ _SLICE_TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASM
 
 _ROW_MARK_TEXTS = {
     "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
-    "whole-frame": "samples without a detected face are kept, with their whole frame as the face",
+    "whole-frame": "samples without a detected face are kept: the face is the largest centred square of their frames",
 }
 
 
@@ -74,7 +74,7 @@ def banner(mark: str, protocol: str, problems: Sequence[str]) -> str:
         How the data's counts differ from the protocol's.
     """
     if mark == "synthetic":
-        return "SYNTHETIC DATA: made-up flow maps; these figures say nothing about real micro-expressions"
+        return "SYNTHETIC DATA: made up; these figures say nothing about real micro-expressions"
     differences = f": {'; '.join(problems)}" if problems else ""
     return f"PARTIAL: the data does not hold the samples that protocol {protocol} declares{differences}"
 
