@@ -125,15 +125,22 @@ def canonical_subject(database: str, raw: str) -> str:
 
 
 def canonical_clip(database: str, raw: str) -> str:
-    """Return the release's own name of a clip: SMIC's padded ``s01_ne_01`` becomes ``s1_ne_01``.
+    """Return the release's own name of a clip, whatever its capitals and its padding.
 
-    SAMM's clip carries the subject (``6_1_2`` becomes ``006_1_2``); the others are left alone.
+    Examples
+    --------
+    >>> canonical_clip("smic", "S01_NE_01"), canonical_clip("samm", "6_1_2"), canonical_clip("casme2", "ep02_01F")
+    ('s1_ne_01', '006_1_2', 'EP02_01f')
     """
     text = raw.strip()
     if database == "smic" and (found := re.fullmatch(r"[sS]0*([0-9]{1,9})_(.+)", text)):
-        return f"s{found[1]}_{found[2]}"
+        return f"s{found[1]}_{found[2].lower()}"
     if database == "samm" and (found := re.fullmatch(r"0*([0-9]{1,9})_(.+)", text)):
         return f"{int(found[1]):03d}_{found[2]}"
+    if database == "casme2" and text[:2].lower() == "ep":
+        return f"EP{text[2:].lower()}"
+    if database == "casme3":
+        return text.lower()
     return text
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mer_bench.databases.annotation_fixes import OUT_OF_ORDER, Fix, apply_fixes, load_fixes
+from mer_bench.databases.annotation_fixes import OUT_OF_ORDER, Fix, FixTable, apply_fixes, load_fixes
 from mer_bench.databases.annotation_table import Annotation, FrameCell, Unread
 from mer_bench.errors import MerBenchError
 from mer_bench.samples import DATABASES
@@ -29,14 +29,14 @@ def fix(column: str = "apex", old: str = "20", new: int = 25, sample: str = "sub
     return Fix(sample, row, column, old, new, "it is wrong", "a paper")
 
 
-def loaded(folder: Path, text: str) -> tuple[Fix, ...]:
+def loaded(folder: Path, text: str) -> FixTable:
     (folder / "casme2.toml").write_text(text, encoding="utf-8")
     return load_fixes("casme2", folder)
 
 
 @pytest.mark.parametrize("database", DATABASES)
 def test_the_table_of_every_database_loads(database: str) -> None:
-    for known in load_fixes(database):
+    for known in load_fixes(database).fixes:
         assert known.reason
         assert known.source
 
@@ -45,7 +45,7 @@ def test_the_tables_hold_the_corrections_that_are_published() -> None:
     found = {
         (database, fix.sample or str(fix.row), fix.column): fix.new
         for database in DATABASES
-        for fix in load_fixes(database)
+        for fix in load_fixes(database).fixes
     }
 
     assert found == {
@@ -83,13 +83,23 @@ def test_a_text_where_a_number_belongs_can_be_fixed() -> None:
     [
         (fix(old="21"), annotation()),
         (fix(old=OUT_OF_ORDER), annotation()),
+        (fix(old=OUT_OF_ORDER), annotation(apex=Unread("/", "no number"))),
         (fix(sample="sub04/EP12_02"), annotation()),
         (fix(sample="", row=8), annotation()),
         (fix(row=8), annotation()),
         (fix(new=31), annotation()),
         (fix(old=OUT_OF_ORDER, new=99), annotation(apex=5)),
     ],
-    ids=["another value", "in order", "another clip", "another row", "right clip, other row", "breaks", "mends not"],
+    ids=[
+        "another value",
+        "in order",
+        "no number",
+        "another clip",
+        "another row",
+        "right clip, other row",
+        "breaks",
+        "mends not",
+    ],
 )
 def test_a_fix_that_does_not_fit_or_would_break_the_order_is_left_alone(known: Fix, row: Annotation) -> None:
     assert apply_fixes([known], row) == (row, ())
@@ -120,13 +130,17 @@ def test_the_fixes_of_one_row_are_applied_together() -> None:
         (('"open"', '" "'), "reason = ' ' is not a text"),
         (('"/"', "0"), "old = 0 is not a text"),
         (('sample = "sub04/EP12_01f"\nrow = 7\n', ""), "names neither sample nor row"),
-        (("[[fix]]", "[fix]"), "may hold tables [[fix]] alone"),
-        (("[[fix]]", "[[fixes]]"), "may hold tables [[fix]] alone"),
+        (("[[fix]]", "[fix]"), "may hold tables [[fix]] and one [edition] alone"),
+        (("[[fix]]", "[[fixes]]"), "may hold tables [[fix]] and one [edition] alone"),
+        (('sample = "sub04/EP12_01f"\n', ""), "corrects row 7 of no stated edition"),
+        (("[[fix]]", "[edition]\nrows = 0\n[[fix]]"), "[edition]: rows = 0 is not a whole number of at least 1"),
+        (("[[fix]]", "edition = 3\n[[fix]]"), "[edition] = 3 is not a table"),
+        (("[[fix]]", "[edition]\nlines = 3\n[[fix]]"), "[edition]: unknown key 'lines'"),
         (("row = 7", "row = "), "cannot be read"),
     ],
 )
 def test_a_slip_in_a_table_is_refused(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
-    assert loaded(tmp_path, SOUND)
+    assert loaded(tmp_path, SOUND).fixes
     with pytest.raises(MerBenchError) as caught:
         loaded(tmp_path, SOUND.replace(*change))
 
@@ -137,3 +151,35 @@ def test_a_slip_in_a_table_is_refused(tmp_path: Path, change: tuple[str, str], c
 def test_two_fixes_of_one_cell_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MerBenchError, match="corrects the apex of sub04/EP12_01f twice"):
         loaded(tmp_path, SOUND + SOUND)
+
+
+EDITION = """
+[edition]
+rows = 3
+row = 2
+sample = "Sub04/ep12_01F"
+
+[[fix]]
+row = 3
+column = "apex"
+old = "20"
+new = 25
+reason = "it is wrong"
+source = "a paper"
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "fitting"),
+    [((2, 3, 4), 1), ((3, 4, 5), 0), ((2, 3), 0), ((2, 3, 4, 5), 0)],
+    ids=["the edition", "shifted by a row", "too short", "too long"],
+)
+def test_a_fix_that_knows_a_row_alone_is_for_one_edition(tmp_path: Path, rows: tuple[int, ...], fitting: int) -> None:
+    table = loaded(tmp_path, EDITION)
+    assert len(table.fitting([annotation(row=row) for row in rows])) == fitting
+
+
+def test_a_fix_that_names_its_sample_is_for_every_edition_and_in_any_capitals(tmp_path: Path) -> None:
+    table = loaded(tmp_path, SOUND.replace("sub04/EP12_01f", "SUB4/ep12_01F"))
+    fixed, _ = apply_fixes(table.fitting([]), annotation(apex=Unread("/", "no number"), offset=400))
+    assert fixed.apex == 303

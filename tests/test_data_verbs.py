@@ -93,6 +93,24 @@ def test_check_looks_at_ready_made_maps_too(bench: Bench, tmp_path: Path) -> Non
     assert "smic: 8 frames found, 1 missing, 1 unreadable" in ended.out
 
 
+def test_maps_that_state_classes_fit_protocols_of_three_classes_alone(bench: Bench) -> None:
+    found = json.loads(bench("data", "info", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
+    checked = json.loads(bench("data", "check", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
+
+    assert "cde" in found["fingerprints"]
+    assert not any("5class" in name for name in (*found["fingerprints"], *checked["protocols"]))
+
+
+def test_a_run_on_data_of_which_nothing_can_be_used_says_why(bench: Bench, composite: Path) -> None:
+    for workbook in composite.rglob("*.xlsx"):
+        workbook.write_bytes(b"no workbook")
+    shutil.rmtree(composite / "SMIC")
+    ended = bench("run", *NET, "--data", composite, "--jobs", "1", "--results", bench.results)
+
+    assert ended.code == 2
+    assert ended.errors[0].startswith("error: no sample of the data can be used: SAMM")
+
+
 def test_list_is_csv_with_frame_numbers_and_action_units(bench: Bench, composite: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(bench("data", "list", composite).out)))
 
@@ -235,7 +253,7 @@ def test_real_data_with_unusable_rows_is_refused_with_the_first_of_them(bench: B
     ended = bench("run", *NET, "--data", composite, "--jobs", "1", "--results", bench.results)
 
     assert ended.code == 2
-    assert "1 annotated samples cannot be used, the first: CASME2-coding-20140508.xlsx row" in ended.errors[0]
+    assert "The data has 1 problems, the first: CASME2-coding-20140508.xlsx row" in ended.errors[0]
     assert "add --allow-partial" in ended.errors[0]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,6 @@ from release_factory import (
     opened,
     read_all,
     read_mutated,
-    refusal,
     write_casme2,
     write_frames,
     write_workbook,
@@ -131,7 +131,97 @@ def test_of_several_editions_the_one_that_the_counts_are_of_is_read_with_a_note(
     source = opened(tmp_path)
 
     assert source.read_samples().frame["emotion"][0] == "happiness"
-    assert source.notes() == (f"CASME II is read from {WORKBOOK}; CASME2-coding-20190701.xlsx beside it is not used",)
+    assert source.notes() == (f"CASME II is read from {WORKBOOK}; not used: CASME2-coding-20190701.xlsx",)
+
+
+def test_a_better_edition_elsewhere_goes_before_a_worse_one_beside_the_frames(tmp_path: Path) -> None:
+    release = write_casme2(tmp_path / "CASME2", [casme2_row(emotion="disgust")])
+    (release / WORKBOOK).rename(release / "CASME2-coding-updated.xlsx")
+    write_casme2(tmp_path / "labels", frames=False)
+    source = opened(tmp_path)
+
+    assert source.read_samples().frame["emotion"][0] == "happiness"
+    assert source.notes() == (f"CASME II is read from labels/{WORKBOOK}; not used: CASME2/CASME2-coding-updated.xlsx",)
+
+
+def test_of_equal_copies_of_the_workbook_the_nearest_is_read_with_a_note(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    (tmp_path / "a" / "backup").mkdir(parents=True)
+    shutil.copy(tmp_path / WORKBOOK, tmp_path / "a" / "backup" / WORKBOOK)
+    source = opened(tmp_path)
+
+    assert len(source.read_samples()) == 1
+    assert source.problems() == ()
+    assert source.notes() == (f"CASME II is read from {WORKBOOK}; not used: a/backup/{WORKBOOK}",)
+
+
+@pytest.mark.parametrize("suffix", [".xls", ".csv"])
+def test_the_workbook_in_another_format_is_told_to_be_saved_as_xlsx(tmp_path: Path, suffix: str) -> None:
+    write_casme2(tmp_path)
+    (tmp_path / WORKBOOK).rename((tmp_path / WORKBOOK).with_suffix(suffix))
+
+    assert f"{suffix} is not an .xlsx workbook; open it in Excel or LibreOffice and save it" in only_problem(tmp_path)
+
+
+def test_casme_beside_casme2_does_no_harm(tmp_path: Path) -> None:
+    write_casme2(tmp_path / "CASME2")
+    write_frames(tmp_path / "CASME" / "CASME_raw_selected" / "sub01" / "EP01_5", [1, 2], "EP01_5-{}.jpg")
+    source = opened(tmp_path)
+
+    assert source.read_samples().ids == ["casme2/sub01/EP02_01f"]
+    assert source.problems() == source.notes() == ()
+
+
+def test_the_official_folder_goes_before_another_of_the_same_subjects_with_a_note(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    write_frames(tmp_path / "A" / "sub01" / "EP02_01f", range(46, 60))
+    source = opened(tmp_path)
+
+    assert source.clip("casme2/sub01/EP02_01f").frames[0].is_relative_to(tmp_path / "CASME2_RAW_selected")
+    assert source.notes() == (
+        "CASME II is read from CASME2_RAW_selected; A, which holds the same subjects, is not used",
+    )
+
+
+def test_copies_of_the_other_kind_of_images_are_not_complained_of(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    for name in ("my crop", "your crop"):
+        write_frames(tmp_path / name / "sub01" / "EP02_01f", range(46, 87), "reg_img{}.jpg")
+
+    assert opened(tmp_path).problems() == ()
+    assert "there twice" in only_problem(tmp_path, images="cropped")
+
+
+def test_a_link_to_the_release_itself_is_no_copy(tmp_path: Path) -> None:
+    write_casme2(tmp_path / "CASME2")
+    (tmp_path / "again").symlink_to(".")
+    (tmp_path / "link").symlink_to("CASME2")
+
+    assert len(opened(tmp_path).read_samples()) == 1
+    assert opened(tmp_path).problems() == ()
+
+
+def test_capitals_of_clips_do_not_matter_to_names_and_fixes(tmp_path: Path) -> None:
+    source = opened(write_casme2(tmp_path, [casme2_row("04", "ep12_01F", 261, "/", 321, "disgust")]))
+
+    assert source.read_samples().ids == ["casme2/sub04/EP12_01f"]
+    assert source.clip("casme2/sub04/EP12_01f").apex == 303 - 261
+
+
+def test_empty_folders_of_the_first_subjects_hide_no_release(tmp_path: Path) -> None:
+    write_casme2(tmp_path, [casme2_row("26")])
+    for number in range(1, 26):
+        (tmp_path / "CASME2_RAW_selected" / f"sub{number:02d}").mkdir()
+
+    assert len(opened(tmp_path).read_samples()) == 1
+
+
+def test_one_folders_fault_is_said_once_for_all_rows_that_need_it(tmp_path: Path) -> None:
+    rows = [casme2_row(clip=f"EP01_0{number}", onset=9, apex=10, offset=11) for number in range(4)]
+    write_casme2(tmp_path, rows)
+    (tmp_path / "CASME2_RAW_selected" / "sub1").mkdir()
+
+    assert only_problem(tmp_path).startswith(f"{WORKBOOK} row 2 (sub01/EP01_00) and 3 more: {tmp_path}")
 
 
 def test_raw_or_cropped_images_are_read_as_asked(tmp_path: Path) -> None:
@@ -177,6 +267,12 @@ def test_objective_classes_come_from_their_own_workbook(tmp_path: Path) -> None:
     assert list(source.read_samples().frame["objective_class"]) == [""]
     (note,) = source.notes()
     assert note.startswith("CASME II is read without objective classes: CASME2-ObjectiveClasses.xlsx is damaged")
+    path.unlink()
+    path.symlink_to(write_workbook(tmp_path.with_name("elsewhere.xlsx"), header, [(1, "EP02_01f", 3)]))
+    source = opened(tmp_path)
+    assert len(source.read_samples()) == 1
+    (note,) = source.notes()
+    assert note.startswith("CASME II is read without its second workbook: ")
 
 
 def test_frames_missing_in_between_and_at_the_end_are_noted(tmp_path: Path) -> None:
@@ -282,6 +378,7 @@ def test_a_link_out_of_the_release_is_a_problem(tmp_path: Path, link: str) -> No
 
     assert opened(root).read_samples().ids == ["casme2/sub03/EP07_03"]
     problem = only_problem(root)
+    assert problem.startswith(f"{WORKBOOK} row 2 (sub01/EP02_01f): ")
     assert "leads out of" in problem
     assert "replace the link by a copy" in problem
 
@@ -300,7 +397,7 @@ def test_a_workbook_that_is_a_link_out_of_the_release_is_refused(tmp_path: Path)
     (root / WORKBOOK).rename(tmp_path / WORKBOOK)
     (root / WORKBOOK).symlink_to(tmp_path / WORKBOOK)
 
-    assert "leads out of" in refusal(root)
+    assert "leads out of" in only_problem(root)
 
 
 def test_a_circle_of_links_is_left_alone(tmp_path: Path) -> None:
@@ -316,15 +413,16 @@ def test_a_workbook_without_a_column_is_refused_with_the_column(tmp_path: Path) 
     header = [cell if cell != "ApexFrame" else "Apex" for cell in CASME2_HEADER]
     write_workbook(tmp_path / WORKBOOK, header, [casme2_row()])
 
-    assert "'ApexFrame'" in refusal(tmp_path)
+    assert "'ApexFrame'" in only_problem(tmp_path)
 
 
 def test_frames_without_a_workbook_are_refused_with_its_name(tmp_path: Path) -> None:
     write_frames(tmp_path / "CASME2_RAW_selected" / "sub01" / "EP02_01f", range(46, 87))
 
-    message = refusal(tmp_path)
-    assert message.startswith("CASME II: ")
-    assert f"not the workbook {WORKBOOK}" in message
+    assert len(opened(tmp_path).read_samples()) == 0
+    problem = only_problem(tmp_path)
+    assert problem.startswith("CASME II: ")
+    assert f"not the workbook {WORKBOOK}" in problem
 
 
 def test_a_workbook_without_frames_is_one_problem(tmp_path: Path) -> None:
@@ -332,6 +430,15 @@ def test_a_workbook_without_frames_is_one_problem(tmp_path: Path) -> None:
 
     assert len(opened(tmp_path).read_samples()) == 0
     assert "no folder of frames (CASME2_RAW_selected/sub01/EP02_01f/img46.jpg)" in only_problem(tmp_path)
+
+
+def test_a_workbook_without_frames_is_looked_through_for_other_faults(tmp_path: Path) -> None:
+    write_casme2(tmp_path, [casme2_row(), casme2_row(apex="/"), casme2_row(offset=20)], frames=False)
+
+    missing, apex, order = opened(tmp_path).problems()
+    assert "no folder of frames" in missing
+    assert "row 3: column 'ApexFrame'" in apex
+    assert "row 4 (sub01/EP02_01f) has onset 46, apex 59 and offset 20" in order
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +457,7 @@ def test_any_cells_give_samples_and_problems(sound: Path, rows: list[list[object
         (root / "raw").symlink_to(sound / "CASME2_RAW_selected")
         write_workbook(root / WORKBOOK, CASME2_HEADER, [casme2_row(), *rows])
         source = read_all(root)
-        assert source is None or "casme2/sub01/EP02_01f" in source.read_samples().ids
+        assert "casme2/sub01/EP02_01f" in source.read_samples().ids
 
 
 @FUZZ

@@ -22,6 +22,8 @@ from release_factory import (
 )
 from release_fuzz import CELLS, NAMES
 
+from mer_bench.databases.releases import Releases
+
 IDS = ["smic/s1/s1_ne_01", "smic/s1/s1_po_01", "smic/s2/s2_sur_01"]
 SURPRISE = "SMIC_all_raw/HS/s2/micro/surprise/s2_sur_01"
 
@@ -78,17 +80,53 @@ def test_the_folders_are_found_under_their_other_names(tmp_path: Path, hs: str, 
 
 
 def test_padded_names_of_folders_and_frames_are_the_same(tmp_path: Path) -> None:
-    write_smic(tmp_path, [("s01_ne_01", "negative"), ("S02_sur_01", "Surprise")], name="image{:06d}.bmp")
+    write_smic(tmp_path, [("s01_NE_01", "negative"), ("S02_sur_01", "Surprise")], name="image{:06d}.bmp")
 
     assert opened(tmp_path).read_samples().ids == ["smic/s1/s1_ne_01", "smic/s2/s2_sur_01"]
 
 
-def test_the_other_cameras_are_not_read(tmp_path: Path) -> None:
+def test_the_other_cameras_are_left_out_with_a_note(tmp_path: Path) -> None:
     write_smic(tmp_path)
     for camera in ("VIS", "NIR"):
         write_smic(tmp_path, [("s9_ne_01", "negative")], hs=f"SMIC_all_raw/{camera}")
+    source = opened(tmp_path)
+
+    assert source.read_samples().ids == IDS
+    assert source.notes() == ("SMIC-HS: SMIC_all_raw/NIR, SMIC_all_raw/VIS left out: VIS and NIR are other cameras",)
+
+
+@pytest.mark.parametrize("place", ["SMIC_all_raw", "SMIC_all_raw/VIS", "link"])
+def test_another_camera_alone_is_no_smic_hs_by_whatever_name_it_is_given(tmp_path: Path, place: str) -> None:
+    write_smic(tmp_path / "disk", hs="SMIC_all_raw/VIS")
+    (tmp_path / "disk" / "link").symlink_to(tmp_path / "disk" / "SMIC_all_raw" / "VIS")
+    path = tmp_path / "disk" / place
+
+    assert not Releases.recognises(path)
+    assert Releases.resembles(path)
+    assert "(VIS and NIR are other cameras)" in refusal(path)
+
+
+def test_a_study_of_that_name_is_no_camera(tmp_path: Path) -> None:
+    write_smic(tmp_path / "NIR experiments" / "SMIC")
 
     assert opened(tmp_path).read_samples().ids == IDS
+
+
+def test_what_systems_leave_among_the_clips_is_no_clip(tmp_path: Path) -> None:
+    write_smic(tmp_path)
+    for name in ("__MACOSX", "@eaDir", ".git", "$RECYCLE.BIN"):
+        (tmp_path / "SMIC_all_raw/HS/s1/micro/negative" / name).mkdir()
+
+    assert opened(tmp_path).problems() == ()
+
+
+def test_roots_with_other_subjects_are_parts_of_one_release(tmp_path: Path) -> None:
+    write_smic(tmp_path, [("s1_ne_01", "negative")], hs="disc 1/HS")
+    write_smic(tmp_path, [("s2_sur_01", "surprise")], hs="disc 2/HS")
+    source = opened(tmp_path)
+
+    assert source.read_samples().ids == ["smic/s1/s1_ne_01", "smic/s2/s2_sur_01"]
+    assert source.problems() == source.notes() == ()
 
 
 def test_folders_without_micro_expressions_are_not_read(tmp_path: Path) -> None:
@@ -145,8 +183,9 @@ def test_one_clip_in_two_folders_is_a_problem_that_names_both(tmp_path: Path) ->
     write_smic(tmp_path, [("s01_ne_01", "negative")])
 
     problem = only_problem(tmp_path)
-    assert "HS/s1/micro/negative/s1_ne_01" in problem
-    assert "HS/s01/micro/negative/s01_ne_01" in problem
+    place = tmp_path / "SMIC_all_raw" / "HS"
+    assert problem.startswith("HS/s1/micro/negative/s1_ne_01 (s1/s1_ne_01): ")
+    assert f"{place}/s1/micro/negative/s1_ne_01 is a second folder for smic/s1/s1_ne_01, after {place}/s01/" in problem
 
 
 @pytest.mark.parametrize("link", ["s2", "s2/micro", "s2/micro/surprise/s2_sur_01"])
@@ -157,7 +196,9 @@ def test_a_link_out_of_the_release_is_a_problem(tmp_path: Path, link: str) -> No
     inner.symlink_to(tmp_path / "elsewhere")
 
     assert opened(root).read_samples().ids == IDS[:2]
-    assert "leads out of" in only_problem(root)
+    problem = only_problem(root)
+    assert "leads out of" in problem
+    assert link.count("/") < 2 or problem.startswith("HS/s2/micro/surprise/s2_sur_01 (s2/s2_sur_01): ")
 
 
 def test_frames_that_are_missing_in_between_are_noted(tmp_path: Path) -> None:
@@ -251,11 +292,24 @@ def test_a_bad_row_is_a_problem(tmp_path: Path, row: list[object], complaint: st
     assert complaint in only_problem(tmp_path)
 
 
-def test_a_workbook_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+def test_a_workbook_that_cannot_be_read_is_a_problem_and_the_folders_are_read(tmp_path: Path) -> None:
     write_smic(tmp_path)
     (tmp_path / "smic.xlsx").write_bytes(b"no workbook")
 
-    assert "smic.xlsx is not an .xlsx workbook" in refusal(tmp_path)
+    assert opened(tmp_path).read_samples().ids == IDS
+    problem = only_problem(tmp_path)
+    assert problem.startswith("SMIC-HS: smic.xlsx is not an .xlsx workbook")
+    assert problem.endswith("until then its folders alone are read")
+
+
+def test_two_workbooks_that_differ_are_a_problem_and_the_folders_are_read(tmp_path: Path) -> None:
+    write_smic(tmp_path)
+    for place, onset in (("a", 8), ("b", 9)):
+        rows = [plain_row("s1_ne_01", "negative", onset, 10)]
+        write_workbook(tmp_path / place / "smic.xlsx", SMIC_HEADER, rows)
+
+    assert set(opened(tmp_path).read_samples().frame["onset"]) == {8}
+    assert "SMIC-HS: two workbooks that differ" in only_problem(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +336,7 @@ def test_any_cells_give_samples_and_problems(sound: Path, rows: list[list[object
         else:
             write_workbook(root / "smic.xlsx", SMIC_HEADER, rows)
         source = read_all(root)
-        assert source is None or len(source.read_samples()) + len(source.problems()) >= 3
+        assert len(source.read_samples()) + len(source.problems()) >= 3
 
 
 @FUZZ

@@ -63,7 +63,7 @@ def describe_representation(
 
 
 def stack_of(source: DataSource, sample_ids: Sequence[str], record: RepresentationRecord) -> FloatArray:
-    return np.stack(list(compute_representation(source, sample_ids, record, print)))
+    return np.stack([array for array, _ in compute_representation(source, sample_ids, record, print)])
 
 
 def described(layout: str = "five-mosaic", **params: object) -> dict[str, object]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mer_bench.databases.label_csv import read_labels
 from mer_bench.errors import MerBenchError
 from mer_bench.samples import COLUMNS, DATABASES, Sample, SampleTable, canonical_clip, canonical_subject
 
@@ -44,6 +46,9 @@ def test_every_spelling_of_a_subject_becomes_the_releases_own(database: str, raw
         ("smic", "s01_ne_01", "s1_ne_01"),
         ("smic", "s1_ne_01", "s1_ne_01"),
         ("smic", "s20_sur_03", "s20_sur_03"),
+        ("smic", "S01_NE_01", "s1_ne_01"),
+        ("casme2", "ep02_01F", "EP02_01f"),
+        ("casme3", "A@116", "a@116"),
         ("samm", "6_1_2", "006_1_2"),
         ("samm", "006_1_2", "006_1_2"),
         ("casme2", "EP02_01f", "EP02_01f"),
@@ -54,6 +59,12 @@ def test_every_spelling_of_a_subject_becomes_the_releases_own(database: str, raw
 )
 def test_every_spelling_of_a_clip_becomes_the_releases_own(database: str, raw: str, canonical: str) -> None:
     assert canonical_clip(database, raw) == canonical
+
+
+def test_a_label_list_in_other_capitals_names_the_same_samples(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("casme2,SUB01,ep02_01F,1\nsmic,S01,S01_NE_01,0\n", encoding="utf-8")
+    ids = [row.sample_id for row in read_labels(tmp_path / "labels.csv")]
+    assert ids == ["casme2/sub01/EP02_01f", "smic/s1/s1_ne_01"]
 
 
 @pytest.mark.parametrize("database", DATABASES)

@@ -1,55 +1,84 @@
-"""Made-up releases: official in form, marked as made up, with faces that detectors find and motion that is known."""
+"""Made-up releases: official in form, traps and all, and marked as made up."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.databases import mer_bench_databases
-from mer_bench.databases.images import read_image
 from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
-from mer_bench.synthesis import GENERATOR_VERSION, SIZES, write_release
-from mer_bench.synthesis.clips import CAMERAS, face_of, render_clip
-from mer_bench.synthesis.motion import HeadSway
-from mer_bench.synthesis.plans import plan_release
-from mer_bench.synthesis.release_writer import MARK, TRUE_MOTION
-from mer_bench.vision.landmarks import detect_face
+from mer_bench.synthesis import GENERATOR_VERSION, SIZES, release_writer, write_release
+from mer_bench.synthesis.clips import Moments, Recording, face_of
+from mer_bench.synthesis.draws import generator
+from mer_bench.synthesis.mark import MARK_FILE
+from mer_bench.synthesis.plans import ClipPlan, plan_release
+from mer_bench.synthesis.release_writer import TRUE_MOTION
 
 DATABASES = ("smic", "samm", "casme2", "casme3")
-KEY_POINTS = ("left eye", "right eye", "nose tip", "left lip corner", "right lip corner")
 OPTIONS = {p.name: p.default for spec in mer_bench_databases() if spec.name == "releases" for p in spec.parameters}
 
-Tiny = Callable[[str], Path]
+Written = Callable[[str], Path]
+
+
+class Speckles(Recording):
+    """A clip that shows nothing: its small frames differ whenever a real one's would."""
+
+    def __init__(self, seed: int, database: str, subject: str, clip: str, kind: str, moments: Moments) -> None:
+        self._source = (seed, database, subject, clip, kind, str(moments))
+
+    def motion(self, frame: int) -> FloatArray:
+        return np.asarray(generator(*self._source, f"motion {frame}").random((8, 8, 2)), dtype=np.float32)
+
+    def frame(self, number: int) -> ByteArray:
+        return generator(*self._source, str(number)).integers(0, 256, (8, 8), dtype=np.uint8)
+
+
+@pytest.fixture
+def speckled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases are written without rendering anything."""
+    monkeypatch.setattr(release_writer, "Recording", Speckles)
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    """Tiny releases, each written once."""
-    root = tmp_path_factory.mktemp("synthesis")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
+    """Small releases, complete but for what their frames show, each written once."""
+    root = tmp_path_factory.mktemp("small")
 
     def release(layout: str) -> Path:
         if not (root / layout).exists():
-            write_release(layout, root / layout, size="tiny")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(release_writer, "Recording", Speckles)
+                write_release(layout, root / layout, size="small")
         return root / layout
 
     yield release
     face_of.cache_clear()
 
 
+def name_as_number(plan: ClipPlan) -> int:
+    """What is left of a clip's name without its subject: SAMM's starts with it."""
+    name = plan.name.partition("_")[2] if plan.database == "samm" else plan.name
+    return int("".join(filter(str.isdigit, name)) or ord(name))
+
+
 def sheet(path: Path, name: str, *, formulas: bool = False) -> Worksheet:
     return openpyxl.load_workbook(path, data_only=not formulas)[name]
 
 
-def rows(table: Worksheet, header: int = 1) -> list[tuple[object, ...]]:
+def rows(table: Worksheet, header: int = 1) -> list[tuple[Any, ...]]:
     return list(table.iter_rows(min_row=header + 1, values_only=True))
 
 
@@ -57,56 +86,77 @@ def contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def grey(image: ByteArray) -> FloatArray:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image, dtype=np.float32)
-
-
-def brought_back(moved: FloatArray, motion: FloatArray) -> FloatArray:
-    """The moved frame as it looks from the onset: onset(x) = moved(x + motion(x))."""
-    y, x = np.mgrid[0 : moved.shape[0], 0 : moved.shape[1]].astype(np.float32)
-    x, y = x + motion[..., 0], y + motion[..., 1]
-    return np.asarray(cv2.remap(moved, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101), dtype=np.float32)
-
-
 @pytest.mark.parametrize("layout", DATABASES)
-def test_a_release_is_recognised_read_without_problems_and_called_synthetic(layout: str, tiny: Tiny) -> None:
-    root = tiny(layout)
-    source = Releases(root, OPTIONS)
-    planned = {f"{layout}/{plan.subject}/{plan.clip}" for plan in plan_release(layout, "tiny", 0)}
+def test_a_release_is_recognised_read_without_problems_and_called_synthetic(layout: str, small: Written) -> None:
+    source = Releases(small(layout), OPTIONS)
+    read = source.read_samples().frame[["sample_id", "onset", "apex", "offset"]]
+    planned = {
+        f"{layout}/{plan.subject}/{plan.clip}": (plan.onset, plan.key_frame, plan.offset)
+        for plan in plan_release(layout, "small", 0)
+    }
 
-    assert Releases.recognises(root)
-    assert set(source.read_samples().ids) == planned
+    assert Releases.recognises(small(layout))
+    assert {sample_id: tuple(moments) for sample_id, *moments in read.to_numpy()} == planned
     assert source.problems() == ()
     assert source.marks == ("synthetic",)
 
 
-def test_the_composite_holds_each_database_exactly_as_its_own_layout_has_it(tiny: Tiny, tmp_path: Path) -> None:
-    write_release("3db", tmp_path / "all", size="tiny")
-    samm = contents(tmp_path / "all" / "SAMM")
-    alone = contents(tiny("samm"))
+def test_the_composite_holds_each_database_exactly_as_its_own_layout_has_it(small: Written) -> None:
+    samm, alone = contents(small("3db") / "SAMM"), contents(small("samm"))
 
-    assert {folder.name for folder in (tmp_path / "all").iterdir()} == {"SMIC", "SAMM", "CASME2", TRUE_MOTION, MARK}
-    assert {name for name in samm if samm[name] != alone[name]} == {MARK}
+    assert {folder.name for folder in small("3db").iterdir()} == {"SMIC", "SAMM", "CASME2", TRUE_MOTION, MARK_FILE}
+    assert {name for name in samm if samm[name] != alone[name]} == {MARK_FILE}
     assert set(alone) - set(samm) == {name for name in alone if name.startswith(TRUE_MOTION)}
-    # A part that is copied away must not lose the mark.
-    assert all((tmp_path / "all" / part / MARK).is_file() for part in ("SMIC", "SAMM", "CASME2"))
 
 
-def test_smic_numbers_its_frames_from_high_and_its_workbook_lacks_clips(tiny: Tiny) -> None:
-    root = tiny("smic")
+def test_every_folder_that_could_be_used_alone_is_marked(small: Written) -> None:
+    parts = (".", TRUE_MOTION, "SMIC", "SMIC/HS", "SAMM", "CASME2", "CASME2/CASME2_RAW_selected")
+
+    assert all((small("3db") / part / MARK_FILE).is_file() for part in parts)
+    assert (small("casme3") / "part_A" / MARK_FILE).is_file()
+
+
+def test_smic_numbers_its_frames_from_high_and_its_workbook_lacks_clips(small: Written) -> None:
+    root = small("smic")
     table = rows(sheet(root / "SMIC-HS-E_annotation.xlsx", "HS"))
     folders = {path.name for path in root.glob("HS/s*/micro/*/*")}
     frames = sorted(path.name for path in (root / "HS/s1/micro/negative/s1_ne_01").iterdir())
 
     assert frames[0].startswith("image5597")
     assert frames[0].endswith(".bmp")
-    assert folders - {row[1] for row in table} == {"s1_ne_02", "s2_sur_02"}
-    assert [row for row in table if row[5] is not None]
+    assert folders - {row[1] for row in table} == {"s1_ne_02", "s2_po_02"}
     assert openpyxl.load_workbook(root / "SMIC-HS-E_annotation.xlsx").sheetnames == ["HS", "VIS"]
 
 
-def test_samm_s_header_stands_in_row_14_above_text_subjects_and_formulas(tiny: Tiny) -> None:
-    path = tiny("samm") / "SAMM_Micro_FACS_Codes_v2.xlsx"
+def test_smic_s_numbers_are_formulas_with_results_but_for_one_row(small: Written) -> None:
+    path = small("smic") / "SMIC-HS-E_annotation.xlsx"
+    table, formulas = rows(sheet(path, "HS")), rows(sheet(path, "HS", formulas=True))
+    planned = {plan.name: plan for plan in plan_release("smic", "small", 0)}
+    (unstored,) = [row[1] for row in table if row[3] is None]
+    notes = " ".join(Releases(small("smic"), OPTIONS).notes())
+
+    assert formulas[1][3:13] == (
+        "=J3+50",
+        formulas[1][4],
+        "=E3+40",
+        "=F3+15",
+        None,
+        None,
+        table[1][9],
+        *formulas[1][10:13],
+    )
+    assert all(str(row[column]).startswith("=") for row in formulas for column in (3, 4, 10, 11, 14))
+    assert all(
+        (row[3], row[4]) == (planned[row[1]].onset, planned[row[1]].offset) for row in table if row[1] != unstored
+    )
+    assert table[1][11:15] == (table[1][4] - table[1][3] + 1, 16, None, table[1][10] - table[1][9] + 1)
+    assert planned[unstored].subject == "s3"
+    assert "holds a formula whose value was never stored" in notes
+    assert "its second interval" in notes
+
+
+def test_samm_s_header_stands_in_row_14_above_text_subjects_and_formulas(small: Written) -> None:
+    path = small("samm") / "SAMM_Micro_FACS_Codes_v2.xlsx"
     table, formulas = sheet(path, "MICRO_ONLY"), sheet(path, "MICRO_ONLY", formulas=True)
     header = [cell.value for cell in table[14]]
     first = dict(zip(header, rows(table, 14)[0], strict=True))
@@ -119,17 +169,23 @@ def test_samm_s_header_stands_in_row_14_above_text_subjects_and_formulas(tiny: T
     assert first["Duration"] == first["Offset Frame"] - first["Onset Frame"] + 1
     assert (first["Subject"], first["Filename"], first["Micro"]) == ("006", "006_1_2", "Micro - 1/2")
     assert "Other" in {row[9] for row in rows(table, 14)}
-    assert (tiny("samm") / f"006/006_1_2/006_{first['Onset Frame']:05d}.jpg").is_file()
+    assert (small("samm") / f"006/006_1_2/006_{first['Onset Frame']:05d}.jpg").is_file()
 
 
-def test_samm_s_frames_are_grey(tiny: Tiny) -> None:
-    frame = next((tiny("samm") / "006").rglob("*.jpg"))
+def test_samm_s_workbook_has_a_known_error_that_the_reader_mends_and_open_action_units(small: Written) -> None:
+    table = {row[1]: row for row in rows(sheet(small("samm") / "SAMM_Micro_FACS_Codes_v2.xlsx", "MICRO_ONLY"), 14)}
+    (planned,) = [plan for plan in plan_release("samm", "small", 0) if plan.name == "028_4_1"]
+    notes = " ".join(Releases(small("samm"), OPTIONS).notes())
+    kinds = (r"[LR]12 or [LR]14", r"\(\d+ or 7\)(\+\d+)+", r"\d+A or 17A or 24A", r"\d+A", r"\d+(\+\d+)*")
 
-    assert cv2.imread(str(frame), cv2.IMREAD_UNCHANGED).ndim == 2
+    assert not planned.onset <= table["028_4_1"][4] <= planned.offset
+    assert planned.apex == planned.key_frame == 1105
+    assert "apex '1150' is read as 1105" in notes
+    assert all(any(re.fullmatch(kind, str(row[8])) for row in table.values()) for kind in kinds)
 
 
-def test_casme2_s_workbook_has_two_blank_columns_text_subjects_and_an_open_apex(tiny: Tiny) -> None:
-    path = tiny("casme2") / "CASME2-coding-20140508.xlsx"
+def test_casme2_s_workbook_has_two_blank_columns_text_subjects_and_an_open_apex(small: Written) -> None:
+    path = small("casme2") / "CASME2-coding-20140508.xlsx"
     table = sheet(path, "Sheet1")
     by_clip = {(row[0], row[1]): row for row in rows(table)}
 
@@ -150,25 +206,26 @@ def test_casme2_s_other_faulty_apex_comes_with_its_subject() -> None:
     assert (faulty.subject, faulty.onset, faulty.printed_apex, faulty.offset) == ("sub05", 69, 69, 123)
 
 
-def test_casme2_s_frames_are_unpadded_and_go_beyond_the_clip(tiny: Tiny) -> None:
-    source = Releases(tiny("casme2"), OPTIONS)
-    clips = [source.clip(name).frames for name in source.read_samples().ids if "EP12" not in name]
+def test_casme2_s_frames_are_unpadded_and_go_beyond_the_clip(small: Written) -> None:
+    source = Releases(small("casme2"), OPTIONS)
+    faulty = ("EP12_01f", "EP09_05f")
+    clips = [source.clip(name).frames for name in source.read_samples().ids if not name.endswith(faulty)]
     names = [[path.stem for path in frames] for frames in clips]
 
     assert all(len(list(frames[0].parent.iterdir())) == len(frames) + 4 for frames in clips)
     assert any(clip != sorted(clip) for clip in names)
 
 
-def test_casme3_repeats_clip_names_loses_frames_and_changes_its_folders_capitals(tiny: Tiny) -> None:
-    root = tiny("casme3")
+def test_casme3_repeats_clip_names_loses_frames_and_changes_its_folders_capitals(small: Written) -> None:
+    root = small("casme3")
     table = rows(sheet(root / "annotation/cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", "label"))
     notes = " ".join(Releases(root, OPTIONS).notes())
 
     assert len({row[:2] for row in table}) < len({row[:3] for row in table}) == len(table)
     assert [row for row in table if row[2] == row[3]]
     assert "others" in {row[7] for row in table}
-    assert {row[0] for row in table} == {"spNO.1", "spNO.2"}
-    assert {path.name for path in (root / "part_A").iterdir()} == {"spNO.1", "spNo.2"}
+    assert {row[0] for row in table} == {"spNO.1", "spNO.2", "spNO.3", "spNO.4"}
+    assert {path.name for path in (root / "part_A").glob("sp*")} == {"spNO.1", "spNo.2", "spNO.3", "spNO.4"}
     assert "frames of the clip are not on disk" in notes
     assert len(list(root.rglob("depth/*.png"))) == len(list(root.rglob("color/*.jpg")))
 
@@ -205,133 +262,49 @@ def test_no_two_clips_share_a_name_and_no_real_error_is_imitated_by_chance(datab
 
     assert len({(plan.subject, plan.clip) for plan in plans}) == len(plans)
     assert all(plan.onset < plan.apex < plan.offset and plan.onset > plan.margin for plan in plans)
-    assert faulty <= {"EP12_01f", "EP09_05f", "m"}
+    assert faulty <= {"EP12_01f", "EP09_05f", "m", "028_4_1"}
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_the_true_motion_brings_the_apex_back_onto_the_onset(database: str, tiny: Tiny) -> None:
-    root = tiny(database)
-    source = Releases(root, OPTIONS)
-    shares = []
-    for name in source.read_samples().ids:
-        clip = source.clip(name)
-        if clip.apex == 0:
-            continue
-        onset, apex = grey(read_image(clip.frames[0])), grey(read_image(clip.frames[clip.apex]))
-        motion = np.load(root / TRUE_MOTION / f"{name}.npy").astype(np.float32)
-        # The light may have changed between the frames; noise is taken off, motion is not.
-        onset, apex = (cv2.GaussianBlur(frame / frame.mean(), (0, 0), 1.5) for frame in (onset, apex))
-        moving = np.hypot(motion[..., 0], motion[..., 1]) > 0.5
-        assert motion.shape == (*onset.shape, 2)
-        shares.append(np.abs(brought_back(apex, motion) - onset)[moving].mean() / np.abs(apex - onset)[moving].mean())
+def test_neither_names_nor_frame_numbers_tell_the_class(database: str) -> None:
+    plans = [plan for seed in range(5) for plan in plan_release(database, "large", seed) if plan.kind != "other"]
+    clues = {
+        "onset": [plan.onset for plan in plans],
+        "length": [plan.offset - plan.onset for plan in plans],
+        "apex": [plan.apex - plan.onset for plan in plans],
+        "lost": [len(plan.lost) for plan in plans],
+        # SMIC's official names spell the class.
+        "name": [0 if database == "smic" else name_as_number(plan) for plan in plans],
+    }
+    kinds = [plan.kind for plan in plans]
+    subjects = [plan.subject for plan in plans]
+    tree = DecisionTreeClassifier(max_depth=4, class_weight="balanced", random_state=0)
+    accuracies = {}
+    for chosen in (*([clue] for clue in clues), list(clues)):
+        told = np.array([clues[clue] for clue in chosen]).T
+        guessed = cross_val_predict(tree, told, kinds, groups=subjects, cv=LeaveOneGroupOut())
+        accuracies["+".join(chosen)] = balanced_accuracy_score(kinds, guessed)
 
-    assert len(shares) >= 12
-    assert np.median(shares) < 0.35
-    assert max(shares) < 0.75
-
-
-def test_the_opposite_of_the_true_motion_does_not_bring_it_back() -> None:
-    clip = render_clip("casme2", "sub01", "EP02_01f", "positive")
-    onset, apex = grey(clip.frames[0]), grey(clip.frames[clip.apex])
-
-    right = np.abs(brought_back(apex, clip.motion) - onset).mean()
-    wrong = np.abs(brought_back(apex, -clip.motion) - onset).mean()
-
-    assert right < np.abs(apex - onset).mean() < wrong
+    # By chance 1/3; of about 700 clips, the rarest class of 75, hardly ever above 0.4.
+    assert max(accuracies.values()) < 0.42, accuracies
 
 
-def test_an_expression_moves_one_to_three_pixels_and_the_head_less_than_half_of_one() -> None:
-    motions = [
-        render_clip(database, f"subject {number}", "clip", kind, length=3, apex=1).motion
-        for number, database in enumerate(DATABASES)
-        for kind in ("negative", "positive", "surprise")
-    ]
-    sway = [HeadSway(np.random.default_rng(seed), 320, 320).field(steps) for seed in range(5) for steps in (-2, 5, 60)]
-
-    assert all(0.8 < np.hypot(motion[..., 0], motion[..., 1]).max() < 3.5 for motion in motions)
-    assert max(np.hypot(field[..., 0], field[..., 1]).max() for field in sway) < 0.5
-
-
-def test_a_clip_without_motion_holds_nothing_but_noise() -> None:
-    still = render_clip("samm", "006", "still", "surprise", motion_scale=0.0)
-    frames = np.stack(still.frames).astype(np.float32)
-    differences = frames[1:] - frames[0]
-
-    assert not still.motion.any()
-    assert not np.array_equal(still.frames[0], still.frames[1])
-    assert np.abs(differences.mean(axis=(1, 2))).max() < 0.05
-    # The camera's noise, twice, and rounding: no edge of the face stands out.
-    assert differences.std() == pytest.approx(np.sqrt(2.0 * (CAMERAS["samm"].noise ** 2 + 1 / 12)), rel=0.05)
-    assert np.abs(cv2.GaussianBlur(differences[3], (0, 0), 3.0)).max() < 1.0
-
-
-def test_smic_s_light_flickers_and_the_others_does_not() -> None:
-    def swing(database: str) -> float:
-        frames = render_clip(database, "s1", "clip", "negative", length=40, apex=20, motion_scale=0.0).frames
-        brightness = np.array([frame.mean() for frame in frames])
-        return float(np.ptp(brightness) / brightness.mean())
-
-    assert 0.005 < swing("smic") < 0.025
-    assert swing("casme2") < 0.001
-
-
-@pytest.mark.parametrize("database", DATABASES)
-def test_both_detectors_find_every_face_where_it_is(database: str, tiny: Tiny) -> None:
-    source = Releases(tiny(database), OPTIONS)
-    for sample_id in source.read_samples().ids:
-        clip = source.clip(sample_id)
-        truth = face_of(0, database, sample_id.split("/")[1])
-        expected = np.array([truth.points[name] for name in KEY_POINTS])
-        for path in (clip.frames[0], clip.frames[clip.apex]):
-            for detector in ("dlib", "mediapipe"):
-                face = detect_face(read_image(path), (detector,))
-                assert face is not None, f"{detector} finds no face in {path}"
-                away = np.hypot(*(face.key_points - expected).T)
-                assert away.max() < 0.12 * truth.eye_distance, f"{detector} in {path}: {away}"
-
-
-def test_people_differ() -> None:
-    faces = [face_of(0, "casme2", f"sub{number:02d}") for number in range(6)]
-    distances = [face.eye_distance for face in faces]
-    tones = [face.image.mean() for face in faces]
-
-    assert np.ptp(distances) > 2.0
-    assert np.ptp(tones) > 5.0
-
-
-def test_no_face_has_a_border_of_one_colour() -> None:
-    for database in DATABASES:
-        image = face_of(3, database, "somebody").image
-        for edge in (image[0], image[-1], image[:, 0], image[:, -1]):
-            assert edge.std(axis=0).min() > 1.0
-
-
-def test_the_same_request_gives_the_same_bytes_and_another_seed_does_not(tiny: Tiny, tmp_path: Path) -> None:
-    face_of.cache_clear()
-    write_release("samm", tmp_path / "again", size="tiny")
-    write_release("samm", tmp_path / "other", size="tiny", seed=1)
-    first, again, other = (contents(root) for root in (tiny("samm"), tmp_path / "again", tmp_path / "other"))
-
-    assert first == again
-    assert not {name for name in first if name.endswith((".jpg", ".npy")) and first[name] == other.get(name)}
-
-
-def test_the_mark_says_what_was_asked_for(tiny: Tiny) -> None:
-    said = (tiny("casme3") / MARK).read_text(encoding="utf-8")
+def test_the_mark_says_what_was_asked_for(small: Written) -> None:
+    said = (small("casme3") / MARK_FILE).read_text(encoding="utf-8")
 
     assert "nothing in this folder is a recording of a person" in said
     assert "skimage.data.astronaut()" in said
-    assert f"generator version: {GENERATOR_VERSION}\nlayout: casme3\nsize: tiny\nseed: 0" in said
+    assert f"generator version: {GENERATOR_VERSION}\nlayout: casme3\nsize: small\nseed: 0" in said
 
 
-def test_progress_counts_the_clips(tmp_path: Path) -> None:
+def test_progress_counts_the_clips(speckled: None, tmp_path: Path) -> None:
     said: list[tuple[int, int]] = []
     write_release("smic", tmp_path / "out", size="tiny", progress=lambda done, total: said.append((done, total)))
 
     assert said == [(done, 12) for done in range(13)]
 
 
-def test_an_interrupted_writing_leaves_nothing_and_was_marked_from_the_start(tmp_path: Path) -> None:
+def test_an_interrupted_writing_leaves_nothing_and_was_marked_from_the_start(speckled: None, tmp_path: Path) -> None:
     seen: list[str] = []
 
     def interrupt(done: int, total: int) -> None:
@@ -343,12 +316,12 @@ def test_an_interrupted_writing_leaves_nothing_and_was_marked_from_the_start(tmp
     with pytest.raises(KeyboardInterrupt):
         write_release("smic", tmp_path / "out", size="tiny", progress=interrupt)
 
-    assert seen[0] == MARK
-    assert "HS" in seen
+    assert set(seen[:2]) == {MARK_FILE, TRUE_MOTION}
+    assert "HS" in seen[2:]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_folder_is_filled_and_another_is_refused(tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_and_another_is_refused(speckled: None, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     write_release("samm", tmp_path / "out", size="tiny")
     before = contents(tmp_path / "out")
@@ -359,7 +332,9 @@ def test_an_empty_folder_is_filled_and_another_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_release_that_appears_meanwhile_is_accepted_if_it_is_the_same(tmp_path: Path, seed: int) -> None:
+def test_a_release_that_appears_meanwhile_is_accepted_if_it_is_the_same(
+    speckled: None, tmp_path: Path, seed: int
+) -> None:
     def appear(done: int, total: int) -> None:
         if done == total:
             write_release("smic", tmp_path / "out", size="tiny", seed=seed)
@@ -370,7 +345,7 @@ def test_a_release_that_appears_meanwhile_is_accepted_if_it_is_the_same(tmp_path
         with pytest.raises(MerBenchError, match=r"cannot be written to .*out"):
             write_release("smic", tmp_path / "out", size="tiny", progress=appear)
 
-    assert f"seed: {seed}\n" in (tmp_path / "out" / MARK).read_text(encoding="utf-8")
+    assert f"seed: {seed}\n" in (tmp_path / "out" / MARK_FILE).read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

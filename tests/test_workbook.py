@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mer_bench.databases import workbook
+from mer_bench.databases import archive_checks
 from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
 from mer_bench.errors import MerBenchError
 
@@ -256,7 +256,7 @@ def test_a_zip_without_a_workbook_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(coding: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rezip(coding, lambda parts: parts.update({"xl/bomb.xml": b"0" * (workbook.MOST_UNPACKED_BYTES + 1)}))
+    rezip(coding, lambda parts: parts.update({"xl/bomb.xml": b"0" * (archive_checks.MOST_UNPACKED_BYTES + 1)}))
     assert coding.stat().st_size < 200_000
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_, **__: pytest.fail("unpacked"))
     assert "in 11 parts, too much for an annotation workbook" in error_of(coding)
@@ -285,7 +285,7 @@ def test_too_many_parts_or_another_packing_is_refused(coding: Path) -> None:
 
 
 def test_too_many_cells_are_refused_before_openpyxl_builds_them(coding: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MOST_ELEMENTS", 2000)
+    monkeypatch.setattr(archive_checks, "MOST_ELEMENTS", 2000)
     assert read_sheet(coding, columns=COLUMNS)
     monkeypatch.setattr(openpyxl, "load_workbook", lambda *_, **__: pytest.fail("parsed"))
     rezip(

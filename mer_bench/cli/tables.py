@@ -62,8 +62,7 @@ def _unusable_lines(plan: Plan) -> list[str]:
     if not plan.unusable:
         return []
     return [
-        f"{len(plan.unusable)} annotated samples cannot be used (`mer-bench data check` lists them); the first: "
-        f"{plan.unusable[0]}"
+        f"problems of the data: {len(plan.unusable)} (`mer-bench data check` lists them); the first: {plan.unusable[0]}"
     ]
 
 

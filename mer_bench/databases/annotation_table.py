@@ -6,12 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mer_bench.databases.workbook import WorkbookRow, read_sheet
+from mer_bench.databases.workbook import SHOWN, WorkbookRow, read_sheet
 from mer_bench.errors import MerBenchError
 from mer_bench.samples import canonical_clip, canonical_subject
-
-SHOWN = 40
-"""How much of a name a message shows."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +62,17 @@ class Annotation:
         return f"{self.origin} ({shown(self.subject)}/{shown(self.clip)})"
 
     @property
+    def numbers(self) -> tuple[int, int, int] | None:
+        """Onset, apex and offset; None where one of them is no number."""
+        match self.onset, self.apex, self.offset:
+            case int(onset), int(apex), int(offset):
+                return onset, apex, offset
+        return None
+
+    @property
     def in_order(self) -> bool:
         """Whether onset <= apex <= offset holds."""
-        frames = (self.onset, self.apex, self.offset)
-        numbers = [frame for frame in frames if isinstance(frame, int)]
-        return len(numbers) == len(frames) and numbers == sorted(numbers)
+        return self.numbers is not None and list(self.numbers) == sorted(self.numbers)
 
 
 @dataclass

@@ -28,6 +28,8 @@ class Casme2(Release):
     )
     subject_name = re.compile(r"sub[0-9]{1,2}", re.IGNORECASE)
     inside_subject = re.compile(r"ep[0-9]+.*", re.IGNORECASE)
+    official_frames = re.compile(r"casme2_raw_selected|cropped", re.IGNORECASE)
+    extra_workbook = re.compile(r"casme[ _-]?(?:2|ii)[ _-]objective[ _-]?classes\.xlsx", re.IGNORECASE)
     frame_name = re.compile(r"(?:reg_)?img([0-9]{1,9})\.(?:jpe?g|png|bmp)", re.IGNORECASE)
     frames_look_like = "CASME2_RAW_selected/sub01/EP02_01f/img46.jpg"
     emotions = ("others", "disgust", "happiness", "repression", "surprise", "sadness", "fear")
@@ -47,7 +49,7 @@ class Casme2(Release):
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
         """Yield every row of the workbook, with its objective class where that is known."""
         assert self.layout.workbook is not None
-        classes = _objective_classes(self.layout.objective_classes, findings)
+        classes = _objective_classes(self.layout.extra_workbook, findings)
         for annotation in read_table(self.layout.workbook, self.database, self._table, findings):
             objective = classes.get((annotation.subject, annotation.clip), "")
             yield replace(annotation, objective_class=objective)

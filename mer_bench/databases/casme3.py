@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mer_bench.databases.annotation_table import Annotation, Findings, Table, read_table
 from mer_bench.databases.release import Release
+from mer_bench.errors import MerBenchError
 
 _CLIP_FOLDER = re.compile(r"spno\.[0-9]+_.+_[0-9]+", re.IGNORECASE)
 
@@ -24,10 +25,12 @@ class Casme3(Release):
     workbook_name = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
     workbook_names = (
         re.compile(r"cas\(me\)\^?3_part_a_me_label_jpgindex_v2\.xlsx", re.IGNORECASE),
-        re.compile(r"cas\(?me\)?\^?3.*part_?a.*label.*\.xlsx", re.IGNORECASE),
+        # The macro-expressions' workbook (MaE) has the same columns.
+        re.compile(r"cas\(?me\)?\^?3(?!.*(?:mae|macro)).*part_?a.*label.*\.xlsx", re.IGNORECASE),
     )
     subject_name = re.compile(r"spno\.[0-9]+", re.IGNORECASE)
     inside_subject = re.compile(r".+")
+    official_frames = re.compile(r"part_a|frame", re.IGNORECASE)
     # The depth maps have the frames' numbers, and parts B and C are other recordings.
     apart = re.compile(r"depth|video|part[ _-]?[bc].*", re.IGNORECASE)
     frame_name = re.compile(r"([0-9]{1,9})\.(?:jpe?g|png|bmp)", re.IGNORECASE)
@@ -65,18 +68,26 @@ class Casme3(Release):
         assert self.layout.workbook is not None
         return read_table(self.layout.workbook, self.database, self._table, findings)
 
-    def clip_folder(self, annotation: Annotation) -> Path | None:
-        """Return the folder of the video, or else the sample's own, which carries the onset as it was printed."""
+    def clip_folders(self, annotation: Annotation) -> list[Path]:
+        """Return the folder of the video, then the sample's own, which carries the onset as it was printed."""
+        found = []
+        without_colour = None
         for root in self.layout.frames:
             subject = self.subject_folder(root, annotation.subject)
             video = subject and self.folders.find(subject, annotation.clip)
             if video:
-                return self.folders.find(video, "color") or video
-            for onset in (annotation.printed_onset, str(annotation.onset)):
+                colour = self.folders.find(video, "color")
+                if colour is None and self.folders.find(video, "depth"):
+                    without_colour = video
+                else:
+                    found.append(colour or video)
+            for onset in dict.fromkeys((annotation.printed_onset, str(annotation.onset))):
                 clip = self.folders.find(root, f"{annotation.subject}_{annotation.clip}_{onset}", self._subject_key)
                 if clip:
-                    return clip
-        return None
+                    found.append(clip)
+        if without_colour and not found:
+            raise MerBenchError(f"{without_colour} holds depth but no color; restore color from the release")
+        return found
 
     def clip_name(self, annotation: Annotation, onset: int) -> str:
         """Return the clip with its onset: subject and clip alone name several samples."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mer_bench.errors import MerBenchError
 
+_LITTER = re.compile(r"\.|~\$|__|@eaDir$|\$RECYCLE|System Volume Information$|lost\+found$", re.IGNORECASE)
+
 
 def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     """Return a folder's frames by number.
@@ -47,6 +49,19 @@ def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
         if twin.name != name:
             raise MerBenchError(f"{folder} has two files for frame {number}, {twin.name!r} and {name!r}; remove one")
     return dict(sorted(frames.items()))
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a folder or leads to one; a circle of links does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_litter(name: str) -> bool:
+    """Say whether a name is what an operating system, a file server or an office program leaves behind."""
+    return _LITTER.match(name) is not None
 
 
 def checked_inside(root: Path, path: Path) -> Path:

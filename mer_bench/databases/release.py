@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from mer_bench.databases.annotation_table import SHOWN, Annotation, Findings, Unread, shown
+from mer_bench.databases.annotation_table import Annotation, Findings, Unread, shown
 from mer_bench.databases.base import Clip
-from mer_bench.databases.frame_files import checked_inside, numbered_frames
+from mer_bench.databases.folders import FolderError, Folders, Layout
+from mer_bench.databases.workbook import SHOWN
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.samples import Sample, canonical_clip, canonical_subject
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the parts of a release lie.
-
-    Parameters
-    ----------
-    homes : tuple of Path
-        The folders that no frame may lie outside of.
-    workbook : Path, optional
-    objective_classes : Path, optional
-        The second workbook of CASME II.
-    frames : tuple of Path
-        The folders that hold the subjects' folders, the preferred one first.
-    """
-
-    homes: tuple[Path, ...]
-    workbook: Path | None
-    objective_classes: Path | None
-    frames: tuple[Path, ...]
-
-    @property
-    def home(self) -> Path:
-        """The release's folder in messages."""
-        return self.homes[0]
-
-    def check(self, path: Path) -> Path:
-        """Return a folder or file of the release, having made sure that no link takes it out of its home.
-
-        Raises
-        ------
-        MerBenchError
-            A link does.
-        """
-        home = next((home for home in self.homes if path.is_relative_to(home)), self.home)
-        return checked_inside(home, path)
+_NOTHING = re.compile(r"(?!)")
+_MOST_SUBJECTS_TRIED = 200
 
 
 class Release(ABC):
@@ -72,8 +36,14 @@ class Release(ABC):
     """What the folders of subjects are called."""
     inside_subject: ClassVar[re.Pattern[str]]
     """What a folder within a subject's folder is called."""
-    apart: ClassVar[re.Pattern[str]] = re.compile(r"(?!)")
+    official_frames: ClassVar[re.Pattern[str]] = _NOTHING
+    """What the folder of the subjects' folders is called: where there are several, it goes before the others."""
+    apart: ClassVar[re.Pattern[str]] = _NOTHING
     """Folders that look alike and hold something else."""
+    apart_holds: ClassVar[str] = ""
+    """What that is, for the note that such a folder was left out; empty where there is always one."""
+    extra_workbook: ClassVar[re.Pattern[str]] = _NOTHING
+    """A second workbook, which may be absent."""
     frame_name: ClassVar[re.Pattern[str]]
     frames_look_like: ClassVar[str]
     """Where frames stand, for messages."""
@@ -87,11 +57,14 @@ class Release(ABC):
     def arrangement(cls, names: Sequence[str], inside: Callable[[str], Sequence[str]]) -> str | None:
         """Say how a folder with these subfolders holds the release's frames; None where it does not.
 
-        ``inside`` gives the names of the folders within a subfolder. Two folders of one arrangement are two copies.
+        ``inside`` gives the names of the folders within a subfolder. Two folders of one arrangement that share a
+        subject are two copies.
         """
         subjects = [name for name in names if cls.subject_name.fullmatch(name)]
         # Some subjects' folders may be empty or lost.
-        if any(cls.inside_subject.fullmatch(inner) for name in subjects[:5] for inner in inside(name)):
+        if any(
+            cls.inside_subject.fullmatch(inner) for name in subjects[:_MOST_SUBJECTS_TRIED] for inner in inside(name)
+        ):
             return "subjects"
         return None
 
@@ -110,14 +83,21 @@ class Release(ABC):
             The workbook cannot be read at all.
         """
 
-    def clip_folder(self, annotation: Annotation) -> Path | None:
-        """Return the folder of a clip's frames, or None where there is none."""
+    def clip_folders(self, annotation: Annotation) -> list[Path]:
+        """Return the folders that may hold a clip's frames, the preferred one first.
+
+        Raises
+        ------
+        MerBenchError
+            A folder on the way cannot be used.
+        """
+        found = []
         for root in self.layout.frames:
             subject = self.subject_folder(root, annotation.subject)
             clip = subject and self.folders.find(subject, annotation.clip, self._clip_key)
             if clip:
-                return clip
-        return None
+                found.append(clip)
+        return found
 
     def subject_folder(self, root: Path, subject: str) -> Path | None:
         """Return the folder of a subject, however its number is padded."""
@@ -127,8 +107,8 @@ class Release(ABC):
         """Return the clip's name in a sample id."""
         return annotation.clip
 
-    def usable(self, annotation: Annotation, notes: list[str]) -> tuple[Sample, Clip, tuple[int, ...]]:
-        """Return a sample, its clip and the numbers of the clip's frames.
+    def checked(self, annotation: Annotation) -> tuple[int, int, int]:
+        """Return onset, apex and offset, having made sure of all that an annotation says by itself.
 
         Raises
         ------
@@ -138,19 +118,36 @@ class Release(ABC):
         _check_name(annotation, "subject", annotation.subject)
         _check_name(annotation, "clip", annotation.clip)
         self._check_emotion(annotation)
-        onset, apex, offset = _interval(annotation)
-        folder = self.clip_folder(annotation)
+        return _interval(annotation)
+
+    def usable(self, annotation: Annotation, notes: list[str]) -> tuple[Sample, Clip, tuple[int, ...]]:
+        """Return a sample, its clip and the numbers of the clip's frames.
+
+        Raises
+        ------
+        FolderError
+            The fault is a folder's or file's, and other annotations may share it: the sentence names none of them.
+        MerBenchError
+            It cannot be used; the sentence says why and what mends it.
+        """
+        onset, apex, offset = self.checked(annotation)
+        try:
+            folder, found = self._frames_of(annotation, (onset, apex), notes)
+        except MerBenchError as error:
+            raise FolderError(str(error)) from error
         if folder is None:
             raise MerBenchError(
                 f"{annotation.where} has no folder of frames in {self.layout.home} ({self.frames_look_like}); "
                 "restore it from the release, or leave this sample out"
             )
-        found = self.folders.frames(folder, self.frame_name)
         numbers = _cut(annotation, folder, found, (onset, apex, offset), notes)
         frames = tuple(found[number] for number in numbers)
         for frame in frames:
             if frame.is_symlink():
-                self.layout.check(frame)
+                try:
+                    self.layout.check(frame)
+                except MerBenchError as error:
+                    raise FolderError(str(error)) from error
         sample = Sample(
             database=self.database,
             subject=annotation.subject,
@@ -165,6 +162,19 @@ class Release(ABC):
         )
         return sample, Clip(sample.sample_id, frames, numbers.index(apex)), numbers
 
+    def _frames_of(
+        self, annotation: Annotation, needed: Sequence[int], notes: list[str]
+    ) -> tuple[Path | None, Mapping[int, Path]]:
+        """Return the first folder that has the needed frames, or else the first at all, and its frames."""
+        folders = self.clip_folders(annotation)
+        for folder in folders:
+            found = self.folders.frames(folder, self.frame_name)
+            if all(number in found for number in needed):
+                if folder != folders[0]:
+                    notes.append(f"{annotation.where}: {folders[0]} lacks its onset or apex frame; {folder} is read")
+                return folder, found
+        return (folders[0], self.folders.frames(folders[0], self.frame_name)) if folders else (None, {})
+
     def _check_emotion(self, annotation: Annotation) -> None:
         if annotation.emotion not in self.emotions:
             raise MerBenchError(
@@ -178,76 +188,6 @@ class Release(ABC):
 
     def _clip_key(self, name: str) -> str:
         return canonical_clip(self.database, name)
-
-
-class Folders:
-    """The folders of a release, each listed once; none that a link takes out of the release is listed."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._children: dict[Path, list[Path]] = {}
-        self._named: dict[Path, dict[str, list[Path]]] = {}
-        self._frames: dict[Path, dict[int, Path]] = {}
-
-    def children(self, folder: Path) -> list[Path]:
-        """Return the folders within a folder, by name.
-
-        Raises
-        ------
-        MerBenchError
-            It cannot be read, or lies outside.
-        """
-        if folder not in self._children:
-            self._layout.check(folder)
-            try:
-                with os.scandir(folder) as entries:
-                    names = sorted(entry.name for entry in entries if is_folder(entry))
-            except OSError as error:
-                raise MerBenchError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error
-            self._children[folder] = [folder / name for name in names if not name.startswith(".")]
-        return self._children[folder]
-
-    def find(self, folder: Path, name: str, key: Callable[[str], str] = str.strip) -> Path | None:
-        """Return the folder within ``folder`` whose name has the key ``name``, ignoring capitals.
-
-        A folder is always asked with the same key.
-
-        Raises
-        ------
-        MerBenchError
-            Two folders have it, or ``folder`` cannot be read.
-        """
-        if folder not in self._named:
-            named: dict[str, list[Path]] = {}
-            for child in self.children(folder):
-                named.setdefault(key(child.name).casefold(), []).append(child)
-            self._named[folder] = named
-        found = self._named[folder].get(name.casefold(), [])
-        if len(found) > 1:
-            raise MerBenchError(
-                f"{folder} has two folders for {name}, {found[0].name!r} and {found[1].name!r}; remove one of them"
-            )
-        return found[0] if found else None
-
-    def frames(self, folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-        """Return a folder's frames by number, in order.
-
-        Raises
-        ------
-        MerBenchError
-            It cannot be read, lies outside, or has two files for one number.
-        """
-        if folder not in self._frames:
-            self._frames[folder] = numbered_frames(self._layout.check(folder), pattern)
-        return self._frames[folder]
-
-
-def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Say whether an entry is a folder or leads to one; a circle of links does not."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
 
 
 def _check_name(annotation: Annotation, what: str, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mer_bench.databases.annotation_table import Annotation, Findings, Table, read_table
 from mer_bench.databases.release import Release
@@ -21,6 +22,7 @@ class Samm(Release):
     )
     subject_name = re.compile(r"[0-9]{1,3}")
     inside_subject = re.compile(r"[0-9]{1,3}_[0-9]+_[0-9]+")
+    official_frames = re.compile(r"samm", re.IGNORECASE)
     frame_name = re.compile(r"(?:[0-9]{1,3}_|img)([0-9]{1,9})\.(?:jpe?g|png|bmp)", re.IGNORECASE)
     frames_look_like = "006/006_1_2/006_05562.jpg"
     emotions = ("anger", "other", "happiness", "surprise", "contempt", "disgust", "fear", "sadness")
@@ -43,4 +45,6 @@ class Samm(Release):
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
         """Yield every row of the workbook."""
         assert self.layout.workbook is not None
-        return read_table(self.layout.workbook, self.database, self._table, findings)
+        for annotation in read_table(self.layout.workbook, self.database, self._table, findings):
+            # Some copies write the one emotion both ways.
+            yield replace(annotation, emotion="other") if annotation.emotion == "others" else annotation

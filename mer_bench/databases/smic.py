@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mer_bench.databases.annotation_table import Annotation, Findings, FrameCell, Unread, cell_text, frame_cell, shown
-from mer_bench.databases.release import Folders, Layout, Release
+from mer_bench.databases.folders import Folders, Layout
+from mer_bench.databases.release import Release
 from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
 from mer_bench.errors import MerBenchError
 from mer_bench.samples import canonical_clip, canonical_subject
@@ -69,6 +70,8 @@ class Smic(Release):
     inside_subject = re.compile(r"micro|negative|positive|surprise", re.IGNORECASE)
     # The other two cameras, whose folders are built alike.
     apart = re.compile(r"(?:.*[ _-])?(?:vis|nir)(?:[ _-].*)?", re.IGNORECASE)
+    apart_holds = "VIS and NIR are other cameras"
+    official_frames = re.compile(r"hs", re.IGNORECASE)
     frame_name = re.compile(r"(?:reg_)?image([0-9]{1,9})\.(?:bmp|jpe?g|png)", re.IGNORECASE)
     frames_look_like = "HS/s1/micro/negative/s1_ne_01/image1.bmp"
     emotions = tuple(_CODES.values())
@@ -79,7 +82,11 @@ class Smic(Release):
 
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
         """Yield every clip's folder, with the workbook's onset and offset where it has usable ones."""
-        stated = _stated(self.layout.workbook, findings)
+        try:
+            stated = _stated(self.layout.workbook, findings)
+        except MerBenchError as error:
+            findings.problems.append(f"{self.title}: {error}; until then its folders alone are read")
+            stated = {}
         unnamed = []
         found = set()
         for folder, subject, emotion in self._clip_folders(findings):
@@ -95,7 +102,7 @@ class Smic(Release):
             f"{row.origin} names {'/'.join(map(shown, name))}, which has no folder of frames in {self.layout.home} "
             f"({self.frames_look_like}); restore the folder from the release, or leave this sample out"
             for name, row in stated.items()
-            if name not in found
+            if name not in found and self.layout.frames
         )
         if unnamed:
             assert self.layout.workbook is not None
@@ -105,9 +112,9 @@ class Smic(Release):
                 f"({', '.join(unnamed[:_LISTED])}{more}): each is taken from the first frame of its folder to the last"
             )
 
-    def clip_folder(self, annotation: Annotation) -> Path | None:
+    def clip_folders(self, annotation: Annotation) -> list[Path]:
         """Return the folder that the annotation was read from."""
-        return annotation.folder
+        return [annotation.folder] if annotation.folder else []
 
     def _clip_folders(self, findings: Findings) -> Iterator[tuple[Path, str, str]]:
         """Yield every clip's folder with its subject and emotion."""
@@ -127,7 +134,7 @@ class Smic(Release):
         self, folder: Path, name: _Name, emotion: str, stated: _Stated | None, findings: Findings
     ) -> Annotation:
         subject, clip = name
-        (root,) = self.layout.frames
+        root = next(root for root in self.layout.frames if folder.is_relative_to(root))
         origin = "/".join(shown(part) for part in (root.name, *folder.relative_to(root).parts))
         _check_clip(origin, subject, clip, emotion)
         if stated and stated.emotion in self.emotions and stated.emotion != emotion:
@@ -135,7 +142,10 @@ class Smic(Release):
                 f"{stated.origin} calls {subject}/{clip} {stated.emotion}, but its folder {origin} is in {emotion}; "
                 "correct the row, or move the folder"
             )
-        frames = self.folders.frames(folder, self.frame_name)
+        try:
+            frames = self.folders.frames(folder, self.frame_name)
+        except MerBenchError as error:
+            raise MerBenchError(f"{origin} ({subject}/{clip}): {error}") from error
         if not frames:
             raise MerBenchError(f"{origin} holds no frames (image1.bmp, ...); restore the folder from the release")
         onset, offset = min(frames), max(frames)

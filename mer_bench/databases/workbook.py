@@ -1,7 +1,4 @@
-"""Reading an annotation workbook (.xlsx) that nobody vouches for: its rows, or one sentence of what is wrong.
-
-A workbook is checked before openpyxl sees it: a zip can unfold to any size, and XML can define entities that do.
-"""
+"""Reading an annotation workbook (.xlsx) that nobody vouches for: its rows, or one sentence of what is wrong."""
 
 from __future__ import annotations
 
@@ -9,40 +6,35 @@ import datetime
 import io
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 import openpyxl
 from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.cell.read_only import EMPTY_CELL
 
+from mer_bench.databases.archive_checks import RESAVE, check_archive, read_archive
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.plugin_manager import reason_of
 
-MOST_BYTES = 16 << 20
-MOST_UNPACKED_BYTES = 64 << 20
-MOST_ELEMENTS = 1_000_000
 MOST_ROWS = 100_000
-"""The largest workbook that is read; the releases' own unpack to less than a hundredth of it."""
+"""The longest table that is read; the releases' own have less than a thousand rows."""
 
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_MOST_PARTS = 1000
+SHOWN = 40
+"""How much of a name or a cell a message shows."""
+
 _MOST_COLUMNS = 256
 _EXCEL_ROWS = 1_048_576
 _HEADER_SEARCH = 40
 _LONGEST_HEADER = 200
 _LONGEST_TEXT = 32_767
-_SHOWN = 40
 _LISTED = 20
-_RESAVE = "open it in Excel or LibreOffice and save it as .xlsx"
 
 _Sheet = Any
 """An openpyxl ``ReadOnlyWorksheet``: the library has no types."""
@@ -129,7 +121,7 @@ def read_sheet(
     MerBenchError
         The file is not such a workbook, is damaged, too large or unsafe, or has no such sheet, columns or rows.
     """
-    with _opened(path, _read(path)) as (content, sheets):
+    with _opened(path, read_archive(path)) as (content, sheets):
         chosen = _chosen(path.name, sheets, sheet)
         table, header, places = _find_header(path.name, chosen, columns, optional, header_row)
         rows = dict(_body(path.name, table, header, places))
@@ -154,7 +146,7 @@ def read_sheet(
 def looks_like(path: Path, columns: Sequence[str], header_row: int = 1, sheet: str | None = None) -> bool:
     """Say whether ``path`` is a readable workbook with such a header row; reads no rows below it."""
     try:
-        with _opened(path, _read(path)) as (_, sheets):
+        with _opened(path, read_archive(path)) as (_, sheets):
             _find_header(path.name, _chosen(path.name, sheets, sheet), columns, (), header_row)
     except MerBenchError:
         return False
@@ -170,27 +162,6 @@ class _Blank(Enum):
     """Such a formula or an empty cell: nobody has looked yet."""
 
 
-def _read(path: Path) -> bytes:
-    try:
-        # A pipe or a device would never end.
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "does not exist"
-            raise MerBenchError(f"{path} {what}; give the annotation workbook (.xlsx) of the release")
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
-    if not content:
-        raise MerBenchError(f"{path.name} is empty (0 bytes); restore it from the release")
-    if len(content) > MOST_BYTES:
-        raise MerBenchError(f"{path.name} is larger than {MOST_BYTES >> 20} MiB; give the annotation workbook itself")
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise MerBenchError(f"{path.name} is an old .xls or has a password; {_RESAVE} without a password")
-    if not content.startswith(b"PK"):
-        raise MerBenchError(f"{path.name} is not an .xlsx workbook: it starts with {content[:8]!r}; {_RESAVE}")
-    return content
-
-
 @contextmanager
 def _opened(path: Path, content: bytes, data_only: bool = True) -> Iterator[tuple[bytes, list[_Sheet]]]:
     """Yield the content and its sheets; whatever fails meanwhile, in the file or in openpyxl, is a `MerBenchError`."""
@@ -198,7 +169,7 @@ def _opened(path: Path, content: bytes, data_only: bool = True) -> Iterator[tupl
         # openpyxl warns of what it leaves out (styles, validation, extensions): none of it bears on a cell's value.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _check_archive(path.name, content)
+            check_archive(path.name, content)
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
             for sheet in book.worksheets:
                 # Stored by the program that wrote the file, often wrongly: rows beyond them would be lost.
@@ -209,56 +180,8 @@ def _opened(path: Path, content: bytes, data_only: bool = True) -> Iterator[tupl
     except Exception as error:  # a mutated file makes openpyxl raise almost anything
         raise MerBenchError(
             f"{path.name} is damaged or is not an .xlsx workbook ({reason_of(error.__cause__ or error)}); "
-            f"restore it from the release, or {_RESAVE}"
+            f"restore it from the release, or {RESAVE}"
         ) from error
-
-
-def _check_archive(name: str, content: bytes) -> None:
-    """Refuse what would unfold without bound, before anything is unfolded."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        parts = archive.infolist()
-        # zipfile gives no more bytes of a part than its directory states, so the statement can be relied on.
-        unpacked = sum(part.file_size for part in parts)
-        if unpacked > MOST_UNPACKED_BYTES or len(parts) > _MOST_PARTS:
-            raise MerBenchError(
-                f"{name} unpacks to {unpacked} bytes in {len(parts)} parts, too much for an annotation workbook; "
-                "restore it from the release"
-            )
-        if any(part.flag_bits & 1 or part.compress_type not in _PACKINGS for part in parts):
-            raise MerBenchError(
-                f"{name} is encrypted, or packed in a way unknown to .xlsx; {_RESAVE} without a password"
-            )
-        elements = 0
-        for part in parts:
-            elements += _count_elements(name, part.filename, archive.read(part), MOST_ELEMENTS - elements)
-
-
-def _count_elements(name: str, part: str, content: bytes, most: int) -> int:
-    """Return how many XML elements a part has; a part that is no XML has those before the parser gives up."""
-    count = 0
-
-    def refuse_doctype(*_: object) -> None:
-        raise MerBenchError(
-            f"{name}: part {part!r} has a document type (DOCTYPE), which may define entities and which no workbook "
-            "needs; restore the file from the release"
-        )
-
-    def count_one(*_: object) -> None:
-        nonlocal count
-        count += 1
-        if count > most:
-            raise MerBenchError(
-                f"{name} holds more than {MOST_ELEMENTS} cells and other elements, too many for an annotation "
-                "workbook; restore it from the release"
-            )
-
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse_doctype
-    parser.StartElementHandler = count_one
-    # An error means a picture, say. openpyxl's parser is the same: it would stop at that place, having seen no more.
-    with suppress(expat.ExpatError, ValueError, LookupError):
-        parser.Parse(content, True)
-    return count
 
 
 def _chosen(name: str, sheets: list[_Sheet], wanted: str | None) -> list[_Sheet]:
@@ -380,7 +303,7 @@ def _fault(value: object) -> str:
     text = _as_text(value)
     if not text:
         return "is empty; enter the frame number"
-    shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+    shown = repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
     if _is_error(value):
         return f"holds the Excel error {shown}; correct the cell"
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
@@ -393,5 +316,5 @@ def _normal(header: object) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = [repr(name[:_SHOWN]) for name in names[:_LISTED]]
+    shown = [repr(name[:SHOWN]) for name in names[:_LISTED]]
     return ", ".join(shown + ["..."] * (len(names) > _LISTED)) or "none"

@@ -98,7 +98,7 @@ def check_data(
     ----------
     source : DataSource
     protocols : sequence of str
-        Counted against; without any, all installed ones of whose databases the source holds each.
+        Counted against; without any, all installed ones that fit.
     catalogue : Catalogue
     all_frames : bool
         Decode every frame; else onset and apex are decoded, and of the others only the header is read.
@@ -132,11 +132,17 @@ def check_data(
 
 
 def fitting_protocols(table: SampleTable, catalogue: Catalogue) -> Iterator[Protocol]:
-    """Yield the installed protocols of whose databases the table holds each."""
-    there = set(table.frame["database"])
+    """Yield the installed protocols of whose databases the table holds each, in words that they know.
+
+    Ready-made maps state classes, of which a protocol of more classes knows nothing.
+    """
+    there = set(zip(table.frame["database"], table.frame["emotion"], strict=True))
     for name in catalogue.protocols:
         protocol = _protocol(name, catalogue)
-        if set(protocol.databases) <= there:
+        rules = protocol.databases
+        words = {(database, emotion) for database, emotion in there if database in rules}
+        known = all(emotion in (*rules[database].emotions, *rules[database].dropped) for database, emotion in words)
+        if known and {database for database, _ in words} == set(rules):
             yield protocol
 
 

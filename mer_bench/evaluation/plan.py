@@ -132,7 +132,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     selection = _selection(request, protocol)
     methods = _resolve_methods(request, catalogue)
     preparation = resolve_preparation(request.preparation, source)
-    table = select_samples(source.read_samples(), protocol)
+    table = _table(source, protocol)
     problems = _check_counts(table, protocol, source, request.allow_partial)
     folds = leave_one_subject_out(table)
     for fold in folds:
@@ -207,12 +207,19 @@ def _overrides_by_method(overrides: Mapping[str, str], specs: list[MethodSpec]) 
     return chosen
 
 
+def _table(source: DataSource, protocol: Protocol) -> LabelledTable:
+    samples = source.read_samples()
+    if not len(samples) and source.problems():
+        raise MerBenchError(f"no sample of the data can be used: {source.problems()[0]}")
+    return select_samples(samples, protocol)
+
+
 def _check_counts(table: LabelledTable, protocol: Protocol, source: DataSource, allow_partial: bool) -> list[str]:
     """Return the tolerated differences; synthetic data need not hold an official release's counts."""
     problems = count_mismatch(table, protocol)
     if problems and not allow_partial and SYNTHETIC_MARK not in source.marks:
         unusable = source.problems()
-        why = f" {len(unusable)} annotated samples cannot be used, the first: {unusable[0]}." if unusable else ""
+        why = f" The data has {len(unusable)} problems, the first: {unusable[0]}." if unusable else ""
         raise MerBenchError(
             f"the data does not hold the samples that protocol {protocol.name} declares: {'; '.join(problems)}.{why} "
             "Complete the data (`mer-bench data check` lists what is wrong), or add --allow-partial to go on with "

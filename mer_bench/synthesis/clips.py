@@ -13,7 +13,15 @@ import numpy as np
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.synthesis.draws import generator
 from mer_bench.synthesis.faces import Face, draw_face
-from mer_bench.synthesis.motion import Expression, HeadSway, Style, draw_expression, expression_field, intensity
+from mer_bench.synthesis.motion import (
+    Expression,
+    HeadSway,
+    Style,
+    draw_expression,
+    expression_field,
+    intensity,
+    scaled_to_peak,
+)
 from mer_bench.synthesis.warping import move
 
 
@@ -34,7 +42,7 @@ class Camera:
     grey : bool
         Whether frames have no colour.
     rest : float
-        Share of the apex's displacement that is left at the offset.
+        Share of the apex's expression that is left at the offset.
     """
 
     height: int
@@ -50,7 +58,7 @@ class Camera:
 # known for its flickering light.
 CAMERAS: Mapping[str, Camera] = MappingProxyType(
     {
-        "smic": Camera(256, 288, 150.0, 2.0, flicker=0.01, rest=0.6),
+        "smic": Camera(256, 288, 150.0, 2.0, flicker=0.01, rest=0.75),
         "samm": Camera(320, 320, 190.0, 1.2, grey=True),
         "casme2": Camera(288, 352, 170.0, 1.0),
         "casme3": Camera(320, 320, 180.0, 1.6),
@@ -60,11 +68,20 @@ CAMERAS: Mapping[str, Camera] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Moments:
-    """The frame numbers of a clip: the expression's onset, apex (its strongest moment) and offset."""
+    """The frame numbers of a clip.
+
+    Parameters
+    ----------
+    onset, apex, offset : int
+        Of the expression, which is strongest at its apex.
+    key : int
+        Where its strength is given: the frame that methods compare with the onset.
+    """
 
     onset: int
     apex: int
     offset: int
+    key: int
 
 
 class Recording:
@@ -78,22 +95,19 @@ class Recording:
     kind : str
         One of `mer_bench.synthesis.motion.KINDS`.
     moments : Moments
-    motion_scale : float
-        Multiplies expression and sway; 0 gives a face that does not move at all, under the sensor's noise.
     """
 
-    def __init__(
-        self, seed: int, database: str, subject: str, clip: str, kind: str, moments: Moments, motion_scale: float = 1.0
-    ) -> None:
+    def __init__(self, seed: int, database: str, subject: str, clip: str, kind: str, moments: Moments) -> None:
         self.camera = CAMERAS[database]
         self._names = (database, subject, clip)
         self._seed = seed
         self._moments = moments
-        self._scale = np.float32(motion_scale)
         self._face = face_of(seed, database, subject)
-        style = style_of(seed, database, subject)
-        self._field = expression_field(self._face, expression_of(seed, database, subject, clip, kind), style)
         self._sway = HeadSway(self._rng("sway"), self.camera.height, self.camera.width)
+        expression = expression_of(seed, database, subject, clip, kind)
+        shape = expression_field(self._face, expression, style_of(seed, database, subject))
+        at_key = scaled_to_peak(shape, self._sway.field(moments.key - moments.onset), expression.peak)
+        self._field = at_key / np.float32(self._intensity(moments.key))
 
     def motion(self, frame: int) -> FloatArray:
         """Return the true displacement from the onset frame to ``frame``.
@@ -104,10 +118,8 @@ class Recording:
             (u, v) in pixels, u to the right, v down, at the pixels of the onset frame: what is seen at x in the onset
             frame is seen at x + motion[x] in the other.
         """
-        moments = self._moments
-        share = intensity(frame, moments.onset, moments.apex, moments.offset, self.camera.rest)
-        sway = self._sway.field(frame - moments.onset)
-        return np.asarray(self._scale * (np.float32(share) * self._field + sway), dtype=np.float32)
+        sway = self._sway.field(frame - self._moments.onset)
+        return np.asarray(np.float32(self._intensity(frame)) * self._field + sway, dtype=np.float32)
 
     def frame(self, number: int) -> ByteArray:
         """Return one frame: (height, width, 3) RGB, or (height, width) from a camera without colour; uint8."""
@@ -118,6 +130,10 @@ class Recording:
         noise = rng.standard_normal(scene.shape, dtype=np.float32) * np.float32(self.camera.noise)
         return np.clip(np.rint(scene * self._brightness(number) + noise), 0, 255).astype(np.uint8)
 
+    def _intensity(self, frame: int) -> float:
+        moments = self._moments
+        return intensity(frame, moments.onset, moments.apex, moments.offset, self.camera.rest)
+
     def _brightness(self, number: int) -> np.float32:
         # Light that pulses 100 times a second, seen by a camera of nearly 100 frames a second: a slow beat is left.
         phase, beat = self._rng("light").uniform((0.0, 0.25), (2.0 * np.pi, 0.6))
@@ -125,59 +141,6 @@ class Recording:
 
     def _rng(self, purpose: str) -> np.random.Generator:
         return generator(self._seed, *self._names, purpose)
-
-
-@dataclass(frozen=True)
-class RenderedClip:
-    """A clip in memory.
-
-    Parameters
-    ----------
-    frames : tuple of ndarray, uint8
-        From onset to offset, RGB or grey.
-    apex : int
-        Index into ``frames``.
-    motion : ndarray of shape (height, width, 2), float32
-        True displacement from the first frame to the apex.
-    """
-
-    frames: tuple[ByteArray, ...]
-    apex: int
-    motion: FloatArray
-
-
-def render_clip(
-    database: str,
-    subject: str,
-    clip: str,
-    kind: str,
-    *,
-    seed: int = 0,
-    length: int = 9,
-    apex: int = 4,
-    motion_scale: float = 1.0,
-) -> RenderedClip:
-    """Render one clip without writing it: ``length`` frames, the first is the onset and the last the offset.
-
-    Parameters
-    ----------
-    database : str
-        Whose camera is used: ``smic``, ``samm``, ``casme2`` or ``casme3``.
-    subject, clip : str
-        Any names: with the seed they decide person, expression, sway and noise.
-    kind : str
-        ``negative``, ``positive``, ``surprise`` or ``other``.
-    seed, length, apex : int
-        ``apex`` is the index of the strongest frame.
-    motion_scale : float
-        0 gives a face that does not move at all, under the sensor's noise.
-
-    Returns
-    -------
-    RenderedClip
-    """
-    recording = Recording(seed, database, subject, clip, kind, Moments(0, apex, length - 1), motion_scale)
-    return RenderedClip(tuple(recording.frame(n) for n in range(length)), apex, recording.motion(apex))
 
 
 def expression_of(seed: int, database: str, subject: str, clip: str, kind: str) -> Expression:

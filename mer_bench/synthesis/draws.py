@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the same seed would give other files: it is part of every draw."""
 
 

@@ -37,7 +37,8 @@ _EXPRESSIONS: Mapping[str, Mapping[int, tuple[float, float]]] = {
 _LEADING = {"negative": 4, "positive": 12, "surprise": 1}
 _AMBIGUOUS = 0.25
 _FIDGETS = 0.3
-_WEAKEST, _STRONGEST = 1.0, 3.0
+# Of a clip, in pixels: between 1 and 3 after any rounding, too.
+_WEAKEST, _STRONGEST = 1.05, 2.95
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Expression:
-    """One expression at its apex.
+    """One expression where it is strongest, or where it is measured.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ class Expression:
     pushes : tuple of (int, float)
         Every action unit that moves, with its relative strength; an ambiguous expression borrows unannotated ones.
     peak : float
-        The largest displacement in the frame, in pixels.
+        The largest displacement in the key frame, the head's sway included, in pixels.
     """
 
     units: tuple[int, ...]
@@ -100,18 +101,31 @@ def draw_expression(rng: np.random.Generator, kind: str, style: Style) -> Expres
 
 
 def expression_field(face: Face, expression: Expression, style: Style) -> FloatArray:
-    """Return the forward displacement (u, v) of the expression at its apex, in pixels: (height, width, 2), float32."""
+    """Return the forward displacement (u, v) of the expression, up to a factor: (height, width, 2), float32."""
     bumps: list[Bump] = []
     for unit, strength in expression.pushes:
         bumps += _bumps(face, unit, strength, expression.side, style)
     height, width = face.image.shape[:2]
-    field = displacement(grid(height, width), bumps)
-    largest = float(np.sqrt((field**2).sum(axis=-1).max()))
-    return np.asarray(field * np.float32(expression.peak / largest), dtype=np.float32)
+    return displacement(grid(height, width), bumps)
+
+
+def scaled_to_peak(field: FloatArray, sway: FloatArray, peak: float) -> FloatArray:
+    """Return ``field`` times the factor by which the longest vector of ``factor * field + sway`` is ``peak`` long.
+
+    ``sway`` must be shorter than ``peak`` everywhere. Each pixel reaches that length at the positive root of a
+    quadratic equation; the first that does decides.
+    """
+    squared = (field**2).sum(axis=-1)
+    moving = squared > 1e-6 * squared.max()
+    squared = squared[moving]
+    along = (field * sway).sum(axis=-1)[moving]
+    room = peak**2 - (sway**2).sum(axis=-1)[moving]
+    factor = ((np.sqrt(along**2 + squared * room) - along) / squared).min()
+    return np.asarray(field * np.float32(factor), dtype=np.float32)
 
 
 def intensity(frame: int, onset: int, apex: int, offset: int, rest: float) -> float:
-    """Return the share of the apex's displacement at a frame.
+    """Return the share of the apex's expression that is seen at a frame.
 
     It is 0 up to the onset, 1 at the apex, ``rest`` from the offset on; rise and fall are raised cosines.
     """

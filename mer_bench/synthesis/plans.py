@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mer_bench.synthesis.clips import Moments
 from mer_bench.synthesis.draws import generator
 
 SIZES = ("tiny", "small", "large")
@@ -42,6 +43,7 @@ _SUBJECTS: Mapping[str, Sequence[int]] = {
     "samm": (
         6,
         7,
+        28,
         9,
         10,
         11,
@@ -59,7 +61,6 @@ _SUBJECTS: Mapping[str, Sequence[int]] = {
         23,
         24,
         26,
-        28,
         30,
         31,
         32,
@@ -156,10 +157,16 @@ class ClipPlan:
 
     @property
     def key_frame(self) -> int:
-        """The frame that stands for the apex: the printed one; SMIC prints none, and its offset is taken."""
+        """The frame that stands for the apex: the printed one if it lies in the clip; SMIC has its offset taken."""
         if self.database == "smic":
             return self.offset
-        return self.printed_apex if isinstance(self.printed_apex, int) else self.apex
+        printed = self.printed_apex
+        return printed if isinstance(printed, int) and self.onset <= printed <= self.offset else self.apex
+
+    @property
+    def moments(self) -> Moments:
+        """What is to be seen when; where the printed apex is the onset, in which nothing moves, the true one counts."""
+        return Moments(self.onset, self.apex, self.offset, self.key_frame if self.key_frame > self.onset else self.apex)
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -182,14 +189,14 @@ def plan_release(database: str, size: str, seed: int) -> tuple[ClipPlan, ...]:
 
 
 def _spread(totals: Counts, subjects: int) -> list[Counts]:
-    """Share the classes out over subjects, the first of whom have the most; each has one negative sample at least."""
+    """Share the classes out over subjects, the first of whom have the most clips, in the same proportions for all."""
     weights = np.arange(subjects, 0, -1) / np.arange(1, subjects + 1).sum()
-    shares = []
-    for total, least in zip(totals, (1, 0, 0), strict=True):
-        share = least + np.floor((total - least * subjects) * weights).astype(int)
-        share[: total - int(share.sum())] += 1
-        shares.append([int(count) for count in share])
-    return list(zip(*shares, strict=True))
+    sizes = 1 + np.floor((sum(totals) - subjects) * weights).astype(int)
+    sizes[: sum(totals) - int(sizes.sum())] += 1
+    # Every class evenly along one row of clips, which is then cut up: who has many clips has no class more often.
+    row = sorted(((nth + 0.5) / total, kind) for kind, total in enumerate(totals) for nth in range(total))
+    cuts = np.split(np.array([kind for _, kind in row]), np.cumsum(sizes)[:-1])
+    return [(int((cut == 0).sum()), int((cut == 1).sum()), int((cut == 2).sum())) for cut in cuts]
 
 
 def _plan_subject(
@@ -200,26 +207,37 @@ def _plan_subject(
     rng = generator(seed, database, subject, size, "plan")
     emotions = [(kind, str(rng.choice(_EMOTIONS[database][kind]))) for kind in wanted]
     emotions += [("negative" if emotion in ("sadness", "fear") else "other", emotion) for emotion in others]
+    # Names and frame numbers go by place, which must not tell the class.
+    emotions = [emotions[place] for place in rng.permutation(len(emotions))]
     names = _names(database, number, [kind for kind, _ in emotions])
     onset = 0
+    planned = []
     for place, (name, (kind, emotion)) in enumerate(zip(names, emotions, strict=True)):
         onset = _onset(database, rng, place, onset)
         apex = onset + int(rng.integers(3, 5))
         offset = apex + int(rng.integers(3, 5))
         lost = (apex - 2,) if database == "casme3" and place % 2 else ()
         margin = {"casme2": 2, "casme3": 1}.get(database, 0)
-        yield ClipPlan(database, subject, name, kind, emotion, onset, apex, offset, margin=margin, lost=lost)
-    yield from _annotation_errors(database, subject, onset)
+        planned.append(ClipPlan(database, subject, name, kind, emotion, onset, apex, offset, margin=margin, lost=lost))
+    yield from _with_annotation_errors(database, subject, planned)
 
 
-def _annotation_errors(database: str, subject: str, last_onset: int) -> Iterator[ClipPlan]:
-    """Yield the rows that every reader trips over: an apex that is ``/``, and apexes that are the onset."""
+def _with_annotation_errors(database: str, subject: str, planned: Sequence[ClipPlan]) -> Iterator[ClipPlan]:
+    """Yield a subject's clips with the rows that readers trip over: apexes that are ``/``, the onset, or out of order.
+
+    The real release's counts hold CASME II's two faulty rows besides the classes', and SAMM's among them.
+    """
+    if (database, subject) == ("samm", "028"):
+        # Known under this name, and read as 1105: there the face is at its apex.
+        *planned, last = planned
+        planned.append(replace(last, name="028_4_1", onset=1101, apex=1105, offset=1109, marked_apex=1150))
+    yield from planned
     if (database, subject) == ("casme2", "sub04"):
         yield ClipPlan(database, subject, "EP12_01f", "negative", "disgust", 261, 303, 321, "/")
     if (database, subject) == ("casme2", "sub05"):
         yield ClipPlan(database, subject, "EP09_05f", "negative", "disgust", 69, 95, 123, 69)
     if (database, subject) == ("casme3", "spNO.2"):
-        onset = last_onset + 60
+        onset = planned[-1].onset + 60
         yield ClipPlan(database, subject, "m", "negative", "disgust", onset, onset + 4, onset + 8, onset, margin=1)
 
 

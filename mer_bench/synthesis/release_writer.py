@@ -15,13 +15,11 @@ import numpy as np
 
 from mer_bench.arrays import ByteArray
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.synthesis.clips import CAMERAS, Moments, Recording, face_of
+from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
 from mer_bench.synthesis.draws import GENERATOR_VERSION
+from mer_bench.synthesis.mark import MARK_FILE
 from mer_bench.synthesis.plans import SIZES, ClipPlan, plan_release
 from mer_bench.synthesis.workbooks import casme2_workbook, casme3_workbook, samm_workbook, smic_workbook
-
-MARK = "SYNTHETIC.txt"
-"""Readers call data synthetic that has a file of this name; every folder that could be used alone has one."""
 
 TRUE_MOTION = "true_motion"
 """The folder of the true displacements, one ``<database>/<subject>/<clip>.npy`` a sample."""
@@ -34,20 +32,21 @@ class _Format:
     """How a database stores its frames and its annotation."""
 
     workbook: Callable[[Sequence[ClipPlan], int], tuple[str, bytes]]
+    frames: str
     frame: Callable[[ClipPlan, int], str]
 
 
 _FORMATS: Mapping[str, _Format] = MappingProxyType(
     {
         "smic": _Format(
-            smic_workbook, lambda plan, n: f"HS/{plan.subject}/micro/{plan.emotion}/{plan.name}/image{n:06d}.bmp"
+            smic_workbook, "HS", lambda plan, n: f"{plan.subject}/micro/{plan.emotion}/{plan.name}/image{n:06d}.bmp"
         ),
-        "samm": _Format(samm_workbook, lambda plan, n: f"{plan.subject}/{plan.name}/{plan.subject}_{n:05d}.jpg"),
+        "samm": _Format(samm_workbook, ".", lambda plan, n: f"{plan.subject}/{plan.name}/{plan.subject}_{n:05d}.jpg"),
         "casme2": _Format(
-            casme2_workbook, lambda plan, n: f"CASME2_RAW_selected/{plan.subject}/{plan.name}/img{n}.jpg"
+            casme2_workbook, "CASME2_RAW_selected", lambda plan, n: f"{plan.subject}/{plan.name}/img{n}.jpg"
         ),
         "casme3": _Format(
-            casme3_workbook, lambda plan, n: f"part_A/{_casme3_folder(plan.subject)}/{plan.name}/color/{n}.jpg"
+            casme3_workbook, "part_A", lambda plan, n: f"{_casme3_folder(plan.subject)}/{plan.name}/color/{n}.jpg"
         ),
     }
 )
@@ -115,7 +114,7 @@ def write_release(
 
 
 def _mark(layout: str, size: str, seed: int) -> str:
-    """Check the request, and return what `MARK` says."""
+    """Check the request, and return what `MARK_FILE` says."""
     for noun, value, known in (("layout", layout, LAYOUTS), ("size", size, SIZES)):
         if value not in known:
             raise MerBenchError(
@@ -147,11 +146,13 @@ def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterat
     done, total = 0, sum(map(len, plans.values()))
     root.mkdir()
     # A release whose writing broke off must not pass for a real one.
-    (root / MARK).write_text(mark, encoding="utf-8")
+    for folder in (root, root / TRUE_MOTION):
+        _write(folder / MARK_FILE, mark.encode())
     yield done, total
     for database, subfolder in _LAYOUTS[layout].items():
         home = root / subfolder
-        _write(home / MARK, mark.encode())
+        for folder in (home, home / _FORMATS[database].frames):
+            _write(folder / MARK_FILE, mark.encode())
         name, content = _FORMATS[database].workbook(plans[database], seed)
         _write(home / name, content)
         for plan in plans[database]:
@@ -161,11 +162,11 @@ def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterat
 
 
 def _write_clip(home: Path, true_motion: Path, plan: ClipPlan, seed: int) -> None:
-    moments = Moments(plan.onset, plan.apex, plan.offset)
-    recording = Recording(seed, plan.database, plan.subject, plan.clip, plan.kind, moments)
+    recording = Recording(seed, plan.database, plan.subject, plan.clip, plan.kind, plan.moments)
     depth = _depth_map(plan, seed) if plan.database == "casme3" else b""
+    form = _FORMATS[plan.database]
     for number in plan.frames:
-        path = home / _FORMATS[plan.database].frame(plan, number)
+        path = home / form.frames / form.frame(plan, number)
         _write(path, _encoded(recording.frame(number), path.suffix))
         if depth:
             _write(path.parent.parent / "depth" / f"{number}.png", depth)
@@ -206,5 +207,5 @@ def _move(temporary: Path, target: Path, mark: str) -> None:
         temporary.replace(target)
     except OSError:
         # Somebody else may have written the same release meanwhile: one is as good as the other.
-        if not (target / MARK).is_file() or (target / MARK).read_text(encoding="utf-8") != mark:
+        if not (target / MARK_FILE).is_file() or (target / MARK_FILE).read_text(encoding="utf-8") != mark:
             raise

@@ -6,8 +6,10 @@ import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from openpyxl import Workbook
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from mer_bench.synthesis.clips import expression_of
@@ -31,28 +33,37 @@ _SAMM_HEADER = (
     *("Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration"),
     *("Micro", "Action Units", "Estimated Emotion", "Objective Classes", "Notes"),
 )
-_SMIC_UNLISTED = ("s1_ne_02", "s2_sur_02")
+_SMIC_UNLISTED = ("s1_ne_02", "s2_po_02")
 _SMIC_HEADER = (
     *("Subject", "Filename", None, "OnsetF", "OffsetF", "Onset2F", "Offset2F", "Onset3F", "Offset3F"),
     *("FirstF", "LastF", "TotalMF1", "TotalMF2", "TotalMF3", "TotalVL", "Emotion"),
 )
+# As openpyxl writes it, with the cell's name and without a result.
+_FORMULA = re.compile(r'(<c r="([A-Z]+[0-9]+)"[^>]*><f>[^<]*</f>)<v ?/?>(?:</v>)?')
 
 
 def smic_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
-    """Return name and content of SMIC-HS-E's workbook: some clips have no row, one has a second interval."""
+    """Return name and content of SMIC-HS-E's workbook: some clips have no row, one has a second interval.
+
+    Its numbers are formulas; those of one row, the first of subject s3, have no stored result.
+    """
     del seed
     book, sheet = _book("HS")
     sheet.append(_SMIC_HEADER)
     listed = [plan for plan in plans if plan.name not in _SMIC_UNLISTED]
-    for place, plan in enumerate(listed):
-        second = (plan.offset + 40, plan.offset + 55) if place == 1 else (None, None)
-        length = plan.offset - plan.onset + 1
-        row = (plan.number, plan.name, None, plan.onset, plan.offset, *second, None, None)
-        last = plan.offset + 90
-        totals = (length, 16 if place == 1 else None, None, last - plan.onset + 51)
-        sheet.append((*row, plan.onset - 50, last, *totals, plan.emotion))
+    unstored = next((plan for plan in listed if plan.subject == "s3"), None)
+    results: dict[str, int] = {}
+    for row, plan in enumerate(listed, start=2):
+        formulas = _smic_formulas(row, plan, twice=row == 3)
+        cells = [plan.number, plan.name, *[None] * (len(_SMIC_HEADER) - 3), plan.emotion]
+        for column, (formula, result) in formulas.items():
+            cells[_SMIC_HEADER.index(column)] = formula
+            if plan is not unstored:
+                results[f"{_smic_column(column)}{row}"] = result
+        cells[_SMIC_HEADER.index("FirstF")] = plan.onset - 50
+        sheet.append(cells)
     book.create_sheet("VIS").append([name for name in _SMIC_HEADER if name not in ("Onset3F", "Offset3F", "TotalMF3")])
-    return "SMIC-HS-E_annotation.xlsx", _saved(book)
+    return "SMIC-HS-E_annotation.xlsx", _saved(book, results)
 
 
 def samm_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
@@ -67,12 +78,9 @@ def samm_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
         duration = f"=F{row}-D{row}+1"
         results[f"G{row}"] = plan.offset - plan.onset + 1
         units, side = _units(plan, seed)
-        notation = "+".join(map(str, units))
-        # Some rows leave it open which of two neighbouring units was seen.
-        notation = f"{side}12 or {side}14" if side else f"{notation}A" if len(units) == 1 and row % 3 == 0 else notation
         frames = (plan.onset, plan.printed_apex, plan.offset)
         start = (f"{plan.number:03d}", plan.name, int(plan.name.split("_")[1]), *frames, duration, "Micro - 1/2")
-        sheet.append((*start, notation, plan.emotion, _objective_class(units), None))
+        sheet.append((*start, _samm_notation(row, units, side), plan.emotion, _objective_class(units), None))
     return "SAMM_Micro_FACS_Codes_v2.xlsx", _saved(book, results)
 
 
@@ -101,6 +109,30 @@ def casme3_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
     return "annotation/cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", _saved(book)
 
 
+def _smic_formulas(row: int, plan: ClipPlan, *, twice: bool) -> dict[str, tuple[str, int]]:
+    """Return formula and result of the columns that are reckoned from FirstF, the first frame of the whole video."""
+    at = {column: f"{_smic_column(column)}{row}" for column in _SMIC_HEADER if column}
+    length = plan.offset - plan.onset + 1
+    formulas = {
+        "OnsetF": (f"={at['FirstF']}+50", plan.onset),
+        "OffsetF": (f"={at['OnsetF']}+{length - 1}", plan.offset),
+        "LastF": (f"={at['OffsetF']}+90", plan.offset + 90),
+        "TotalMF1": (f"={at['OffsetF']}-{at['OnsetF']}+1", length),
+        "TotalVL": (f"={at['LastF']}-{at['FirstF']}+1", length + 140),
+    }
+    if twice:
+        formulas |= {
+            "Onset2F": (f"={at['OffsetF']}+40", plan.offset + 40),
+            "Offset2F": (f"={at['Onset2F']}+15", plan.offset + 55),
+            "TotalMF2": (f"={at['Offset2F']}-{at['Onset2F']}+1", 16),
+        }
+    return formulas
+
+
+def _smic_column(name: str) -> str:
+    return str(get_column_letter(_SMIC_HEADER.index(name) + 1))
+
+
 def _book(title: str) -> tuple[Workbook, Worksheet]:
     book = Workbook()
     sheet = book.active
@@ -112,6 +144,16 @@ def _book(title: str) -> tuple[Workbook, Worksheet]:
 def _units(plan: ClipPlan, seed: int) -> tuple[tuple[int, ...], str]:
     expression = expression_of(seed, plan.database, plan.subject, plan.clip, plan.kind)
     return expression.units, expression.side
+
+
+def _samm_notation(row: int, units: tuple[int, ...], side: str) -> str:
+    """Return action units as SAMM writes them: some rows leave it open which of several was seen."""
+    first, *others = map(str, units)
+    if side:
+        return f"{side}12 or {side}14"
+    if others:
+        return "+".join((first if row % 3 else f"({first} or 7)", *others))
+    return (f"{first}A or 17A or 24A", f"{first}A", first)[row % 3]
 
 
 def _mixed(units: tuple[int, ...], side: str) -> int | str:
@@ -141,9 +183,11 @@ def _saved(book: Workbook, results: Mapping[str, int] | None = None) -> bytes:
             content = source.read(name).decode()
             if name == "docProps/core.xml":
                 content = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2020-01-01T00:00:00Z", content)
-            for cell, value in (results or {}).items() if name == "xl/worksheets/sheet1.xml" else ():
-                content = re.sub(
-                    rf'(<c r="{cell}"[^>]*><f>[^<]*</f>)<v ?/?>(?:</v>)?', rf"\g<1><v>{value}</v>", content
-                )
+            if name == "xl/worksheets/sheet1.xml" and results:
+                content = _FORMULA.sub(partial(_with_result, results), content)
             target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return steady.getvalue()
+
+
+def _with_result(results: Mapping[str, int], cell: re.Match[str]) -> str:
+    return f"{cell[1]}<v>{results[cell[2]]}</v>" if cell[2] in results else cell[0]

@@ -1,0 +1,103 @@
+"""What a workbook must pass before openpyxl sees it: a zip can unfold to any size, and XML define entities that do."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from xml.parsers import expat
+
+from mer_bench.errors import MerBenchError
+
+MOST_BYTES = 16 << 20
+MOST_UNPACKED_BYTES = 64 << 20
+MOST_ELEMENTS = 1_000_000
+"""The largest workbook that is read; the releases' own unpack to less than a hundredth of it."""
+
+RESAVE = "open it in Excel or LibreOffice and save it as .xlsx"
+
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_MOST_PARTS = 1000
+
+
+def read_archive(path: Path) -> bytes:
+    """Return the content of what begins as a workbook does.
+
+    Raises
+    ------
+    MerBenchError
+        It is no file, cannot be read, is too large, or begins otherwise.
+    """
+    try:
+        # A pipe or a device would never end.
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise MerBenchError(f"{path} {what}; give the annotation workbook (.xlsx) of the release")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
+    if not content:
+        raise MerBenchError(f"{path.name} is empty (0 bytes); restore it from the release")
+    if len(content) > MOST_BYTES:
+        raise MerBenchError(f"{path.name} is larger than {MOST_BYTES >> 20} MiB; give the annotation workbook itself")
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise MerBenchError(f"{path.name} is an old .xls or has a password; {RESAVE} without a password")
+    if not content.startswith(b"PK"):
+        raise MerBenchError(f"{path.name} is not an .xlsx workbook: it starts with {content[:8]!r}; {RESAVE}")
+    return content
+
+
+def check_archive(name: str, content: bytes) -> None:
+    """Refuse what would unfold without bound, before anything is unfolded.
+
+    Raises
+    ------
+    MerBenchError
+        It would, or is encrypted or packed in an unknown way; a damaged file raises what ``zipfile`` does.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        # zipfile gives no more bytes of a part than its directory states, so the statement can be relied on.
+        unpacked = sum(part.file_size for part in parts)
+        if unpacked > MOST_UNPACKED_BYTES or len(parts) > _MOST_PARTS:
+            raise MerBenchError(
+                f"{name} unpacks to {unpacked} bytes in {len(parts)} parts, too much for an annotation workbook; "
+                "restore it from the release"
+            )
+        if any(part.flag_bits & 1 or part.compress_type not in _PACKINGS for part in parts):
+            raise MerBenchError(
+                f"{name} is encrypted, or packed in a way unknown to .xlsx; {RESAVE} without a password"
+            )
+        elements = 0
+        for part in parts:
+            elements += _count_elements(name, part.filename, archive.read(part), MOST_ELEMENTS - elements)
+
+
+def _count_elements(name: str, part: str, content: bytes, most: int) -> int:
+    """Return how many XML elements a part has; a part that is no XML has those before the parser gives up."""
+    count = 0
+
+    def refuse_doctype(*_: object) -> None:
+        raise MerBenchError(
+            f"{name}: part {part!r} has a document type (DOCTYPE), which may define entities and which no workbook "
+            "needs; restore the file from the release"
+        )
+
+    def count_one(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > most:
+            raise MerBenchError(
+                f"{name} holds more than {MOST_ELEMENTS} cells and other elements, too many for an annotation "
+                "workbook; restore it from the release"
+            )
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse_doctype
+    parser.StartElementHandler = count_one
+    # An error means a picture, say. openpyxl's parser is the same: it would stop at that place, having seen no more.
+    with suppress(expat.ExpatError, ValueError, LookupError):
+        parser.Parse(content, True)
+    return count

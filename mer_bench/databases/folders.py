@@ -1,0 +1,115 @@
+"""The folders of one release: where its parts lie, and what is in them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mer_bench.databases.frame_files import checked_inside, is_folder, is_litter, numbered_frames
+from mer_bench.errors import MerBenchError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the parts of a release lie.
+
+    Parameters
+    ----------
+    homes : tuple of Path
+        The folders that no frame may lie outside of.
+    workbook : Path, optional
+    extra_workbook : Path, optional
+        The second workbook of CASME II.
+    frames : tuple of Path
+        The folders that hold the subjects' folders, the preferred one first.
+    """
+
+    homes: tuple[Path, ...]
+    workbook: Path | None
+    extra_workbook: Path | None
+    frames: tuple[Path, ...]
+
+    @property
+    def home(self) -> Path:
+        """The release's folder in messages."""
+        return self.homes[0]
+
+    def check(self, path: Path) -> Path:
+        """Return a folder or file of the release, having made sure that no link takes it out of its home.
+
+        Raises
+        ------
+        MerBenchError
+            A link does.
+        """
+        home = next((home for home in self.homes if path.is_relative_to(home)), self.home)
+        return checked_inside(home, path)
+
+
+class FolderError(MerBenchError):
+    """A folder or file of a release that cannot be used, whichever annotation asked for it."""
+
+
+class Folders:
+    """The folders of a release, each listed once; none that a link takes out of the release is listed."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._children: dict[Path, list[Path]] = {}
+        self._named: dict[Path, dict[str, list[Path]]] = {}
+        self._frames: dict[Path, dict[int, Path]] = {}
+
+    def children(self, folder: Path) -> list[Path]:
+        """Return the folders within a folder, by name.
+
+        Raises
+        ------
+        MerBenchError
+            It cannot be read, or lies outside.
+        """
+        if folder not in self._children:
+            self._layout.check(folder)
+            try:
+                with os.scandir(folder) as entries:
+                    names = sorted(entry.name for entry in entries if is_folder(entry))
+            except OSError as error:
+                raise MerBenchError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error
+            self._children[folder] = [folder / name for name in names if not is_litter(name)]
+        return self._children[folder]
+
+    def find(self, folder: Path, name: str, key: Callable[[str], str] = str.strip) -> Path | None:
+        """Return the folder within ``folder`` whose name has the key ``name``, ignoring capitals.
+
+        A folder is always asked with the same key.
+
+        Raises
+        ------
+        MerBenchError
+            Two folders have it, or ``folder`` cannot be read.
+        """
+        if folder not in self._named:
+            named: dict[str, list[Path]] = {}
+            for child in self.children(folder):
+                named.setdefault(key(child.name).casefold(), []).append(child)
+            self._named[folder] = named
+        found = self._named[folder].get(name.casefold(), [])
+        if len(found) > 1:
+            raise MerBenchError(
+                f"{folder} has two folders for {name}, {found[0].name!r} and {found[1].name!r}; remove one of them"
+            )
+        return found[0] if found else None
+
+    def frames(self, folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
+        """Return a folder's frames by number, in order.
+
+        Raises
+        ------
+        MerBenchError
+            It cannot be read, lies outside, or has two files for one number.
+        """
+        if folder not in self._frames:
+            self._frames[folder] = numbered_frames(self._layout.check(folder), pattern)
+        return self._frames[folder]

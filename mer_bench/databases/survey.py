@@ -1,0 +1,197 @@
+"""A bounded look around a folder for what may be parts of releases: folders of frames, and tables."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mer_bench.databases.frame_files import is_folder, is_litter
+from mer_bench.databases.release import Release
+from mer_bench.samples import canonical_subject
+
+_WORKBOOKS = (".xlsx", ".xls")
+_OTHER_TABLES = (".csv", ".ods", ".xlsm", ".xlsb")
+_DEEPEST = 6
+_MOST_FOLDERS = 2000
+_MOST_LOOKED_INTO = 300
+_LAST_PARTS = 2
+
+
+@dataclass(frozen=True)
+class FramesRoot:
+    """A folder that holds subjects' folders, or folders of clips.
+
+    Parameters
+    ----------
+    path : Path
+    arrangement : str
+        As `Release.arrangement` calls it.
+    names : frozenset of str
+        What it holds; two roots that share none are parts of one whole.
+    """
+
+    path: Path
+    arrangement: str
+    names: frozenset[str]
+
+
+class Survey:
+    """What may be parts of releases in a folder; lists a bounded number of folders and opens no file.
+
+    Parameters
+    ----------
+    path : Path
+    kinds : sequence of type
+        The releases that are looked for.
+
+    Attributes
+    ----------
+    path, kinds
+        As given.
+    workbooks, other_tables : list of Path
+        Excel files by name, and tables in other formats.
+    problems, limits : list of str
+        A sentence for each folder that cannot be listed, and for each limit that left something unseen.
+    """
+
+    def __init__(self, path: Path, kinds: Sequence[type[Release]]) -> None:
+        self.path = path
+        self.workbooks: list[Path] = []
+        self.other_tables: list[Path] = []
+        self.problems: list[str] = []
+        self.limits: list[str] = []
+        self.kinds = kinds
+        self._listings: dict[Path, list[str]] = {}
+        self._unlisted: dict[Path, str] = {}
+        self._frames: dict[str, list[FramesRoot]] = {kind.database: [] for kind in kinds}
+        self._apart: dict[str, list[Path]] = {kind.database: [] for kind in kinds}
+        self._walk()
+
+    def frames(self, kind: type[Release]) -> list[FramesRoot]:
+        """Return the folders that hold a release's frames."""
+        return self._frames[kind.database]
+
+    def apart(self, kind: type[Release]) -> list[Path]:
+        """Return the folders that look alike and hold something else."""
+        return self._apart[kind.database]
+
+    def ranked_workbooks(self, kind: type[Release]) -> list[tuple[int, Path]]:
+        """Return the annotation workbooks of a release, each with the rank of its edition, the best first."""
+        ranked: dict[Path, int] = {}
+        for rank, name in enumerate(kind.workbook_names):
+            for path in self.workbooks:
+                if name.fullmatch(path.name):
+                    ranked.setdefault(path, rank)
+        return sorted((rank, path) for path, rank in ranked.items())
+
+    def home(self, part: Path) -> Path:
+        """Return the release's own folder for a folder found in it: the folder itself, or its subfolder."""
+        inner = part.relative_to(self.path).parts
+        return self.path / inner[0] if inner else self.path
+
+    def names_of(self, folder: Path) -> tuple[str, ...]:
+        """Return the names that a user gave a folder below the path, or the path itself."""
+        return folder.relative_to(self.path).parts or folder.resolve().parts[-_LAST_PARTS:]
+
+    def _walk(self) -> None:
+        waiting = deque([(self.path, 0)])
+        seen = set()
+        too_deep = []
+        while waiting:
+            if len(self._listings) >= _MOST_FOLDERS:
+                self.limits.append(
+                    f"only {_MOST_FOLDERS} folders of {self.path} were looked into, and a release in the others is "
+                    "not seen; name a folder that holds releases alone, or links to them"
+                )
+                break
+            folder, depth = waiting.popleft()
+            # A link to what was seen already is no second copy of it.
+            if (real := os.path.realpath(folder)) in seen:
+                continue
+            seen.add(real)
+            others = self._look_into(folder)
+            if depth < _DEEPEST:
+                waiting.extend((folder / name, depth + 1) for name in others)
+            elif others:
+                too_deep.append(folder)
+        if too_deep:
+            self.limits.append(
+                f"folders more than {_DEEPEST} levels below {self.path} were not looked into, the first in "
+                f"{too_deep[0]}; name a folder nearer to the releases"
+            )
+        self.workbooks.sort()
+        self.other_tables.sort()
+
+    def _look_into(self, folder: Path) -> list[str]:
+        """Note what a folder holds, and return the names of its subfolders in which there may be more."""
+        names = self._folders_in(folder)
+        if folder in self._unlisted:
+            self.problems.append(
+                f"{folder} cannot be listed ({self._unlisted[folder]}) and nothing in it is read; check its permissions"
+            )
+        found = list(self._arrangements(folder, names))
+        for kind, arrangement in found:
+            if self._is_apart(kind, folder):
+                self._apart[kind.database].append(folder)
+            elif _any_frame(kind, [folder / name for name in names if kind.holds_frames(name)]):
+                held = {canonical_subject(kind.database, name).casefold() for name in names if kind.holds_frames(name)}
+                self._frames[kind.database].append(FramesRoot(folder, arrangement, frozenset(held)))
+        # There are many folders of subjects and clips, and nothing else is in them.
+        return [name for name in names if not any(kind.holds_frames(name) for kind, _ in found)]
+
+    def _arrangements(self, folder: Path, names: list[str]) -> Iterator[tuple[type[Release], str]]:
+        def inside(name: str) -> list[str]:
+            return self._folders_in(folder / name)
+
+        for kind in self.kinds:
+            arrangement = kind.arrangement(names, inside)
+            if arrangement is not None:
+                yield kind, arrangement
+
+    def _is_apart(self, kind: type[Release], folder: Path) -> bool:
+        # The last names alone: a study may be called "NIR". Those where a link leads too: its own name is free.
+        names = (*folder.relative_to(self.path).parts[-_LAST_PARTS:], *folder.resolve().parts[-_LAST_PARTS:])
+        return any(map(kind.apart.fullmatch, names))
+
+    def _folders_in(self, folder: Path) -> list[str]:
+        if folder not in self._listings:
+            folders: list[str] = []
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if is_litter(entry.name):
+                            continue
+                        if is_folder(entry):
+                            folders.append(entry.name)
+                        elif entry.name.lower().endswith(_WORKBOOKS):
+                            self.workbooks.append(folder / entry.name)
+                        elif entry.name.lower().endswith(_OTHER_TABLES):
+                            self.other_tables.append(folder / entry.name)
+            except OSError as error:
+                self._unlisted[folder] = error.strerror or str(error)
+            self._listings[folder] = sorted(folders)
+        return self._listings[folder]
+
+
+def _any_frame(kind: type[Release], folders: list[Path]) -> bool:
+    """Say whether a file in these folders, or below them, is named as the release's frames are."""
+    waiting = folders[::-1]
+    for _ in range(_MOST_LOOKED_INTO):
+        if not waiting:
+            return False
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if is_litter(entry.name):
+                        continue
+                    if is_folder(entry):
+                        waiting.append(folder / entry.name)
+                    elif kind.frame_name.fullmatch(entry.name):
+                        return True
+        except OSError:
+            continue
+    return False
