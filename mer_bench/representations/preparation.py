@@ -62,8 +62,8 @@ PREPARATION: tuple[Parameter, ...] = (
     Parameter(
         "brightness",
         "match",
-        "before the flow: match the apex frame's mean grey level to the onset's, because flow takes brightness for "
-        "constant and flickering light for motion (measured: docs/results.md), or take it as-is",
+        "before the flow: match the apex frame's grey levels to the onset's by one factor, because flow takes "
+        "brightness for constant and flickering light for motion (measured: docs/results.md), or take them as-is",
         choices=("match", "as-is"),
     ),
     Parameter("flow", "tv-l1", "the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
