@@ -76,6 +76,20 @@ def read_all(path: Path) -> Releases:
     return source
 
 
+def told(source: Releases) -> int:
+    """Return of how many samples and problems a source tells: whatever is wrong, something must be said."""
+    return len(source.read_samples()) + len(source.problems())
+
+
+def write_clutter(root: Path, places: Iterable[str], names: Sequence[str]) -> None:
+    """Put folders and empty files of these names into each place of a release."""
+    for place in places:
+        for number, name in enumerate(names):
+            target = root / place / name
+            if not target.exists():
+                target.write_bytes(b"") if number % 2 else target.mkdir()
+
+
 def write_frames(folder: Path, numbers: Iterable[int], name: str = "img{}.jpg") -> Path:
     """Write one frame a number; the same file under many names, for that is fast."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -256,7 +270,7 @@ def smic_full() -> Iterator[tuple[str, str]]:
 # Fuzzing
 
 
-def read_mutated(sound: Path, workbook: str, cuts: Sequence[tuple[int, int]], keep: int) -> None:
+def read_mutated(sound: Path, workbook: str, cuts: Sequence[tuple[int, int]], keep: int) -> Releases:
     """Read a copy of a release whose workbook has bytes changed and is cut short."""
     content = bytearray((sound / workbook).read_bytes())
     for place, value in cuts:
@@ -269,4 +283,4 @@ def read_mutated(sound: Path, workbook: str, cuts: Sequence[tuple[int, int]], ke
         target = root / workbook
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content[: len(content) - keep % len(content)])
-        read_all(root)
+        return read_all(root)

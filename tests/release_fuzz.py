@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+FUZZ = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+CUTS = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=6)
+"""Places in a file, and the bytes to put there."""
+
+KEEP = st.integers(0, 2**20)
+"""How much of a file's end is lost."""
 
 _MARKS = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/￾￿")
 

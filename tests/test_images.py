@@ -236,7 +236,7 @@ def test_the_size_is_read_without_decoding(tmp_path: Path, monkeypatch: pytest.M
         assert image_size(tmp_path / f"a{suffix}") == (40, 24)
 
 
-def image_or_refusal(path: Path) -> None:
+def assert_image_or_refusal(path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -252,7 +252,7 @@ def image_or_refusal(path: Path) -> None:
 )
 def test_any_bytes_give_an_image_or_one_sentence(tmp_path: Path, content: bytes, start: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(start + content)
-    image_or_refusal(tmp_path / "a.jpg")
+    assert_image_or_refusal(tmp_path / "a.jpg")
 
 
 @CHEAP
@@ -263,6 +263,6 @@ def test_a_changed_image_gives_an_image_or_one_sentence(tmp_path: Path, kind: st
     for place, byte in data.draw(st.lists(st.tuples(near_the_start, st.integers(0, 255)), max_size=8)):
         content[place] = byte
     (tmp_path / "a.jpg").write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    image_or_refusal(tmp_path / "a.jpg")
+    assert_image_or_refusal(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").write_bytes(content)
-    image_or_refusal(tmp_path / "a.jpg")
+    assert_image_or_refusal(tmp_path / "a.jpg")

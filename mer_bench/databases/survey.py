@@ -160,16 +160,13 @@ class Survey:
         if folder not in self._listings:
             folders: list[str] = []
             try:
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        if is_litter(entry.name):
-                            continue
-                        if is_folder(entry):
-                            folders.append(entry.name)
-                        elif entry.name.lower().endswith(_WORKBOOKS):
-                            self.workbooks.append(folder / entry.name)
-                        elif entry.name.lower().endswith(_OTHER_TABLES):
-                            self.other_tables.append(folder / entry.name)
+                for name, has_more in _entries(folder):
+                    if has_more:
+                        folders.append(name)
+                    elif name.lower().endswith(_WORKBOOKS):
+                        self.workbooks.append(folder / name)
+                    elif name.lower().endswith(_OTHER_TABLES):
+                        self.other_tables.append(folder / name)
             except OSError as error:
                 self._unlisted[folder] = error.strerror or str(error)
             self._listings[folder] = sorted(folders)
@@ -184,14 +181,17 @@ def _any_frame(kind: type[Release], folders: list[Path]) -> bool:
             return False
         folder = waiting.pop()
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if is_litter(entry.name):
-                        continue
-                    if is_folder(entry):
-                        waiting.append(folder / entry.name)
-                    elif kind.frame_name.fullmatch(entry.name):
-                        return True
+            for name, has_more in _entries(folder):
+                if has_more:
+                    waiting.append(folder / name)
+                elif kind.frame_name.fullmatch(name):
+                    return True
         except OSError:
             continue
     return False
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the name of everything in a folder but litter, and whether it is a folder itself; raises OSError."""
+    with os.scandir(folder) as entries:
+        yield from ((entry.name, is_folder(entry)) for entry in entries if not is_litter(entry.name))
