@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 
 import click
 from rich.console import Console
@@ -16,7 +16,7 @@ from mer_bench.evaluation.run_cells import Outcome
 from mer_bench.representations.task import Prepared, PrepareTask
 
 Advance = Callable[[Outcome], None]
-Represent = Callable[[Sequence[PrepareTask]], Iterator[Prepared]]
+Represent = Callable[[Sequence[PrepareTask]], Generator[Prepared, None, None]]
 
 RESUMED = "what was prepared is in the cache; run the same command again to go on"
 
@@ -49,24 +49,32 @@ def show_preparation(tasks: Sequence[PrepareTask], represent: Represent) -> list
     """Prepare samples, showing how far it is on stderr, and return how each went; says nothing where none is left."""
     if not tasks:
         return []
+    with closing(represent(tasks)) as samples:
+        return _show_bar(samples, len(tasks)) if sys.stderr.isatty() else _show_lines(samples, len(tasks))
+
+
+def _show_bar(samples: Iterator[Prepared], total: int) -> list[Prepared]:
     done: list[Prepared] = []
-    if sys.stderr.isatty():
-        with _bar() as bar:
-            task = bar.add_task("samples", total=len(tasks), fresh=0)
-            for prepared in represent(tasks):
-                done.append(prepared)
-                bar.update(task, advance=1, fresh=len(done))
-        return done
+    with _bar() as bar:
+        task = bar.add_task("samples", total=total, fresh=0)
+        for prepared in samples:
+            done.append(prepared)
+            bar.update(task, advance=1, fresh=len(done))
+    return done
+
+
+def _show_lines(samples: Iterator[Prepared], total: int) -> list[Prepared]:
+    done: list[Prepared] = []
     started = said = time.monotonic()
-    for prepared in represent(tasks):
+    for prepared in samples:
         done.append(prepared)
         now = time.monotonic()
-        if now - said >= _PLAIN_INTERVAL_S or len(done) == len(tasks):
+        if now - said >= _PLAIN_INTERVAL_S or len(done) == total:
             said, rate = now, len(done) / max(now - started, 1e-9)
-            left = (len(tasks) - len(done)) / rate
+            left = (total - len(done)) / rate
             failed = sum(bool(prepared.failure) for prepared in done)
             failures = f", {failed} failed" if failed else ""
-            click.echo(f"{len(done)}/{len(tasks)} samples{failures}, {rate:.2f} samples/s, {left:.0f} s left", err=True)
+            click.echo(f"{len(done)}/{total} samples{failures}, {rate:.2f} samples/s, {left:.0f} s left", err=True)
     return done
 
 

@@ -7,13 +7,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from multiprocessing import resource_tracker
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -22,8 +22,13 @@ from mer_bench.errors import MerBenchError, MethodError
 T = TypeVar("T")
 R = TypeVar("R")
 
+_AHEAD = 2
+"""Tasks a slot that are handed out at a time: the one at work and the next."""
+_SLOT: tuple[Callable[[Any], Any], dict[int, Any]]
+"""What a slot does, and with what; set as it starts."""
 
-def run_inline(work: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+
+def run_inline(work: Callable[[T], R], tasks: Sequence[T]) -> Generator[R, None, None]:
     """Carry the tasks out one by one in this process."""
     for task in tasks:
         yield work(task)
@@ -36,11 +41,12 @@ def run_local(
     lost: Callable[[T, MethodError, float], R],
     jobs: int,
     timeout: float | None = None,
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Carry the tasks out in ``jobs`` spawned processes, and yield outcomes as they come.
 
     A slot lives as long as the run, so that it imports torch once. A slot that dies or overruns the time-out is
-    replaced, and its task is lost.
+    replaced, and its task is lost. Who may be interrupted between two outcomes closes the generator, which stops
+    the slots: their threads must not live on while the interpreter ends.
 
     Parameters
     ----------
@@ -61,9 +67,10 @@ def run_local(
     pending = dict(enumerate(tasks))
     while pending:
         before = len(pending)
-        for number, outcome in _run_pool(work, pending, lost, jobs, timeout):
-            del pending[number]
-            yield outcome
+        with closing(_run_pool(work, pending, lost, jobs, timeout)) as outcomes:
+            for number, outcome in outcomes:
+                del pending[number]
+                yield outcome
         if len(pending) == before:
             raise MerBenchError(
                 "the worker processes end before they take a task: a script must call mer_bench.run under "
@@ -74,35 +81,43 @@ def run_local(
 
 def _run_pool(
     work: Callable[[T], R],
-    tasks: dict[int, T],
+    tasks: Mapping[int, T],
     lost: Callable[[T, MethodError, float], R],
     jobs: int,
     timeout: float | None,
-) -> Iterator[tuple[int, R]]:
-    """Yield outcomes until all are there, or until the pool breaks: it does when a slot dies between two tasks."""
+) -> Generator[tuple[int, R], None, None]:
+    """Yield outcomes until all are there, or until the pool breaks: it does when a slot dies between two tasks.
+
+    The slots get the tasks as they start, and then numbers, a few ahead. With whole tasks in the pipe, a run that was
+    stopped early crashed Python 3.12.1 as it ended, once in twelve times: pebble's thread was held fast by a full
+    pipe, and what it left behind the garbage collector could not bear.
+    """
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=jobs, initializer=_prepare_slot, initargs=(os.getpid(),), context=context)
+    given = (os.getpid(), work, dict(tasks))
+    pool = ProcessPool(max_workers=jobs, initializer=_prepare_slot, initargs=given, context=context)
+    waiting = sorted(tasks, reverse=True)
+    futures: dict[Future[R], int] = {}
     try:
-        with _interrupts_held():
-            futures: dict[Future[R], int] = {
-                pool.schedule(work, args=(task,), timeout=timeout): number for number, task in tasks.items()
-            }
-        pending = set(futures)
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in finished:
+        while waiting or futures:
+            with _interrupts_held():
+                while waiting and len(futures) < _AHEAD * jobs and pool.active:
+                    number = waiting.pop()
+                    futures[pool.schedule(_carry_out, args=(number,), timeout=timeout)] = number
+            if not futures:
+                return
+            for future in wait(futures, return_when=FIRST_COMPLETED).done:
                 number = futures.pop(future)
                 try:
                     outcome = _outcome(future, partial(lost, tasks[number]), timeout)
                 except BrokenProcessPool:
                     continue
                 yield number, outcome
-        pool.close()
     except BrokenProcessPool:
         return
     finally:
-        pool.stop()
-        pool.join()
+        with _interrupts_held():
+            pool.stop()
+            pool.join()
 
 
 def _outcome(future: Future[R], lost: Callable[[MethodError, float], R], timeout: float | None) -> R:
@@ -116,7 +131,7 @@ def _outcome(future: Future[R], lost: Callable[[MethodError, float], R], timeout
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while the slots start, and let them start with it blocked: it is the parent's to handle.
+    """Hold Ctrl-C back while slots start or stop, and let them start with it blocked: it is the parent's to handle.
 
     Blocking alone would not do for the parent: a library's thread that does not block it may take the signal.
     """
@@ -136,8 +151,15 @@ def _interrupts_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _prepare_slot(parent: int) -> None:
-    """Do not outlive the parent when it is killed, and keep stdout for ``--json``."""
+def _carry_out(number: int) -> Any:
+    work, tasks = _SLOT
+    return work(tasks[number])
+
+
+def _prepare_slot(parent: int, work: Callable[[Any], Any], tasks: dict[int, Any]) -> None:
+    """Take the tasks, do not outlive the parent when it is killed, and keep stdout for ``--json``."""
+    global _SLOT
+    _SLOT = work, tasks
 
     def watch() -> None:
         while os.getppid() == parent:

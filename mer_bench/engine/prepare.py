@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from mer_bench.engine.executors import run_inline, run_local
 from mer_bench.errors import MethodError
@@ -11,7 +11,7 @@ from mer_bench.representations.task import Prepared, PrepareTask
 _LISTED = 3
 
 
-def prepare(tasks: Sequence[PrepareTask], *, jobs: int) -> Iterator[Prepared]:
+def prepare(tasks: Sequence[PrepareTask], *, jobs: int) -> Generator[Prepared, None, None]:
     """Prepare samples in up to ``jobs`` processes, and yield how each went; a failed one stops no other."""
     jobs = min(jobs, len(tasks))
     if jobs <= 1:

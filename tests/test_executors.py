@@ -1,0 +1,118 @@
+"""Slots: what they are given, and that nothing of them is left when a run stops early."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import pytest
+from bench import descendants, living
+
+from mer_bench.cli import progress
+from mer_bench.engine.executors import run_local
+from mer_bench.errors import MethodError
+from mer_bench.representations.task import Prepared, PrepareTask
+
+LARGE = "x" * 100_000
+"""More than a pipe takes."""
+
+STOPPED_EARLY = """
+import gc, time
+from test_executors import LARGE, dwell, lost
+from mer_bench.engine.executors import run_local
+
+if __name__ == "__main__":
+    outcomes = run_local(dwell, ["", *[LARGE] * 20], lost=lost, jobs=2)
+    next(outcomes)
+    time.sleep(0.5)  # now both slots are at work, and the pool's thread would send the next tasks
+    outcomes.close()
+    gc.collect()
+"""
+
+
+def length(task: str) -> int:
+    return len(task)
+
+
+def dwell(task: str) -> int:
+    time.sleep(30 if task else 0)
+    return len(task)
+
+
+def lost(task: str, error: MethodError, seconds: float) -> int:
+    return -1
+
+
+def nap(task: float) -> float:
+    time.sleep(task)
+    return task
+
+
+def nap_lost(task: float, error: MethodError, seconds: float) -> float:
+    return -1.0
+
+
+def test_tasks_larger_than_a_pipe_are_all_carried_out() -> None:
+    tasks = [LARGE[:size] for size in range(99_000, 99_030)]
+
+    assert sorted(run_local(length, tasks, lost=lost, jobs=2)) == list(range(99_000, 99_030))
+
+
+def test_a_run_of_large_tasks_that_stops_early_ends_in_peace() -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED_EARLY], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_closing_stops_the_slots_and_their_threads() -> None:
+    threads = threading.active_count()
+    outcomes = run_local(nap, [0.0, *[30.0] * 5], lost=nap_lost, jobs=2)
+    assert next(outcomes) == 0.0
+    slots = [pid for pid in descendants(os.getpid()) if "spawn_main" in command_of(pid)]
+    outcomes.close()
+
+    assert len(slots) >= 2
+    assert not living(slots)
+    assert threading.active_count() == threads
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_an_interrupt_between_two_samples_closes_what_prepares_them(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    closed = []
+
+    def represent(tasks: Sequence[PrepareTask]) -> Generator[Prepared, None, None]:
+        try:
+            yield Prepared("casme2/sub01/EP02_01f", "")
+        finally:
+            closed.append(True)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
+    monkeypatch.setattr(progress.click, "echo", interrupt)
+    monkeypatch.setattr(progress.Progress, "update", interrupt)
+    task: PrepareTask = None  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt) as kept:
+        progress.show_preparation([task], represent)
+
+    # The exception is still at hand, and with it every frame it came through.
+    assert kept.traceback
+    assert closed == [True]
