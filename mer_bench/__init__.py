@@ -19,6 +19,7 @@ _HOME = {
     "Parameter": "mer_bench.specs",
     "ParameterValue": "mer_bench.specs",
     "Representation": "mer_bench.specs",
+    "Features": "mer_bench.specs",
     "MethodSpec": "mer_bench.specs",
     "DatabaseSpec": "mer_bench.specs",
     "ProtocolSpec": "mer_bench.specs",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from mer_bench.samples import Sample as Sample
     from mer_bench.samples import SampleTable as SampleTable
     from mer_bench.specs import DatabaseSpec as DatabaseSpec
+    from mer_bench.specs import Features as Features
     from mer_bench.specs import MethodSpec as MethodSpec
     from mer_bench.specs import Parameter as Parameter
     from mer_bench.specs import ParameterValue as ParameterValue

@@ -22,3 +22,11 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean X?)"`` for the nearest known name, or an empty string."""
     nearest = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.5)
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
+
+
+def error_text(error: BaseException) -> str:
+    """Return an error's message on one line; a foreign error may fail even at that."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return "its message cannot be printed"

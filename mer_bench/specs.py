@@ -16,7 +16,8 @@ from mer_bench.errors import MerBenchError, did_you_mean
 ParameterValue = bool | int | float | str | tuple[int, ...]
 
 REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
-FAMILIES = ("sanity", "handcrafted", "deep")
+SANITY_FAMILY = "sanity"
+FAMILIES = (SANITY_FAMILY, "handcrafted", "deep")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -100,21 +101,44 @@ class Parameter:
 class Representation:
     """What a method eats.
 
-    ``parameters`` names the method's parameters that shape it (a region layout, say), so that they
-    enter the representation's own hash.
+    Parameters
+    ----------
+    name : str
+        One of `REPRESENTATIONS`.
+    parameters : tuple of str
+        The method's parameters that shape it (a region layout, say): they enter the representation's own hash.
+    approximate : str, optional
+        What the method takes where the data cannot give ``name``; its results are then marked ``approximation``.
     """
 
     name: str
     parameters: tuple[str, ...] = ()
+    approximate: str | None = None
 
     def __post_init__(self) -> None:
         _check_types(f"representation {self.name}", self, name=str, parameters=tuple)
         _check_items(f"representation {self.name}", "parameters", self.parameters, str)
-        if self.name not in REPRESENTATIONS:
-            known = ", ".join(REPRESENTATIONS)
-            raise MerBenchError(
-                f"unknown representation {self.name!r}{did_you_mean(self.name, REPRESENTATIONS)}; known: {known}"
-            )
+        for name in (self.name, *([] if self.approximate is None else [self.approximate])):
+            if name not in REPRESENTATIONS:
+                known = ", ".join(REPRESENTATIONS)
+                raise MerBenchError(
+                    f"unknown representation {name!r}{did_you_mean(name, REPRESENTATIONS)}; known: {known}"
+                )
+
+
+@dataclass(frozen=True)
+class Features:
+    """Says that a method extracts features: `Method.extract` is called once a sample, and all folds share them.
+
+    ``parameters`` names the method's parameters that shape the features, those of its representation aside:
+    `Method.extract` sees these alone, and another value of any other parameter extracts nothing anew.
+    """
+
+    parameters: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_types("features", self, parameters=tuple)
+        _check_items("features", "parameters", self.parameters, str)
 
 
 @dataclass(frozen=True)
@@ -144,6 +168,8 @@ class MethodSpec:
         The paper, with its DOI or arXiv number.
     trains_by_epoch : bool
         True for a `TorchMethod`: there is an epoch to select.
+    features : Features, optional
+        Given where the method has an `extract` of its own.
     """
 
     name: str
@@ -157,6 +183,7 @@ class MethodSpec:
     default_preset: str | None = None
     citation: str = ""
     trains_by_epoch: bool = False
+    features: Features | None = None
 
     def __post_init__(self) -> None:
         owner = f"method {self.name}"
@@ -165,6 +192,8 @@ class MethodSpec:
         _check_types(owner, self, parameters=tuple, presets=Mapping, citation=str, trains_by_epoch=bool)
         if self.default_preset is not None:
             _check_types(owner, self, default_preset=str)
+        if self.features is not None:
+            _check_types(owner, self, features=Features)
         _check_items(owner, "presets", self.presets, str)
         _check_items(owner, "presets", self.presets.values(), Mapping)
         for preset, values in self.presets.items():
@@ -179,6 +208,11 @@ class MethodSpec:
         for name in self.representation.parameters:
             if name not in known:
                 raise MerBenchError(f"method {self.name}: its representation needs parameter {name!r}, which it lacks")
+        if self.features is not None and self.trains_by_epoch:
+            raise MerBenchError(f"method {self.name}: a network is handed its representation; it has no features")
+        for name in self.features.parameters if self.features is not None else ():
+            if name not in known:
+                raise MerBenchError(f"method {self.name}: its features need parameter {name!r}, which it lacks")
         for preset in self.presets:
             self.resolve(preset, {})
 

@@ -85,7 +85,11 @@ class Bench:
         return process
 
     def run_arguments(self, *arguments: str | Path, jobs: int = 1) -> list[str | Path]:
-        return ["run", *TINY, "--results", self.results, "--jobs", str(jobs), "--device", "cpu", *arguments]
+        return [
+            *("run", *TINY, "--results", self.results, "--jobs", str(jobs), "--device", "cpu"),
+            *(() if "--sanity" in arguments else ("--no-sanity",)),
+            *arguments,
+        ]
 
     def cell_files(self) -> list[Path]:
         return sorted(self.results.glob("cells/*/*/*/seed-*/[!.]*.json"))

@@ -167,7 +167,7 @@ NAUGHTY = '''
 
 
     class NoMethod:
-        def __init__(self, params, n_classes):
+        def __init__(self, *settings):
             pass
 
 
@@ -205,7 +205,7 @@ NAUGHTY = '''
 
     def spec(name, target, representation="face-flow"):
         parameters = PARAMETERS.get(name, ())
-        return MethodSpec(name, "1", name.title(), target, Representation(representation), "sanity", parameters)
+        return MethodSpec(name, "1", name.title(), target, Representation(representation), "handcrafted", parameters)
 
 
     @hookimpl

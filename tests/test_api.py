@@ -29,7 +29,7 @@ KINDS = {
 
 
 def run(*methods: str, **options: object) -> pd.DataFrame:
-    return mer_bench.run(methods, **{**TINY, **options})  # type: ignore[arg-type]
+    return mer_bench.run(methods, **{**TINY, "sanity": False, **options})  # type: ignore[arg-type]
 
 
 def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
@@ -95,7 +95,7 @@ def test_without_data_it_warns_and_takes_the_quick_preset() -> None:
 
 
 def test_a_single_method_may_stand_alone() -> None:
-    frame = mer_bench.run("majority", **TINY)  # type: ignore[arg-type]
+    frame = mer_bench.run("majority", sanity=False, **TINY)  # type: ignore[arg-type]
 
     assert set(frame["method"]) == {"majority"}
     assert Path("mer-bench-results", "store.json").exists()
@@ -112,7 +112,8 @@ def test_an_empty_store_gives_an_empty_frame(bench: Bench) -> None:
 
 def test_folders_and_partial_data(tmp_path: Path) -> None:
     data = write_flow_data(tmp_path / "maps")
-    frame = mer_bench.run("majority", "loso-smic", data=data, data_options={"maps": "maps"}, allow_partial=True)
+    options = {"maps": "maps"}
+    frame = mer_bench.run("majority", "loso-smic", data=data, data_options=options, allow_partial=True, sanity=False)
 
     assert frame["marks"].tolist() == ["partial"]
     assert frame["n_samples"].tolist() == [9]

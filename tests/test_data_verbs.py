@@ -219,7 +219,7 @@ def test_a_run_goes_from_workbook_and_frames_to_a_report(
 ) -> None:
     folder = tmp_path / "made"
     write_release(layout, folder, size="tiny")
-    command = ("run", *NET, "--protocol", protocol, "--data", folder, *QUICK, "--results", bench.results)
+    command = ("run", *NET, "--no-sanity", "-p", protocol, "--data", folder, *QUICK, "--results", bench.results)
     ended = bench(*command, "--jobs", "2", "--json")
     again = bench(*command, "--jobs", "2", "--json")
     (found,) = ended.objects

@@ -390,7 +390,7 @@ def test_a_method_without_epochs_has_one_row_for_all_selections() -> None:
 def test_a_specific_setting_stands_over_a_general_one() -> None:
     plan = plan_of("ahmsa", overrides={"ahmsa.lr": "0.5", "lr": "0.25"})
 
-    assert plan.rows[0].params["lr"] == 0.5
+    assert plan.rows[0].setting.params["lr"] == 0.5
 
 
 def test_a_method_named_twice_is_measured_once() -> None:

@@ -30,6 +30,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int, 
         params=params,
         results=folder,
         device="cpu",
+        sanity=False,
     )
     return predictions(folder)
 

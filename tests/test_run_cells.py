@@ -26,7 +26,7 @@ from mer_bench import (
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation import run_cells
+from mer_bench.evaluation import predict
 from mer_bench.evaluation.plan import Request, Row, make_plan
 from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
@@ -128,11 +128,13 @@ def row_for(kind: type, training: str = "full") -> Row:
     """Return the row of a class of this module on the 24 tiny synthetic samples."""
     row, _ = planned()
     network = issubclass(kind, TorchMethod)
-    params = dict(row.params)
+    params = dict(row.setting.params)
     if network:
         params = {p.name: p.default for p in training_parameters(epochs=EPOCHS, lr=0.002, batch_size=8)}
+    target = f"{kind.__module__}:{kind.__name__}"
+    spec = replace(row.setting.spec, target=target, trains_by_epoch=network)
     record = {**row.record, "trains_by_epoch": network, "training": training}
-    return replace(row, record=record, params=params, target=f"{__name__}:{kind.__name__}")
+    return replace(row, record=record, setting=replace(row.setting, spec=spec, params=params))
 
 
 def run(folder: Path, row: Row, fold: str = FOLD, seed: int = 0) -> tuple[Outcome, CellRecord]:
@@ -203,7 +205,7 @@ def test_a_method_gets_all_other_subjects_and_the_folds_own_seed(tmp_path: Path)
     assert method.train.subjects.tolist() == [row.table.subjects[i] for i in fold.train]
     assert (len(method.train), method.train.labels.dtype) == (24 - len(fold.test), np.int64)
     assert method.seed == seed_value("cde", FOLD, 3)
-    assert (method.params, method.n_classes) == (row.params, 3)
+    assert (method.params, method.n_classes) == (row.setting.params, 3)
 
 
 def test_every_fold_and_seed_starts_from_its_own_number_for_ever() -> None:
@@ -216,7 +218,7 @@ def test_every_fold_and_seed_starts_from_its_own_number_for_ever() -> None:
 
 @pytest.mark.parametrize(("kind", "training"), [(SVMFlow, "full"), (Majority, "full"), (Net, "full"), (Net, "inner")])
 def test_the_held_out_labels_change_nothing_but_the_truth(tmp_path: Path, kind: type, training: str) -> None:
-    row = replace(row_for(kind, training), target=f"{kind.__module__}:{kind.__name__}")
+    row = row_for(kind, training)
     turned = relabelled(row, row.folds[FOLD].test)
     trained_on_others = relabelled(row, row.folds[FOLD].train)
     cells = []
@@ -233,11 +235,11 @@ def test_the_held_out_labels_change_nothing_but_the_truth(tmp_path: Path, kind: 
 
 def test_a_careless_method_harms_no_other_cell(tmp_path: Path) -> None:
     row = row_for(Careless)
-    before = dict(row.params)
+    before = dict(row.setting.params)
     run(tmp_path, row)
 
     np.testing.assert_array_equal(np.load(tmp_path / "stack.npy"), planned()[1])
-    assert row.params == before
+    assert row.setting.params == before
     assert row.table == planned()[0].table
 
 
@@ -309,7 +311,8 @@ def test_a_class_that_is_no_method_fails_its_cell(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "claim"), [(Net, False), (Recorder, True)])
 def test_a_spec_that_contradicts_its_class_about_epochs_fails_the_cell(tmp_path: Path, kind: type, claim: bool) -> None:
     row = row_for(kind)
-    row = replace(row, record={**row.record, "trains_by_epoch": claim})
+    spec = replace(row.setting.spec, trains_by_epoch=claim)
+    row = replace(row, setting=replace(row.setting, spec=spec))
 
     assert "its spec's trains_by_epoch does not fit its class" in run(tmp_path, row)[0].failure
 
@@ -440,7 +443,7 @@ def test_the_inner_rule_sees_nothing_of_the_test_side(tmp_path: Path, monkeypatc
         seen.append(scores)
         return best_inner_epoch(scores, *arguments, **options)
 
-    monkeypatch.setattr(run_cells, "best_inner_epoch", recording)
+    monkeypatch.setattr(predict, "best_inner_epoch", recording)
     row = row_for(BatchNet, "inner")
     run(tmp_path / "one", row)
     (tmp_path / "two").mkdir()

@@ -63,6 +63,7 @@ def _run(
     device: str | None,
     timeout: float | None,
     dry_run: bool,
+    sanity: bool,
 ) -> None:
     config, catalogue = load_config(), load_catalogue()
     wanted = jobs if jobs is not None else config.jobs
@@ -82,6 +83,7 @@ def _run(
         selection,
         allow_partial,
         chosen_preparation(parse_pairs("--prepare", preparation), config, source),
+        sanity,
     )
     plan = make_plan(request, source, catalogue)
     if chosen != preset:

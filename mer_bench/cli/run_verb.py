@@ -22,6 +22,11 @@ import click
 @click.option("--jobs", "-j", type=int, help="Worker processes.  [default: one a processor]")
 @click.option("--device", help="auto, cpu or cuda.  [default: auto]")
 @click.option("--timeout", type=float, help="Seconds a cell may take, the imports of a slot's first one included.")
+@click.option(
+    "--sanity/--no-sanity",
+    default=True,
+    help="Add what any method must beat: random, majority, svm-flow.  [default: on]",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per method and seed on stdout, a line each.")
 def command(**options: Any) -> None:

@@ -18,6 +18,7 @@ from mer_bench.results import Result
 _MARKS = {
     "synthetic": "SYNTHETIC data: these figures say nothing about real micro-expressions",
     "partial": "PARTIAL data: the counts are not the protocol's",
+    "approximation": "a method is handed another representation than its own, which this data cannot give",
     "whole-frame": "samples without a detected face are kept: the face is the largest centred square of their frames",
     "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
 }
@@ -39,7 +40,7 @@ def plan_lines(session: Session) -> list[str]:
         *_unusable_lines(plan),
     ]
     for row in plan.rows:
-        params = ", ".join(f"{name}={_short(value)}" for name, value in row.params.items())
+        params = ", ".join(f"{name}={_short(value)}" for name, value in row.setting.params.items())
         lines.append(f"method {row.record['method']['name']}: {params or 'no parameters'}")
         lines.append(f"  eats {_representation(row)}")
     lines.append(f"cells: {len(plan.cells)} in all, {len(plan.cells) - pending} stored, {pending} to compute")
@@ -48,7 +49,9 @@ def plan_lines(session: Session) -> list[str]:
 
 def _representation(row: Row) -> str:
     representation = row.record["representation"]
-    params = ", ".join(f"{name}={value}" for name, value in representation["params"].items() if name not in row.params)
+    params = ", ".join(
+        f"{name}={value}" for name, value in representation["params"].items() if name not in row.setting.params
+    )
     return f"{representation['name']}" + (f": {params}" if params else ", ready-made")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def run(
     selection: str | None = None,
     allow_partial: bool = False,
     preparation: Mapping[str, object] | None = None,
+    sanity: bool = True,
     results: str | Path | None = None,
     jobs: int = 1,
     device: str = "auto",
@@ -83,6 +85,8 @@ def run(
     jobs : int
         With more than one, worker processes are spawned: a script must then keep this call under
         ``if __name__ == "__main__":``.
+    sanity : bool
+        Add the sanity methods (chance, majority class, a support vector machine on raw maps).
     device : {"auto", "cpu", "cuda"}
     timeout : float, optional
         Seconds a cell may take.
@@ -113,13 +117,15 @@ def run(
         selection=selection,
         allow_partial=allow_partial,
         preparation=chosen_preparation(preparation or {}, config, source),
+        sanity=sanity,
     )
     resources = Resources(jobs, device, timeout)
     plan = make_plan(request, source, catalogue)
     store = Store.create(Path(results or config.results or DEFAULT_RESULTS))
     session = Session(plan, store, catalogue, resources)
-    for _ in chain(session.represent(session.to_prepare()), session.execute()):
-        pass
+    with closing(session.represent(session.to_prepare())) as samples, closing(session.execute()) as outcomes:
+        for _ in chain(samples, outcomes):
+            pass
     return results_frame(session.results())
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import mer_bench
 from mer_bench.arrays import FloatArray
@@ -14,6 +16,7 @@ from mer_bench.engine.environment import environment
 from mer_bench.engine.executors import run_inline, run_local
 from mer_bench.engine.prepare import listed, prepare
 from mer_bench.errors import MerBenchError, MethodError, did_you_mean
+from mer_bench.evaluation.extract import Extracted, ExtractTask, extract, lost_features
 from mer_bench.evaluation.plan import Cell, Plan, Row, fingerprint
 from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, store_failure
 from mer_bench.plugin_manager import Catalogue
@@ -23,6 +26,9 @@ from mer_bench.representations.task import Prepared, PrepareTask, count_facts, p
 from mer_bench.results import Result, row_results
 from mer_bench.store import Store
 from mer_bench.store.files import read_json, write_json
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -88,7 +94,7 @@ class Session:
         for index in sorted({cell.row for cell in self.pending()}):
             row = self.plan.rows[index]
             recipe = recipe_of(row.record["representation"])
-            if recipe is not None and not is_stored(self._stacks, row.stack_key, self.notice):
+            if recipe is not None and not self._has_inputs(row):
                 for sample_id in row.table.sample_ids:
                     task = prepare_task(self.plan.source, sample_id, recipe)
                     if not task.is_cached():
@@ -103,15 +109,18 @@ class Session:
         MerBenchError
             At the end, where a sample could not be prepared; the others are in the cache.
         """
-        failures = []
-        for prepared in prepare(tasks, jobs=self.resources.jobs):
-            for text in prepared.notices:
-                self.notice(text)
-            if prepared.failure:
-                failures.append(prepared.failure)
-            yield prepared
+        failures: dict[str, str] = {}
+        with closing(prepare(tasks, jobs=self.resources.jobs)) as samples:
+            for prepared in samples:
+                for text in prepared.notices:
+                    self.notice(text)
+                if prepared.failure:
+                    failures.setdefault(prepared.sample_id, prepared.failure)
+                yield prepared
         if failures:
-            raise MerBenchError(f"{len(failures)} of {len(tasks)} samples cannot be prepared: {listed(failures)}")
+            count = len({task.clip.sample_id for task in tasks})
+            reasons = listed(list(failures.values()))
+            raise MerBenchError(f"{len(failures)} of {count} samples cannot be prepared: {reasons}")
 
     def execute(self) -> Generator[Outcome, None, None]:
         """Carry out what is pending, and yield each cell's outcome as it comes; what is stored stays stored.
@@ -130,31 +139,32 @@ class Session:
         if not pending:
             return
         device = self._device(pending)
-        stacks = {index: self._stack(index) for index in sorted({cell.row for cell in pending})}
         run_id = self.store.start_run(self._manifest(device))
-        tasks = [
-            Task(
-                row=self.plan.rows[cell.row],
-                seed=cell.seed,
-                fold=cell.fold,
-                stack=stacks[cell.row],
-                results=self.store.path,
-                run_id=run_id,
-                device=device if self.plan.rows[cell.row].record["trains_by_epoch"] else "cpu",
-            )
-            for cell in pending
-        ]
-        jobs = min(self.resources.jobs, len(tasks))
-        inline = jobs == 1 and self.resources.timeout is None
-        outcomes = (
-            run_inline(run_cell, tasks)
-            if inline
-            else run_local(run_cell, tasks, lost=_lost, jobs=jobs, timeout=self.resources.timeout)
-        )
-        for outcome in outcomes:
-            if outcome.failure:
-                self.failures.append(outcome)
-            yield outcome
+        tasks = []
+        for index in sorted({cell.row for cell in pending}):
+            row = self.plan.rows[index]
+            stack, lost = self._inputs(row)
+            of_row = [
+                Task(
+                    row=row,
+                    seed=cell.seed,
+                    fold=cell.fold,
+                    stack=stack,
+                    results=self.store.path,
+                    run_id=run_id,
+                    device=device if row.record["trains_by_epoch"] else "cpu",
+                )
+                for cell in pending
+                if cell.row == index
+            ]
+            if lost is None:
+                tasks += of_row
+            else:
+                for task in of_row:
+                    yield self._noted(store_failure(task, MethodError(lost.failure), lost.traceback, 0.0))
+        with closing(self._carried_out(run_cell, tasks, _lost)) as outcomes:
+            for outcome in outcomes:
+                yield self._noted(outcome)
 
     def results(self) -> list[Result]:
         """Return the plan's results as they stand in the store: the asked selection, and no other."""
@@ -166,6 +176,19 @@ class Session:
             for result in row_results(self.store, row.record, seed)
             if result.selection in (self.plan.selection, "none")
         ]
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        if outcome.failure:
+            self.failures.append(outcome)
+        return outcome
+
+    def _carried_out(
+        self, work: Callable[[T], R], tasks: Sequence[T], lost: Callable[[T, MethodError, float], R]
+    ) -> Generator[R, None, None]:
+        jobs = min(self.resources.jobs, len(tasks))
+        if jobs <= 1 and self.resources.timeout is None:
+            return run_inline(work, tasks)
+        return run_local(work, tasks, lost=lost, jobs=jobs, timeout=self.resources.timeout)
 
     def _is_done(self, cell: Cell) -> bool:
         row = self.plan.rows[cell.row].record
@@ -192,10 +215,30 @@ class Session:
     def _stacks(self) -> Path:
         return self.store.path / "representations"
 
-    def _stack(self, index: int) -> Path:
-        row = self.plan.rows[index]
-        count = len(row.table.sample_ids)
-        return stored_representation(self._stacks, row.stack_key, count, lambda: self._arrays(row), self.notice)
+    def _has_inputs(self, row: Row) -> bool:
+        return is_stored(self._stacks, row.features_key or row.stack_key, self.notice)
+
+    def _inputs(self, row: Row) -> tuple[Path, Extracted | None]:
+        """Return the file of what a row's method is handed, and the sample whose features failed, if one did."""
+        key, count = row.features_key, len(row.table.sample_ids)
+        if key is not None and is_stored(self._stacks, key, self.notice):
+            return self._stacks / f"{key}.npy", None
+        stack = stored_representation(self._stacks, row.stack_key, count, lambda: self._arrays(row), self.notice)
+        if key is None:
+            return stack, None
+        self.notice(f"{row.setting.spec.name}: extracting the features of {count} samples")
+        tasks = [ExtractTask(row.setting, stack, index) for index in range(count)]
+        features: dict[int, FloatArray] = {}
+        with closing(self._carried_out(extract, tasks, lost_features)) as samples:
+            for sample in samples:
+                if sample.features is None:
+                    return stack, sample
+                features[sample.index] = sample.features
+        shapes = sorted({array.shape for array in features.values()})
+        if len(shapes) > 1:
+            return stack, Extracted(0, None, f"extract gives features of different shapes: {shapes[0]}, {shapes[1]}")
+        ordered = (features[index] for index in range(count))
+        return stored_representation(self._stacks, key, count, lambda: ordered, self.notice), None
 
     def _arrays(self, row: Row) -> Iterator[FloatArray]:
         source, facts = self.plan.source, []

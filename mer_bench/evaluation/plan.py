@@ -15,10 +15,11 @@ from mer_bench.evaluation.folds import (
     leave_one_subject_out,
     select_samples,
 )
+from mer_bench.evaluation.predict import MethodSetting
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.representations.describe import describe_representation, representation_marks
+from mer_bench.representations.describe import describe_representation, given_representation, representation_marks
 from mer_bench.representations.preparation import resolve_preparation
-from mer_bench.specs import MethodSpec, ParameterValue, normalise_name
+from mer_bench.specs import SANITY_FAMILY, MethodSpec, ParameterValue, normalise_name
 from mer_bench.store.files import digest
 from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RepresentationRecord, RowRecord, Training
 from mer_bench_protocols.protocol import Protocol, load_protocol
@@ -29,6 +30,7 @@ EVALUATION_VERSION = 2
 """Raised whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
 inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
 
+APPROXIMATION_MARK = "approximation"
 PARTIAL_MARK = "partial"
 SYNTHETIC_MARK = "synthetic"
 
@@ -53,6 +55,8 @@ class Request:
         Go on when the data's counts are not the protocol's.
     preparation : mapping of str to object
         Settings by which frames become representations, over their defaults.
+    sanity : bool
+        Add every sanity method that is not named, with its own defaults, where the data can give what it eats.
     """
 
     methods: tuple[str, ...]
@@ -63,6 +67,7 @@ class Request:
     selection: str | None = None
     allow_partial: bool = False
     preparation: Mapping[str, object] = field(default_factory=dict)
+    sanity: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,16 +77,13 @@ class Row:
     Parameters
     ----------
     record : RowRecord
-    target : str
-        The method's class, ``package.module:ClassName``.
-    params : mapping
+    setting : MethodSetting
     table : LabelledTable
     folds : mapping of str to Fold
     """
 
     record: RowRecord
-    target: str
-    params: Mapping[str, ParameterValue]
+    setting: MethodSetting
     table: LabelledTable
     folds: Mapping[str, Fold]
 
@@ -90,6 +92,15 @@ class Row:
         """The key of the row's stacked representation."""
         record = self.record
         return digest([record["fingerprints"], record["representation"]["hash"], self.table.sample_ids])
+
+    @property
+    def features_key(self) -> str | None:
+        """The key of the row's stacked features; None for a method that extracts none."""
+        spec = self.setting.spec
+        if spec.features is None:
+            return None
+        identity = [spec.name, spec.version, spec.target, EVALUATION_VERSION, self.setting.feature_params()]
+        return digest([self.stack_key, *identity])
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,8 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     protocol = load_protocol(chosen.path, chosen.name)
     selection = _selection(request, protocol)
     methods = _resolve_methods(request, catalogue)
+    if request.sanity:
+        methods += _sanity_methods(methods, source, catalogue)
     preparation = resolve_preparation(request.preparation, source)
     table = _table(source, protocol)
     problems = _check_counts(table, protocol, source, request.allow_partial)
@@ -181,6 +194,18 @@ def _resolve_methods(request: Request, catalogue: Catalogue) -> list[tuple[Metho
     return [
         (spec, spec.resolve(request.preset if request.preset in spec.presets else None, overrides[spec.name]))
         for spec in specs
+    ]
+
+
+def _sanity_methods(
+    named: list[tuple[MethodSpec, dict[str, ParameterValue]]], source: DataSource, catalogue: Catalogue
+) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
+    """Return the sanity methods that are not named: neither a preset nor an override is meant for them."""
+    names = {spec.name for spec, _ in named}
+    return [
+        (spec, spec.resolve(None, {}))
+        for spec in catalogue.methods.values()
+        if spec.family == SANITY_FAMILY and spec.name not in names and given_representation(spec, source) is not None
     ]
 
 
@@ -248,6 +273,7 @@ def _row(
     marks: set[str],
 ) -> Row:
     training = training if spec.trains_by_epoch else "full"
+    approximated = () if representation["name"] == spec.representation.name else (APPROXIMATION_MARK,)
     identity = {
         "method": spec.name,
         "version": spec.version,
@@ -275,10 +301,11 @@ def _row(
         "trains_by_epoch": spec.trains_by_epoch,
         "representation": representation,
         "fingerprints": fingerprints,
-        "marks": sorted(marks | set(representation_marks(representation))),
+        "marks": sorted({*marks, *representation_marks(representation), *approximated}),
         "folds": {fold.name: _fold_record(fold, table) for fold in folds},
     }
-    return Row(record, spec.target, params, table, {fold.name: fold for fold in folds})
+    setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])
+    return Row(record, setting, table, {fold.name: fold for fold in folds})
 
 
 def _protocol_record(protocol: Protocol) -> ProtocolRecord:

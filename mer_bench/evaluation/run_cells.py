@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import random
-import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MerBenchError, MethodError
+from mer_bench.errors import MerBenchError, error_text
 from mer_bench.evaluation.plan import Row
-from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
-from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
-from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.plugin_manager import load_target
+from mer_bench.evaluation.predict import FoldScores, predict_fold
+from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.store import Store, cell_key
 from mer_bench.store.schema import SCHEMA, CellRecord
 
@@ -36,7 +29,7 @@ class Task:
     seed : int
     fold : str
     stack : Path
-        The row's stacked representation, a ``.npy`` file.
+        The row's stacked features or representation, a ``.npy`` file.
     results : Path
         The store.
     run_id : str
@@ -67,9 +60,6 @@ class Outcome:
 def run_cell(task: Task) -> Outcome:
     """Compute one cell and store it, also when it fails.
 
-    On the CPU it uses one thread: a sum split over other threads would round differently, and a fold's predictions
-    must be the same with any number of workers. What the method prints goes to stderr: stdout is for ``--json``.
-
     Raises
     ------
     MerBenchError
@@ -79,8 +69,7 @@ def run_cell(task: Task) -> Outcome:
     store = Store(task.results)
     seed = seed_value(task.row.record["protocol"]["name"], task.fold, task.seed)
     try:
-        with threadpool_limits(1), redirect_stdout(sys.stderr), _global_generators(seed):
-            prediction = _predict(task, seed)
+        sample_ids, prediction = _predict(task, seed)
     except MerBenchError as error:
         # A plain one: a subclass of the method's own may not survive the way back from a worker.
         raise MerBenchError(str(error)) from None
@@ -90,7 +79,7 @@ def run_cell(task: Task) -> Outcome:
         return store_failure(task, error, traceback.format_exc(), time.perf_counter() - started)
     record = _blank_record(task, time.perf_counter() - started)
     if prediction.epoch_scores is not None:
-        store.write_epoch_scores(record["key"], prediction.sample_ids, prediction.epoch_scores)
+        store.write_epoch_scores(record["key"], sample_ids, prediction.epoch_scores)
         record["epoch_scores"] = True
         record["selected_epoch"] = prediction.selected_epoch
     truth = task.row.record["folds"][task.fold]["samples"]
@@ -101,7 +90,7 @@ def run_cell(task: Task) -> Outcome:
             "y_pred": int(scores.argmax()),
             "scores": [float(value) for value in scores],
         }
-        for sample_id, scores in zip(prediction.sample_ids, prediction.scores, strict=True)
+        for sample_id, scores in zip(sample_ids, prediction.scores, strict=True)
     ]
     store.write_cell(task.row.record, record)
     return Outcome(task.row.record["method"]["name"], task.seed, task.fold, "")
@@ -118,9 +107,9 @@ def store_failure(task: Task, error: BaseException, trace: str, seconds: float) 
         return Outcome(name, task.seed, task.fold, "")
     record = _blank_record(task, seconds)
     record["status"] = "failed"
-    record["error"] = {"type": type(error).__name__, "message": _text(error), "traceback": trace}
+    record["error"] = {"type": type(error).__name__, "message": error_text(error), "traceback": trace}
     Store(task.results).write_cell(task.row.record, record)
-    return Outcome(name, task.seed, task.fold, f"{type(error).__name__}: {_text(error)}")
+    return Outcome(name, task.seed, task.fold, f"{type(error).__name__}: {error_text(error)}")
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:
@@ -128,29 +117,9 @@ def seed_value(protocol: str, fold: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{protocol}/{fold}/{seed}".encode()).digest()[:4], "big")
 
 
-@dataclass(frozen=True)
-class _Prediction:
-    sample_ids: list[str]
-    scores: FloatArray
-    epoch_scores: FloatArray | None = None
-    selected_epoch: int | None = None
-
-
-@contextmanager
-def _global_generators(seed: int) -> Iterator[None]:
-    """Seed Python's and numpy's global generators for a method that draws from them, and restore them after."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  (the global one is what a method may draw from)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-
-
-def _predict(task: Task, seed: int) -> _Prediction:
-    row, record = task.row, task.row.record
+def _predict(task: Task, seed: int) -> tuple[list[str], FoldScores]:
+    """Return the test side's sample ids, and the scores of each."""
+    row = task.row
     fold = row.folds[task.fold]
     inputs: FloatArray = np.load(task.stack, mmap_mode="r")
     train = LabelledSamples(
@@ -159,68 +128,9 @@ def _predict(task: Task, seed: int) -> _Prediction:
         np.array([row.table.subjects[i] for i in fold.train]),
     )
     test = UnlabelledSamples(np.asarray(inputs[list(fold.test)]))
-    n_classes = len(record["protocol"]["classes"])
-    # A copy: what one fold's method does to its parameters must not reach the next fold's.
-    method = load_target(row.target)(dict(row.params), n_classes)
-    if isinstance(method, TorchMethod) != record["trains_by_epoch"]:
-        raise MethodError(f"{row.target}: its spec's trains_by_epoch does not fit its class")
-    sample_ids = [row.table.sample_ids[i] for i in fold.test]
-    if isinstance(method, TorchMethod):
-        epochs, chosen = _train_network(method, train, test, task, seed)
-        return _Prediction(sample_ids, epochs[chosen], epochs, chosen)
-    if not isinstance(method, Method):
-        raise MethodError(f"{row.target} is neither a Method nor a TorchMethod")
-    method.fit(train, seed=seed)
-    return _Prediction(sample_ids, _checked(method.predict(test), len(test), n_classes))
-
-
-def _train_network(
-    method: TorchMethod, train: LabelledSamples, test: UnlabelledSamples, task: Task, seed: int
-) -> tuple[FloatArray, int]:
-    """Return the test scores of every epoch, and the epoch that counts."""
-    from mer_bench.training.trainer import train_fold
-
-    if task.row.record["training"] == "full":
-        (epochs,) = train_fold(method, train, [test], seed=seed, device=task.device)
-        return _checked_epochs(epochs, len(test), method.n_classes), len(epochs) - 1
-    inner, validation = _split(train, validation_subjects(train.subjects, seed=seed))
-    held_out = [UnlabelledSamples(validation.inputs), test]
-    validated, tested = train_fold(method, inner, held_out, seed=seed, device=task.device)
-    _checked_epochs(validated, len(validation), method.n_classes)
-    _checked_epochs(tested, len(test), method.n_classes)
-    rule = task.row.record["protocol"]["absent_class"]
-    return tested, best_inner_epoch(validated, validation.labels, method.n_classes, absent_class=rule)
-
-
-def _split(train: LabelledSamples, held_out: set[str]) -> tuple[LabelledSamples, LabelledSamples]:
-    out = np.isin(train.subjects, sorted(held_out))
-    inside, outside = (
-        LabelledSamples(train.inputs[part], train.labels[part], train.subjects[part]) for part in (~out, out)
-    )
-    return inside, outside
-
-
-def _checked_epochs(epochs: FloatArray, n: int, n_classes: int) -> FloatArray:
-    for scores in epochs:
-        _checked(scores, n, n_classes)
-    return epochs
-
-
-def _checked(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
-    scores = np.asarray(scores)
-    if scores.shape != (n, n_classes):
-        raise MethodError(f"scores have shape {scores.shape}, not ({n}, {n_classes})")
-    if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
-        raise MethodError("scores hold NaN, infinite or other values that are no real numbers")
-    return scores
-
-
-def _text(error: BaseException) -> str:
-    """Return an error's message on one line; a foreign error may fail even at that."""
-    try:
-        return " ".join(str(error).split())
-    except Exception:
-        return "its message cannot be printed"
+    inner = row.record["protocol"]["absent_class"] if row.record["training"] == "inner" else None
+    scores = predict_fold(row.setting, train, test, seed=seed, device=task.device, inner=inner)
+    return [row.table.sample_ids[i] for i in fold.test], scores
 
 
 def _blank_record(task: Task, seconds: float) -> CellRecord:

@@ -56,18 +56,34 @@ class MethodBase:
     Parameters
     ----------
     params : mapping
-        A value for each parameter of the method's spec.
+        A value for each parameter of the method's spec; while features are extracted, for those that shape them.
     n_classes : int
         The protocol's number of classes; a training side may lack some of them.
+    representation : str
+        What the inputs are: the spec's representation, or the one that stands in for it.
     """
 
-    def __init__(self, params: Mapping[str, ParameterValue], n_classes: int) -> None:
+    def __init__(self, params: Mapping[str, ParameterValue], n_classes: int, representation: str = "") -> None:
         self.params = params
         self.n_classes = n_classes
+        self.representation = representation
 
 
 class Method(MethodBase, ABC):
-    """A method that trains itself."""
+    """A method that trains itself.
+
+    One whose spec has `features` writes `extract` too, and its ``inputs`` are then what that gives.
+    """
+
+    def extract(self, sample: FloatArray) -> FloatArray:
+        """Return one sample's features, of the same shape and float for every sample; draws nothing.
+
+        Parameters
+        ----------
+        sample : ndarray, float32
+            In the method's representation: (28, 28, 3), (size, size, 3) or (length, size, size, 1).
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def fit(self, train: LabelledSamples, *, seed: int) -> None:

@@ -22,7 +22,9 @@ class TorchMethod(MethodBase, ABC):
     def build_network(self) -> nn.Module:
         """Return the network: inputs float32 of a representation, outputs logits (n, n_classes).
 
-        Inputs are (n, channels, height, width) for flow, and (n, 1, length, height, width) for ``frames``.
+        Inputs are (n, channels, height, width) for flow, and (n, 1, length, height, width) for ``frames``. A network
+        with a loss of its own returns ``(logits, penalty)`` while it trains: the penalty, one finite number, is added
+        to the cross-entropy.
         """
 
     @property

@@ -52,8 +52,9 @@ _PARAMETERS = (
     Parameter(
         "normalisation",
         _DEFAULTS.normalisation,
-        "channel: zero mean and unit deviation a channel, measured on the training side; none: inputs as they are",
-        choices=("channel", "none"),
+        "measured on the training side; channel: zero mean and unit deviation a channel; unit: each channel's least "
+        "and largest value to 0 and 1; pixel-mean: less the mean map; none: inputs as they are",
+        choices=("channel", "unit", "pixel-mean", "none"),
     ),
 )
 

@@ -40,13 +40,13 @@ def describe_representation(
     MerBenchError
         The data cannot give it, or the method names a parameter that shapes no such representation.
     """
-    name = spec.representation.name
-    if name not in _GIVES.get(source.native, ()):
+    name = given_representation(spec, source)
+    if name is None:
         raise MerBenchError(
-            f"method {spec.name} needs the representation {name!r}, which this data (ready-made {source.native!r}) "
-            "cannot give; choose another method, or data that holds the frames"
+            f"method {spec.name} needs the representation {spec.representation.name!r}, which this data (ready-made "
+            f"{source.native!r}) cannot give; choose another method, or data that holds the frames"
         )
-    own = _own_parameters(spec, params)
+    own = _own_parameters(spec, name, params)
     if source.native != CLIP:
         identity = {"name": name, "params": own, "version": VERSIONS[name], "from": source.native}
         return {"name": name, "params": dict(own), "hash": digest(identity)}
@@ -54,6 +54,13 @@ def describe_representation(
     chosen = {key: settings[key] for key in parameter_names(name, settings)}
     identity = {"name": name, "params": chosen, "versions": step_versions(name), "from": CLIP}
     return {"name": name, "params": dict(chosen), "hash": digest(identity)}
+
+
+def given_representation(spec: MethodSpec, source: DataSource) -> str | None:
+    """Return the name of what a method is handed: its own, else the approximation that it takes, else None."""
+    given = _GIVES.get(source.native, ())
+    wanted = (spec.representation.name, spec.representation.approximate)
+    return next((name for name in wanted if name in given), None)
 
 
 def recipe_of(record: RepresentationRecord) -> Recipe | None:
@@ -74,10 +81,12 @@ def representation_marks(record: RepresentationRecord) -> tuple[str, ...]:
     return (TEMPLATE_MARK,) if cut else ()
 
 
-def _own_parameters(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+def _own_parameters(spec: MethodSpec, given: str, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
     """Return what the method chooses of its representation, with the defaults for what it leaves open."""
     wanted: Representation = spec.representation
-    known = {parameter.name: parameter for parameter in OF_METHOD[wanted.name]}
+    if given != wanted.name:
+        return resolve_parameters(f"method {spec.name}", OF_METHOD[given], {})
+    known = {parameter.name: parameter for parameter in OF_METHOD[given]}
     for name in wanted.parameters:
         if name not in known:
             raise MerBenchError(
@@ -85,4 +94,4 @@ def _own_parameters(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> d
                 f"{did_you_mean(name, known)}; what does: {', '.join(known) or 'nothing'}; report it to its author"
             )
     chosen = {name: params[name] for name in wanted.parameters}
-    return resolve_parameters(f"method {spec.name}", OF_METHOD[wanted.name], chosen)
+    return resolve_parameters(f"method {spec.name}", OF_METHOD[given], chosen)

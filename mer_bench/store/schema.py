@@ -68,7 +68,8 @@ class RowRecord(TypedDict):
     fingerprints: dict[str, str]
     """Database to the hash of its samples: ids, labels and content."""
     marks: list[str]
-    """Sorted: ``partial``, ``synthetic``, ``template-landmarks``, ``whole-frame``; to be said beside every figure."""
+    """Sorted: ``approximation``, ``partial``, ``synthetic``, ``template-landmarks``, ``whole-frame``; to be said beside
+    every figure."""
     folds: dict[str, FoldRecord]
     """Fold name (``smic-s1``) to the fold."""
 

@@ -65,7 +65,8 @@ def train_fold(
         for epoch in range(config.epochs):
             network.train()
             for batch in _batches(len(train), config.batch_size, order):
-                _step(loss_of(_logits(network, x[batch], method.n_classes), y[batch]), optimizer, epoch)
+                logits, penalty = _outputs(network, x[batch], method.n_classes)
+                _step(loss_of(logits, y[batch]) + penalty, optimizer, epoch)
             for side, inputs in zip(scores, x_held_out, strict=True):
                 side[epoch] = _probabilities(network, inputs, method.n_classes)
         return scores
@@ -93,17 +94,21 @@ def _step(loss: Tensor, optimizer: torch.optim.Optimizer, epoch: int) -> None:
 @torch.no_grad()
 def _probabilities(network: nn.Module, inputs: Tensor, n_classes: int) -> FloatArray:
     network.eval()
-    logits = torch.cat([_logits(network, part, n_classes) for part in torch.split(inputs, _EVALUATION_BATCH)])
+    logits = torch.cat([_outputs(network, part, n_classes)[0] for part in torch.split(inputs, _EVALUATION_BATCH)])
     return logits.softmax(dim=1).cpu().numpy()
 
 
-def _logits(network: nn.Module, inputs: Tensor, n_classes: int) -> Tensor:
-    logits = network(inputs)
+def _outputs(network: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Tensor, Tensor | float]:
+    """Return logits, and what the network wants added to their loss."""
+    outputs = network(inputs)
+    logits, penalty = outputs if isinstance(outputs, tuple) and len(outputs) == 2 else (outputs, 0.0)
     if not isinstance(logits, Tensor):
         raise MethodError(f"the network gives an object of type {type(logits).__name__}, not a tensor of logits")
     if logits.shape != (len(inputs), n_classes):
         raise MethodError(f"the network gives {tuple(logits.shape)} for {len(inputs)} samples of {n_classes} classes")
-    return logits
+    if isinstance(penalty, Tensor) and penalty.numel() != 1:
+        raise MethodError(f"the network's penalty has the shape {tuple(penalty.shape)}, and is not one number")
+    return logits, penalty
 
 
 def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
@@ -119,10 +124,17 @@ def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
 
 
 def _normaliser(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:
-    channels = inputs.shape[-1]
-    if kind == "none":
-        return np.zeros(channels, np.float32), np.ones(channels, np.float32)
+    """Return what is subtracted from inputs, and what they are divided by then."""
+    one = np.ones(inputs.shape[-1], np.float32)
     axes = tuple(range(inputs.ndim - 1))
+    if kind == "none":
+        return np.zeros_like(one), one
+    if kind == "pixel-mean":
+        return inputs.mean(axis=0, dtype=np.float64).astype(np.float32), one
+    if kind == "unit":
+        least = inputs.min(axis=axes)
+        spread = inputs.max(axis=axes) - least
+        return least, np.where(spread > 0, spread, one)
     mean = inputs.mean(axis=axes, dtype=np.float64)
     deviation = inputs.std(axis=axes, dtype=np.float64)
     return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)

@@ -42,6 +42,7 @@ _SLICE_TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASM
 
 _ROW_MARK_TEXTS = {
     "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
+    "approximation": "a method is handed another representation than its own, which the data cannot give",
     "whole-frame": "samples without a detected face are kept: the face is the largest centred square of their frames",
 }
 

@@ -1,0 +1,70 @@
+"""Bi-WOOF: bi-weighted oriented optical flow, the field's handcrafted baseline on flow."""
+
+from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
+
+_DESCRIPTOR = (
+    Parameter(
+        "blocks",
+        (5, 5),
+        "rows and columns of the block grid; 5×5 as in the authors' code, whose paper tunes them a database",
+        minimum=1,
+    ),
+    Parameter("bins", 8, "orientation bins over the full circle, the first one from -180 degrees on", minimum=1),
+    Parameter(
+        "overlap",
+        1,
+        "pixels by which a block reaches into each neighbour; 1 as in the authors' code, 0 for a partition",
+        choices=(0, 1),
+    ),
+    Parameter(
+        "zero",
+        "auto",
+        "what counts as no motion; none: the value 0, for flow in pixels; median: each map's own median of u and of v, "
+        "and its least strain, for maps scaled to their own least and largest value, where it is an APPROXIMATION: "
+        "their zero and the scale of u against v are lost; auto: none on flow made of frames, median on ready-made "
+        "maps, which do not say what they hold",
+        choices=("auto", "none", "median"),
+    ),
+)
+
+_CLASSIFIER = (
+    Parameter(
+        "scaler",
+        "standard",
+        "of each value of the descriptor, on the training side; not given: standard, the usual preparation for an SVM; "
+        "with none, blocks keep the weights that their strain gives them",
+        choices=("standard", "none"),
+    ),
+    Parameter(
+        "kernel", "linear", "the SVM's; not given, linear as usual with this descriptor", choices=("linear", "rbf")
+    ),
+    Parameter("C", 1.0, "the SVM's penalty of a training error; not given, scikit-learn's", minimum=1e-9),
+    Parameter(
+        "class_weight",
+        "none",
+        "weights of the classes; not given, and none are mentioned",
+        choices=("balanced", "none"),
+    ),
+)
+
+
+@hookimpl
+def mer_bench_methods() -> tuple[MethodSpec, ...]:
+    """Register ``bi-woof``."""
+    return (
+        MethodSpec(
+            name="bi-woof",
+            version="1",
+            title="Bi-WOOF",
+            target="mer_bench_bi_woof.method:BiWOOF",
+            representation=Representation("flow", approximate="face-flow"),
+            features=Features(tuple(parameter.name for parameter in _DESCRIPTOR)),
+            family="handcrafted",
+            parameters=(*_DESCRIPTOR, *_CLASSIFIER),
+            citation=(
+                "Liong, See, Wong and Phan 2018, Less is more: micro-expression recognition from video using apex "
+                "frame, Signal Processing: Image Communication 62, 82-92, doi:10.1016/j.image.2017.11.006, "
+                "arXiv:1606.01721"
+            ),
+        ),
+    )

@@ -1,0 +1,99 @@
+"""LBP-TOP: local binary patterns on three orthogonal planes of a clip, classified by a support vector machine."""
+
+from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
+
+_CLIP = (
+    Parameter(
+        "length", 10, "frames of the interpolated clip (MEGC 2019: 10); more than twice R_T", minimum=3, maximum=1000
+    ),
+    Parameter(
+        "interpolation", "graph", "TIM by graph embedding (MEGC 2019 names TIM), or linear", choices=("graph", "linear")
+    ),
+)
+_DESCRIPTOR = (
+    Parameter(
+        "radii",
+        (1, 1, 4),
+        "R_X,R_Y,R_T: distance of the neighbours along each axis, pixels and frames; MEGC 2019 prints {1,1,4} as the "
+        "radii of the planes XY, XT and YT, but each plane has two axes: read by axis, as LBP-TOP is defined",
+        minimum=1,
+        maximum=100,
+    ),
+    Parameter(
+        "neighbours",
+        (4, 4, 4),
+        "P_XY,P_XT,P_YT: neighbours on the circle or ellipse of each plane (MEGC 2019: 4)",
+        minimum=2,
+        maximum=16,
+    ),
+    Parameter(
+        "mapping",
+        "raw",
+        "raw: a bin for each of the 2^P codes; uniform: a bin for each code of at most two changes and one for the "
+        "rest (u2); not given in MEGC 2019, and of 4 neighbours' 16 codes u2 would merge only two",
+        choices=("raw", "uniform"),
+    ),
+    Parameter(
+        "blocks",
+        (5, 5, 1),
+        "rows,columns,temporal: the grid of blocks, which do not overlap (MEGC 2019: 5×5); how many in time is not "
+        "given, and R_T=4 leaves two positions of ten frames: 1",
+        minimum=1,
+        maximum=64,
+    ),
+    Parameter(
+        "histogram",
+        "l1",
+        "l1: each block's histogram of a plane sums to one, so that blocks of unequal size weigh the same; counts: as "
+        "counted; not given: l1, as LBP-TOP is defined",
+        choices=("l1", "counts"),
+    ),
+)
+_CLASSIFIER = (
+    Parameter("kernel", "linear", "the kernel; MEGC 2019 names no classifier: a linear SVM", ("linear", "rbf", "poly")),
+    Parameter("C", 1.0, "the penalty of a training error; not given: scikit-learn's default, not tuned", minimum=1e-9),
+    Parameter(
+        "gamma",
+        0.0,
+        "coefficient of rbf and poly; 0 is 1/(features × their variance) on the training side; not given: that",
+        minimum=0.0,
+    ),
+    Parameter("degree", 3, "degree of poly; not given: scikit-learn's default", minimum=1, maximum=10),
+    Parameter("class_weight", "none", "weights of the classes; not given: none", choices=("none", "balanced")),
+    Parameter(
+        "scaler",
+        "none",
+        "each feature before the SVM, fitted on the training side: none, standard (zero mean, unit deviation) or "
+        "minmax (0..1); not given: none. Histograms that sum to one are small numbers, for which C=1 is a weak penalty",
+        choices=("none", "standard", "minmax"),
+    ),
+)
+
+
+@hookimpl
+def mer_bench_methods() -> tuple[MethodSpec, ...]:
+    """Register ``lbp-top``."""
+    return (
+        MethodSpec(
+            name="lbp-top",
+            version="1",
+            title="LBP-TOP",
+            target="mer_bench_lbp_top.method:LBPTOP",
+            representation=Representation("frames", parameters=tuple(parameter.name for parameter in _CLIP)),
+            features=Features(parameters=tuple(parameter.name for parameter in _DESCRIPTOR)),
+            family="handcrafted",
+            parameters=(*_CLIP, *_DESCRIPTOR, *_CLASSIFIER),
+            presets={
+                "megc2019": {},
+                "benchmark": {
+                    "radii": (1, 1, 1),
+                    "neighbours": (8, 8, 8),
+                    "mapping": "uniform",
+                    "blocks": (4, 4, 2),
+                },
+            },
+            default_preset="megc2019",
+            citation="Zhao and Pietikäinen 2007, IEEE TPAMI 29(6), doi:10.1109/TPAMI.2007.1110; as the baseline of "
+            "See et al. 2019, MEGC 2019, IEEE FG, doi:10.1109/FG.2019.8756611",
+        ),
+    )

@@ -1,0 +1,18 @@
+"""Guessing by class frequencies: what a table shows where nothing was learned."""
+
+from mer_bench import MethodSpec, Representation, hookimpl
+
+
+@hookimpl
+def mer_bench_methods() -> tuple[MethodSpec, ...]:
+    """Register ``random``."""
+    return (
+        MethodSpec(
+            name="random",
+            version="1",
+            title="Random guess",
+            target="mer_bench_random.method:RandomGuess",
+            representation=Representation("face-flow"),
+            family="sanity",
+        ),
+    )
