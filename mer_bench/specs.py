@@ -213,6 +213,8 @@ class MethodSpec:
         for name in self.features.parameters if self.features is not None else ():
             if name not in known:
                 raise MerBenchError(f"method {self.name}: its features need parameter {name!r}, which it lacks")
+        # Plain dicts travel to the worker processes; other mappings need not.
+        object.__setattr__(self, "presets", {preset: dict(values) for preset, values in self.presets.items()})
         for preset in self.presets:
             self.resolve(preset, {})
 

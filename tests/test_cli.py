@@ -16,7 +16,7 @@ from flow_data import write_flow_data
 from mer_bench.scoring.megc_log import read_log, score_log
 
 HEAVY = ("torch", "cv2", "mediapipe", "dlib", "sklearn", "pandas", "numpy", "scipy", "matplotlib", "PIL", "skimage")
-VERBS = ("run", "status", "report", "export", "score", "list", "plugins")
+VERBS = ("run", "status", "report", "export", "score", "list", "describe", "plugins", "plugin", "check")
 IMPORTED = """
 import sys
 from mer_bench.cli import main

@@ -230,7 +230,8 @@ def test_a_run_goes_from_workbook_and_frames_to_a_report(
     assert 0 < found["slices"]["full"]["uf1"] <= 1
     assert "counts are not the protocol's; those of synthetic data need not be" in ended.err
     assert again.out == ended.out
-    assert not re.search(r"\d/\d+ samples", again.err)
+    assert re.search(r"(\d+)/\1 representations", ended.err)
+    assert not re.search(r"\d/\d+ representations", again.err)
     assert "faces found by: dlib" in ended.err
 
 

@@ -39,9 +39,11 @@ ALLOWED = {
     },
     "engine": {
         *FOUNDATION,
-        *("config", "samples", "store", "scoring", "results", "databases", "representations", "evaluation"),
+        *("config", "samples", "store", "scoring", "results", "databases", "representations", "methods", "evaluation"),
         "mer_bench_protocols",
     },
+    "testing": {*FOUNDATION, "methods", "evaluation", "engine", "representations"},
+    "scaffold": {*FOUNDATION, "atomic", "representations"},
     "mer_bench_reports": {"errors", "arrays", "atomic", "samples", "store", "scoring", "results"},
     "mer_bench_protocols": set(),
 }

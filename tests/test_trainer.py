@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +54,45 @@ def train(kind: TorchMethod, side: LabelledSamples, held_out: FloatArray, seed: 
 
 
 HELD_OUT = samples(7, seed=9).inputs
+
+
+class Several(nn.Module):
+    """Logits, so many times."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.layer, self.count = nn.Linear(48, 3), count
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (self.layer(x),) * self.count
+
+
+class Penalised(nn.Module):
+    """A linear network with a penalty, made of a parameter that its logits do not touch."""
+
+    def __init__(self, penalty: Callable[[nn.Parameter, nn.Linear], object], only_in_training: bool = False) -> None:
+        super().__init__()
+        self.layer, self.only_in_training = nn.Linear(48, 3), only_in_training
+        self.aside = nn.Parameter(torch.tensor(2.0))
+        self.penalty = penalty
+
+    def forward(self, x: Tensor) -> object:
+        logits = self.layer(x.flatten(1))
+        return logits if self.only_in_training and not self.training else (logits, self.penalty(self.aside, self.layer))
+
+
+def penalised(
+    penalty: Callable[[nn.Parameter, nn.Linear], object], *, only_in_training: bool = False, **params: object
+) -> tuple[FloatArray, Penalised]:
+    """Train with a penalty; return the held-out scores and the network."""
+    networks: list[Penalised] = []
+
+    class Method(TorchMethod):
+        def build_network(self) -> nn.Module:
+            networks.append(Penalised(penalty, only_in_training))
+            return networks[0]
+
+    return train(method(Method, **params), samples(20), HELD_OUT), networks[0]
 
 
 def test_scores_are_probabilities_of_every_epoch_sample_and_class() -> None:
@@ -131,18 +173,18 @@ def test_the_network_is_scored_in_evaluation_mode_and_trained_in_training_mode()
     assert modes == [(True, 8), (True, 8), (True, 4), (False, 7)] * 2
 
 
-def seen_inputs(side: LabelledSamples, seed: int = 1, **params: object) -> Tensor:
-    """Return what the network is given of the training side in one epoch, in training order."""
-    seen: list[Tensor] = []
+def seen_inputs(side: LabelledSamples, seed: int = 1, held_out: FloatArray | None = None, **params: object) -> Tensor:
+    """Return what the network is given in one epoch: of the training side, in its order, or of ``held_out``."""
+    seen: dict[bool, list[Tensor]] = {True: [], False: []}
 
     class Watching(TorchMethod):
         def build_network(self) -> nn.Module:
             network = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
-            network.register_forward_hook(lambda module, inputs, _: seen.append(inputs[0]) if module.training else None)
+            network.register_forward_hook(lambda module, inputs, _: seen[module.training].append(inputs[0]))
             return network
 
-    train(method(Watching, epochs=1, **params), side, HELD_OUT, seed)
-    return torch.cat(seen)
+    train(method(Watching, epochs=1, **params), side, HELD_OUT if held_out is None else held_out, seed)
+    return torch.cat(seen[held_out is None])
 
 
 def test_channels_are_normalised_on_the_training_side() -> None:
@@ -153,6 +195,59 @@ def test_channels_are_normalised_on_the_training_side() -> None:
     np.testing.assert_allclose(seen.std((0, 2, 3), unbiased=False), 1.0, atol=1e-5)
 
 
+NORMALISED: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    "none": lambda x, _: x,
+    "channel": lambda x, side: (x - side.mean((0, 1, 2))) / side.std((0, 1, 2)),
+    "unit": lambda x, side: (x - side.min((0, 1, 2))) / (side.max((0, 1, 2)) - side.min((0, 1, 2))),
+    "pixel-mean": lambda x, side: x - side.mean(0),
+}
+
+
+@pytest.mark.parametrize("kind", NORMALISED)
+def test_both_sides_are_normalised_by_what_the_training_side_measures(kind: str) -> None:
+    side, held_out = samples(20), HELD_OUT * np.float32(3)
+    expected = NORMALISED[kind](held_out.astype(float), side.inputs.astype(float))
+
+    seen = seen_inputs(side, held_out=held_out, normalisation=kind).permute(0, 2, 3, 1)
+    trained = seen_inputs(side, normalisation=kind).permute(0, 2, 3, 1).numpy()
+
+    np.testing.assert_allclose(seen, expected, atol=1e-4)
+    own = NORMALISED[kind](side.inputs.astype(float), side.inputs.astype(float))
+    np.testing.assert_allclose(np.sort(trained, axis=0), np.sort(own, axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", NORMALISED)
+def test_a_held_out_sample_is_normalised_alike_in_any_company(kind: str) -> None:
+    wild = HELD_OUT.copy()
+    wild[1:] = 1e5
+    calm, beside = (seen_inputs(samples(20), held_out=x, normalisation=kind)[0] for x in (HELD_OUT, wild))
+
+    assert torch.equal(calm, beside)
+
+
+def test_unit_takes_each_channel_of_the_training_side_to_zero_and_one() -> None:
+    seen = seen_inputs(samples(20), normalisation="unit")
+
+    assert seen.amin((0, 2, 3)).tolist() == [0.0, 0.0, 0.0]
+    assert seen.amax((0, 2, 3)).tolist() == [1.0, 1.0, 1.0]
+    beyond = seen_inputs(samples(20), held_out=HELD_OUT * np.float32(100), normalisation="unit")
+    assert beyond.min() < -1
+    assert beyond.max() > 2
+
+
+def test_the_pixel_mean_is_that_of_one_pixel_and_channel() -> None:
+    side = samples(20)
+    side.inputs[:, 2, 1, 0] = 7.0
+
+    seen = seen_inputs(side, normalisation="pixel-mean")
+
+    assert not seen[:, 0, 2, 1].any()
+    np.testing.assert_allclose(seen.mean(0), 0.0, atol=1e-5)
+    assert seen.std((0, 2, 3))[1] > 5 > seen.std((0, 2, 3))[0]
+    held_out = seen_inputs(side, held_out=HELD_OUT, normalisation="pixel-mean")
+    np.testing.assert_allclose(held_out[:, 0, 2, 1], HELD_OUT[:, 2, 1, 0] - 7.0, atol=1e-5)
+
+
 def test_without_normalisation_the_network_sees_the_inputs_as_they_are() -> None:
     side = samples(20)
     seen = seen_inputs(side, normalisation="none").permute(0, 2, 3, 1).numpy()
@@ -160,14 +255,25 @@ def test_without_normalisation_the_network_sees_the_inputs_as_they_are() -> None
     assert sorted(image.tobytes() for image in seen.copy()) == sorted(image.tobytes() for image in side.inputs)
 
 
-def test_a_constant_channel_is_only_centred() -> None:
+@pytest.mark.parametrize("kind", ["channel", "unit", "pixel-mean"])
+def test_a_constant_channel_is_only_centred(kind: str) -> None:
     side = samples(20)
     side.inputs[..., 1] = 0.1
 
-    seen = seen_inputs(side)
+    seen = seen_inputs(side, normalisation=kind)
+    held_out = seen_inputs(side, held_out=HELD_OUT, normalisation=kind)
 
     assert torch.isfinite(seen).all()
     assert not seen[:, 1].any()
+    np.testing.assert_allclose(held_out[:, 1], HELD_OUT[..., 1] - 0.1, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", NORMALISED)
+def test_a_training_side_of_one_constant_sample_stays_finite(kind: str) -> None:
+    side = LabelledSamples(np.full((1, 4, 4, 3), 0.3, dtype=np.float32), np.array([1]), np.array(["smic/s1"]))
+
+    assert torch.isfinite(seen_inputs(side, normalisation=kind)).all()
+    assert torch.isfinite(seen_inputs(side, held_out=HELD_OUT, normalisation=kind)).all()
 
 
 def test_training_leaves_the_callers_arrays_alone() -> None:
@@ -339,7 +445,9 @@ def test_a_loss_that_is_not_finite_is_reported_with_its_epoch_and_a_cure() -> No
         (nn.Linear(48, 5), "the network gives (8, 5) for 8 samples of 3 classes"),
         (nn.Linear(48, 2), "the network gives (8, 2) for 8 samples of 3 classes"),
         (nn.Sequential(nn.Linear(48, 3), nn.Unflatten(1, (3, 1))), "the network gives (8, 3, 1) for 8 samples"),
-        (nn.LSTM(48, 3), "the network gives an object of type tuple, not a tensor of logits"),
+        (Several(1), "the network gives an object of type tuple, not a tensor of logits"),
+        (Several(3), "the network gives an object of type tuple, not a tensor of logits"),
+        (nn.LSTM(48, 5), "the network gives (8, 5) for 8 samples of 3 classes"),
     ],
 )
 @pytest.mark.parametrize("class_weights", ["none", "balanced"])
@@ -353,6 +461,74 @@ def test_a_network_of_the_wrong_output_is_refused_with_its_shape(
     with pytest.raises(MethodError) as caught:
         train(method(Wrong, class_weights=class_weights), samples(20), HELD_OUT)
     assert message in str(caught.value)
+
+
+def test_the_gradient_of_a_penalty_reaches_what_the_logits_do_not_touch() -> None:
+    """Three steps of gradient descent with momentum 0.9 on aside², written out."""
+    _, network = penalised(lambda aside, _: aside**2, epochs=1, optimizer="sgd", lr=0.1)
+    aside, velocity = 2.0, 0.0
+    for _ in range(3):
+        velocity = 0.9 * velocity + 2 * aside
+        aside -= 0.1 * velocity
+
+    assert network.aside.item() == pytest.approx(aside)
+    assert penalised(lambda aside, _: torch.zeros(()))[1].aside.item() == 2.0
+
+
+def test_a_penalty_is_added_to_the_cross_entropy_with_weight_one() -> None:
+    """A penalty of w/2 times the squared weights is what weight decay w is to plain gradient descent."""
+    settings: dict[str, Any] = {"optimizer": "sgd", "lr": 0.01, "epochs": 4}
+    plain, _ = penalised(lambda *_: 0.0, **settings)
+    decayed, _ = penalised(lambda *_: 0.0, weight_decay=0.5, **settings)
+    pulled, _ = penalised(lambda _, layer: 0.25 * sum(p.square().sum() for p in layer.parameters()), **settings)
+
+    np.testing.assert_allclose(pulled, decayed, atol=1e-6)
+    assert np.abs(pulled - plain).max() > 1e-2
+
+
+@pytest.mark.parametrize("only_in_training", [False, True])
+@pytest.mark.parametrize(
+    "nothing",
+    [lambda *_: 0.0, lambda *_: 0, lambda *_: torch.tensor(0.0), lambda *_: torch.zeros(1), lambda a, _: a * 0],
+)
+def test_a_penalty_of_zero_changes_no_bit(
+    nothing: Callable[[nn.Parameter, nn.Linear], object], only_in_training: bool
+) -> None:
+    plain = train(method(), samples(20), HELD_OUT)
+
+    np.testing.assert_array_equal(penalised(nothing, only_in_training=only_in_training)[0], plain)
+
+
+def test_a_penalty_does_not_move_the_scores_that_it_comes_with() -> None:
+    """The held-out side is scored by the logits alone."""
+    huge, _ = penalised(lambda aside, _: aside.detach() * 1e6, epochs=2)
+    none, _ = penalised(lambda *_: 0.0, epochs=2)
+
+    np.testing.assert_array_equal(huge, none)
+
+
+@pytest.mark.parametrize("shape", [(2,), (0,), (1, 3), (8,)])
+def test_a_penalty_that_is_not_one_number_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(MethodError) as caught:
+        penalised(lambda *_: torch.zeros(shape))
+    assert str(caught.value) == f"the network's penalty has the shape {shape}, and is not one number"
+
+
+@pytest.mark.parametrize("penalty", [None, "0.5", [0.5], {"penalty": 0.5}], ids=lambda value: type(value).__name__)
+def test_a_penalty_that_is_no_number_is_refused_with_its_type(penalty: object) -> None:
+    with pytest.raises(MethodError) as caught:
+        penalised(lambda aside, layer: penalty)
+
+    assert str(caught.value) == f"the network's penalty is of type {type(penalty).__name__}, and is not one number"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("kind", [float, torch.tensor])
+def test_a_penalty_that_is_not_finite_is_refused_as_such_a_loss_is(
+    value: float, kind: Callable[[float], object]
+) -> None:
+    with pytest.raises(MethodError, match=rf"^the training loss is {value} in epoch 1; a smaller lr may mend it$"):
+        penalised(lambda *_: kind(value))
 
 
 def test_training_settings_come_from_the_parameters_and_others_are_left_out() -> None:

@@ -21,7 +21,10 @@ _VERBS = {
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",
     "list": "what is installed: methods, protocols, databases",
+    "describe": "a method: parameters, presets, citation, size of its network",
     "plugins": "installed plugins, and why one does not work",
+    "plugin": "start a plugin of your own",
+    "check": "whether a method keeps its contract",
     "data": "check, list, prepare and make data",
 }
 

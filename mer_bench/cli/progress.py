@@ -56,7 +56,7 @@ def show_preparation(tasks: Sequence[PrepareTask], represent: Represent) -> list
 def _show_bar(samples: Iterator[Prepared], total: int) -> list[Prepared]:
     done: list[Prepared] = []
     with _bar() as bar:
-        task = bar.add_task("samples", total=total, fresh=0)
+        task = bar.add_task("representations", total=total, fresh=0)
         for prepared in samples:
             done.append(prepared)
             bar.update(task, advance=1, fresh=len(done))
@@ -74,7 +74,7 @@ def _show_lines(samples: Iterator[Prepared], total: int) -> list[Prepared]:
             left = (total - len(done)) / rate
             failed = sum(bool(prepared.failure) for prepared in done)
             failures = f", {failed} failed" if failed else ""
-            click.echo(f"{len(done)}/{total} samples{failures}, {rate:.2f} samples/s, {left:.0f} s left", err=True)
+            click.echo(f"{len(done)}/{total} representations{failures}, {rate:.2f}/s, {left:.0f} s left", err=True)
     return done
 
 

@@ -147,7 +147,7 @@ def _conclude(session: Session, console: Console, out: TextIO | None) -> None:
             click.echo(json.dumps(result_object(result), allow_nan=False), file=out)
     for table in results_tables(results, session.plan, console):
         console.print(table)
-    for line in dict.fromkeys(line for row in session.plan.rows for line in facts_lines(session.faces(row))):
+    for line in dict.fromkeys(line for row in session.plan.rows for line in facts_lines(session.inputs.faces(row))):
         console.print(line, highlight=False, markup=False)
     from mer_bench_reports import write_report
 

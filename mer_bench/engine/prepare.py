@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
-from mer_bench.engine.executors import run_inline, run_local
+from mer_bench.engine.executors import carry_out
 from mer_bench.errors import MethodError
 from mer_bench.representations.task import Prepared, PrepareTask
 
@@ -13,11 +13,7 @@ _LISTED = 3
 
 def prepare(tasks: Sequence[PrepareTask], *, jobs: int) -> Generator[Prepared, None, None]:
     """Prepare samples in up to ``jobs`` processes, and yield how each went; a failed one stops no other."""
-    jobs = min(jobs, len(tasks))
-    if jobs <= 1:
-        yield from run_inline(_prepare, tasks)
-    else:
-        yield from run_local(_prepare, tasks, lost=_lost, jobs=jobs)
+    return carry_out(_prepare, tasks, lost=_lost, jobs=jobs)
 
 
 def listed(sentences: Sequence[str]) -> str:

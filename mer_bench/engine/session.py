@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import mer_bench
-from mer_bench.arrays import FloatArray
 from mer_bench.engine.environment import environment
-from mer_bench.engine.executors import run_inline, run_local
+from mer_bench.engine.executors import carry_out
+from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.prepare import listed, prepare
 from mer_bench.errors import MerBenchError, MethodError, did_you_mean
-from mer_bench.evaluation.extract import Extracted, ExtractTask, extract, lost_features
-from mer_bench.evaluation.plan import Cell, Plan, Row, fingerprint
+from mer_bench.evaluation.plan import Cell, Plan
 from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, store_failure
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.describe import recipe_of
-from mer_bench.representations.stack import compute_representation, is_stored, stored_representation
-from mer_bench.representations.task import Prepared, PrepareTask, count_facts, prepare_task
+from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
 from mer_bench.results import Result, row_results
 from mer_bench.store import Store
-from mer_bench.store.files import read_json, write_json
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -83,6 +76,11 @@ class Session:
     resources: Resources
     notice: Callable[[str], None] = lambda sentence: None
     failures: list[Outcome] = field(default_factory=list)
+    inputs: Inputs = field(init=False)
+
+    def __post_init__(self) -> None:
+        folder = self.store.path / "representations"
+        self.inputs = Inputs(folder, self.plan.source, self.resources.jobs, self.resources.timeout, self.notice)
 
     def pending(self) -> list[Cell]:
         """Return the cells that the store does not hold, failed ones included."""
@@ -94,7 +92,7 @@ class Session:
         for index in sorted({cell.row for cell in self.pending()}):
             row = self.plan.rows[index]
             recipe = recipe_of(row.record["representation"])
-            if recipe is not None and not self._has_inputs(row):
+            if recipe is not None and not self.inputs.are_stored(row):
                 for sample_id in row.table.sample_ids:
                     task = prepare_task(self.plan.source, sample_id, recipe)
                     if not task.is_cached():
@@ -140,29 +138,17 @@ class Session:
             return
         device = self._device(pending)
         run_id = self.store.start_run(self._manifest(device))
-        tasks = []
+        tasks: list[Task] = []
         for index in sorted({cell.row for cell in pending}):
-            row = self.plan.rows[index]
-            stack, lost = self._inputs(row)
-            of_row = [
-                Task(
-                    row=row,
-                    seed=cell.seed,
-                    fold=cell.fold,
-                    stack=stack,
-                    results=self.store.path,
-                    run_id=run_id,
-                    device=device if row.record["trains_by_epoch"] else "cpu",
-                )
-                for cell in pending
-                if cell.row == index
-            ]
+            stack, lost = self.inputs.file(self.plan.rows[index])
+            of_row = [self._task(cell, stack, run_id, device) for cell in pending if cell.row == index]
             if lost is None:
                 tasks += of_row
             else:
                 for task in of_row:
                     yield self._noted(store_failure(task, MethodError(lost.failure), lost.traceback, 0.0))
-        with closing(self._carried_out(run_cell, tasks, _lost)) as outcomes:
+        jobs, timeout = self.resources.jobs, self.resources.timeout
+        with closing(carry_out(run_cell, tasks, lost=_lost, jobs=jobs, timeout=timeout)) as outcomes:
             for outcome in outcomes:
                 yield self._noted(outcome)
 
@@ -177,18 +163,15 @@ class Session:
             if result.selection in (self.plan.selection, "none")
         ]
 
+    def _task(self, cell: Cell, stack: Path, run_id: str, device: str) -> Task:
+        row = self.plan.rows[cell.row]
+        device = device if row.record["trains_by_epoch"] else "cpu"
+        return Task(row, cell.seed, cell.fold, stack, self.store.path, run_id, device)
+
     def _noted(self, outcome: Outcome) -> Outcome:
         if outcome.failure:
             self.failures.append(outcome)
         return outcome
-
-    def _carried_out(
-        self, work: Callable[[T], R], tasks: Sequence[T], lost: Callable[[T, MethodError, float], R]
-    ) -> Generator[R, None, None]:
-        jobs = min(self.resources.jobs, len(tasks))
-        if jobs <= 1 and self.resources.timeout is None:
-            return run_inline(work, tasks)
-        return run_local(work, tasks, lost=lost, jobs=jobs, timeout=self.resources.timeout)
 
     def _is_done(self, cell: Cell) -> bool:
         row = self.plan.rows[cell.row].record
@@ -211,53 +194,6 @@ class Session:
             raise MerBenchError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
         return "cpu"
 
-    @property
-    def _stacks(self) -> Path:
-        return self.store.path / "representations"
-
-    def _has_inputs(self, row: Row) -> bool:
-        return is_stored(self._stacks, row.features_key or row.stack_key, self.notice)
-
-    def _inputs(self, row: Row) -> tuple[Path, Extracted | None]:
-        """Return the file of what a row's method is handed, and the sample whose features failed, if one did."""
-        key, count = row.features_key, len(row.table.sample_ids)
-        if key is not None and is_stored(self._stacks, key, self.notice):
-            return self._stacks / f"{key}.npy", None
-        stack = stored_representation(self._stacks, row.stack_key, count, lambda: self._arrays(row), self.notice)
-        if key is None:
-            return stack, None
-        self.notice(f"{row.setting.spec.name}: extracting the features of {count} samples")
-        tasks = [ExtractTask(row.setting, stack, index) for index in range(count)]
-        features: dict[int, FloatArray] = {}
-        with closing(self._carried_out(extract, tasks, lost_features)) as samples:
-            for sample in samples:
-                if sample.features is None:
-                    return stack, sample
-                features[sample.index] = sample.features
-        shapes = sorted({array.shape for array in features.values()})
-        if len(shapes) > 1:
-            return stack, Extracted(0, None, f"extract gives features of different shapes: {shapes[0]}, {shapes[1]}")
-        ordered = (features[index] for index in range(count))
-        return stored_representation(self._stacks, key, count, lambda: ordered, self.notice), None
-
-    def _arrays(self, row: Row) -> Iterator[FloatArray]:
-        source, facts = self.plan.source, []
-        record = row.record["representation"]
-        for array, found in compute_representation(source, row.table.sample_ids, record, self.notice):
-            facts.append(found)
-            yield array
-        if fingerprint(row.table, source) != row.record["fingerprints"]:
-            raise MerBenchError("the data changed while it was read; nothing of it is kept: run the same command again")
-        write_json(self._facts_file(row), count_facts(facts))
-
-    def faces(self, row: Row) -> dict[str, dict[str, int]]:
-        """Return how often each detector found a row's faces and key regions; nothing for ready-made data."""
-        file = self._facts_file(row)
-        return dict(read_json(file)) if file.exists() else {}
-
-    def _facts_file(self, row: Row) -> Path:
-        return self._stacks / f"{row.stack_key}.facts.json"
-
     def _manifest(self, device: str) -> dict[str, object]:
         return {
             "schema": 1,
@@ -267,7 +203,7 @@ class Session:
             "rows": [row.record["row_key"] for row in self.plan.rows],
             "cells": len(self.plan.cells),
             "count_problems": list(self.plan.problems),
-            "faces": {row.record["row_key"]: self.faces(row) for row in self.plan.rows},
+            "faces": {row.record["row_key"]: self.inputs.faces(row) for row in self.plan.rows},
             "plugins": [f"{r.name} {r.distribution} {r.version} {r.status.value}" for r in self.catalogue.records],
             "device": device,
             "jobs": self.resources.jobs,

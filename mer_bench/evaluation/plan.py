@@ -99,8 +99,8 @@ class Row:
         spec = self.setting.spec
         if spec.features is None:
             return None
-        identity = [spec.name, spec.version, spec.target, EVALUATION_VERSION, self.setting.feature_params()]
-        return digest([self.stack_key, *identity])
+        setting = [self.setting.n_classes, self.setting.feature_params()]
+        return digest([self.stack_key, spec.name, spec.version, spec.target, EVALUATION_VERSION, *setting])
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,8 @@ def _outputs(network: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Tensor
         raise MethodError(f"the network gives an object of type {type(logits).__name__}, not a tensor of logits")
     if logits.shape != (len(inputs), n_classes):
         raise MethodError(f"the network gives {tuple(logits.shape)} for {len(inputs)} samples of {n_classes} classes")
+    if not isinstance(penalty, (Tensor, int, float)):
+        raise MethodError(f"the network's penalty is of type {type(penalty).__name__}, and is not one number")
     if isinstance(penalty, Tensor) and penalty.numel() != 1:
         raise MethodError(f"the network's penalty has the shape {tuple(penalty.shape)}, and is not one number")
     return logits, penalty

@@ -1,0 +1,167 @@
+"""``mer-bench describe``."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING
+
+import click
+
+from mer_bench.cli.pairs import parse_pairs
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mer_bench.engine.describe import Description, NetworkFacts, ParameterFacts
+
+_FILE_WIDTH = 120
+_MIDDLE_WIDTH = 16
+_NONE = "none"
+
+
+@click.command(name="describe")
+@click.argument("method")
+@click.option("--preset", help="The preset whose values are shown.  [default: the method's own]")
+@click.option("--set", "overrides", multiple=True, metavar="K=V", help="A parameter: width=96.")
+@click.option("--classes", type=click.IntRange(2, 1000), default=3, show_default=True, help="Classes to tell apart.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(method: str, preset: str | None, overrides: tuple[str, ...], classes: int, as_json: bool) -> None:
+    """Show what METHOD is, eats and costs: parameters with reasons, presets, citation, and the size of its network."""
+    # What a plugin prints while it is loaded is not part of the answer.
+    with redirect_stdout(sys.stderr):
+        from mer_bench.engine.describe import describe_method
+        from mer_bench.plugin_manager import load_catalogue
+
+        values = parse_pairs("--set", overrides)
+        found = describe_method(load_catalogue(), method, preset=preset, overrides=values, n_classes=classes)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        for line in _lines(found):
+            click.echo(line)
+
+
+def _lines(found: Description) -> Iterable[str]:
+    """Yield the page; a pipe that closes early is then click's to notice, as with the other verbs."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _FILE_WIDTH)
+    with console.capture() as captured:
+        console.print(f"{found.title} ({found.name} {found.version})", style="bold")
+        console.print(_facts([*_of_method(found), *_of_network(found.network)]))
+        if found.presets:
+            console.print(_presets(found))
+        if found.parameters:
+            console.print(_parameters(found))
+    return (line.rstrip() for line in captured.get().splitlines())
+
+
+def _of_method(found: Description) -> Iterable[tuple[str, str]]:
+    eaten = found.representation
+    size = "×".join(map(str, eaten.shape))
+    shaped = f"; shaped by {_pairs(eaten.parameters)}" if eaten.parameters else ""
+    yield "offered by", f"{found.distribution}: {found.target}"
+    yield "family", found.family
+    yield "citation", found.citation or _NONE
+    yield "eats", f"{eaten.name} {size}: {', '.join(eaten.axes)} ({', '.join(eaten.channels)}){shaped}"
+    if eaten.name in ("frames", "flow"):
+        yield "", "height and width are --prepare size, here its default"
+    if eaten.approximate:
+        yield "", f"{eaten.approximate} where the data cannot give that; results are then marked 'approximation'"
+    if found.features is not None:
+        depends = ", ".join((*eaten.parameters, *found.features.parameters)) or "no parameter"
+        yield "features", f"{found.features.size:,} values a sample, extracted once; they depend on {depends}"
+    elif found.network is None:
+        yield "features", f"none of its own: it is handed the {math.prod(eaten.shape):,} values of each sample"
+    if not found.presets:
+        yield "presets", _NONE
+    if not found.parameters:
+        yield "parameters", _NONE
+
+
+def _of_network(network: NetworkFacts | None) -> Iterable[tuple[str, str]]:
+    if network is None:
+        return
+    output = "what is no tensor" if network.output_shape is None else _batch(network.output_shape)
+    shapes = _batch(network.input_shape) + (f" to {output}" if network.flops is not None else "")
+    trained = "all" if network.trainable == network.parameters else f"{network.trainable:,}"
+    yield "network", f"{shapes}; {network.parameters:,} parameters, {trained} of them trained"
+    if network.flops is None:
+        yield "FLOPs", f"not counted: {network.not_counted}"
+        return
+    least = "at least " if network.not_counted else ""
+    where = "in convolutions, matrix products and attention"
+    yield "FLOPs", f"{least}{network.flops:,} a forward pass of one sample: 2 a multiply-add, {where}"
+    if network.not_counted:
+        yield "", f"not counted: {network.not_counted}"
+
+
+def _batch(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, ('n', *shape)))})"
+
+
+def _presets(found: Description) -> Table:
+    table = _table("preset", "what it changes")
+    for name, values in found.presets.items():
+        marks = ["default"] if name == found.default_preset else []
+        marks += ["shown"] if name == found.preset != found.default_preset else []
+        table.add_row(" ".join([name, *(f"({mark})" for mark in marks)]), _pairs(values) or "nothing: defaults hold")
+    return table
+
+
+def _parameters(found: Description) -> Table:
+    changed = any(parameter.value != parameter.default for parameter in found.parameters)
+    table = _table("parameter", "takes", "default", *(["value"] if changed else []), "what it is, and why this default")
+    for parameter in found.parameters:
+        value = [_text(parameter.value) if parameter.value != parameter.default else ""] if changed else []
+        table.add_row(parameter.name, _taken(parameter), _text(parameter.default), *value, parameter.doc)
+    return table
+
+
+def _taken(parameter: ParameterFacts) -> str:
+    if parameter.choices:
+        return f"{parameter.type}: {', '.join(map(_text, parameter.choices))}"
+    low, high = (None if limit is None else f"{limit:.12g}" for limit in (parameter.minimum, parameter.maximum))
+    if low is not None and high is not None:
+        return f"{parameter.type} {low}..{high}"
+    limits = [f"≥ {low}"] if low is not None else [f"≤ {high}"] if high is not None else []
+    return " ".join([parameter.type, *limits])
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> Table:
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _table(*headings: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in headings:
+        is_middle = heading not in (headings[0], headings[-1])
+        table.add_column(heading, no_wrap=heading == headings[0], max_width=_MIDDLE_WIDTH if is_middle else None)
+    return table
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={_text(value)}" for name, value in values.items())
+
+
+def _text(value: object) -> str:
+    """Return a value as ``--set`` takes it."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,48 @@
+"""``mer-bench plugin new``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+
+@click.command(name="new")
+@click.argument("name")
+@click.option("--kind", default="torch", show_default=True, help="torch, sklearn or plain (numpy alone).")
+@click.option(
+    "--representation", default="face-flow", show_default=True, help="face-flow, region-flow, flow or frames."
+)
+@click.option("--title", help="The method's name as it is printed.  [default: the words of NAME]")
+@click.option("--citation", help="The paper, with its DOI or arXiv number.  [default: unpublished]")
+@click.option("--out", help="The folder to write; it must not exist yet, or be empty.  [default: NAME-mer-bench]")
+@click.option("--ci", default="github", show_default=True, help="github or none.")
+def command(
+    name: str, kind: str, representation: str, title: str | None, citation: str | None, out: str | None, ci: str
+) -> None:
+    """Write a complete plugin with one method called NAME: package, spec, test, tox and CI settings."""
+    from mer_bench.plugin_manager import load_catalogue
+    from mer_bench.scaffold import new_plugin
+
+    new = new_plugin(
+        name,
+        load_catalogue(),
+        kind=kind,
+        representation=representation,
+        title=title,
+        citation=citation,
+        out=None if out is None else Path(out),
+        ci=ci,
+    )
+    click.echo(f"{new.folder}: a plugin with the method {new.names.method} ({kind}, {representation})")
+    for file in new.files:
+        click.echo(f"  {file}")
+    if citation is None:
+        click.echo(f"It is cited as {new.citation!r}; once there is a paper, name it in the spec.")
+    # pip takes a relative path for a package's name unless it begins with a dot.
+    place = str(new.folder) if new.folder.is_absolute() else f"./{new.folder}"
+    click.echo("Next:")
+    click.echo(f"  pip install -e {shlex.quote(place)}")
+    click.echo(f"  mer-bench check {new.names.method}")
+    click.echo(f"  mer-bench run --method {new.names.method} --protocol cde")

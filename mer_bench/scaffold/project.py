@@ -1,0 +1,135 @@
+"""A complete distribution, written all at once or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.plugin_manager import Catalogue
+from mer_bench.scaffold.names import KINDS, PluginNames
+from mer_bench.scaffold.rendering import render_files
+from mer_bench.specs import REPRESENTATIONS
+
+CI = ("github", "none")
+
+_LONGEST_PREFIX = 50
+
+
+@dataclass(frozen=True)
+class NewPlugin:
+    """What was written.
+
+    Parameters
+    ----------
+    names : PluginNames
+    folder : Path
+    files : tuple of str
+        Below the folder, sorted.
+    citation : str
+        What the spec says now.
+    """
+
+    names: PluginNames
+    folder: Path
+    files: tuple[str, ...]
+    citation: str
+
+
+def new_plugin(
+    name: str,
+    catalogue: Catalogue,
+    *,
+    kind: str = "torch",
+    representation: str = "face-flow",
+    title: str | None = None,
+    citation: str | None = None,
+    out: Path | None = None,
+    ci: str = "github",
+) -> NewPlugin:
+    """Write a distribution with one method that works as it is: package, spec, test, tox and CI settings.
+
+    Parameters
+    ----------
+    name : str
+        The method's name.
+    catalogue : Catalogue
+        What is installed: its methods' names are taken.
+    kind : {"torch", "sklearn", "plain"}
+        A network, a scikit-learn estimator, or numpy alone.
+    representation : str
+        What the method eats.
+    title : str, optional
+        As the field prints it; the name's words without it.
+    citation : str, optional
+        The paper. Without it the spec says that the method is unpublished.
+    out : Path, optional
+        The folder to write, ``<name>-mer-bench`` by default. It must not exist or must be empty.
+    ci : {"github", "none"}
+        Which continuous integration to write a file for.
+
+    Raises
+    ------
+    MerBenchError
+        A name or choice that cannot be used, or a folder that is in use or cannot be written.
+    """
+    names = PluginNames.of(name, catalogue)
+    for option, value, known in (
+        ("kind", kind, KINDS),
+        ("representation", representation, REPRESENTATIONS),
+        ("ci", ci, CI),
+    ):
+        _check_choice(option, value, known)
+    shown = names.method.replace("-", " ").capitalize() if title is None else _line("title", title)
+    paper = f"{shown}: unpublished" if citation is None else _line("citation", citation)
+    files = render_files(names, kind=kind, representation=representation, title=shown, citation=paper, ci=ci)
+    folder = Path(names.distribution) if out is None else out
+    _write(folder, files)
+    return NewPlugin(names, folder, tuple(sorted(files)), paper)
+
+
+def _check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise MerBenchError(f"--{option} {value!r} is not one of: {', '.join(known)}{did_you_mean(value, known)}")
+
+
+def _line(option: str, text: str) -> str:
+    """Return a text that fits into Python, TOML and Markdown on one line."""
+    stripped = text.strip()
+    if not stripped or not stripped.isprintable():
+        raise MerBenchError(f"--{option} {text!r} is empty or not one line of printable text; write it on one line")
+    return stripped
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    try:
+        _check_free(folder)
+        # Beside the folder that a link leads to: a rename cannot go from one disk to another.
+        target = folder.resolve()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".{target.name[:_LONGEST_PREFIX]}.{secrets.token_hex(8)}.tmp"
+        try:
+            for name, text in files.items():
+                file = temporary / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8")
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise MerBenchError(
+            f"the plugin cannot be written to {folder}: {error.strerror or error}; free the place, or name another "
+            "folder with --out"
+        ) from error
+
+
+def _check_free(folder: Path) -> None:
+    if folder.is_symlink() and not folder.exists():
+        raise MerBenchError(f"{folder} is a link that leads nowhere; name another folder with --out")
+    if folder.exists() and not folder.is_dir():
+        raise MerBenchError(f"{folder} is a file; name another folder with --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise MerBenchError(f"{folder} is not empty; name another folder with --out, or empty this one")

@@ -1,0 +1,77 @@
+"""From templates to the texts of a plugin's files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mer_bench import __version__
+from mer_bench.hookspecs import ENTRY_POINT_GROUP
+from mer_bench.scaffold.names import PluginNames
+
+_MAPS = ("face-flow", "region-flow")
+
+
+def render_files(
+    names: PluginNames, *, kind: str, representation: str, title: str, citation: str, ci: str
+) -> dict[str, str]:
+    """Return the text of each file of a plugin, by its path below the plugin's folder."""
+    environment = _environment()
+    facts = {
+        "names": names,
+        "kind": kind,
+        "representation": representation,
+        # A whole flow field or clip is too many numbers for an estimator: it is averaged over a grid.
+        "pooled": kind != "torch" and representation not in _MAPS,
+        "data": "synthetic-maps" if representation in _MAPS else "synthetic",
+        "title": title,
+        "citation": citation,
+        "group": ENTRY_POINT_GROUP,
+        "version": __version__,
+    }
+    templates = _templates(names, kind, ci)
+    return {path: environment.get_template(name).render(facts) for path, name in templates.items()}
+
+
+def _templates(names: PluginNames, kind: str, ci: str) -> dict[str, str]:
+    """Return the template of each file; theirs are plain names, for a package drops those that begin with a dot."""
+    package = f"src/{names.package}"
+    return {
+        "pyproject.toml": "pyproject.toml.j2",
+        "README.md": "readme.md.j2",
+        "tox.ini": "tox.ini.j2",
+        ".gitignore": "gitignore.j2",
+        f"{package}/__init__.py": "spec.py.j2",
+        f"{package}/method.py": f"method_{kind}.py.j2",
+        f"{package}/py.typed": "py.typed.j2",
+        f"tests/test_{names.module}.py": "test_method.py.j2",
+        **({f"{package}/network.py": "network.py.j2"} if kind == "torch" else {}),
+        **({".github/workflows/tests.yml": "workflow.yml.j2"} if ci == "github" else {}),
+    }
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=False,  # source code, not HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["python"] = _python_string
+    environment.filters["toml"] = _toml_string
+    return environment
+
+
+def _python_string(text: str) -> str:
+    """Return printable text as a Python literal, with the quotes that ruff and black prefer."""
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    escaped = text.replace("\\", "\\\\").replace(quote, f"\\{quote}")
+    return f"{quote}{escaped}{quote}"
+
+
+def _toml_string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,20 @@
+"""The conformance kit: whether a method keeps its contract with the harness, check by check.
+
+In a plugin's own tests::
+
+    from mer_bench.testing import conformance
+
+    @conformance("mynet")
+    def test_mynet_conforms(check):
+        check()
+
+`check_method` gives the results as objects, and ``mer-bench check mynet`` prints them. Importing this imports neither
+torch nor pytest.
+"""
+
+from __future__ import annotations
+
+from mer_bench.testing.check import Check, CheckResult, CheckStatus
+from mer_bench.testing.kit import CHECKS, check_method, check_methods, conformance
+
+__all__ = ["CHECKS", "Check", "CheckResult", "CheckStatus", "check_method", "check_methods", "conformance"]

@@ -1,0 +1,98 @@
+"""What a check is, how it ends, and the one way in which it is carried out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from mer_bench.testing.subject import ContractError, Subject, UnusableError, one_line
+
+CheckFunction = Callable[[Subject], None]
+_FunctionT = TypeVar("_FunctionT", bound=CheckFunction)
+
+
+class CheckStatus(str, Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    """The method keeps this part of its contract."""
+
+    FAILED = "failed"
+    """It does not; the message says what to mend."""
+
+    SKIPPED = "skipped"
+    """Nothing can be said; the message says why."""
+
+    __str__ = str.__str__
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How one check of a method ended, with the reason in one line; the message is empty where it passed."""
+
+    check: str
+    status: CheckStatus
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that a method must do.
+
+    Parameters
+    ----------
+    name : str
+        Lower case with hyphens.
+    doc : str
+        It, in a line.
+    function : callable
+        Raises `ContractError` with what to mend, `NotApplicableError`, or whatever the method raises.
+    """
+
+    name: str
+    doc: str
+    function: CheckFunction
+
+
+class NotApplicableError(Exception):
+    """A check has nothing to look at."""
+
+
+def check(function: _FunctionT) -> Check:
+    """Make a check of a function: its name, with hyphens, and the first line of its docstring."""
+    return Check(function.__name__.replace("_", "-"), (function.__doc__ or "").partition("\n")[0], function)
+
+
+def carry_out(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[CheckResult, BaseException | None]:
+    """Return how a check ended, and the exception behind a failure.
+
+    Parameters
+    ----------
+    check : Check
+    subject : Subject
+    chosen : collection of str
+        The names of all checks that are carried out: one that cannot say anything because of what another is about
+        leaves the failure to that one.
+    """
+    try:
+        # Warnings are the plugin's own matter: a check must not depend on the caller's filter.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check.function(subject)
+    except KeyboardInterrupt:
+        raise
+    except NotApplicableError as reason:
+        return CheckResult(check.name, CheckStatus.SKIPPED, str(reason)), None
+    except UnusableError as error:
+        # It is the failure of one check, and of no other: eleven copies of one sentence would hide it.
+        if error.owner != check.name and error.owner in chosen:
+            return CheckResult(check.name, CheckStatus.SKIPPED, f"mend {error.owner} first"), None
+        return CheckResult(check.name, CheckStatus.FAILED, str(error)), error.__cause__ or error
+    except ContractError as error:
+        return CheckResult(check.name, CheckStatus.FAILED, str(error)), error
+    except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
+        return CheckResult(check.name, CheckStatus.FAILED, one_line(error)), error
+    return CheckResult(check.name, CheckStatus.PASSED), None

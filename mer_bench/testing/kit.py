@@ -1,0 +1,177 @@
+"""The checks in their order, and the ways to have them carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.plugin_manager import load_catalogue
+from mer_bench.specs import MethodSpec, Parameter, ParameterValue, normalise_name
+from mer_bench.testing import fold_checks, score_checks, spec_checks
+from mer_bench.testing.check import Check, CheckResult, CheckStatus, carry_out
+from mer_bench.testing.slots import Slots
+from mer_bench.testing.subject import Subject
+
+if TYPE_CHECKING:
+    import pytest
+
+CHECKS: tuple[Check, ...] = (
+    spec_checks.light_import,
+    spec_checks.spec_complete,
+    spec_checks.params_json,
+    score_checks.representation,
+    score_checks.finite_scores,
+    score_checks.exact_samples,
+    score_checks.deterministic,
+    score_checks.order,
+    score_checks.alone,
+    score_checks.test_untouched,
+    fold_checks.folds_independent,
+    fold_checks.missing_class,
+    fold_checks.classes,
+    fold_checks.side_by_side,
+)
+"""What every method must do; each is about one thing, and can be asked for by its name."""
+
+QUICK_PRESET = "quick"
+QUICK_EPOCHS = 2
+
+
+def check_method(
+    spec: MethodSpec,
+    *,
+    preset: str | None = None,
+    params: Mapping[str, object] | None = None,
+    only: Collection[str] | None = None,
+) -> list[CheckResult]:
+    """Check a method against its contract, on samples of the kit's own: 24 to train on, 5 to score.
+
+    To be quick, a method that has a preset ``quick`` is checked with that, and a parameter ``epochs`` is set to 2: the
+    contract is the same for any setting.
+
+    Parameters
+    ----------
+    spec : MethodSpec
+    preset : str, optional
+        Another preset.
+    params : mapping of str to value, optional
+        Values over the preset's, as text or typed.
+    only : collection of str, optional
+        The names of the checks to carry out; all of `CHECKS` without it.
+
+    Returns
+    -------
+    list of CheckResult
+        In the order of `CHECKS`. A method's exception is the failure of a check; the others go on. Where a check
+        fails for what another one is about, it is skipped.
+
+    Raises
+    ------
+    MerBenchError
+        An unknown check, preset or parameter.
+    """
+    ((_, results),) = check_methods([spec], preset=preset, params=params, only=only)
+    return results
+
+
+def check_methods(
+    specs: Sequence[MethodSpec],
+    *,
+    preset: str | None = None,
+    params: Mapping[str, object] | None = None,
+    only: Collection[str] | None = None,
+) -> Iterator[tuple[MethodSpec, list[CheckResult]]]:
+    """Check several methods, whose worker slots are shared; yields each one's results, as `check_method` gives them.
+
+    ``preset`` and ``params`` go to the methods that have them.
+
+    Raises
+    ------
+    MerBenchError
+        At once: an unknown check, or a preset or parameter that none of the methods has.
+    """
+    checks = _chosen(only)
+    subjects = _subjects(specs, preset, params or {})
+    return ((subject.spec, _results(subject, checks)) for subject in subjects)
+
+
+def conformance(
+    method: str | MethodSpec, *, preset: str | None = None, params: Mapping[str, object] | None = None
+) -> pytest.MarkDecorator:
+    """Return a decorator that makes a test of every check: the test has one argument, ``check``, and calls it.
+
+    Parameters
+    ----------
+    method : str or MethodSpec
+        The name of an installed method, or a spec.
+    preset, params
+        As in `check_method`.
+
+    Examples
+    --------
+    >>> @conformance("majority")
+    ... def test_majority_conforms(check):
+    ...     check()
+    """
+    import pytest
+
+    @lru_cache(maxsize=1)
+    def subject() -> Subject:
+        # When the first test runs, not when tests are collected: an unknown name is then a failure of these tests.
+        spec = load_catalogue().method(method) if isinstance(method, str) else method
+        return _subjects([spec], preset, params or {})[0]
+
+    cases = [pytest.param(partial(_run_as_test, check, subject), id=check.name) for check in CHECKS]
+    return pytest.mark.parametrize("check", cases)
+
+
+def _run_as_test(check: Check, subject: Callable[[], Subject]) -> None:
+    import pytest
+
+    result, cause = carry_out(check, subject(), _names(CHECKS))
+    if result.status is CheckStatus.SKIPPED:
+        pytest.skip(result.message)
+    if result.status is CheckStatus.FAILED:
+        raise AssertionError(result.message) from cause
+
+
+def _results(subject: Subject, checks: Sequence[Check]) -> list[CheckResult]:
+    return [carry_out(check, subject, _names(checks))[0] for check in checks]
+
+
+def _chosen(only: Collection[str] | None) -> list[Check]:
+    known = _names(CHECKS)
+    wanted = known if only is None else [normalise_name(name) for name in only]
+    for name in wanted:
+        if name not in known:
+            raise MerBenchError(f"unknown check {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+    return [check for check in CHECKS if check.name in wanted]
+
+
+def _names(named: Sequence[Check] | Sequence[Parameter]) -> list[str]:
+    return [each.name for each in named]
+
+
+def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> list[Subject]:
+    _refuse_unknown(specs, preset, params)
+    settled = [(spec, _settled(spec, preset, params)) for spec in specs]
+    slots = Slots(settled)
+    return [Subject(*method, partial(slots.scores, place)) for place, method in enumerate(settled)]
+
+
+def _refuse_unknown(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> None:
+    """Refuse, in the first method's words, what none of the methods has."""
+    known = {name for spec in specs for name in _names(spec.parameters)}
+    for spec in specs[:1]:
+        if not any(preset in other.presets for other in specs):
+            spec.resolve(preset, {})
+        spec.resolve(None, {name: value for name, value in params.items() if name not in known})
+
+
+def _settled(spec: MethodSpec, preset: str | None, params: Mapping[str, object]) -> dict[str, ParameterValue]:
+    own = {name: value for name, value in params.items() if name in _names(spec.parameters)}
+    quick = {p.name: QUICK_EPOCHS for p in spec.parameters if p.name == "epochs" and (p.minimum or 0) <= QUICK_EPOCHS}
+    wanted = preset if preset is not None else QUICK_PRESET
+    return spec.resolve(wanted if wanted in spec.presets else None, {**quick, **own})

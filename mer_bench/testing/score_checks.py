@@ -1,0 +1,133 @@
+"""Checks of one fold's scores: what they are, and what they may depend on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray
+from mer_bench.errors import did_you_mean
+from mer_bench.evaluation.predict import FoldScores, isolated, predict_fold
+from mer_bench.methods.method import Method, UnlabelledSamples
+from mer_bench.representations.preparation import OF_METHOD
+from mer_bench.specs import resolve_parameters
+from mer_bench.testing.check import check
+from mer_bench.testing.subject import FOLD, OTHER_TEST, SEED, Subject, assert_same, require
+
+_EACH_BY_ITSELF = "score every sample by itself, from what was learned of the training side"
+
+
+@check
+def representation(subject: Subject) -> None:
+    """Trains and predicts on its representation as it really is, and declares what shapes it."""
+    spec = subject.spec
+    declared = spec.representation
+    known = {parameter.name: parameter for parameter in OF_METHOD[declared.name]}
+    for name in declared.parameters:
+        require(
+            name in known,
+            f"the spec says that the parameter {name!r} shapes {declared.name!r}{did_you_mean(name, known)}; "
+            f"what does: {', '.join(known) or 'nothing'}; take it out of Representation(parameters=...)",
+        )
+    for parameter in spec.parameters:
+        if parameter.name in declared.parameters:
+            for value in (parameter.default, *parameter.choices):
+                resolve_parameters(f"method {spec.name}", OF_METHOD[declared.name], {parameter.name: value})
+    _ = subject.usable
+    if declared.approximate is not None:
+        other = replace(FOLD, representation=declared.approximate)
+        what = f"on {declared.approximate!r}, which it takes where {declared.name!r} cannot be had"
+        subject.attempt(what, other, "mend that, or declare no approximation")
+
+
+@check
+def finite_scores(subject: Subject) -> None:
+    """Scores are finite real numbers of shape (n, n_classes)."""
+    _ = subject.usable
+
+
+@check
+def exact_samples(subject: Subject) -> None:
+    """Gives one row of scores for each sample that is asked for, and for no other."""
+    _ = subject.usable
+    cure = "give one row of scores for each row of test.inputs, equal ones included"
+    subject.attempt("asked for 3 other samples", replace(FOLD, test=OTHER_TEST), cure)
+    twice = (*FOLD.test[:2], FOLD.test[0])
+    subject.attempt("asked for 3 samples, two of them equal", replace(FOLD, test=twice), cure)
+
+
+@check
+def deterministic(subject: Subject) -> None:
+    """The same fold and seed give the same scores, and the same sample the same features."""
+    _ = subject.reference
+
+
+@check
+def order(subject: Subject) -> None:
+    """Another order of the test samples changes the order of the scores, and nothing else."""
+    reference = subject.reference
+    shuffled = [3, 0, 4, 2, 1]
+    found = subject.scores(replace(FOLD, test=tuple(FOLD.test[place] for place in shuffled)))
+    sentence = f"a sample's scores depend on its place among the test samples; {_EACH_BY_ITSELF}"
+    assert_same(found, _rows(reference, shuffled), sentence, rounding=True)
+
+
+@check
+def alone(subject: Subject) -> None:
+    """A single test sample gets the same scores as among others."""
+    reference = subject.reference
+    single = replace(FOLD, test=FOLD.test[:1])
+    found = subject.attempt("asked for a single test sample", single, "mind the case of one row in predict")
+    sentence = f"a sample's scores depend on which other samples are tested with it; {_EACH_BY_ITSELF}"
+    assert_same(found, _rows(reference, [0]), sentence, rounding=True)
+
+
+@check
+def test_untouched(subject: Subject) -> None:
+    """Changes no array that it is handed, and learns nothing from those that it is to score."""
+    _ = subject.reference
+    _check_arrays(subject)
+    setting = subject.setting()
+    other = replace(FOLD, test=OTHER_TEST)
+    (train, first), (_, second) = subject.samples(FOLD), subject.samples(other)
+    with isolated(SEED):
+        method = setting.make()
+        if not isinstance(method, Method):
+            return  # a network scores its test side after every epoch: one that learns from it fails `alone`
+        method.fit(train, seed=SEED)
+        scores, of_others, again = (_predicted(method, side) for side in (first, second, first))
+    assert_same(
+        again,
+        scores,
+        "predict gives other scores of the same samples the second time; let it change nothing of the method",
+    )
+    assert_same(
+        of_others,
+        subject.scores(other),
+        "predict gives other scores after it has seen other test samples; let it keep nothing of them",
+    )
+
+
+def _predicted(method: Method, side: UnlabelledSamples) -> FoldScores:
+    return FoldScores(np.array(method.predict(UnlabelledSamples(side.inputs.copy()))))
+
+
+def _check_arrays(subject: Subject) -> None:
+    if subject.spec.features is not None:
+        sample = subject.sample(0)
+        handed = sample.copy()
+        subject.extract(handed)
+        require(np.array_equal(handed, sample), "extract changes the array that it is handed; let it work on a copy")
+    sides = subject.samples(FOLD)
+    copies = [{name: array.copy() for name, array in vars(side).items()} for side in sides]
+    predict_fold(subject.setting(), *sides, seed=SEED)
+    for side, owner, copy in zip(sides, ("train", "test"), copies, strict=True):
+        for name, array in copy.items():
+            now: FloatArray = getattr(side, name)
+            require(np.array_equal(now, array), f"{owner}.{name} is changed; let fit and predict work on a copy")
+
+
+def _rows(scores: FoldScores, places: list[int]) -> FoldScores:
+    epochs = scores.epoch_scores
+    return FoldScores(scores.scores[places], None if epochs is None else epochs[:, places])

@@ -1,0 +1,103 @@
+"""The kit's folds in worker slots, as `mer-bench run --jobs 2` carries them out."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+
+from mer_bench.engine.executors import run_local
+from mer_bench.errors import MethodError
+from mer_bench.evaluation.predict import FoldScores
+from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.testing.subject import FOLD, OTHER_FOLD, ContractError, KitFold, Subject, one_line
+
+_JOBS = 2
+_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class SlotTask:
+    """A fold of the method at a place in the list; the slot makes the samples itself."""
+
+    place: int
+    spec: MethodSpec
+    params: Mapping[str, ParameterValue]
+    fold: KitFold
+
+
+@dataclass(frozen=True)
+class SlotOutcome:
+    """What a slot gave of a task: scores, or why there are none."""
+
+    place: int
+    fold: KitFold
+    scores: FoldScores | None
+    failure: str = ""
+
+
+class Slots:
+    """The folds of one or more methods, carried out together when the first is asked for: a slot imports torch once.
+
+    Parameters
+    ----------
+    methods : sequence of (MethodSpec, mapping)
+        Each with its parameters' values.
+    """
+
+    def __init__(self, methods: Sequence[tuple[MethodSpec, Mapping[str, ParameterValue]]]) -> None:
+        self._methods = methods
+
+    def scores(self, place: int, fold: KitFold) -> FoldScores:
+        """Return the scores of a fold of the method at a place in the list.
+
+        Raises
+        ------
+        ContractError
+            The slot gave none, or the spec cannot be sent to it.
+        """
+        outcome = self._outcomes[place, fold]
+        if outcome.scores is None:
+            raise ContractError(f"in another process: {outcome.failure}")
+        return outcome.scores
+
+    @cached_property
+    def _outcomes(self) -> Mapping[tuple[int, KitFold], SlotOutcome]:
+        # The other fold first: a slot that gets both has then not done before what this process did.
+        tasks = [
+            SlotTask(place, *method, fold) for place, method in enumerate(self._methods) for fold in (OTHER_FOLD, FOLD)
+        ]
+        refusals = [_unsendable(task) for task in tasks]
+        sendable = [task for task, refusal in zip(tasks, refusals, strict=True) if not refusal]
+        outcomes = [
+            SlotOutcome(task.place, task.fold, None, refusal)
+            for task, refusal in zip(tasks, refusals, strict=True)
+            if refusal
+        ]
+        with closing(run_local(work, sendable, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
+            outcomes += done
+        return {(outcome.place, outcome.fold): outcome for outcome in outcomes}
+
+
+def work(task: SlotTask) -> SlotOutcome:
+    """Carry a fold out; a failure is an outcome too."""
+    try:
+        return SlotOutcome(task.place, task.fold, Subject(task.spec, task.params).scores(task.fold))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
+        return SlotOutcome(task.place, task.fold, None, one_line(error))
+
+
+def _lost(task: SlotTask, error: MethodError, seconds: float) -> SlotOutcome:
+    return SlotOutcome(task.place, task.fold, None, one_line(error))
+
+
+def _unsendable(task: SlotTask) -> str:
+    try:
+        pickle.dumps(task)
+    except Exception as error:
+        return f"the spec cannot be sent there ({one_line(error)}); let it hold plain dictionaries and tuples"
+    return ""

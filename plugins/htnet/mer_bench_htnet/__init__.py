@@ -1,0 +1,63 @@
+"""HTNet: a hierarchical transformer on key-region flow maps."""
+
+from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+
+_PARAMETERS = (
+    Parameter(
+        "layout",
+        "htnet",
+        "how the key regions are recombined to 28×28; htnet: as the public code, which takes each landmark's x for its "
+        "row and drops the nose",
+        choices=("htnet", "four-corners", "five-mosaic", "whole-face"),
+    ),
+    Parameter(
+        "attention",
+        "published",
+        "published: blocks as the public code cuts them, one token each, so that no token attends to another; "
+        "intended: one block a level, with attention among its 16, 4 and 1 tokens",
+        choices=("published", "intended"),
+    ),
+    Parameter("width", 256, "channels of the lowest level, doubled from level to level", minimum=1),
+    Parameter(
+        "heads",
+        3,
+        "attention heads of the lowest level, doubled from level to level; a head is width // heads channels wide",
+        minimum=1,
+    ),
+    Parameter("patch", 7, "side of a patch in pixels", minimum=1),
+    Parameter(
+        "blocks",
+        (2, 2, 8),
+        "transformer layers a level, low to high; the public scripts disagree: (2, 2, 8), or 10 on the top level",
+        minimum=1,
+    ),
+    Parameter("mlp_ratio", 4, "hidden over embedding channels in the feed-forward", minimum=1),
+    Parameter("dropout", 0.0, "dropout in the attention's output and the feed-forward; 0 in the code", minimum=0.0),
+)
+
+
+@hookimpl
+def mer_bench_methods() -> tuple[MethodSpec, ...]:
+    """Register ``htnet``."""
+    return (
+        MethodSpec(
+            name="htnet",
+            version="1",
+            title="HTNet",
+            target="mer_bench_htnet.method:HTNetMethod",
+            representation=Representation("region-flow", parameters=("layout",)),
+            family="deep",
+            parameters=(
+                *_PARAMETERS,
+                *training_parameters(epochs=800, lr=5e-5, batch_size=256, optimizer="adam", normalisation="unit"),
+            ),
+            presets={
+                "paper": {},
+                "quick": {"width": 24, "epochs": 24, "lr": 5e-4, "batch_size": 64, "normalisation": "channel"},
+            },
+            default_preset="paper",
+            citation="Wang, Zhang, Luo & Sankaranarayana 2024, HTNet for micro-expression recognition, "
+            "Neurocomputing 602, 128196, doi:10.1016/j.neucom.2024.128196, arXiv:2307.14637",
+            trains_by_epoch=True,
+        ),
+    )

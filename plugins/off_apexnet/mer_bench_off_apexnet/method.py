@@ -1,0 +1,19 @@
+"""OFF-ApexNet as a mer-bench method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mer_bench import TorchMethod
+from mer_bench_off_apexnet.network import OFFApexNet
+
+_NETWORK = ("maps", "hidden", "dropout", "conv_activation")
+
+
+class OFFApexNetMethod(TorchMethod):
+    """OFF-ApexNet on the u and v of 28×28×3 face maps (u, v, os)."""
+
+    def build_network(self) -> OFFApexNet:
+        """Return the network that the parameters describe."""
+        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
+        return OFFApexNet(self.n_classes, **settings)

@@ -1,0 +1,48 @@
+"""STSTNet: a shallow triple-stream convolutional network on whole-face flow maps."""
+
+from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+
+_PARAMETERS = (
+    Parameter("streams", (3, 5, 8), "maps of each stream's convolution (Table I)", minimum=1),
+    Parameter(
+        "padding",
+        "same",
+        "rim of zeros around the map, before the convolution; same: 1 pixel, as the MATLAB original; port: 2 pixels, "
+        "as the authors' PyTorch version",
+        choices=("same", "port"),
+    ),
+    Parameter(
+        "batch_norm",
+        True,
+        "batch normalisation after each ReLU; in both public versions, though the paper's 1,670 parameters fit neither "
+        "with (1,683) nor without (1,651)",
+    ),
+    Parameter("dropout", 0.5, "dropout after each stream's pooling", minimum=0.0),
+)
+
+
+@hookimpl
+def mer_bench_methods() -> tuple[MethodSpec, ...]:
+    """Register ``ststnet``."""
+    return (
+        MethodSpec(
+            name="ststnet",
+            version="1",
+            title="STSTNet",
+            target="mer_bench_ststnet.method:STSTNetMethod",
+            representation=Representation("face-flow"),
+            family="deep",
+            parameters=(
+                *_PARAMETERS,
+                *training_parameters(epochs=500, lr=5e-5, batch_size=256, optimizer="adam", normalisation="pixel-mean"),
+            ),
+            presets={
+                "paper": {},
+                "quick": {"epochs": 40, "lr": 2e-3, "batch_size": 64},
+            },
+            default_preset="paper",
+            citation="Liong, Gan, See, Khor & Huang 2019, Shallow Triple Stream Three-dimensional CNN (STSTNet) for "
+            "Micro-expression Recognition, FG 2019, doi:10.1109/FG.2019.8756567, arXiv:1902.03634",
+            trains_by_epoch=True,
+        ),
+    )

@@ -1,0 +1,69 @@
+"""The network of STSTNet (arXiv:1902.03634), Figure 2 and Table I."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mer_bench import MerBenchError
+
+_RIM = {"same": 1, "port": 2}
+
+
+class STSTNet(nn.Module):
+    """Shallow streams side by side, joined, averaged and classified by one linear layer.
+
+    Parameters
+    ----------
+    n_classes : int
+    streams, padding, batch_norm, dropout
+        As in the method's spec.
+
+    Raises
+    ------
+    MerBenchError
+        The settings do not fit.
+    """
+
+    def __init__(
+        self,
+        n_classes: int,
+        *,
+        streams: tuple[int, ...] = (3, 5, 8),
+        padding: str = "same",
+        batch_norm: bool = True,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        _check_settings(streams, padding, dropout)
+        self.streams = nn.ModuleList(Stream(maps, _RIM[padding], batch_norm, dropout) for maps in streams)
+        self.pool = nn.AvgPool2d(2)
+        self.classifier = nn.Linear(sum(streams) * 5 * 5, n_classes)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return logits (n, n_classes) of maps (n, 3, 28, 28)."""
+        joined = torch.cat([stream(maps) for stream in self.streams], dim=1)
+        logits: Tensor = self.classifier(self.pool(joined).flatten(1))
+        return logits
+
+
+class Stream(nn.Sequential):
+    """Convolution 3×3, ReLU, batch normalisation, max pooling 3×3 and dropout: (n, 3, 28, 28) to (n, maps, 10, 10)."""
+
+    def __init__(self, maps: int, rim: int, batch_norm: bool, dropout: float) -> None:
+        super().__init__(
+            nn.Conv2d(3, maps, 3, padding=rim),
+            nn.ReLU(),
+            nn.BatchNorm2d(maps) if batch_norm else nn.Identity(),
+            nn.MaxPool2d(3, stride=3, padding=1),
+            nn.Dropout(dropout),
+        )
+
+
+def _check_settings(streams: tuple[int, ...], padding: str, dropout: float) -> None:
+    if not streams or min(streams) < 1:
+        raise MerBenchError(f"ststnet: streams={streams} must name at least one stream, each with 1 map or more")
+    if padding not in _RIM:
+        raise MerBenchError(f"ststnet: padding={padding!r} is not one of: {', '.join(_RIM)}")
+    if not 0 <= dropout < 1:
+        raise MerBenchError(f"ststnet: dropout={dropout:g} is not a share of at least 0 and below 1")

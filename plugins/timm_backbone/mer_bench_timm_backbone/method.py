@@ -1,0 +1,19 @@
+"""A model of timm as a mer-bench method."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mer_bench import TorchMethod
+from mer_bench_timm_backbone.network import Backbone, build_backbone
+
+_NETWORK = ("model", "image", "drop_rate", "weights", "weights_sha256")
+
+
+class TimmBackbone(TorchMethod):
+    """A timm model on 28×28×3 whole-face flow maps (u, v, os), as its three input channels."""
+
+    def build_network(self) -> Backbone:
+        """Return the model that the parameters name, with the weights that they name."""
+        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
+        return build_backbone(self.n_classes, **settings)

@@ -1,0 +1,198 @@
+"""OFF-ApexNet: u and v in branches of their own, and the layers that give the published size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+import mer_bench_off_apexnet
+from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
+from mer_bench.training.trainer import train_fold
+from mer_bench_off_apexnet.method import OFFApexNetMethod
+from mer_bench_off_apexnet.network import OFFApexNet
+
+(SPEC,) = mer_bench_off_apexnet.mer_bench_methods()
+
+
+@pytest.fixture(autouse=True)
+def reproducible() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+    torch.set_num_threads(threads)
+
+
+def motion(n: int = 24) -> LabelledSamples:
+    """Maps whose class is where, and in which of u and v, they move."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 3
+    maps = rng.normal(0, 0.3, (n, 28, 28, 3)).astype(np.float32)
+    for image, label in zip(maps, labels, strict=True):
+        image[9 * label : 9 * label + 9, :14, label % 2] += 2.0
+    return LabelledSamples(maps, labels, np.array(["smic/s1"] * n))
+
+
+@pytest.mark.parametrize(
+    ("settings", "n_classes", "expected"),
+    [({}, 3, 2_664_475), ({}, 5, 2_666_525), ({"maps": (2, 4), "hidden": 10}, 3, 2 * (52 + 204) + 3930 + 110 + 33)],
+)
+def test_the_number_of_parameters_is_that_of_the_rebuild(
+    settings: dict[str, object], n_classes: int, expected: int
+) -> None:
+    network = OFFApexNet(n_classes, **settings)
+
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected
+
+
+def test_the_parameters_lie_where_the_layers_say() -> None:
+    network = OFFApexNet(3)
+    branch = (5 * 5 * 1 * 6 + 6) + (5 * 5 * 6 * 16 + 16)
+
+    assert [sum(p.numel() for p in part.parameters()) for part in network.branches] == [branch, branch]
+    assert [(m.in_features, m.out_features) for m in network.head if isinstance(m, nn.Linear)] == [
+        (2 * 784, 1024),
+        (1024, 1024),
+        (1024, 3),
+    ]
+
+
+@pytest.mark.parametrize("n_classes", [3, 7])
+def test_each_branch_gives_784_features_and_the_head_logits(n_classes: int) -> None:
+    network = OFFApexNet(n_classes)
+    maps = torch.randn(5, 3, 28, 28)
+
+    assert [tuple(branch(maps[:, :1]).shape) for branch in network.branches] == [(5, 784), (5, 784)]
+    assert network(maps).shape == (5, n_classes)
+
+
+@pytest.mark.parametrize("activation", ["relu", "none"])
+def test_a_branch_is_twice_a_5x5_convolution_the_activation_and_max_pooling(activation: str) -> None:
+    branch = OFFApexNet(3, conv_activation=activation).branches[0]
+    first, second = (module for module in branch if isinstance(module, nn.Conv2d))
+    x = torch.randn(2, 1, 28, 28)
+    expected = x
+    for convolution in (first, second):
+        expected = F.conv2d(expected, convolution.weight, convolution.bias, padding=2)
+        expected = expected.clamp(min=0) if activation == "relu" else expected
+        n, channels, side, _ = expected.shape
+        expected = expected.reshape(n, channels, side // 2, 2, side // 2, 2).amax((3, 5))
+
+    torch.testing.assert_close(branch(x), expected.flatten(1))
+    assert bool((branch(x) < 0).any()) is (activation == "none")
+
+
+def test_one_branch_sees_u_the_other_v_and_none_the_strain() -> None:
+    network = OFFApexNet(3).eval()
+    seen: list[torch.Tensor] = []
+    for branch in network.branches:
+        branch.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
+    maps = torch.randn(2, 3, 28, 28)
+    strained = maps.clone()
+    strained[:, 2] += 5.0
+
+    assert torch.equal(network(maps), network(strained))
+    assert torch.equal(seen[0], maps[:, :1])
+    assert torch.equal(seen[1], maps[:, 1:2])
+    assert not torch.allclose(network(maps.flip(1)), network(maps))
+
+
+def test_the_gradient_reaches_every_parameter() -> None:
+    network = OFFApexNet(3)
+    F.cross_entropy(network(torch.randn(12, 3, 28, 28)), torch.arange(12) % 3).backward()
+
+    assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_dropout_acts_in_training_only() -> None:
+    network = OFFApexNet(3)
+    maps = torch.randn(2, 3, 28, 28)
+
+    assert not torch.equal(network(maps), network(maps))
+    network.eval()
+    assert torch.equal(network(maps), network(maps))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"maps": (6,)}, "maps=(6,) is not two numbers"),
+        ({"maps": (6, 16, 32)}, "maps=(6, 16, 32) is not two numbers"),
+        ({"dropout": 1.0}, "dropout=1 is not a share"),
+        ({"dropout": 7.5}, "dropout=7.5 is not a share"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
+    method = OFFApexNetMethod(SPEC.resolve("paper", settings), 3)
+
+    with pytest.raises(MerBenchError) as caught:
+        method.build_network()
+
+    assert str(caught.value).startswith("off-apexnet: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"conv_activation": "gelu"}, "conv_activation='gelu' is not one of: relu, none"),
+        ({"maps": (0, 16)}, "below the smallest allowed value, 1"),
+        ({"hidden": 0}, "hidden=0 is below"),
+    ],
+)
+def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(MerBenchError, match="method off-apexnet") as caught:
+        SPEC.resolve("paper", settings)
+
+    assert message in str(caught.value)
+
+
+def test_every_parameter_of_the_network_reaches_it() -> None:
+    values = {"maps": (3, 5), "hidden": 20, "dropout": 0.25, "conv_activation": "none"}
+    network = OFFApexNetMethod(SPEC.resolve("paper", values), 4).build_network()
+
+    assert [m.out_channels for m in network.branches[1] if isinstance(m, nn.Conv2d)] == [3, 5]
+    assert not any(isinstance(module, nn.ReLU) for module in network.branches.modules())
+    assert [m.out_features for m in network.head if isinstance(m, nn.Linear)] == [20, 20, 4]
+    assert [m.p for m in network.head if isinstance(m, nn.Dropout)] == [0.25, 0.25]
+
+
+def test_the_paper_preset_is_what_the_rebuilds_agree_on() -> None:
+    paper, quick = SPEC.resolve("paper", {}), SPEC.resolve("quick", {})
+    known = {"epochs": 3000, "lr": 1e-4, "batch_size": 64, "optimizer": "adam", "weight_decay": 0.0, "hidden": 1024}
+
+    assert {name: paper[name] for name in known} == known
+    assert {name for name in paper if paper[name] != quick[name]} == {"hidden", "epochs", "lr"}
+    assert (SPEC.default_preset, SPEC.representation.name, SPEC.trains_by_epoch) == ("paper", "face-flow", True)
+
+
+def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() -> None:
+    samples = motion(12)
+    method = OFFApexNetMethod(SPEC.resolve("quick", {"epochs": 2, "hidden": 8}), 3)
+    held_out = [UnlabelledSamples(samples.inputs[:1])]
+    (scores,), (again,), (other,) = (
+        train_fold(method, samples, held_out, seed=seed, device="cpu") for seed in (1, 1, 2)
+    )
+
+    assert scores.shape == (2, 1, 3)
+    np.testing.assert_allclose(scores.sum(axis=2), 1, rtol=1e-5)
+    np.testing.assert_array_equal(scores, again)
+    assert not np.array_equal(scores, other)
+
+
+def test_it_learns_maps_that_differ_in_where_they_move() -> None:
+    samples = motion()
+    settings = {"hidden": 48, "epochs": 15, "lr": 3e-3, "batch_size": 6}
+    method = OFFApexNetMethod(SPEC.resolve("paper", settings), 3)
+    train = LabelledSamples(samples.inputs[:18], samples.labels[:18], samples.subjects[:18])
+
+    (scores,) = train_fold(method, train, [UnlabelledSamples(samples.inputs[18:])], seed=1, device="cpu")
+
+    assert (scores[-1].argmax(1) == samples.labels[18:]).all()
+    assert scores[-1].max(1).mean() > 0.8 > scores[0].max(1).mean()

@@ -1,0 +1,1 @@
+"""What ``mer-bench plugin new`` writes is a plugin that works, and what it cannot write it refuses."""

@@ -1,0 +1,217 @@
+"""STSTNet: the network is the paper's Table I, and its presets are the published training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+import mer_bench_ststnet
+from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
+from mer_bench.training.trainer import train_fold
+from mer_bench_ststnet.method import STSTNetMethod
+from mer_bench_ststnet.network import Stream, STSTNet
+
+(SPEC,) = mer_bench_ststnet.mer_bench_methods()
+
+
+@pytest.fixture(autouse=True)
+def reproducible() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+    torch.set_num_threads(threads)
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, 1683),
+        ({"batch_norm": False}, 1651),
+        ({"padding": "port"}, 1683),
+        ({"padding": "port", "batch_norm": False}, 1651),
+    ],
+)
+def test_three_classes_take_the_known_number_of_parameters(settings: dict[str, object], expected: int) -> None:
+    assert count(STSTNet(3, **settings)) == expected
+
+
+@pytest.mark.parametrize(("streams", "n_classes"), [((3, 5, 8), 5), ((4,), 3), ((2, 2, 2, 6), 7)])
+def test_the_number_of_parameters_is_the_sum_over_convolutions_norms_and_one_linear_layer(
+    streams: tuple[int, ...], n_classes: int
+) -> None:
+    maps = sum(streams)
+    convolutions, norms, linear = maps * (3 * 3 * 3 + 1), 2 * maps, (25 * maps + 1) * n_classes
+
+    assert count(STSTNet(n_classes, streams=streams)) == convolutions + norms + linear
+
+
+@pytest.mark.parametrize(("padding", "side"), [("same", 28), ("port", 30)])
+def test_both_paddings_pool_every_stream_to_10x10(padding: str, side: int) -> None:
+    network = STSTNet(3, padding=padding)
+    maps = torch.randn(2, 3, 28, 28)
+
+    assert [tuple(stream[0](maps).shape) for stream in network.streams] == [(2, n, side, side) for n in (3, 5, 8)]
+    assert [tuple(stream(maps).shape) for stream in network.streams] == [(2, n, 10, 10) for n in (3, 5, 8)]
+    assert network.pool(torch.cat([stream(maps) for stream in network.streams], 1)).shape == (2, 16, 5, 5)
+    assert network(maps).shape == (2, 3)
+
+
+def test_a_stream_convolves_rectifies_normalises_pools_and_drops_in_this_order() -> None:
+    stream = Stream(4, 1, True, 0.5).eval()
+    convolution, norm = stream[0], stream[2]
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.5, 2.0)
+    maps = torch.randn(5, 3, 28, 28)
+
+    rectified = F.conv2d(maps, convolution.weight, convolution.bias, padding=1).clamp(min=0)
+    deviation = torch.sqrt(norm.running_var + norm.eps)
+    scaled = (rectified - norm.running_mean[:, None, None]) / deviation[:, None, None]
+    normalised = scaled * norm.weight[:, None, None] + norm.bias[:, None, None]
+    framed = F.pad(normalised, (1, 1, 1, 1), value=-torch.inf)
+    pooled = framed.reshape(5, 4, 10, 3, 10, 3).amax((3, 5))
+
+    assert [type(part).__name__ for part in stream] == ["Conv2d", "ReLU", "BatchNorm2d", "MaxPool2d", "Dropout"]
+    torch.testing.assert_close(stream(maps), pooled)
+
+
+def test_the_streams_are_averaged_over_2x2_and_classified_by_one_linear_layer() -> None:
+    network = STSTNet(3).eval()
+    maps = torch.randn(4, 3, 28, 28)
+    joined = torch.cat([stream(maps) for stream in network.streams], 1)
+    averaged = joined.reshape(4, 16, 5, 2, 5, 2).mean((3, 5)).reshape(4, 400)
+
+    expected = averaged @ network.classifier.weight.T + network.classifier.bias
+
+    torch.testing.assert_close(network(maps), expected)
+
+
+def test_the_streams_together_are_one_convolution_of_all_their_maps() -> None:
+    network = STSTNet(3).eval()
+    single = STSTNet(3, streams=(16,)).eval()
+    with torch.no_grad():
+        single.streams[0][0].weight.copy_(torch.cat([stream[0].weight for stream in network.streams]))
+        single.streams[0][0].bias.copy_(torch.cat([stream[0].bias for stream in network.streams]))
+        single.classifier.load_state_dict(network.classifier.state_dict())
+    maps = torch.randn(3, 3, 28, 28)
+
+    torch.testing.assert_close(single(maps), network(maps))
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch_norm": False}, {"padding": "port"}])
+def test_every_parameter_gets_a_gradient(settings: dict[str, object]) -> None:
+    network = STSTNet(3, **settings)
+    F.cross_entropy(network(torch.randn(24, 3, 28, 28)), torch.arange(24) % 3).backward()
+
+    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_dropout_acts_in_training_only() -> None:
+    network = STSTNet(3)
+    maps = torch.randn(2, 3, 28, 28)
+
+    assert not torch.equal(network(maps), network(maps))
+    network.eval()
+    assert torch.equal(network(maps), network(maps))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"streams": ()}, "streams=() must name at least one stream"),
+        ({"dropout": 1.0}, "dropout=1 is not a share of at least 0 and below 1"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
+    method = STSTNetMethod(SPEC.resolve("paper", settings), 3)
+
+    with pytest.raises(MerBenchError) as caught:
+        method.build_network()
+
+    assert str(caught.value).startswith("ststnet: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"streams": (3, 0, 8)}, {"padding": "valid"}, {"dropout": -0.5}])
+def test_the_network_and_the_spec_refuse_the_same_values(settings: dict[str, object]) -> None:
+    (name,) = settings
+    with pytest.raises(MerBenchError, match=f"{name}="):
+        STSTNet(3, **settings)
+    with pytest.raises(MerBenchError, match=f"{name}="):
+        SPEC.resolve("paper", settings)
+
+
+def test_the_paper_preset_is_the_published_training() -> None:
+    paper = SPEC.resolve("paper", {})
+    published = {
+        "epochs": 500,
+        "lr": 0.00005,
+        "batch_size": 256,
+        "optimizer": "adam",
+        "weight_decay": 0.0,
+        "class_weights": "none",
+        "normalisation": "pixel-mean",
+        "streams": (3, 5, 8),
+        "dropout": 0.5,
+        "batch_norm": True,
+        "padding": "same",
+    }
+
+    assert paper == published
+    assert SPEC.default_preset == "paper"
+    assert (SPEC.representation.name, SPEC.family, SPEC.trains_by_epoch) == ("face-flow", "deep", True)
+
+
+def test_the_quick_preset_keeps_the_network() -> None:
+    paper, quick = SPEC.resolve("paper", {}), SPEC.resolve("quick", {})
+
+    assert {name for name in paper if paper[name] != quick[name]} == {"epochs", "lr", "batch_size"}
+    assert quick["epochs"] < 100
+
+
+def test_every_parameter_of_the_network_reaches_it() -> None:
+    values = {"streams": (2, 7), "padding": "port", "batch_norm": False, "dropout": 0.25}
+    network = STSTNetMethod(SPEC.resolve(None, values), 4).build_network()
+
+    assert [stream[0].out_channels for stream in network.streams] == [2, 7]
+    assert {stream[0].padding for stream in network.streams} == {(2, 2)}
+    assert {stream[4].p for stream in network.streams} == {0.25}
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+    assert network.classifier.out_features == 4
+
+
+def test_it_learns_maps_that_differ_in_where_they_move() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(48) % 3
+    maps = rng.normal(0, 0.3, (48, 28, 28, 3)).astype(np.float32)
+    for image, label in zip(maps, labels, strict=True):
+        image[9 * label : 9 * label + 9, :14, 1] += 1.0
+    method = STSTNetMethod(SPEC.resolve("paper", {"epochs": 20, "lr": 1e-2, "batch_size": 9}), 3)
+    train = LabelledSamples(maps[:36], labels[:36], np.array(["smic/s1"] * 36))
+
+    (scores,) = train_fold(method, train, [UnlabelledSamples(maps[36:])], seed=1, device="cpu")
+
+    assert scores.shape == (20, 12, 3)
+    assert (scores[-1].argmax(1) == labels[36:]).all()
+
+
+def test_two_trainings_of_one_seed_give_the_same_scores() -> None:
+    maps = np.random.default_rng(0).random((12, 28, 28, 3), dtype=np.float32)
+    method = STSTNetMethod(SPEC.resolve("quick", {"epochs": 2}), 3)
+    train = LabelledSamples(maps[:9], np.arange(9) % 3, np.array(["smic/s1"] * 9))
+
+    first, second = (train_fold(method, train, [UnlabelledSamples(maps[9:])], seed=4, device="cpu") for _ in range(2))
+
+    assert np.array_equal(first[0], second[0])
