@@ -39,6 +39,8 @@ class Parameter:
         The smallest allowed value of a number.
     maximum : float, optional
         The largest allowed value of a number.
+    length : int, optional
+        How many numbers a tuple has to have.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Parameter:
     choices: tuple[ParameterValue, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    length: int | None = None
 
     def __post_init__(self) -> None:
         owner = f"parameter {self.name}"
@@ -85,6 +88,8 @@ class Parameter:
         if self.choices and typed not in self.choices:
             allowed = ", ".join(str(choice) for choice in self.choices)
             raise MerBenchError(f"{self.name}={typed!r} is not one of: {allowed}")
+        if self.length is not None and isinstance(typed, tuple) and len(typed) != self.length:
+            raise MerBenchError(f"{self.name}={','.join(map(str, typed))} has {len(typed)} numbers, not {self.length}")
         for number in typed if isinstance(typed, tuple) else (typed,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise MerBenchError(f"{self.name}={typed!r} is not a finite number")

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from mer_bench import (
@@ -87,6 +88,16 @@ class Answer(Method):
 
     def predict(self, test: UnlabelledSamples) -> Any:
         return type(self).give(len(test), self.n_classes)
+
+
+class Draws(Method):
+    """Draws from every global generator there is."""
+
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        pass
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (len(test), 1))  # noqa: NPY002
 
 
 class Refusing(TorchMethod):
@@ -214,6 +225,19 @@ def test_every_fold_and_seed_starts_from_its_own_number_for_ever() -> None:
     assert len(numbers) == 12
     assert all(0 <= number < 2**32 for number in numbers)
     assert seed_value("cde", "smic-s1", 0) == 4152144992
+
+
+def test_what_a_method_draws_from_the_global_generators_comes_from_its_folds_seed(tmp_path: Path) -> None:
+    row = row_for(Draws)
+    before = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
+    first = scores_in(run(tmp_path / "a", row)[1])
+    after = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
+    np.random.random(), random.random(), torch.rand(3)  # noqa: NPY002
+    again = scores_in(run(tmp_path / "b", row)[1])
+
+    np.testing.assert_array_equal(first, again)
+    assert after == before
+    assert (scores_in(run(tmp_path / "c", row, seed=1)[1]) != first).all()
 
 
 @pytest.mark.parametrize(("kind", "training"), [(SVMFlow, "full"), (Majority, "full"), (Net, "full"), (Net, "inner")])

@@ -129,6 +129,16 @@ def test_a_value_outside_the_choices_is_refused_with_the_choices() -> None:
         LAYOUT.parse("six")
 
 
+@pytest.mark.parametrize("text", ["1", "1,2", "1,2,3,4"])
+def test_a_list_of_another_length_is_refused(text: str) -> None:
+    blocks = Parameter("blocks", (2, 2, 8), "blocks a level", length=3)
+    count = len(text.split(","))
+
+    with pytest.raises(MerBenchError, match=f"^blocks={text} has {count} numbers, not 3$"):
+        blocks.parse(text)
+    assert blocks.parse("1,2,3") == (1, 2, 3)
+
+
 @pytest.mark.parametrize(("parameter", "text"), [(EPOCHS, "0"), (RATE, "-1e-9"), (WIDTHS, "64,0")])
 def test_a_number_below_the_minimum_is_refused(parameter: Parameter, text: str) -> None:
     with pytest.raises(MerBenchError, match=r"is below the smallest allowed value, [01]$"):

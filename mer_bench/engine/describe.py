@@ -229,7 +229,7 @@ def _input_facts(owner: str, spec: MethodSpec, params: Mapping[str, ParameterVal
 def _parameter_facts(parameter: Parameter, params: Mapping[str, ParameterValue]) -> ParameterFacts:
     return ParameterFacts(
         parameter.name,
-        _TYPES[type(parameter.default)],
+        f"{parameter.length} ints" if parameter.length else _TYPES[type(parameter.default)],
         parameter.default,
         params[parameter.name],
         parameter.choices,

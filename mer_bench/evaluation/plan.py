@@ -26,7 +26,7 @@ from mer_bench_protocols.protocol import Protocol, load_protocol
 
 SELECTIONS = ("last", "inner", "oracle")
 MOST_SEEDS = 1000
-EVALUATION_VERSION = 2
+EVALUATION_VERSION = 3
 """Raised whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
 inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,6 +128,7 @@ def predict_fold(
     MethodError
         The method does not do what it should.
     """
+    load_target(setting.spec.target)  # with all that it imports: torch's generator is seeded where torch is there
     with isolated(seed):
         method = setting.make()
         if isinstance(method, TorchMethod):
@@ -144,6 +145,7 @@ def extract_features(setting: MethodSetting, sample: FloatArray) -> FloatArray:
     MethodError
         They are no array of finite floats.
     """
+    load_target(setting.spec.target)
     with isolated(0):
         features: object = setting.extractor().extract(sample)
     if not isinstance(features, np.ndarray) or not np.issubdtype(features.dtype, np.floating) or not features.ndim:
@@ -156,12 +158,18 @@ def extract_features(setting: MethodSetting, sample: FloatArray) -> FloatArray:
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """One thread, stdout kept clean, and Python's and numpy's global generators seeded, and restored after."""
+    """One thread, stdout kept clean, and the global generators seeded, and restored after.
+
+    Torch's too, where something imported it before.
+    """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (the global one is what a method may draw from)
+    torch = sys.modules.get("torch")
     try:
-        with threadpool_limits(1), redirect_stdout(sys.stderr):
+        with threadpool_limits(1), redirect_stdout(sys.stderr), torch.random.fork_rng() if torch else nullcontext():
+            if torch:
+                torch.manual_seed(seed)
             yield
     finally:
         random.setstate(python)

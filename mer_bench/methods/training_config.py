@@ -33,16 +33,18 @@ _DEFAULTS = TrainingConfig()
 
 _PARAMETERS = (
     Parameter("epochs", _DEFAULTS.epochs, "passes over the training side", minimum=1, maximum=1_000_000),
-    Parameter("lr", _DEFAULTS.lr, "learning rate", minimum=0.0),
+    Parameter("lr", _DEFAULTS.lr, "learning rate", minimum=1e-12, maximum=1e6),
     Parameter(
         "batch_size",
         _DEFAULTS.batch_size,
-        "samples a step; the last batch of an epoch may be smaller",
+        "samples a step; the last of an epoch has what is left, or one more where one would be left",
         minimum=1,
         maximum=1_000_000,
     ),
-    Parameter("optimizer", _DEFAULTS.optimizer, "the optimiser", choices=("adam", "adamw", "sgd")),
-    Parameter("weight_decay", _DEFAULTS.weight_decay, "weight decay", minimum=0.0),
+    Parameter(
+        "optimizer", _DEFAULTS.optimizer, "the optimiser; sgd has momentum 0.9", choices=("adam", "adamw", "sgd")
+    ),
+    Parameter("weight_decay", _DEFAULTS.weight_decay, "weight decay", minimum=0.0, maximum=1e6),
     Parameter(
         "class_weights",
         _DEFAULTS.class_weights,
