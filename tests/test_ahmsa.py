@@ -286,8 +286,6 @@ def test_on_the_top_level_queries_and_keys_change_nothing() -> None:
         ({"blocks": (2, 8)}, "which 2 levels (blocks=(2, 8)) do not halve"),
         ({"blocks": (2, 2, 2, 8)}, "which 4 levels"),
         ({"blocks": ()}, "which 0 levels"),
-        ({"dropout": 1.0}, "dropout=1 is not a share"),
-        ({"dropout": 2.5}, "dropout=2.5 is not a share"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
@@ -298,6 +296,20 @@ def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str,
 
     assert str(caught.value).startswith("ahmsa: ")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["width", "heads", "patch", "blocks", "mlp_ratio", "head_hidden", "dropout"])
+def test_a_size_beyond_all_reason_is_refused_before_anything_is_built(name: str) -> None:
+    huge = 10**20
+
+    with pytest.raises(MerBenchError, match=f"^method ahmsa: {name}=.* is above the largest allowed value"):
+        SPEC.resolve("paper", {name: (huge, 1, 1) if name == "blocks" else huge})
+
+
+@pytest.mark.parametrize("dropout", [1.0, 2.5])
+def test_a_dropout_that_is_no_share_is_refused_by_the_network(dropout: float) -> None:
+    with pytest.raises(MerBenchError, match=f"^ahmsa: dropout={dropout:g} is not a share"):
+        AHMSANet(3, dropout=dropout)
 
 
 @pytest.mark.parametrize(("patch", "blocks"), [(28, (2,)), (14, (1, 2)), (7, (1, 1, 8))])

@@ -152,10 +152,8 @@ def test_there_is_no_dropout_and_no_batch_normalisation() -> None:
 
 @pytest.mark.parametrize("maps", [(6,), (6, 16, 32)])
 def test_maps_that_are_not_those_of_two_blocks_are_refused(maps: tuple[int, ...]) -> None:
-    method = DualInceptionMethod(SPEC.resolve("paper", {"maps": maps}), 3)
-
     with pytest.raises(MerBenchError) as caught:
-        method.build_network()
+        DualInception(3, maps=maps)
 
     assert str(caught.value) == f"dual-inception: maps={maps} is not two numbers, one a block; the default is 6,16"
 
@@ -167,6 +165,9 @@ def test_maps_that_are_not_those_of_two_blocks_are_refused(maps: tuple[int, ...]
         ({"initialisation": "zeros"}, "initialisation='zeros' is not one of: glorot, torch"),
         ({"maps": (6, 0)}, "below the smallest allowed value, 1"),
         ({"hidden": 0}, "hidden=0 is below"),
+        ({"hidden": 10**20}, f"hidden={10**20} is above"),
+        ({"maps": (6, 10**9)}, "is above the largest allowed value"),
+        ({"maps": (6,)}, "maps=6 has 1 numbers, not 2"),
     ],
 )
 def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str, object], message: str) -> None:

@@ -273,16 +273,31 @@ def test_dropout_acts_in_training_only() -> None:
     assert torch.equal(network(maps), network(maps))
 
 
+def test_dropout_acts_on_the_weights_of_the_attention_too() -> None:
+    """Each weight is kept, at twice its value, or lost; the weights that are shown are those before."""
+    attention = Attention(4, 1, 0.5)
+    attention.dropout = nn.Identity()
+    attention.out = nn.Identity()
+    tokens = torch.randn(200, 4, 4)
+    with torch.no_grad():
+        attention.qkv.weight[8:] = torch.eye(4)
+    out, weights = attention(tokens)
+
+    shares = (torch.linalg.solve(tokens.transpose(1, 2), out.transpose(1, 2)).transpose(1, 2) / weights[:, 0]).flatten()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(200, 1, 4))
+    lost, kept = (shares.abs() < 0.01).float().mean(), ((shares - 2).abs() < 0.01).float().mean()
+    assert lost + kept > 0.97
+    assert 0.4 < lost < 0.6
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"width": 2}, "width=2 leaves no channel for each of heads=3"),
         ({"patch": 9}, "patch=9 cuts a 28×28 map into 3.11111 patches a side, which 3 levels"),
         ({"patch": 14}, "into 2 patches a side, which 3 levels (blocks=(2, 2, 8)) do not halve"),
-        ({"patch": 56}, "into 0.5 patches a side"),
         ({"blocks": (2, 2, 2, 8)}, "which 4 levels (blocks=(2, 2, 2, 8)) do not halve"),
         ({"blocks": ()}, "which 0 levels"),
-        ({"dropout": 1.0}, "dropout=1 is not a share of at least 0 and below 1"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
@@ -295,11 +310,32 @@ def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str,
     assert message in str(caught.value)
 
 
-def test_a_third_reading_is_refused_by_the_network_and_the_spec() -> None:
-    with pytest.raises(MerBenchError, match="attention='local' is not one of: published, intended"):
-        HTNet(3, attention="local")
-    with pytest.raises(MerBenchError, match="attention='local' is not one of: published, intended"):
-        SPEC.resolve("paper", {"attention": "local"})
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"patch": 56}, "into 0.5 patches a side"),
+        ({"dropout": 1.0}, "dropout=1 is not a share of at least 0 and below 1"),
+    ],
+)
+def test_the_network_refuses_what_it_cannot_do(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(MerBenchError, match=message):
+        weightless(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"attention": "local"}, "attention='local' is not one of: published, intended"),
+        ({"dropout": 1.0}, "dropout=1.0 is above the largest allowed value"),
+        ({"blocks": (2, 2, 10**9)}, "above the largest allowed value"),
+        *(({name: 10**20}, f"{name}={10**20} is above") for name in ("width", "heads", "patch", "mlp_ratio")),
+    ],
+)
+def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(MerBenchError) as caught:
+        SPEC.resolve("paper", settings)
+
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("attention", READINGS)

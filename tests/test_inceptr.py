@@ -15,7 +15,7 @@ import mer_bench_inceptr
 from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
 from mer_bench.training.trainer import train_fold
 from mer_bench_inceptr.method import IncepTRMethod
-from mer_bench_inceptr.network import AttentionDropping, Inception, IncepTR, LocalBranch, Transformer
+from mer_bench_inceptr.network import AttentionDropping, Inception, IncepTR, LocalBranch, SpatialAttention, Transformer
 
 (SPEC,) = mer_bench_inceptr.mer_bench_methods()
 SMALL = {"paths": (2, 3), "squeeze": 2, "width": 8, "depth": 2, "heads": 2, "channels": 4, "hidden": 6}
@@ -58,7 +58,7 @@ def test_the_published_network_has_109_million_parameters_nearly_all_in_one_laye
         narrow = 2 * unit(before, 6, 1) + unit(6, maps, 3) + unit(6, maps, 5)
         return 2 * unit(before, maps, 1) + narrow
 
-    cbam = (48 * 3 + 3) + (3 * 48 + 48) + (2 * 3 * 3 + 2)
+    cbam = (48 * 3 + 3) + (3 * 48 + 48) + (2 * 3 * 3 + 1)
     local = inception(3, 6) + inception(24, 12) + cbam + (48 * 256 + 256)
     attention = (512 * 3 * 512 + 3 * 512) + (512 * 512 + 512)
     feed_forward = (512 * 1024 + 1024) + (1024 * 512 + 512)
@@ -67,10 +67,10 @@ def test_the_published_network_has_109_million_parameters_nearly_all_in_one_laye
     hidden, last = 2 * 256 * 14 * 14 * 1024 + 1024, 1024 * 3 + 3
     network = on_paper()
 
-    assert numbers(network.local_branch) == local == 17_703
+    assert numbers(network.local_branch) == local == 17_702
     assert numbers(network.global_branch) == whole == 6_543_104
     assert numbers(network.head[1]) == hidden == 102_761_472
-    assert numbers(network) == local + whole + hidden + last == 109_325_354
+    assert numbers(network) == local + whole + hidden + last == 109_325_353
 
 
 def test_either_branch_gives_256_maps_of_14x14() -> None:
@@ -78,7 +78,7 @@ def test_either_branch_gives_256_maps_of_14x14() -> None:
 
     assert network.local_branch(maps).shape == network.global_branch(maps).shape == (2, 256, 14, 14)
     assert shapes(network.local_branch, maps) == [
-        *((2, 24, 28, 28), (2, 48, 28, 28), (2, 48, 14, 14), (2, 48, 14, 14), (2, 256, 14, 14))
+        *((2, 24, 28, 28), (2, 48, 28, 28), (2, 48, 14, 14), (2, 48, 14, 14), (2, 48, 14, 14), (2, 256, 14, 14))
     ]
     assert shapes(network.global_branch, maps) == [(2, 3, 14, 14), (2, 512, 14, 14), (2, 256, 14, 14)]
     assert network.eval()(maps).shape == (2, 3)
@@ -99,15 +99,26 @@ def test_an_inception_module_joins_four_paths_that_see_1_3_5_and_3_pixels() -> N
 def test_between_the_inceptions_nothing_is_pooled_and_attention_comes_after_the_pooling() -> None:
     kinds = [type(module).__name__ for module in LocalBranch((6, 12), 6, 16, 256)]
 
-    assert kinds == ["Inception", "Inception", "MaxPool2d", "CbamModule", "Conv2d"]
+    assert kinds == ["Inception", "Inception", "MaxPool2d", "ChannelAttn", "SpatialAttention", "Conv2d"]
 
 
 def test_cbam_has_three_hidden_units_and_a_3x3_kernel() -> None:
-    cbam = on_paper().local_branch[3]
+    _, _, _, channel, spatial, _ = on_paper().local_branch
 
-    assert (cbam.channel.fc1.out_channels, cbam.channel.fc1.bias is not None) == (3, True)
-    assert cbam.spatial.conv.conv.kernel_size == (3, 3)
-    assert LocalBranch((1,), 6, 16, 4)[2].channel.fc1.out_channels == 1
+    assert (channel.fc1.out_channels, channel.fc1.bias is not None) == (3, True)
+    assert spatial.convolution.kernel_size == (3, 3)
+    assert LocalBranch((1,), 6, 16, 4)[2].fc1.out_channels == 1
+
+
+def test_spatial_attention_is_a_biased_convolution_of_mean_and_maximum_without_normalisation() -> None:
+    module = SpatialAttention(3)
+    x = torch.randn(2, 5, 6, 6)
+    weight, bias = module.convolution.weight, module.convolution.bias
+    gate = F.conv2d(torch.stack((x.sum(1) / 5, x.max(1).values), dim=1), weight, padding=1) + bias
+
+    assert bias.item() != 0
+    torch.testing.assert_close(module(x), x / (1 + torch.exp(-gate)))
+    assert torch.equal(module(x), module.eval()(x))
 
 
 def test_the_transformer_sees_pixels_of_the_map_at_half_size() -> None:
@@ -268,8 +279,6 @@ def test_the_gradient_reaches_every_parameter(part: str) -> None:
     [
         ({"width": 10}, "width=10 is not a multiple of heads=4"),
         ({"paths": ()}, "paths=() leaves no inception module"),
-        ({"dropout": 1.0}, "dropout=1 is not a share"),
-        ({"drop_path": 1.5}, "drop_path=1.5 is not a share"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
@@ -286,7 +295,22 @@ def test_a_map_of_an_odd_side_is_refused() -> None:
         IncepTR(3, image=27, **SMALL)
 
 
-@pytest.mark.parametrize("setting", [{"msad": 1.1}, {"msad_part": "block"}, {"heads": 0}, {"similarity": -0.1}])
+@pytest.mark.parametrize("share", [{"dropout": 1.0}, {"drop_path": 1.5}])
+def test_a_share_that_leaves_nothing_is_refused(share: dict[str, float]) -> None:
+    ((name, value),) = share.items()
+    with pytest.raises(MerBenchError, match=f"{name}={value:g} is not a share"):
+        on_paper(**share)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *({"msad": 1.1}, {"msad_part": "block"}, {"heads": 0}, {"similarity": -0.1}, {"similarity": 1e9}),
+        *({"dropout": 1.0}, {"drop_path": 1.0}, {"paths": (6, 10**20)}),
+        *({name: 10**9} for name in ("squeeze", "reduction", "width", "depth", "heads", "mlp_ratio")),
+        *({name: 10**20} for name in ("channels", "hidden")),
+    ],
+)
 def test_values_beyond_their_limits_are_refused_before_any_work(setting: dict[str, object]) -> None:
     with pytest.raises(MerBenchError, match=next(iter(setting))):
         SPEC.resolve("paper", setting)
@@ -311,7 +335,7 @@ def test_the_quick_preset_shrinks_widths_and_epochs() -> None:
         *("paths", "squeeze", "width", "depth", "heads", "channels", "hidden"),
         *("epochs", "batch_size"),
     }
-    assert numbers(network) == 418_418
+    assert numbers(network) == 418_417
 
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
@@ -323,11 +347,11 @@ def test_every_parameter_of_the_network_reaches_it() -> None:
 
     assert [module.paths[0][0].out_channels for module in list(network.local_branch)[:3]] == [1, 2, 3]
     assert network.local_branch[0].paths[1][0][0].out_channels == 2
-    assert network.local_branch[4].channel.fc1.out_channels == 2
+    assert network.local_branch[4].fc1.out_channels == 2
     assert (block.attn.num_heads, block.mlp.fc1.out_features, block.drop_path1.drop_prob) == (2, 40, 0.4)
     assert (dropping.heads, dropping.probability, dropping.part) == (2, 0.2, "token")
     assert (network.head[1].out_features, network.head[3].p, network.head[4].out_features) == (6, 0.25, 4)
-    assert (network.local_branch[5].out_channels, network.similarity) == (4, 0.7)
+    assert (network.local_branch[6].out_channels, network.similarity) == (4, 0.7)
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:

@@ -129,10 +129,8 @@ def test_dropout_acts_in_training_only() -> None:
     ],
 )
 def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
-    method = OFFApexNetMethod(SPEC.resolve("paper", settings), 3)
-
     with pytest.raises(MerBenchError) as caught:
-        method.build_network()
+        OFFApexNet(3, **settings)
 
     assert str(caught.value).startswith("off-apexnet: ")
     assert message in str(caught.value)
@@ -144,6 +142,11 @@ def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str,
         ({"conv_activation": "gelu"}, "conv_activation='gelu' is not one of: relu, none"),
         ({"maps": (0, 16)}, "below the smallest allowed value, 1"),
         ({"hidden": 0}, "hidden=0 is below"),
+        ({"hidden": 10**20}, f"hidden={10**20} is above"),
+        ({"maps": (6, 10**9)}, "is above the largest allowed value"),
+        ({"maps": (6,)}, "maps=6 has 1 numbers, not 2"),
+        ({"maps": (6, 16, 32)}, "maps=6,16,32 has 3 numbers, not 2"),
+        ({"dropout": 1.0}, "dropout=1.0 is above"),
     ],
 )
 def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str, object], message: str) -> None:

@@ -211,10 +211,8 @@ def test_dropout_and_the_batchs_statistics_act_in_training_only() -> None:
 
 @pytest.mark.parametrize("dropout", [1.0, 2.5])
 def test_a_dropout_that_leaves_nothing_is_refused(dropout: float) -> None:
-    method = RCNAMethod(SPEC.resolve("paper", {"dropout": dropout}), 3)
-
     with pytest.raises(MerBenchError) as caught:
-        method.build_network()
+        RCNA(3, dropout=dropout)
 
     assert str(caught.value) == f"rcn-a: dropout={dropout:g} is not a share of at least 0 and below 1"
 
@@ -225,6 +223,10 @@ def test_a_dropout_that_leaves_nothing_is_refused(dropout: float) -> None:
         ({"pool": 1}, "pool=1 is below the smallest allowed value, 2"),
         ({"pool": 13}, "pool=13 is above the largest allowed value, 12"),
         ({"maps": 0}, "maps=0 is below"),
+        ({"maps": 10**20}, f"maps={10**20} is above"),
+        ({"recurrences": 10**9}, f"recurrences={10**9} is above"),
+        ({"dropout": 1.0}, "dropout=1.0 is above"),
+        ({"attention_eps": 2.0}, "attention_eps=2.0 is above"),
         ({"recurrences": 0}, "recurrences=0 is below"),
         ({"attention_eps": 0.0}, "attention_eps=0.0 is below"),
     ],

@@ -131,7 +131,6 @@ def test_dropout_acts_in_training_only() -> None:
     ("settings", "message"),
     [
         ({"streams": ()}, "streams=() must name at least one stream"),
-        ({"dropout": 1.0}, "dropout=1 is not a share of at least 0 and below 1"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
@@ -144,13 +143,32 @@ def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str,
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("settings", [{"streams": (3, 0, 8)}, {"padding": "valid"}, {"dropout": -0.5}])
+@pytest.mark.parametrize("settings", [{"streams": (3, 0, 8)}, {"dropout": -0.5}, {"dropout": 1.0}])
 def test_the_network_and_the_spec_refuse_the_same_values(settings: dict[str, object]) -> None:
     (name,) = settings
     with pytest.raises(MerBenchError, match=f"{name}="):
         STSTNet(3, **settings)
     with pytest.raises(MerBenchError, match=f"{name}="):
         SPEC.resolve("paper", settings)
+
+
+@pytest.mark.parametrize("settings", [{"padding": "valid"}, {"initialisation": "zeros"}, {"streams": (3, 10**20)}])
+def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str, object]) -> None:
+    (name,) = settings
+    with pytest.raises(MerBenchError, match=f"{name}="):
+        SPEC.resolve("paper", settings)
+
+
+def test_glorot_weights_are_uniform_with_zero_biases_and_torchs_are_the_default() -> None:
+    glorot, default = STSTNet(3, initialisation="glorot"), STSTNet(3)
+    for module in glorot.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            fans = (module.weight.shape[0] + module.weight.shape[1]) * module.weight[0, 0].numel()
+            assert not module.bias.any()
+            assert 0.8 < module.weight.abs().max().item() / (6 / fans) ** 0.5 <= 1
+
+    assert default.classifier.bias.any()
+    assert 0.9 < default.classifier.weight.abs().max().item() / 400**-0.5 <= 1
 
 
 def test_the_paper_preset_is_the_published_training() -> None:
@@ -167,6 +185,7 @@ def test_the_paper_preset_is_the_published_training() -> None:
         "dropout": 0.5,
         "batch_norm": True,
         "padding": "same",
+        "initialisation": "torch",
     }
 
     assert paper == published
@@ -182,7 +201,7 @@ def test_the_quick_preset_keeps_the_network() -> None:
 
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
-    values = {"streams": (2, 7), "padding": "port", "batch_norm": False, "dropout": 0.25}
+    values = {"streams": (2, 7), "padding": "port", "batch_norm": False, "dropout": 0.25, "initialisation": "glorot"}
     network = STSTNetMethod(SPEC.resolve(None, values), 4).build_network()
 
     assert [stream[0].out_channels for stream in network.streams] == [2, 7]
@@ -190,6 +209,7 @@ def test_every_parameter_of_the_network_reaches_it() -> None:
     assert {stream[4].p for stream in network.streams} == {0.25}
     assert not any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
     assert network.classifier.out_features == 4
+    assert not network.classifier.bias.any()
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:

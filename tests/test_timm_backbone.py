@@ -213,7 +213,33 @@ def test_dropout_before_the_classifier_is_what_was_set() -> None:
     assert not torch.equal(network(maps), network(maps))
     assert network.model.drop_rate == 0.5
     assert built().model.drop_rate == 0.0
-    assert "drop_rate=1 is not a share" in refusal(drop_rate=1.0)
+    with pytest.raises(MerBenchError, match="drop_rate=1 is not a share"):
+        build_backbone(3, model=TINY, drop_rate=1.0)
+
+
+@pytest.mark.parametrize("settings", [{"drop_rate": 1.0}, {"image": 10**9}])
+def test_values_beyond_their_limits_are_refused_by_the_spec(settings: dict[str, object]) -> None:
+    (name,) = settings
+    with pytest.raises(MerBenchError, match=f"{name}=.* is above the largest allowed value"):
+        SPEC.resolve("quick", settings)
+
+
+def test_single_samples_are_refused_where_batch_normalisation_is_left_with_one_position() -> None:
+    sentence = refusal(preset="resnet18", batch_size=1)
+
+    assert "model=resnet18 cannot train with batch_size=1 at image=28 (" in sentence
+    assert sentence.endswith("take batch_size=2 or more")
+
+
+def test_trying_a_single_sample_changes_neither_the_network_nor_the_random_state() -> None:
+    settings = {"image": 64, "drop_rate": 0.5}
+    torch.manual_seed(0)
+    usual, drawn = built(**settings).state_dict(), torch.rand(1)
+    torch.manual_seed(0)
+    single, drawn_after = built(batch_size=1, **settings).state_dict(), torch.rand(1)
+
+    assert all(torch.equal(usual[name], single[name]) for name in usual)
+    assert torch.equal(drawn, drawn_after)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt", ".bin"])

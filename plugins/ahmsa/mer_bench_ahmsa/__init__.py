@@ -9,19 +9,28 @@ _PARAMETERS = (
         "how the five key regions are recombined to 28×28; not given, so one that holds all five",
         choices=("five-mosaic", "four-corners", "htnet", "whole-face"),
     ),
-    Parameter("width", 192, "embedding channels; not given: 3 heads × 64, the usual head size", minimum=1),
-    Parameter("heads", 3, "attention heads (Table 3)", minimum=1),
-    Parameter("patch", 7, "side of a patch in pixels (Table 3)", minimum=1),
-    Parameter("blocks", (2, 2, 8), "multi-scale attention blocks a level, low to high (Table 3)", minimum=1),
-    Parameter("mlp_ratio", 4, "hidden over embedding channels in the feed-forward; not given: 4", minimum=1),
-    Parameter("reduction", 16, "bottleneck of the channel attention; not given, CBAM's 16", minimum=1),
+    Parameter(
+        "width", 192, "embedding channels; not given: 3 heads × 64, the usual head size", minimum=1, maximum=4096
+    ),
+    Parameter("heads", 3, "attention heads (Table 3)", minimum=1, maximum=64),
+    Parameter("patch", 7, "side of a patch in pixels (Table 3)", minimum=1, maximum=64),
+    Parameter(
+        "blocks", (2, 2, 8), "multi-scale attention blocks a level, low to high (Table 3)", minimum=1, maximum=100
+    ),
+    Parameter(
+        "mlp_ratio", 4, "hidden over embedding channels in the feed-forward; not given: 4", minimum=1, maximum=64
+    ),
+    Parameter("reduction", 16, "bottleneck of the channel attention; not given, CBAM's 16", minimum=1, maximum=4096),
     Parameter(
         "head_hidden",
         0,
         "hidden units of the MLP head; not given, and 'MLP head' often means one linear layer, as in HTNet: 0 is that",
         minimum=0,
+        maximum=8192,
     ),
-    Parameter("dropout", 0.0, "dropout in the feed-forward; not given, and none is mentioned", minimum=0.0),
+    Parameter(
+        "dropout", 0.0, "dropout in the feed-forward; not given, and none is mentioned", minimum=0.0, maximum=0.99
+    ),
     Parameter("residual", True, "a residual path around each part of a block; not given: see docs/paper-gaps.md"),
 )
 

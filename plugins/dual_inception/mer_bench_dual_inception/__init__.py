@@ -3,8 +3,15 @@
 from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
-    Parameter("maps", (6, 16), "feature maps of each of the four paths of inception A and B", minimum=1),
-    Parameter("hidden", 1024, "units of the hidden dense layer", minimum=1),
+    Parameter(
+        "maps",
+        (6, 16),
+        "feature maps of each of the four paths of inception A and B",
+        minimum=1,
+        maximum=1024,
+        length=2,
+    ),
+    Parameter("hidden", 1024, "units of the hidden dense layer", minimum=1, maximum=8192),
     Parameter(
         "branch_channels",
         1,

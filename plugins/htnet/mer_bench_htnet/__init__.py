@@ -17,22 +17,30 @@ _PARAMETERS = (
         "intended: one block a level, with attention among its 16, 4 and 1 tokens",
         choices=("published", "intended"),
     ),
-    Parameter("width", 256, "channels of the lowest level, doubled from level to level", minimum=1),
+    Parameter("width", 256, "channels of the lowest level, doubled from level to level", minimum=1, maximum=2048),
     Parameter(
         "heads",
         3,
         "attention heads of the lowest level, doubled from level to level; a head is width // heads channels wide",
         minimum=1,
+        maximum=64,
     ),
-    Parameter("patch", 7, "side of a patch in pixels", minimum=1),
+    Parameter("patch", 7, "side of a patch in pixels", minimum=1, maximum=28),
     Parameter(
         "blocks",
         (2, 2, 8),
         "transformer layers a level, low to high; the public scripts disagree: (2, 2, 8), or 10 on the top level",
         minimum=1,
+        maximum=100,
     ),
-    Parameter("mlp_ratio", 4, "hidden over embedding channels in the feed-forward", minimum=1),
-    Parameter("dropout", 0.0, "dropout in the attention's output and the feed-forward; 0 in the code", minimum=0.0),
+    Parameter("mlp_ratio", 4, "hidden over embedding channels in the feed-forward", minimum=1, maximum=64),
+    Parameter(
+        "dropout",
+        0.0,
+        "dropout of the attention's weights, of its output and in the feed-forward; 0 in the code",
+        minimum=0.0,
+        maximum=0.99,
+    ),
 )
 
 

@@ -48,7 +48,7 @@ class HTNet(nn.Module):
         image: int = 28,
     ) -> None:
         super().__init__()
-        _check_settings(attention, width, heads, patch, blocks, dropout, image)
+        _check_settings(width, heads, patch, blocks, dropout, image)
         widths = [width << level for level in range(len(blocks))]
         sides = [image // patch >> level for level in range(len(blocks))]
         # As published, every level cuts its map into blocks of the size that is left on the top level.
@@ -142,15 +142,16 @@ class Attention(nn.Module):
         inner = heads * self.head_width
         self.qkv = nn.Linear(width, 3 * inner, bias=False)
         self.out = nn.Linear(inner, width)
+        self.weights_dropout = nn.Dropout(dropout)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Return tokens (blocks, tokens, width) and attention weights (blocks, heads, tokens, tokens)."""
+        """Return tokens (blocks, tokens, width) and undropped weights (blocks, heads, tokens, tokens)."""
         blocks, count, _ = tokens.shape
         split = (blocks, count, 3, self.heads, self.head_width)
         q, k, v = self.qkv(tokens).reshape(split).permute(2, 0, 3, 1, 4)
         weights = (q @ k.transpose(-1, -2) / self.head_width**0.5).softmax(-1)
-        mixed = (weights @ v).transpose(1, 2).flatten(2)
+        mixed = (self.weights_dropout(weights) @ v).transpose(1, 2).flatten(2)
         return self.dropout(self.out(mixed)), weights
 
 
@@ -165,11 +166,7 @@ class Aggregation(nn.Sequential):
         )
 
 
-def _check_settings(
-    attention: str, width: int, heads: int, patch: int, blocks: tuple[int, ...], dropout: float, image: int
-) -> None:
-    if attention not in ("published", "intended"):
-        raise MerBenchError(f"htnet: attention={attention!r} is not one of: published, intended")
+def _check_settings(width: int, heads: int, patch: int, blocks: tuple[int, ...], dropout: float, image: int) -> None:
     if width < heads:
         raise MerBenchError(f"htnet: width={width} leaves no channel for each of heads={heads}")
     if not 0 <= dropout < 1:

@@ -3,16 +3,24 @@
 from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
-    Parameter("paths", (6, 12), "maps of each of the four paths, one number an inception module", minimum=1),
     Parameter(
-        "squeeze", 6, "maps of the 1×1 convolutions before a 3×3 or 5×5; 6 in both modules, as published", minimum=1
+        "paths", (6, 12), "maps of each of the four paths, one number an inception module", minimum=1, maximum=1024
     ),
-    Parameter("reduction", 16, "bottleneck of CBAM's channel attention: 48 channels become 3", minimum=1),
-    Parameter("width", 512, "channels of a token of the transformer; a multiple of the heads", minimum=1),
-    Parameter("depth", 3, "blocks of the transformer", minimum=1),
-    Parameter("heads", 4, "attention heads of a block", minimum=1),
-    Parameter("mlp_ratio", 2, "hidden channels over the token's in the feed-forward", minimum=1),
-    Parameter("drop_path", 0.3, "stochastic depth of the last block; linear from 0 in the first", minimum=0.0),
+    Parameter(
+        "squeeze",
+        6,
+        "maps of the 1×1 convolutions before a 3×3 or 5×5; 6 in both modules, as published",
+        minimum=1,
+        maximum=1024,
+    ),
+    Parameter("reduction", 16, "bottleneck of CBAM's channel attention: 48 channels become 3", minimum=1, maximum=4096),
+    Parameter("width", 512, "channels of a token of the transformer; a multiple of the heads", minimum=1, maximum=4096),
+    Parameter("depth", 3, "blocks of the transformer", minimum=1, maximum=100),
+    Parameter("heads", 4, "attention heads of a block", minimum=1, maximum=64),
+    Parameter("mlp_ratio", 2, "hidden channels over the token's in the feed-forward", minimum=1, maximum=64),
+    Parameter(
+        "drop_path", 0.3, "stochastic depth of the last block; linear from 0 in the first", minimum=0.0, maximum=0.99
+    ),
     Parameter(
         "msad",
         0.3,
@@ -27,14 +35,17 @@ _PARAMETERS = (
         "there are heads) is what the published code does, and a diagnostic",
         choices=("head", "token"),
     ),
-    Parameter("channels", 256, "maps of either branch before they are joined", minimum=1),
-    Parameter("hidden", 1024, "units of the hidden layer, which has nearly all of the weights", minimum=1),
-    Parameter("dropout", 0.5, "dropout after the hidden layer", minimum=0.0),
+    Parameter("channels", 256, "maps of either branch before they are joined", minimum=1, maximum=1024),
+    Parameter(
+        "hidden", 1024, "units of the hidden layer, which has nearly all of the weights", minimum=1, maximum=8192
+    ),
+    Parameter("dropout", 0.5, "dropout after the hidden layer", minimum=0.0, maximum=0.99),
     Parameter(
         "similarity",
         0.1,
         "weight of the branches' cosine distance beside the cross-entropy; as in the code, the paper's was not seen",
         minimum=0.0,
+        maximum=1000.0,
     ),
 )
 

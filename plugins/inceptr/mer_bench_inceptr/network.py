@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from timm.layers import LayerNorm, PatchEmbed, trunc_normal_
-from timm.layers.cbam import CbamModule
+from timm.layers.cbam import ChannelAttn
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
@@ -83,9 +83,26 @@ class LocalBranch(nn.Sequential):
         super().__init__(
             *(Inception(before, squeeze, maps) for before, maps in zip(inputs, paths, strict=False)),
             nn.MaxPool2d(2),
-            CbamModule(joined, rd_channels=max(1, joined // reduction), spatial_kernel_size=3, mlp_bias=True),
+            ChannelAttn(joined, rd_channels=max(1, joined // reduction), mlp_bias=True),
+            SpatialAttention(3),
             nn.Conv2d(joined, channels, 1),
         )
+
+
+class SpatialAttention(nn.Module):
+    """CBAM's second half: each position is weighed by a convolution of its mean and its largest value.
+
+    As in the published code, the convolution has a bias and no batch normalisation; timm's has it the other way round.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(2, 1, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of the shape of ``x``, (n, channels, side, side)."""
+        summary = torch.cat((x.mean(1, keepdim=True), x.amax(1, keepdim=True)), dim=1)
+        return x * torch.sigmoid(self.convolution(summary))
 
 
 class Inception(nn.Module):

@@ -3,9 +3,18 @@
 from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
-    Parameter("maps", (6, 16), "feature maps of a branch's two convolutions, as rebuilt by others", minimum=1),
-    Parameter("hidden", 1024, "units of each of the two hidden dense layers, as rebuilt by others", minimum=1),
-    Parameter("dropout", 0.5, "dropout after each hidden dense layer, as rebuilt by others", minimum=0.0),
+    Parameter(
+        "maps",
+        (6, 16),
+        "feature maps of a branch's two convolutions, as rebuilt by others",
+        minimum=1,
+        maximum=1024,
+        length=2,
+    ),
+    Parameter(
+        "hidden", 1024, "units of each of the two hidden dense layers, as rebuilt by others", minimum=1, maximum=8192
+    ),
+    Parameter("dropout", 0.5, "dropout after each hidden dense layer, as rebuilt by others", minimum=0.0, maximum=0.99),
     Parameter(
         "conv_activation",
         "relu",

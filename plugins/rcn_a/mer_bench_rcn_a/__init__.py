@@ -3,7 +3,13 @@
 from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
-    Parameter("maps", 64, "feature maps F of every convolution: 64 by the code's default, 32 in its README", minimum=1),
+    Parameter(
+        "maps",
+        64,
+        "feature maps F of every convolution: 64 by the code's default, 32 in its README",
+        minimum=1,
+        maximum=1024,
+    ),
     Parameter(
         "pool",
         7,
@@ -13,14 +19,17 @@ _PARAMETERS = (
         minimum=2,
         maximum=12,
     ),
-    Parameter("recurrences", 2, "times that the one shared 3×3 convolution is applied, as coded", minimum=1),
-    Parameter("dropout", 0.5, "dropout of single values after each max-pooling, as coded", minimum=0.0),
+    Parameter(
+        "recurrences", 2, "times that the one shared 3×3 convolution is applied, as coded", minimum=1, maximum=100
+    ),
+    Parameter("dropout", 0.5, "dropout of single values after each max-pooling, as coded", minimum=0.0, maximum=0.99),
     Parameter(
         "attention_eps",
         1e-6,
         "added to a class map's span before dividing by it; ours: the code divides 0 by 0 where a map is constant; "
         "small against a fresh network's spans of about 7e-3",
         minimum=1e-12,
+        maximum=1.0,
     ),
 )
 

@@ -3,7 +3,7 @@
 from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
-    Parameter("streams", (3, 5, 8), "maps of each stream's convolution (Table I)", minimum=1),
+    Parameter("streams", (3, 5, 8), "maps of each stream's convolution (Table I)", minimum=1, maximum=1024),
     Parameter(
         "padding",
         "same",
@@ -17,7 +17,14 @@ _PARAMETERS = (
         "batch normalisation after each ReLU; in both public versions, though the paper's 1,670 parameters fit neither "
         "with (1,683) nor without (1,651)",
     ),
-    Parameter("dropout", 0.5, "dropout after each stream's pooling", minimum=0.0),
+    Parameter("dropout", 0.5, "dropout after each stream's pooling", minimum=0.0, maximum=0.99),
+    Parameter(
+        "initialisation",
+        "torch",
+        "initial weights: torch, PyTorch's default, which the authors' PyTorch version begins with; glorot, uniform "
+        "with zero biases, is what MATLAB documents for its layers",
+        choices=("torch", "glorot"),
+    ),
 )
 
 

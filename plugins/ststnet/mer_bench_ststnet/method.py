@@ -7,7 +7,7 @@ from typing import Any
 from mer_bench import TorchMethod
 from mer_bench_ststnet.network import STSTNet
 
-_NETWORK = ("streams", "padding", "batch_norm", "dropout")
+_NETWORK = ("streams", "padding", "batch_norm", "dropout", "initialisation")
 
 
 class STSTNetMethod(TorchMethod):

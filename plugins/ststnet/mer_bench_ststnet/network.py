@@ -16,7 +16,7 @@ class STSTNet(nn.Module):
     Parameters
     ----------
     n_classes : int
-    streams, padding, batch_norm, dropout
+    streams, padding, batch_norm, dropout, initialisation
         As in the method's spec.
 
     Raises
@@ -33,12 +33,15 @@ class STSTNet(nn.Module):
         padding: str = "same",
         batch_norm: bool = True,
         dropout: float = 0.5,
+        initialisation: str = "torch",
     ) -> None:
         super().__init__()
-        _check_settings(streams, padding, dropout)
+        _check_settings(streams, dropout)
         self.streams = nn.ModuleList(Stream(maps, _RIM[padding], batch_norm, dropout) for maps in streams)
         self.pool = nn.AvgPool2d(2)
         self.classifier = nn.Linear(sum(streams) * 5 * 5, n_classes)
+        if initialisation == "glorot":
+            self.apply(_glorot)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return logits (n, n_classes) of maps (n, 3, 28, 28)."""
@@ -60,10 +63,15 @@ class Stream(nn.Sequential):
         )
 
 
-def _check_settings(streams: tuple[int, ...], padding: str, dropout: float) -> None:
+def _glorot(module: nn.Module) -> None:
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _check_settings(streams: tuple[int, ...], dropout: float) -> None:
     if not streams or min(streams) < 1:
         raise MerBenchError(f"ststnet: streams={streams} must name at least one stream, each with 1 map or more")
-    if padding not in _RIM:
-        raise MerBenchError(f"ststnet: padding={padding!r} is not one of: {', '.join(_RIM)}")
     if not 0 <= dropout < 1:
         raise MerBenchError(f"ststnet: dropout={dropout:g} is not a share of at least 0 and below 1")

@@ -7,11 +7,12 @@ _PARAMETERS = (
     Parameter(
         "image",
         28,
-        "side in pixels that the maps are resized to, bilinearly; 28 is the maps as they are. Many models want more",
+        "side in pixels that the maps are resized to, bilinearly with antialiasing; 28 is the maps as they are. Many "
+        "models want more",
         minimum=8,
         maximum=1024,
     ),
-    Parameter("drop_rate", 0.0, "dropout before the classifier; 0, as timm has it", minimum=0.0),
+    Parameter("drop_rate", 0.0, "dropout before the classifier; 0, as timm has it", minimum=0.0, maximum=0.99),
     Parameter(
         "weights",
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import timm
@@ -76,6 +77,28 @@ def build_backbone(
     if state is not None:
         load_weights(network, state, f"timm-backbone: weights={weights!r} for model={model} at image={image}")
     return backbone
+
+
+@torch.no_grad()
+def check_single_samples(backbone: Backbone, model: str) -> None:
+    """Refuse a model that cannot train on one sample a step; tried on a copy, so that nothing is drawn or remembered.
+
+    Batch normalisation that is left with one position has one value a channel, and so no deviation to divide by.
+
+    Raises
+    ------
+    MerBenchError
+        The model fails on one map.
+    """
+    image = backbone.image
+    with torch.random.fork_rng(devices=[]):
+        try:
+            deepcopy(backbone).train()(torch.zeros(1, 3, image, image))
+        except Exception as error:  # whatever a model's layers raise
+            raise MerBenchError(
+                f"timm-backbone: model={model} cannot train with batch_size=1 at image={image} ({_line(error)}); "
+                "take batch_size=2 or more"
+            ) from error
 
 
 def _check_name(model: str) -> None:
