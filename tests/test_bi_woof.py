@@ -158,6 +158,32 @@ def test_with_an_overlap_a_block_sees_one_pixel_of_its_neighbour(overlap: int, s
     assert bi_woof(beyond, (1, 2), 8, overlap).reshape(2, 8).any(axis=1).tolist() == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, [(0, 5), (4, 10), (9, 15), (14, 20), (19, 27)]),
+        ({"overlap": 0}, [(0, 4), (5, 9), (10, 14), (15, 19), (20, 27)]),
+        ({"remainder": "spread"}, [(0, 5), (4, 11), (10, 16), (15, 22), (21, 27)]),
+    ],
+)
+def test_28_pixels_are_cut_into_five_blocks_as_in_the_authors_code(
+    values: dict[str, object], expected: list[tuple[int, int]]
+) -> None:
+    """First and last pixel of each block, along both sides."""
+    seen_by = np.zeros((2, 28, 5), dtype=bool)
+    for pixel in range(28):
+        for side, at in enumerate([(pixel, 0), (0, pixel)]):
+            flow = still(28, 28)
+            flow[at] = (1, 0, 1)
+            votes = extractor("flow", **values).extract(flow).reshape(5, 5, 8).any(axis=2)
+            seen_by[side, pixel] = votes[:, 0] if side == 0 else votes[0]
+
+    for side in seen_by:
+        pixels = [np.flatnonzero(side[:, block]) for block in range(5)]
+        assert [(first, last) for first, *_, last in pixels] == expected
+        assert all((np.diff(run) == 1).all() for run in pixels)
+
+
 @pytest.mark.parametrize("blocks", [(5, 5), (3, 7), (1, 1), (28, 28)])
 @pytest.mark.parametrize("overlap", [0, 1])
 def test_it_is_what_a_loop_over_the_pixels_gives(blocks: tuple[int, int], overlap: int) -> None:
@@ -174,7 +200,7 @@ def test_it_is_what_a_loop_over_the_pixels_gives(blocks: tuple[int, int], overla
             expected.append(histogram / histogram.sum() * strain)
     expected = np.ravel(expected) / np.linalg.norm(expected)
 
-    np.testing.assert_allclose(bi_woof(flow, blocks, 8, overlap), expected, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(bi_woof(flow, blocks, 8, overlap, "spread"), expected, rtol=1e-5, atol=1e-8)
 
 
 def test_by_default_it_has_200_values_of_length_one() -> None:
@@ -252,6 +278,7 @@ def test_unequal_ranges_of_u_and_v_are_lost_so_scaled_maps_are_an_approximation(
         ("flow", "auto", "none"),
         ("face-flow", "auto", "median"),
         ("face-flow", "none", "none"),
+        ("region-flow", "auto", "none"),
         ("flow", "median", "median"),
     ],
 )
@@ -279,14 +306,15 @@ def test_every_parameter_of_the_descriptor_reaches_it() -> None:
 
     assert extractor("flow", blocks=(2, 3), bins=6).extract(flow).shape == (36,)
     np.testing.assert_array_equal(extractor("flow", overlap=0).extract(flow), bi_woof(flow, (5, 5), 8, 0))
+    np.testing.assert_array_equal(
+        extractor("flow", remainder="spread").extract(flow), bi_woof(flow, (5, 5), 8, 1, "spread")
+    )
     np.testing.assert_array_equal(extractor("flow").extract(flow), bi_woof(flow, (5, 5), 8, 1))
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"blocks": "5"}, "bi-woof: blocks=(5,) must be two numbers, rows and columns, as in blocks=5,5"),
-        ({"blocks": "5,5,5"}, "bi-woof: blocks=(5, 5, 5) must be two numbers"),
         (
             {"blocks": "29,5"},
             "bi-woof: blocks=(29, 5) (rows, columns) cuts a 28×28 map (height×width) into blocks of less",
@@ -306,6 +334,7 @@ def test_a_grid_that_fits_no_map_is_refused_with_its_value(overrides: dict[str, 
     [
         *({"blocks": "0,5"}, {"bins": "0"}, {"overlap": "2"}, {"zero": "mean"}, {"kernel": "poly2"}, {"C": "0"}),
         *({"scaler": "robust"}, {"class_weight": "half"}, {"blocks": "a,b"}, {"bins": "8.5"}),
+        *({"blocks": "5"}, {"blocks": "5,5,5"}, {"blocks": "5,65"}, {"bins": "361"}, {"remainder": "first"}),
     ],
 )
 def test_a_bad_setting_is_refused_when_it_is_given(overrides: dict[str, str]) -> None:
@@ -362,7 +391,7 @@ def test_every_parameter_of_the_classifier_reaches_it() -> None:
     plain = BiWOOF(SPEC.resolve(None, {}), 3, "flow").build_estimator(3, 0)[-1]
 
     assert {name: getattr(svc, name) for name in given} == given
-    assert (plain.kernel, plain.C, plain.class_weight) == ("linear", 1.0, None)
+    assert (plain.kernel, plain.C, plain.class_weight, svc.gamma) == ("linear", 1.0, None, "scale")
 
 
 def test_it_takes_flow_and_says_that_ready_made_maps_are_an_approximation() -> None:
@@ -371,7 +400,7 @@ def test_it_takes_flow_and_says_that_ready_made_maps_are_an_approximation() -> N
         "face-flow",
         "handcrafted",
     )
-    assert SPEC.features.parameters == ("blocks", "bins", "overlap", "zero")
+    assert SPEC.features.parameters == ("blocks", "remainder", "bins", "overlap", "zero")
     assert "APPROXIMATION" in next(parameter.doc for parameter in SPEC.parameters if parameter.name == "zero")
 
 

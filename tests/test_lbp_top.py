@@ -24,6 +24,7 @@ from mer_bench_lbp_top.method import LBPTOP
 SEEN_BY_EXTRACT = (*SPEC.representation.parameters, *SPEC.features.parameters)
 SETTINGS: dict[str, Any] = {
     "radii": (1, 1, 1),
+    "radii_of": "axes",
     "neighbours": (4, 4, 4),
     "mapping": "raw",
     "blocks": (1, 1, 1),
@@ -165,6 +166,34 @@ def test_rounding_in_a_flat_clip_does_not_darken_its_neighbours() -> None:
     assert not (plane_codes(flat + clip(flat.shape, levels=2) * 0.01, "XT", 8, (1, 1, 1)) == 255).all()
 
 
+@pytest.mark.parametrize(("radii", "borders"), [((1, 1, 4), (4, 4, 1)), ((3, 2, 1), (2, 3, 3)), ((1, 3, 2), (3, 2, 3))])
+def test_radii_of_planes_make_each_plane_a_circle_of_its_own(
+    radii: tuple[int, ...], borders: tuple[int, int, int]
+) -> None:
+    grey = clip((10, 12, 11), levels=8)
+    time, row, column = borders
+    inside = [
+        (t, y, x) for t in range(time, 10 - time) for y in range(row, 12 - row) for x in range(column, 11 - column)
+    ]
+    expected = np.zeros((3, 256))
+    for number, (plane, radius) in enumerate(zip(PLANES, radii, strict=True)):
+        for at in inside:
+            expected[number, exact_code(grey, at, plane, 8, (radius, radius, radius))] += 1
+
+    values = {**SETTINGS, "radii": radii, "radii_of": "planes", "neighbours": (8, 8, 8)}
+    np.testing.assert_array_equal(lbp_top(grey, **values), expected.ravel())
+
+
+@pytest.mark.parametrize("radius", [1, 2])
+def test_both_readings_of_the_radii_agree_where_all_are_equal(radius: int) -> None:
+    grey = clip((8, 14, 15))
+    values = {**SETTINGS, "radii": (radius,) * 3, "neighbours": (8, 8, 8), "blocks": (2, 3, 2)}
+
+    by_axis, by_plane = (lbp_top(grey, **{**values, "radii_of": of}) for of in ("axes", "planes"))
+
+    np.testing.assert_array_equal(by_axis, by_plane)
+
+
 @pytest.mark.parametrize("block", [(0, 0, 0), (0, 1, 2), (1, 0, 1), (1, 1, 2)])
 def test_a_change_at_one_place_is_seen_in_its_block_alone(block: tuple[int, int, int]) -> None:
     time, row, column = block
@@ -184,7 +213,13 @@ def test_a_change_at_one_place_is_seen_in_its_block_alone(block: tuple[int, int,
 @pytest.mark.parametrize("mapping", ["raw", "uniform"])
 def test_counts_sum_to_the_usable_positions_and_l1_to_one_a_block_and_plane(mapping: str) -> None:
     grey = clip((11, 32, 29))
-    values = {"radii": (2, 1, 3), "neighbours": (8, 4, 5), "mapping": mapping, "blocks": (4, 3, 2)}
+    values: dict[str, Any] = {
+        "radii": (2, 1, 3),
+        "radii_of": "axes",
+        "neighbours": (8, 4, 5),
+        "mapping": mapping,
+        "blocks": (4, 3, 2),
+    }
     bins = (256, 16, 32) if mapping == "raw" else (59, 15, 23)
 
     counts = lbp_top(grey, **values, histogram="counts").reshape(24, sum(bins))
@@ -213,11 +248,19 @@ def test_the_presets_have_the_stated_number_of_features(preset: str, size: int) 
     np.testing.assert_array_equal(features, extractor.extract(sample.copy()))
 
 
+def test_ten_neighbours_are_raw_and_more_are_uniform() -> None:
+    sample = clip((10, 32, 32, 1))
+
+    assert method(neighbours=(10, 4, 4)).extract(sample).shape == (25 * (1024 + 16 + 16),)
+    assert method(neighbours=(11, 4, 4), mapping="uniform").extract(sample).shape == (25 * (113 + 15 + 15),)
+
+
 def test_each_setting_of_the_descriptor_reaches_it() -> None:
     sample = clip((10, 40, 40, 1))
     base = method().extract(sample)
     others: dict[str, object] = {
         "radii": (1, 2, 4),
+        "radii_of": "planes",
         "neighbours": (4, 8, 4),
         "mapping": "uniform",
         "blocks": (5, 5, 2),
@@ -232,12 +275,22 @@ def test_each_setting_of_the_descriptor_reaches_it() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"radii": (1, 4)}, r"radii=1,4 has 2 values; give three"),
-        ({"neighbours": (4, 4, 4, 4)}, r"neighbours=4,4,4,4 has 4 values; give three"),
-        ({"blocks": ()}, r"blocks= has 0 values; give three"),
+        (
+            {"neighbours": (4, 11, 4)},
+            r"neighbours=4,11,4 have up to 2048 raw codes .* set mapping=uniform, or 10 neigh",
+        ),
         ({"radii": (1, 1, 5)}, r"10 long along T; set a smaller R_T, or --set length=11 or more"),
         ({"radii": (1, 16, 4)}, r"32 long along Y; set a smaller R_Y, or --prepare size=33 or more"),
         ({"radii": (20, 1, 4)}, r"32 long along X; set a smaller R_X, or --prepare size=41 or more"),
+        (
+            {"radii": (1, 1, 5), "radii_of": "planes"},
+            r"10 long along T; set a smaller R_YT, or --set length=11 or more",
+        ),
+        (
+            {"radii": (1, 5, 6), "radii_of": "planes"},
+            r"along T; set a smaller R_XT and R_YT, or --set length=13 or more",
+        ),
+        ({"radii": (16, 1, 4), "radii_of": "planes"}, r"32 long along Y; set a smaller R_XY, or --prepare size=33"),
         ({"blocks": (5, 5, 3)}, r"ask for 3 blocks along T, where radii=1,1,4 leave 2 positions; ask for at most 2"),
         ({"blocks": (31, 5, 1)}, r"ask for 31 blocks along Y, where radii=1,1,4 leave 30 positions"),
     ],
@@ -252,7 +305,11 @@ def test_settings_that_do_not_fit_the_clip_are_refused_in_one_sentence(values: d
 
 @pytest.mark.parametrize(
     "values",
-    [{"radii": (1, 1, 0)}, {"neighbours": (1, 4, 4)}, {"neighbours": (17, 4, 4)}, {"mapping": "ror"}, {"C": 0.0}],
+    [
+        *({"radii": (1, 1, 0)}, {"radii": (1, 1, 101)}, {"radii": (1, 4)}, {"radii_of": "blocks"}, {"mapping": "ror"}),
+        *({"neighbours": (1, 4, 4)}, {"neighbours": (17, 4, 4)}, {"neighbours": (4, 4, 4, 4)}, {"C": 0.0}),
+        *({"blocks": ()}, {"blocks": (5, 5)}, {"blocks": (65, 5, 1)}),
+    ],
 )
 def test_values_that_no_clip_would_suit_are_refused_by_the_spec(values: dict[str, Any]) -> None:
     with pytest.raises(MerBenchError, match="lbp-top"):
@@ -298,6 +355,7 @@ def test_the_parameters_reach_the_support_vector_machine() -> None:
     svm = method(**chosen).build_estimator(3, 0)[-1]
 
     assert {name: svm.get_params()[name] for name in chosen} == chosen
+    assert svm.coef0 == 0
     assert method().build_estimator(3, 0)[-1].get_params()["gamma"] == "scale"
     assert method().build_estimator(3, 0)[-1].get_params()["class_weight"] is None
 

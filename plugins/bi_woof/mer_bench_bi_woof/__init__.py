@@ -8,8 +8,23 @@ _DESCRIPTOR = (
         (5, 5),
         "rows and columns of the block grid; 5×5 as in the authors' code, whose paper tunes them a database",
         minimum=1,
+        maximum=64,
+        length=2,
     ),
-    Parameter("bins", 8, "orientation bins over the full circle, the first one from -180 degrees on", minimum=1),
+    Parameter(
+        "remainder",
+        "last",
+        "where a side's pixels go that its blocks leave over; last: to the last block, as in the authors' code; "
+        "spread: to several, a pixel each",
+        choices=("last", "spread"),
+    ),
+    Parameter(
+        "bins",
+        8,
+        "orientation bins over the full circle, the first one from -180 degrees on; 8 as in the authors' code",
+        minimum=1,
+        maximum=360,
+    ),
     Parameter(
         "overlap",
         1,
@@ -36,7 +51,11 @@ _CLASSIFIER = (
         choices=("standard", "none"),
     ),
     Parameter(
-        "kernel", "linear", "the SVM's; not given, linear as usual with this descriptor", choices=("linear", "rbf")
+        "kernel",
+        "linear",
+        "the SVM's; not given, linear as usual with this descriptor; the gamma of rbf is scikit-learn's scale, "
+        "1/(values × their variance) on the training side",
+        choices=("linear", "rbf"),
     ),
     Parameter("C", 1.0, "the SVM's penalty of a training error; not given, scikit-learn's", minimum=1e-9),
     Parameter(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_bench import FloatArray
+from mer_bench import FloatArray, IntArray
 
 _Doubles = NDArray[np.float64]
 
 
-def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int) -> FloatArray:
+def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int, remainder: str = "last") -> FloatArray:
     """Return where a face moves, and in which directions: a histogram of orientations a block, weighted twice.
 
     Within a block, each pixel votes for the bin of its direction with the length of its motion (local weight), and
@@ -30,6 +30,9 @@ def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int) 
         Orientations a block.
     overlap : int
         Pixels by which a block reaches into each of its neighbours.
+    remainder : str
+        Where the pixels go that blocks of equal size leave over: ``last`` for the last block of each side, or
+        ``spread``.
 
     Returns
     -------
@@ -41,7 +44,10 @@ def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int) 
     Liong, See, Wong and Phan 2018, doi:10.1016/j.image.2017.11.006.
     """
     u, v, strain = np.moveaxis(flow.astype(np.float64), -1, 0)
-    rows, columns = _members(flow.shape[0], blocks[0], overlap), _members(flow.shape[1], blocks[1], overlap)
+    rows, columns = (
+        _members(_edges(pixels, count, remainder), overlap)
+        for pixels, count in zip(flow.shape[:2], blocks, strict=True)
+    )
     of_bin = np.arange(bins)[:, None, None] == _bin_of(u, v, bins)
     votes = rows @ (of_bin * np.hypot(u, v)) @ columns.T
     local = _divide(votes, votes.sum(axis=0))
@@ -55,10 +61,16 @@ def _bin_of(u: _Doubles, v: _Doubles, bins: int) -> _Doubles:
     return np.asarray(np.floor(turned * bins) % bins, dtype=np.float64)
 
 
-def _members(pixels: int, blocks: int, overlap: int) -> _Doubles:
+def _edges(pixels: int, blocks: int, remainder: str) -> IntArray:
+    """Return where each block begins along one side, and where the last one ends."""
+    if remainder == "spread":
+        return np.arange(blocks + 1) * pixels // blocks
+    return np.append(np.arange(blocks) * (pixels // blocks), pixels)
+
+
+def _members(edges: IntArray, overlap: int) -> _Doubles:
     """Return a matrix (blocks, pixels) of ones where a pixel belongs to a block along one side, else zeros."""
-    edges = np.arange(blocks + 1) * pixels // blocks
-    place = np.arange(pixels)
+    place = np.arange(edges[-1])
     inside = (place >= edges[:-1, None] - overlap) & (place < edges[1:, None] + overlap)
     return inside.astype(np.float64)
 

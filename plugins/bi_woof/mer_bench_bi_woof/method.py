@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -9,6 +11,8 @@ from sklearn.svm import SVC
 
 from mer_bench import FloatArray, MerBenchError, SklearnMethod
 from mer_bench_bi_woof.descriptor import bi_woof
+
+_DESCRIPTOR = ("blocks", "bins", "overlap", "remainder")
 
 
 class BiWOOF(SklearnMethod):
@@ -22,9 +26,8 @@ class BiWOOF(SklearnMethod):
         MerBenchError
             The parameter ``blocks`` does not fit the map.
         """
-        blocks = self.params["blocks"]
-        if not isinstance(blocks, tuple) or len(blocks) != 2:
-            raise MerBenchError(f"bi-woof: blocks={blocks!r} must be two numbers, rows and columns, as in blocks=5,5")
+        settings: dict[str, Any] = {name: self.params[name] for name in _DESCRIPTOR}
+        blocks = settings["blocks"]
         height, width = sample.shape[:2]
         if blocks[0] > height or blocks[1] > width:
             raise MerBenchError(
@@ -32,7 +35,7 @@ class BiWOOF(SklearnMethod):
                 "of less than a pixel; ask for fewer"
             )
         flow = _about_its_median(sample) if self._zero_is_unknown else sample
-        return bi_woof(flow, blocks, int(str(self.params["bins"])), int(str(self.params["overlap"])))
+        return bi_woof(flow, **settings)
 
     def build_estimator(self, n_classes: int, seed: int) -> Pipeline:
         """Return scaler and SVC as the parameters say; nothing is drawn, so the seed is not used."""
@@ -44,7 +47,7 @@ class BiWOOF(SklearnMethod):
     @property
     def _zero_is_unknown(self) -> bool:
         zero = self.params["zero"]
-        return zero == "median" or (zero == "auto" and self.representation != "flow")
+        return zero == "median" or (zero == "auto" and self.representation == "face-flow")
 
 
 def _about_its_median(sample: FloatArray) -> FloatArray:

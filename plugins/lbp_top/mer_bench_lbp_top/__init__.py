@@ -4,7 +4,11 @@ from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
 
 _CLIP = (
     Parameter(
-        "length", 10, "frames of the interpolated clip (MEGC 2019: 10); more than twice R_T", minimum=3, maximum=1000
+        "length",
+        10,
+        "frames of the interpolated clip (MEGC 2019: 10); more than twice the radius in time",
+        minimum=3,
+        maximum=1000,
     ),
     Parameter(
         "interpolation", "graph", "TIM by graph embedding (MEGC 2019 names TIM), or linear", choices=("graph", "linear")
@@ -14,10 +18,18 @@ _DESCRIPTOR = (
     Parameter(
         "radii",
         (1, 1, 4),
-        "R_X,R_Y,R_T: distance of the neighbours along each axis, pixels and frames; MEGC 2019 prints {1,1,4} as the "
-        "radii of the planes XY, XT and YT, but each plane has two axes: read by axis, as LBP-TOP is defined",
+        "distance of the neighbours, pixels and frames, along X,Y,T or on the planes XY,XT,YT: see radii_of "
+        "(MEGC 2019: {1,1,4})",
         minimum=1,
         maximum=100,
+        length=3,
+    ),
+    Parameter(
+        "radii_of",
+        "axes",
+        "axes: the radii are R_X,R_Y,R_T, and a plane's neighbours lie on the ellipse of its two; planes: R_XY,R_XT,"
+        "R_YT, each plane a circle of its own; MEGC 2019 prints them by plane, but LBP-TOP is defined by axis: axes",
+        choices=("axes", "planes"),
     ),
     Parameter(
         "neighbours",
@@ -25,21 +37,24 @@ _DESCRIPTOR = (
         "P_XY,P_XT,P_YT: neighbours on the circle or ellipse of each plane (MEGC 2019: 4)",
         minimum=2,
         maximum=16,
+        length=3,
     ),
     Parameter(
         "mapping",
         "raw",
         "raw: a bin for each of the 2^P codes; uniform: a bin for each code of at most two changes and one for the "
-        "rest (u2); not given in MEGC 2019, and of 4 neighbours' 16 codes u2 would merge only two",
+        "rest (u2); not given in MEGC 2019, and of 4 neighbours' 16 codes u2 would merge only two; raw takes 10 "
+        "neighbours at most",
         choices=("raw", "uniform"),
     ),
     Parameter(
         "blocks",
         (5, 5, 1),
         "rows,columns,temporal: the grid of blocks, which do not overlap (MEGC 2019: 5×5); how many in time is not "
-        "given, and R_T=4 leaves two positions of ten frames: 1",
+        "given, and a radius of 4 in time leaves two positions of ten frames: 1",
         minimum=1,
         maximum=64,
+        length=3,
     ),
     Parameter(
         "histogram",
@@ -50,7 +65,12 @@ _DESCRIPTOR = (
     ),
 )
 _CLASSIFIER = (
-    Parameter("kernel", "linear", "the kernel; MEGC 2019 names no classifier: a linear SVM", ("linear", "rbf", "poly")),
+    Parameter(
+        "kernel",
+        "linear",
+        "the kernel; MEGC 2019 names no classifier: a linear SVM; poly has no constant term (coef0 = 0)",
+        choices=("linear", "rbf", "poly"),
+    ),
     Parameter("C", 1.0, "the penalty of a training error; not given: scikit-learn's default, not tuned", minimum=1e-9),
     Parameter(
         "gamma",

@@ -14,12 +14,23 @@ Codes = NDArray[np.uint16]
 PLANES = {"XY": (1, 2), "XT": (0, 2), "YT": (0, 1)}
 """The axes of a clip (time, y, x) that are a plane's rows and columns."""
 
+_RADII_OF = {"axes": ("X", "Y", "T"), "planes": tuple(PLANES)}
+"""What the three radii belong to. A radius reaches along every axis in its name."""
+
+_MOST_RAW_NEIGHBOURS = 10
+
 _ULPS = 4
+"""Roundings that a difference to a neighbour may be off by, in float32 steps of the lightest grey value.
+
+One is the input's, half a step for each of two grey values. Subtracting, rounding the share and multiplying by it are
+half a step each, and the shares sum to one: 1.5. Adding up four corners takes three additions: 1.5.
+"""
 
 
 def lbp_top(
     clip: FloatArray,
     radii: tuple[int, ...],
+    radii_of: str,
     neighbours: tuple[int, ...],
     mapping: str,
     blocks: tuple[int, ...],
@@ -35,7 +46,9 @@ def lbp_top(
     clip : ndarray of shape (frames, height, width), float32
         Grey values.
     radii : tuple of int
-        R_X, R_Y, R_T.
+        R_X, R_Y, R_T or R_XY, R_XT, R_YT.
+    radii_of : str
+        ``axes`` or ``planes``, accordingly.
     neighbours : tuple of int
         P_XY, P_XT, P_YT.
     mapping : str
@@ -53,29 +66,35 @@ def lbp_top(
     Raises
     ------
     MerBenchError
-        A setting has not three values, or the clip is too small for the radii or the blocks.
+        The clip is too small for the radii or the blocks, or raw codes have too many neighbours.
 
     References
     ----------
     Zhao and Pietikäinen, IEEE TPAMI 29(6), 2007, doi:10.1109/TPAMI.2007.1110.
     """
-    for name, values in (("radii", radii), ("neighbours", neighbours), ("blocks", blocks)):
-        if len(values) != 3:
-            raise MerBenchError(f"lbp-top: {name}={_listed(values)} has {len(values)} values; give three")
-    usable = _usable_positions(clip.shape, radii)
+    if mapping == "raw" and max(neighbours) > _MOST_RAW_NEIGHBOURS:
+        raise MerBenchError(
+            f"lbp-top: neighbours={_listed(neighbours)} have up to {2 ** max(neighbours)} raw codes in every block, "
+            f"too many for memory; set mapping=uniform, or {_MOST_RAW_NEIGHBOURS} neighbours at most"
+        )
+    borders = _borders(clip.shape, radii, radii_of)
+    usable = tuple(size - 2 * border for size, border in zip(clip.shape, borders, strict=True))
     block_of, n_blocks = _block_of_position(usable, blocks, radii)
     histograms = []
     for plane, points in zip(PLANES, neighbours, strict=True):
         table, bins = _bin_of_code(points, mapping)
-        places = block_of * bins + table[plane_codes(clip, plane, points, radii)]
+        reach = radii if radii_of == "axes" else (radii[tuple(PLANES).index(plane)],) * 3
+        places = block_of * bins + table[plane_codes(clip, plane, points, reach, borders)]
         counts = np.bincount(places.ravel(), minlength=n_blocks * bins).reshape(n_blocks, bins)
         histograms.append(counts / counts.sum(axis=1, keepdims=True) if histogram == "l1" else counts)
     described: FloatArray = np.concatenate(histograms, axis=1).ravel().astype(np.float32)
     return described
 
 
-def plane_codes(clip: FloatArray, plane: str, points: int, radii: tuple[int, ...]) -> Codes:
-    """Return the local binary pattern of a plane through each usable position.
+def plane_codes(
+    clip: FloatArray, plane: str, points: int, radii: tuple[int, ...], borders: tuple[int, ...] | None = None
+) -> Codes:
+    """Return the local binary pattern of a plane through each position inside the borders.
 
     Bit p is set where neighbour p is not darker than the centre. Neighbour 0 lies a radius along the plane's columns,
     the others follow counter-clockwise on the ellipse of its two radii; between pixels, grey values are interpolated
@@ -84,19 +103,21 @@ def plane_codes(clip: FloatArray, plane: str, points: int, radii: tuple[int, ...
     Parameters
     ----------
     clip : ndarray of shape (frames, height, width), float32
-        Larger than twice the radius along each axis.
+        Larger than twice the border along each axis.
     plane : str
         ``XY``, ``XT`` or ``YT``; rows are y, time and time, columns x, x and y.
     points : int
         Neighbours, 16 at most.
     radii : tuple of int
         R_X, R_Y, R_T.
+    borders : tuple of int, optional
+        How far the positions keep from the clip's ends in time, y and x; R_T, R_Y, R_X where not given.
 
     Returns
     -------
-    ndarray of shape (frames - 2 R_T, height - 2 R_Y, width - 2 R_X), uint16
+    ndarray of shape (frames - 2 border in time, height - 2 border in y, width - 2 border in x), uint16
     """
-    borders = radii[::-1]
+    borders = radii[::-1] if borders is None else borders
     centre = _shifted(clip, borders, (0, 0, 0))
     # What is equal but for float32 rounding (a clip that stands still, interpolated in time) must count as equal.
     tie = -np.float32(_ULPS * np.finfo(np.float32).eps * np.abs(clip).max())
@@ -104,7 +125,7 @@ def plane_codes(clip: FloatArray, plane: str, points: int, radii: tuple[int, ...
     excess, part = np.empty((2, *centre.shape), dtype=np.float32)
     for point in range(points):
         # Interpolating differences to the centre, not grey values, makes flat regions exact ties.
-        for number, (shift, share) in enumerate(_corners(plane, 2 * pi * point / points, borders)):
+        for number, (shift, share) in enumerate(_corners(plane, 2 * pi * point / points, radii)):
             target = part if number else excess
             np.subtract(_shifted(clip, borders, shift), centre, out=target)
             if share != 1:
@@ -115,15 +136,16 @@ def plane_codes(clip: FloatArray, plane: str, points: int, radii: tuple[int, ...
     return codes
 
 
-def _corners(plane: str, angle: float, borders: tuple[int, ...]) -> list[tuple[tuple[int, ...], float]]:
+def _corners(plane: str, angle: float, radii: tuple[int, ...]) -> list[tuple[tuple[int, ...], float]]:
     """Return the pixels around a neighbour as steps (time, y, x) from the centre, and their shares of its value.
 
     The centre itself is left out: it does not differ from itself.
     """
     row_axis, column_axis = PLANES[plane]
+    radius = radii[::-1]
     corners = []
-    for row, row_share in _fractions(-borders[row_axis] * sin(angle)):
-        for column, column_share in _fractions(borders[column_axis] * cos(angle)):
+    for row, row_share in _fractions(-radius[row_axis] * sin(angle)):
+        for column, column_share in _fractions(radius[column_axis] * cos(angle)):
             shift = [0, 0, 0]
             shift[row_axis], shift[column_axis] = row, column
             if any(shift):
@@ -132,7 +154,7 @@ def _corners(plane: str, angle: float, borders: tuple[int, ...]) -> list[tuple[t
 
 
 def _shifted(clip: FloatArray, borders: tuple[int, ...], shift: tuple[int, ...]) -> FloatArray:
-    """Return the grey values that lie ``shift`` (time, y, x) from each usable position."""
+    """Return the grey values that lie ``shift`` (time, y, x) from each position inside the borders."""
     spans = zip(clip.shape, borders, shift, strict=True)
     return clip[tuple(slice(border + by, size - border + by) for size, border, by in spans)]
 
@@ -162,16 +184,20 @@ def _bin_of_code(points: int, mapping: str) -> tuple[IntArray, int]:
     return table, others + 1
 
 
-def _usable_positions(shape: tuple[int, ...], radii: tuple[int, ...]) -> tuple[int, ...]:
-    usable = tuple(size - 2 * radius for size, radius in zip(shape, radii[::-1], strict=True))
-    cures = ("--set length", "--prepare size", "--prepare size")
-    for axis, size, left, cure in zip("TYX", shape, usable, cures, strict=True):
-        if left < 1:
+def _borders(shape: tuple[int, ...], radii: tuple[int, ...], radii_of: str) -> tuple[int, ...]:
+    """Return how far a position has to keep from the clip's ends in time, y and x."""
+    borders = []
+    for axis, size, cure in zip("TYX", shape, ("--set length", "--prepare size", "--prepare size"), strict=True):
+        reaching = {name: radius for name, radius in zip(_RADII_OF[radii_of], radii, strict=True) if axis in name}
+        border = max(reaching.values())
+        if size <= 2 * border:
+            too_large = " and ".join(f"R_{name}" for name, radius in reaching.items() if size <= 2 * radius)
             raise MerBenchError(
                 f"lbp-top: radii={_listed(radii)} leave no position whose neighbours lie inside the clip, which is "
-                f"{size} long along {axis}; set a smaller R_{axis}, or {cure}={size - left + 1} or more"
+                f"{size} long along {axis}; set a smaller {too_large}, or {cure}={2 * border + 1} or more"
             )
-    return usable
+        borders.append(border)
+    return tuple(borders)
 
 
 def _block_of_position(

@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 from mer_bench import FloatArray, SklearnMethod
 from mer_bench_lbp_top.descriptor import lbp_top
 
-_DESCRIPTOR = ("radii", "neighbours", "mapping", "blocks", "histogram")
+_DESCRIPTOR = ("radii", "radii_of", "neighbours", "mapping", "blocks", "histogram")
 _SCALERS = {"none": (), "standard": (StandardScaler,), "minmax": (MinMaxScaler,)}
 
 
