@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 from bench import descendants, living
 
 from mer_bench.cli import progress
+from mer_bench.engine import executors
 from mer_bench.engine.executors import run_local
 from mer_bench.errors import MethodError
 from mer_bench.representations.task import Prepared, PrepareTask
@@ -24,6 +26,7 @@ LARGE = "x" * 100_000
 STOPPED_EARLY = """
 import gc, time
 from test_executors import LARGE, dwell, lost
+from mer_bench.engine import executors
 from mer_bench.engine.executors import run_local
 
 if __name__ == "__main__":
@@ -116,3 +119,24 @@ def test_an_interrupt_between_two_samples_closes_what_prepares_them(
     # The exception is still at hand, and with it every frame it came through.
     assert kept.traceback
     assert closed == [True]
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler])
+def test_what_was_to_happen_at_an_interrupt_is_as_before(handler: object) -> None:
+    before = signal.signal(signal.SIGINT, handler)  # type: ignore[arg-type]
+    try:
+        outcomes = run_local(length, ["a"], lost=lost, jobs=1)
+        assert list(outcomes) == [1]
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_ignored_interrupt_is_ignored_while_slots_start() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with executors._interrupts_held():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

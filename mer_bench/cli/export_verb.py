@@ -58,11 +58,9 @@ def command(
     marks = result.row["marks"]
     told = f" [{', '.join(marks)}]" if marks else ""
     click.echo(f"{megc}: {len(entries)} samples, selection {result.selection}{told}")
-    if loud := [mark.upper() for mark in marks if mark in ("partial", "synthetic")]:
-        click.echo(
-            f"warning: {megc} carries no mark, but its samples are {' and '.join(loud)}: say so wherever it goes",
-            err=True,
-        )
+    if marks:
+        loud = " and ".join(mark.upper() for mark in marks)
+        click.echo(f"warning: {megc} carries no mark, but this result has: {loud}; say so wherever it goes", err=True)
 
 
 def _having(results: list[Result], asked: str, what: str, wanted: str, of: Callable[[Result], str]) -> list[Result]:

@@ -96,7 +96,10 @@ def _caption(results: Sequence[Result], plan: Plan) -> list[str]:
     lines = [f"selection: {rules}; UF1 and UAR pooled over all folds"]
     if results[0].selection == "oracle":
         lines.insert(0, "ORACLE: the epoch is chosen on the held-out subject; a diagnostic, not a result")
-    lines += [_MARKS.get(mark, mark) for mark in sorted({mark for result in results for mark in result.row["marks"]})]
+    for mark in sorted({mark for result in results for mark in result.row["marks"]}):
+        marked = dict.fromkeys(r.row["method"]["name"] for r in results if mark in r.row["marks"])
+        concerns_all = all(mark in result.row["marks"] for result in results)
+        lines.append(("" if concerns_all else f"{', '.join(marked)}: ") + _MARKS.get(mark, mark))
     if absent := absent_classes(results):
         lines.append(f"{absent} (rule: {plan.rows[0].record['protocol']['absent_class']})")
     return lines

@@ -154,16 +154,18 @@ def _interrupts_held() -> Iterator[None]:
     resource_tracker.ensure_running()
     held: list[int] = []
     is_main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, lambda number, frame: held.append(number)) if is_main else None
+    handler = signal.getsignal(signal.SIGINT) if is_main else None
+    if callable(handler):  # an ignored signal stays ignored
+        signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if is_main:
+        if callable(handler):
             signal.signal(signal.SIGINT, handler)
-    if held:
-        raise KeyboardInterrupt
+    if held and callable(handler):
+        handler(signal.SIGINT, None)
 
 
 def _carry_out(number: int) -> Any:

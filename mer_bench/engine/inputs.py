@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mer_bench.arrays import FloatArray
@@ -60,31 +61,35 @@ class Inputs:
         stack = stored_representation(self.folder, row.stack_key, count, lambda: self._arrays(row), self.notice)
         if key is None:
             return stack, None
-        features = self._extracted(row, stack)
-        if isinstance(features, Extracted):
-            return stack, features
-        return stored_representation(self.folder, key, count, lambda: iter(features), self.notice), None
+        tasks = [ExtractTask(row.setting, stack, index, self.folder, key) for index in range(count)]
+        failed = self._extract(row, tasks)
+        if failed is not None:
+            reason = f"the features of {row.table.sample_ids[failed.index]}: {failed.failure}"
+            return stack, replace(failed, failure=reason)
+        file = stored_representation(self.folder, key, count, lambda: _features(tasks), self.notice)
+        shutil.rmtree(self.folder / key, ignore_errors=True)
+        return file, None
 
     def faces(self, row: Row) -> dict[str, dict[str, int]]:
         """Return how often each detector found a row's faces and key regions; nothing for ready-made data."""
         file = self._facts_file(row)
         return dict(read_json(file)) if file.exists() else {}
 
-    def _extracted(self, row: Row, stack: Path) -> list[FloatArray] | Extracted:
-        """Return the features of all samples, or the first failure."""
-        count = len(row.table.sample_ids)
-        self.notice(f"{row.setting.spec.name}: extracting the features of {count} samples")
-        tasks = [ExtractTask(row.setting, stack, index) for index in range(count)]
-        features: dict[int, FloatArray] = {}
+    def _extract(self, row: Row, tasks: list[ExtractTask]) -> Extracted | None:
+        """Extract all samples' features; return the first sample that fails, or whose features are of another shape."""
+        self.notice(f"{row.setting.spec.name}: extracting the features of {len(tasks)} samples")
         with closing(carry_out(extract, tasks, lost=lost_features, jobs=self.jobs, timeout=self.timeout)) as samples:
             for sample in samples:
-                if sample.features is None:
+                if sample.failure:
                     return sample
-                features[sample.index] = sample.features
-        shapes = sorted({array.shape for array in features.values()})
-        if len(shapes) > 1:
-            return Extracted(0, None, f"extract gives features of different shapes: {shapes[0]}, {shapes[1]}")
-        return [features[index] for index in range(count)]
+        first = None
+        for task, features in zip(tasks, _features(tasks), strict=True):
+            first = features.shape if first is None else first
+            if features.shape != first:
+                return Extracted(
+                    task.index, f"extract gives the shape {features.shape}, and {first} for the first sample"
+                )
+        return None
 
     def _arrays(self, row: Row) -> Iterator[FloatArray]:
         facts = []
@@ -98,3 +103,13 @@ class Inputs:
 
     def _facts_file(self, row: Row) -> Path:
         return self.folder / f"{row.stack_key}.facts.json"
+
+
+def _features(tasks: list[ExtractTask]) -> Iterator[FloatArray]:
+    for task in tasks:
+        features = task.stored()
+        if features is None:
+            raise MerBenchError(
+                f"features in {task.parts} were removed or damaged meanwhile; run the same command again"
+            )
+        yield features

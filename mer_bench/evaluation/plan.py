@@ -19,13 +19,15 @@ from mer_bench.evaluation.predict import MethodSetting
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.describe import describe_representation, given_representation, representation_marks
 from mer_bench.representations.preparation import resolve_preparation
-from mer_bench.specs import SANITY_FAMILY, MethodSpec, ParameterValue, normalise_name
+from mer_bench.specs import MethodSpec, ParameterValue, normalise_name
 from mer_bench.store.files import digest
 from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RepresentationRecord, RowRecord, Training
 from mer_bench_protocols.protocol import Protocol, load_protocol
 
 SELECTIONS = ("last", "inner", "oracle")
 MOST_SEEDS = 1000
+SANITY_METHODS = ("majority", "random", "svm-flow")
+"""What any method must beat."""
 EVALUATION_VERSION = 3
 """Raised whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
 inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
@@ -56,7 +58,7 @@ class Request:
     preparation : mapping of str to object
         Settings by which frames become representations, over their defaults.
     sanity : bool
-        Add every sanity method that is not named, with its own defaults, where the data can give what it eats.
+        Add those of `SANITY_METHODS` that are not named, with their own defaults.
     """
 
     methods: tuple[str, ...]
@@ -200,12 +202,15 @@ def _resolve_methods(request: Request, catalogue: Catalogue) -> list[tuple[Metho
 def _sanity_methods(
     named: list[tuple[MethodSpec, dict[str, ParameterValue]]], source: DataSource, catalogue: Catalogue
 ) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
-    """Return the sanity methods that are not named: neither a preset nor an override is meant for them."""
+    """Return the sanity methods that are not named: neither a preset nor an override is meant for them.
+
+    One that is blocked is left out. A plugin cannot add one: it would stand, and fail, in everybody's runs.
+    """
     names = {spec.name for spec, _ in named}
     return [
         (spec, spec.resolve(None, {}))
-        for spec in catalogue.methods.values()
-        if spec.family == SANITY_FAMILY and spec.name not in names and given_representation(spec, source) is not None
+        for spec in (catalogue.methods[name] for name in SANITY_METHODS if name in catalogue.methods)
+        if spec.name not in names and given_representation(spec, source) is not None
     ]
 
 

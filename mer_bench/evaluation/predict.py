@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,9 @@ from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import load_target
 from mer_bench.specs import MethodSpec, ParameterValue
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Read by numerical libraries as they are loaded."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,23 @@ def predict_fold(
     MethodError
         The method does not do what it should.
     """
-    load_target(setting.spec.target)  # with all that it imports: torch's generator is seeded where torch is there
+    load_target(setting.spec.target)
+    has_torch = "torch" in sys.modules
+    scores = _predict_fold(setting, train, test, seed, device, inner)
+    if not has_torch and "torch" in sys.modules:
+        # The method imported it while it worked, so that its generator was not seeded: this fold once more.
+        scores = _predict_fold(setting, train, test, seed, device, inner)
+    return scores
+
+
+def _predict_fold(
+    setting: MethodSetting,
+    train: LabelledSamples,
+    test: UnlabelledSamples,
+    seed: int,
+    device: str,
+    inner: str | None,
+) -> FoldScores:
     with isolated(seed):
         method = setting.make()
         if isinstance(method, TorchMethod):
@@ -166,14 +186,31 @@ def isolated(seed: int) -> Iterator[None]:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (the global one is what a method may draw from)
     torch = sys.modules.get("torch")
+    forked = torch.random.fork_rng(devices=[]) if torch else nullcontext()
     try:
-        with threadpool_limits(1), redirect_stdout(sys.stderr), torch.random.fork_rng() if torch else nullcontext():
+        with _one_thread(), redirect_stdout(sys.stderr), forked:
             if torch:
                 torch.manual_seed(seed)
             yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit the libraries that are loaded, and those that the method is going to load."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _train_network(
@@ -215,7 +252,8 @@ def _check_epochs(epochs: FloatArray, n: int, n_classes: int) -> None:
 
 
 def _checked(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
-    scores = np.asarray(scores)
+    # A copy: a method may hand out the same array each time.
+    scores = np.array(scores)
     if scores.shape != (n, n_classes):
         raise MethodError(f"scores have shape {scores.shape}, not ({n}, {n_classes})")
     if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
