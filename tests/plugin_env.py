@@ -7,6 +7,7 @@ build isolation: ``python tests/plugin_env.py FOLDER``.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ import venv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 KINDS = {"torch": "kit-net", "sklearn": "kit-svm", "plain": "kit-mean"}
 TINY = "--data synthetic-maps --data-option size=tiny --device cpu"
@@ -47,7 +49,7 @@ class PluginEnvironment:
     def create(cls, folder: Path, *, offline: bool = True) -> PluginEnvironment:
         """Make the environment: without pip, which takes seconds; the parent's serves."""
         venv.create(folder, with_pip=False, symlinks=True)
-        made = cls(folder, offline)
+        made = cls(folder.resolve(), offline)
         made._see_parent()
         made._write_script("mer-bench", "mer_bench.cli")
         made._write_script("pytest", "pytest")
@@ -91,7 +93,10 @@ class PluginEnvironment:
         """Add every place that this process imports from: site folders with their own .pth files, then search roots."""
         sites = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
         roots = [path for path in sys.path if path and path not in sites and not _is_standard(path)]
-        lines = [*(f"import site; site.addsitedir({path!r})" for path in sites), *(str(Path(p).resolve()) for p in roots)]
+        lines = [
+            *(f"import site; site.addsitedir({path!r})" for path in sites),
+            *(str(Path(p).resolve()) for p in roots),
+        ]
         own = Path(sysconfig.get_path("purelib", vars={"base": str(self.folder), "platbase": str(self.folder)}))
         (own / "parent.pth").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
@@ -112,24 +117,24 @@ def _is_standard(path: str) -> bool:
     return path.endswith(".zip") or any(path == place or path == f"{place}/lib-dynload" for place in standard)
 
 
-def author(environment: PluginEnvironment, kind: str, folder: Path) -> str:
+def author(environment: PluginEnvironment, kind: str, folder: Path) -> dict[str, Any]:
     """Take one plugin the whole way: rendered, built, installed by its wheel, tested, checked and run.
 
     Returns
     -------
-    str
-        What the run printed.
+    dict
+        What the run says as JSON.
     """
     name = KINDS[kind]
     project = f"{name}-mer-bench"
     environment.run(f"mer-bench plugin new {name} --kind {kind}", folder)
     environment.run(f"pip wheel --no-deps --wheel-dir dist ./{project}", folder)
-    environment.run(f"pip install --no-deps dist/{project.replace('-', '_')}-0.1.0-py3-none-any.whl", folder)
+    environment.run(f"pip install dist/{project.replace('-', '_')}-0.1.0-py3-none-any.whl", folder)
     environment.run("pytest -q -p no:cacheprovider", folder / project)
     environment.run(f"mer-bench check {name}", folder)
-    return environment.run(
-        f"mer-bench run --method {name} --protocol cde {TINY} --no-sanity --jobs 1 --results results-{kind}", folder
-    )
+    run = f"mer-bench run --method {name} --protocol cde {TINY} --no-sanity --jobs 1 --json --results results-{kind}"
+    (result,) = map(json.loads, environment.run(run, folder).splitlines())
+    return result
 
 
 def main(folder: Path) -> None:
@@ -137,8 +142,8 @@ def main(folder: Path) -> None:
     for kind in KINDS:
         work = folder / kind
         work.mkdir(parents=True)
-        print(author(PluginEnvironment.create(work / "environment", offline=False), kind, work))
+        print(kind, author(PluginEnvironment.create(work / "environment", offline=False), kind, work)["slices"])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]).resolve())

@@ -23,7 +23,7 @@ def test_the_plugin_of_the_readme_runs_beside_the_built_in_ones(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = tmp_path / "site"
-    install(site, "mer-bench-mynet", {}, plugins={"mynet": "mer_bench_mynet"})
+    install(site, "mynet-mer-bench", {}, plugins={"mynet": "mynet_mer_bench"})
     for name, source in python_blocks().items():
         file = site / name
         file.parent.mkdir(exist_ok=True)
@@ -32,7 +32,7 @@ def test_the_plugin_of_the_readme_runs_beside_the_built_in_ones(
 
     ended = bench.run("--method", "mynet", "--method", "majority", "--set", "epochs=3", "--json")
 
-    assert {name for name, _ in python_blocks().items()} == {"mer_bench_mynet/__init__.py", "mer_bench_mynet/method.py"}
+    assert {name for name, _ in python_blocks().items()} == {"mynet_mer_bench/__init__.py", "mynet_mer_bench/method.py"}
     assert ended.code == 0
     assert [(found["method"], found["folds_done"]) for found in ended.objects] == [("mynet", 6), ("majority", 6)]
 

@@ -32,7 +32,7 @@ def command(
         representation=representation,
         title=title,
         citation=citation,
-        out=None if out is None else Path(out),
+        out=None if not out else Path(out),
         ci=ci,
     )
     click.echo(f"{new.folder}: a plugin with the method {new.names.method} ({kind}, {representation})")

@@ -116,7 +116,11 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
                 file = temporary / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding="utf-8")
-            temporary.rename(target)
+            if target.is_dir():  # an empty one, which may be where the user stands: it stays
+                for entry in sorted(temporary.iterdir()):
+                    entry.rename(target / entry.name)
+            else:
+                temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
