@@ -80,7 +80,9 @@ PLUGIN = '''
     def mer_bench_methods():
         nets = ("Net", "Lstm", "Vector", "Penalised", "Branching", "Frozen", "Attentive", "Clips")
         broken = ("BuildRaises", "BuildExits", "BuildsNothing", "ForwardRaises", "Refuses", "Shapeless")
-        for net in nets + broken:
+        sized = ("Huge", "Lazy", "LazyDeciding", "LazyBroken", "Three", "Harmless")
+        products = ("Addbmm", "Addr", "ConvTbc", "Dot", "Inverse", "Spectrum", "Distances", "Trilinear")
+        for net in nets + broken + sized + products:
             eats = Representation("frames", ("length",)) if net == "Clips" else "face-flow"
             parameters = (WIDTH, LENGTH) if net == "Clips" else (WIDTH,)
             yield spec(net.lower(), f"described_plugin_nets:{net}", eats, parameters=parameters)
@@ -228,6 +230,66 @@ NETS = '''
                     return {"logits": x}
 
             return Network()
+
+
+    class Deciding(nn.Module):
+        def __init__(self, body):
+            super().__init__()
+            self.body = body
+
+        def forward(self, x):
+            return self.body(x.flatten(1)) if x.sum() >= 0 else None
+
+
+    def method(network):
+        class Made(TorchMethod):
+            def build_network(self):
+                return network(self.n_classes)
+
+        return Made
+
+
+    def forward(function):
+        class Network(nn.Module):
+            def forward(self, x):
+                function(x)
+                return x[:, 0, 0, :3]
+
+        return method(lambda n: Network())
+
+
+    def lazy(n):
+        return nn.Sequential(nn.LazyConv2d(2, 5), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(n))
+
+
+    Lazy = method(lazy)
+    LazyDeciding = method(lambda n: Deciding(nn.LazyLinear(n)))
+    LazyBroken = method(lambda n: nn.Sequential(nn.Linear(7, 7), nn.LazyLinear(n)))
+    Huge = method(lambda n: Deciding(nn.Sequential(nn.Linear(2352, 200000), nn.Linear(200000, 200000))))
+    Three = method(lambda n: nn.Sequential(nn.Flatten(), nn.Linear(2352, 3)))
+    Addbmm = forward(lambda x: torch.addbmm(x[0, 0], x[0], x[0]))
+    Addr = forward(lambda x: torch.addr(x[0, 0], x[0, 0, 0], x[0, 0, 0]))
+    ConvTbc = forward(lambda x: torch.conv_tbc(x[0], torch.zeros(3, 28, 2), torch.zeros(2)))
+    Dot = forward(lambda x: torch.dot(x[0, 0, 0], x[0, 0, 0]))
+    Inverse = forward(lambda x: torch.linalg.inv(torch.eye(28) + 0 * x[0, 0]))
+    Spectrum = forward(lambda x: torch.fft.rfft2(x))
+    Distances = forward(lambda x: torch.cdist(x, x))
+    Trilinear = forward(lambda x: nn.functional.bilinear(x, x, torch.zeros(2, 28, 28)))
+
+
+    def harmless(x):
+        for layer in (nn.BatchNorm2d(3), nn.InstanceNorm2d(3), nn.GroupNorm(1, 3), nn.LayerNorm(28), nn.PReLU(),
+                      nn.ReLU(True), nn.GELU(), nn.Softmax(1), nn.LogSoftmax(1), nn.Dropout(), nn.MaxPool2d(2),
+                      nn.AvgPool2d(2), nn.AdaptiveMaxPool2d(2), nn.ReflectionPad2d(1), nn.ZeroPad2d(1), nn.GLU(2),
+                      nn.Upsample(scale_factor=2), nn.Unfold(3), nn.Hardswish(True)):
+            layer.eval()(x.clone())
+        torch.cat([x, x.flip(2).roll(1, 3)]).repeat(2, 1, 1, 1).topk(2)[0].transpose_(0, 1)
+        x[:, torch.zeros(2, dtype=torch.long)].gather(1, torch.zeros(1, 1, 2, 2, dtype=torch.long))
+        x.masked_fill(x > 0, 1.0)
+        torch.randn_like(x).std(1), x.cumsum(1), x.tril(), x.to(torch.float64).mean(), x.max(dim=1), x.sort()
+
+
+    Harmless = forward(harmless)
 '''
 
 
@@ -317,6 +379,81 @@ def test_what_has_no_formula_is_named_and_the_count_a_least_one(bench: Bench) ->
     out = bench("describe", "vector").out
     assert "at least 504 a forward pass" in out
     assert "not counted: mv" in out
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        ("addbmm", "addbmm"),
+        ("addr", "addr"),
+        ("convtbc", "conv_tbc"),
+        ("dot", "dot"),
+        ("inverse", "linalg_inv_ex"),
+        ("spectrum", "_fft_r2c"),
+        ("distances", "_euclidean_dist"),
+        ("trilinear", "_trilinear"),
+    ],
+)
+def test_no_sum_of_products_is_passed_over_in_silence(name: str, operation: str) -> None:
+    network = described(name).network
+
+    assert network is not None
+    assert operation in network.not_counted.split(", ")
+
+
+@pytest.mark.usefixtures("plugin")
+def test_what_multiplies_and_adds_nothing_is_not_named() -> None:
+    network = described("harmless").network
+
+    assert network is not None
+    assert (network.flops, network.not_counted) == (0, "")
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_network_too_large_for_memory_is_counted_and_its_cost_left_out(bench: Bench) -> None:
+    network = described("huge").network
+
+    assert network is not None
+    assert network.parameters == 2353 * 200_000 + 200_001 * 200_000
+    assert network.flops is None
+    page = " ".join(bench("describe", "huge").out.split())
+    assert "not counted: without values the forward pass fails (RuntimeError: " in page
+    assert "its 161,883,200,000 bytes of weights are above the 1,073,741,824 that are built" in page
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("name", "parameters", "flops"),
+    [
+        ("lazy", 2 * (3 * 5 * 5 + 1) + 2 * 2 + (2 * 24 * 24 + 1) * 3, 2 * (24 * 24 * 2 * 3 * 5 * 5 + 2 * 24 * 24 * 3)),
+        ("lazydeciding", 2353 * 3, 2 * 2352 * 3),
+    ],
+)
+def test_lazy_modules_are_counted_with_the_sizes_of_their_first_pass(name: str, parameters: int, flops: int) -> None:
+    network = described(name).network
+
+    assert network is not None
+    assert (network.parameters, network.trainable, network.flops) == (parameters, parameters, flops)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_lazy_modules_that_no_pass_reaches_are_named_as_the_reason(bench: Bench) -> None:
+    ended = bench("describe", "lazybroken")
+
+    assert (ended.code, ended.out, len(ended.errors)) == (2, "", 1)
+    assert "the sizes of its network's lazy modules are not known: the forward pass fails (" in ended.errors[0]
+    assert "shapes cannot be multiplied" in ended.errors[0]
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(("classes", "is_said"), [(3, False), (5, True)])
+def test_a_network_that_does_not_heed_the_classes_is_shown_up(classes: int, is_said: bool, bench: Bench) -> None:
+    page = " ".join(bench("describe", "three", "--classes", str(classes)).out.split())
+
+    assert "(n, 3, 28, 28) to (n, 3)" in page
+    assert ("gives 3 for each sample where 5 are asked for (--classes): training refuses that" in page) == is_said
+    assert ("training refuses" in page) == is_said
 
 
 @pytest.mark.usefixtures("plugin")
@@ -428,7 +565,7 @@ def test_parameters_show_type_default_value_limits_and_reason() -> None:
     assert list(parameters) == [parameter.name for parameter in spec.parameters]
     assert [p.doc for p in parameters.values()] == [p.doc for p in spec.parameters]
     width, layout = parameters["width"], parameters["layout"]
-    assert (width.type, width.default, width.value, width.minimum, width.maximum) == ("int", 192, 48, 1, None)
+    assert (width.type, width.default, width.value, width.minimum, width.maximum) == ("int", 192, 48, 1, 4096)
     assert (layout.type, layout.choices[0]) == ("str", "five-mosaic")
     assert (parameters["epochs"].value, parameters["blocks"].type) == (30, "ints")
     assert (parameters["residual"].type, parameters["dropout"].type) == ("bool", "float")

@@ -16,7 +16,8 @@ from mer_bench.cli.pairs import parse_pairs
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mer_bench.engine.describe import Description, NetworkFacts, ParameterFacts
+    from mer_bench.engine.describe import Description, ParameterFacts
+    from mer_bench.engine.describe_network import NetworkFacts
 
 _FILE_WIDTH = 120
 _MIDDLE_WIDTH = 16
@@ -54,7 +55,7 @@ def _lines(found: Description) -> Iterable[str]:
         console.width = max(console.width, _FILE_WIDTH)
     with console.capture() as captured:
         console.print(f"{found.title} ({found.name} {found.version})", style="bold")
-        console.print(_facts([*_of_method(found), *_of_network(found.network)]))
+        console.print(_facts([*_of_method(found), *_of_network(found.network, found.classes)]))
         if found.presets:
             console.print(_presets(found))
         if found.parameters:
@@ -85,13 +86,16 @@ def _of_method(found: Description) -> Iterable[tuple[str, str]]:
         yield "parameters", _NONE
 
 
-def _of_network(network: NetworkFacts | None) -> Iterable[tuple[str, str]]:
+def _of_network(network: NetworkFacts | None, classes: int) -> Iterable[tuple[str, str]]:
     if network is None:
         return
     output = "what is no tensor" if network.output_shape is None else _batch(network.output_shape)
     shapes = _batch(network.input_shape) + (f" to {output}" if network.flops is not None else "")
     trained = "all" if network.trainable == network.parameters else f"{network.trainable:,}"
     yield "network", f"{shapes}; {network.parameters:,} parameters, {trained} of them trained"
+    if network.output_shape not in (None, (classes,)):
+        given = "×".join(map(str, network.output_shape or ())) or "1"
+        yield "", f"gives {given} for each sample where {classes} are asked for (--classes): training refuses that"
     if network.flops is None:
         yield "FLOPs", f"not counted: {network.not_counted}"
         return

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray
+from mer_bench.engine.describe_network import NetworkFacts, measure_network
 from mer_bench.errors import MerBenchError, MethodError, error_text
 from mer_bench.evaluation.predict import MethodSetting, extract_features, isolated
 from mer_bench.methods.method import Method
@@ -20,20 +21,10 @@ from mer_bench.plugin_manager import STRICT_VARIABLE, Catalogue, reason_of, stri
 from mer_bench.representations.preparation import OF_METHOD, PREPARATION
 from mer_bench.specs import MethodSpec, Parameter, ParameterValue, normalise_name, resolve_parameters
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
 _MAP_SIDE = 28
 _CHANNELS = {"frames": ("grey",)}
 _FLOW_CHANNELS = ("u", "v", "os")
 _TYPES = {bool: "bool", int: "int", float: "float", str: "str", tuple: "ints"}
-_WITHOUT_FORMULA = (
-    *("mv", "addmv", "dot", "vdot", "_trilinear", "_cdist_forward", "_euclidean_dist"),
-    *("_fft_c2c", "_fft_r2c", "_fft_c2r", "grid_sampler_2d", "grid_sampler_3d"),
-    *("mkldnn_rnn_layer", "_cudnn_rnn", "_transformer_encoder_layer_fwd", "_native_multi_head_attention"),
-)
-"""Operations that multiply and add, and that torch's counter passes over in silence."""
 
 
 @dataclass(frozen=True)
@@ -87,34 +78,6 @@ class ParameterFacts:
     minimum: float | None
     maximum: float | None
     doc: str
-
-
-@dataclass(frozen=True)
-class NetworkFacts:
-    """The size of a network, and the cost of scoring one sample.
-
-    Parameters
-    ----------
-    parameters : int
-    trainable : int
-        How many of them are trained.
-    flops : int or None
-        Of one forward pass of one sample in evaluation mode, 2 a multiply-add: of convolutions, matrix products and
-        attention, not of normalisations, activations and pooling. None where the pass fails.
-    not_counted : str
-        What is missing in ``flops``, or why there are none.
-    input_shape : tuple of int
-        Of one sample, channels first.
-    output_shape : tuple of int or None
-        Of one sample's logits.
-    """
-
-    parameters: int
-    trainable: int
-    flops: int | None
-    not_counted: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -255,78 +218,16 @@ def _made_up(eaten: InputFacts) -> FloatArray:
 
 
 def _network_facts(owner: str, setting: MethodSetting, eaten: InputFacts) -> NetworkFacts:
-    """Measure on torch's meta device, where arrays are shapes alone; on the CPU where a network will not go there."""
-    shape = (eaten.shape[-1], *eaten.shape[:-1])
-    try:
-        with _as_in_a_fold():
-            return _measured(setting, shape, "meta")
-    except (Exception, SystemExit):
-        with _plugin_code(owner, "build_network fails"):
-            return _measured(setting, shape, "cpu")
-
-
-def _measured(setting: MethodSetting, shape: tuple[int, ...], device: str) -> NetworkFacts:
-    import torch
-
-    method = setting.make()
-    assert isinstance(method, TorchMethod)
-    flops, missed, output = None, "", None
-    with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
-        network = method.build_network().to(device).eval()
-        sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
-        try:
-            flops, missed, output = _forward(network, torch.zeros(1, *shape))
-        except (Exception, SystemExit) as error:
-            if device == "meta":
-                raise
-            missed = f"the forward pass fails ({reason_of(error)})"
-    return NetworkFacts(
-        parameters=sum(count for count, _ in sizes),
-        trainable=sum(count for count, trained in sizes if trained),
-        flops=flops,
-        not_counted=missed,
-        input_shape=shape,
-        output_shape=output,
-    )
-
-
-def _forward(network: nn.Module, inputs: torch.Tensor) -> tuple[int, str, tuple[int, ...] | None]:
-    """Return the cost of one pass, what is missing in it, and the shape of a sample's output."""
-    import torch
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    missed: set[str] = set()
-
-    def noting(name: str) -> Callable[..., int]:
-        def formula(*_: object, **__: object) -> int:
-            missed.add(name)
-            return 0
-
-        return formula
-
-    aten = torch.ops.aten
-    formulas = {getattr(aten, name): noting(name) for name in _WITHOUT_FORMULA if hasattr(aten, name)}
-    # Fused attention has no formula on every device; as plain matrix products it has one everywhere.
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False, custom_mapping=formulas) as counter:
-        outputs = network(inputs)
-    logits = outputs[0] if isinstance(outputs, tuple) and outputs else outputs
-    shape = tuple(logits.shape[1:]) if isinstance(logits, torch.Tensor) else None
-    return counter.get_total_flops(), ", ".join(sorted(missed)), shape
-
-
-@contextmanager
-def _as_in_a_fold() -> Iterator[None]:
-    with isolated(0), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    with _plugin_code(owner, "build_network fails"):
+        return measure_network(owner, setting, (eaten.shape[-1], *eaten.shape[:-1]))
 
 
 @contextmanager
 def _plugin_code(owner: str, failing: str) -> Iterator[None]:
     """Turn what a plugin's code raises into one sentence; a setting that it refuses has one already."""
     try:
-        with _as_in_a_fold():
+        with isolated(0), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     except MerBenchError as error:
         raise MerBenchError(error_text(error)) from error
