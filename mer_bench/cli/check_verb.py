@@ -13,7 +13,13 @@ from mer_bench.cli import EXIT_FOUND_PROBLEMS
 @click.command(name="check")
 @click.argument("names", nargs=-1, metavar="METHOD...")
 @click.option("--preset", help="A named set of parameters.  [default: quick, where the method has it]")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="A parameter; epochs is 2 without it.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="K=V",
+    help="A parameter; epochs is 2 without it, where a method takes that.",
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Carry out this check alone; repeat for several.")
 @click.option("--list", "list_checks", is_flag=True, help="Print what is checked, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per method on stdout, a line each.")

@@ -1,4 +1,4 @@
-"""What a check is, how it ends, and the one way in which it is carried out."""
+"""What a check is, and how it ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from mer_bench.testing.subject import ContractError, Subject, UnusableError, one_line
+from mer_bench.testing.contract import ContractError, UnusableError, one_line
+from mer_bench.testing.subject import Subject
 
 CheckFunction = Callable[[Subject], None]
 _FunctionT = TypeVar("_FunctionT", bound=CheckFunction)
@@ -66,15 +67,15 @@ def check(function: _FunctionT) -> Check:
     return Check(function.__name__.replace("_", "-"), (function.__doc__ or "").partition("\n")[0], function)
 
 
-def carry_out(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[CheckResult, BaseException | None]:
-    """Return how a check ended, and the exception behind a failure.
+def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[CheckResult, BaseException | None]:
+    """Let a check look at a method; return how it ended, and the exception behind a failure.
 
     Parameters
     ----------
     check : Check
     subject : Subject
     chosen : collection of str
-        The names of all checks that are carried out: one that cannot say anything because of what another is about
+        The names of all checks that are asked for: one that cannot say anything because of what another is about
         leaves the failure to that one.
     """
     try:

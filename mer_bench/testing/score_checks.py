@@ -12,8 +12,9 @@ from mer_bench.evaluation.predict import FoldScores, isolated, predict_fold
 from mer_bench.methods.method import Method, UnlabelledSamples
 from mer_bench.representations.preparation import OF_METHOD
 from mer_bench.specs import resolve_parameters
-from mer_bench.testing.check import check
-from mer_bench.testing.subject import FOLD, OTHER_TEST, SEED, Subject, assert_same, require
+from mer_bench.testing.check import NotApplicableError, check
+from mer_bench.testing.contract import assert_same, require, rows_of
+from mer_bench.testing.subject import SEED, Subject
 
 _EACH_BY_ITSELF = "score every sample by itself, from what was learned of the training side"
 
@@ -36,7 +37,7 @@ def representation(subject: Subject) -> None:
                 resolve_parameters(f"method {spec.name}", OF_METHOD[declared.name], {parameter.name: value})
     _ = subject.usable
     if declared.approximate is not None:
-        other = replace(FOLD, representation=declared.approximate)
+        other = replace(subject.folds.first, representation=declared.approximate)
         what = f"on {declared.approximate!r}, which it takes where {declared.name!r} cannot be had"
         subject.attempt(what, other, "mend that, or declare no approximation")
 
@@ -51,10 +52,21 @@ def finite_scores(subject: Subject) -> None:
 def exact_samples(subject: Subject) -> None:
     """Gives one row of scores for each sample that is asked for, and for no other."""
     _ = subject.usable
+    fold = subject.folds.first
     cure = "give one row of scores for each row of test.inputs, equal ones included"
-    subject.attempt("asked for 3 other samples", replace(FOLD, test=OTHER_TEST), cure)
-    twice = (*FOLD.test[:2], FOLD.test[0])
-    subject.attempt("asked for 3 samples, two of them equal", replace(FOLD, test=twice), cure)
+    subject.attempt("asked for 3 other samples", subject.folds.elsewhere, cure)
+    twice = (*fold.test[:2], fold.test[0])
+    subject.attempt("asked for 3 samples, two of them equal", replace(fold, test=twice), cure)
+
+
+@check
+def learns(subject: Subject) -> None:
+    """Finds the classes of the samples that it was trained on; a larger score is a likelier class."""
+    if subject.spec.family == "sanity":
+        raise NotApplicableError("a method of the family sanity need not learn")
+    if subject.by_epochs:
+        raise NotApplicableError("after the few epochs of a check, a network need not have learned much")
+    _ = subject.learned
 
 
 @check
@@ -66,21 +78,23 @@ def deterministic(subject: Subject) -> None:
 @check
 def order(subject: Subject) -> None:
     """Another order of the test samples changes the order of the scores, and nothing else."""
-    reference = subject.reference
-    shuffled = [3, 0, 4, 2, 1]
-    found = subject.scores(replace(FOLD, test=tuple(FOLD.test[place] for place in shuffled)))
+    wide, fold = subject.wide, subject.folds.wide
+    shuffled = [int(place) for place in np.random.default_rng(SEED).permutation(len(fold.test))]
+    found = subject.scores(replace(fold, test=tuple(fold.test[place] for place in shuffled)))
     sentence = f"a sample's scores depend on its place among the test samples; {_EACH_BY_ITSELF}"
-    assert_same(found, _rows(reference, shuffled), sentence, rounding=True)
+    assert_same(found, rows_of(wide, shuffled), sentence, spread_of=wide)
 
 
 @check
 def alone(subject: Subject) -> None:
-    """A single test sample gets the same scores as among others."""
-    reference = subject.reference
-    single = replace(FOLD, test=FOLD.test[:1])
-    found = subject.attempt("asked for a single test sample", single, "mind the case of one row in predict")
+    """A single test sample gets the same scores as among others, be they few or many."""
+    reference, wide, fold = subject.reference, subject.wide, subject.folds.first
     sentence = f"a sample's scores depend on which other samples are tested with it; {_EACH_BY_ITSELF}"
-    assert_same(found, _rows(reference, [0]), sentence, rounding=True)
+    places = list(range(len(fold.test)))
+    assert_same(rows_of(wide, places), reference, sentence, spread_of=wide)
+    single = replace(fold, test=fold.test[:1])
+    found = subject.attempt("asked for a single test sample", single, "mind the case of one row in predict")
+    assert_same(found, rows_of(reference, [0]), sentence, spread_of=wide)
 
 
 @check
@@ -89,8 +103,8 @@ def test_untouched(subject: Subject) -> None:
     _ = subject.reference
     _check_arrays(subject)
     setting = subject.setting()
-    other = replace(FOLD, test=OTHER_TEST)
-    (train, first), (_, second) = subject.samples(FOLD), subject.samples(other)
+    other = subject.folds.elsewhere
+    (train, first), (_, second) = subject.samples(subject.folds.first), subject.samples(other)
     with isolated(SEED):
         method = setting.make()
         if not isinstance(method, Method):
@@ -119,15 +133,10 @@ def _check_arrays(subject: Subject) -> None:
         handed = sample.copy()
         subject.extract(handed)
         require(np.array_equal(handed, sample), "extract changes the array that it is handed; let it work on a copy")
-    sides = subject.samples(FOLD)
+    sides = subject.samples(subject.folds.first)
     copies = [{name: array.copy() for name, array in vars(side).items()} for side in sides]
     predict_fold(subject.setting(), *sides, seed=SEED)
     for side, owner, copy in zip(sides, ("train", "test"), copies, strict=True):
         for name, array in copy.items():
             now: FloatArray = getattr(side, name)
             require(np.array_equal(now, array), f"{owner}.{name} is changed; let fit and predict work on a copy")
-
-
-def _rows(scores: FoldScores, places: list[int]) -> FoldScores:
-    epochs = scores.epoch_scores
-    return FoldScores(scores.scores[places], None if epochs is None else epochs[:, places])

@@ -12,7 +12,9 @@ from mer_bench.engine.executors import run_local
 from mer_bench.errors import MethodError
 from mer_bench.evaluation.predict import FoldScores
 from mer_bench.specs import MethodSpec, ParameterValue
-from mer_bench.testing.subject import FOLD, OTHER_FOLD, ContractError, KitFold, Subject, one_line
+from mer_bench.testing.contract import ContractError, one_line
+from mer_bench.testing.folds import KitFold
+from mer_bench.testing.subject import Subject
 
 _JOBS = 2
 _TIMEOUT_S = 600.0
@@ -43,12 +45,11 @@ class Slots:
 
     Parameters
     ----------
-    methods : sequence of (MethodSpec, mapping)
-        Each with its parameters' values.
+    subjects : sequence of Subject
     """
 
-    def __init__(self, methods: Sequence[tuple[MethodSpec, Mapping[str, ParameterValue]]]) -> None:
-        self._methods = methods
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._subjects = subjects
 
     def scores(self, place: int, fold: KitFold) -> FoldScores:
         """Return the scores of a fold of the method at a place in the list.
@@ -67,7 +68,9 @@ class Slots:
     def _outcomes(self) -> Mapping[tuple[int, KitFold], SlotOutcome]:
         # The other fold first: a slot that gets both has then not done before what this process did.
         tasks = [
-            SlotTask(place, *method, fold) for place, method in enumerate(self._methods) for fold in (OTHER_FOLD, FOLD)
+            SlotTask(place, subject.spec, subject.params, fold)
+            for place, subject in enumerate(self._subjects)
+            for fold in (subject.folds.second, subject.folds.first)
         ]
         refusals = [_unsendable(task) for task in tasks]
         sendable = [task for task, refusal in zip(tasks, refusals, strict=True) if not refusal]
@@ -83,8 +86,9 @@ class Slots:
 
 def work(task: SlotTask) -> SlotOutcome:
     """Carry a fold out; a failure is an outcome too."""
+    subject = Subject(task.spec, task.params, may_hurry=False)
     try:
-        return SlotOutcome(task.place, task.fold, Subject(task.spec, task.params).scores(task.fold))
+        return SlotOutcome(task.place, task.fold, subject.scores(task.fold))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
@@ -99,5 +103,5 @@ def _unsendable(task: SlotTask) -> str:
     try:
         pickle.dumps(task)
     except Exception as error:
-        return f"the spec cannot be sent there ({one_line(error)}); let it hold plain dictionaries and tuples"
+        return f"the spec cannot be sent there ({one_line(error)}); let it hold plain values only"
     return ""

@@ -13,9 +13,10 @@ from mer_bench.hookspecs import ENTRY_POINT_GROUP
 from mer_bench.installed import find_entry_points
 from mer_bench.methods.training_config import training_parameters
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.specs import SANITY_FAMILY, MethodSpec, ParameterValue, normalise_name
+from mer_bench.specs import MethodSpec, ParameterValue, normalise_name
 from mer_bench.testing.check import NotApplicableError, check
-from mer_bench.testing.subject import SEED, Subject, require
+from mer_bench.testing.contract import require
+from mer_bench.testing.subject import SEED, Subject
 
 HEAVY = ("torch", "cv2", "mediapipe", "dlib", "sklearn", "pandas", "timm", "skimage", "matplotlib")
 """What takes long to import, so that only workers may: `mer-bench list` loads every plugin's entry module."""
@@ -56,7 +57,7 @@ def light_import(subject: Subject) -> None:
 def spec_complete(subject: Subject) -> None:
     """The spec says all that tables and help need, and its target is the class that it describes."""
     spec = subject.spec
-    for name in ("title", "version", *(() if spec.family == SANITY_FAMILY else ("citation",))):
+    for name in ("title", "version", *(() if spec.family == "sanity" else ("citation",))):
         require(bool(str(getattr(spec, name)).strip()), f"the spec's {name} is empty; give it")
     undocumented = ", ".join(parameter.name for parameter in spec.parameters if not parameter.doc.strip())
     require(not undocumented, f"no doc is given for: {undocumented}; say what it does, and why its default")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,57 +15,15 @@ from mer_bench.errors import MerBenchError, MethodError, error_text
 from mer_bench.evaluation.predict import FoldScores, MethodSetting, extract_features, isolated, predict_fold
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.representations.preparation import OF_METHOD
-from mer_bench.specs import MethodSpec, ParameterValue, resolve_parameters
-from mer_bench.testing.samples import PATTERNS, make_samples
+from mer_bench.specs import MethodSpec, Parameter, ParameterValue, resolve_parameters
+from mer_bench.testing.contract import ContractError, UnusableError, assert_same, one_line, require
+from mer_bench.testing.folds import FEW, MANY, KitFold, KitFolds
+from mer_bench.testing.samples import make_sample
 
 SEED = 20
-ROUNDING = 1e-4
-"""By how much, of the largest score, scores may differ between test sides and between processes: a matrix product of
-one row may round otherwise than that of many, and one of arrays that lie elsewhere in memory too. A draw, another
-sample or another fold that has its hand in the scores moves them by far more."""
 _SUBJECTS = 5
-
-
-@dataclass(frozen=True)
-class KitFold:
-    """A fold of the kit's samples, by their index.
-
-    Parameters
-    ----------
-    train, test : tuple of int
-    n_classes : int
-        A sample's label is its pattern, modulo this.
-    representation : str
-        Another than the spec's own: its approximation.
-    """
-
-    train: tuple[int, ...]
-    test: tuple[int, ...]
-    n_classes: int = 3
-    representation: str = ""
-
-    def labels(self, indices: tuple[int, ...]) -> list[int]:
-        """Return the labels of samples."""
-        return [index % PATTERNS % self.n_classes for index in indices]
-
-
-FOLD = KitFold(train=tuple(range(24)), test=tuple(range(24, 29)))
-OTHER_FOLD = KitFold(train=tuple(range(11, 32)), test=tuple(range(5)))
-"""Its classes have other shares than those of `FOLD`."""
-OTHER_TEST = (29, 30, 31)
-"""Samples that neither side of `FOLD` holds."""
-
-
-class ContractError(AssertionError):
-    """The method breaks its contract; the message says what to mend."""
-
-
-class UnusableError(Exception):
-    """A check cannot say anything, because the method fails at what the check ``owner`` is about."""
-
-    def __init__(self, owner: str, reason: str) -> None:
-        super().__init__(reason)
-        self.owner = owner
+_EPOCHS = "epochs"
+_QUICK_EPOCHS = 2
 
 
 @dataclass(eq=False)
@@ -75,16 +33,39 @@ class Subject:
     Parameters
     ----------
     spec : MethodSpec
-    params : mapping
-        A value for each of the spec's parameters.
+    asked : mapping
+        A value for each of the spec's parameters, of the preset and of those who ask.
+    may_hurry : bool
+        Whether ``epochs`` may be another: 2, where the method takes that.
     elsewhere : callable, optional
         Gives the scores of a fold that a worker slot carried out.
     """
 
     spec: MethodSpec
-    params: Mapping[str, ParameterValue]
+    asked: Mapping[str, ParameterValue]
+    may_hurry: bool = True
     elsewhere: Callable[[KitFold], FoldScores] | None = None
     _features: dict[tuple[str, int], FloatArray] = field(default_factory=dict)
+
+    @cached_property
+    def params(self) -> Mapping[str, ParameterValue]:
+        """The values that the method is checked with."""
+        quick = [p for p in self.spec.parameters if p.name == _EPOCHS and self.may_hurry and _takes(p, _QUICK_EPOCHS)]
+        if not quick:
+            return self.asked
+        hurried = {**self.asked, _EPOCHS: _QUICK_EPOCHS}
+        # What it refuses either way is the matter of the checks.
+        return self.asked if self._refuses(hurried) and not self._refuses(self.asked) else hurried
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it trains by epochs, the harness's or its own: after two it need not have learned much."""
+        return self.spec.trains_by_epoch or any(parameter.name == _EPOCHS for parameter in self.spec.parameters)
+
+    @property
+    def folds(self) -> KitFolds:
+        """The folds that it is asked for."""
+        return FEW if self.by_epochs else MANY
 
     def setting(self, n_classes: int = 3, representation: str = "") -> MethodSetting:
         """Return what the harness makes an instance of."""
@@ -103,7 +84,7 @@ class Subject:
         declared = {} if representation else {name: self.params[name] for name in wanted.parameters}
         name = representation or wanted.name
         shaped_by = resolve_parameters(f"method {self.spec.name}", OF_METHOD[name], declared)
-        return np.array(make_samples(name, shaped_by)[index])
+        return make_sample(name, shaped_by, index)
 
     def extract(self, sample: FloatArray, n_classes: int = 3, representation: str = "") -> FloatArray:
         """Return a sample's features, as the harness extracts them."""
@@ -132,7 +113,7 @@ class Subject:
 
     @cached_property
     def usable(self) -> FoldScores:
-        """What the method says of `FOLD`.
+        """What the method says of the first fold.
 
         Raises
         ------
@@ -142,21 +123,21 @@ class Subject:
         with _failing("spec-complete"), isolated(SEED):
             self.setting().make()
         with _failing("representation"):
-            self.samples(FOLD)
+            self.samples(self.folds.first)
         try:
-            return self.scores(FOLD)
+            return self.scores(self.folds.first)
         except MethodError as error:
             raise UnusableError("exact-samples" if self._miscounts() else "finite-scores", error_text(error)) from error
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            train, _ = self.samples(FOLD)
+            train, _ = self.samples(self.folds.first)
             reason = f"with inputs of the shape {train.inputs.shape}: {one_line(error)}"
             raise UnusableError("representation", reason) from error
 
     @cached_property
     def reference(self) -> FoldScores:
-        """What the method says of `FOLD`, now known to be no matter of chance.
+        """What the method says of the first fold, now known to be no matter of chance.
 
         Raises
         ------
@@ -166,7 +147,7 @@ class Subject:
         first = self.usable
         with _differing("deterministic"):
             assert_same(
-                self.scores(FOLD),
+                self.scores(self.folds.first),
                 first,
                 "the same fold and seed give other scores; let all that is drawn start from the seed given to fit (a "
                 "network's draws from torch's global generator)",
@@ -180,24 +161,59 @@ class Subject:
         return first
 
     @cached_property
-    def independent(self) -> Mapping[KitFold, FoldScores]:
-        """What the method says of `FOLD`, and after that of `OTHER_FOLD`, when neither changes the other.
+    def wide(self) -> FoldScores:
+        """What the method says where the first fold's test side is larger; see `reference` for what it raises."""
+        _ = self.reference
+        return self.attempt(
+            f"asked for {len(self.folds.wide.test)} test samples",
+            self.folds.wide,
+            "score any number of test samples",
+        )
+
+    @cached_property
+    def learned(self) -> FoldScores:
+        """What the method says of its own training samples, when it tells their classes apart.
 
         Raises
         ------
         UnusableError
-            As for `reference`, or it says something else of `FOLD` after the other one.
+            As for `usable`, or it does not.
+        """
+        _ = self.usable
+        fold = self.folds.first
+        with _differing("learns"):
+            own = replace(fold, test=fold.train)
+            cure = "let it score any samples, those that it was trained on too"
+            found = self.attempt("asked for its own training samples", own, cure)
+            labels = np.array(fold.labels(fold.train))
+            right, largest = int((found.scores.argmax(axis=1) == labels).sum()), int(np.bincount(labels).max())
+            require(
+                # A quarter of the way from the majority's share to all of them.
+                4 * right >= 3 * largest + len(labels),
+                f"it finds the class of {right} of the {len(labels)} samples that it was trained on, and {largest} are "
+                "of one class; let a larger score mean a likelier class, and column k be class k",
+            )
+        return found
+
+    @cached_property
+    def independent(self) -> Mapping[KitFold, FoldScores]:
+        """What the method says of the first fold, and after that of the second, when neither changes the other.
+
+        Raises
+        ------
+        UnusableError
+            As for `reference`, or it says something else of the first after the other one.
         """
         reference = self.reference
-        other = self.scores(OTHER_FOLD)
+        other = self.scores(self.folds.second)
         with _differing("folds-independent"):
             assert_same(
-                self.scores(FOLD),
+                self.scores(self.folds.first),
                 reference,
                 "a fold's scores depend on the folds before it; keep what is learned on the instance (self), not on "
                 "the class or in the module",
             )
-        return {FOLD: reference, OTHER_FOLD: other}
+        return {self.folds.first: reference, self.folds.second: other}
 
     def _inputs(self, indices: tuple[int, ...], representation: str) -> FloatArray:
         return np.stack([self._input(index, representation) for index in indices])
@@ -209,9 +225,24 @@ class Subject:
             self._features[representation, index] = self.extract(self.sample(index, representation), 3, representation)
         return self._features[representation, index]
 
+    def _refuses(self, params: Mapping[str, ParameterValue]) -> bool:
+        trial = Subject(self.spec, params, may_hurry=False)
+        try:
+            with isolated(SEED):
+                method = trial.setting().make()
+                if isinstance(method, Method):
+                    method.fit(trial.samples(self.folds.first)[0], seed=SEED)
+                else:
+                    _ = method.training, method.build_network()
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            return True
+        return False
+
     def _miscounts(self) -> bool:
         """Say whether a method gives another number of rows than there are samples, whatever the rows hold."""
-        train, test = self.samples(FOLD)
+        train, test = self.samples(self.folds.first)
         with isolated(SEED):
             method = self.setting().make()
             if not isinstance(method, Method):
@@ -220,31 +251,12 @@ class Subject:
             return np.shape(method.predict(test))[:1] != (len(test),)
 
 
-def require(holds: bool, sentence: str) -> None:
-    """Raise ContractError with a sentence where something does not hold; unlike ``assert``, with ``python -O`` too."""
-    if not holds:
-        raise ContractError(sentence)
-
-
-def assert_same(found: FoldScores, wanted: FoldScores, sentence: str, *, rounding: bool = False) -> None:
-    """Raise ContractError with a sentence where scores differ, of any epoch; with ``rounding``, by more than that."""
-    pairs = [(found.scores, wanted.scores)]
-    if found.epoch_scores is not None and wanted.epoch_scores is not None:
-        pairs.append((found.epoch_scores, wanted.epoch_scores))
-    for left, right in pairs:
-        apart = float(np.abs(left.astype(float) - right.astype(float)).max())
-        if apart > (ROUNDING * float(np.abs(right).max()) if rounding else 0.0):
-            raise ContractError(f"{sentence} (they are up to {apart:.2g} apart)")
-    if (found.scores.argmax(axis=1) != wanted.scores.argmax(axis=1)).any():
-        raise ContractError(f"{sentence} (and with them the predicted class)")
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's type and message on one line; the contract's own errors speak for themselves."""
-    text = error_text(error)
-    if text and isinstance(error, (MethodError, MerBenchError)):
-        return text
-    return f"{type(error).__name__}: {text}".removesuffix(": ")
+def _takes(parameter: Parameter, value: object) -> bool:
+    try:
+        parameter.check(value)
+    except MerBenchError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
