@@ -49,3 +49,16 @@ def naughty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
     yield
     sys.modules.pop("naughty_plugin", None)
+
+
+@pytest.fixture
+def reproducible() -> Iterator[None]:
+    """Torch on one thread, drawing the same numbers in every test."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+    torch.set_num_threads(threads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,17 +17,9 @@ from mer_bench_ahmsa.method import AHMSA
 from mer_bench_ahmsa.network import AdaptiveDownsampling, AHMSANet, MultiScaleAttention, SpatialAttention
 
 (SPEC,) = mer_bench_ahmsa.mer_bench_methods()
+
+pytestmark = pytest.mark.usefixtures("reproducible")
 SMALL = {"width": 12, "reduction": 2}
-
-
-@pytest.fixture(autouse=True)
-def reproducible() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
 
 
 def outputs_of(network: nn.Module, kind: type[nn.Module], maps: Tensor) -> list[Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,18 +17,10 @@ from mer_bench_htnet.method import HTNetMethod
 from mer_bench_htnet.network import Aggregation, Attention, HTNet, Level, TransformerLayer
 
 (SPEC,) = mer_bench_htnet.mer_bench_methods()
+
+pytestmark = pytest.mark.usefixtures("reproducible")
 READINGS = ("published", "intended")
 SMALL: dict[str, Any] = {"width": 16, "blocks": (1, 1, 2)}
-
-
-@pytest.fixture(autouse=True)
-def reproducible() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
 
 
 def weightless(n_classes: int = 3, **settings: Any) -> HTNet:

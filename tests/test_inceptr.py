@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -18,17 +17,9 @@ from mer_bench_inceptr.method import IncepTRMethod
 from mer_bench_inceptr.network import AttentionDropping, Inception, IncepTR, LocalBranch, SpatialAttention, Transformer
 
 (SPEC,) = mer_bench_inceptr.mer_bench_methods()
+
+pytestmark = pytest.mark.usefixtures("reproducible")
 SMALL = {"paths": (2, 3), "squeeze": 2, "width": 8, "depth": 2, "heads": 2, "channels": 4, "hidden": 6}
-
-
-@pytest.fixture(autouse=True)
-def reproducible() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
 
 
 def numbers(module: nn.Module) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from moving_maps import motion
 from torch import nn
 
 import mer_bench_off_apexnet
@@ -18,25 +17,7 @@ from mer_bench_off_apexnet.network import OFFApexNet
 
 (SPEC,) = mer_bench_off_apexnet.mer_bench_methods()
 
-
-@pytest.fixture(autouse=True)
-def reproducible() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
-
-
-def motion(n: int = 24) -> LabelledSamples:
-    """Maps whose class is where, and in which of u and v, they move."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(n) % 3
-    maps = rng.normal(0, 0.3, (n, 28, 28, 3)).astype(np.float32)
-    for image, label in zip(maps, labels, strict=True):
-        image[9 * label : 9 * label + 9, :14, label % 2] += 2.0
-    return LabelledSamples(maps, labels, np.array(["smic/s1"] * n))
+pytestmark = pytest.mark.usefixtures("reproducible")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +157,7 @@ def test_the_paper_preset_is_what_the_rebuilds_agree_on() -> None:
 
 
 def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() -> None:
-    samples = motion(12)
+    samples = motion(12, either_channel=True)
     method = OFFApexNetMethod(SPEC.resolve("quick", {"epochs": 2, "hidden": 8}), 3)
     held_out = [UnlabelledSamples(samples.inputs[:1])]
     (scores,), (again,), (other,) = (
@@ -190,7 +171,7 @@ def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() ->
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
-    samples = motion()
+    samples = motion(either_channel=True)
     settings = {"hidden": 48, "epochs": 15, "lr": 3e-3, "batch_size": 6}
     method = OFFApexNetMethod(SPEC.resolve("paper", settings), 3)
     train = LabelledSamples(samples.inputs[:18], samples.labels[:18], samples.subjects[:18])

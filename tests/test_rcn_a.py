@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from moving_maps import motion
 from torch import Tensor, nn
 
 import mer_bench_rcn_a
@@ -18,25 +17,7 @@ from mer_bench_rcn_a.network import RCNA, RecurrentBlock
 
 (SPEC,) = mer_bench_rcn_a.mer_bench_methods()
 
-
-@pytest.fixture(autouse=True)
-def reproducible() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
-
-
-def motion(n: int = 24) -> LabelledSamples:
-    """Maps whose class is where they move."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(n) % 3
-    maps = rng.normal(0, 0.3, (n, 28, 28, 3)).astype(np.float32)
-    for image, label in zip(maps, labels, strict=True):
-        image[9 * label : 9 * label + 9, :14, 1] += 2.0
-    return LabelledSamples(maps, labels, np.array(["smic/s1"] * n))
+pytestmark = pytest.mark.usefixtures("reproducible")
 
 
 def network_of(preset: str, **settings: object) -> RCNA:

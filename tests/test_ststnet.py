@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -18,15 +16,7 @@ from mer_bench_ststnet.network import Stream, STSTNet
 
 (SPEC,) = mer_bench_ststnet.mer_bench_methods()
 
-
-@pytest.fixture(autouse=True)
-def reproducible() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("reproducible")
 
 
 def count(network: nn.Module) -> int:
