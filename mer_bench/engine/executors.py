@@ -104,8 +104,8 @@ def _run_pool(
     """Yield outcomes until all are there, or until the pool breaks: it does when a slot dies between two tasks.
 
     The slots get the tasks as they start, and then numbers, a few ahead. With whole tasks in the pipe, a run that was
-    stopped early crashed Python 3.12.1 as it ended, once in twelve times: pebble's thread was held fast by a full
-    pipe, and what it left behind the garbage collector could not bear.
+    stopped early crashed Python 3.12.1 as it ended, once in twelve times: it seems that pebble's thread was held
+    fast by a full pipe, and that the garbage collector could not bear what it left behind.
     """
     context = multiprocessing.get_context("spawn")
     given = (os.getpid(), work, dict(tasks))
