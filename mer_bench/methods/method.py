@@ -78,12 +78,14 @@ class Method(MethodBase, ABC):
     def extract(self, sample: FloatArray) -> FloatArray:
         """Return one sample's features, of the same shape and float for every sample; draws nothing.
 
+        Without features a sample stands for itself: this is not called.
+
         Parameters
         ----------
         sample : ndarray, float32
             In the method's representation: (28, 28, 3), (size, size, 3) or (length, size, size, 1).
         """
-        raise NotImplementedError
+        return sample
 
     @abstractmethod
     def fit(self, train: LabelledSamples, *, seed: int) -> None:

@@ -72,11 +72,7 @@ def lbp_top(
     ----------
     Zhao and Pietikäinen, IEEE TPAMI 29(6), 2007, doi:10.1109/TPAMI.2007.1110.
     """
-    if mapping == "raw" and max(neighbours) > _MOST_RAW_NEIGHBOURS:
-        raise MerBenchError(
-            f"lbp-top: neighbours={_listed(neighbours)} have up to {2 ** max(neighbours)} raw codes in every block, "
-            f"too many for memory; set mapping=uniform, or {_MOST_RAW_NEIGHBOURS} neighbours at most"
-        )
+    _check_codes(mapping, neighbours)
     borders = _borders(clip.shape, radii, radii_of)
     usable = tuple(size - 2 * border for size, border in zip(clip.shape, borders, strict=True))
     block_of, n_blocks = _block_of_position(usable, blocks, radii)
@@ -218,3 +214,11 @@ def _block_of_position(
 
 def _listed(values: tuple[int, ...]) -> str:
     return ",".join(map(str, values))
+
+
+def _check_codes(mapping: str, neighbours: tuple[int, ...]) -> None:
+    if mapping == "raw" and max(neighbours) > _MOST_RAW_NEIGHBOURS:
+        raise MerBenchError(
+            f"lbp-top: neighbours={_listed(neighbours)} have up to {2 ** max(neighbours)} raw codes in every block, "
+            f"too many for memory; set mapping=uniform, or {_MOST_RAW_NEIGHBOURS} neighbours at most"
+        )
