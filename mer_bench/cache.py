@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,9 @@ from safetensors import SafetensorError
 
 from mer_bench.arrays import FloatArray
 from mer_bench.atomic import open_atomically
-from mer_bench.errors import MerBenchError
+from mer_bench.errors import MerBenchError, Notice
 
 CACHE_VARIABLE = "MER_BENCH_CACHE"
-
-Notice = Callable[[str], None]
 
 SYNTHETIC = "synthetic"
 """The subfolder of synthetic releases."""

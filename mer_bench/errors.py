@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Callable, Iterable
+
+_LONGEST_REASON = 300
+
+Notice = Callable[[str], None]
+"""Told, in a sentence, what a user should know and what stops nothing."""
 
 
 class MerBenchError(Exception):
@@ -30,3 +36,11 @@ def error_text(error: BaseException) -> str:
         return " ".join(str(error).split())
     except Exception:
         return "its message cannot be printed"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error's type and message on one line of bounded length; mer-bench's own errors speak for themselves."""
+    text = error_text(error)
+    if text and isinstance(error, (MerBenchError, MethodError)):
+        return text
+    return textwrap.shorten(f"{type(error).__name__}: {text}".removesuffix(": "), _LONGEST_REASON, placeholder=" ...")

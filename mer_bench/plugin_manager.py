@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
-import traceback
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -23,16 +21,16 @@ from typing import TypeVar
 import pluggy
 
 from mer_bench import hookspecs
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, did_you_mean, reason_of
+from mer_bench.foreign import foreign_code, origin_of, strict, trace_of
 from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from mer_bench.installed import Damaged, check_entry_point, find_entry_points, origin
-from mer_bench.specs import DatabaseSpec, MethodSpec, ProtocolSpec, normalise_name
+from mer_bench.names import normalise_name
+from mer_bench.specs import DatabaseSpec, MethodSpec, ProtocolSpec
 
 BLOCK_VARIABLE = "MER_BENCH_BLOCK_PLUGINS"
-STRICT_VARIABLE = "MER_BENCH_STRICT_PLUGINS"
 
 _HOME_DISTRIBUTION = "mer-bench"
-_LONGEST_REASON = 300
 
 _Spec = MethodSpec | DatabaseSpec | ProtocolSpec
 _SpecT = TypeVar("_SpecT", bound=_Spec)
@@ -174,16 +172,9 @@ def load_target(target: str) -> type:
         The module cannot be imported, or has no such class. The original error is the ``__cause__``.
     """
     module_name, _, class_name = target.partition(":")
-    try:
-        with _contained():
-            module = import_module(module_name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise MerBenchError(
-            f"cannot import module {module_name!r} of target {target!r} ({reason_of(error)}); install what it needs, "
-            "or correct the target in the plugin's spec"
-        ) from error
+    cure = "install what it needs, or correct the target in the plugin's spec"
+    with _contained(), foreign_code(f"target {target!r}", f"the import of module {module_name!r}", cure):
+        module = import_module(module_name)
     try:
         found = getattr(module, class_name)
     except AttributeError as error:
@@ -192,22 +183,6 @@ def load_target(target: str) -> type:
     if not isinstance(found, type):
         raise MerBenchError(f"target {target!r} is of type {type(found).__name__}; it must name a class")
     return found
-
-
-def strict() -> bool:
-    """Say whether plugins' exceptions are to be raised as they are, for their authors."""
-    return os.environ.get(STRICT_VARIABLE, "") not in ("", "0")
-
-
-def reason_of(error: BaseException) -> str:
-    """Return an error as one line of bounded length; foreign errors may fail even at being printed."""
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    if not isinstance(error, MerBenchError):
-        text = f"{type(error).__name__}: {text}".removesuffix(": ")
-    return textwrap.shorten(text, _LONGEST_REASON, placeholder=" ...")
 
 
 @dataclass(frozen=True)
@@ -231,14 +206,13 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, refusal: str | None)
     if refusal is not None:
         return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=refusal))
     try:
-        check_entry_point(point)
-        return _Plugin(record, _read_specs(manager, point.load(), f"{distribution}:{point.name}"))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # pytest's Skipped, for one, is no Exception
+        with foreign_code(f"plugin {point.name}", "its loading"):
+            check_entry_point(point)
+            return _Plugin(record, _read_specs(manager, point.load(), f"{distribution}:{point.name}"))
+    except MerBenchError as error:
         if strict():
             raise
-        return _failed(record, error)
+        return _failed(record, origin_of(error))
 
 
 def _unread(damaged: Damaged) -> _Plugin:
@@ -248,8 +222,7 @@ def _unread(damaged: Damaged) -> _Plugin:
 
 
 def _failed(record: PluginRecord, error: BaseException) -> _Plugin:
-    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return _Plugin(replace(record, status=PluginStatus.FAILED, reason=reason_of(error), traceback=trace))
+    return _Plugin(replace(record, status=PluginStatus.FAILED, reason=reason_of(error), traceback=trace_of(error)))
 
 
 def _read_specs(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[_Key, _Spec]:

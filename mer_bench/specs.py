@@ -6,19 +6,20 @@ Nothing here imports numpy, pandas or torch: listing what is installed must cost
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.foreign import foreign_code
+from mer_bench.names import is_name
 
 ParameterValue = bool | int | float | str | tuple[int, ...]
 
 REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
 SANITY_FAMILY = "sanity"
 FAMILIES = (SANITY_FAMILY, "handcrafted", "deep")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,9 @@ class MethodSpec:
         True for a `TorchMethod`: there is an epoch to select.
     features : Features, optional
         Given where the method has an `extract` of its own.
+    validate : callable, optional
+        A light function of a module, which is handed a value for each parameter before anything is computed, and
+        raises `MerBenchError` where they do not fit each other: a patch that does not divide the map, say.
     """
 
     name: str
@@ -189,6 +193,7 @@ class MethodSpec:
     citation: str = ""
     trains_by_epoch: bool = False
     features: Features | None = None
+    validate: Callable[[Mapping[str, Any]], object] | None = None
 
     def __post_init__(self) -> None:
         owner = f"method {self.name}"
@@ -218,6 +223,8 @@ class MethodSpec:
         for name in self.features.parameters if self.features is not None else ():
             if name not in known:
                 raise MerBenchError(f"method {self.name}: its features need parameter {name!r}, which it lacks")
+        if self.validate is not None and "<" in getattr(self.validate, "__qualname__", "<"):
+            raise MerBenchError(f"{owner}: validate is not a function of a module, and workers could not import it")
         # Plain dicts travel to the worker processes; other mappings need not.
         object.__setattr__(self, "presets", {preset: dict(values) for preset, values in self.presets.items()})
         for preset in self.presets:
@@ -229,7 +236,8 @@ class MethodSpec:
         Raises
         ------
         MerBenchError
-            An unknown preset, an unknown parameter name, or a value that is not allowed.
+            An unknown preset, an unknown parameter name, a value that is not allowed, or values that do not fit each
+            other.
         """
         chosen = preset if preset is not None else self.default_preset
         if chosen is not None and chosen not in self.presets:
@@ -238,7 +246,11 @@ class MethodSpec:
                 f"method {self.name} has no preset {chosen!r}{did_you_mean(chosen, self.presets)}; its presets: {known}"
             )
         values = dict(self.presets[chosen]) if chosen is not None else {}
-        return resolve_parameters(f"method {self.name}", self.parameters, {**values, **overrides})
+        resolved = resolve_parameters(f"method {self.name}", self.parameters, {**values, **overrides})
+        if self.validate is not None:
+            with foreign_code(f"method {self.name}", "validate"):
+                self.validate(dict(resolved))
+        return resolved
 
 
 @dataclass(frozen=True)
@@ -300,11 +312,6 @@ def resolve_parameters(
     return resolved
 
 
-def normalise_name(name: str) -> str:
-    """Take underscores as hyphens and capitals as small letters, as everywhere on the command line."""
-    return name.strip().lower().replace("_", "-")
-
-
 def _convert(text: str, like: ParameterValue) -> object:
     if isinstance(like, bool):
         if text.lower() not in ("true", "false"):
@@ -349,7 +356,7 @@ def _type_name(value: ParameterValue) -> str:
 
 
 def _check_name(kind: str, name: str) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_name(name):
         raise MerBenchError(f"{kind} name {name!r} is not lower case words joined by hyphens")
 
 

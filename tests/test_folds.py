@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mer_bench_protocols.protocol import Protocol, load_protocol
 
 import mer_bench_protocols
 from mer_bench import MerBenchError, Sample, SampleTable
@@ -19,7 +20,6 @@ from mer_bench.evaluation.folds import (
     leave_one_subject_out,
     select_samples,
 )
-from mer_bench_protocols.protocol import Protocol, load_protocol
 
 PROTOCOL = """
 name = "two"

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from mer_bench_protocols.protocol import DatabaseRule, Protocol, count_problems, load_protocol
 
 import mer_bench_protocols
 from mer_bench import MerBenchError
-from mer_bench_protocols.protocol import DatabaseRule, Protocol, count_problems, load_protocol
 
 BUILT_IN = {spec.name: spec.path for spec in mer_bench_protocols.mer_bench_protocols()}
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mer_bench_protocols.protocol import load_protocol
 from numpy.typing import NDArray
 
 import mer_bench_protocols
 from mer_bench import MerBenchError
-from mer_bench_protocols.protocol import load_protocol
 from mer_bench_reports.published import PublishedRow, load_published, read_published
 
 VALID = """

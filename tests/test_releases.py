@@ -23,9 +23,10 @@ from release_factory import (
 
 from mer_bench.databases import folders, mer_bench_databases
 from mer_bench.databases.base import CLIP
-from mer_bench.databases.releases import MARK_FILE, Releases
+from mer_bench.databases.releases import Releases
 from mer_bench.engine import data_check
 from mer_bench.errors import MerBenchError
+from mer_bench.marks import SYNTHETIC_FILE
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.synthesis import mark
 
@@ -235,7 +236,7 @@ def test_the_mark_beside_a_release_is_carried(composite: Path, place: str) -> No
 @pytest.mark.parametrize("place", ["SMIC", "SMIC/HS", "link", "nested/deep", "linked/smic"])
 def test_the_mark_is_found_from_whichever_folder_is_named(tmp_path: Path, place: str) -> None:
     release = write_smic(tmp_path / "SMIC", hs="HS")
-    (release / MARK_FILE).write_text("made up")
+    (release / SYNTHETIC_FILE).write_text("made up")
     (tmp_path / "link").symlink_to(release / "HS")
     (tmp_path / "linked" / "smic").mkdir(parents=True)
     (tmp_path / "linked" / "smic" / "frames").symlink_to(release / "HS")
@@ -246,7 +247,7 @@ def test_the_mark_is_found_from_whichever_folder_is_named(tmp_path: Path, place:
 
 def test_the_mark_beside_the_file_that_a_workbook_links_to_is_found(tmp_path: Path) -> None:
     release = write_casme2(tmp_path / "made" / "CASME2")
-    (release / MARK_FILE).write_text("made up")
+    (release / SYNTHETIC_FILE).write_text("made up")
     write_casme2(tmp_path / "data")
     workbook = tmp_path / "data" / "CASME2-coding-20140508.xlsx"
     workbook.unlink()
@@ -257,7 +258,7 @@ def test_the_mark_beside_the_file_that_a_workbook_links_to_is_found(tmp_path: Pa
 
 def test_readers_and_generator_agree_on_the_mark() -> None:
     # Two constants, for recognising a folder must not import the generator.
-    assert MARK_FILE == mark.MARK_FILE
+    assert SYNTHETIC_FILE == mark.SYNTHETIC_FILE
 
 
 def test_a_mark_in_a_folder_that_is_no_release_is_not_carried(composite: Path) -> None:

@@ -233,7 +233,8 @@ LAZY = """
 import sys
 import numpy as np
 from mer_bench import MethodSpec, Representation
-from mer_bench.evaluation.predict import MethodSetting, predict_fold
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.evaluation.predict import predict_fold
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 
 

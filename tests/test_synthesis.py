@@ -20,10 +20,10 @@ from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.databases import mer_bench_databases
 from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
+from mer_bench.marks import SYNTHETIC_FILE
 from mer_bench.synthesis import GENERATOR_VERSION, SIZES, release_writer, write_release
 from mer_bench.synthesis.clips import Moments, Recording, face_of
 from mer_bench.synthesis.draws import generator
-from mer_bench.synthesis.mark import MARK_FILE
 from mer_bench.synthesis.plans import ClipPlan, plan_release
 from mer_bench.synthesis.release_writer import TRUE_MOTION
 
@@ -104,16 +104,16 @@ def test_a_release_is_recognised_read_without_problems_and_called_synthetic(layo
 def test_the_composite_holds_each_database_exactly_as_its_own_layout_has_it(small: Written) -> None:
     samm, alone = contents(small("3db") / "SAMM"), contents(small("samm"))
 
-    assert {folder.name for folder in small("3db").iterdir()} == {"SMIC", "SAMM", "CASME2", TRUE_MOTION, MARK_FILE}
-    assert {name for name in samm if samm[name] != alone[name]} == {MARK_FILE}
+    assert {folder.name for folder in small("3db").iterdir()} == {"SMIC", "SAMM", "CASME2", TRUE_MOTION, SYNTHETIC_FILE}
+    assert {name for name in samm if samm[name] != alone[name]} == {SYNTHETIC_FILE}
     assert set(alone) - set(samm) == {name for name in alone if name.startswith(TRUE_MOTION)}
 
 
 def test_every_folder_that_could_be_used_alone_is_marked(small: Written) -> None:
     parts = (".", TRUE_MOTION, "SMIC", "SMIC/HS", "SAMM", "CASME2", "CASME2/CASME2_RAW_selected")
 
-    assert all((small("3db") / part / MARK_FILE).is_file() for part in parts)
-    assert (small("casme3") / "part_A" / MARK_FILE).is_file()
+    assert all((small("3db") / part / SYNTHETIC_FILE).is_file() for part in parts)
+    assert (small("casme3") / "part_A" / SYNTHETIC_FILE).is_file()
 
 
 def test_smic_numbers_its_frames_from_high_and_its_workbook_lacks_clips(small: Written) -> None:
@@ -290,7 +290,7 @@ def test_neither_names_nor_frame_numbers_tell_the_class(database: str) -> None:
 
 
 def test_the_mark_says_what_was_asked_for(small: Written) -> None:
-    said = (small("casme3") / MARK_FILE).read_text(encoding="utf-8")
+    said = (small("casme3") / SYNTHETIC_FILE).read_text(encoding="utf-8")
 
     assert "nothing in this folder is a recording of a person" in said
     assert "skimage.data.astronaut()" in said
@@ -316,7 +316,7 @@ def test_an_interrupted_writing_leaves_nothing_and_was_marked_from_the_start(spe
     with pytest.raises(KeyboardInterrupt):
         write_release("smic", tmp_path / "out", size="tiny", progress=interrupt)
 
-    assert set(seen[:2]) == {MARK_FILE, TRUE_MOTION}
+    assert set(seen[:2]) == {SYNTHETIC_FILE, TRUE_MOTION}
     assert "HS" in seen[2:]
     assert list(tmp_path.iterdir()) == []
 
@@ -345,7 +345,7 @@ def test_a_release_that_appears_meanwhile_is_accepted_if_it_is_the_same(
         with pytest.raises(MerBenchError, match=r"cannot be written to .*out"):
             write_release("smic", tmp_path / "out", size="tiny", progress=appear)
 
-    assert f"seed: {seed}\n" in (tmp_path / "out" / MARK_FILE).read_text(encoding="utf-8")
+    assert f"seed: {seed}\n" in (tmp_path / "out" / SYNTHETIC_FILE).read_text(encoding="utf-8")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -72,7 +72,7 @@ def _hyphenated(token: str) -> str:
 @click.group(
     cls=LazyGroup,
     verbs=_VERBS,
-    home="mer_bench.cli.{}_verb",
+    home="mer_bench.cli.verbs.{}",
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _hyphenated},
 )
 @click.version_option(__version__, prog_name="mer-bench")

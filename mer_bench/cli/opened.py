@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from mer_bench.config import DEFAULT_RESULTS, load_config
-from mer_bench.store import Notice, Store
+from mer_bench.errors import Notice
+from mer_bench.store import Store
 
 
 def open_results(results: str | None) -> Store:

@@ -19,11 +19,12 @@ from mer_bench.cli.tables import plan_lines, results_tables
 from mer_bench.config import DEFAULT_RESULTS, load_config
 from mer_bench.engine.chosen import chosen_preparation, chosen_preset, chosen_source
 from mer_bench.engine.session import Resources, Session, default_jobs
+from mer_bench.errors import Notice
 from mer_bench.evaluation.plan import Request, make_plan
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.task import facts_lines
 from mer_bench.results import Result
-from mer_bench.store import Notice, Store
+from mer_bench.store import Store
 
 _FILE_WIDTH = 120
 _NO_DATA = (

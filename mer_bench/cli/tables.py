@@ -12,16 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_bench.engine.session import Session
-from mer_bench.evaluation.plan import SYNTHETIC_MARK, Plan, Row
+from mer_bench.evaluation.plan import Plan, Row
+from mer_bench.marks import is_synthetic, mark_sentence
 from mer_bench.results import Result
-
-_MARKS = {
-    "synthetic": "SYNTHETIC data: these figures say nothing about real micro-expressions",
-    "partial": "PARTIAL data: the counts are not the protocol's",
-    "approximation": "a method is handed another representation than its own, which this data cannot give",
-    "whole-frame": "samples without a detected face are kept: the face is the largest centred square of their frames",
-    "template-landmarks": "key regions cut at constant template places, not at detected landmarks",
-}
 
 _UNBOUNDED = 10_000
 """Columns; wider than any table."""
@@ -56,7 +49,7 @@ def _representation(row: Row) -> str:
 
 
 def _partial_lines(plan: Plan) -> list[str]:
-    if SYNTHETIC_MARK in plan.source.marks and plan.problems:
+    if is_synthetic(plan.source.marks) and plan.problems:
         return [f"partial: {len(plan.problems)} counts are not the protocol's; those of synthetic data need not be"]
     return [f"partial: {problem}" for problem in plan.problems]
 
@@ -99,7 +92,7 @@ def _caption(results: Sequence[Result], plan: Plan) -> list[str]:
     for mark in sorted({mark for result in results for mark in result.row["marks"]}):
         marked = dict.fromkeys(r.row["method"]["name"] for r in results if mark in r.row["marks"])
         concerns_all = all(mark in result.row["marks"] for result in results)
-        lines.append(("" if concerns_all else f"{', '.join(marked)}: ") + _MARKS.get(mark, mark))
+        lines.append(("" if concerns_all else f"{', '.join(marked)}: ") + mark_sentence(mark))
     if absent := absent_classes(results):
         lines.append(f"{absent} (rule: {plan.rows[0].record['protocol']['absent_class']})")
     return lines

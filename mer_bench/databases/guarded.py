@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.base import CLIP, Clip, DataSource
-from mer_bench.errors import MerBenchError
-from mer_bench.plugin_manager import reason_of, strict
+from mer_bench.foreign import foreign_code
 from mer_bench.samples import SampleTable
 from mer_bench.specs import REPRESENTATIONS, ParameterValue
 
@@ -88,18 +87,8 @@ class GuardedSource(DataSource):
             return digest
 
 
-@contextmanager
-def _contained(name: str, what: str) -> Iterator[None]:
-    try:
-        yield
-    except (MerBenchError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        if strict():
-            raise
-        raise MerBenchError(
-            f"database {name}: {what} failed ({reason_of(error)}); mend the data, or report it to the reader's author"
-        ) from error
+def _contained(name: str, what: str) -> AbstractContextManager[None]:
+    return foreign_code(f"database {name}", what, "correct the data, or report it to the reader's author")
 
 
 def _check_texts(answer: object) -> None:

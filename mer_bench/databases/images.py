@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mer_bench.arrays import ByteArray
-from mer_bench.errors import MerBenchError
-from mer_bench.plugin_manager import reason_of
+from mer_bench.errors import MerBenchError, reason_of
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 MOST_BYTES = 256 << 20

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from mer_bench.databases.base import DataSource
 from mer_bench.databases.guarded import GuardedSource
-from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.plugin_manager import Catalogue, load_target, reason_of
-from mer_bench.specs import DatabaseSpec, normalise_name, resolve_parameters
+from mer_bench.errors import MerBenchError, did_you_mean, reason_of
+from mer_bench.foreign import foreign_code, origin_of
+from mer_bench.names import normalise_name
+from mer_bench.plugin_manager import Catalogue, load_target
+from mer_bench.specs import DatabaseSpec, resolve_parameters
 
 
 def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> DataSource:
@@ -57,11 +59,10 @@ def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> 
 def _asked(spec: DatabaseSpec, question: str, path: Path, broken: dict[str, str]) -> bool:
     """Ask a reader; one that fails is noted in ``broken`` and never keeps the others from their data."""
     try:
-        return bool(getattr(_source_class(spec), question)(path))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        broken[spec.name] = reason_of(error)
+        with foreign_code(f"database {spec.name}", question, recorded=True):
+            return bool(getattr(_source_class(spec), question)(path))
+    except MerBenchError as error:
+        broken[spec.name] = reason_of(origin_of(error))
         return False
 
 

@@ -22,14 +22,12 @@ from mer_bench.databases.samm import Samm
 from mer_bench.databases.smic import Smic
 from mer_bench.databases.survey import Survey
 from mer_bench.errors import MerBenchError
+from mer_bench.marks import SYNTHETIC_FILE, Mark
 from mer_bench.samples import Sample, SampleTable
 from mer_bench.specs import ParameterValue
 
 READER_VERSION = 1
 """Raised whenever `Releases.clip` would give other frames for the same files: it is part of every digest."""
-
-MARK_FILE = "SYNTHETIC.txt"
-"""A file of this name in a release's folder, or in one around it, says that the release is made up."""
 
 _KINDS: tuple[type[Release], ...] = (Smic, Samm, Casme2, Casme3)
 _FOLDERS_ABOVE = 2
@@ -49,7 +47,7 @@ class Releases(DataSource):
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         super().__init__(path, options)
         if path is not None and path.is_dir() and _is_marked(self._survey):
-            self.marks = ("synthetic",)
+            self.marks = (Mark.SYNTHETIC,)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -212,7 +210,7 @@ def _is_marked(survey: Survey) -> bool:
     parts = {root.path for kind in _KINDS for root in survey.frames(kind)}
     parts |= {path.parent for kind in _KINDS for _, path in survey.ranked_workbooks(kind)}
     parts |= {path.resolve().parent for kind in _KINDS for _, path in survey.ranked_workbooks(kind)}
-    return any((folder / MARK_FILE).is_file() for folder in {*_around(survey, parts)})
+    return any((folder / SYNTHETIC_FILE).is_file() for folder in {*_around(survey, parts)})
 
 
 def _around(survey: Survey, parts: set[Path]) -> Iterator[Path]:

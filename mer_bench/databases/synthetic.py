@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mer_bench.cache import cache_folder
+from mer_bench.cache import SYNTHETIC, cache_folder
 from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
 from mer_bench.specs import ParameterValue
@@ -20,7 +20,7 @@ class SyntheticRelease(Releases):
 
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         layout, size, seed = str(options["layout"]), str(options["size"]), int(str(options["seed"]))
-        folder = cache_folder() / "synthetic" / f"{layout}-{size}-{seed}-v{GENERATOR_VERSION}"
+        folder = cache_folder() / SYNTHETIC / f"{layout}-{size}-{seed}-v{GENERATOR_VERSION}"
         if not folder.is_dir():
             try:
                 write_release(layout, folder, size=size, seed=seed)

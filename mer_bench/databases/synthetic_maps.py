@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError
+from mer_bench.marks import Mark
 from mer_bench.samples import Sample, SampleTable
 
 GENERATOR_VERSION = 1
@@ -88,7 +89,7 @@ class SyntheticMaps(DataSource):
     """
 
     native = "face-flow"
-    marks = ("synthetic",)
+    marks = (Mark.SYNTHETIC,)
 
     def read_samples(self) -> SampleTable:
         """Return every sample of the chosen size; the subjects are called ``synthetic01``, ``synthetic02``, ..."""

@@ -20,8 +20,7 @@ from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.cell.read_only import EMPTY_CELL
 
 from mer_bench.databases.archive_checks import RESAVE, check_archive, read_archive
-from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.plugin_manager import reason_of
+from mer_bench.errors import MerBenchError, did_you_mean, reason_of
 
 MOST_ROWS = 100_000
 """The longest table that is read; the releases' own have less than a thousand rows."""

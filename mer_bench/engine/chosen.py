@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from mer_bench.config import Config
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.databases.open import open_source
-from mer_bench.evaluation.plan import SYNTHETIC_MARK
+from mer_bench.marks import is_synthetic
 from mer_bench.plugin_manager import Catalogue
 
 DEFAULT_DATA = "synthetic"
@@ -35,6 +35,6 @@ def chosen_preparation(named: Mapping[str, object], config: Config, source: Data
 
 def chosen_preset(named: str | None, methods: Sequence[str], source: DataSource, catalogue: Catalogue) -> str | None:
     """Return the named preset; on synthetic data, where a figure means nothing, ``quick`` if a method has it."""
-    if named is not None or SYNTHETIC_MARK not in source.marks:
+    if named is not None or not is_synthetic(source.marks):
         return named
     return "quick" if any("quick" in catalogue.method(name).presets for name in methods) else None

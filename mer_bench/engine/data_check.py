@@ -12,8 +12,8 @@ from mer_bench.databases.images import image_size, read_image
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.folds import count_mismatch, select_samples
 from mer_bench.plugin_manager import Catalogue
+from mer_bench.protocol import Protocol, load_protocol
 from mer_bench.samples import DATABASES, SampleTable
-from mer_bench_protocols.protocol import Protocol, load_protocol
 
 
 @dataclass(frozen=True)

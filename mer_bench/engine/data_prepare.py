@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.names import normalise_name
 from mer_bench.representations.preparation import OF_METHOD, Recipe, resolve_preparation
 from mer_bench.representations.task import Prepared, PrepareTask, count_facts, facts_lines, prepare_task
-from mer_bench.specs import ParameterValue, normalise_name, resolve_parameters
+from mer_bench.specs import ParameterValue, resolve_parameters
 
 
 @dataclass(frozen=True)

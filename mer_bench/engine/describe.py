@@ -13,13 +13,16 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.engine.describe_network import NetworkFacts, measure_network
-from mer_bench.errors import MerBenchError, MethodError, error_text
-from mer_bench.evaluation.predict import MethodSetting, extract_features, isolated
+from mer_bench.evaluation.extract import extract_features
+from mer_bench.evaluation.isolation import isolated
+from mer_bench.foreign import STRICT_VARIABLE, foreign_code
 from mer_bench.methods.method import Method
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.plugin_manager import STRICT_VARIABLE, Catalogue, reason_of, strict
+from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.preparation import OF_METHOD, PREPARATION
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue, normalise_name, resolve_parameters
+from mer_bench.settings import resolve_settings
+from mer_bench.specs import MethodSpec, Parameter, ParameterValue, resolve_parameters
 
 _MAP_SIDE = 28
 _CHANNELS = {"frames": ("grey",)}
@@ -133,7 +136,7 @@ def describe_method(
         An unknown method, preset or parameter, a value that is not allowed, or a plugin that does not work.
     """
     spec = catalogue.method(name)
-    params = spec.resolve(preset, _own(spec, overrides))
+    (params,) = resolve_settings([spec], preset=preset, overrides=overrides)
     distribution = catalogue.owners["method", spec.name]
     setting = MethodSetting(spec, params, n_classes, spec.representation.name)
     owner = f"method {spec.name} of {distribution}"
@@ -158,21 +161,9 @@ def describe_method(
     )
 
 
-def _own(spec: MethodSpec, overrides: Mapping[str, object]) -> dict[str, object]:
-    """Take ``--set`` as `mer-bench run` does: a name with the method's own before it goes over the bare one."""
-    own: dict[str, object] = {}
-    for name, value in sorted(overrides.items(), key=lambda item: "." in item[0]):
-        method, dot, parameter = name.rpartition(".")
-        own[parameter if dot and normalise_name(method) == spec.name else name] = value
-    return own
-
-
 def _made(owner: str, setting: MethodSetting) -> Method | TorchMethod:
-    with _plugin_code(owner, "its class fails"):
-        try:
-            return setting.make()
-        except (MerBenchError, MethodError) as error:
-            raise MerBenchError(f"{owner}: {error_text(error)}") from error
+    with _plugin_code(owner, "its class"):
+        return setting.make()
 
 
 def _input_facts(owner: str, spec: MethodSpec, params: Mapping[str, ParameterValue]) -> InputFacts:
@@ -204,7 +195,7 @@ def _parameter_facts(parameter: Parameter, params: Mapping[str, ParameterValue])
 
 def _feature_facts(owner: str, setting: MethodSetting, eaten: InputFacts) -> FeatureFacts:
     assert setting.spec.features is not None
-    with _plugin_code(owner, "extract fails"):
+    with _plugin_code(owner, "extract"):
         features = extract_features(setting, _made_up(eaten))
     return FeatureFacts(setting.spec.features.parameters, features.shape)
 
@@ -218,22 +209,13 @@ def _made_up(eaten: InputFacts) -> FloatArray:
 
 
 def _network_facts(owner: str, setting: MethodSetting, eaten: InputFacts) -> NetworkFacts:
-    with _plugin_code(owner, "build_network fails"):
+    with _plugin_code(owner, "build_network"):
         return measure_network(owner, setting, (eaten.shape[-1], *eaten.shape[:-1]))
 
 
 @contextmanager
-def _plugin_code(owner: str, failing: str) -> Iterator[None]:
-    """Turn what a plugin's code raises into one sentence; a setting that it refuses has one already."""
-    try:
-        with isolated(0), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except MerBenchError as error:
-        raise MerBenchError(error_text(error)) from error
-    except (Exception, SystemExit) as error:
-        if strict():
-            raise
-        raise MerBenchError(
-            f"{owner}: {failing} ({reason_of(error)}); try other settings, or see where with {STRICT_VARIABLE}=1"
-        ) from error
+def _plugin_code(owner: str, what: str) -> Iterator[None]:
+    cure = f"try other settings, or see where with {STRICT_VARIABLE}=1"
+    with isolated(0), warnings.catch_warnings(), foreign_code(owner, what, cure):
+        warnings.simplefilter("ignore")
+        yield

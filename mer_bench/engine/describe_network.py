@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from mer_bench.errors import MerBenchError
-from mer_bench.evaluation.predict import MethodSetting
+from mer_bench.errors import MerBenchError, reason_of
+from mer_bench.foreign import foreign_code, origin_of
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.plugin_manager import reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -85,8 +85,9 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
 
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
-            network = _built(setting, "meta")
-        except (Exception, SystemExit):
+            with foreign_code(owner, "build_network without memory", recorded=True):
+                network = _built(setting, "meta")
+        except MerBenchError:
             network = _built(setting, "cpu")
             cost = _cost(network, shape, "cpu")
         else:
@@ -138,9 +139,10 @@ def _with_values(
         limit = f"its {needed:,} bytes of weights are above the {LARGEST_ON_CPU:,} that are built to run it with values"
         return network, _Cost(None, f"without values {cost.not_counted}, and {limit}")
     try:
-        built = _built(setting, "cpu")
-    except (Exception, SystemExit) as error:
-        return network, _Cost(None, f"build_network fails with values ({reason_of(error)})")
+        with foreign_code("the method", "build_network", recorded=True):
+            built = _built(setting, "cpu")
+    except MerBenchError as error:
+        return network, _Cost(None, f"build_network fails with values ({reason_of(origin_of(error))})")
     return built, _cost(built, shape, "cpu")
 
 
@@ -148,10 +150,10 @@ def _cost(network: nn.Module, shape: tuple[int, ...], device: str) -> _Cost:
     import torch
 
     try:
-        with torch.device(device):
+        with torch.device(device), foreign_code("the method", "the forward pass", recorded=True):
             return _counted(network, torch.zeros(1, *shape))
-    except (Exception, SystemExit) as error:
-        return _Cost(None, f"the forward pass fails ({reason_of(error)})")
+    except MerBenchError as error:
+        return _Cost(None, f"the forward pass fails ({reason_of(origin_of(error))})")
 
 
 def _counted(network: nn.Module, inputs: torch.Tensor) -> _Cost:

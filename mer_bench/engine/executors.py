@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from mer_bench.errors import MerBenchError, MethodError
+from mer_bench.errors import MerBenchError, MethodError, error_text
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -170,7 +170,11 @@ def _interrupts_held() -> Iterator[None]:
 
 def _carry_out(number: int) -> Any:
     work, tasks = _SLOT
-    return work(tasks[number])
+    try:
+        return work(tasks[number])
+    except MerBenchError as error:
+        # A plain one: a subclass of a plugin's own may not survive the way back.
+        raise MerBenchError(error_text(error)) from None
 
 
 def _prepare_slot(parent: int, work: Callable[[Any], Any], tasks: dict[int, Any]) -> None:

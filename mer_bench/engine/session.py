@@ -146,7 +146,7 @@ class Session:
                 tasks += of_row
             else:
                 for task in of_row:
-                    yield self._noted(store_failure(task, MethodError(lost.failure), lost.traceback, 0.0))
+                    yield self._noted(store_failure(task, MethodError(lost.failure), 0.0, lost.traceback))
         jobs, timeout = self.resources.jobs, self.resources.timeout
         with closing(carry_out(run_cell, tasks, lost=_lost, jobs=jobs, timeout=timeout)) as outcomes:
             for outcome in outcomes:
@@ -212,7 +212,7 @@ class Session:
 
 
 def _lost(task: Task, error: MethodError, seconds: float) -> Outcome:
-    return store_failure(task, error, "", seconds)
+    return store_failure(task, error, seconds)
 
 
 def default_jobs() -> int:

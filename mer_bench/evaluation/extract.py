@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,11 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, Entry
-from mer_bench.errors import MerBenchError, MethodError, error_text
-from mer_bench.evaluation.predict import MethodSetting, extract_features
+from mer_bench.errors import MethodError, reason_of
+from mer_bench.evaluation.isolation import isolated
+from mer_bench.foreign import ForeignError, foreign_code, trace_of
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.plugin_manager import load_target
 
 _ARRAY = "features"
 
@@ -82,18 +84,34 @@ def extract(task: ExtractTask) -> Extracted:
     if task.stored() is not None:
         return Extracted(task.index)
     sample = np.array(np.load(task.stack, mmap_mode="r")[task.index])
+    spec = task.setting.spec
+    load_target(spec.target)
     try:
-        task.store(extract_features(task.setting, sample))
-    except MerBenchError as error:
-        # A plain one: a subclass of the method's own may not survive the way back from a worker.
-        raise MerBenchError(str(error)) from None
-    except KeyboardInterrupt:
-        raise
-    except MethodError as error:
-        return Extracted(task.index, str(error), traceback.format_exc())
-    except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
-        return Extracted(task.index, f"{type(error).__name__}: {error_text(error)}", traceback.format_exc())
+        with foreign_code(f"method {spec.name}", "extract", recorded=True):
+            features = extract_features(task.setting, sample)
+    except ForeignError as failure:
+        return Extracted(task.index, reason_of(failure.error), trace_of(failure.error))
+    task.store(features)
     return Extracted(task.index)
+
+
+def extract_features(setting: MethodSetting, sample: FloatArray) -> FloatArray:
+    """Return the features that a method extracts from one sample, float32.
+
+    Raises
+    ------
+    MethodError
+        They are no array of finite floats.
+    """
+    load_target(setting.spec.target)
+    with isolated(0):
+        features: object = setting.extractor().extract(sample)
+    if not isinstance(features, np.ndarray) or not np.issubdtype(features.dtype, np.floating) or not features.ndim:
+        raise MethodError(f"{setting.spec.target}: extract gives {type(features).__name__}, not an array of floats")
+    features = features.astype(np.float32)
+    if not np.isfinite(features).all():
+        raise MethodError(f"{setting.spec.target}: extract gives NaN or infinite values")
+    return features
 
 
 def lost_features(task: ExtractTask, error: MethodError, seconds: float) -> Extracted:

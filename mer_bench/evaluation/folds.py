@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mer_bench.errors import MerBenchError
+from mer_bench.protocol import Protocol, count_problems
 from mer_bench.samples import SampleTable
-from mer_bench_protocols.protocol import Protocol, count_problems
 
 
 @dataclass(frozen=True)

@@ -15,26 +15,25 @@ from mer_bench.evaluation.folds import (
     leave_one_subject_out,
     select_samples,
 )
-from mer_bench.evaluation.predict import MethodSetting
+from mer_bench.marks import Mark, is_synthetic, sorted_marks
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import Catalogue
+from mer_bench.protocol import Protocol, load_protocol
 from mer_bench.representations.describe import describe_representation, given_representation, representation_marks
 from mer_bench.representations.preparation import resolve_preparation
-from mer_bench.specs import MethodSpec, ParameterValue, normalise_name
+from mer_bench.rules import SELECTIONS
+from mer_bench.settings import resolve_settings
+from mer_bench.specs import MethodSpec, ParameterValue
 from mer_bench.store.files import digest
 from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RepresentationRecord, RowRecord, Training
-from mer_bench_protocols.protocol import Protocol, load_protocol
 
-SELECTIONS = ("last", "inner", "oracle")
 MOST_SEEDS = 1000
 SANITY_METHODS = ("majority", "random", "svm-flow")
 """What any method must beat."""
 EVALUATION_VERSION = 3
 """Raised whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
 inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
-
-APPROXIMATION_MARK = "approximation"
-PARTIAL_MARK = "partial"
-SYNTHETIC_MARK = "synthetic"
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     for fold in folds:
         check_fold(fold, table)
     training: Training = "inner" if selection == "inner" else "full"
-    marks = {*source.marks, *([PARTIAL_MARK] if problems else [])}
+    marks = {*source.marks, *([Mark.PARTIAL] if problems else [])}
     fingerprints = fingerprint(table, source)
     rows = tuple(
         _row(
@@ -186,17 +185,7 @@ def _resolve_methods(request: Request, catalogue: Catalogue) -> list[tuple[Metho
     if not request.methods:
         raise MerBenchError("no method named; `mer-bench list methods` shows what is installed")
     specs = [catalogue.method(name) for name in dict.fromkeys(map(normalise_name, request.methods))]
-    if request.preset is not None and not any(request.preset in spec.presets for spec in specs):
-        known = sorted({preset for spec in specs for preset in spec.presets})
-        raise MerBenchError(
-            f"no selected method has a preset {request.preset!r}{did_you_mean(request.preset, known)}; "
-            f"their presets: {', '.join(known) or 'none'}"
-        )
-    overrides = _overrides_by_method(request.overrides, specs)
-    return [
-        (spec, spec.resolve(request.preset if request.preset in spec.presets else None, overrides[spec.name]))
-        for spec in specs
-    ]
+    return list(zip(specs, resolve_settings(specs, preset=request.preset, overrides=request.overrides), strict=True))
 
 
 def _sanity_methods(
@@ -214,29 +203,6 @@ def _sanity_methods(
     ]
 
 
-def _overrides_by_method(overrides: Mapping[str, str], specs: list[MethodSpec]) -> dict[str, dict[str, str]]:
-    """Give ``lr=1`` to every method that has such a parameter, and ``ahmsa.lr=1`` to that one."""
-    chosen: dict[str, dict[str, str]] = {spec.name: {} for spec in specs}
-    for name, value in sorted(overrides.items(), key=lambda item: "." in item[0]):
-        method, dot, parameter = name.rpartition(".")
-        if dot and normalise_name(method) not in chosen:
-            raise MerBenchError(f"--set {name}={value}: method {method!r} is not selected with --method")
-        takers = [
-            spec
-            for spec in specs
-            if (spec.name == normalise_name(method) if dot else name in {p.name for p in spec.parameters})
-        ]
-        if not takers:
-            known = sorted({p.name for spec in specs for p in spec.parameters})
-            raise MerBenchError(
-                f"no selected method has a parameter {name!r}{did_you_mean(name, known)}; "
-                f"their parameters: {', '.join(known) or 'none'}"
-            )
-        for spec in takers:
-            chosen[spec.name][parameter] = value
-    return chosen
-
-
 def _table(source: DataSource, protocol: Protocol) -> LabelledTable:
     samples = source.read_samples()
     if not len(samples) and source.problems():
@@ -247,7 +213,7 @@ def _table(source: DataSource, protocol: Protocol) -> LabelledTable:
 def _check_counts(table: LabelledTable, protocol: Protocol, source: DataSource, allow_partial: bool) -> list[str]:
     """Return the tolerated differences; synthetic data need not hold an official release's counts."""
     problems = count_mismatch(table, protocol)
-    if problems and not allow_partial and SYNTHETIC_MARK not in source.marks:
+    if problems and not allow_partial and not is_synthetic(source.marks):
         unusable = source.problems()
         why = f" The data has {len(unusable)} problems, the first: {unusable[0]}." if unusable else ""
         raise MerBenchError(
@@ -278,7 +244,7 @@ def _row(
     marks: set[str],
 ) -> Row:
     training = training if spec.trains_by_epoch else "full"
-    approximated = () if representation["name"] == spec.representation.name else (APPROXIMATION_MARK,)
+    approximated = () if representation["name"] == spec.representation.name else (Mark.APPROXIMATION,)
     identity = {
         "method": spec.name,
         "version": spec.version,
@@ -306,7 +272,7 @@ def _row(
         "trains_by_epoch": spec.trains_by_epoch,
         "representation": representation,
         "fingerprints": fingerprints,
-        "marks": sorted({*marks, *representation_marks(representation), *approximated}),
+        "marks": sorted_marks([*marks, *representation_marks(representation), *approximated]),
         "folds": {fold.name: _fold_record(fold, table) for fold in folds},
     }
     setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MerBenchError, error_text
+from mer_bench.errors import error_text, reason_of
+from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.plan import Row
-from mer_bench.evaluation.predict import FoldScores, predict_fold
+from mer_bench.evaluation.predict import predict_fold
+from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
+from mer_bench.plugin_manager import load_target
 from mer_bench.store import Store, cell_key
 from mer_bench.store.schema import SCHEMA, CellRecord
 
@@ -68,15 +70,13 @@ def run_cell(task: Task) -> Outcome:
     started = time.perf_counter()
     store = Store(task.results)
     seed = seed_value(task.row.record["protocol"]["name"], task.fold, task.seed)
+    spec = task.row.setting.spec
+    load_target(spec.target)
     try:
-        sample_ids, prediction = _predict(task, seed)
-    except MerBenchError as error:
-        # A plain one: a subclass of the method's own may not survive the way back from a worker.
-        raise MerBenchError(str(error)) from None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
-        return store_failure(task, error, traceback.format_exc(), time.perf_counter() - started)
+        with foreign_code(f"method {spec.name}", f"fold {task.fold}", recorded=True):
+            sample_ids, prediction = _predict(task, seed)
+    except ForeignError as failure:
+        return store_failure(task, failure.error, time.perf_counter() - started)
     record = _blank_record(task, time.perf_counter() - started)
     if prediction.epoch_scores is not None:
         store.write_epoch_scores(record["key"], sample_ids, prediction.epoch_scores)
@@ -96,7 +96,7 @@ def run_cell(task: Task) -> Outcome:
     return Outcome(task.row.record["method"]["name"], task.seed, task.fold, "")
 
 
-def store_failure(task: Task, error: BaseException, trace: str, seconds: float) -> Outcome:
+def store_failure(task: Task, error: BaseException, seconds: float, trace: str = "") -> Outcome:
     """Store a failed cell, so that the reason outlives the run; one that is done already stays as it is.
 
     It may be: another run on the same store was faster, or a time-out fell between the cell's end and its report.
@@ -107,9 +107,13 @@ def store_failure(task: Task, error: BaseException, trace: str, seconds: float) 
         return Outcome(name, task.seed, task.fold, "")
     record = _blank_record(task, seconds)
     record["status"] = "failed"
-    record["error"] = {"type": type(error).__name__, "message": error_text(error), "traceback": trace}
+    record["error"] = {
+        "type": type(error).__name__,
+        "message": error_text(error),
+        "traceback": trace or trace_of(error),
+    }
     Store(task.results).write_cell(task.row.record, record)
-    return Outcome(name, task.seed, task.fold, f"{type(error).__name__}: {error_text(error)}")
+    return Outcome(name, task.seed, task.fold, reason_of(error))
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mer_bench.arrays import FloatArray, IntArray, StringArray
 from mer_bench.specs import ParameterValue
+
+if TYPE_CHECKING:
+    from mer_bench.methods.setting import MethodSetting
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,36 @@ class MethodBase:
 
     Parameters
     ----------
-    params : mapping
-        A value for each parameter of the method's spec; while features are extracted, for those that shape them.
-    n_classes : int
-        The protocol's number of classes; a training side may lack some of them.
-    representation : str
-        What the inputs are: the spec's representation, or the one that stands in for it.
+    setting : MethodSetting
+        ``self.params`` is a value for each parameter of the spec (while features are extracted, for those that shape
+        them), ``self.n_classes`` the protocol's number of classes, of which a training side may lack some, and
+        ``self.representation`` what the inputs are: the spec's own, or the one that stands in for it.
     """
 
-    def __init__(self, params: Mapping[str, ParameterValue], n_classes: int, representation: str = "") -> None:
-        self.params = params
-        self.n_classes = n_classes
-        self.representation = representation
+    def __init__(self, setting: MethodSetting) -> None:
+        self.spec = setting.spec
+        self.params = setting.params
+        self.n_classes = setting.n_classes
+        self.representation = setting.representation
+
+
+@dataclass(frozen=True)
+class ParameterView(Mapping[str, Any]):
+    """Some of a method's parameters, read where they are used: ``Network(**view)``."""
+
+    params: Mapping[str, ParameterValue]
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.params[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 class Method(MethodBase, ABC):
@@ -86,6 +108,10 @@ class Method(MethodBase, ABC):
             In the method's representation: (28, 28, 3), (size, size, 3) or (length, size, size, 1).
         """
         return sample
+
+    def feature_params(self) -> Mapping[str, Any]:
+        """Return the parameters that the spec's features name, to be handed on: ``lbp_top(sample, **...)``."""
+        return ParameterView(self.params, self.spec.features.parameters if self.spec.features else ())
 
     @abstractmethod
     def fit(self, train: LabelledSamples, *, seed: int) -> None:

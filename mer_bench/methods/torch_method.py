@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from mer_bench.methods.method import MethodBase
-from mer_bench.methods.training_config import TrainingConfig
+from mer_bench.methods.method import MethodBase, ParameterView
+from mer_bench.methods.training_config import TRAINING_NAMES, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +27,15 @@ class TorchMethod(MethodBase, ABC):
         with a loss of its own returns ``(logits, penalty)`` while it trains: the penalty, one finite number, is added
         to the cross-entropy.
         """
+
+    def network_params(self) -> Mapping[str, Any]:
+        """Return what shapes the network: the spec's parameters, less those of training and of the representation.
+
+        ``MyNet(self.n_classes, **self.network_params())`` so takes each under its own name, stated in the spec alone.
+        """
+        taken = {*TRAINING_NAMES, *self.spec.representation.parameters}
+        names = tuple(parameter.name for parameter in self.spec.parameters if parameter.name not in taken)
+        return ParameterView(self.params, names)
 
     @property
     def training(self) -> TrainingConfig:

@@ -24,11 +24,11 @@ class TrainingConfig:
     @classmethod
     def from_params(cls, params: Mapping[str, ParameterValue]) -> TrainingConfig:
         """Take what a method's parameters say; what they do not name keeps its default."""
-        names = {field.name for field in fields(cls)}
-        known: dict[str, Any] = {name: value for name, value in params.items() if name in names}
+        known: dict[str, Any] = {name: params[name] for name in TRAINING_NAMES if name in params}
         return cls(**known)
 
 
+TRAINING_NAMES = tuple(field.name for field in fields(TrainingConfig))
 _DEFAULTS = TrainingConfig()
 
 _PARAMETERS = (
@@ -74,7 +74,7 @@ def training_parameters(**defaults: ParameterValue) -> tuple[Parameter, ...]:
     TypeError
         A name that is not a training parameter.
     """
-    unknown = set(defaults) - {parameter.name for parameter in _PARAMETERS}
+    unknown = set(defaults) - set(TRAINING_NAMES)
     if unknown:
         raise TypeError(f"not a training parameter: {', '.join(sorted(unknown))}")
     return tuple(replace(p, default=p.check(defaults.get(p.name, p.default))) for p in _PARAMETERS)

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.marks import Mark
 from mer_bench.representations.preparation import OF_METHOD, VERSIONS, Recipe, parameter_names, step_versions
 from mer_bench.specs import MethodSpec, ParameterValue, Representation, resolve_parameters
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
-
-TEMPLATE_MARK = "template-landmarks"
-WHOLE_FRAME_MARK = "whole-frame"
 
 _GIVES = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
 """What can be made of each native representation."""
@@ -76,9 +74,9 @@ def representation_marks(record: RepresentationRecord) -> tuple[str, ...]:
     whole where no face is found.
     """
     if recipe_of(record) is not None:
-        return (WHOLE_FRAME_MARK,) if record["params"]["no_face"] == "whole-frame" else ()
+        return (Mark.WHOLE_FRAME,) if record["params"]["no_face"] == "whole-frame" else ()
     cut = record["name"] == "region-flow" and record["params"].get("layout") != "whole-face"
-    return (TEMPLATE_MARK,) if cut else ()
+    return (Mark.TEMPLATE_LANDMARKS,) if cut else ()
 
 
 def _own_parameters(spec: MethodSpec, given: str, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:

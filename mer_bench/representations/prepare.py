@@ -12,9 +12,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mer_bench.arrays import ByteArray, FloatArray
-from mer_bench.cache import Cache, CacheError, Entry, Notice, content_digest
+from mer_bench.cache import Cache, CacheError, Entry, content_digest
 from mer_bench.databases.images import read_image
-from mer_bench.errors import MerBenchError
+from mer_bench.errors import MerBenchError, Notice
 from mer_bench.representations.task import ARRAY, NO_FACE, Prepared, PrepareTask
 from mer_bench.specs import ParameterValue
 from mer_bench.vision.alignment import (

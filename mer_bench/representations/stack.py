@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.cache import Entry, Notice
+from mer_bench.cache import Entry
 from mer_bench.databases.base import DataSource
-from mer_bench.errors import MerBenchError
+from mer_bench.errors import MerBenchError, Notice
 from mer_bench.representations.describe import recipe_of
 from mer_bench.representations.preparation import Recipe
 from mer_bench.representations.task import ARRAY, prepare_task

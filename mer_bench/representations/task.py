@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mer_bench.cache import Cache, Entry, Notice, cache_folder, content_digest
+from mer_bench.cache import Cache, Entry, cache_folder, content_digest
 from mer_bench.databases.base import Clip, DataSource
+from mer_bench.errors import Notice
 from mer_bench.representations.preparation import Recipe
 
 ARRAY = "array"

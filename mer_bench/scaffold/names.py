@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import mer_bench
 from mer_bench.errors import MerBenchError
+from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.specs import normalise_name
 
 KINDS = ("torch", "sklearn", "plain")
 

@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike
 
 from mer_bench.arrays import IntArray
 from mer_bench.errors import MerBenchError, did_you_mean
-
-ABSENT_CLASS_RULES = ("exclude", "zero")
-"""``exclude``: a class without a true sample is left out of both means. ``zero``: it counts as 0 in both."""
+from mer_bench.rules import ABSENT_CLASS_RULES
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
     n_classes : int
         Size of the fixed class set; it never depends on which labels happen to occur.
     absent_class : {"exclude", "zero"}
-        What a class without a true sample does to both means: see `ABSENT_CLASS_RULES`.
+        What a class without a true sample does to both means: see `mer_bench.rules.ABSENT_CLASS_RULES`.
 
     Raises
     ------
@@ -70,7 +68,7 @@ def score_confusion(confusion: ArrayLike, *, absent_class: str = "exclude") -> S
     confusion : array-like of shape (n_classes, n_classes), integer
         Counts >= 0; rows are the truth, columns the prediction.
     absent_class : {"exclude", "zero"}
-        What a class without a true sample does to both means: see `ABSENT_CLASS_RULES`.
+        What a class without a true sample does to both means: see `mer_bench.rules.ABSENT_CLASS_RULES`.
 
     Raises
     ------

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mer_bench.arrays import FloatArray
+from mer_bench.rules import ABSENT_CLASS_RULES
 from mer_bench.store.schema import CellRecord, RowRecord
 
-_ABSENT_CLASS_RULES = ("exclude", "zero")
 _MOST_SECONDS = 1e12
 
 
@@ -21,8 +21,8 @@ def row_problem(row: RowRecord) -> str | None:
     classes, slices = protocol["classes"], protocol["slices"]
     if len(classes) < 2 or len(set(classes)) < len(classes):
         return f"its protocol's classes {classes} are not two or more different names"
-    if protocol["absent_class"] not in _ABSENT_CLASS_RULES:
-        return f"its absent_class {protocol['absent_class']!r} is not one of: {', '.join(_ABSENT_CLASS_RULES)}"
+    if protocol["absent_class"] not in ABSENT_CLASS_RULES:
+        return f"its absent_class {protocol['absent_class']!r} is not one of: {', '.join(ABSENT_CLASS_RULES)}"
     if next(iter(slices), None) != "full":
         return "the first slice of its protocol is not 'full'"
     if not folds or not all(fold["samples"] for fold in folds.values()):

@@ -68,8 +68,7 @@ class RowRecord(TypedDict):
     fingerprints: dict[str, str]
     """Database to the hash of its samples: ids, labels and content."""
     marks: list[str]
-    """Sorted: ``approximation``, ``partial``, ``synthetic``, ``template-landmarks``, ``whole-frame``; to be said beside
-    every figure."""
+    """Of `mer_bench.marks`, or of a plugin's data; sorted; to be said beside every figure."""
     folds: dict[str, FoldRecord]
     """Fold name (``smic-s1``) to the fold."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,13 +16,11 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MerBenchError
+from mer_bench.errors import MerBenchError, Notice
 from mer_bench.store.consistency import cell_problem, epochs_problem, row_problem
 from mer_bench.store.files import digest, read_json, write_bytes, write_json
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.validation import misfit
-
-Notice = Callable[[str], None]
 
 _TEMPORARY = f".*.{'?' * 16}.tmp"
 _LEFTOVERS = (

@@ -15,9 +15,9 @@ import numpy as np
 
 from mer_bench.arrays import ByteArray
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.marks import SYNTHETIC_FILE
 from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
 from mer_bench.synthesis.draws import GENERATOR_VERSION
-from mer_bench.synthesis.mark import MARK_FILE
 from mer_bench.synthesis.plans import SIZES, ClipPlan, plan_release
 from mer_bench.synthesis.workbooks import casme2_workbook, casme3_workbook, samm_workbook, smic_workbook
 
@@ -114,7 +114,7 @@ def write_release(
 
 
 def _mark(layout: str, size: str, seed: int) -> str:
-    """Check the request, and return what `MARK_FILE` says."""
+    """Check the request, and return what `SYNTHETIC_FILE` says."""
     for noun, value, known in (("layout", layout, LAYOUTS), ("size", size, SIZES)):
         if value not in known:
             raise MerBenchError(
@@ -147,12 +147,12 @@ def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterat
     root.mkdir()
     # A release whose writing broke off must not pass for a real one.
     for folder in (root, root / TRUE_MOTION):
-        _write(folder / MARK_FILE, mark.encode())
+        _write(folder / SYNTHETIC_FILE, mark.encode())
     yield done, total
     for database, subfolder in _LAYOUTS[layout].items():
         home = root / subfolder
         for folder in (home, home / _FORMATS[database].frames):
-            _write(folder / MARK_FILE, mark.encode())
+            _write(folder / SYNTHETIC_FILE, mark.encode())
         name, content = _FORMATS[database].workbook(plans[database], seed)
         _write(home / name, content)
         for plan in plans[database]:
@@ -207,5 +207,5 @@ def _move(temporary: Path, target: Path, mark: str) -> None:
         temporary.replace(target)
     except OSError:
         # Somebody else may have written the same release meanwhile: one is as good as the other.
-        if not (target / MARK_FILE).is_file() or (target / MARK_FILE).read_text(encoding="utf-8") != mark:
+        if not (target / SYNTHETIC_FILE).is_file() or (target / SYNTHETIC_FILE).read_text(encoding="utf-8") != mark:
             raise

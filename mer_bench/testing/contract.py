@@ -6,7 +6,7 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError, MethodError, error_text
-from mer_bench.evaluation.predict import FoldScores
+from mer_bench.evaluation.fold_scores import FoldScores
 
 ROUNDING = 1e-3
 """By how much of a column's spread over samples its scores may differ between test sides and between processes: a

@@ -7,8 +7,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue, normalise_name
+from mer_bench.specs import MethodSpec, Parameter, ParameterValue
 from mer_bench.testing import fold_checks, score_checks, spec_checks
 from mer_bench.testing.check import Check, CheckResult, CheckStatus, judge
 from mer_bench.testing.slots import Slots

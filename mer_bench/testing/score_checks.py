@@ -8,7 +8,9 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import did_you_mean
-from mer_bench.evaluation.predict import FoldScores, isolated, predict_fold
+from mer_bench.evaluation.fold_scores import FoldScores
+from mer_bench.evaluation.isolation import isolated
+from mer_bench.evaluation.predict import predict_fold
 from mer_bench.methods.method import Method, UnlabelledSamples
 from mer_bench.representations.preparation import OF_METHOD
 from mer_bench.specs import resolve_parameters

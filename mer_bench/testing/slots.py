@@ -10,7 +10,7 @@ from functools import cached_property
 
 from mer_bench.engine.executors import run_local
 from mer_bench.errors import MethodError
-from mer_bench.evaluation.predict import FoldScores
+from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.specs import MethodSpec, ParameterValue
 from mer_bench.testing.contract import ContractError, one_line
 from mer_bench.testing.folds import KitFold

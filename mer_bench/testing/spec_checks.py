@@ -8,12 +8,13 @@ import sys
 from functools import lru_cache
 from importlib.metadata import EntryPoint
 
-from mer_bench.evaluation.predict import isolated
+from mer_bench.evaluation.isolation import isolated
 from mer_bench.hookspecs import ENTRY_POINT_GROUP
 from mer_bench.installed import find_entry_points
 from mer_bench.methods.training_config import training_parameters
+from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.specs import MethodSpec, ParameterValue, normalise_name
+from mer_bench.specs import MethodSpec, ParameterValue
 from mer_bench.testing.check import NotApplicableError, check
 from mer_bench.testing.contract import require
 from mer_bench.testing.subject import SEED, Subject

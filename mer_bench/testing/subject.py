@@ -12,8 +12,12 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError, MethodError, error_text
-from mer_bench.evaluation.predict import FoldScores, MethodSetting, extract_features, isolated, predict_fold
+from mer_bench.evaluation.extract import extract_features
+from mer_bench.evaluation.fold_scores import FoldScores
+from mer_bench.evaluation.isolation import isolated
+from mer_bench.evaluation.predict import predict_fold
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.representations.preparation import OF_METHOD
 from mer_bench.specs import MethodSpec, Parameter, ParameterValue, resolve_parameters
 from mer_bench.testing.contract import ContractError, UnusableError, assert_same, one_line, require

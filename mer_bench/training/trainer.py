@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from mer_bench.errors import MethodError
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.methods.training_config import TrainingConfig
+from mer_bench.threads import one_thread
 
 _EVALUATION_BATCH = 1024
 
@@ -50,7 +50,7 @@ def train_fold(
     """
     config = method.training
     place = torch.device(device)
-    with _one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+    with one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
         order = torch.Generator().manual_seed(seed)
         network = method.build_network().to(place)
@@ -70,17 +70,6 @@ def train_fold(
             for side, inputs in zip(scores, x_held_out, strict=True):
                 side[epoch] = _probabilities(network, inputs, method.n_classes)
         return scores
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one CPU thread: a sum split over more rounds differently from machine to machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _step(loss: Tensor, optimizer: torch.optim.Optimizer, epoch: int) -> None:

@@ -26,9 +26,9 @@ def command(
     """Write stored predictions as a MEGC2019 log."""
     from mer_bench.cli.opened import open_results
     from mer_bench.errors import MerBenchError
+    from mer_bench.names import normalise_name
     from mer_bench.results import read_results
     from mer_bench.scoring.megc_log import log_entries, write_log
-    from mer_bench.specs import normalise_name
 
     asked = f"export of {method}, {protocol}, seed {seed}"
     found = list(read_results(open_results(results)))

@@ -39,7 +39,7 @@ def command(kind: str, as_json: bool) -> None:
 
 def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
     from mer_bench.errors import MerBenchError
-    from mer_bench_protocols.protocol import load_protocol
+    from mer_bench.protocol import load_protocol
 
     try:
         protocol = load_protocol(spec.path, spec.name)

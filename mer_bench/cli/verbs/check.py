@@ -37,8 +37,8 @@ def command(
     """
     from mer_bench.cli.pairs import parse_pairs
     from mer_bench.errors import MerBenchError
+    from mer_bench.names import normalise_name
     from mer_bench.plugin_manager import load_catalogue
-    from mer_bench.specs import normalise_name
     from mer_bench.testing import CHECKS, CheckStatus, check_methods
 
     if list_checks:

@@ -1,13 +1,13 @@
-"""Strict reading of a protocol's TOML: whatever is wrong is said with file, place and value."""
+"""Strict reading of TOML: whatever is wrong is said with file, place and value."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from mer_bench import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,8 +17,8 @@ else:
 _Word = TypeVar("_Word", bound=str)
 
 
-def read_toml(path: Path) -> TomlTable:
-    """Read a protocol file.
+def read_toml(kind: str, path: Path) -> TomlTable:
+    """Read a file, whose ``kind`` goes before its path in messages.
 
     Raises
     ------
@@ -27,11 +27,11 @@ def read_toml(path: Path) -> TomlTable:
     """
     try:
         with path.open("rb") as file:
-            return TomlTable(f"protocol file {path}", "", tomllib.load(file))
+            return TomlTable(f"{kind} {path}", "", tomllib.load(file))
     except OSError as error:
-        raise MerBenchError(f"protocol file {path} cannot be read ({error.strerror}); check its path") from error
+        raise MerBenchError(f"{kind} {path} cannot be read ({error.strerror}); check its path") from error
     except (ValueError, RecursionError) as error:
-        raise MerBenchError(f"protocol file {path} is not TOML: {error}") from error
+        raise MerBenchError(f"{kind} {path} is not TOML: {error}") from error
 
 
 class TomlTable:
@@ -102,7 +102,7 @@ class TomlTable:
             raise self.error(f"{key} = {value!r} names one thing twice")
         return tuple(value)
 
-    def choice(self, key: str, allowed: tuple[_Word, ...]) -> _Word:
+    def choice(self, key: str, allowed: Collection[_Word]) -> _Word:
         """Return one of the allowed words."""
         value = self._content[key]
         for word in allowed:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mer_bench import MerBenchError, did_you_mean
-from mer_bench_protocols.toml_table import TomlTable, listed, read_toml
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.names import is_name
+from mer_bench.rules import ABSENT_CLASS_RULES, SELECTIONS, AbsentClass, Selection
+from mer_bench.strict_toml import TomlTable, listed, read_toml
 
-Selection = Literal["last", "inner", "oracle"]
-AbsentClass = Literal["exclude", "zero"]
 Split = Literal["leave-one-subject-out"]
 
-SELECTIONS: tuple[Selection, ...] = ("last", "inner", "oracle")
-ABSENT_CLASSES: tuple[AbsentClass, ...] = ("exclude", "zero")
 SPLITS: tuple[Split, ...] = ("leave-one-subject-out",)
 
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KEYS = (
     "name",
     "version",
@@ -208,7 +204,7 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
         The file cannot be read, is not TOML, or states something that is no protocol: a key that is unknown or
         missing, a value of the wrong type, a class, database or rule that does not exist. The message names the file.
     """
-    top = read_toml(path)
+    top = read_toml("protocol file", path)
     top.expect(_KEYS, optional=("note",))
     stated = top.text("name")
     _check_names(top, "name", [stated])
@@ -228,7 +224,7 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
         note=top.text("note") if top.has("note") else "",
         classes=classes,
         selection=top.choice("selection", SELECTIONS),
-        absent_class=top.choice("absent-class", ABSENT_CLASSES),
+        absent_class=top.choice("absent-class", ABSENT_CLASS_RULES),
         split=top.choice("split", SPLITS),
         databases=databases,
         slices=_slices(top.table("slices"), databases),
@@ -279,7 +275,7 @@ def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str
 
 def _check_names(table: TomlTable, kind: str, names: Iterable[str]) -> None:
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise table.error(f"{kind} {name!r} is not lower case words joined by hyphens")
 
 

@@ -15,6 +15,6 @@ _VERBS = {
 }
 
 
-@click.group(name="data", cls=LazyGroup, verbs=_VERBS, home="mer_bench.cli.data_{}")
+@click.group(name="data", cls=LazyGroup, verbs=_VERBS, home="mer_bench.cli.verbs.data.{}")
 def command() -> None:
     """Check, list, prepare and make data."""

@@ -1,0 +1,44 @@
+"""What a method says of a test side, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray
+from mer_bench.errors import MethodError
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """What a method says of a test side.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_classes)
+    epoch_scores : ndarray of shape (epochs, n, n_classes), float32, or None
+        Of a network, after every epoch.
+    selected_epoch : int or None
+        The epoch that ``scores`` are of, counted from 0.
+    """
+
+    scores: FloatArray
+    epoch_scores: FloatArray | None = None
+    selected_epoch: int | None = None
+
+
+def checked_scores(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
+    """Return a copy of scores: a method may hand out the same array each time.
+
+    Raises
+    ------
+    MethodError
+        They are not of shape (n, n_classes), or not all finite real numbers.
+    """
+    scores = np.array(scores)
+    if scores.shape != (n, n_classes):
+        raise MethodError(f"scores have shape {scores.shape}, not ({n}, {n_classes})")
+    if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
+        raise MethodError("scores hold NaN, infinite or other values that are no real numbers")
+    return scores

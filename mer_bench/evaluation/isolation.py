@@ -1,0 +1,33 @@
+"""A method at work must depend on its fold alone: its generators are seeded, and it has one thread."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
+
+import numpy as np
+
+from mer_bench.threads import one_thread
+
+
+@contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """One thread, stdout kept clean, and the global generators seeded, and restored after.
+
+    Torch's too, where something imported it before.
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (the global one is what a method may draw from)
+    torch = sys.modules.get("torch")
+    forked = torch.random.fork_rng(devices=[]) if torch else nullcontext()
+    try:
+        with one_thread(), redirect_stdout(sys.stderr), forked:
+            if torch:
+                torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002

@@ -1,0 +1,35 @@
+"""One thread: a sum that is split over more rounds differently, and training amplifies that."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Read by numerical libraries as they are loaded."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Limit the numerical libraries that are loaded, torch among them, and those that are going to be."""
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    torch = sys.modules.get("torch")
+    torch_threads = torch.get_num_threads() if torch else 0
+    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
+    try:
+        with threadpool_limits(1):
+            if torch:
+                torch.set_num_threads(1)
+            yield
+    finally:
+        if torch:
+            torch.set_num_threads(torch_threads)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
