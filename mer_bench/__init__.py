@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from mer_bench.version import __version__
 
 _HOME = {
     "hookimpl": "mer_bench.hookspecs",
@@ -34,18 +34,18 @@ _HOME = {
     "SklearnMethod": "mer_bench.methods.sklearn_method",
     "TorchMethod": "mer_bench.methods.torch_method",
     "training_parameters": "mer_bench.methods.training_config",
-    "run": "mer_bench.engine.api",
-    "load_results": "mer_bench.engine.api",
+    "run": "mer_bench.api",
+    "load_results": "mer_bench.api",
 }
 
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from mer_bench.api import load_results as load_results
+    from mer_bench.api import run as run
     from mer_bench.arrays import FloatArray as FloatArray
     from mer_bench.arrays import IntArray as IntArray
     from mer_bench.databases.base import DataSource as DataSource
-    from mer_bench.engine.api import load_results as load_results
-    from mer_bench.engine.api import run as run
     from mer_bench.errors import MerBenchError as MerBenchError
     from mer_bench.errors import MethodError as MethodError
     from mer_bench.errors import did_you_mean as did_you_mean

@@ -21,10 +21,10 @@ from typing import TypeVar
 import pluggy
 
 from mer_bench import hookspecs
+from mer_bench.entry_points import Damaged, check_entry_point, find_entry_points, origin
 from mer_bench.errors import MerBenchError, did_you_mean, reason_of
 from mer_bench.foreign import foreign_code, origin_of, strict, trace_of
 from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
-from mer_bench.installed import Damaged, check_entry_point, find_entry_points, origin
 from mer_bench.names import normalise_name
 from mer_bench.specs import DatabaseSpec, MethodSpec, ProtocolSpec
 

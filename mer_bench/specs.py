@@ -19,6 +19,8 @@ ParameterValue = bool | int | float | str | tuple[int, ...]
 
 REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
 SANITY_FAMILY = "sanity"
+QUICK_PRESET = "quick"
+"""The preset, of a method that has one, for trying it out: on synthetic data, and where a contract is checked."""
 FAMILIES = (SANITY_FAMILY, "handcrafted", "deep")
 
 

@@ -23,8 +23,8 @@ from mer_bench import MerBenchError, MethodSpec
 from mer_bench.engine.describe import Description, describe_method
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import load_catalogue, load_target
-from mer_bench.representations.describe import describe_representation
 from mer_bench.representations.preparation import PREPARATION
+from mer_bench.representations.resolve import resolve_representation
 from mer_bench.representations.stack import compute_representation
 from mer_bench.specs import resolve_parameters
 
@@ -520,7 +520,7 @@ def test_describing_leaves_the_callers_random_state_and_torch_as_they_were() -> 
 def test_the_shape_is_that_of_a_prepared_sample(name: str, tmp_path: Path) -> None:
     source, spec = Clips(tmp_path), load_catalogue().method(name)
     preparation = resolve_parameters("preparation", PREPARATION, {})
-    record = describe_representation(spec, spec.resolve(None, {}), source, preparation)
+    record = resolve_representation(spec, spec.resolve(None, {}), source, preparation)
     ((array, _),) = compute_representation(source, ["smic/s1/a"], record, print)
 
     eaten = described(name).representation

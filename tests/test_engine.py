@@ -20,8 +20,8 @@ from mer_bench import MerBenchError
 from mer_bench.databases.open import open_source
 from mer_bench.engine.session import Resources, Session
 from mer_bench.evaluation import plan as plan_module
+from mer_bench.evaluation.cells import seed_value
 from mer_bench.evaluation.plan import Plan, Request, make_plan
-from mer_bench.evaluation.run_cells import seed_value
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 from mer_bench.representations import preparation
 from mer_bench.store import Store, cell_key

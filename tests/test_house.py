@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,47 +13,81 @@ import mer_bench
 
 ROOT = Path(__file__).parent.parent
 
-FOUNDATION = {"errors", "specs", "arrays", "hookspecs", "installed", "plugin_manager"}
+FOUNDATION = {"errors", "arrays", "names", "version", "foreign", "specs", "hookspecs", "entry_points", "plugin_manager"}
+WORDS = {"marks", "rules"}
+DATA = {"samples", "cache", "databases"}
+KEPT = {"store", "scoring", "results"}
 ALLOWED = {
     "errors": set(),
     "arrays": set(),
-    "atomic": set(),
-    "specs": {"errors"},
+    "atomic": {"errors"},
+    "names": set(),
+    "version": set(),
+    "rules": set(),
+    "marks": set(),
+    "threads": set(),
+    "foreign": {"errors"},
+    "strict_toml": {"errors"},
+    "specs": {"errors", "names", "foreign"},
+    "protocol": {"errors", "names", "rules", "strict_toml"},
+    "settings": {"errors", "names", "specs"},
     "samples": {"errors"},
     "hookspecs": {"specs"},
-    "installed": {"errors"},
-    "plugin_manager": {"errors", "specs", "hookspecs", "installed"},
-    "config": {"errors"},
+    "entry_points": {"errors"},
+    "plugin_manager": {"errors", "names", "foreign", "specs", "hookspecs", "entry_points"},
+    "config": {"errors", "strict_toml"},
     "cache": {"errors", "arrays", "atomic"},
-    "scoring": {"errors", "arrays", "atomic", "samples"},
-    "store": {"errors", "arrays", "atomic", "samples"},
-    "results": {"errors", "arrays", "samples", "store", "scoring"},
-    "synthesis": {"errors", "arrays", "atomic"},
-    "databases": {*FOUNDATION, "samples", "cache", "synthesis"},
+    "scoring": {"errors", "arrays", "atomic", "rules", "samples"},
+    "store": {"errors", "arrays", "atomic", "rules", "samples"},
+    "results": {"errors", "arrays", "rules", "marks", "samples", "store", "scoring"},
+    "frames": {"results", "scoring", "store"},
+    "synthesis": {"errors", "arrays", "atomic", "marks"},
+    "databases": {*FOUNDATION, "marks", "strict_toml", "samples", "cache", "synthesis"},
     "vision": {"errors", "arrays"},
-    "representations": {*FOUNDATION, "samples", "cache", "databases", "vision", "store"},
+    "representations": {*FOUNDATION, *DATA, "marks", "threads", "vision", "store"},
     "methods": {*FOUNDATION, "samples"},
-    "training": {*FOUNDATION, "samples", "methods"},
+    "training": {*FOUNDATION, "threads", "samples", "methods"},
     "evaluation": {
         *FOUNDATION,
-        *("samples", "cache", "store", "scoring", "databases", "representations", "methods", "training"),
-        "mer_bench_protocols",
+        *WORDS,
+        *DATA,
+        *("threads", "protocol", "settings", "store", "scoring", "representations", "methods", "training"),
     },
     "engine": {
         *FOUNDATION,
-        *("config", "samples", "store", "scoring", "results", "databases", "representations", "methods", "evaluation"),
-        "mer_bench_protocols",
+        *WORDS,
+        *DATA,
+        *KEPT,
+        *("config", "protocol", "settings", "representations", "methods", "evaluation"),
     },
-    "testing": {*FOUNDATION, "methods", "evaluation", "engine", "representations"},
-    "scaffold": set(FOUNDATION),
-    "mer_bench_reports": {"errors", "arrays", "atomic", "samples", "store", "scoring", "results"},
-    "mer_bench_protocols": set(),
+    "progress": {"engine"},
+    "api": {"config", "errors", "engine", "evaluation", "frames", "progress", "results", "store"},
+    "testing": {*FOUNDATION, "settings", "methods", "evaluation", "engine", "representations"},
+    # A new plugin's class must not have the name of one that the public interface offers.
+    "scaffold": {*FOUNDATION, "atomic", "__init__"},
+    "mer_bench_reports": {
+        *KEPT,
+        *WORDS,
+        "errors",
+        "arrays",
+        "names",
+        "version",
+        "specs",
+        "strict_toml",
+        "atomic",
+        "samples",
+    },
+    "mer_bench_protocols": {"hookspecs", "specs"},
 }
+"""What each package may import; those below a package stand before it."""
 TOP = {"cli", "__init__", "__main__"}
+
+LONGEST_FUNCTION = 60
+MOST_POSITIONAL = 5
 
 
 def modules() -> list[tuple[str, Path]]:
-    """Every module of the house with the room that it stands in."""
+    """Every module of the house with the package that it is part of."""
     house = ROOT / "mer_bench"
     found = [(path.relative_to(house).parts[0].removesuffix(".py"), path) for path in sorted(house.rglob("*.py"))]
     for folder in ("protocols/mer_bench_protocols", "reports/mer_bench_reports"):
@@ -60,30 +95,118 @@ def modules() -> list[tuple[str, Path]]:
     return found
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms that a module imports, in functions too."""
-    rooms = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
+def imported_modules(source: str) -> set[str]:
+    """Every module of the house that a module imports, in functions too; a public name stands for its own module."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "mer_bench":
+            found |= {mer_bench._HOME.get(alias.name, f"mer_bench.{alias.name}") for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            deep = node.module == "mer_bench"
-            names = [f"mer_bench.{alias.name}" for alias in node.names] if deep else [node.module]
-        for name in names:
-            if name.startswith("mer_bench."):
-                rooms.add(name.split(".")[1])
-            elif name.startswith("mer_bench_"):
-                rooms.add(name.split(".")[0])
-    return rooms
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.partition(".")[0].startswith("mer_bench")}
 
 
-@pytest.mark.parametrize(("room", "path"), [(r, p) for r, p in modules() if r not in TOP], ids=lambda v: str(v))
-def test_imports_go_down_only(room: str, path: Path) -> None:
-    public = {name for name in dir(mer_bench) if name != "__version__"} | {"__version__", "hookspecs"}
-    upward = imported_rooms(path) - ALLOWED[room] - {room} - public
+def package_of(module: str) -> str:
+    """The package of a module, as `ALLOWED` names it."""
+    head, _, rest = module.partition(".")
+    return (rest.partition(".")[0] or "__init__") if head == "mer_bench" else head
 
-    assert not upward
+
+def upward_imports(package: str, source: str) -> set[str]:
+    return {package_of(module) for module in imported_modules(source)} - ALLOWED[package] - {package}
+
+
+@pytest.mark.parametrize(("package", "path"), [(r, p) for r, p in modules() if r not in TOP], ids=lambda v: str(v))
+def test_imports_go_down_only(package: str, path: Path) -> None:
+    assert not upward_imports(package, path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "upward"),
+    [
+        ("vision", "from mer_bench import run", {"api"}),
+        ("vision", "from mer_bench import MerBenchError", set()),
+        ("vision", "import mer_bench", {"__init__"}),
+        ("databases", "def late():\n    from mer_bench.representations import stack", {"representations"}),
+        ("store", "from mer_bench_reports.builder import build_report", {"mer_bench_reports"}),
+        ("mer_bench_reports", "from mer_bench.engine.session import Session", {"engine"}),
+    ],
+)
+def test_an_import_that_goes_up_is_noticed(package: str, source: str, upward: set[str]) -> None:
+    assert upward_imports(package, source) == upward
+
+
+def name_of(path: Path) -> str:
+    root = ROOT if path.is_relative_to(ROOT / "mer_bench") else path.parents[len(path.parts) - len(ROOT.parts) - 2]
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def import_graph(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    return {name: (imported_modules(source) & set(sources)) - {name} for name, source in sources.items()}
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """The modules that stand in a circle of imports, or between two circles."""
+    left = {name: set(imported) for name, imported in graph.items()}
+    while True:
+        wanted = set().union(*left.values())
+        inside = {name: imported & set(left) for name, imported in left.items() if name in wanted}
+        inside = {name: imported for name, imported in inside.items() if imported}
+        if inside == left:
+            return sorted(left)
+        left = inside
+
+
+def test_no_modules_import_each_other() -> None:
+    assert not circle(import_graph({name_of(path): path.read_text(encoding="utf-8") for _, path in modules()}))
+
+
+def test_a_circle_is_noticed() -> None:
+    sources = {
+        "mer_bench.a": "from mer_bench.b import x",
+        "mer_bench.b": "def late():\n    import mer_bench.a",
+        "mer_bench.c": "import mer_bench.d",
+        "mer_bench.d": "",
+    }
+
+    assert circle(import_graph(sources)) == ["mer_bench.a", "mer_bench.b"]
+
+
+def functions() -> list[tuple[str, ast.FunctionDef]]:
+    """Every function of the source, tests aside, with where it stands."""
+    paths = [
+        path for folder in ("mer_bench", "plugins", "protocols", "reports") for path in (ROOT / folder).rglob("*.py")
+    ]
+    return [
+        (f"{path.relative_to(ROOT)}:{node.name}", node)
+        for path in sorted(paths)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    ]
+
+
+def test_every_function_fits_a_screen() -> None:
+    """Counted without its docstring and its signature, which grow with what there is to say."""
+    lengths = {}
+    for where, node in functions():
+        body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+        lengths[where] = (node.end_lineno or 0) - body[0].lineno + 1
+
+    assert lengths
+    assert not {where: length for where, length in lengths.items() if length > LONGEST_FUNCTION}
+
+
+def test_no_function_takes_many_arguments_by_position() -> None:
+    crowded = {}
+    for where, node in functions():
+        names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+        if len([name for name in names if name not in ("self", "cls")]) > MOST_POSITIONAL:
+            crowded[where] = names
+    crowded = {where: names for where, names in crowded.items() if not where.endswith(":command")}
+
+    assert not crowded
 
 
 def plugin_modules() -> list[Path]:
@@ -92,9 +215,11 @@ def plugin_modules() -> list[Path]:
 
 @pytest.mark.parametrize("path", plugin_modules(), ids=lambda path: path.stem + "-" + path.parent.name)
 def test_plugins_import_the_public_interface_alone(path: Path) -> None:
-    public = set(dir(mer_bench)) | {path.parent.name}
+    own = path.parent.name
+    public = {*mer_bench._HOME.values(), own}
+    modules = imported_modules(path.read_text(encoding="utf-8"))
 
-    assert imported_rooms(path) <= public
+    assert {module for module in modules if module not in public and not module.startswith(f"{own}.")} == set()
 
 
 def test_every_package_on_disk_is_packed_and_none_else() -> None:

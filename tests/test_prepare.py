@@ -18,9 +18,9 @@ from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, CacheError, cache_folder
 from mer_bench.engine.prepare import prepare
 from mer_bench.representations import preparation
-from mer_bench.representations.describe import describe_representation, recipe_of, representation_marks
 from mer_bench.representations.preparation import PREPARATION, Recipe, resolve_preparation
 from mer_bench.representations.prepare import prepare_sample
+from mer_bench.representations.resolve import recipe_of, representation_marks, resolve_representation
 from mer_bench.representations.stack import compute_representation
 from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
 from mer_bench.store.schema import RepresentationRecord
@@ -42,7 +42,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clips:
 
 def record_of(name: str, source: Clips, settings: Mapping[str, object] = QUICK, **own: object) -> RepresentationRecord:
     spec = MethodSpec("net", "1", "Net", "acme:Net", Representation(name, CHOSEN.get(name, ())), "deep", OWN)
-    return describe_representation(spec, spec.resolve(None, own), source, resolve_preparation(settings, source))
+    return resolve_representation(spec, spec.resolve(None, own), source, resolve_preparation(settings, source))
 
 
 def recipe(name: str, source: Clips, **settings: object) -> Recipe:
@@ -313,7 +313,7 @@ def test_a_parameter_that_shapes_no_such_representation_is_refused(source: Clips
     spec = MethodSpec("net", "1", "Net", "acme:Net", Representation("flow", ("layout",)), "deep", OWN)
 
     with pytest.raises(MerBenchError, match=r"^method net: parameter 'layout' does not shape the rep"):
-        describe_representation(spec, spec.resolve(None, {}), source, resolve_preparation({}, source))
+        resolve_representation(spec, spec.resolve(None, {}), source, resolve_preparation({}, source))
 
 
 def test_reading_from_the_cache_needs_no_vision_library(source: Clips) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from mer_bench import __version__
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.version import __version__
 
 _VERBS = {
     "run": "measure methods under a protocol",

@@ -31,7 +31,7 @@ def named_source(path: str | None, options: tuple[str, ...]) -> DataSource:
     """
     from mer_bench.cli.pairs import parse_pairs
     from mer_bench.config import load_config
-    from mer_bench.engine.chosen import chosen_source
+    from mer_bench.engine.defaults import chosen_source
     from mer_bench.plugin_manager import load_catalogue
 
     return chosen_source(path, parse_pairs("--data-option", options), load_config(), load_catalogue())

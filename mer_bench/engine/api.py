@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer_bench.config import DEFAULT_RESULTS, load_config
-from mer_bench.engine.chosen import chosen_preparation, chosen_preset, chosen_source
+from mer_bench.engine.defaults import chosen_preparation, chosen_preset, chosen_source
 from mer_bench.engine.session import Resources, Session
 from mer_bench.evaluation.plan import Request, make_plan
 from mer_bench.plugin_manager import load_catalogue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mer_bench.databases.base import DataSource
 from mer_bench.engine.data_check import fitting_protocols
 from mer_bench.evaluation.folds import select_samples
-from mer_bench.evaluation.plan import fingerprint
+from mer_bench.evaluation.protocol_data import fingerprint
 from mer_bench.plugin_manager import Catalogue
 
 

@@ -13,20 +13,17 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.engine.describe_network import NetworkFacts, measure_network
-from mer_bench.evaluation.extract import extract_features
+from mer_bench.evaluation.features import extract_features
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.foreign import STRICT_VARIABLE, foreign_code
 from mer_bench.methods.method import Method
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.representations.preparation import OF_METHOD, PREPARATION
+from mer_bench.representations.shapes import sample_shape
 from mer_bench.settings import resolve_settings
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue, resolve_parameters
+from mer_bench.specs import MethodSpec, Parameter, ParameterValue
 
-_MAP_SIDE = 28
-_CHANNELS = {"frames": ("grey",)}
-_FLOW_CHANNELS = ("u", "v", "os")
 _TYPES = {bool: "bool", int: "int", float: "float", str: "str", tuple: "ints"}
 
 
@@ -138,9 +135,9 @@ def describe_method(
     spec = catalogue.method(name)
     (params,) = resolve_settings([spec], preset=preset, overrides=overrides)
     distribution = catalogue.owners["method", spec.name]
-    setting = MethodSetting(spec, params, n_classes, spec.representation.name)
+    setting = MethodSetting(spec, params, n_classes)
     owner = f"method {spec.name} of {distribution}"
-    eaten = _input_facts(owner, spec, params)
+    inputs = _input_facts(spec, params)
     is_network = isinstance(_made(owner, setting), TorchMethod)
     return Description(
         name=spec.name,
@@ -151,13 +148,13 @@ def describe_method(
         citation=spec.citation,
         target=spec.target,
         classes=n_classes,
-        representation=eaten,
-        features=None if spec.features is None else _feature_facts(owner, setting, eaten),
+        representation=inputs,
+        features=None if spec.features is None else _feature_facts(owner, setting, inputs),
         parameters=tuple(_parameter_facts(parameter, params) for parameter in spec.parameters),
         presets={preset: dict(values) for preset, values in spec.presets.items()},
         default_preset=spec.default_preset,
         preset=preset if preset is not None else spec.default_preset,
-        network=_network_facts(owner, setting, eaten) if is_network else None,
+        network=_network_facts(owner, setting, inputs) if is_network else None,
     )
 
 
@@ -166,18 +163,11 @@ def _made(owner: str, setting: MethodSetting) -> Method | TorchMethod:
         return setting.make()
 
 
-def _input_facts(owner: str, spec: MethodSpec, params: Mapping[str, ParameterValue]) -> InputFacts:
-    eaten = spec.representation
-    own = {name: params[name] for name in eaten.parameters}
-    settings = resolve_parameters(f"{owner}: its representation {eaten.name}", OF_METHOD[eaten.name], own)
-    size = next(int(str(parameter.default)) for parameter in PREPARATION if parameter.name == "size")
-    channels = _CHANNELS.get(eaten.name, _FLOW_CHANNELS)
-    axes: tuple[str, ...] = ("height", "width", "channels")
-    side = size if eaten.name in ("flow", "frames") else _MAP_SIDE
-    shape: tuple[int, ...] = (side, side, len(channels))
-    if eaten.name == "frames":
-        axes, shape = ("length", *axes), (int(str(settings["length"])), *shape)
-    return InputFacts(eaten.name, own, eaten.approximate, axes, shape, channels)
+def _input_facts(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> InputFacts:
+    wanted = spec.representation
+    own = {name: params[name] for name in wanted.parameters}
+    array = sample_shape(wanted.name, own)
+    return InputFacts(wanted.name, own, wanted.approximate, array.axes, array.shape, array.channels)
 
 
 def _parameter_facts(parameter: Parameter, params: Mapping[str, ParameterValue]) -> ParameterFacts:
@@ -193,24 +183,24 @@ def _parameter_facts(parameter: Parameter, params: Mapping[str, ParameterValue])
     )
 
 
-def _feature_facts(owner: str, setting: MethodSetting, eaten: InputFacts) -> FeatureFacts:
+def _feature_facts(owner: str, setting: MethodSetting, inputs: InputFacts) -> FeatureFacts:
     assert setting.spec.features is not None
     with _plugin_code(owner, "extract"):
-        features = extract_features(setting, _made_up(eaten))
+        features = extract_features(setting, _made_up(inputs))
     return FeatureFacts(setting.spec.features.parameters, features.shape)
 
 
-def _made_up(eaten: InputFacts) -> FloatArray:
+def _made_up(inputs: InputFacts) -> FloatArray:
     """Return a sample of noise: grey levels from 0 to 255, or up to a pixel of motion and strain of 0 or more."""
-    noise = np.random.default_rng(0).random(eaten.shape, dtype=np.float32)
-    if eaten.name == "frames":
+    noise = np.random.default_rng(0).random(inputs.shape, dtype=np.float32)
+    if inputs.name == "frames":
         return noise * np.float32(255)
     return noise - np.array([0.5, 0.5, 0.0], dtype=np.float32)
 
 
-def _network_facts(owner: str, setting: MethodSetting, eaten: InputFacts) -> NetworkFacts:
+def _network_facts(owner: str, setting: MethodSetting, inputs: InputFacts) -> NetworkFacts:
     with _plugin_code(owner, "build_network"):
-        return measure_network(owner, setting, (eaten.shape[-1], *eaten.shape[:-1]))
+        return measure_network(owner, setting, (inputs.shape[-1], *inputs.shape[:-1]))
 
 
 @contextmanager

@@ -7,8 +7,6 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import mer_bench
-
 _PACKAGES = ("numpy", "scikit-learn", "torch", "timm", "opencv-contrib-python", "pandas", "pillow")
 
 
@@ -48,7 +46,7 @@ def _gpu() -> str | None:
 
 
 def _git_state() -> str | None:
-    root = Path(mer_bench.__file__).parent.parent
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     try:

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.cache import Cache, CacheError, Entry, content_digest
@@ -17,6 +16,7 @@ from mer_bench.databases.images import read_image
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.representations.task import ARRAY, NO_FACE, Prepared, PrepareTask
 from mer_bench.specs import ParameterValue
+from mer_bench.threads import one_thread
 from mer_bench.vision.alignment import (
     CROP_LANDMARKS,
     align,
@@ -40,7 +40,7 @@ def prepare_sample(task: PrepareTask) -> Prepared:
     work = _Work(task, notices.append)
     failure, facts = "", {}
     try:
-        with threadpool_limits(1):
+        with one_thread():
             facts = dict(work.step(task.recipe.representation).facts)
     except CacheError:
         raise
@@ -57,7 +57,7 @@ def computed_entry(task: PrepareTask, notice: Notice) -> Entry:
     MerBenchError
         A frame cannot be read, or no face is found in it.
     """
-    with threadpool_limits(1):
+    with one_thread():
         return _Work(task, notice).step(task.recipe.representation)
 
 

@@ -13,8 +13,8 @@ from mer_bench.arrays import FloatArray
 from mer_bench.cache import Entry
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, Notice
-from mer_bench.representations.describe import recipe_of
 from mer_bench.representations.preparation import Recipe
+from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import ARRAY, prepare_task
 from mer_bench.store.files import open_for_writing, write_bytes
 from mer_bench.store.schema import RepresentationRecord

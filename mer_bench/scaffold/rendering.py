@@ -7,9 +7,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mer_bench import __version__
 from mer_bench.hookspecs import ENTRY_POINT_GROUP
 from mer_bench.scaffold.names import PluginNames
+from mer_bench.version import __version__
 
 _MAPS = ("face-flow", "region-flow")
 

@@ -8,9 +8,9 @@ import sys
 from functools import lru_cache
 from importlib.metadata import EntryPoint
 
+from mer_bench.entry_points import find_entry_points
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.hookspecs import ENTRY_POINT_GROUP
-from mer_bench.installed import find_entry_points
 from mer_bench.methods.training_config import training_parameters
 from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue

@@ -12,7 +12,7 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError, MethodError, error_text
-from mer_bench.evaluation.extract import extract_features
+from mer_bench.evaluation.features import extract_features
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold

@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 from itertools import groupby
 from typing import Literal
 
-import mer_bench
 from mer_bench.errors import MerBenchError
 from mer_bench.results import NO_EPOCHS
 from mer_bench.store import Store
+from mer_bench.version import __version__
 from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_apart
 from mer_bench_reports.measured import measured_rows
@@ -43,7 +43,7 @@ def build_report(store: Store, *, generated: datetime | None = None) -> ReportDa
     comparisons = tuple(_comparison(store, groups, number) for number in range(1, len(groups) + 1))
     return ReportData(
         generated=(generated or datetime.now(timezone.utc)).astimezone(timezone.utc),
-        version=mer_bench.__version__,
+        version=__version__,
         comparisons=comparisons,
         cited=_cited_tables(comparisons),
         rows=_in_order_of_appearance(comparisons),

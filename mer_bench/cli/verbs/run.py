@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import sys
+from contextlib import nullcontext, redirect_stdout
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mer_bench.engine.listener import Listener
+    from mer_bench.engine.session import Session
+    from mer_bench.evaluation.plan import Plan
 
 
 @click.command(name="run")
@@ -14,7 +25,7 @@ import click
 @click.option("--data-option", "data_options", multiple=True, metavar="K=V", help="A parameter of the data's reader.")
 @click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds.")
 @click.option("--preset", help="A named set of parameters (quick, paper); a method without it keeps its default.")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="A parameter: lr=1e-4, or ahmsa.lr=1e-4.")
+@click.option("--set", "params", multiple=True, metavar="K=V", help="A parameter: lr=1e-4, or ahmsa.lr=1e-4.")
 @click.option("--selection", help="Which epoch counts: last, inner, oracle.  [default: the protocol's]")
 @click.option("--allow-partial", is_flag=True, help="Go on with other counts than the protocol's, marked 'partial'.")
 @click.option("--prepare", "preparation", multiple=True, metavar="K=V", help="How frames are prepared: flow=farneback.")
@@ -29,11 +40,69 @@ import click
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per method and seed on stdout, a line each.")
-def command(**options: Any) -> None:
+def command(*, dry_run: bool, as_json: bool, **asked: Any) -> int:
     """Measure methods under a protocol, and write a report.
 
     What the results folder holds already is not computed again: the same command resumes a run.
     """
-    from mer_bench.cli.run_command import run_command
+    from mer_bench.cli.options import parse_pairs
+    from mer_bench.engine.defaults import all_processors
+    from mer_bench.engine.run import open_session
+    from mer_bench.evaluation.request import Request
 
-    run_command(**options)
+    pairs = {"data_options": "--data-option", "params": "--set", "preparation": "--prepare"}
+    asked |= {name: parse_pairs(option, asked[name]) for name, option in pairs.items()}
+    out = sys.stdout
+    # With --json stdout is for the objects alone: what a plugin prints goes to stderr.
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        console = wide_console(stderr=as_json)
+        session = open_session(Request(**asked), _terminal(console), jobs=all_processors(), dry=dry_run)
+        if dry_run:
+            return 0
+        session.carry_out()
+        return _conclude(session, console, out if as_json else None)
+
+
+def _terminal(console: Console) -> Listener:
+    from mer_bench.cli.plan_text import plan_lines
+    from mer_bench.progress import ProgressListener
+
+    class Terminal(ProgressListener):
+        def notice(self, text: str) -> None:
+            console.print(f"note: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+        def planned(self, plan: Plan, n_pending: int) -> None:
+            for line in plan_lines(plan, n_pending):
+                console.print(line, highlight=False, markup=False)
+
+    return Terminal()
+
+
+def _conclude(session: Session, console: Console, out: TextIO | None) -> int:
+    """Print the results, write the report, and return the exit code."""
+    from mer_bench.cli.tables import results_tables
+    from mer_bench.representations.task import facts_lines
+    from mer_bench_reports import write_report
+
+    results = session.results()
+    if out is not None:
+        for result in result_objects(results):
+            click.echo(json.dumps(result, allow_nan=False), file=out)
+    for table in results_tables(results, session.plan, console):
+        console.print(table)
+    faces = (facts_lines(session.stacks.faces(row)) for row in session.plan.rows)
+    for line in dict.fromkeys(chain.from_iterable(faces)):
+        console.print(line, highlight=False, markup=False)
+    reports = write_report(session.store, session.store.path, results)
+    console.print(f"Report: {reports['html']}", highlight=False, markup=False, soft_wrap=True)
+    if not session.failures:
+        return ExitCode.DONE
+    first = session.failures[0]
+    console.print(
+        f"{len(session.failures)} of {len(session.plan.cells)} cells failed; the first: {first.method}, seed "
+        f"{first.seed}, fold {first.fold}: {first.failure}. The tracebacks are in the store; "
+        "the same command tries these cells again.",
+        style="bold red",
+        markup=False,
+    )
+    return ExitCode.FAILED

@@ -43,8 +43,8 @@ def command(
     from mer_bench.cli.pairs import parse_pairs
     from mer_bench.cli.progress import RESUMED, show_preparation
     from mer_bench.config import load_config
-    from mer_bench.engine.chosen import chosen_preparation
     from mer_bench.engine.data_prepare import preparation_tasks, summary
+    from mer_bench.engine.defaults import chosen_preparation
     from mer_bench.engine.prepare import prepare
     from mer_bench.engine.session import Resources, default_jobs
 

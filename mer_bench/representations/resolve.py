@@ -16,7 +16,7 @@ _GIVES = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
 """What can be made of each native representation."""
 
 
-def describe_representation(
+def resolve_representation(
     spec: MethodSpec,
     params: Mapping[str, ParameterValue],
     source: DataSource,

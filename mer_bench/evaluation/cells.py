@@ -12,8 +12,8 @@ import numpy as np
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import error_text, reason_of
 from mer_bench.evaluation.fold_scores import FoldScores
-from mer_bench.evaluation.plan import Row
 from mer_bench.evaluation.predict import predict_fold
+from mer_bench.evaluation.rows import Row
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.plugin_manager import load_target

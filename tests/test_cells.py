@@ -30,8 +30,8 @@ from mer_bench import (
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.evaluation import predict
+from mer_bench.evaluation.cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.plan import Request, Row, make_plan
-from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.results import row_results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,39 +11,38 @@ from pathlib import Path
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.base import DataSource
 from mer_bench.engine.executors import carry_out
+from mer_bench.engine.listener import Listener
+from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
-from mer_bench.evaluation.extract import Extracted, ExtractTask, extract, lost_features
-from mer_bench.evaluation.plan import Row, fingerprint
+from mer_bench.evaluation.features import Extracted, ExtractTask, extract, lost_features
+from mer_bench.evaluation.protocol_data import fingerprint
+from mer_bench.evaluation.rows import Row
 from mer_bench.representations.stack import compute_representation, is_stored, stored_representation
 from mer_bench.representations.task import count_facts
 from mer_bench.store.files import read_json, write_json
 
 
 @dataclass(frozen=True)
-class Inputs:
+class Stacks:
     """The folder of stacks, and what makes those that are missing.
 
     Parameters
     ----------
     folder : Path
     source : DataSource
-    jobs : int
-        Worker processes for features.
-    timeout : float or None
-        Seconds that one sample's features may take.
-    notice : callable
-        Told, in a sentence, what a user should know.
+    resources : Resources
+        Worker processes for features, and seconds that one sample's may take.
+    listener : Listener
     """
 
     folder: Path
     source: DataSource
-    jobs: int
-    timeout: float | None
-    notice: Callable[[str], None]
+    resources: Resources
+    listener: Listener
 
     def are_stored(self, row: Row) -> bool:
         """Say whether nothing is left to be made for a row."""
-        return is_stored(self.folder, row.features_key or row.stack_key, self.notice)
+        return is_stored(self.folder, row.features_key or row.stack_key, self.listener.notice)
 
     def file(self, row: Row) -> tuple[Path, Extracted | None]:
         """Return the file of what a row's method is handed, made where it is missing, and what went wrong.
@@ -56,9 +55,11 @@ class Inputs:
             The sample whose features failed: then the file is of no use to the row.
         """
         key, count = row.features_key, len(row.table.sample_ids)
-        if key is not None and is_stored(self.folder, key, self.notice):
+        if key is not None and is_stored(self.folder, key, self.listener.notice):
             return self.folder / f"{key}.npy", None
-        stack = stored_representation(self.folder, row.stack_key, count, lambda: self._arrays(row), self.notice)
+        stack = stored_representation(
+            self.folder, row.stack_key, count, lambda: self._arrays(row), self.listener.notice
+        )
         if key is None:
             return stack, None
         tasks = [ExtractTask(row.setting, stack, index, self.folder, key) for index in range(count)]
@@ -66,7 +67,7 @@ class Inputs:
         if failed is not None:
             reason = f"the features of {row.table.sample_ids[failed.index]}: {failed.failure}"
             return stack, replace(failed, failure=reason)
-        file = stored_representation(self.folder, key, count, lambda: _features(tasks), self.notice)
+        file = stored_representation(self.folder, key, count, lambda: _features(tasks), self.listener.notice)
         shutil.rmtree(self.folder / key, ignore_errors=True)
         return file, None
 
@@ -77,9 +78,13 @@ class Inputs:
 
     def _extract(self, row: Row, tasks: list[ExtractTask]) -> Extracted | None:
         """Extract all samples' features; return the first sample that fails, or whose features are of another shape."""
-        self.notice(f"{row.setting.spec.name}: extracting the features of {len(tasks)} samples")
-        with closing(carry_out(extract, tasks, lost=lost_features, jobs=self.jobs, timeout=self.timeout)) as samples:
+        jobs, timeout = self.resources.jobs, self.resources.timeout
+        with (
+            self.listener.steps(f"features of {row.name}", len(tasks)) as step,
+            closing(carry_out(extract, tasks, lost=lost_features, jobs=jobs, timeout=timeout)) as samples,
+        ):
             for sample in samples:
+                step(not sample.failure)
                 if sample.failure:
                     return sample
         first = None
@@ -94,7 +99,7 @@ class Inputs:
     def _arrays(self, row: Row) -> Iterator[FloatArray]:
         facts = []
         record = row.record["representation"]
-        for array, found in compute_representation(self.source, row.table.sample_ids, record, self.notice):
+        for array, found in compute_representation(self.source, row.table.sample_ids, record, self.listener.notice):
             facts.append(found)
             yield array
         if fingerprint(row.table, self.source) != row.record["fingerprints"]:

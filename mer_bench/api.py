@@ -1,0 +1,144 @@
+"""The Python interface: run, and load results, as pandas frames."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mer_bench.config import DEFAULT_RESULTS, load_config
+from mer_bench.engine.listener import Listener
+from mer_bench.engine.run import run as carry_out
+from mer_bench.evaluation.request import Request
+from mer_bench.frames import results_frame
+from mer_bench.progress import ProgressListener
+from mer_bench.results import read_results
+from mer_bench.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(
+    methods: str | Sequence[str],
+    protocol: str = "cde",
+    *,
+    data: str | Path | None = None,
+    data_options: Mapping[str, object] | None = None,
+    seeds: int = 1,
+    preset: str | None = None,
+    params: Mapping[str, object] | None = None,
+    selection: str | None = None,
+    allow_partial: bool = False,
+    preparation: Mapping[str, object] | None = None,
+    sanity: bool = True,
+    results: str | Path | None = None,
+    jobs: int | None = None,
+    device: str | None = None,
+    timeout: float | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Measure methods under a protocol; what the results folder holds already is not computed again.
+
+    What is None is decided as on the command line: by the environment, then the config file, then the default. What a
+    user should know (synthetic data, a damaged file) is warned of.
+
+    Parameters
+    ----------
+    methods : str or sequence of str
+        As ``mer-bench list methods`` names them.
+    protocol : str
+    data : str or Path, optional
+        A folder, or ``"synthetic"``, which is the default.
+    data_options : mapping, optional
+        Parameters of the data's reader.
+    seeds : int
+        How many.
+    preset : str, optional
+        Without it a method's own default; on synthetic data ``quick``.
+    params : mapping, optional
+        ``{"lr": 1e-4}`` or ``{"ahmsa.lr": 1e-4}``.
+    selection : {"last", "inner", "oracle"}, optional
+        Without it, the protocol's rule.
+    allow_partial : bool
+    preparation : mapping, optional
+        Settings by which frames become representations: ``{"flow": "farneback", "size": 224}``.
+    sanity : bool
+        Add the sanity methods (chance, majority class, a support vector machine on raw maps).
+    results : str or Path, optional
+        The results folder; ``mer-bench-results`` by default.
+    jobs : int, optional
+        By default one. With more, worker processes are spawned: a script must then keep this call under
+        ``if __name__ == "__main__":``.
+    device : {"auto", "cpu", "cuda"}, optional
+        ``"auto"`` by default.
+    timeout : float, optional
+        Seconds a cell may take.
+    progress : bool
+        Show on stderr how far it is, and what fails: a bar in a terminal or a notebook, lines elsewhere.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_results` gives it, of this request alone.
+
+    Raises
+    ------
+    MerBenchError
+        Anything that cannot be used; a failed cell raises nothing and shows in ``folds_failed``.
+    """
+    request = Request(
+        methods=(methods,) if isinstance(methods, str) else tuple(methods),
+        protocol=protocol,
+        data=None if data is None else str(data),
+        data_options={key: str(value) for key, value in (data_options or {}).items()},
+        seeds=seeds,
+        preset=preset,
+        params=params or {},
+        selection=selection,
+        allow_partial=allow_partial,
+        preparation=preparation or {},
+        sanity=sanity,
+        results=None if results is None else str(results),
+        jobs=jobs,
+        device=device,
+        timeout=timeout,
+    )
+    session = carry_out(request, _Shown() if progress else _Warned())
+    return results_frame(session.results())
+
+
+def load_results(results: str | Path | None = None) -> pd.DataFrame:
+    """Return every result of a results folder, a row for each method, parameters, data, selection, seed and slice.
+
+    Parameters
+    ----------
+    results : str or Path, optional
+        The results folder; ``mer-bench-results`` by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        UF1, UAR and accuracy are NaN where folds are missing: an incomplete seed has no scores.
+
+    Raises
+    ------
+    MerBenchError
+        The folder is no store, or one of a newer mer-bench.
+    """
+    folder = Path(results or load_config().results or DEFAULT_RESULTS)
+    return results_frame(read_results(Store.open(folder, _warn)))
+
+
+class _Warned(Listener):
+    def notice(self, text: str) -> None:
+        _warn(text)
+
+
+class _Shown(_Warned, ProgressListener):
+    pass
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=2)

@@ -1,0 +1,56 @@
+"""What a run may use: worker processes, a device, and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mer_bench.errors import MerBenchError, did_you_mean
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run may use.
+
+    Parameters
+    ----------
+    jobs : int
+        Worker processes; 1 without a time-out works in this process.
+    device : str
+        One of `DEVICES`; ``auto`` takes CUDA where torch finds it. Networks alone use it.
+    timeout : float or None
+        Seconds a cell may take.
+    """
+
+    jobs: int = 1
+    device: str = "auto"
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise MerBenchError(f"--jobs {self.jobs} is not a positive number")
+        if self.device not in DEVICES:
+            raise MerBenchError(
+                f"unknown device {self.device!r}{did_you_mean(self.device, DEVICES)}; known: {', '.join(DEVICES)}"
+            )
+        if self.timeout is not None and not self.timeout > 0:
+            raise MerBenchError(f"--timeout {self.timeout:g} is not a positive number of seconds")
+
+    def torch_device(self) -> str:
+        """Return torch's name of the device on which networks train; imports torch unless it is the CPU.
+
+        Raises
+        ------
+        MerBenchError
+            CUDA is asked for, and torch finds no such device.
+        """
+        if self.device == "cpu":
+            return "cpu"
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda"
+        if self.device == "cuda":
+            raise MerBenchError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
+        return "cpu"

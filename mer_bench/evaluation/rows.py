@@ -1,0 +1,134 @@
+"""A row: a method with its parameters on a protocol and data, and all that its cells need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mer_bench.evaluation.folds import Fold, LabelledTable
+from mer_bench.evaluation.protocol_data import ProtocolData
+from mer_bench.marks import Mark, sorted_marks
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.protocol import Protocol
+from mer_bench.representations.resolve import representation_marks, resolve_representation
+from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.store.files import digest
+from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RowRecord, Training
+
+EVALUATION_VERSION = 3
+"""Raised whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
+inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What all cells of one row need; sent to the workers as it is.
+
+    Parameters
+    ----------
+    record : RowRecord
+    setting : MethodSetting
+    table : LabelledTable
+    folds : mapping of str to Fold
+    """
+
+    record: RowRecord
+    setting: MethodSetting
+    table: LabelledTable
+    folds: Mapping[str, Fold]
+
+    @property
+    def name(self) -> str:
+        """The method's name."""
+        return self.setting.spec.name
+
+    @property
+    def trains_by_epoch(self) -> bool:
+        """Whether the harness trains a network, so that a device is used and an epoch is selected."""
+        return self.setting.spec.trains_by_epoch
+
+    @property
+    def stack_key(self) -> str:
+        """The key of the row's stacked representation."""
+        record = self.record
+        return digest([record["fingerprints"], record["representation"]["hash"], self.table.sample_ids])
+
+    @property
+    def features_key(self) -> str | None:
+        """The key of the row's stacked features; None for a method that extracts none."""
+        spec = self.setting.spec
+        if spec.features is None:
+            return None
+        setting = [self.setting.n_classes, self.setting.feature_params()]
+        return digest([self.stack_key, spec.name, spec.version, spec.target, EVALUATION_VERSION, *setting])
+
+
+def make_row(
+    data: ProtocolData,
+    spec: MethodSpec,
+    params: Mapping[str, ParameterValue],
+    *,
+    preparation: Mapping[str, ParameterValue],
+    selection: str,
+) -> Row:
+    """Return a method's row, with the key that tells it from every other.
+
+    Raises
+    ------
+    MerBenchError
+        The data cannot give what the method needs.
+    """
+    protocol = data.protocol
+    representation = resolve_representation(spec, params, data.source, preparation)
+    training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
+    identity = {
+        "method": spec.name,
+        "version": spec.version,
+        "target": spec.target,
+        "evaluation": EVALUATION_VERSION,
+        "params": dict(params),
+        "protocol": protocol.hash,
+        "fingerprints": dict(data.fingerprints),
+        "representation": representation["hash"],
+        "training": training,
+    }
+    approximated = [] if representation["name"] == spec.representation.name else [Mark.APPROXIMATION]
+    record: RowRecord = {
+        "schema": SCHEMA,
+        "row_key": digest(identity),
+        "method": {
+            "name": spec.name,
+            "version": spec.version,
+            "title": spec.title,
+            "family": spec.family,
+            "citation": spec.citation,
+        },
+        "params": {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()},
+        "protocol": _protocol_record(protocol),
+        "training": training,
+        "trains_by_epoch": spec.trains_by_epoch,
+        "representation": representation,
+        "fingerprints": dict(data.fingerprints),
+        "marks": sorted_marks([*data.marks, *representation_marks(representation), *approximated]),
+        "folds": {name: _fold_record(fold, data.table) for name, fold in data.folds.items()},
+    }
+    setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])
+    return Row(record, setting, data.table, data.folds)
+
+
+def _protocol_record(protocol: Protocol) -> ProtocolRecord:
+    return {
+        "name": protocol.name,
+        "version": protocol.version,
+        "title": protocol.title,
+        "hash": protocol.hash,
+        "classes": list(protocol.classes),
+        "slices": {name: list(databases) for name, databases in protocol.slices.items()},
+        "absent_class": protocol.absent_class,
+        "reference": protocol.reference,
+        "note": protocol.note,
+    }
+
+
+def _fold_record(fold: Fold, table: LabelledTable) -> FoldRecord:
+    return {"subject": fold.subject, "samples": {table.sample_ids[i]: table.labels[i] for i in fold.test}}
