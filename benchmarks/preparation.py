@@ -11,22 +11,24 @@ preparation goes on.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import platform
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mer_bench.databases.base import DataSource
 from mer_bench.databases.open import open_source
 from mer_bench.engine.data_prepare import preparation_tasks
+from mer_bench.engine.defaults import all_processors
 from mer_bench.engine.environment import environment
+from mer_bench.engine.listener import Listener, Step
 from mer_bench.engine.prepare import prepare
-from mer_bench.engine.session import default_jobs
 from mer_bench.plugin_manager import load_catalogue
 
 _QUARTERS = 4
@@ -42,7 +44,7 @@ def main() -> None:
     settings = dict(text.split("=", 1) for text in options.prepare)
     source = open_source(options.data, {}, load_catalogue())
     source.read_samples()
-    jobs = default_jobs()
+    jobs = all_processors()
     print(f"{environment()['processor']}, {jobs} processors, Python {platform.python_version()}, data: {options.data}")
     rates = [measure(source, settings, count, options.limit) for count in dict.fromkeys((1, jobs))]
     if len(rates) > 1:
@@ -54,18 +56,18 @@ def measure(source: DataSource, settings: Mapping[str, object], jobs: int, limit
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MER_BENCH_CACHE"] = folder
         tasks = preparation_tasks(source, ["region-flow"], {}, settings)[0][:limit]
-        seconds: Counter[str] = Counter()
-        peaks = [0.0] * _QUARTERS
         memory = Memory()
+        watching = Watching(memory)
         started = time.perf_counter()
-        for done, prepared in enumerate(prepare(tasks, jobs=jobs)):
+        done = prepare(tasks, jobs=jobs, listener=watching)
+        elapsed = time.perf_counter() - started
+        memory.stop()
+        peaks = watching.peaks
+        seconds: Counter[str] = Counter()
+        for prepared in done:
             if prepared.failure:
                 raise SystemExit(prepared.failure)
             seconds.update(prepared.seconds)
-            quarter = done * _QUARTERS // len(tasks)
-            peaks[quarter] = max(peaks[quarter], memory.take_peak())
-        elapsed = time.perf_counter() - started
-        memory.stop()
         started = time.perf_counter()
         cached = len(preparation_tasks(source, ["region-flow"], {}, settings)[1])
         again = time.perf_counter() - started
@@ -75,6 +77,24 @@ def measure(source: DataSource, settings: Mapping[str, object], jobs: int, limit
     print(f"jobs {jobs}: second pass, {cached} from the cache: {again:.2f} s")
     print(f"jobs {jobs}: peak memory by quarter of the way, MB: " + ", ".join(f"{peak / 1e6:.0f}" for peak in peaks))
     return len(tasks) / elapsed
+
+
+class Watching(Listener):
+    """Takes the peak of memory in each quarter of the way."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.peaks = [0.0] * _QUARTERS
+        self._memory = memory
+
+    @contextmanager
+    def steps(self, what: str, total: int, done: int = 0) -> Iterator[Step]:
+        counted = itertools.count()
+
+        def step(went_well: bool) -> None:
+            quarter = next(counted) * _QUARTERS // total
+            self.peaks[quarter] = max(self.peaks[quarter], self._memory.take_peak())
+
+        yield step
 
 
 class Memory:

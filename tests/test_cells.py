@@ -31,7 +31,9 @@ from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.evaluation import predict
 from mer_bench.evaluation.cells import Outcome, Task, run_cell, seed_value, store_failure
-from mer_bench.evaluation.plan import Request, Row, make_plan
+from mer_bench.evaluation.plan import make_plan
+from mer_bench.evaluation.request import Request
+from mer_bench.evaluation.rows import Row
 from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.results import row_results
@@ -133,7 +135,7 @@ def reachable(*roots: object) -> Iterator[object]:
 @cache
 def planned() -> tuple[Row, FloatArray]:
     source = SyntheticMaps(None, {"size": "tiny", "seed": 0})
-    (row,) = make_plan(Request(("svm-flow",), "cde"), source, load_catalogue()).rows
+    (row,) = make_plan(Request(("svm-flow",), sanity=False), source, load_catalogue()).rows
     return row, np.stack([source.load(sample_id) for sample_id in row.table.sample_ids])
 
 

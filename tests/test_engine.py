@@ -18,10 +18,12 @@ from naughty import STRUCK
 
 from mer_bench import MerBenchError
 from mer_bench.databases.open import open_source
-from mer_bench.engine.session import Resources, Session
-from mer_bench.evaluation import plan as plan_module
+from mer_bench.engine.resources import Resources
+from mer_bench.engine.session import Session
+from mer_bench.evaluation import rows as rows_module
 from mer_bench.evaluation.cells import seed_value
-from mer_bench.evaluation.plan import Plan, Request, make_plan
+from mer_bench.evaluation.plan import Plan, make_plan
+from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 from mer_bench.representations import preparation
 from mer_bench.store import Store, cell_key
@@ -38,13 +40,14 @@ def plan_of(
 ) -> Plan:
     catalogue = catalogue or load_catalogue()
     source = open_source("synthetic-maps", {"size": "tiny", "seed": str(data_seed)}, catalogue)
-    request = Request(methods, protocol, seeds=seeds, overrides=overrides or {}, selection=selection)
+    request = Request(methods, protocol, seeds=seeds, params=overrides or {}, selection=selection, sanity=False)
     return make_plan(request, source, catalogue)
 
 
 def carry_out(plan: Plan, folder: Path) -> dict[tuple[str, int, str], object]:
     session = Session(plan, Store.create(folder), load_catalogue(), Resources(device="cpu"))
-    assert not [outcome for outcome in session.execute() if outcome.failure]
+    session.carry_out()
+    assert not session.failures
     return predictions(folder)
 
 
@@ -311,7 +314,7 @@ def test_another_implementation_of_a_name_has_another_key(catalogue: Catalogue) 
 
 
 @pytest.mark.parametrize(
-    ("place", "name"), [(plan_module, "EVALUATION_VERSION"), (preparation, "VERSIONS")], ids=("harness", "arrays")
+    ("place", "name"), [(rows_module, "EVALUATION_VERSION"), (preparation, "VERSIONS")], ids=("harness", "arrays")
 )
 def test_a_new_version_of_the_harness_s_own_steps_has_another_key(
     monkeypatch: pytest.MonkeyPatch, place: ModuleType, name: str
@@ -335,11 +338,11 @@ def test_a_number_of_seeds_out_of_reason_is_refused(seeds: int) -> None:
 
 def test_data_that_changes_while_it_is_read_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of("majority")
-    monkeypatch.setattr(type(plan.source), "digest", lambda self, sample_id: "edited")
+    monkeypatch.setattr(type(plan.data.source), "digest", lambda self, sample_id: "edited")
     session = Session(plan, Store.create(tmp_path / "results"), load_catalogue(), Resources())
 
     with pytest.raises(MerBenchError, match="the data changed while it was read"):
-        list(session.execute())
+        session.carry_out()
     assert not list((tmp_path / "results").glob("representations/*.npy"))
 
 

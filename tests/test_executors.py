@@ -8,15 +8,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from bench import descendants, living
 
-from mer_bench.cli import progress
+from mer_bench import progress
 from mer_bench.engine import executors
+from mer_bench.engine import prepare as prepare_module
 from mer_bench.engine.executors import run_local
+from mer_bench.engine.listener import Interrupted
 from mer_bench.errors import MethodError
 from mer_bench.representations.task import Prepared, PrepareTask
 
@@ -102,7 +104,7 @@ def test_an_interrupt_between_two_samples_closes_what_prepares_them(
 ) -> None:
     closed = []
 
-    def represent(tasks: Sequence[PrepareTask]) -> Generator[Prepared, None, None]:
+    def carry_out(*_: object, **__: object) -> Generator[Prepared, None, None]:
         try:
             yield Prepared("casme2/sub01/EP02_01f", "")
         finally:
@@ -114,9 +116,10 @@ def test_an_interrupt_between_two_samples_closes_what_prepares_them(
     monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
     monkeypatch.setattr(progress.click, "echo", interrupt)
     monkeypatch.setattr(progress.Progress, "update", interrupt)
+    monkeypatch.setattr(prepare_module, "carry_out", carry_out)
     task: PrepareTask = None  # type: ignore[assignment]
-    with pytest.raises(KeyboardInterrupt) as kept:
-        progress.show_preparation([task], represent)
+    with pytest.raises(Interrupted, match="what was prepared is in the cache") as kept:
+        prepare_module.prepare([task], jobs=1, listener=progress.ProgressListener())
 
     # The exception is still at hand, and with it every frame it came through.
     assert kept.traceback

@@ -12,7 +12,8 @@ from bench import Bench
 from hostile import install
 
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation.plan import Plan, Request, make_plan
+from mer_bench.evaluation.plan import Plan, make_plan
+from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
 
 SOURCE = """
@@ -118,7 +119,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plan_of(method: str = "means", **overrides: str) -> Plan:
     return make_plan(
-        Request((method,), "cde", overrides=overrides),
+        Request((method,), params=overrides, sanity=False),
         SyntheticMaps(None, {"size": "tiny", "seed": 0}),
         load_catalogue(),
     )
@@ -139,7 +140,7 @@ def test_features_are_what_the_method_is_trained_on(bench: Bench) -> None:
     plan = plan_of()
     (row,) = plan.rows
     stored = np.load(bench.results / "representations" / f"{row.features_key}.npy")
-    maps = [plan.source.load(sample_id) for sample_id in row.table.sample_ids]
+    maps = [plan.data.source.load(sample_id) for sample_id in row.table.sample_ids]
 
     np.testing.assert_allclose(stored, [2 * map_.reshape(-1, 3).mean(axis=0) for map_ in maps], rtol=1e-6)
     assert stored.dtype == np.float32

@@ -16,6 +16,7 @@ from PIL import Image
 from mer_bench import MerBenchError, MethodSpec, Parameter, Representation
 from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, CacheError, cache_folder
+from mer_bench.engine.listener import Listener
 from mer_bench.engine.prepare import prepare
 from mer_bench.representations import preparation
 from mer_bench.representations.preparation import PREPARATION, Recipe, resolve_preparation
@@ -200,7 +201,7 @@ def no_face(source: Clips, number: int = 0) -> None:
 def test_a_sample_without_a_face_is_refused_by_default_and_no_other(source: Clips) -> None:
     no_face(source)
     tasks = [prepare_task(source, sample_id, recipe("face-flow", source)) for sample_id in IDS]
-    done = {one.sample_id: one.failure for one in prepare(tasks, jobs=1)}
+    done = {one.sample_id: one.failure for one in prepare(tasks, jobs=1, listener=Listener())}
 
     assert done[IDS[0]] == (
         "smic/s1/a: no face is found in the onset frame s1/a/img0.png by dlib,mediapipe; look at the frame, or keep "
@@ -248,9 +249,9 @@ def test_a_cache_that_cannot_be_written_ends_the_work_at_the_first_sample(source
     ]
 
     with pytest.raises(CacheError, match="the cache cannot be written"):
-        list(prepare(tasks, jobs=1))
+        prepare(tasks, jobs=1, listener=Listener())
     with pytest.raises(CacheError, match="the cache cannot be written"):
-        list(prepare(tasks, jobs=2))
+        prepare(tasks, jobs=2, listener=Listener())
 
 
 def test_an_apex_without_a_face_takes_the_onset_s_key_regions(source: Clips) -> None:
@@ -285,8 +286,8 @@ def test_two_processes_give_what_one_gives(source: Clips, tmp_path: Path, monkey
     tasks = [prepare_task(source, sample_id, recipe("region-flow", source)) for sample_id in IDS]
     other = [replace(task, cache=tmp_path / "other") for task in tasks]
 
-    assert {one.failure for one in prepare(tasks, jobs=1)} == {""}
-    assert {one.failure for one in prepare(other, jobs=2)} == {""}
+    assert {one.failure for one in prepare(tasks, jobs=1, listener=Listener())} == {""}
+    assert {one.failure for one in prepare(other, jobs=2, listener=Listener())} == {""}
     for one, two in zip(tasks, other, strict=True):
         np.testing.assert_array_equal(cached_array(one), cached_array(two))
 

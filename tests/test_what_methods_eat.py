@@ -9,14 +9,15 @@ from bench import Bench
 from clip_data import Clips
 
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation.plan import Plan, Request, make_plan
+from mer_bench.evaluation.plan import Plan, make_plan
+from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
 
 MAPS = {"size": "tiny", "seed": 0}
 
 
 def planned(method: str, source: SyntheticMaps | Clips) -> Plan:
-    return make_plan(Request((method,), "cde", allow_partial=True), source, load_catalogue())
+    return make_plan(Request((method,), allow_partial=True, sanity=False), source, load_catalogue())
 
 
 def test_lbp_top_on_flow_maps_is_refused_before_any_work(bench: Bench) -> None:

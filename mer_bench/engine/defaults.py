@@ -64,10 +64,8 @@ def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int,
         notice("--data is given, so the config file's data-options are not used")
     if request.data is None and config.data is None:
         notice(NO_DATA)
-    wanted = config.jobs if request.jobs is None else request.jobs
-    resources = Resources(
-        jobs if wanted is None else wanted, request.device or config.device or DEVICES[0], request.timeout
-    )
+    device = request.device or config.device or DEVICES[0]
+    resources = Resources(named_jobs(request.jobs, config, jobs), device, request.timeout)
     source = named_source(request.data, request.data_options, config, catalogue)
     return RunSetup(
         source=source,
@@ -95,6 +93,11 @@ def named_source(data: str | None, options: Mapping[str, str], config: Config, c
 def named_preparation(named: Mapping[str, object], config: Config, source: DataSource) -> dict[str, object]:
     """Return the named settings over the config file's; the latter are not meant for ready-made data."""
     return {**(config.prepare if source.native == CLIP else {}), **named}
+
+
+def named_jobs(named: int | None, config: Config, otherwise: int) -> int:
+    """Return the worker processes that are named, else the config file's, else others."""
+    return next(jobs for jobs in (named, config.jobs, otherwise) if jobs is not None)
 
 
 def all_processors() -> int:
