@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from mer_bench.errors import MerBenchError, did_you_mean
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from mer_bench.strict_toml import read_toml
 
 DATA_VARIABLE = "MER_BENCH_DATA"
 CONFIG_VARIABLE = "MER_BENCH_CONFIG"
 DEFAULT_RESULTS = "mer-bench-results"
 
-_KEYS: Mapping[str, type] = {
-    "data": str,
-    "data-options": dict,
-    "prepare": dict,
-    "results": str,
-    "jobs": int,
-    "device": str,
-}
-
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of a config file; None where it is silent."""
+    """The settings of a config file, each under its field's name; None where it is silent."""
 
     data: str | None = None
     data_options: Mapping[str, str] = field(default_factory=dict)
@@ -54,18 +38,9 @@ def load_config() -> Config:
         The file cannot be read, or holds an unknown key or a value of the wrong type.
     """
     file = _config_file()
-    content: dict[str, Any] = _read(file) if file is not None else {}
-    base = file.parent if file is not None else Path()
+    config = _read(file) if file is not None else Config()
     named = os.environ.get(DATA_VARIABLE)
-    options = {} if named else content.get("data-options", {})
-    return Config(
-        data=named or (_located(content["data"], base) if "data" in content else None),
-        data_options={key: str(value) for key, value in options.items()},
-        prepare={key: str(value) for key, value in content.get("prepare", {}).items()},
-        results=str(base / _expanded(content["results"])) if "results" in content else None,
-        jobs=content.get("jobs"),
-        device=content.get("device"),
-    )
+    return replace(config, data=named, data_options={}) if named else config
 
 
 def _config_file() -> Path | None:
@@ -77,36 +52,18 @@ def _config_file() -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-        _check(file, content)
-    except (OSError, ValueError) as error:
-        raise MerBenchError(
-            f"config file {file} cannot be read ({error}); mend it, or unset {CONFIG_VARIABLE}"
-        ) from error
-    except RecursionError:
-        raise MerBenchError(f"config file {file} is nested too deeply; its values are texts and numbers") from None
-    return content
-
-
-def _check(file: Path, content: Mapping[str, Any]) -> None:
-    for key, value in content.items():
-        if key not in _KEYS:
-            raise MerBenchError(
-                f"config file {file}: unknown key {key!r}{did_you_mean(key, _KEYS)}; known: {', '.join(_KEYS)}"
-            )
-        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
-            raise MerBenchError(f"config file {file}: {key} = {value!r} is not of type {_KEYS[key].__name__}")
-        if value == "":
-            raise MerBenchError(f"config file {file}: {key} is empty; give it a value, or remove the line")
-        for name, part in value.items() if isinstance(value, dict) else [(key, value)]:
-            if isinstance(part, (dict, list)):
-                raise MerBenchError(
-                    f"config file {file}: {key} {name} = {part!r} is not a text, a number or a yes or no"
-                )
-            if "\0" in str(part):
-                raise MerBenchError(f"config file {file}: {name} = {part!r} holds a NUL character; remove it")
+def _read(file: Path) -> Config:
+    top = read_toml("config file", file, cure=f"check its path, or unset {CONFIG_VARIABLE}")
+    top.expect_fields(Config)
+    data, results = top.optional("data", top.text), top.optional("results", top.text)
+    return Config(
+        data=None if data is None else _located(data, file.parent),
+        data_options=top.optional("data-options", top.settings) or {},
+        prepare=top.optional("prepare", top.settings) or {},
+        results=None if results is None else str(file.parent / _expanded(results)),
+        jobs=top.optional("jobs", top.count),
+        device=top.optional("device", top.text),
+    )
 
 
 def _located(data: str, base: Path) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import is_name
@@ -16,21 +16,6 @@ from mer_bench.strict_toml import TomlTable, listed, read_toml
 
 Split = Literal["leave-one-subject-out"]
 
-SPLITS: tuple[Split, ...] = ("leave-one-subject-out",)
-
-_KEYS = (
-    "name",
-    "version",
-    "title",
-    "reference",
-    "classes",
-    "split",
-    "selection",
-    "absent-class",
-    "slices",
-    "databases",
-)
-
 
 @dataclass(frozen=True)
 class DatabaseRule:
@@ -38,26 +23,26 @@ class DatabaseRule:
 
     Parameters
     ----------
-    subjects : int or None
-        Subjects with at least one sample; None where the protocol does not declare their number.
-    counts : mapping of str to int, or None
-        Samples of each class; None where the protocol does not declare them.
     emotions : mapping of str to str
         Emotion, as the release prints it in lower case, to class.
     dropped : tuple of str
         Emotions whose samples are left out.
+    subjects : int or None
+        Subjects with at least one sample; None where the protocol does not declare their number.
+    counts : mapping of str to int, or None
+        Samples of each class; None where the protocol does not declare them.
     excluded : tuple of str
         Single samples that are left out, as ``subject/clip``.
     """
 
-    subjects: int | None
-    counts: Mapping[str, int] | None
     emotions: Mapping[str, str]
     dropped: tuple[str, ...]
+    subjects: int | None = None
+    counts: Mapping[str, int] | None = None
     excluded: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """Databases, class map, split, selection rule and reported slices.
 
@@ -73,11 +58,10 @@ class Protocol:
         What a reader of its results must know; may be empty.
     classes : tuple of str
         In label order: label 0 is the first.
-    selection : {"last", "inner", "oracle"}
+    selection : Selection
         The epoch that counts, unless a run asks for another.
-    absent_class : {"exclude", "zero"}
-        What a class without a sample adds to a slice's mean: nothing, or a zero.
-    split : {"leave-one-subject-out"}
+    absent_class : AbsentClass
+    split : Split
     databases : mapping of str to DatabaseRule
     slices : mapping of str to tuple of str
         Slice name to the databases in it, in reporting order; ``full`` is the first and holds them all.
@@ -87,7 +71,7 @@ class Protocol:
     version: int
     title: str
     reference: str
-    note: str
+    note: str = ""
     classes: tuple[str, ...]
     selection: Selection
     absent_class: AbsentClass
@@ -109,13 +93,7 @@ class Protocol:
             "absent_class": self.absent_class,
             "slices": {name: sorted(members) for name, members in self.slices.items()},
             "databases": {
-                name: {
-                    "subjects": rule.subjects,
-                    "counts": None if rule.counts is None else dict(rule.counts),
-                    "emotions": dict(rule.emotions),
-                    "dropped": sorted(rule.dropped),
-                    "excluded": sorted(rule.excluded),
-                }
+                name: {**vars(rule), "dropped": sorted(rule.dropped), "excluded": sorted(rule.excluded)}
                 for name, rule in self.databases.items()
             },
         }
@@ -205,34 +183,35 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
         missing, a value of the wrong type, a class, database or rule that does not exist. The message names the file.
     """
     top = read_toml("protocol file", path)
-    top.expect(_KEYS, optional=("note",))
+    top.expect_fields(Protocol)
     stated = top.text("name")
     _check_names(top, "name", [stated])
     if name is not None and stated != name:
         raise top.error(f"name = {stated!r}, and its plugin registers it as {name!r}; give both the same name")
     classes = top.names("classes")
     if len(classes) < 2:
-        raise top.error(f"classes = {list(classes)!r} must name at least two classes")
+        raise top.wrong("classes", "must name at least two classes")
     _check_names(top, "class", classes)
-    _check_names(top, "database", top.table("databases").keys)
-    databases = {key: _rule(table, classes) for key, table in top.tables("databases").items()}
+    stated_databases = top.table("databases")
+    _check_names(top, "database", stated_databases.keys)
+    databases = {key: _rule(stated_databases.table(key), classes) for key in stated_databases.keys}
     return Protocol(
         name=stated,
-        version=top.count("version", minimum=1),
+        version=top.count("version"),
         title=top.text("title"),
         reference=top.text("reference"),
-        note=top.text("note") if top.has("note") else "",
+        note=top.optional("note", top.text) or "",
         classes=classes,
         selection=top.choice("selection", SELECTIONS),
         absent_class=top.choice("absent-class", ABSENT_CLASS_RULES),
-        split=top.choice("split", SPLITS),
+        split=top.choice("split", get_args(Split)),
         databases=databases,
         slices=_slices(top.table("slices"), databases),
     )
 
 
 def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
-    table.expect(("emotions", "dropped"), optional=("counts", "subjects", "excluded"))
+    table.expect_fields(DatabaseRule)
     stated = table.table("emotions")
     emotions = {emotion: stated.choice(emotion, classes) for emotion in stated.keys}
     dropped = table.names("dropped")
@@ -242,13 +221,18 @@ def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
     for emotion in dropped:
         if emotion in emotions:
             raise table.error(f"emotion {emotion!r} is both mapped to {emotions[emotion]!r} and dropped; state it once")
-    counts = _counts(table.table("counts"), classes) if table.has("counts") else None
-    subjects = table.count("subjects", minimum=1) if table.has("subjects") else None
-    excluded = table.names("excluded") if table.has("excluded") else ()
+    counts = table.optional("counts", table.table)
+    excluded = table.optional("excluded", table.names) or ()
     for name in excluded:
         if name.count("/") != 1:
             raise table.error(f"excluded sample {name!r} is not of the form subject/clip")
-    return DatabaseRule(subjects, counts, emotions, dropped, excluded)
+    return DatabaseRule(
+        emotions=emotions,
+        dropped=dropped,
+        subjects=table.optional("subjects", table.count),
+        counts=None if counts is None else _counts(counts, classes),
+        excluded=excluded,
+    )
 
 
 def _counts(table: TomlTable, classes: tuple[str, ...]) -> dict[str, int]:

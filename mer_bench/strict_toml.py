@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,24 +16,39 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_DEEPEST = 20
+
+_Value = TypeVar("_Value")
 _Word = TypeVar("_Word", bound=str)
 
 
-def read_toml(kind: str, path: Path) -> TomlTable:
-    """Read a file, whose ``kind`` goes before its path in messages.
+def read_toml(kind: str, path: Path, cure: str = "check its path") -> TomlTable:
+    """Read a file.
+
+    Parameters
+    ----------
+    kind : str
+        What the file is; in messages it stands before the path.
+    path : Path
+    cure : str
+        What to do where the file cannot be read.
 
     Raises
     ------
     MerBenchError
-        The file cannot be read or is not TOML.
+        The file cannot be read, is not TOML, or holds what no message could show.
     """
     try:
         with path.open("rb") as file:
-            return TomlTable(f"{kind} {path}", "", tomllib.load(file))
+            content = tomllib.load(file)
+        _refuse_unprintable(content, _DEEPEST)
     except OSError as error:
-        raise MerBenchError(f"{kind} {path} cannot be read ({error.strerror}); check its path") from error
-    except (ValueError, RecursionError) as error:
-        raise MerBenchError(f"{kind} {path} is not TOML: {error}") from error
+        raise MerBenchError(f"{kind} {path} cannot be read ({error.strerror}); {cure}") from error
+    except ValueError as error:
+        raise MerBenchError(f"{kind} {path} is not TOML: {error}; correct it") from error
+    except RecursionError:
+        raise MerBenchError(f"{kind} {path} is nested too deeply; {_DEEPEST} levels are allowed") from None
+    return TomlTable(f"{kind} {path}", "", content)
 
 
 class TomlTable:
@@ -42,7 +59,7 @@ class TomlTable:
     file : str
         The file's kind and path, for messages.
     place : str
-        The table's dotted name; empty for the whole file.
+        The table's dotted name, with its number where it is one of several; empty for the whole file.
     content : mapping
         What the file states there.
 
@@ -65,7 +82,11 @@ class TomlTable:
         """Return an error that says where ``what`` is wrong."""
         return MerBenchError(f"{self._file}: {f'[{self._place}]: ' if self._place else ''}{what}")
 
-    def expect(self, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+    def wrong(self, key: str, why: str) -> MerBenchError:
+        """Return an error that says ``why`` the value of a key is wrong."""
+        return self.error(f"{key} = {self._content[key]!r} {why}")
+
+    def expect(self, required: Collection[str], optional: Collection[str] = ()) -> None:
         """Refuse unknown keys and missing ones; the unknown first, since a misspelt key is both."""
         known = (*required, *optional)
         for key in self._content:
@@ -75,31 +96,43 @@ class TomlTable:
             if key not in self._content:
                 raise self.error(f"key {key!r} is missing; state it")
 
-    def has(self, key: str) -> bool:
-        """Say whether an optional key is there."""
-        return key in self._content
+    def expect_fields(self, dataclass: Callable[..., object]) -> None:
+        """Expect a key for each field of a dataclass, with hyphens for underscores; without default it is required."""
+        fields = inspect.signature(dataclass).parameters.values()
+        required = [field.name.replace("_", "-") for field in fields if field.default is field.empty]
+        optional = [field.name.replace("_", "-") for field in fields if field.default is not field.empty]
+        self.expect(required, optional)
 
-    def text(self, key: str) -> str:
-        """Return a text that is not empty."""
+    def optional(self, key: str, read: Callable[[str], _Value]) -> _Value | None:
+        """Return what a reading method makes of a key, or None where the key is not there."""
+        return read(key) if key in self._content else None
+
+    def text(self, key: str, *, may_be_empty: bool = False) -> str:
+        """Return a text, without NUL characters: no path or name holds one."""
         value = self._content[key]
-        if not isinstance(value, str) or not value.strip():
-            raise self.error(f"{key} = {value!r} is not a text")
+        if not isinstance(value, str):
+            raise self.wrong(key, "is not a text; write one in quotes")
+        if not value.strip() and not may_be_empty:
+            raise self.wrong(key, "is empty; give it a value")
+        if "\0" in value:
+            raise self.wrong(key, "holds a NUL character; remove it")
         return value
 
-    def count(self, key: str, minimum: int) -> int:
-        """Return a whole number of at least ``minimum``."""
+    def count(self, key: str, minimum: int = 1, maximum: float = math.inf) -> int:
+        """Return a whole number between two limits, or equal to one."""
         value = self._content[key]
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise self.error(f"{key} = {value!r} is not a whole number of at least {minimum}")
-        return value
+        if isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum:
+            return value
+        limits = f"of at least {minimum}" if maximum == math.inf else f"between {minimum} and {maximum}"
+        raise self.wrong(key, f"is not a whole number {limits}")
 
     def names(self, key: str) -> tuple[str, ...]:
         """Return a list of names that are all different."""
         value = self._content[key]
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-            raise self.error(f"{key} = {value!r} is not a list of names")
+            raise self.wrong(key, "is not a list of names")
         if len(set(value)) < len(value):
-            raise self.error(f"{key} = {value!r} names one thing twice")
+            raise self.wrong(key, "names one thing twice")
         return tuple(value)
 
     def choice(self, key: str, allowed: Collection[_Word]) -> _Word:
@@ -109,21 +142,56 @@ class TomlTable:
             if value == word:
                 return word
         near = did_you_mean(value, allowed) if isinstance(value, str) else ""
-        raise self.error(f"{key} = {value!r} is not one of: {listed(allowed)}{near}")
+        raise self.wrong(key, f"is not one of: {listed(allowed)}{near}")
 
-    def table(self, key: str) -> TomlTable:
-        """Return a table within this one; an empty one is refused."""
+    def fractions(self, key: str) -> tuple[float, float]:
+        """Return two decimal fractions in 0..1."""
         value = self._content[key]
-        if not isinstance(value, dict) or not value:
-            raise self.error(f"{key} is not a table with entries")
-        return TomlTable(self._file, f"{self._place}.{key}" if self._place else key, value)
+        if isinstance(value, list) and len(value) == 2 and all(isinstance(item, float) for item in value):
+            first, second = value
+            if 0.0 <= first <= 1.0 and 0.0 <= second <= 1.0:
+                return first, second
+        raise self.wrong(key, "is not two decimal fractions between 0.0 and 1.0, such as [0.5, 0.25]")
 
-    def tables(self, key: str) -> dict[str, TomlTable]:
-        """Return the tables within a table within this one, by name."""
-        outer = self.table(key)
-        return {name: outer.table(name) for name in outer.keys}
+    def settings(self, key: str) -> dict[str, str]:
+        """Return a table of texts, numbers and switches as the texts of a command line; it may be empty."""
+        table = self.table(key, may_be_empty=True)
+        for name, value in table._content.items():
+            if isinstance(value, (dict, list)):
+                raise table.wrong(name, "is not a text, a number or a yes or no")
+            if "\0" in str(value):
+                raise table.wrong(name, "holds a NUL character; remove it")
+        return {name: str(value) for name, value in table._content.items()}
+
+    def table(self, key: str, *, may_be_empty: bool = False) -> TomlTable:
+        """Return a table within this one."""
+        value = self._content[key]
+        if not isinstance(value, dict) or not (value or may_be_empty):
+            raise self.wrong(key, "is not a table with entries")
+        return self._inner(key, value)
+
+    def array(self, key: str) -> list[TomlTable]:
+        """Return the tables that stand under ``[[key]]``; messages number them from 1."""
+        value = self._content[key]
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.wrong(key, f"is not a list of tables; write each under [[{key}]]")
+        return [self._inner(f"{key} {number}", item) for number, item in enumerate(value, start=1)]
+
+    def _inner(self, name: str, content: Mapping[str, object]) -> TomlTable:
+        return TomlTable(self._file, f"{self._place}.{name}" if self._place else name, content)
 
 
 def listed(names: Iterable[str]) -> str:
     """Return the names as a message lists them."""
     return ", ".join(names) or "none"
+
+
+def _refuse_unprintable(value: object, levels: int) -> None:
+    """Fail where a message that shows the value would: by a number of thousands of digits, or by deep nesting."""
+    if levels == 0:
+        raise RecursionError
+    if isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            _refuse_unprintable(part, levels - 1)
+    else:
+        repr(value)

@@ -26,7 +26,7 @@ def annotation(onset: FrameCell = 10, apex: FrameCell = 20, offset: FrameCell = 
 
 
 def fix(column: str = "apex", old: str = "20", new: int = 25, sample: str = "sub04/EP12_01f", row: int = 0) -> Fix:
-    return Fix(sample, row, column, old, new, "it is wrong", "a paper")
+    return Fix(column, old, new, "it is wrong", "a paper", sample, row)
 
 
 def loaded(folder: Path, text: str) -> FixTable:
@@ -126,17 +126,21 @@ def test_the_fixes_of_one_row_are_applied_together() -> None:
         (("new = 303", "new = true"), "new = True is not a whole number"),
         (("row = 7", "row = 1"), "row = 1 is not a whole number of at least 2"),
         (("sub04/EP12_01f", "sub04"), "sample = 'sub04' is not of the form subject/clip"),
-        (('source = "a table"', ""), "source = None is not a text"),
-        (('"open"', '" "'), "reason = ' ' is not a text"),
+        (('source = "a table"', ""), "[fix 1]: key 'source' is missing; state it"),
+        (('"open"', '" "'), "reason = ' ' is empty"),
         (('"/"', "0"), "old = 0 is not a text"),
         (('sample = "sub04/EP12_01f"\nrow = 7\n', ""), "names neither sample nor row"),
-        (("[[fix]]", "[fix]"), "may hold tables [[fix]] and one [edition] alone"),
-        (("[[fix]]", "[[fixes]]"), "may hold tables [[fix]] and one [edition] alone"),
+        (("[[fix]]", "[fix]"), "is not a list of tables; write each under [[fix]]"),
+        (("[[fix]]", "[[fixes]]"), "unknown key 'fixes' (did you mean 'fix'?); known: fix, edition"),
         (('sample = "sub04/EP12_01f"\n', ""), "corrects row 7 of no stated edition"),
-        (("[[fix]]", "[edition]\nrows = 0\n[[fix]]"), "[edition]: rows = 0 is not a whole number of at least 1"),
-        (("[[fix]]", "edition = 3\n[[fix]]"), "[edition] = 3 is not a table"),
+        (
+            (SOUND, "[edition]\nrows = 0\nrow = 2\nsample = 'a/b'"),
+            "[edition]: rows = 0 is not a whole number",
+        ),
+        ((SOUND, "[edition]\nrows = 5\nrow = 2\nsample = 'ab'"), "[edition]: sample = 'ab' is not of the form"),
+        (("[[fix]]", "edition = 3\n[[fix]]"), "edition = 3 is not a table"),
         (("[[fix]]", "[edition]\nlines = 3\n[[fix]]"), "[edition]: unknown key 'lines'"),
-        (("row = 7", "row = "), "cannot be read"),
+        (("row = 7", "row = "), "is not TOML"),
     ],
 )
 def test_a_slip_in_a_table_is_refused(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mer_bench_protocols.protocol import DatabaseRule, Protocol, count_problems, load_protocol
 
 import mer_bench_protocols
 from mer_bench import MerBenchError
+from mer_bench.protocol import DatabaseRule, Protocol, count_problems, load_protocol
 
 BUILT_IN = {spec.name: spec.path for spec in mer_bench_protocols.mer_bench_protocols()}
 
@@ -75,7 +75,7 @@ def test_the_protocols_are_registered_under_their_own_names() -> None:
 
 def test_registering_protocols_imports_no_array_library() -> None:
     code = (
-        "import sys, mer_bench_protocols as m; m.mer_bench_protocols(); import mer_bench_protocols.protocol; "
+        "import sys, mer_bench_protocols as m; m.mer_bench_protocols(); import mer_bench.protocol; "
         "print(sorted({'numpy', 'pandas', 'torch', 'cv2', 'sklearn'} & set(sys.modules)))"
     )
     # The child inherits this process's search path, so that it also works in a tree that is not installed.
@@ -304,7 +304,7 @@ def test_built_in_protocols_have_distinct_hashes() -> None:
         ("version = 1", "version = 1.5", r"version = 1\.5 is not a whole number"),
         ("calm = 3", "calm = -3", r"calm = -3 is not a whole number of at least 0"),
         ('title = "Mine"', "title = 7", r"title = 7 is not a text"),
-        ('title = "Mine"', 'title = " "', r"title = ' ' is not a text"),
+        ('title = "Mine"', 'title = " "', r"title = ' ' is empty; give it a value"),
         ('name = "mine"', 'name = "../mine"', r"name '\.\./mine' is not lower case words"),
         ('["calm", "angry"]', '["calm", "[/angry]"]', r"class '\[/angry\]' is not lower case words joined by hyphens"),
         ('["calm", "angry"]', '["calm", "an\\u001bgry"]', r"class 'an\\x1bgry' is not lower case words"),
@@ -323,11 +323,11 @@ def test_built_in_protocols_have_distinct_hashes() -> None:
         ('a = ["a"]', "a = []", r"slice 'a' names no database"),
         ('full = ["a", "b"]', 'full = ["a"]', r"first slice must be 'full' and hold every database: a, b"),
         ('full = ["a", "b"]\na = ["a"]', 'a = ["a"]\nfull = ["a", "b"]', r"first slice must be 'full'"),
-        ('full = ["a", "b"]\na = ["a"]', "", r"slices is not a table with entries"),
+        ('full = ["a", "b"]\na = ["a"]', "", r"slices = \{\} is not a table with entries"),
         ('selection = "last"', 'selection = "best"', r"selection = 'best' is not one of: last, inner, oracle"),
         ('"exclude"', '"excluded"', r"absent-class = 'excluded' is not one of: exclude, zero \(did you mean 'exclude'"),
         ('"leave-one-subject-out"', '"k-fold"', r"split = 'k-fold' is not one of: leave-one-subject-out"),
-        ('[slices]\nfull = ["a", "b"]\na = ["a"]', "slices = 3", r"slices is not a table"),
+        ('[slices]\nfull = ["a", "b"]\na = ["a"]', "slices = 3", r"slices = 3 is not a table with entries"),
         ("version = 1", "version = ", r"is not TOML"),
         ("version = 1", "version = 1\nversion = 1", r"is not TOML"),
     ],
@@ -404,5 +404,8 @@ def test_undeclared_counts_are_not_checked(mine: Protocol) -> None:
 def test_note_is_empty_where_none_is_stated(mine: Protocol) -> None:
     assert mine.note == ""
     assert mine.databases["a"] == DatabaseRule(
-        2, {"calm": 3, "angry": 4}, {"ease": "calm", "rage": "angry"}, ("other",)
+        emotions={"ease": "calm", "rage": "angry"},
+        dropped=("other",),
+        subjects=2,
+        counts={"calm": 3, "angry": 4},
     )

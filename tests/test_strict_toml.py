@@ -1,0 +1,147 @@
+"""One reader of TOML: whatever is wrong in a file is one sentence with file, place and value."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mer_bench.config import load_config
+from mer_bench.databases.annotation_fixes import load_fixes
+from mer_bench.errors import MerBenchError
+from mer_bench.protocol import load_protocol
+from mer_bench.strict_toml import TomlTable, read_toml
+from mer_bench_reports.published import read_published
+
+ROOT = Path(__file__).parent.parent
+
+
+def table(**content: object) -> TomlTable:
+    return TomlTable("file x.toml", "", content)
+
+
+def read_fixes(path: Path) -> object:
+    return load_fixes(path.stem, path.parent)
+
+
+def read_config(path: Path) -> object:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MER_BENCH_CONFIG", str(path))
+        return load_config()
+
+
+@pytest.mark.parametrize("read", [load_protocol, read_published, read_fixes, read_config])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\xff\xfe", "is not TOML: 'utf-8' codec can't decode"),
+        (b"a = ", "is not TOML: Invalid value"),
+        (b"a = " + b"[" * 100_000, "nested"),
+        (b"a" + b".a" * 20_000 + b" = 1", "is nested too deeply"),
+        (b"a = [0x" + b"f" * 5000 + b"]", "Exceeds the limit"),
+        (b"surely-unknown = 1", "unknown key 'surely-unknown'; known: "),
+    ],
+    ids=["no text", "no TOML", "deep list", "deep key", "long number", "unknown key"],
+)
+def test_every_reader_refuses_a_hostile_file_in_one_sentence(
+    tmp_path: Path, read: Callable[[Path], object], content: bytes, complaint: str
+) -> None:
+    path = tmp_path / "hostile.toml"
+    path.write_bytes(content)
+    with pytest.raises(MerBenchError) as caught:
+        read(path)
+
+    assert str(path) in str(caught.value)
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "cure"),
+    [
+        (load_protocol, "check its path"),
+        (read_published, "check its path"),
+        (read_fixes, "install mer-bench again"),
+        (read_config, "check its path, or unset MER_BENCH_CONFIG"),
+    ],
+)
+def test_every_reader_says_what_to_do_about_a_missing_file(
+    tmp_path: Path, read: Callable[[Path], object], cure: str
+) -> None:
+    with pytest.raises(MerBenchError, match=rf"gone\.toml cannot be read \(No such file or directory\); {cure}$"):
+        read(tmp_path / "gone.toml")
+
+
+def test_no_other_module_reads_toml() -> None:
+    readers = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("mer_bench", "reports", "protocols", "plugins")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import) and any(alias.name in ("tomllib", "tomli") for alias in node.names)
+    }
+
+    assert readers == {"mer_bench/strict_toml.py"}
+
+
+def test_a_place_is_dotted_and_numbered(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("[a]\n[[a.rows]]\n[[a.rows]]\nb = { c = 7 }")
+    second = read_toml("file", tmp_path / "x.toml").table("a").array("rows")[1]
+    with pytest.raises(MerBenchError, match=r"x\.toml: \[a\.rows 2\.b\]: c = 7 is not a text; write one in quotes$"):
+        second.table("b").text("c")
+
+
+@dataclass
+class Fields:
+    first_name: str
+    age: int = 3
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"first-name": "x", "size": 1}, "unknown key 'size'; known: first-name, age"),
+        ({"first_name": "x"}, r"unknown key 'first_name' \(did you mean 'first-name'\?\)"),
+        ({"age": 1}, "key 'first-name' is missing; state it"),
+    ],
+)
+def test_a_field_of_a_dataclass_is_a_key(content: Mapping[str, object], complaint: str) -> None:
+    table(**{"first-name": "x"}).expect_fields(Fields)
+    with pytest.raises(MerBenchError, match=complaint):
+        table(**content).expect_fields(Fields)
+
+
+def test_an_optional_key_is_none_or_checked() -> None:
+    assert table().optional("size", table().count) is None
+    assert table(size=5).optional("size", table(size=5).count) == 5
+    with pytest.raises(MerBenchError, match="size = -5 is not a whole number of at least 1"):
+        table(size=-5).optional("size", table(size=-5).count)
+
+
+@pytest.mark.parametrize("value", [2, 5])
+def test_a_count_may_be_its_limits(value: int) -> None:
+    assert table(n=value).count("n", 2, 5) == value
+
+
+@pytest.mark.parametrize("value", [1, 6, True, 3.0, "3"])
+def test_a_count_outside_its_limits_or_of_another_type_is_refused(value: object) -> None:
+    with pytest.raises(MerBenchError, match=f"n = {value!r} is not a whole number between 2 and 5"):
+        table(n=value).count("n", 2, 5)
+
+
+def test_fractions_may_be_their_limits() -> None:
+    assert table(pair=[1.0, 0.0]).fractions("pair") == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("value", [[0.5, 1.5], [-0.5, 0.5], [0.5], [0.5, 0.25, 0.5], [1, 0.5], 0.5, [True, 0.5]])
+def test_other_values_are_no_fractions(value: object) -> None:
+    with pytest.raises(MerBenchError, match=r"is not two decimal fractions between 0\.0 and 1\.0"):
+        table(pair=value).fractions("pair")
+
+
+def test_settings_are_texts() -> None:
+    stated = {"a": "x", "b": 3, "c": True, "d": 0.5, "e": ""}
+    assert table(s=stated).settings("s") == {"a": "x", "b": "3", "c": "True", "d": "0.5", "e": ""}
