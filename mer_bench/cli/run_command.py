@@ -12,8 +12,7 @@ import click
 from rich.console import Console
 
 from mer_bench.cli import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
-from mer_bench.cli.opened import notices
-from mer_bench.cli.pairs import parse_pairs
+from mer_bench.cli.options import notices, parse_pairs
 from mer_bench.cli.progress import RESUMED, show_preparation, show_progress
 from mer_bench.cli.tables import plan_lines, results_tables
 from mer_bench.config import DEFAULT_RESULTS, load_config
