@@ -95,7 +95,7 @@ def run(
         data_options={key: str(value) for key, value in (data_options or {}).items()},
         seeds=seeds,
         preset=preset,
-        params=params or {},
+        overrides=params or {},
         selection=selection,
         allow_partial=allow_partial,
         preparation=preparation or {},

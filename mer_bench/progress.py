@@ -24,6 +24,10 @@ class ProgressListener(Listener):
     def __init__(self) -> None:
         self._bar: Progress | None = None
 
+    def notice(self, text: str) -> None:
+        """Say it at once."""
+        click.echo(f"note: {text}", err=True)
+
     def failed(self, text: str) -> None:
         """Say it at once."""
         if self._bar is None:

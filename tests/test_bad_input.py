@@ -50,11 +50,11 @@ REQUESTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "unknown parameter": (["run", *TINY, "-m", "ahmsa", "--set", "lrr=1"], ["'lrr'", "did you mean 'lr'"]),
     "parameter of another method": (
         ["run", *TINY, "-m", "majority", "--set", "C=1"],
-        ["'C'", "their parameters: none"],
+        ["'C'", "parameters: none"],
     ),
     "parameter of a method not selected": (
         ["run", *TINY, "-m", "majority", "--set", "ahmsa.lr=1"],
-        ["ahmsa.lr=1", "not selected with --method"],
+        ["ahmsa.lr=1", "not among those that are asked for: majority"],
     ),
     "unknown parameter of a named method": (["run", *TINY, "-m", "ahmsa", "--set", "ahmsa.lrr=1"], ["lrr", "'lr'"]),
     "text for a number": (["run", *TINY, "-m", "ahmsa", "--set", "lr=fast"], ["lr='fast'", "is not a number"]),
@@ -102,6 +102,15 @@ REQUESTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
         ["run", *TINY, "-m", "majority", "--data-option", "sise=1"],
         ["'sise'", "did you mean 'size'"],
     ),
+    "data option without value": (
+        ["data", "list", "synthetic-maps", "--data-option", "size"],
+        ["--data-option 'size'", "NAME=VALUE"],
+    ),
+    "preparation given twice": (
+        ["data", "prepare", "synthetic", "--prepare", "size=96", "--prepare", "size=128"],
+        ["--prepare", "'size'", "twice", "'96'", "'128'"],
+    ),
+    "unknown verb of a verb": (["data", "chekc"], ["'chekc'", "did you mean 'check'"]),
     "unknown kind to list": (["list", "method"], ["'method'", "'methods'"]),
     "status of nothing": (["status", "--results", "nowhere"], ["nowhere holds no results", "--results"]),
     "report of nothing": (["report", "--results", "nowhere"], ["nowhere holds no results", "--results"]),

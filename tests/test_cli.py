@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pty
@@ -13,10 +14,15 @@ import pytest
 from bench import FOLDS, SMALL_AHMSA, TINY, Bench
 from flow_data import write_flow_data
 
+import mer_bench.cli.verbs
+from mer_bench.cli import cli
+from mer_bench.cli.console import console
+from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.scoring.megc_log import read_log, score_log
 
 HEAVY = ("torch", "cv2", "mediapipe", "dlib", "sklearn", "pandas", "numpy", "scipy", "matplotlib", "PIL", "skimage")
-VERBS = ("run", "status", "report", "export", "score", "list", "describe", "plugins", "plugin", "check")
+VERBS = ("run", "status", "report", "export", "score", "list", "describe", "plugins", "plugin", "check", "data")
+DATA_VERBS = ("check", "list", "prepare", "synth", "info")
 IMPORTED = """
 import sys
 from mer_bench.cli import main
@@ -50,6 +56,7 @@ def test_help_comes_at_once() -> None:
         ["--help"],
         ["--version"],
         *([verb, "--help"] for verb in VERBS),
+        *(["data", verb, "--help"] for verb in DATA_VERBS),
         ["list", "methods"],
         ["list", "databases"],
         ["list", "protocols"],
@@ -65,6 +72,62 @@ def test_asking_what_there_is_imports_nothing_heavy(arguments: list[str]) -> Non
 def test_every_verb_has_help_and_is_in_the_help(bench: Bench, verb: str) -> None:
     assert verb in bench("--help").out
     assert bench(verb, "--help").out.startswith(f"Usage: mer-bench {verb}")
+
+
+def verb_modules() -> list[Path]:
+    return sorted(Path(mer_bench.cli.verbs.__path__[0]).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", verb_modules(), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_verb_returns_and_never_exits(path: Path) -> None:
+    exits = {("sys", "exit"), ("os", "_exit"), ("ctx", "exit"), ("context", "exit")}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            assert (node.value.id, node.attr) not in exits
+        if isinstance(node, ast.Name):
+            assert node.id not in {"exit", "quit", "SystemExit"}
+
+
+@pytest.mark.usefixtures("naughty")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["check", "good", "--only", "finite-scores"], ExitCode.DONE),
+        (["check", "words", "good", "--only", "finite-scores"], ExitCode.FAILED),
+        (["list", "databases"], None),
+        (["--version"], ExitCode.DONE),
+    ],
+)
+def test_what_a_verb_returns_comes_back_from_the_command_line(arguments: list[str], code: ExitCode | None) -> None:
+    assert cli.main(arguments, prog_name="mer-bench", standalone_mode=False) == code
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_the_code_of_a_verb_in_a_group_is_the_process_s(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, code: ExitCode
+) -> None:
+    from mer_bench.cli.verbs.plugin import new
+
+    monkeypatch.setattr(new.command, "callback", lambda **options: code)
+
+    assert bench("plugin", "new", "my-net").code == code
+
+
+def test_the_readme_names_every_exit_code() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in readme.splitlines() if line.startswith("Exit codes: "))
+
+    assert {int(number) for number in re.findall(r"\d+", line)} == set(ExitCode)
+
+
+def test_text_in_a_file_is_wide_and_printed_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = "[bold]folds[/bold] :warning: " + "twelve folds " * 6
+    console(stderr=True).print(text)
+
+    assert capsys.readouterr() == ("", text + "\n")
 
 
 def test_without_a_verb_the_help_is_shown(bench: Bench) -> None:

@@ -40,7 +40,7 @@ def plan_of(
 ) -> Plan:
     catalogue = catalogue or load_catalogue()
     source = open_source("synthetic-maps", {"size": "tiny", "seed": str(data_seed)}, catalogue)
-    request = Request(methods, protocol, seeds=seeds, params=overrides or {}, selection=selection, sanity=False)
+    request = Request(methods, protocol, seeds=seeds, overrides=overrides or {}, selection=selection, sanity=False)
     return make_plan(request, source, catalogue)
 
 

@@ -119,7 +119,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plan_of(method: str = "means", **overrides: str) -> Plan:
     return make_plan(
-        Request((method,), params=overrides, sanity=False),
+        Request((method,), overrides=overrides, sanity=False),
         SyntheticMaps(None, {"size": "tiny", "seed": 0}),
         load_catalogue(),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.version import __version__
 
@@ -28,11 +29,7 @@ _VERBS = {
     "data": "check, list, prepare and make data",
 }
 
-EXIT_FAILED_CELLS = 1
-EXIT_FOUND_PROBLEMS = 1
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
-
+EXIT_FAILED_CELLS = 
 
 class LazyGroup(click.Group):
     """A group that knows its verbs by name and imports the one that is called.
@@ -53,7 +50,7 @@ class LazyGroup(click.Group):
         return list(self.verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name = cmd_name.replace("_", "-")
+        name = _hyphenated(cmd_name)
         if name not in self.verbs:
             known = ", ".join(self.verbs)
             raise MerBenchError(f"unknown verb {cmd_name!r}{did_you_mean(name, self.verbs)}; known: {known}")
@@ -94,7 +91,7 @@ def main() -> None:
     except OSError as error:
         # Python would flush once more when it ends, and complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError) and code != EXIT_BAD_INPUT:  # else it is said already
+        if not isinstance(error, BrokenPipeError) and code != ExitCode.BAD_INPUT:  # else it is said already
             code = _say_error(f"cannot write to the standard output ({error.strerror})")
     sys.exit(code)
 
@@ -107,35 +104,39 @@ def _open_standard_streams() -> None:
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  (it lives as long as we do)
 
 
-def _run() -> int | None:
+def _run() -> int:
     try:
-        return cli.main(prog_name="mer-bench", standalone_mode=False)  # type: ignore[no-any-return]
+        # Not standalone: what the verb returns comes back, through the groups above it.
+        code: int | None = cli.main(prog_name="mer-bench", standalone_mode=False)
+        return ExitCode.DONE if code is None else code
     except click.UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # no verb: newer versions of click raise the help
             error.show()
-            return EXIT_BAD_INPUT
+            return ExitCode.BAD_INPUT
         place = error.ctx.command_path if error.ctx else "mer-bench"
         return _say_error(f"{_one_line(error.format_message())}; see `{place} --help`")
     except click.ClickException as error:
         return _say_error(_one_line(error.format_message()))
     except MerBenchError as error:
         return _say_error(str(error))
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return EXIT_INTERRUPTED
-    except SystemExit as end:
+    except (click.Abort, KeyboardInterrupt) as stop:
+        # click makes an Abort of Ctrl-C; what mer-bench says of it stands in the cause.
+        kept = str(stop.__cause__ or stop)
+        click.echo(f"interrupted: {kept}" if kept else "interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except SystemExit:
         # click ends a broken pipe with 1, which says here that cells failed; it leaves this wrapper behind.
         if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
-            return 0
-        raise end
+            return ExitCode.DONE
+        raise
     except OSError as error:
         place = error.filename or "a file or the standard output"
         return _say_error(f"{place}: {error.strerror or error}; check the path, its permissions and the space left")
 
 
-def _say_error(sentence: str) -> int:
+def _say_error(sentence: str) -> ExitCode:
     click.echo(f"error: {sentence}", err=True)
-    return EXIT_BAD_INPUT
+    return ExitCode.BAD_INPUT
 
 
 def _one_line(message: str) -> str:

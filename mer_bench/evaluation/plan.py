@@ -71,7 +71,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     )
     # On synthetic data, where a score means nothing, the quick way is good enough.
     otherwise = QUICK_PRESET if chose_quick else None
-    settings = resolve_settings(specs, preset=request.preset, overrides=request.params, otherwise=otherwise)
+    settings = resolve_settings(specs, preset=request.preset, overrides=request.overrides, otherwise=otherwise)
     methods = list(zip(specs, settings, strict=True))
     if request.sanity:
         methods += _sanity_methods(specs, source, catalogue)

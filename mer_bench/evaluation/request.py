@@ -29,7 +29,7 @@ class Request:
         How many; seed indices count from 0.
     preset : str, optional
         Used by the methods that have it.
-    params : mapping of str to value
+    overrides : mapping of str to value
         ``lr`` or ``ahmsa.lr``, text or typed: see `mer_bench.settings.resolve_settings`.
     selection : str, optional
         One of `mer_bench.rules.SELECTIONS`; without it the protocol's.
@@ -60,7 +60,7 @@ class Request:
     data_options: Mapping[str, str] = field(default_factory=dict)
     seeds: int = 1
     preset: str | None = None
-    params: Mapping[str, object] = field(default_factory=dict)
+    overrides: Mapping[str, object] = field(default_factory=dict)
     selection: str | None = None
     allow_partial: bool = False
     preparation: Mapping[str, object] = field(default_factory=dict)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
 
-from mer_bench.cli.pairs import parse_pairs
+from mer_bench.cli.console import console, show
+from mer_bench.cli.options import json_option, set_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mer_bench.engine.describe import Description, ParameterFacts
     from mer_bench.engine.describe_network import NetworkFacts
 
-_FILE_WIDTH = 120
 _MIDDLE_WIDTH = 16
 _NONE = "none"
 
@@ -27,40 +26,32 @@ _NONE = "none"
 @click.command(name="describe")
 @click.argument("method")
 @click.option("--preset", help="The preset whose values are shown.  [default: the method's own]")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="A parameter: width=96.")
+@set_option("A parameter: width=96.")
 @click.option("--classes", type=click.IntRange(2, 1000), default=3, show_default=True, help="Classes to tell apart.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(method: str, preset: str | None, overrides: tuple[str, ...], classes: int, as_json: bool) -> None:
+@json_option()
+def command(method: str, preset: str | None, overrides: dict[str, str], classes: int, as_json: bool) -> None:
     """Show what METHOD is, eats and costs: parameters with reasons, presets, citation, and the size of its network."""
     # What a plugin prints while it is loaded is not part of the answer.
     with redirect_stdout(sys.stderr):
         from mer_bench.engine.describe import describe_method
         from mer_bench.plugin_manager import load_catalogue
 
-        values = parse_pairs("--set", overrides)
-        found = describe_method(load_catalogue(), method, preset=preset, overrides=values, n_classes=classes)
-    if as_json:
-        click.echo(json.dumps(found.as_json(), indent=1))
-    else:
-        for line in _lines(found):
-            click.echo(line)
+        found = describe_method(load_catalogue(), method, preset=preset, overrides=overrides, n_classes=classes)
+    show(found.as_json(), _lines(found), as_json=as_json, indent=1)
 
 
-def _lines(found: Description) -> Iterable[str]:
+def _lines(found: Description) -> Iterator[str]:
     """Yield the page; a pipe that closes early is then click's to notice, as with the other verbs."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _FILE_WIDTH)
-    with console.capture() as captured:
-        console.print(f"{found.title} ({found.name} {found.version})", style="bold")
-        console.print(_facts([*_of_method(found), *_of_network(found.network, found.classes)]))
+    page = console()
+    with page.capture() as captured:
+        page.print(f"{found.title} ({found.name} {found.version})", style="bold")
+        page.print(_facts([*_of_method(found), *_of_network(found.network, found.classes)]))
         if found.presets:
-            console.print(_presets(found))
+            page.print(_presets(found))
         if found.parameters:
-            console.print(_parameters(found))
-    return (line.rstrip() for line in captured.get().splitlines())
+            page.print(_parameters(found))
+    for line in captured.get().splitlines():
+        yield line.rstrip()
 
 
 def _of_method(found: Description) -> Iterable[tuple[str, str]]:

@@ -24,7 +24,7 @@ def command(
     megc: str, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None, results: str | None
 ) -> None:
     """Write stored predictions as a MEGC2019 log."""
-    from mer_bench.cli.opened import open_results
+    from mer_bench.cli.options import open_results
     from mer_bench.errors import MerBenchError
     from mer_bench.names import normalise_name
     from mer_bench.results import read_results

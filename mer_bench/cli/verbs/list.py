@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+
+from mer_bench.cli.console import show
+from mer_bench.cli.options import json_option
 
 if TYPE_CHECKING:
     from mer_bench.specs import ProtocolSpec
@@ -15,7 +18,7 @@ _KINDS = ("methods", "protocols", "databases")
 
 @click.command(name="list")
 @click.argument("kind", type=click.Choice(_KINDS))
-@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
+@json_option("A JSON list on stdout.")
 def command(kind: str, as_json: bool) -> None:
     """Show what is installed: methods, protocols or databases."""
     from mer_bench.plugin_manager import load_catalogue
@@ -34,7 +37,7 @@ def command(kind: str, as_json: bool) -> None:
     owner = kind.removesuffix("s")
     for row in rows:
         row["from"] = catalogue.owners[owner, row["name"]]
-    _print(rows, as_json)
+    show(rows, _columns(rows), as_json=as_json)
 
 
 def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
@@ -49,10 +52,7 @@ def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
     return {"name": spec.name, "version": str(protocol.version), "title": protocol.title}
 
 
-def _print(rows: list[dict[str, str]], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(rows))
-        return
+def _columns(rows: list[dict[str, str]]) -> Iterator[str]:
     widths = {key: max(len(row[key]) for row in rows) for key in rows[0]} if rows else {}
     for row in rows:
-        click.echo("  ".join(f"{value:<{widths[key]}}" for key, value in row.items()).rstrip())
+        yield "  ".join(f"{value:<{widths[key]}}" for key, value in row.items()).rstrip()

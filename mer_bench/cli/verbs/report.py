@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from mer_bench.cli.options import open_results, results_option
+
 
 @click.command(name="report")
-@click.option("--results", help="The results folder.  [default: mer-bench-results]")
+@results_option
 @click.option("--out", help="Where to write.  [default: the results folder]")
 def command(results: str | None, out: str | None) -> None:
     """Write the comparison as one offline HTML page, as Markdown and as CSV."""
-    from mer_bench.cli.opened import open_results
     from mer_bench_reports import write_report
 
     store = open_results(results)

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from mer_bench.cli.console import console
+from mer_bench.cli.exit_codes import ExitCode
+from mer_bench.cli.options import data_option, jobs_option, json_option, prepare_option, results_option, set_option
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -22,15 +26,15 @@ if TYPE_CHECKING:
 @click.option("--method", "-m", "methods", multiple=True, required=True, help="A method; repeat for several.")
 @click.option("--protocol", "-p", default="cde", show_default=True, help="The protocol.")
 @click.option("--data", help="A folder, or 'synthetic'.  [default: MER_BENCH_DATA, the config file, synthetic]")
-@click.option("--data-option", "data_options", multiple=True, metavar="K=V", help="A parameter of the data's reader.")
+@data_option
 @click.option("--seeds", type=int, default=1, show_default=True, help="How many seeds.")
 @click.option("--preset", help="A named set of parameters (quick, paper); a method without it keeps its default.")
-@click.option("--set", "params", multiple=True, metavar="K=V", help="A parameter: lr=1e-4, or ahmsa.lr=1e-4.")
+@set_option("A parameter: lr=1e-4, or ahmsa.lr=1e-4.")
 @click.option("--selection", help="Which epoch counts: last, inner, oracle.  [default: the protocol's]")
 @click.option("--allow-partial", is_flag=True, help="Go on with other counts than the protocol's, marked 'partial'.")
-@click.option("--prepare", "preparation", multiple=True, metavar="K=V", help="How frames are prepared: flow=farneback.")
-@click.option("--results", help="The results folder.  [default: mer-bench-results]")
-@click.option("--jobs", "-j", type=int, help="Worker processes.  [default: one a processor]")
+@prepare_option
+@results_option
+@jobs_option
 @click.option("--device", help="auto, cpu or cuda.  [default: auto]")
 @click.option("--timeout", type=float, help="Seconds a cell may take, the imports of a slot's first one included.")
 @click.option(
@@ -39,46 +43,43 @@ if TYPE_CHECKING:
     help="Add what any method must beat: random, majority, svm-flow.  [default: on]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per method and seed on stdout, a line each.")
-def command(*, dry_run: bool, as_json: bool, **asked: Any) -> int:
+@json_option("One JSON object per method and seed on stdout, a line each.")
+def command(*, dry_run: bool, as_json: bool, **asked: Any) -> ExitCode:
     """Measure methods under a protocol, and write a report.
 
     What the results folder holds already is not computed again: the same command resumes a run.
     """
-    from mer_bench.cli.options import parse_pairs
     from mer_bench.engine.defaults import all_processors
     from mer_bench.engine.run import open_session
     from mer_bench.evaluation.request import Request
 
-    pairs = {"data_options": "--data-option", "params": "--set", "preparation": "--prepare"}
-    asked |= {name: parse_pairs(option, asked[name]) for name, option in pairs.items()}
     out = sys.stdout
     # With --json stdout is for the objects alone: what a plugin prints goes to stderr.
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        console = wide_console(stderr=as_json)
-        session = open_session(Request(**asked), _terminal(console), jobs=all_processors(), dry=dry_run)
+        people = console(stderr=as_json)
+        session = open_session(Request(**asked), _terminal(people), jobs=all_processors(), dry=dry_run)
         if dry_run:
-            return 0
+            return ExitCode.DONE
         session.carry_out()
-        return _conclude(session, console, out if as_json else None)
+        return _conclude(session, people, out if as_json else None)
 
 
-def _terminal(console: Console) -> Listener:
+def _terminal(people: Console) -> Listener:
     from mer_bench.cli.plan_text import plan_lines
     from mer_bench.progress import ProgressListener
 
     class Terminal(ProgressListener):
         def notice(self, text: str) -> None:
-            console.print(f"note: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+            people.print(f"note: {text}", style="yellow", soft_wrap=True)
 
         def planned(self, plan: Plan, n_pending: int) -> None:
             for line in plan_lines(plan, n_pending):
-                console.print(line, highlight=False, markup=False)
+                people.print(line)
 
     return Terminal()
 
 
-def _conclude(session: Session, console: Console, out: TextIO | None) -> int:
+def _conclude(session: Session, people: Console, out: TextIO | None) -> ExitCode:
     """Print the results, write the report, and return the exit code."""
     from mer_bench.cli.tables import results_tables
     from mer_bench.representations.task import facts_lines
@@ -88,21 +89,20 @@ def _conclude(session: Session, console: Console, out: TextIO | None) -> int:
     if out is not None:
         for result in result_objects(results):
             click.echo(json.dumps(result, allow_nan=False), file=out)
-    for table in results_tables(results, session.plan, console):
-        console.print(table)
+    for table in results_tables(results, session.plan, people):
+        people.print(table)
     faces = (facts_lines(session.stacks.faces(row)) for row in session.plan.rows)
     for line in dict.fromkeys(chain.from_iterable(faces)):
-        console.print(line, highlight=False, markup=False)
+        people.print(line)
     reports = write_report(session.store, session.store.path, results)
-    console.print(f"Report: {reports['html']}", highlight=False, markup=False, soft_wrap=True)
+    people.print(f"Report: {reports['html']}", soft_wrap=True)
     if not session.failures:
         return ExitCode.DONE
     first = session.failures[0]
-    console.print(
+    people.print(
         f"{len(session.failures)} of {len(session.plan.cells)} cells failed; the first: {first.method}, seed "
         f"{first.seed}, fold {first.fold}: {first.failure}. The tracebacks are in the store; "
         "the same command tries these cells again.",
         style="bold red",
-        markup=False,
     )
     return ExitCode.FAILED

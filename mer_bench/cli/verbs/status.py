@@ -12,7 +12,7 @@ def command(results: str | None, as_json: bool) -> None:
     """Show what a results folder holds: rows, seeds, folds done, failed and missing."""
     import json
 
-    from mer_bench.cli.opened import open_results
+    from mer_bench.cli.options import open_results
     from mer_bench.results import read_results
 
     rows = [

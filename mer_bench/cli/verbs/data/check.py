@@ -8,16 +8,16 @@ import sys
 import click
 
 from mer_bench.cli import EXIT_FOUND_PROBLEMS
-from mer_bench.cli.data_options import data_options, named_source
+from mer_bench.cli.options import data_arguments, named_source
 
 
 @click.command(name="check")
-@data_options
+@data_arguments
 @click.option("--protocol", "-p", "protocols", multiple=True, help="To count against.  [default: all that fit]")
 @click.option("--all-frames", is_flag=True, help="Decode every frame, not onset and apex alone.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
-    path: str | None, options: tuple[str, ...], protocols: tuple[str, ...], all_frames: bool, as_json: bool
+    path: str | None, data_options: dict[str, str], protocols: tuple[str, ...], all_frames: bool, as_json: bool
 ) -> None:
     """Say what is found, missing or unreadable in PATH, and count its samples against the protocols.
 
@@ -27,7 +27,7 @@ def command(
     from mer_bench.engine.data_check import check_data
     from mer_bench.plugin_manager import load_catalogue
 
-    found = check_data(named_source(path, options), protocols, load_catalogue(), all_frames=all_frames)
+    found = check_data(named_source(path, data_options), protocols, load_catalogue(), all_frames=all_frames)
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=1, allow_nan=False))
     else:

@@ -6,14 +6,14 @@ import sys
 
 import click
 
-from mer_bench.cli.data_options import data_options, named_source
+from mer_bench.cli.options import data_arguments, named_source
 
 
 @click.command(name="list")
-@data_options
-def command(path: str | None, options: tuple[str, ...]) -> None:
+@data_arguments
+def command(path: str | None, data_options: dict[str, str]) -> None:
     """Print the samples of PATH as CSV: ids, emotions, frame numbers, action units, and where each is annotated."""
-    source = named_source(path, options)
+    source = named_source(path, data_options)
     table = source.read_samples()
     table.frame.to_csv(sys.stdout, index=False)
     for problem in source.problems():
