@@ -73,7 +73,7 @@ def test_a_face_that_does_not_move_has_no_flow_and_no_strain(algorithm: str, set
 def test_under_noise_and_flicker_a_still_face_has_little_flow() -> None:
     noise = np.random.default_rng(0).normal(2, 2, ONSET.shape)
     again = np.clip(ONSET + noise, 0, 255).round().astype(np.uint8)
-    maps = stack_strain(optical_flow(ONSET, again))
+    maps = stack_strain(optical_flow(ONSET, again, "tv-l1"))
     assert np.hypot(maps[..., 0], maps[..., 1]).mean() < 0.15
     assert maps[..., 2].mean() < 0.05
 
@@ -107,7 +107,7 @@ def test_tvl1_defaults_are_those_of_opencv() -> None:
 )
 def test_each_parameter_of_tvl1_reaches_opencv(change: dict[str, float]) -> None:
     small, apex = ONSET[48:112, 16:80], moved(*bump())[48:112, 16:80]
-    usual = optical_flow(small, apex)
+    usual = optical_flow(small, apex, "tv-l1")
     assert not np.array_equal(optical_flow(small, apex, "tv-l1", change), usual)
 
 
@@ -136,10 +136,10 @@ def test_opencv_runs_on_one_thread_and_gets_its_threads_back(monkeypatch: pytest
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
     try:
-        optical_flow(ONSET, np.maximum(ONSET, 1))
+        optical_flow(ONSET, np.maximum(ONSET, 1), "tv-l1")
         assert cv2.getNumThreads() == 2
         with pytest.raises(MerBenchError, match="broken"):
-            optical_flow(ONSET, np.zeros_like(ONSET))
+            optical_flow(ONSET, np.zeros_like(ONSET), "tv-l1")
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
@@ -153,13 +153,13 @@ def test_a_flow_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: recording(Solver()))
     with pytest.raises(MerBenchError, match="not finite"):
-        optical_flow(ONSET, ONSET)
+        optical_flow(ONSET, ONSET, "tv-l1")
 
 
 def test_an_opencv_without_tvl1_is_an_error_that_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "optflow")
     with pytest.raises(MerBenchError, match="pip install opencv-contrib-python"):
-        optical_flow(ONSET, ONSET)
+        optical_flow(ONSET, ONSET, "tv-l1")
     assert optical_flow(ONSET, ONSET, "dis").shape == (SIZE, SIZE, 2)
 
 
@@ -174,7 +174,7 @@ def test_an_opencv_without_tvl1_is_an_error_that_names_the_package(monkeypatch: 
 )
 def test_frames_that_make_no_pair_are_refused(onset: ByteArray, apex: ByteArray, message: str) -> None:
     with pytest.raises(MerBenchError, match=message):
-        optical_flow(onset, apex)
+        optical_flow(onset, apex, "tv-l1")
 
 
 def test_frames_too_small_for_the_algorithm_are_refused_in_one_sentence() -> None:

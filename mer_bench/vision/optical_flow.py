@@ -46,7 +46,7 @@ FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
 
 
 def optical_flow(
-    onset: ByteArray, apex: ByteArray, algorithm: str = "tv-l1", settings: Mapping[str, object] = MappingProxyType({})
+    onset: ByteArray, apex: ByteArray, algorithm: str, settings: Mapping[str, object] = MappingProxyType({})
 ) -> FloatArray:
     """Estimate where each pixel of the onset frame has gone in the apex frame: onset(x) = apex(x + flow(x)).
 
