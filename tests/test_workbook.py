@@ -123,7 +123,7 @@ def test_a_wrong_statement_of_the_sheets_size_loses_no_rows(coding: Path) -> Non
 def test_a_workbook_is_told_from_others(coding: Path, tmp_path: Path) -> None:
     (tmp_path / "text.xlsx").write_text("Subject,Filename,OnsetFrame")
     assert looks_like(coding, COLUMNS)
-    assert looks_like(coding, COLUMNS, header_row=14, sheet="Sheet1")
+    assert looks_like(coding, COLUMNS, sheet="Sheet1")
     assert not looks_like(coding, COLUMNS, sheet="Sheet2")
     assert not looks_like(coding, ("Subject", "Mood"))
     assert not looks_like(tmp_path / "text.xlsx", COLUMNS)
