@@ -28,14 +28,15 @@ def test_an_empty_folder_that_stands_is_filled_and_not_replaced(tmp_path: Path) 
 
 
 def test_a_folder_that_another_process_fills_meanwhile_stays_as_that_left_it(tmp_path: Path) -> None:
+    def fill_both() -> None:
+        with new_folder(tmp_path / "new", "the plugin", "go away") as root:
+            (root / "a.txt").write_text("mine")
+            (tmp_path / "new" / "a.txt").write_text("theirs")
+
     (tmp_path / "new").mkdir()
 
-    with (
-        pytest.raises(MerBenchError, match=r"^the plugin cannot be written to .*new: .*; free the place, or go away$"),
-        new_folder(tmp_path / "new", "the plugin", "go away") as root,
-    ):
-        (root / "a.txt").write_text("mine")
-        (tmp_path / "new" / "a.txt").write_text("theirs")
+    with pytest.raises(MerBenchError, match=r"^the plugin cannot be written to .*new: .*; free the place, or go away$"):
+        fill_both()
 
     assert (tmp_path / "new" / "a.txt").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
