@@ -19,11 +19,12 @@ from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, cache_folder
 from mer_bench.databases.open import open_source
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.representations.preparation import FLOW_PARAMETERS, PREPARATION, Recipe
+from mer_bench.representations.preparation import PREPARATION, Recipe
 from mer_bench.representations.prepare import computed_entry
 from mer_bench.representations.task import ARRAY, PrepareTask, prepare_task
 from mer_bench.synthesis import write_release
 from mer_bench.vision.alignment import aligning_transform
+from mer_bench.vision.optical_flow import FLOW_PARAMETERS
 
 _WAYS = (*((name, "match") for name in FLOW_PARAMETERS), ("tv-l1", "as-is"))
 

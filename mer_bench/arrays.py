@@ -1,4 +1,4 @@
-"""The array types that signatures speak of."""
+"""The array types that signatures speak of, and the form of the maps that most methods take."""
 
 from __future__ import annotations
 
@@ -9,3 +9,9 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 ByteArray = NDArray[np.uint8]
 StringArray = NDArray[np.str_]
+
+MAP_SIDE = 28
+"""Rows and columns of a ``face-flow`` or ``region-flow`` map, as the field's networks take them."""
+
+FLOW_CHANNELS = ("u", "v", "os")
+"""A map's channels: horizontal and vertical displacement, and optical strain."""

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,20 +193,23 @@ def _parse(content: bytes) -> Entry | None:
 
 
 def _state(file: Path) -> list[int]:
-    try:
+    with _readable(file):
         found = file.stat()
-    except OSError as error:
-        raise MerBenchError(f"{file} cannot be read ({error.strerror}); restore it from the release") from error
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def _file_digest(file: Path) -> bytes:
+    digest = hashlib.sha256()
+    with _readable(file), file.open("rb") as stream:
+        while part := stream.read(1 << 20):
+            digest.update(part)
+    return digest.digest()
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
     try:
-        with file.open("rb") as stream:
-            digest = hashlib.sha256()
-            while part := stream.read(1 << 20):
-                digest.update(part)
-            return digest.digest()
+        yield
     except OSError as error:
         raise MerBenchError(f"{file} cannot be read ({error.strerror}); restore it from the release") from error
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_bench.arrays import ByteArray, FloatArray
-from mer_bench.synthesis.clips import Moments, Recording
+from mer_bench.synthesis.clips import Recording
+from mer_bench.synthesis.plans import ClipPlan
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,18 @@ class RenderedClip:
     frames: tuple[ByteArray, ...]
     apex: int
     motion: FloatArray
+
+
+class BarePlan(ClipPlan):
+    """A clip of any name that is compared at its apex, whatever the database."""
+
+    @property
+    def clip(self) -> str:
+        return self.name
+
+    @property
+    def key_frame(self) -> int:
+        return self.apex
 
 
 class StillRecording(Recording):
@@ -31,5 +44,5 @@ def render_clip(
 ) -> RenderedClip:
     """Render a clip whose first frame is its onset, and whose frame ``apex`` is strongest and is compared with it."""
     maker = StillRecording if still else Recording
-    recording = maker(0, database, subject, clip, kind, Moments(0, apex, length - 1, apex))
+    recording = maker(BarePlan(database, subject, clip, kind, kind, 0, apex, length - 1), seed=0)
     return RenderedClip(tuple(recording.frame(n) for n in range(length)), apex, recording.motion(apex))

@@ -26,6 +26,7 @@ from mer_bench.representations.stack import compute_representation
 from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
 from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.alignment import CROP_LANDMARKS
+from mer_bench.vision.optical_flow import FLOW_PARAMETERS
 from mer_bench.vision.regions import recombine_regions
 
 OWN = (Parameter("layout", "five-mosaic", ""), Parameter("length", 4, ""), Parameter("interpolation", "linear", ""))
@@ -154,7 +155,7 @@ def test_a_setting_is_in_the_key_of_the_steps_that_read_it(
 
 def test_every_setting_is_read_by_some_step(source: Clips) -> None:
     read: set[str] = set()
-    for algorithm in preparation.FLOW_PARAMETERS:
+    for algorithm in FLOW_PARAMETERS:
         for name in preparation.OF_METHOD:
             read |= set(record_of(name, source, {"flow": algorithm})["params"])
 

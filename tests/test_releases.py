@@ -28,7 +28,6 @@ from mer_bench.engine import data_check
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import SYNTHETIC_FILE
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.synthesis import mark
 
 ID = "casme2/sub01/EP02_01f"
 
@@ -97,7 +96,7 @@ def test_a_release_that_cannot_be_read_hides_no_other(composite: Path) -> None:
 
     assert source.read_samples().ids == ["smic/s1/s1_ne_01", "smic/s1/s1_po_01", "smic/s2/s2_sur_01"]
     samm, casme2, casme3 = source.problems()
-    assert samm == "SAMM: SAMM_Micro_FACS_Codes_v2.xlsx is empty (0 bytes); restore it from the release"
+    assert samm.startswith(f"SAMM: {composite / '2' / 'SAMM_Micro_FACS_Codes_v2.xlsx'} is empty (0 bytes); ")
     assert casme2.startswith("CASME II: its frames are there twice, in ")
     assert casme3.startswith("CAS(ME)^3 Part A: ")
 
@@ -254,11 +253,6 @@ def test_the_mark_beside_the_file_that_a_workbook_links_to_is_found(tmp_path: Pa
     workbook.symlink_to(release / workbook.name)
 
     assert opened(tmp_path / "data").marks == ("synthetic",)
-
-
-def test_readers_and_generator_agree_on_the_mark() -> None:
-    # Two constants, for recognising a folder must not import the generator.
-    assert SYNTHETIC_FILE == mark.SYNTHETIC_FILE
 
 
 def test_a_mark_in_a_folder_that_is_no_release_is_not_carried(composite: Path) -> None:

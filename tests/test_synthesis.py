@@ -22,7 +22,7 @@ from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import SYNTHETIC_FILE
 from mer_bench.synthesis import GENERATOR_VERSION, SIZES, release_writer, write_release
-from mer_bench.synthesis.clips import Moments, Recording, face_of
+from mer_bench.synthesis.clips import Recording, face_of
 from mer_bench.synthesis.draws import generator
 from mer_bench.synthesis.plans import ClipPlan, plan_release
 from mer_bench.synthesis.release_writer import TRUE_MOTION
@@ -36,8 +36,8 @@ Written = Callable[[str], Path]
 class Speckles(Recording):
     """A clip that shows nothing: its small frames differ whenever a real one's would."""
 
-    def __init__(self, seed: int, database: str, subject: str, clip: str, kind: str, moments: Moments) -> None:
-        self._source = (seed, database, subject, clip, kind, str(moments))
+    def __init__(self, plan: ClipPlan, seed: int) -> None:
+        self._source = (seed, repr(plan))
 
     def motion(self, frame: int) -> FloatArray:
         return np.asarray(generator(*self._source, f"motion {frame}").random((8, 8, 2)), dtype=np.float32)
@@ -203,7 +203,7 @@ def test_casme2_s_workbook_has_two_blank_columns_text_subjects_and_an_open_apex(
 def test_casme2_s_other_faulty_apex_comes_with_its_subject() -> None:
     (faulty,) = [plan for plan in plan_release("casme2", "small", 0) if plan.name == "EP09_05f"]
 
-    assert (faulty.subject, faulty.onset, faulty.printed_apex, faulty.offset) == ("sub05", 69, 69, 123)
+    assert (faulty.subject, *faulty.printed) == ("sub05", 69, 69, 123)
 
 
 def test_casme2_s_frames_are_unpadded_and_go_beyond_the_clip(small: Written) -> None:
@@ -326,7 +326,7 @@ def test_an_empty_folder_is_filled_and_another_is_refused(speckled: None, tmp_pa
     write_release("samm", tmp_path / "out", size="tiny")
     before = contents(tmp_path / "out")
 
-    with pytest.raises(MerBenchError, match=r"out is not empty; name a new folder"):
+    with pytest.raises(MerBenchError, match=r"out is not empty; name another folder"):
         write_release("samm", tmp_path / "out", size="tiny")
     assert contents(tmp_path / "out") == before
 

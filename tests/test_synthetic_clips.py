@@ -16,7 +16,7 @@ from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.databases import mer_bench_databases
 from mer_bench.databases.releases import Releases
 from mer_bench.synthesis import write_release
-from mer_bench.synthesis.clips import CAMERAS, Moments, Recording, face_of
+from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
 from mer_bench.synthesis.motion import HeadSway
 from mer_bench.synthesis.plans import ClipPlan, plan_release
 from mer_bench.synthesis.release_writer import TRUE_MOTION
@@ -50,7 +50,7 @@ def shown() -> Iterator[Shown]:
         return [pair(plan) for plan in plans]
 
     def pair(plan: ClipPlan) -> Pair:
-        clip = Recording(0, plan.database, plan.subject, plan.clip, plan.kind, plan.moments)
+        clip = Recording(plan, seed=0)
         return Pair(plan, clip.frame(plan.onset), clip.frame(plan.key_frame), clip.motion(plan.key_frame))
 
     yield pairs
@@ -192,9 +192,8 @@ def test_the_same_request_gives_the_same_bytes_and_another_seed_does_not(tiny_sa
     face_of.cache_clear()
     write_release("samm", tmp_path / "again", size="tiny")
     first, again = contents(tiny_samm), contents(tmp_path / "again")
-    here, there = (
-        Recording(seed, "samm", "006", "006_1_2", "positive", Moments(0, 4, 8, 4)).frame(0) for seed in (0, 1)
-    )
+    plan = ClipPlan("samm", "006", "006_1_2", "positive", "Happiness", 0, 4, 8)
+    here, there = (Recording(plan, seed).frame(0) for seed in (0, 1))
 
     assert first == again
     assert not np.array_equal(here, there)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,7 @@ class Table:
     header_row: int = 1
 
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SPARE = ("action_units", "objective_class")
 
 
@@ -150,6 +152,23 @@ def cell_text(row: WorkbookRow, column: str | None) -> str:
         return row.text(column) if column else ""
     except MerBenchError:
         return ""
+
+
+def check_name(origin: str, what: str, name: str) -> None:
+    """Refuse what is no name of a subject or clip: ids end up in file names, and must not climb out of a folder.
+
+    Raises
+    ------
+    MerBenchError
+        It is empty, too long, or holds anything but letters, digits, ``_``, ``-`` and single dots.
+    """
+    if not name:
+        raise MerBenchError(f"{origin} names no {what}; complete or remove the row")
+    if len(name) > SHOWN or not _NAME.fullmatch(name) or ".." in name:
+        raise MerBenchError(
+            f"{origin}: {what} {shown(name)!r} is not a name of at most {SHOWN} letters, digits, '_', '-' "
+            "and single dots; correct the row"
+        )
 
 
 def shown(text: str) -> str:

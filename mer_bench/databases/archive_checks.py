@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from xml.parsers import expat
 
+from mer_bench.databases.frame_files import read_bounded
 from mer_bench.errors import MerBenchError
 
 MOST_BYTES = 16 << 20
@@ -29,19 +30,9 @@ def read_archive(path: Path) -> bytes:
     MerBenchError
         It is no file, cannot be read, is too large, or begins otherwise.
     """
-    try:
-        # A pipe or a device would never end.
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "does not exist"
-            raise MerBenchError(f"{path} {what}; give the annotation workbook (.xlsx) of the release")
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
-    if not content:
-        raise MerBenchError(f"{path.name} is empty (0 bytes); restore it from the release")
-    if len(content) > MOST_BYTES:
-        raise MerBenchError(f"{path.name} is larger than {MOST_BYTES >> 20} MiB; give the annotation workbook itself")
+    content = read_bounded(
+        path, MOST_BYTES, "an annotation workbook", "give the annotation workbook (.xlsx) of the release"
+    )
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise MerBenchError(f"{path.name} is an old .xls or has a password; {RESAVE} without a password")
     if not content.startswith(b"PK"):

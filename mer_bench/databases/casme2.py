@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from mer_bench.databases.annotation_table import Annotation, Findings, Table, read_table
+from mer_bench.databases.annotation_table import Annotation, Findings, Table
 from mer_bench.databases.release import Release
 from mer_bench.databases.workbook import read_sheet
 from mer_bench.errors import MerBenchError
@@ -34,7 +34,7 @@ class Casme2(Release):
     frames_look_like = "CASME2_RAW_selected/sub01/EP02_01f/img46.jpg"
     emotions = ("others", "disgust", "happiness", "repression", "surprise", "sadness", "fear")
 
-    _table = Table(
+    table = Table(
         {
             "subject": "Subject",
             "clip": "Filename",
@@ -48,9 +48,8 @@ class Casme2(Release):
 
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
         """Yield every row of the workbook, with its objective class where that is known."""
-        assert self.layout.workbook is not None
         classes = _objective_classes(self.layout.extra_workbook, findings)
-        for annotation in read_table(self.layout.workbook, self.database, self._table, findings):
+        for annotation in super().annotations(findings):
             objective = classes.get((annotation.subject, annotation.clip), "")
             yield replace(annotation, objective_class=objective)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mer_bench.databases.annotation_table import Annotation, Findings, Table, read_table
+from mer_bench.databases.annotation_table import Annotation, Table
 from mer_bench.databases.release import Release
 from mer_bench.errors import MerBenchError
 
@@ -37,7 +37,7 @@ class Casme3(Release):
     frames_look_like = "part_A/spNO.1/b/color/166.jpg or Part_A_ME_clip/frame/spNO.1_b_166/166.jpg"
     emotions = ("disgust", "surprise", "others", "fear", "anger", "sad", "happy")
 
-    _table = Table(
+    table = Table(
         {
             "subject": "Subject",
             "clip": "Filename",
@@ -62,11 +62,6 @@ class Casme3(Release):
     def holds_frames(cls, name: str) -> bool:
         """Add the folders of clips."""
         return super().holds_frames(name) or _CLIP_FOLDER.fullmatch(name) is not None
-
-    def annotations(self, findings: Findings) -> Iterator[Annotation]:
-        """Yield every row of the workbook."""
-        assert self.layout.workbook is not None
-        return read_table(self.layout.workbook, self.database, self._table, findings)
 
     def clip_folders(self, annotation: Annotation) -> list[Path]:
         """Return the folder of the video, then the sample's own, which carries the onset as it was printed."""

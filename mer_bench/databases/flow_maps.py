@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mer_bench.arrays import FloatArray
+from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE, FloatArray
 from mer_bench.databases.base import DataSource
+from mer_bench.databases.frame_files import checked_inside, read_bounded
 from mer_bench.databases.label_csv import is_label_csv, read_labels
 from mer_bench.errors import MerBenchError
 from mer_bench.samples import DATABASES, Sample, SampleTable, canonical_clip, canonical_subject
@@ -24,11 +25,10 @@ from mer_bench.samples import DATABASES, Sample, SampleTable, canonical_clip, ca
 READER_VERSION = 1
 """Raised whenever `FlowMaps.load` would give other values for the same file: it is part of every digest."""
 
-SIDE = 28
-_CHANNELS = ("u", "v", "os")
 _RGB = 2
 _COLOUR_TYPES = {0: "greyscale", _RGB: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGBA"}
 _MOST_BYTES = 1 << 20
+_RESTORE = "restore it from the original data"
 _LISTED = 3
 
 _MapKey = tuple[str, str, str]
@@ -87,16 +87,16 @@ class FlowMaps(DataSource):
             The sample is not in the CSV, or its PNG is missing, damaged or not 28×28 8-bit RGB.
         """
         path = self._map_of(sample_id)
-        content = _read(path)
+        content = self._bytes_of(sample_id)
         _check_header(path, content)
         planes = self._channel_order.split(",")
-        pixels = _decode(path, content)[..., [planes.index(channel) for channel in _CHANNELS]]
+        pixels = _decode(path, content)[..., [planes.index(channel) for channel in FLOW_CHANNELS]]
         return np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)
 
     def digest(self, sample_id: str) -> str:
         """Return the SHA-256 over the file's bytes, the channel order and `READER_VERSION`."""
         settings = f"flow-maps {READER_VERSION} {self._channel_order}\n"
-        return hashlib.sha256(settings.encode() + _read(self._map_of(sample_id))).hexdigest()
+        return hashlib.sha256(settings.encode() + self._bytes_of(sample_id)).hexdigest()
 
     @property
     def _channel_order(self) -> str:
@@ -113,6 +113,9 @@ class FlowMaps(DataSource):
         folder = _maps_folder(self.path, str(self.options["maps"]))
         return table, _match(self.path, folder, samples)
 
+    def _bytes_of(self, sample_id: str) -> bytes:
+        return read_bounded(self._map_of(sample_id), _MOST_BYTES, f"a {MAP_SIDE}×{MAP_SIDE} map", _RESTORE)
+
     def _map_of(self, sample_id: str) -> Path:
         _, maps = self._contents
         if sample_id not in maps:
@@ -122,7 +125,7 @@ class FlowMaps(DataSource):
 
 def _labels_file(root: Path, chosen: str) -> Path:
     if chosen:
-        path = _inside(root, root / chosen)
+        path = checked_inside(root, root / chosen)
         if not path.is_file():
             raise MerBenchError(f"{path} does not exist; set the option labels to a CSV inside {root}")
         return path
@@ -132,7 +135,7 @@ def _labels_file(root: Path, chosen: str) -> Path:
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise MerBenchError(f"{root} has several CSVs ({names}); choose one with the option labels={found[0].name}")
-    return _inside(root, found[0])
+    return checked_inside(root, found[0])
 
 
 def _maps_folder(root: Path, chosen: str) -> Path:
@@ -172,7 +175,7 @@ def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
                 f"the map {files[0].name!r} fits both {twin.sample_id} ({twin.origin}) and {sample.sample_id} "
                 f"({sample.origin}); put the maps into one subfolder a database"
             )
-        maps[sample.sample_id] = _inside(root, files[0], files[0].parent)
+        maps[sample.sample_id] = checked_inside(root, files[0], files[0].parent)
     if missing:
         named = ", ".join(f"{sample.sample_id} ({sample.origin})" for sample in missing[:_LISTED])
         more = ", ..." if len(missing) > _LISTED else ""
@@ -202,33 +205,15 @@ def _files(folder: Path, suffix: str) -> Iterator[Path]:
     return (path for path in folder.iterdir() if path.suffix.lower() == suffix and path.is_file())
 
 
-def _inside(root: Path, path: Path, *others: Path) -> Path:
-    resolved = path.resolve()
-    if not any(resolved.is_relative_to(folder.resolve()) for folder in (root, *others)):
-        raise MerBenchError(f"{path} leads out of {root} to {path.resolve()}; copy the file or folder into {root}")
-    return path
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise MerBenchError(f"{path} cannot be read: {error.strerror}; restore it from the original data") from error
-    if len(content) > _MOST_BYTES:
-        raise MerBenchError(f"{path} is larger than {_MOST_BYTES} bytes, too large for a {SIDE}×{SIDE} map; replace it")
-    return content
-
-
 def _check_header(path: Path, content: bytes) -> None:
     # Read by hand: Pillow would silently halve 16-bit planes, and a huge size must be refused before it allocates.
-    if not content:
-        raise MerBenchError(f"{path} is empty (0 bytes); restore it from the original data")
     if len(content) < 26 or not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
-        raise MerBenchError(f"{path} is not a PNG or is cut short; restore it from the original data")
+        raise MerBenchError(f"{path} is not a PNG or is cut short; {_RESTORE}")
     width, height, depth, colour = struct.unpack(">IIBB", content[16:26])
-    if (width, height) != (SIDE, SIDE):
-        raise MerBenchError(f"{path} is {width}×{height} (width×height) pixels; a flow map must be {SIDE}×{SIDE}")
+    if (width, height) != (MAP_SIDE, MAP_SIDE):
+        raise MerBenchError(
+            f"{path} is {width}×{height} (width×height) pixels; a flow map must be {MAP_SIDE}×{MAP_SIDE}"
+        )
     if colour != _RGB or depth != 8:
         kind = _COLOUR_TYPES.get(colour, f"colour type {colour}")
         raise MerBenchError(f"{path} is a {depth}-bit {kind} PNG; save the map as 8-bit RGB")
@@ -243,4 +228,4 @@ def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             return np.array(image, dtype=np.uint8)
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
-        raise MerBenchError(f"{path} is a damaged PNG ({error}); restore it from the original data") from error
+        raise MerBenchError(f"{path} is a damaged PNG ({error}); {_RESTORE}") from error

@@ -1,10 +1,13 @@
-"""Finding folders and numbered frames whose names come from an annotation: matched, never followed out of the data."""
+"""Files and folders that nobody vouches for: bounded, matched by name, never followed out of the data."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mer_bench.errors import MerBenchError
 
@@ -64,10 +67,57 @@ def is_litter(name: str) -> bool:
     return _LITTER.match(name) is not None
 
 
-def checked_inside(root: Path, path: Path) -> Path:
-    """Return ``path`` as it was given, having made sure that no link on its way leads out of ``root``.
+def read_bounded(path: Path, most: int, what: str, cure: str) -> bytes:
+    """Return a file's content; raises as `open_bounded` does."""
+    with open_bounded(path, most, what, cure) as file:
+        try:
+            return file.read(most)
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
-    ``root`` itself may be a link, for data that lies on another disk.
+
+@contextmanager
+def open_bounded(path: Path, most: int, what: str, cure: str) -> Iterator[BinaryIO]:
+    """Yield a file's stream, having made sure that it ends: a pipe or a device would not.
+
+    Parameters
+    ----------
+    path : Path
+    most : int
+        Bytes that the file may have.
+    what : str
+        What it is too large for then: ``"one frame"``.
+    cure : str
+        What to do where there is no such file: ``"restore it from the release"``.
+
+    Raises
+    ------
+    MerBenchError
+        It is no file, empty, too large, or cannot be opened.
+    """
+    try:
+        if not path.is_file():
+            raise MerBenchError(f"{path} {'is not a file' if path.exists() else 'does not exist'}; {cure}")
+        size = path.stat().st_size
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        if not size:
+            raise MerBenchError(f"{path} is empty (0 bytes); {cure}")
+        if size > most:
+            raise MerBenchError(f"{path} has {size} bytes, more than {most >> 20} MiB, the most for {what}; {cure}")
+        yield file
+
+
+def _unreadable(path: Path, error: OSError) -> MerBenchError:
+    return MerBenchError(f"{path} cannot be read: {error.strerror}; check its permissions")
+
+
+def checked_inside(root: Path, path: Path, *others: Path) -> Path:
+    """Return ``path`` as it was given, having made sure that no link on its way leads out of ``root`` and ``others``.
+
+    These may be links themselves, for data that lies on another disk.
 
     Raises
     ------
@@ -76,7 +126,7 @@ def checked_inside(root: Path, path: Path) -> Path:
     """
     try:
         target = path.resolve()
-        inside = target.is_relative_to(root.resolve())
+        inside = any(target.is_relative_to(folder.resolve()) for folder in (root, *others))
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a circle of links, before Python 3.13
         raise MerBenchError(f"{path} cannot be followed ({error}); replace the link by the file or folder") from error
     if not inside:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mer_bench.arrays import ByteArray
+from mer_bench.databases.frame_files import open_bounded, read_bounded
 from mer_bench.errors import MerBenchError, reason_of
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
@@ -22,6 +23,7 @@ MOST_SIDE = 16_384
 LEAST_SIDE = 16
 
 _ORIENTATION = 0x0112
+_WHAT = "one frame"
 _RESTORE = "restore it from the release"
 
 
@@ -45,7 +47,7 @@ def read_image(path: Path) -> ByteArray:
     MerBenchError
         The file is missing, empty, cut short, damaged, not such an image, or outside the limits of size.
     """
-    content = _content(path)
+    content = read_bounded(path, MOST_BYTES, _WHAT, _RESTORE)
     with _opened(path, io.BytesIO(content)) as image:
         if image.format == "PNG":
             # Decoding a PNG checks no chunk's checksum, and changed pixels would pass for motion.
@@ -65,42 +67,8 @@ def image_size(path: Path) -> tuple[int, int]:
     MerBenchError
         As `read_image`, except for damage behind the header.
     """
-    _check_file(path)
-    with _file(path) as file, _opened(path, file) as image:
+    with open_bounded(path, MOST_BYTES, _WHAT, _RESTORE) as file, _opened(path, file) as image:
         return image.size
-
-
-def _content(path: Path) -> bytes:
-    _check_file(path)
-    with _file(path) as file:
-        return file.read(MOST_BYTES)
-
-
-def _check_file(path: Path) -> None:
-    try:
-        # A pipe or a device would never end.
-        if not path.is_file():
-            what = "is not a file" if path.exists() else "does not exist"
-            raise MerBenchError(f"{path} {what}; {_RESTORE}")
-        size = path.stat().st_size
-    except OSError as error:
-        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
-    if not size:
-        raise MerBenchError(f"{path} is empty (0 bytes); {_RESTORE}")
-    if size > MOST_BYTES:
-        raise MerBenchError(
-            f"{path} has {size} bytes, more than {MOST_BYTES >> 20} MiB, the most for one frame; {_RESTORE}"
-        )
-
-
-@contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
-    with file:
-        yield file
 
 
 @contextmanager
@@ -117,7 +85,7 @@ def _opened(path: Path, stream: BinaryIO) -> Iterator[Image.Image]:
         raise
     except Image.DecompressionBombError:
         raise MerBenchError(
-            f"{path} has more than {MOST_PIXELS // 10**6} megapixels, the most for one frame; {_RESTORE}"
+            f"{path} has more than {MOST_PIXELS // 10**6} megapixels, the most for {_WHAT}; {_RESTORE}"
         ) from None
     except UnidentifiedImageError:
         raise MerBenchError(
@@ -129,21 +97,15 @@ def _opened(path: Path, stream: BinaryIO) -> Iterator[Image.Image]:
 
 def _check_header(path: Path, image: Image.Image) -> None:
     width, height = image.size
+    fault = ""
     if width * height > MOST_PIXELS:
-        raise MerBenchError(
-            f"{path} is {width}×{height} (width×height) pixels, more than {MOST_PIXELS // 10**6} megapixels, "
-            f"the most for one frame; {_RESTORE}"
-        )
-    if max(width, height) > MOST_SIDE:
-        raise MerBenchError(
-            f"{path} is {width}×{height} (width×height) pixels, more than {MOST_SIDE} on a side, the most for one "
-            f"frame; {_RESTORE}"
-        )
-    if min(width, height) < LEAST_SIDE:
-        raise MerBenchError(
-            f"{path} is {width}×{height} (width×height) pixels, too small for a face (at least "
-            f"{LEAST_SIDE}×{LEAST_SIDE}); {_RESTORE}"
-        )
+        fault = f"more than {MOST_PIXELS // 10**6} megapixels, the most for {_WHAT}"
+    elif max(width, height) > MOST_SIDE:
+        fault = f"more than {MOST_SIDE} on a side, the most for {_WHAT}"
+    elif min(width, height) < LEAST_SIDE:
+        fault = f"too small for a face (at least {LEAST_SIDE}×{LEAST_SIDE})"
+    if fault:
+        raise MerBenchError(f"{path} is {width}×{height} (width×height) pixels, {fault}; {_RESTORE}")
     if image.format == "TIFF" and image.getexif().get(_ORIENTATION, 1) != 1:
         # Pillow turns a TIFF while it decodes it, and no other format.
         raise MerBenchError(f"{path} is a TIFF with an orientation mark; save it upright, without the mark")

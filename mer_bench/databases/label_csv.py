@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+from mer_bench.databases.annotation_table import check_name
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.samples import DATABASES, Sample, canonical_clip, canonical_subject
 
@@ -15,7 +16,6 @@ EMOTIONS = {"0": "negative", "1": "positive", "2": "surprise"}
 
 _COLUMNS = ("dataset", "sub", "filename_o", "label")
 _ONSET = "onset"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEAD_BYTES = 4096
 
 
@@ -116,8 +116,9 @@ def _read_row(origin: str, cells: list[str], columns: dict[str, int]) -> Sample:
     if database not in DATABASES:
         guess = did_you_mean(database, DATABASES)
         raise MerBenchError(f"{origin}: unknown database {row['dataset']!r}{guess}; known: {', '.join(DATABASES)}")
-    subject = canonical_subject(database, _checked_name(origin, "subject", row["sub"]))
-    clip = canonical_clip(database, _checked_name(origin, "clip", row["filename_o"]))
+    check_name(origin, "subject", row["sub"])
+    check_name(origin, "clip", row["filename_o"])
+    subject, clip = canonical_subject(database, row["sub"]), canonical_clip(database, row["filename_o"])
     if database == "casme3":
         clip = f"{clip}@{_checked_onset(origin, row.get(_ONSET))}"
     if row["label"] not in EMOTIONS:
@@ -127,15 +128,6 @@ def _read_row(origin: str, cells: list[str], columns: dict[str, int]) -> Sample:
             f"({class_map}); correct or remove the row"
         )
     return Sample(database, subject, clip, EMOTIONS[row["label"]], origin)
-
-
-def _checked_name(origin: str, what: str, name: str) -> str:
-    # Ids end up in file names, so anything that could climb out of a folder is refused here.
-    if not _NAME.fullmatch(name) or ".." in name:
-        raise MerBenchError(
-            f"{origin}: {what} {name!r} is not a name of letters, digits, '_', '-' and single dots; correct the row"
-        )
-    return name
 
 
 def _checked_onset(origin: str, onset: str | None) -> int:

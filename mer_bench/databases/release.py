@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from mer_bench.databases.annotation_table import Annotation, Findings, Unread, shown
+from mer_bench.databases.annotation_table import Annotation, Findings, Table, Unread, check_name, read_table, shown
 from mer_bench.databases.base import Clip
 from mer_bench.databases.folders import FolderError, Folders, Layout
 from mer_bench.databases.workbook import SHOWN
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.samples import Sample, canonical_clip, canonical_subject
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOTHING = re.compile(r"(?!)")
 _MOST_SUBJECTS_TRIED = 200
 
 
-class Release(ABC):
+class Release:
     """One official release: how to know its parts, and how to read them.
 
     The patterns are matched whole and must ignore capitals.
@@ -48,6 +46,8 @@ class Release(ABC):
     frames_look_like: ClassVar[str]
     """Where frames stand, for messages."""
     emotions: ClassVar[tuple[str, ...]]
+    table: ClassVar[Table]
+    """The columns of the workbook that `annotations` reads."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -73,7 +73,6 @@ class Release(ABC):
         """Say whether a folder of this name holds frames, or folders of frames, and nothing else."""
         return cls.subject_name.fullmatch(name) is not None
 
-    @abstractmethod
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
         """Yield every annotated clip; a row of which none can be made goes into ``findings``.
 
@@ -82,6 +81,8 @@ class Release(ABC):
         MerBenchError
             The workbook cannot be read at all.
         """
+        assert self.layout.workbook is not None
+        return read_table(self.layout.workbook, self.database, self.table, findings)
 
     def clip_folders(self, annotation: Annotation) -> list[Path]:
         """Return the folders that may hold a clip's frames, the preferred one first.
@@ -115,8 +116,8 @@ class Release(ABC):
         MerBenchError
             It cannot be used; the sentence says why and what mends it.
         """
-        _check_name(annotation, "subject", annotation.subject)
-        _check_name(annotation, "clip", annotation.clip)
+        check_name(annotation.origin, "subject", annotation.subject)
+        check_name(annotation.origin, "clip", annotation.clip)
         self._check_emotion(annotation)
         return _interval(annotation)
 
@@ -188,17 +189,6 @@ class Release(ABC):
 
     def _clip_key(self, name: str) -> str:
         return canonical_clip(self.database, name)
-
-
-def _check_name(annotation: Annotation, what: str, name: str) -> None:
-    # Ids end up in file names, so anything that could climb out of a folder is refused here.
-    if not name:
-        raise MerBenchError(f"{annotation.origin} names no {what}; complete or remove the row")
-    if len(name) > SHOWN or not _NAME.fullmatch(name) or ".." in name:
-        raise MerBenchError(
-            f"{annotation.origin}: {what} {shown(name)!r} is not a name of at most {SHOWN} letters, digits, '_', '-' "
-            "and single dots; correct the row"
-        )
 
 
 def _interval(annotation: Annotation) -> tuple[int, int, int]:

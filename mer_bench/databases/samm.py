@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mer_bench.databases.annotation_table import Annotation, Findings, Table, read_table
+from mer_bench.databases.annotation_table import Annotation, Findings, Table
 from mer_bench.databases.release import Release
 
 
@@ -27,7 +27,7 @@ class Samm(Release):
     frames_look_like = "006/006_1_2/006_05562.jpg"
     emotions = ("anger", "other", "happiness", "surprise", "contempt", "disgust", "fear", "sadness")
 
-    _table = Table(
+    table = Table(
         {
             "subject": "Subject",
             "clip": "Filename",
@@ -44,7 +44,6 @@ class Samm(Release):
 
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
         """Yield every row of the workbook."""
-        assert self.layout.workbook is not None
-        for annotation in read_table(self.layout.workbook, self.database, self._table, findings):
+        for annotation in super().annotations(findings):
             # Some copies write the one emotion both ways.
             yield replace(annotation, emotion="other") if annotation.emotion == "others" else annotation

@@ -10,16 +10,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_bench.arrays import FloatArray
+from mer_bench.arrays import MAP_SIDE, FloatArray
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import Mark
 from mer_bench.samples import Sample, SampleTable
+from mer_bench.vision.optical_flow import stack_strain
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed would give other maps: it is part of every digest."""
 
-SIDE = 28
 _EMOTIONS = ("negative", "positive", "surprise")
 _CLIP_CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
 
@@ -112,7 +112,7 @@ class SyntheticMaps(DataSource):
         sample = self._sample(sample_id)
         style = _Style.draw(self._rng(f"{sample.database}/{sample.subject}"))
         u, v = _motion(self._rng(sample_id), sample.emotion, style, _CAMERAS[sample.database])
-        return np.stack((u, v, _strain(u, v)), axis=-1).astype(np.float32)
+        return stack_strain(np.stack((u, v), axis=-1))
 
     def digest(self, sample_id: str) -> str:
         """Return the SHA-256 over the options, the id and `GENERATOR_VERSION`."""
@@ -167,7 +167,7 @@ class _Style:
 def _motion(rng: np.random.Generator, emotion: str, style: _Style, camera: _Camera) -> tuple[_Grid, _Grid]:
     """Return (u, v) in pixels: facial actions, head motion and noise."""
     strength = _STRENGTH * style.gain * camera.caught
-    u, v = np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE))
+    u, v = np.zeros((MAP_SIDE, MAP_SIDE)), np.zeros((MAP_SIDE, MAP_SIDE))
     for action, amplitude in _draw_actions(rng, emotion):
         for bump in _ACTIONS[action]:
             du, dv = _both_sides(rng, bump, style)
@@ -194,8 +194,8 @@ def _draw_actions(rng: np.random.Generator, emotion: str) -> Iterator[tuple[str,
 def _both_sides(rng: np.random.Generator, bump: _Bump, style: _Style) -> tuple[_Grid, _Grid]:
     x, y, u, v, width = bump
     jitter_x, jitter_y = rng.normal(0.0, 0.4, size=2)
-    rows, cols = np.mgrid[0:SIDE, 0:SIDE].astype(np.float64)
-    du, dv = np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE))
+    rows, cols = np.mgrid[0:MAP_SIDE, 0:MAP_SIDE].astype(np.float64)
+    du, dv = np.zeros((MAP_SIDE, MAP_SIDE)), np.zeros((MAP_SIDE, MAP_SIDE))
     for side in (-1.0, 1.0):
         # The face's middle is at 15.4, as the template's nose says, not in the middle of the map.
         centre = 15.4 + side * (15.4 - x) + style.shift[0] + jitter_x
@@ -210,22 +210,14 @@ def _head_motion(rng: np.random.Generator) -> tuple[_Grid, _Grid]:
     """Return what alignment leaves behind: a small shift and a small rotation about the face's middle."""
     shift_u, shift_v = rng.normal(0.0, 0.05, size=2)
     angle = rng.normal(0.0, 0.006)
-    rows, cols = np.mgrid[0:SIDE, 0:SIDE].astype(np.float64)
+    rows, cols = np.mgrid[0:MAP_SIDE, 0:MAP_SIDE].astype(np.float64)
     return shift_u - angle * (rows - 15.0), shift_v + angle * (cols - 15.4)
 
 
 def _smooth_noise(rng: np.random.Generator) -> _Grid:
     """Return noise of unit spread that is smooth over about two pixels, as a regularised flow's error is."""
-    place = np.arange(SIDE, dtype=np.float64)
+    place = np.arange(MAP_SIDE, dtype=np.float64)
     blur = np.exp(-((place[:, None] - place[None, :]) ** 2) / (2.0 * 1.5**2))
     blur /= np.sqrt((blur**2).sum(axis=1, keepdims=True))
-    noise: _Grid = blur @ rng.standard_normal((SIDE, SIDE)) @ blur.T
+    noise: _Grid = blur @ rng.standard_normal((MAP_SIDE, MAP_SIDE)) @ blur.T
     return noise
-
-
-def _strain(u: _Grid, v: _Grid) -> _Grid:
-    # Ready-made maps bring their strain along, and so do made-up ones: nothing behind a reader computes it.
-    du_dy, du_dx = np.gradient(u)
-    dv_dy, dv_dx = np.gradient(v)
-    strain: _Grid = np.sqrt(du_dx**2 + dv_dy**2 + 0.5 * (du_dy + dv_dx) ** 2)
-    return strain

@@ -142,11 +142,11 @@ def read_sheet(
     return read
 
 
-def looks_like(path: Path, columns: Sequence[str], header_row: int = 1, sheet: str | None = None) -> bool:
+def looks_like(path: Path, columns: Sequence[str], sheet: str | None = None) -> bool:
     """Say whether ``path`` is a readable workbook with such a header row; reads no rows below it."""
     try:
         with _opened(path, read_archive(path)) as (_, sheets):
-            _find_header(path.name, _chosen(path.name, sheets, sheet), columns, (), header_row)
+            _find_header(path.name, _chosen(path.name, sheets, sheet), columns, (), 1)
     except MerBenchError:
         return False
     return True

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.specs import Parameter, ParameterValue, resolve_parameters
 from mer_bench.store.files import digest
+from mer_bench.vision.optical_flow import FLOW_PARAMETERS
 from mer_bench.vision.regions import LAYOUTS
 
 _ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
-
-_TVL1 = (
-    Parameter("tvl1_tau", 0.25, "TV-L1: time step; OpenCV's default, as all of them here", minimum=1e-6, maximum=1.0),
-    Parameter("tvl1_lambda", 0.15, "TV-L1: weight of the data term; smaller is smoother", minimum=1e-6),
-    Parameter("tvl1_theta", 0.3, "TV-L1: tightness between the data term and smoothness", minimum=1e-6),
-    Parameter("tvl1_scales", 5, "TV-L1: levels of the pyramid", minimum=1, maximum=20),
-    Parameter("tvl1_warps", 5, "TV-L1: warpings a level", minimum=1, maximum=100),
-    Parameter("tvl1_epsilon", 0.01, "TV-L1: change at which the iteration stops", minimum=1e-9),
-    Parameter("tvl1_inner", 30, "TV-L1: inner iterations", minimum=1, maximum=1000),
-    Parameter("tvl1_outer", 10, "TV-L1: outer iterations", minimum=1, maximum=1000),
-    Parameter("tvl1_scale_step", 0.8, "TV-L1: scale between two levels", minimum=0.1, maximum=0.99),
-    Parameter("tvl1_median", 5, "TV-L1: median filter, pixels", choices=(1, 3, 5)),
-)
-_FARNEBACK = (
-    Parameter("farneback_pyramid_scale", 0.5, "Farneback: as HTNet's code, all of them", minimum=0.1, maximum=0.99),
-    Parameter("farneback_levels", 3, "Farneback: levels of the pyramid", minimum=1, maximum=20),
-    Parameter("farneback_window", 15, "Farneback: averaging window, pixels", minimum=3, maximum=255),
-    Parameter("farneback_iterations", 3, "Farneback: iterations a level", minimum=1, maximum=100),
-    Parameter("farneback_poly_n", 5, "Farneback: neighbourhood of the polynomials, pixels", minimum=3, maximum=15),
-    Parameter("farneback_poly_sigma", 1.2, "Farneback: their Gaussian, pixels", minimum=0.1, maximum=10.0),
-)
-_DIS = (Parameter("dis_preset", "medium", "DIS: OpenCV's preset", choices=("ultrafast", "fast", "medium")),)
-
-FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = {"tv-l1": _TVL1, "farneback": _FARNEBACK, "dis": _DIS}
 
 PREPARATION: tuple[Parameter, ...] = (
     Parameter(
@@ -67,9 +45,7 @@ PREPARATION: tuple[Parameter, ...] = (
         choices=("match", "as-is"),
     ),
     Parameter("flow", "tv-l1", "the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
-    *_TVL1,
-    *_FARNEBACK,
-    *_DIS,
+    *chain.from_iterable(FLOW_PARAMETERS.values()),
 )
 
 OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {

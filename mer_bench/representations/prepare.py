@@ -26,8 +26,8 @@ from mer_bench.vision.alignment import (
     whole_frame_transform,
 )
 from mer_bench.vision.landmarks import detect_face, detector_version
-from mer_bench.vision.optical_flow import DIS, TVL1, Farneback, optical_flow, shrink_map, stack_strain
-from mer_bench.vision.regions import SIDE, recombine_regions
+from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, shrink_map, stack_strain
+from mer_bench.vision.regions import recombine_regions
 from mer_bench.vision.sequence import interpolate_frames
 
 
@@ -111,7 +111,9 @@ class _Work:
         if self.params["brightness"] == "match":
             apex = match_brightness(apex, onset)
         with self._timed("flow"):
-            flow = stack_strain(optical_flow(onset, apex, _algorithm(self.params)))
+            algorithm = str(self.params["flow"])
+            settings = {parameter.name: self.params[parameter.name] for parameter in FLOW_PARAMETERS[algorithm]}
+            flow = stack_strain(optical_flow(onset, apex, algorithm, settings))
         return Entry({ARRAY: flow}, self._found.facts)
 
     def _regions(self) -> Entry:
@@ -139,7 +141,7 @@ class _Work:
 
     def _face_flow(self) -> Entry:
         flow = self.step("flow")
-        return Entry({ARRAY: shrink_map(flow.arrays[ARRAY], SIDE)}, flow.facts)
+        return Entry({ARRAY: shrink_map(flow.arrays[ARRAY])}, flow.facts)
 
     def _region_flow(self) -> Entry:
         flow, regions = self.step("flow"), self.step("regions")
@@ -192,18 +194,6 @@ class _Work:
         started = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-
-
-def _algorithm(params: Mapping[str, ParameterValue]) -> TVL1 | Farneback | DIS:
-    def chosen(prefix: str) -> dict[str, ParameterValue]:
-        return {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
-
-    if params["flow"] == "tv-l1":
-        settings = chosen("tvl1_")
-        return TVL1(lambda_=settings.pop("lambda"), **settings)  # type: ignore[arg-type]
-    if params["flow"] == "farneback":
-        return Farneback(**chosen("farneback_"))  # type: ignore[arg-type]
-    return DIS(**chosen("dis_"))  # type: ignore[arg-type]
 
 
 def _named(detector: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_bench.arrays import FloatArray
+from mer_bench.arrays import MAP_SIDE, FloatArray
 from mer_bench.cache import Entry
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, Notice
@@ -18,9 +18,9 @@ from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import ARRAY, prepare_task
 from mer_bench.store.files import open_for_writing, write_bytes
 from mer_bench.store.schema import RepresentationRecord
-from mer_bench.vision.regions import SIDE, TEMPLATE_LANDMARKS, recombine_regions
+from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
 
-_MAP_SHAPE = (SIDE, SIDE, 3)
+_MAP_SHAPE = (MAP_SIDE, MAP_SIDE, 3)
 _READ_BYTES = 1 << 20
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mer_bench.atomic import new_folder
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.scaffold.names import KINDS, PluginNames
@@ -15,8 +14,6 @@ from mer_bench.scaffold.rendering import render_files
 from mer_bench.specs import REPRESENTATIONS
 
 CI = ("github", "none")
-
-_LONGEST_PREFIX = 50
 
 
 @dataclass(frozen=True)
@@ -105,35 +102,8 @@ def _line(option: str, text: str) -> str:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    try:
-        _check_free(folder)
-        # Beside the folder that a link leads to: a rename cannot go from one disk to another.
-        target = folder.resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f".{target.name[:_LONGEST_PREFIX]}.{secrets.token_hex(8)}.tmp"
-        try:
-            for name, text in files.items():
-                file = temporary / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
-            if target.is_dir():  # an empty one, which may be where the user stands: it stays
-                for entry in sorted(temporary.iterdir()):
-                    entry.rename(target / entry.name)
-            else:
-                temporary.rename(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise MerBenchError(
-            f"the plugin cannot be written to {folder}: {error.strerror or error}; free the place, or name another "
-            "folder with --out"
-        ) from error
-
-
-def _check_free(folder: Path) -> None:
-    if folder.is_symlink() and not folder.exists():
-        raise MerBenchError(f"{folder} is a link that leads nowhere; name another folder with --out")
-    if folder.exists() and not folder.is_dir():
-        raise MerBenchError(f"{folder} is a file; name another folder with --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise MerBenchError(f"{folder} is not empty; name another folder with --out, or empty this one")
+    with new_folder(folder, "the plugin", "name another folder with --out") as root:
+        for name, text in files.items():
+            file = root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")

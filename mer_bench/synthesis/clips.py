@@ -22,6 +22,7 @@ from mer_bench.synthesis.motion import (
     intensity,
     scaled_to_peak,
 )
+from mer_bench.synthesis.plans import ClipPlan
 from mer_bench.synthesis.warping import move
 
 
@@ -66,48 +67,23 @@ CAMERAS: Mapping[str, Camera] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True)
-class Moments:
-    """The frame numbers of a clip.
-
-    Parameters
-    ----------
-    onset, apex, offset : int
-        Of the expression, which is strongest at its apex.
-    key : int
-        Where its strength is given: the frame that methods compare with the onset.
-    """
-
-    onset: int
-    apex: int
-    offset: int
-    key: int
-
-
 class Recording:
     """One clip, rendered frame by frame; a frame depends on its own number alone, not on those rendered before.
 
-    Parameters
-    ----------
-    seed : int
-    database, subject, clip : str
-        Canonical names: with the seed they decide person, expression, sway and noise.
-    kind : str
-        One of `mer_bench.synthesis.motion.KINDS`.
-    moments : Moments
+    With the seed, the plan's names decide person, expression, sway and noise.
     """
 
-    def __init__(self, seed: int, database: str, subject: str, clip: str, kind: str, moments: Moments) -> None:
-        self.camera = CAMERAS[database]
-        self._names = (database, subject, clip)
+    def __init__(self, plan: ClipPlan, seed: int) -> None:
+        self.camera = CAMERAS[plan.database]
+        self._plan = plan
         self._seed = seed
-        self._moments = moments
-        self._face = face_of(seed, database, subject)
+        self._face = face_of(seed, plan.database, plan.subject)
         self._sway = HeadSway(self._rng("sway"), self.camera.height, self.camera.width)
-        expression = expression_of(seed, database, subject, clip, kind)
-        shape = expression_field(self._face, expression, style_of(seed, database, subject))
-        at_key = scaled_to_peak(shape, self._sway.field(moments.key - moments.onset), expression.peak)
-        self._field = at_key / np.float32(self._intensity(moments.key))
+        expression = expression_of(plan, seed)
+        shape = expression_field(self._face, expression, style_of(seed, plan.database, plan.subject))
+        measured = plan.measured_frame
+        peak = scaled_to_peak(shape, self._sway.field(measured - plan.onset), expression.peak)
+        self._field = peak / np.float32(self._intensity(measured))
 
     def motion(self, frame: int) -> FloatArray:
         """Return the true displacement from the onset frame to ``frame``.
@@ -118,7 +94,7 @@ class Recording:
             (u, v) in pixels, u to the right, v down, at the pixels of the onset frame: what is seen at x in the onset
             frame is seen at x + motion[x] in the other.
         """
-        sway = self._sway.field(frame - self._moments.onset)
+        sway = self._sway.field(frame - self._plan.onset)
         return np.asarray(np.float32(self._intensity(frame)) * self._field + sway, dtype=np.float32)
 
     def frame(self, number: int) -> ByteArray:
@@ -131,22 +107,21 @@ class Recording:
         return np.clip(np.rint(scene * self._brightness(number) + noise), 0, 255).astype(np.uint8)
 
     def _intensity(self, frame: int) -> float:
-        moments = self._moments
-        return intensity(frame, moments.onset, moments.apex, moments.offset, self.camera.rest)
+        return intensity(frame, self._plan.onset, self._plan.apex, self._plan.offset, self.camera.rest)
 
     def _brightness(self, number: int) -> np.float32:
         # Light that pulses 100 times a second, seen by a camera of nearly 100 frames a second: a slow beat is left.
         phase, beat = self._rng("light").uniform((0.0, 0.25), (2.0 * np.pi, 0.6))
-        return np.float32(1.0 + self.camera.flicker * np.sin(phase + beat * (number - self._moments.onset)))
+        return np.float32(1.0 + self.camera.flicker * np.sin(phase + beat * (number - self._plan.onset)))
 
     def _rng(self, purpose: str) -> np.random.Generator:
-        return generator(self._seed, *self._names, purpose)
+        return _clip_generator(self._plan, self._seed, purpose)
 
 
-def expression_of(seed: int, database: str, subject: str, clip: str, kind: str) -> Expression:
+def expression_of(plan: ClipPlan, seed: int) -> Expression:
     """Return what a clip's face does: the workbook states its action units."""
-    style = style_of(seed, database, subject)
-    return draw_expression(generator(seed, database, subject, clip, "expression"), kind, style)
+    style = style_of(seed, plan.database, plan.subject)
+    return draw_expression(_clip_generator(plan, seed, "expression"), plan.kind, style)
 
 
 def style_of(seed: int, database: str, subject: str) -> Style:
@@ -160,3 +135,7 @@ def face_of(seed: int, database: str, subject: str) -> Face:
     """Return a person's face as the database's camera sees it."""
     camera = CAMERAS[database]
     return draw_face(generator(seed, database, subject, "face"), camera.height, camera.width, camera.face_width)
+
+
+def _clip_generator(plan: ClipPlan, seed: int, purpose: str) -> np.random.Generator:
+    return generator(seed, plan.database, plan.subject, plan.clip, purpose)

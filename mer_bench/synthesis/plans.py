@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mer_bench.synthesis.clips import Moments
 from mer_bench.synthesis.draws import generator
 
 SIZES = ("tiny", "small", "large")
@@ -40,36 +39,7 @@ _OTHERS: Mapping[str, Mapping[str, Sequence[str]]] = {
 # Subjects' numbers as the real releases have them, those that the small sizes want first.
 _SUBJECTS: Mapping[str, Sequence[int]] = {
     "smic": (1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 14, 15, 18, 19, 20),
-    "samm": (
-        6,
-        7,
-        28,
-        9,
-        10,
-        11,
-        12,
-        13,
-        14,
-        15,
-        16,
-        17,
-        18,
-        19,
-        20,
-        21,
-        22,
-        23,
-        24,
-        26,
-        30,
-        31,
-        32,
-        33,
-        34,
-        35,
-        36,
-        37,
-    ),
+    "samm": (6, 7, 28, *range(9, 25), 26, *range(30, 38)),
     "casme2": (1, 4, 5, 17, 2, 3, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 19, 20, 21, 22, 23, 24, 25, 26),
     "casme3": tuple(range(1, 25)),
 }
@@ -151,22 +121,22 @@ class ClipPlan:
         return int("".join(filter(str.isdigit, self.subject)))
 
     @property
-    def printed_apex(self) -> int | str:
-        """The workbook's apex."""
-        return self.apex if self.marked_apex is None else self.marked_apex
+    def printed(self) -> tuple[int, int | str, int]:
+        """The workbook's onset, apex and offset."""
+        return self.onset, self.apex if self.marked_apex is None else self.marked_apex, self.offset
 
     @property
     def key_frame(self) -> int:
         """The frame that stands for the apex: the printed one if it lies in the clip; SMIC has its offset taken."""
         if self.database == "smic":
             return self.offset
-        printed = self.printed_apex
+        _, printed, _ = self.printed
         return printed if isinstance(printed, int) and self.onset <= printed <= self.offset else self.apex
 
     @property
-    def moments(self) -> Moments:
-        """What is to be seen when; where the printed apex is the onset, in which nothing moves, the true one counts."""
-        return Moments(self.onset, self.apex, self.offset, self.key_frame if self.key_frame > self.onset else self.apex)
+    def measured_frame(self) -> int:
+        """Where the strength is given: the key frame, or the true apex where that is the onset and nothing moves."""
+        return self.key_frame if self.key_frame > self.onset else self.apex
 
     @property
     def frames(self) -> tuple[int, ...]:

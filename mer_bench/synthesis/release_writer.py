@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import cv2
 import numpy as np
 
 from mer_bench.arrays import ByteArray
+from mer_bench.atomic import new_folder
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.marks import SYNTHETIC_FILE
 from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
@@ -93,24 +92,16 @@ def write_release(
         An unknown layout or size, a negative seed, ``out`` is in use, or it cannot be written.
     """
     mark = _mark(layout, size, seed)
-    try:
-        _check_free(out)
-        # Beside the folder that a link leads to: a rename cannot go from one disk to another.
-        target = out.resolve()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f".{target.name[:50]}.{secrets.token_hex(8)}.tmp"
-        try:
-            for done, total in _written(temporary, layout, size, seed, mark):
-                if progress is not None:
-                    progress(done, total)
-            _move(temporary, target, mark)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise MerBenchError(
-            f"the synthetic release cannot be written to {out}: {error.strerror or error}; free the place, or name "
-            "another folder"
-        ) from error
+
+    def is_the_same(found: Path) -> bool:
+        # Somebody else may have written this release meanwhile: one is as good as the other.
+        file = found / SYNTHETIC_FILE
+        return file.is_file() and file.read_text(encoding="utf-8") == mark
+
+    with new_folder(out, "the synthetic release", "name another folder", is_the_same) as root:
+        for done, total in _written(root, layout, size, seed, mark):
+            if progress is not None:
+                progress(done, total)
 
 
 def _mark(layout: str, size: str, seed: int) -> str:
@@ -131,20 +122,10 @@ def _mark(layout: str, size: str, seed: int) -> str:
     )
 
 
-def _check_free(out: Path) -> None:
-    if out.is_symlink() and not out.exists():
-        raise MerBenchError(f"{out} is a link that leads nowhere; name another folder for the synthetic release")
-    if out.exists() and not out.is_dir():
-        raise MerBenchError(f"{out} is a file; name another folder for the synthetic release")
-    if out.is_dir() and any(out.iterdir()):
-        raise MerBenchError(f"{out} is not empty; name a new folder for the synthetic release, or empty this one")
-
-
 def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterator[tuple[int, int]]:
     """Write everything, and yield how many clips are done out of how many."""
     plans = {database: plan_release(database, size, seed) for database in _LAYOUTS[layout]}
     done, total = 0, sum(map(len, plans.values()))
-    root.mkdir()
     # A release whose writing broke off must not pass for a real one.
     for folder in (root, root / TRUE_MOTION):
         _write(folder / SYNTHETIC_FILE, mark.encode())
@@ -162,7 +143,7 @@ def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterat
 
 
 def _write_clip(home: Path, true_motion: Path, plan: ClipPlan, seed: int) -> None:
-    recording = Recording(seed, plan.database, plan.subject, plan.clip, plan.kind, plan.moments)
+    recording = Recording(plan, seed)
     depth = _depth_map(plan, seed) if plan.database == "casme3" else b""
     form = _FORMATS[plan.database]
     for number in plan.frames:
@@ -200,12 +181,3 @@ def _casme3_folder(subject: str) -> str:
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-
-
-def _move(temporary: Path, target: Path, mark: str) -> None:
-    try:
-        temporary.replace(target)
-    except OSError:
-        # Somebody else may have written the same release meanwhile: one is as good as the other.
-        if not (target / SYNTHETIC_FILE).is_file() or (target / SYNTHETIC_FILE).read_text(encoding="utf-8") != mark:
-            raise

@@ -13,6 +13,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from mer_bench.synthesis.clips import expression_of
+from mer_bench.synthesis.motion import Expression
 from mer_bench.synthesis.plans import ClipPlan
 
 _NOTES = (
@@ -77,10 +78,9 @@ def samm_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
     for row, plan in enumerate(plans, start=_SAMM_HEADER_ROW + 1):
         duration = f"=F{row}-D{row}+1"
         results[f"G{row}"] = plan.offset - plan.onset + 1
-        units, side = _units(plan, seed)
-        frames = (plan.onset, plan.printed_apex, plan.offset)
-        start = (f"{plan.number:03d}", plan.name, int(plan.name.split("_")[1]), *frames, duration, "Micro - 1/2")
-        sheet.append((*start, _samm_notation(row, units, side), plan.emotion, _objective_class(units), None))
+        shown = expression_of(plan, seed)
+        start = (f"{plan.number:03d}", plan.name, int(plan.name.split("_")[1]), *plan.printed, duration, "Micro - 1/2")
+        sheet.append((*start, _samm_notation(row, shown), plan.emotion, _objective_class(shown), None))
     return "SAMM_Micro_FACS_Codes_v2.xlsx", _saved(book, results)
 
 
@@ -90,9 +90,8 @@ def casme2_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
     header = ("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None)
     sheet.append((*header, "Action Units", "Estimated Emotion"))
     for plan in plans:
-        frames = (plan.onset, plan.printed_apex, plan.offset)
-        units, side = _units(plan, seed)
-        sheet.append((f"{plan.number:02d}", plan.name, None, *frames, None, _mixed(units, side), plan.emotion))
+        units = _mixed(expression_of(plan, seed))
+        sheet.append((f"{plan.number:02d}", plan.name, None, *plan.printed, None, units, plan.emotion))
     book.create_sheet("Sheet2")
     book.create_sheet("Sheet3")
     return "CASME2-coding-20140508.xlsx", _saved(book)
@@ -103,9 +102,8 @@ def casme3_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
     book, sheet = _book("label")
     sheet.append(("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion"))
     for plan in plans:
-        frames = (plan.onset, plan.printed_apex, plan.offset)
-        units, side = _units(plan, seed)
-        sheet.append((plan.subject, plan.name, *frames, _mixed(units, side), _objective_class(units), plan.emotion))
+        shown = expression_of(plan, seed)
+        sheet.append((plan.subject, plan.name, *plan.printed, _mixed(shown), _objective_class(shown), plan.emotion))
     return "annotation/cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", _saved(book)
 
 
@@ -141,31 +139,26 @@ def _book(title: str) -> tuple[Workbook, Worksheet]:
     return book, sheet
 
 
-def _units(plan: ClipPlan, seed: int) -> tuple[tuple[int, ...], str]:
-    expression = expression_of(seed, plan.database, plan.subject, plan.clip, plan.kind)
-    return expression.units, expression.side
-
-
-def _samm_notation(row: int, units: tuple[int, ...], side: str) -> str:
+def _samm_notation(row: int, shown: Expression) -> str:
     """Return action units as SAMM writes them: some rows leave it open which of several was seen."""
-    first, *others = map(str, units)
-    if side:
-        return f"{side}12 or {side}14"
+    first, *others = map(str, shown.units)
+    if shown.side:
+        return f"{shown.side}12 or {shown.side}14"
     if others:
         return "+".join((first if row % 3 else f"({first} or 7)", *others))
     return (f"{first}A or 17A or 24A", f"{first}A", first)[row % 3]
 
 
-def _mixed(units: tuple[int, ...], side: str) -> int | str:
+def _mixed(shown: Expression) -> int | str:
     """Return action units as CASME II prints them: a lone one is a number, all else is text."""
-    if len(units) == 1 and not side:
-        return units[0]
-    return "+".join(f"{side}{unit}" for unit in units)
+    if len(shown.units) == 1 and not shown.side:
+        return shown.units[0]
+    return "+".join(f"{shown.side}{unit}" for unit in shown.units)
 
 
-def _objective_class(units: tuple[int, ...]) -> int:
+def _objective_class(shown: Expression) -> int:
     """Return the class that the action units alone decide (Davison et al., 2018), for the few units that occur here."""
-    seen = frozenset(units)
+    seen = frozenset(shown.units)
     if 12 in seen:
         return 1
     if {1, 2} <= seen:

@@ -163,15 +163,24 @@ def to_grey(image: ByteArray) -> ByteArray:
     """
     import cv2
 
-    if image.dtype == np.uint8 and 0 not in image.shape:
-        if image.ndim == 2:
-            return image
-        if image.ndim == 3 and image.shape[2] == 3:
-            return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    raise MerBenchError(
-        f"an image has the type {image.dtype} and the shape {image.shape}; it must be uint8 and "
-        "(height, width, 3) for RGB or (height, width) for grey"
-    )
+    check_image(image)
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def check_image(image: ByteArray) -> None:
+    """Make sure of an image: shape (height, width, 3) or (height, width), uint8.
+
+    Raises
+    ------
+    MerBenchError
+        Another type or shape, or no pixels.
+    """
+    shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+    if image.dtype != np.uint8 or not shaped or 0 in image.shape:
+        raise MerBenchError(
+            f"an image has the type {image.dtype} and the shape {image.shape}; it must be uint8 and "
+            "(height, width, 3) for RGB or (height, width) for grey"
+        )
 
 
 def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:

@@ -19,6 +19,7 @@ import numpy as np
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.vision.alignment import check_image
 
 DETECTORS = ("dlib", "mediapipe")
 """Every detector, in the order in which they are tried."""
@@ -60,7 +61,7 @@ def detect_face(image: ByteArray, detectors: Sequence[str] = DETECTORS) -> Face 
     dlib's 68 points: Kazemi and Sullivan, CVPR 2014, trained on iBUG 300-W (for research use). MediaPipe's face mesh:
     Kartynnik et al., arXiv:1907.06724.
     """
-    _check_image(image)
+    check_image(image)
     finders = [_named(name) for name in detectors]
     if not finders:
         raise MerBenchError(f"no face detector is named; known: {', '.join(DETECTORS)}")
@@ -128,15 +129,6 @@ _BOX_SIDE = 640
 
 _MARGIN = 0.25
 """The border, as a share of the longer side, that is added for a face that fills its image."""
-
-
-def _check_image(image: ByteArray) -> None:
-    shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
-    if image.dtype != np.uint8 or not shaped or 0 in image.shape:
-        raise MerBenchError(
-            f"an image has the type {image.dtype} and the shape {image.shape}; it must be uint8 and "
-            "(height, width, 3) for RGB or (height, width) for grey"
-        )
 
 
 def _named(name: str) -> Finder:

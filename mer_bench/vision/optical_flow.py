@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from mer_bench.arrays import ByteArray, FloatArray
+from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.vision.regions import SIDE
+from mer_bench.specs import Parameter, resolve_parameters
 
-DIS_PRESETS = ("ultrafast", "fast", "medium")
+# Total variation with an L1 data term: Zach, Pock and Bischof, DAGM 2007; Sánchez Pérez et al., IPOL 2013.
+_TVL1 = (
+    Parameter("tvl1_tau", 0.25, "TV-L1: time step; OpenCV's default, as all of them here", minimum=1e-6, maximum=1.0),
+    Parameter("tvl1_lambda", 0.15, "TV-L1: weight of the data term; smaller is smoother", minimum=1e-6),
+    Parameter("tvl1_theta", 0.3, "TV-L1: tightness between the data term and smoothness", minimum=1e-6),
+    Parameter("tvl1_scales", 5, "TV-L1: levels of the pyramid", minimum=1, maximum=20),
+    Parameter("tvl1_warps", 5, "TV-L1: warpings a level", minimum=1, maximum=100),
+    Parameter("tvl1_epsilon", 0.01, "TV-L1: change at which the iteration stops", minimum=1e-9),
+    Parameter("tvl1_inner", 30, "TV-L1: inner iterations", minimum=1, maximum=1000),
+    Parameter("tvl1_outer", 10, "TV-L1: outer iterations", minimum=1, maximum=1000),
+    Parameter("tvl1_scale_step", 0.8, "TV-L1: scale between two levels", minimum=0.1, maximum=0.99),
+    Parameter("tvl1_median", 5, "TV-L1: median filter, pixels", choices=(1, 3, 5)),
+)
+# Polynomial expansion: Farnebäck, SCIA 2003. OpenCV's version sees motion at the right and lower borders where there
+# is none: 0.3 pixels between two identical faces.
+_FARNEBACK = (
+    Parameter("farneback_pyramid_scale", 0.5, "Farneback: as HTNet's code, all of them", minimum=0.1, maximum=0.99),
+    Parameter("farneback_levels", 3, "Farneback: levels of the pyramid", minimum=1, maximum=20),
+    Parameter("farneback_window", 15, "Farneback: averaging window, pixels", minimum=3, maximum=255),
+    Parameter("farneback_iterations", 3, "Farneback: iterations a level", minimum=1, maximum=100),
+    Parameter("farneback_poly_n", 5, "Farneback: neighbourhood of the polynomials, pixels", minimum=3, maximum=15),
+    Parameter("farneback_poly_sigma", 1.2, "Farneback: their Gaussian, pixels", minimum=0.1, maximum=10.0),
+)
+# Dense inverse search, the fast one: Kroeger et al., ECCV 2016.
+_DIS = (Parameter("dis_preset", "medium", "DIS: OpenCV's preset", choices=("ultrafast", "fast", "medium")),)
+
+FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
+    {"tv-l1": _TVL1, "farneback": _FARNEBACK, "dis": _DIS}
+)
+"""Every algorithm's settings, with defaults and limits, as a user names them."""
 
 
-def optical_flow(onset: ByteArray, apex: ByteArray, algorithm: TVL1 | Farneback | DIS) -> FloatArray:
+def optical_flow(
+    onset: ByteArray, apex: ByteArray, algorithm: str, settings: Mapping[str, object] = MappingProxyType({})
+) -> FloatArray:
     """Estimate where each pixel of the onset frame has gone in the apex frame: onset(x) = apex(x + flow(x)).
 
     Runs on one thread, and leaves OpenCV's number of threads as it was: pairs are what runs in parallel.
@@ -26,8 +56,10 @@ def optical_flow(onset: ByteArray, apex: ByteArray, algorithm: TVL1 | Farneback 
     ----------
     onset, apex : ndarray of shape (height, width), uint8
         Grey.
-    algorithm : TVL1, Farneback or DIS
-        With all its parameters.
+    algorithm : str
+        One of `FLOW_PARAMETERS`.
+    settings : mapping
+        Values of the algorithm's parameters; the others have their defaults.
 
     Returns
     -------
@@ -37,126 +69,31 @@ def optical_flow(onset: ByteArray, apex: ByteArray, algorithm: TVL1 | Farneback 
     Raises
     ------
     MerBenchError
-        Frames of another type or of different shapes, an OpenCV without TV-L1 or that refuses the frames, or a flow
-        that is not finite.
+        An unknown algorithm or a setting that it does not take, frames of another type or of different shapes, an
+        OpenCV without TV-L1 or that refuses the frames, or a flow that is not finite.
     """
     import cv2
 
+    if algorithm not in FLOW_PARAMETERS:
+        known = ", ".join(FLOW_PARAMETERS)
+        raise MerBenchError(
+            f"unknown optical flow {algorithm!r}{did_you_mean(algorithm, FLOW_PARAMETERS)}; known: {known}"
+        )
+    values = resolve_parameters(f"optical flow {algorithm}", FLOW_PARAMETERS[algorithm], settings)
     _check_pair(onset, apex)
+    frames = np.ascontiguousarray(onset), np.ascontiguousarray(apex)
+    stated = ", ".join(f"{name}={value}" for name, value in values.items())
     try:
         with _one_thread():
-            flow = np.asarray(
-                _solver(algorithm).calc(*map(np.ascontiguousarray, (onset, apex)), None), dtype=np.float32
-            )
+            flow = np.asarray(_solver(algorithm, values).calc(*frames, None), dtype=np.float32)
     except cv2.error as error:
         raise MerBenchError(
-            f"OpenCV finds no flow by {algorithm} between frames of {onset.shape[1]}×{onset.shape[0]} pixels "
-            f"({' '.join(str(error).split())}); take a larger crop or other parameters"
+            f"OpenCV finds no flow by {algorithm} ({stated}) between frames of {onset.shape[1]}×{onset.shape[0]} "
+            f"pixels ({' '.join(str(error).split())}); take a larger crop or other parameters"
         ) from error
     if not np.isfinite(flow).all():
-        raise MerBenchError(f"the flow by {algorithm} is not finite everywhere; take other parameters")
+        raise MerBenchError(f"the flow by {algorithm} ({stated}) is not finite everywhere; take other parameters")
     return flow
-
-
-@dataclass(frozen=True)
-class TVL1:
-    """TV-L1, the total variation flow with an L1 data term; the defaults are OpenCV's.
-
-    Parameters
-    ----------
-    tau, lambda_, theta : float
-        Time step, weight of the data term (smaller is smoother), and tightness of the coupling.
-    scales : int
-    warps : int
-        A scale.
-    epsilon : float
-        Where the iterations stop.
-    inner, outer : int
-        Iterations a warp at most: ``outer`` between two median filters, ``inner`` in each.
-    scale_step : float
-        Size of a scale over the size of the one below, between 0 and 1.
-    median : int
-        Side of the median filter: 1 (none), 3 or 5.
-
-    References
-    ----------
-    Zach, Pock and Bischof, DAGM 2007; Sánchez Pérez et al., IPOL 2013, doi:10.5201/ipol.2013.26.
-    """
-
-    tau: float = 0.25
-    lambda_: float = 0.15
-    theta: float = 0.3
-    scales: int = 5
-    warps: int = 5
-    epsilon: float = 0.01
-    inner: int = 30
-    outer: int = 10
-    scale_step: float = 0.8
-    median: int = 5
-
-    def __post_init__(self) -> None:
-        _check_positive(self)
-        if self.scale_step >= 1 or self.median not in (1, 3, 5):
-            raise MerBenchError(f"TV-L1 needs a scale_step below 1 and a median of 1, 3 or 5, not {self}")
-
-
-@dataclass(frozen=True)
-class Farneback:
-    """Farnebäck's flow by polynomial expansion, with the parameters of HTNet's code.
-
-    OpenCV's version sees motion at the right and lower borders where there is none: 0.3 pixels between two identical
-    faces.
-
-    Parameters
-    ----------
-    pyramid_scale : float
-    levels : int
-    window : int
-    iterations : int
-    poly_n : int
-    poly_sigma : float
-        As OpenCV's `calcOpticalFlowFarneback` has them.
-
-    References
-    ----------
-    Farnebäck, SCIA 2003.
-    """
-
-    pyramid_scale: float = 0.5
-    levels: int = 3
-    window: int = 15
-    iterations: int = 3
-    poly_n: int = 5
-    poly_sigma: float = 1.2
-
-    def __post_init__(self) -> None:
-        _check_positive(self)
-        if self.pyramid_scale >= 1:
-            raise MerBenchError(f"Farnebäck's flow needs a pyramid_scale below 1, not {self}")
-
-
-@dataclass(frozen=True)
-class DIS:
-    """Dense inverse search, the fast one.
-
-    Parameters
-    ----------
-    preset : str
-        ``ultrafast``, ``fast`` or ``medium``, as OpenCV has them.
-
-    References
-    ----------
-    Kroeger et al., ECCV 2016.
-    """
-
-    preset: str = "medium"
-
-    def __post_init__(self) -> None:
-        if self.preset not in DIS_PRESETS:
-            raise MerBenchError(
-                f"unknown DIS preset {self.preset!r}{did_you_mean(self.preset, DIS_PRESETS)}; "
-                f"known: {', '.join(DIS_PRESETS)}"
-            )
 
 
 def optical_strain(flow: FloatArray) -> FloatArray:
@@ -211,7 +148,7 @@ def stack_strain(flow: FloatArray) -> FloatArray:
     return np.dstack((flow, optical_strain(flow))).astype(np.float32)
 
 
-def shrink_map(flow: FloatArray, side: int = SIDE) -> FloatArray:
+def shrink_map(flow: FloatArray, side: int = MAP_SIDE) -> FloatArray:
     """Average a map over areas, down to a small square.
 
     The values keep the unit they had: pixels of the full-size map, not of the small one.
@@ -241,14 +178,6 @@ def shrink_map(flow: FloatArray, side: int = SIDE) -> FloatArray:
     return np.asarray(small, dtype=np.float32).reshape(side, side, flow.shape[2])
 
 
-def _check_positive(parameters: TVL1 | Farneback) -> None:
-    for name, value in vars(parameters).items():
-        if not (math.isfinite(value) and value > 0):
-            raise MerBenchError(
-                f"the flow parameter {name} of {type(parameters).__name__} is {value}; it must be above 0"
-            )
-
-
 def _check_pair(onset: ByteArray, apex: ByteArray) -> None:
     for name, frame in (("onset", onset), ("apex", apex)):
         if frame.dtype != np.uint8 or frame.ndim != 2 or 0 in frame.shape:
@@ -274,24 +203,24 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _solver(algorithm: TVL1 | Farneback | DIS) -> Any:
+def _solver(algorithm: str, settings: Mapping[str, Any]) -> Any:
     import cv2
 
-    if isinstance(algorithm, TVL1):
-        return _tvl1(algorithm)
-    if isinstance(algorithm, Farneback):
+    if algorithm == "tv-l1":
+        return _tvl1(settings)
+    if algorithm == "farneback":
         return cv2.FarnebackOpticalFlow.create(
-            numLevels=algorithm.levels,
-            pyrScale=algorithm.pyramid_scale,
-            winSize=algorithm.window,
-            numIters=algorithm.iterations,
-            polyN=algorithm.poly_n,
-            polySigma=algorithm.poly_sigma,
+            numLevels=settings["farneback_levels"],
+            pyrScale=settings["farneback_pyramid_scale"],
+            winSize=settings["farneback_window"],
+            numIters=settings["farneback_iterations"],
+            polyN=settings["farneback_poly_n"],
+            polySigma=settings["farneback_poly_sigma"],
         )
-    return cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{algorithm.preset.upper()}"))
+    return cv2.DISOpticalFlow.create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{settings['dis_preset'].upper()}"))
 
 
-def _tvl1(parameters: TVL1) -> Any:
+def _tvl1(settings: Mapping[str, Any]) -> Any:
     import cv2
 
     optflow: Any = getattr(cv2, "optflow", None)
@@ -301,14 +230,14 @@ def _tvl1(parameters: TVL1) -> Any:
             "pip uninstall opencv-python opencv-python-headless, then pip install opencv-contrib-python"
         )
     solver = optflow.DualTVL1OpticalFlow_create()
-    solver.setTau(parameters.tau)
-    solver.setLambda(parameters.lambda_)
-    solver.setTheta(parameters.theta)
-    solver.setScalesNumber(parameters.scales)
-    solver.setWarpingsNumber(parameters.warps)
-    solver.setEpsilon(parameters.epsilon)
-    solver.setInnerIterations(parameters.inner)
-    solver.setOuterIterations(parameters.outer)
-    solver.setScaleStep(parameters.scale_step)
-    solver.setMedianFiltering(parameters.median)
+    solver.setTau(settings["tvl1_tau"])
+    solver.setLambda(settings["tvl1_lambda"])
+    solver.setTheta(settings["tvl1_theta"])
+    solver.setScalesNumber(settings["tvl1_scales"])
+    solver.setWarpingsNumber(settings["tvl1_warps"])
+    solver.setEpsilon(settings["tvl1_epsilon"])
+    solver.setInnerIterations(settings["tvl1_inner"])
+    solver.setOuterIterations(settings["tvl1_outer"])
+    solver.setScaleStep(settings["tvl1_scale_step"])
+    solver.setMedianFiltering(settings["tvl1_median"])
     return solver

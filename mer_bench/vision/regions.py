@@ -9,10 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mer_bench.arrays import FloatArray
+from mer_bench.arrays import MAP_SIDE, FloatArray
 from mer_bench.errors import MerBenchError, did_you_mean
 
-SIDE = 28
 REGIONS = ("left eye", "right eye", "nose", "left lip corner", "right lip corner")
 """In landmark order; left is the image's left, where x is smaller."""
 
@@ -49,7 +48,7 @@ def recombine_regions(flow: FloatArray, landmarks: FloatArray, layout: Layout | 
     """
     chosen = _named(layout) if isinstance(layout, str) else layout
     _check_shapes(flow, landmarks)
-    recombined = np.empty((SIDE, SIDE, flow.shape[2]), dtype=np.float32)
+    recombined = np.empty((MAP_SIDE, MAP_SIDE, flow.shape[2]), dtype=np.float32)
     for tile in chosen.tiles:
         x, y = (float(coordinate) for coordinate in landmarks[tile.region])
         window = _window(flow, x, y, tile, chosen.transposed)
@@ -96,9 +95,9 @@ class Layout:
             for row in range(tile.row, tile.row + tile.height)
             for col in range(tile.col, tile.col + tile.width)
         ]
-        if sorted(cells) != [(row, col) for row in range(SIDE) for col in range(SIDE)]:
+        if sorted(cells) != [(row, col) for row in range(MAP_SIDE) for col in range(MAP_SIDE)]:
             raise MerBenchError(
-                f"the tiles of a layout must cover {SIDE}×{SIDE} exactly once, but these do not: {self.tiles}"
+                f"the tiles of a layout must cover {MAP_SIDE}×{MAP_SIDE} exactly once, but these do not: {self.tiles}"
             )
         for tile in self.tiles:
             if not 0 <= tile.region < len(REGIONS):
@@ -110,6 +109,8 @@ TEMPLATE_LANDMARKS: FloatArray = np.array(
 )
 """(x, y) of `REGIONS` on a 28×28 whole-face map: the constants HTNet falls back on, and CausalNet uses throughout."""
 TEMPLATE_LANDMARKS.setflags(write=False)
+
+_CORNERS = (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14))
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
@@ -123,14 +124,9 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 Tile(4, 14, 10, 14, 18),
             )
         ),
-        "four-corners": Layout(
-            (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14))
-        ),
+        "four-corners": Layout(_CORNERS),
         # HTNet indexes image[x, y]: the cut around the right eye shows the lower left of the face. It drops the nose.
-        "htnet": Layout(
-            (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14)),
-            transposed=True,
-        ),
+        "htnet": Layout(_CORNERS, transposed=True),
         # One tile as large as the map: wherever its landmark lies, the window is the whole map.
         "whole-face": Layout((Tile(2, 28, 28, 0, 0),)),
     }
@@ -167,7 +163,7 @@ def _window(flow: FloatArray, x: float, y: float, tile: Tile, transposed: bool) 
 
 def _span(centre: float, tile_size: int, extent: int) -> slice:
     # On 28 pixels this is HTNet's own rule: clamp to [7, 21], int(), then 7 to either side.
-    size = max(1, round(tile_size * extent / SIDE))
+    size = max(1, round(tile_size * extent / MAP_SIDE))
     start = math.floor(min(max(centre - size / 2, 0.0), extent - size))
     return slice(start, start + size)
 
