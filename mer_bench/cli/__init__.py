@@ -29,7 +29,6 @@ _VERBS = {
     "data": "check, list, prepare and make data",
 }
 
-EXIT_FAILED_CELLS = 
 
 class LazyGroup(click.Group):
     """A group that knows its verbs by name and imports the one that is called.
