@@ -28,6 +28,7 @@ ALLOWED = {
     "threads": set(),
     "foreign": {"errors"},
     "strict_toml": {"errors"},
+    "strain": {"errors", "arrays"},
     "specs": {"errors", "names", "foreign"},
     "protocol": {"errors", "names", "rules", "strict_toml"},
     "settings": {"errors", "names", "specs"},
@@ -42,9 +43,9 @@ ALLOWED = {
     "results": {"errors", "arrays", "rules", "marks", "samples", "store", "scoring"},
     "frames": {"results", "scoring", "store"},
     "synthesis": {"errors", "arrays", "atomic", "marks"},
-    "databases": {*FOUNDATION, "marks", "strict_toml", "samples", "cache", "synthesis"},
-    "vision": {"errors", "arrays"},
-    "representations": {*FOUNDATION, *DATA, "marks", "threads", "vision", "store"},
+    "databases": {*FOUNDATION, "marks", "strict_toml", "strain", "samples", "cache", "synthesis"},
+    "vision": {"errors", "arrays", "specs"},
+    "representations": {*FOUNDATION, *DATA, "marks", "threads", "strain", "vision", "store"},
     "methods": {*FOUNDATION, "samples"},
     "training": {*FOUNDATION, "threads", "samples", "methods"},
     "evaluation": {
@@ -62,7 +63,7 @@ ALLOWED = {
     },
     "progress": {"engine"},
     "api": {"config", "errors", "engine", "evaluation", "frames", "progress", "results", "store"},
-    "testing": {*FOUNDATION, "settings", "methods", "evaluation", "engine", "representations"},
+    "testing": {*FOUNDATION, "settings", "strain", "methods", "evaluation", "engine", "representations"},
     # A new plugin's class must not have the name of one that the public interface offers.
     "scaffold": {*FOUNDATION, "atomic", "__init__"},
     "mer_bench_reports": {

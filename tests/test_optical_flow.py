@@ -9,8 +9,9 @@ from skimage import data
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
+from mer_bench.strain import optical_strain, stack_strain
 from mer_bench.vision.alignment import align
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, optical_strain, shrink_map, stack_strain
+from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, shrink_map
 
 SIZE = 128
 # The face of the picture, eyes level with the picture's own sides.

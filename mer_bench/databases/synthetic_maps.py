@@ -15,7 +15,7 @@ from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import Mark
 from mer_bench.samples import Sample, SampleTable
-from mer_bench.vision.optical_flow import stack_strain
+from mer_bench.strain import stack_strain
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed would give other maps: it is part of every digest."""

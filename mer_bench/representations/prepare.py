@@ -16,6 +16,7 @@ from mer_bench.databases.images import read_image
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.representations.task import ARRAY, NO_FACE, Prepared, PrepareTask
 from mer_bench.specs import ParameterValue
+from mer_bench.strain import stack_strain
 from mer_bench.threads import one_thread
 from mer_bench.vision.alignment import (
     CROP_LANDMARKS,
@@ -26,7 +27,7 @@ from mer_bench.vision.alignment import (
     whole_frame_transform,
 )
 from mer_bench.vision.landmarks import detect_face, detector_version
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, shrink_map, stack_strain
+from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, shrink_map
 from mer_bench.vision.regions import recombine_regions
 from mer_bench.vision.sequence import interpolate_frames
 
