@@ -13,7 +13,8 @@ from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.folds import count_mismatch, select_samples
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import Protocol, load_protocol
-from mer_bench.samples import DATABASES, SampleTable
+from mer_bench.representations.stack import load_map
+from mer_bench.samples import SampleTable, ordered_databases
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class DataCheck:
     Parameters
     ----------
     databases : dict of str to DatabaseCheck
+        In the order of `ordered_databases`.
     protocols : dict of str to list of str
         How the counts differ from each protocol's; empty where they agree.
     problems : list of str
@@ -111,7 +113,7 @@ def check_data(
     table = source.read_samples()
     frame = table.frame
     databases = {}
-    for name in [name for name in DATABASES if name in set(frame["database"])]:
+    for name in ordered_databases(frame["database"]):
         part = frame[frame["database"] == name]
         missing, found, unreadable = 0, 0, []
         for row in part.to_dict("records"):
@@ -161,14 +163,14 @@ def _differences(table: SampleTable, protocol: Protocol) -> list[str]:
 def _look(source: DataSource, row: Mapping[Hashable, object], all_frames: bool) -> tuple[int, int, list[str]]:
     """Return how many of a sample's frames there are, how many there should be, and what cannot be read."""
     sample_id = str(row["sample_id"])
-    if source.native != CLIP:
-        try:
-            source.load(sample_id)
-        except MerBenchError as error:
-            return 0, 1, [str(error)]
-        return 1, 1, []
-    clip = source.clip(sample_id)
     onset, offset = row["onset"], row["offset"]
+    try:
+        if source.native != CLIP:
+            load_map(source, sample_id)
+            return 1, 1, []
+        clip = source.clip(sample_id)
+    except MerBenchError as error:
+        return 0, 1, [str(error)]
     wanted = offset - onset + 1 if isinstance(onset, int) and isinstance(offset, int) else len(clip.frames)
     sentences = []
     sizes: dict[tuple[int, int], Path] = {}
