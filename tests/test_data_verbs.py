@@ -14,10 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import Bench, wait_until
+from clip_data import Clips
 from flow_data import write_flow_data
 from lab_plugin import installed_lab, write_lab_data
 
+from mer_bench import Clip, MerBenchError
 from mer_bench.cache import Cache, cache_folder
+from mer_bench.engine.data_check import check_data
+from mer_bench.plugin_manager import load_catalogue
 from mer_bench.synthesis import write_release
 
 QUICK = ("--prepare", "flow=farneback", "--prepare", "size=96")
@@ -135,6 +139,21 @@ def test_a_plugin_s_database_with_a_corrupt_sample_is_not_sound(
     assert (ended.code, found["sound"]) == (1, False)
     assert said in sentence
     assert [check["frames_found"] for check in found["databases"].values()] == [1, 1, 2]
+
+
+class LosesAClip(Clips):
+    def clip(self, sample_id: str) -> Clip:
+        if sample_id == "smic/s1/b":
+            raise MerBenchError("smic/s1/b: the archive is damaged")
+        return super().clip(sample_id)
+
+
+def test_check_goes_on_where_a_reader_has_no_frames_of_a_sample(tmp_path: Path) -> None:
+    found = check_data(LosesAClip(tmp_path), ["loso-smic"], load_catalogue())
+
+    assert not found.is_sound
+    assert found.databases["smic"].unreadable == ["smic/s1/b: the archive is damaged"]
+    assert found.databases["smic"].frames_found == 10
 
 
 def test_maps_that_state_classes_fit_protocols_of_three_classes_alone(bench: Bench) -> None:
