@@ -28,6 +28,11 @@ _HOME = {
     "Sample": "mer_bench.samples",
     "SampleTable": "mer_bench.samples",
     "DataSource": "mer_bench.databases.base",
+    "Clip": "mer_bench.databases.base",
+    "CLIP": "mer_bench.databases.base",
+    "FACE_FLOW": "mer_bench.databases.base",
+    "Mark": "mer_bench.marks",
+    "content_digest": "mer_bench.cache",
     "Method": "mer_bench.methods.method",
     "LabelledSamples": "mer_bench.methods.method",
     "UnlabelledSamples": "mer_bench.methods.method",
@@ -45,11 +50,16 @@ if TYPE_CHECKING:
     from mer_bench.api import run as run
     from mer_bench.arrays import FloatArray as FloatArray
     from mer_bench.arrays import IntArray as IntArray
+    from mer_bench.cache import content_digest as content_digest
+    from mer_bench.databases.base import CLIP as CLIP
+    from mer_bench.databases.base import FACE_FLOW as FACE_FLOW
+    from mer_bench.databases.base import Clip as Clip
     from mer_bench.databases.base import DataSource as DataSource
     from mer_bench.errors import MerBenchError as MerBenchError
     from mer_bench.errors import MethodError as MethodError
     from mer_bench.errors import did_you_mean as did_you_mean
     from mer_bench.hookspecs import hookimpl as hookimpl
+    from mer_bench.marks import Mark as Mark
     from mer_bench.methods.method import LabelledSamples as LabelledSamples
     from mer_bench.methods.method import Method as Method
     from mer_bench.methods.method import UnlabelledSamples as UnlabelledSamples

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, Notice, did_you_mean
 from mer_bench.names import is_name
 from mer_bench.rules import ABSENT_CLASS_RULES, SELECTIONS, AbsentClass, Selection
+from mer_bench.specs import ProtocolSpec
 from mer_bench.strict_toml import TomlTable, listed, read_toml
 
 Split = Literal["leave-one-subject-out"]
@@ -165,6 +166,15 @@ def count_problems(
         if rule.subjects is not None and subjects.get(database, 0) != rule.subjects:
             problems.append(f"{database}: {subjects.get(database, 0)} of {rule.subjects} subjects")
     return problems
+
+
+def load_protocols(specs: Iterable[ProtocolSpec], notice: Notice) -> Iterator[Protocol]:
+    """Read several protocols; one whose file is broken is told, and keeps nobody from the others."""
+    for spec in specs:
+        try:
+            yield load_protocol(spec.path, spec.name)
+        except MerBenchError as error:
+            notice(f"protocol {spec.name} cannot be used: {error}")
 
 
 def load_protocol(path: Path, name: str | None = None) -> Protocol:

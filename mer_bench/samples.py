@@ -11,7 +11,7 @@ import pandas as pd
 from mer_bench.errors import MerBenchError
 
 DATABASES = ("smic", "samm", "casme2", "casme3")
-"""The official releases, in the order in which reports list them."""
+"""The official releases, in their order."""
 
 COLUMNS = (
     "sample_id",
@@ -35,7 +35,7 @@ class Sample:
     Parameters
     ----------
     database : str
-        One of `DATABASES`.
+        One of `DATABASES`, or a name that a plugin brings.
     subject : str
         Canonical subject within the database: ``s1``, ``006``, ``sub01``, ``spNO.1``.
     clip : str
@@ -104,8 +104,20 @@ class SampleTable:
         return list(self.frame["sample_id"])
 
 
+def ordered_databases(names: Iterable[str]) -> list[str]:
+    """Return the databases, each once, as they are listed everywhere: official releases first, then others by name.
+
+    Examples
+    --------
+    >>> ordered_databases(["mmew", "casme2", "4dme", "smic"])
+    ['smic', 'casme2', '4dme', 'mmew']
+    """
+    there = set(names)
+    return [*(name for name in DATABASES if name in there), *sorted(there.difference(DATABASES))]
+
+
 def canonical_subject(database: str, raw: str) -> str:
-    """Return the release's own name of a subject.
+    """Return the release's own name of a subject; one of another database stays as it is.
 
     Examples
     --------

@@ -8,13 +8,20 @@ import json
 import re
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bench import Bench, wait_until
+from clip_data import Clips
 from flow_data import write_flow_data
+from lab_plugin import installed_lab, write_lab_data
 
+from mer_bench import Clip, MerBenchError
 from mer_bench.cache import Cache, cache_folder
+from mer_bench.engine.data_check import check_data
+from mer_bench.plugin_manager import load_catalogue
 from mer_bench.synthesis import write_release
 
 QUICK = ("--prepare", "flow=farneback", "--prepare", "size=96")
@@ -39,6 +46,13 @@ def composite(_written: Path, tmp_path: Path) -> Path:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
     monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
     return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Sound data of a plugin's databases."""
+    with installed_lab(tmp_path / "site", monkeypatch):
+        yield write_lab_data(tmp_path / "lab")
 
 
 def onset_frame(composite: Path) -> Path:
@@ -91,6 +105,55 @@ def test_check_looks_at_ready_made_maps_too(bench: Bench, tmp_path: Path) -> Non
 
     assert ended.code == 1
     assert "smic: 8 frames found, 1 missing, 1 unreadable" in ended.out
+
+
+def test_check_lists_a_plugin_s_databases_after_the_official_ones(bench: Bench, lab: Path) -> None:
+    ended = bench("data", "check", lab, "--json")
+    found = json.loads(ended.out)
+
+    assert (ended.code, found["sound"]) == (0, True)
+    assert {name: check["samples"] for name, check in found["databases"].items()} == {"smic": 1, "4dme": 1, "mmew": 3}
+    assert list(found["databases"]) == ["smic", "4dme", "mmew"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no array", "load of mmew/p2/c failed (ValueError: "),
+        (np.full((28, 28, 3), np.nan, dtype=np.float32), "mmew/p2/c: the map holds NaN"),
+        (np.zeros((3, 28, 28), dtype=np.float32), "mmew/p2/c: the data's reader gave an array of shape (3, 28, 28)"),
+    ],
+    ids=["not an array", "NaN", "another shape"],
+)
+def test_a_plugin_s_database_with_a_corrupt_sample_is_not_sound(
+    bench: Bench, lab: Path, content: bytes | np.ndarray[tuple[int, ...], np.dtype[np.float32]], said: str
+) -> None:
+    if isinstance(content, bytes):
+        (lab / "mmew_p2_c_surprise.npy").write_bytes(content)
+    else:
+        np.save(lab / "mmew_p2_c_surprise.npy", content)
+    ended = bench("data", "check", lab, "--json")
+    found = json.loads(ended.out)
+    (sentence,) = found["databases"]["mmew"]["unreadable"]
+
+    assert (ended.code, found["sound"]) == (1, False)
+    assert said in sentence
+    assert [check["frames_found"] for check in found["databases"].values()] == [1, 1, 2]
+
+
+class LosesAClip(Clips):
+    def clip(self, sample_id: str) -> Clip:
+        if sample_id == "smic/s1/b":
+            raise MerBenchError("smic/s1/b: the archive is damaged")
+        return super().clip(sample_id)
+
+
+def test_check_goes_on_where_a_reader_has_no_frames_of_a_sample(tmp_path: Path) -> None:
+    found = check_data(LosesAClip(tmp_path), ["loso-smic"], load_catalogue())
+
+    assert not found.is_sound
+    assert found.databases["smic"].unreadable == ["smic/s1/b: the archive is damaged"]
+    assert found.databases["smic"].frames_found == 10
 
 
 def test_maps_that_state_classes_fit_protocols_of_three_classes_alone(bench: Bench) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bench import Bench, Ended
-from store_factory import always, make_row, new_store, right, write_seed
+from lab_plugin import installed_lab
+from store_factory import always, make_row, new_store, right, samples_of, write_seed
 
 from mer_bench.scoring.megc_log import LogEntry, read_log, write_log
 
@@ -99,6 +101,62 @@ def test_an_empty_store_holds_nothing_to_export(bench: Bench, tmp_path: Path) ->
     new_store(tmp_path)
 
     assert "no method 'majority', stored: nothing" in export(bench).errors[0]
+
+
+@pytest.fixture
+def protocols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A plugin's folder of protocols, one of which names a database ``mmew``."""
+    with installed_lab(tmp_path / "site", monkeypatch) as folder:
+        yield folder
+
+
+def export_of_two_databases(bench: Bench, folder: Path) -> Ended:
+    samples = samples_of(["mmew/p1", "mmew/p2", "smic/s1"])
+    slices = {"full": ("mmew", "smic"), "mmew": ("mmew",)}
+    row = make_row(protocol="lab-and-smic", slices=slices, samples=samples)
+    write_seed(new_store(folder), row, always(1))
+    return export(bench, protocol="lab-and-smic")
+
+
+@pytest.mark.usefixtures("protocols")
+def test_a_log_of_a_plugin_s_database_can_be_scored_again(bench: Bench, tmp_path: Path) -> None:
+    exported = export_of_two_databases(bench, tmp_path)
+    ended = bench("score", "log.txt", "--json")
+    (slices,) = ended.objects
+
+    assert (exported.code, ended.code, ended.err) == (0, 0, "")
+    assert {name: found["n_samples"] for name, found in slices.items()} == {"full": 18, "smic": 6, "mmew": 12}
+    assert list(slices) == ["full", "smic", "mmew"]
+    assert slices["mmew"]["confusion"] == [[0, 4, 0], [0, 4, 0], [0, 4, 0]]
+
+
+def test_a_log_of_a_database_that_no_protocol_names_is_refused(bench: Bench, tmp_path: Path) -> None:
+    exported = export_of_two_databases(bench, tmp_path)
+    ended = bench("score", "log.txt")
+
+    assert (exported.code, ended.code) == (0, 2)
+    assert "line 1: unknown database 'mmew'" in ended.errors[0]
+
+
+@pytest.mark.usefixtures("protocols")
+@pytest.mark.parametrize(("written", "meant"), [("samn", "samm"), ("mmev", "mmew")])
+def test_a_misspelt_database_in_a_log_is_told_with_the_nearest(bench: Bench, written: str, meant: str) -> None:
+    Path("log.txt").write_text(f"{written} 006\n006_1_2 0 1\n", encoding="utf-8")
+
+    assert f"unknown database '{written}' (did you mean '{meant}'?)" in bench("score", "log.txt").errors[0]
+
+
+def test_broken_protocols_keep_no_log_from_its_score(bench: Bench, protocols: Path, tmp_path: Path) -> None:
+    (protocols / "bare.toml").write_text('name = "bare"\n', encoding="utf-8")
+    (protocols / "torn.toml").write_text("name = \n", encoding="utf-8")
+    export_of_two_databases(bench, tmp_path)
+    ended = bench("score", "log.txt", "--json")
+    notes = ended.err.splitlines()
+
+    assert (ended.code, ended.objects[0]["mmew"]["n_samples"]) == (0, 12)
+    assert [note.partition(":")[2].split(" are")[0] for note in notes] == [
+        f" the databases of protocol {name}" for name in ("bare", "torn")
+    ]
 
 
 FULL_LIST = "442 samples are MEGC2019's full list; this log has"

@@ -133,6 +133,19 @@ def test_broken_line_is_refused_with_file_and_line(log: Any, text: str, line: in
     assert str(caught.value).startswith(f"{path}, line {line}: ")
 
 
+def test_a_database_is_known_where_the_caller_names_it(log: Any) -> None:
+    path = log("MyLab p01\nA_1 1 2\n")
+
+    assert read_log(path, ["samm", "mylab"]) == [LogEntry("mylab/p01/A_1", 1, 2)]
+    with pytest.raises(MerBenchError, match=r"unknown database 'MyLab'.*; known: smic, samm, casme2, casme3$"):
+        read_log(path)
+
+
+def test_a_misspelt_release_is_no_database_of_its_own(log: Any) -> None:
+    with pytest.raises(MerBenchError, match=r"unknown database 'samn' \(did you mean 'samm'\?\).*known: samm, mylab$"):
+        read_log(log("samn 006\n006_1_2 1 1\n"), ["samm", "mylab"])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -246,7 +259,7 @@ def test_any_content_is_read_or_refused_by_name(tmp_path_factory: pytest.TempPat
         (LogEntry("casme2/sub01/", 0, 0), "clip '' cannot stand in a log"),
         (LogEntry("casme2/sub01", 0, 0), "sample id 'casme2/sub01' is not of the form 'database/subject/clip'"),
         (LogEntry("casme2/sub01/a/b", 0, 0), "is not of the form 'database/subject/clip'"),
-        (LogEntry("samn/006/006_1_2", 0, 0), "unknown database 'samn' .did you mean 'samm'"),
+        (LogEntry("My Lab/006/006_1_2", 0, 0), "database 'My Lab' cannot stand in a log; name it in lower case"),
         (LogEntry("casme2/sub01/EP02", 3, 0), "casme2/sub01/EP02: truth 3 is not one of the labels"),
         (LogEntry("casme2/sub01/EP02", 0, -1), "casme2/sub01/EP02: prediction -1 is not one of the labels"),
         (LogEntry("casme2/sub01/EP02", 0, True), "prediction True is not one of the labels"),
@@ -321,6 +334,8 @@ def test_writing_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
 def test_slices_are_full_and_then_the_databases_present_in_reporting_order() -> None:
     scores = score_log(ENTRIES)
     assert list(scores) == ["full", "smic", "samm", "casme2"]
+    others = [LogEntry("zoo/a/b", 0, 2), LogEntry("mylab/a/b", 1, 1)]
+    assert list(score_log([*others, *ENTRIES])) == ["full", "smic", "samm", "casme2", "mylab", "zoo"]
     assert scores["full"] == score([0, 0, 0, 1, 2], [2, 0, 1, 1, 2], 3)
     assert scores["smic"] == score([0], [2], 3)
     assert scores["casme2"] == score([0, 0, 1], [0, 1, 1], 3)

@@ -18,8 +18,10 @@ from mer_bench.databases.open import open_source
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 
 READER = """
+    from pathlib import Path
+
     import numpy as np
-    from mer_bench import DatabaseSpec, DataSource, Sample, SampleTable, hookimpl
+    from mer_bench import Clip, DatabaseSpec, DataSource, Sample, SampleTable, hookimpl
 
 
     class Skipped(BaseException):
@@ -59,7 +61,7 @@ FLAWS = {
     "a constructor that raises": ("def __init__(self, path, options): raise KeyError('path')", "its constructor"),
     "a constructor of its own kind": ("def __init__(self): pass", "its constructor"),
     "an abstract class": ("digest = DataSource.digest", "its constructor"),
-    "no native representation": ("native = None", "native is None, none of frames, flow"),
+    "no native representation": ("native = None", "native is None, neither 'face-flow' nor 'clip'"),
     "a mark for marks": ("marks = 'zoo'", "marks is 'zoo', not a tuple of texts"),
     "samples that raise": ("def read_samples(self): return {}['x']", "read_samples failed (KeyError: 'x')"),
     "samples that skip": ("def read_samples(self): raise Skipped('no h5py')", "(Skipped: no h5py)"),
@@ -71,6 +73,15 @@ FLAWS = {
     ),
     "a digest that raises": ("def digest(self, sample_id): 1 / 0", "digest of smic/s1/s1_negative failed (ZeroDiv"),
     "a digest of bytes": ("def digest(self, sample_id): return b'x'", "it returned bytes, not str"),
+    "a representation that no method is handed as it is": ("native = 'flow'", "native is 'flow', neither"),
+    "frames that are no paths": (
+        "native = 'clip'\n    def clip(self, sample_id): return Clip(sample_id, ('a.png',), 0)",
+        "the frames that it returned are not a tuple of Path objects",
+    ),
+    "an apex outside the clip": (
+        "native = 'clip'\n    def clip(self, sample_id): return Clip(sample_id, (Path('a.png'),), 1)",
+        "it returned apex 1 of 1 frames",
+    ),
     "a load that raises": (
         "def load(self, sample_id): raise OSError('disk')",
         "load of smic/s1/s1_negative failed (OSError: disk)",
@@ -122,7 +133,7 @@ def test_the_sentence_names_database_call_and_cure(site: Path) -> None:
     with pytest.raises(MerBenchError) as caught:
         open_source("zoo", {}, load_catalogue()).read_samples()
     assert str(caught.value) == (
-        "database zoo: read_samples failed (KeyError: 'x'); mend the data, or report it to the reader's author"
+        "database zoo: read_samples failed (KeyError: 'x'); correct the data, or report it to the reader's author"
     )
     assert isinstance(caught.value.__cause__, KeyError)
 

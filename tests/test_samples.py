@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from mer_bench.databases.label_csv import read_labels
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import COLUMNS, DATABASES, Sample, SampleTable, canonical_clip, canonical_subject
+from mer_bench.samples import (
+    COLUMNS,
+    DATABASES,
+    Sample,
+    SampleTable,
+    canonical_clip,
+    canonical_subject,
+    ordered_databases,
+)
 
 
 def sample(database: str = "smic", subject: str = "s1", clip: str = "s1_ne_01", origin: str = "a.csv row 1") -> Sample:
@@ -119,6 +127,12 @@ def test_the_order_of_rows_does_not_matter() -> None:
     rows = [sample(clip=f"s1_ne_{number:02d}") for number in range(5)]
 
     assert SampleTable(rows).frame.equals(SampleTable(reversed(rows)).frame)
+
+
+def test_databases_are_listed_by_release_and_then_by_name_each_once() -> None:
+    names = ["smew", "casme3", "4dme", "samm", "smew", "smic", "samm"]
+
+    assert ordered_databases(names) == ["smic", "samm", "casme3", "4dme", "smew"]
 
 
 def test_an_empty_table_keeps_its_columns() -> None:

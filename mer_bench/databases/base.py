@@ -15,6 +15,9 @@ from mer_bench.specs import ParameterValue
 CLIP = "clip"
 """The `DataSource.native` of data that gives frames, of which any representation can be made."""
 
+FACE_FLOW = "face-flow"
+"""The `DataSource.native` of ready-made maps, the only kind of array that methods are handed as it is."""
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -24,7 +27,7 @@ class Clip:
     ----------
     sample_id : str
     frames : tuple of Path
-        Image files; the first is the onset frame, the last the offset frame.
+        Image files (JPEG, PNG, BMP or TIFF), all of one size; the first is the onset frame, the last the offset frame.
     apex : int
         Index of the apex frame in ``frames``.
     """
@@ -46,10 +49,10 @@ class DataSource(ABC):
     """
 
     native: str
-    """The representation that `load` gives, or `CLIP` where there are frames and `clip` gives them."""
+    """`FACE_FLOW` where `load` gives ready-made maps, or `CLIP` where there are frames and `clip` gives them."""
 
     marks: tuple[str, ...] = ()
-    """What must be said wherever a number from this data appears: ``synthetic``, for one."""
+    """What must be said wherever a number from this data appears: `Mark.SYNTHETIC`, for one."""
 
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         self.path = path
@@ -87,14 +90,20 @@ class DataSource(ABC):
         return ()
 
     def load(self, sample_id: str) -> FloatArray:
-        """Return one sample in the `native` representation; for data that is ready-made.
+        """Return one sample's ready-made map; for data whose `native` is `FACE_FLOW`.
+
+        Returns
+        -------
+        ndarray of shape (28, 28, 3), float32
+            Channels (u, v, os): displacement in pixels of the map from onset to apex (u to the right, v down), and
+            the optical strain of that field (dimensionless, >= 0).
 
         Raises
         ------
         MerBenchError
             The file is missing, corrupt, or of the wrong size: the message names it.
         """
-        raise MerBenchError(f"{sample_id}: this data gives no ready-made {self.native!r}; report it to its author")
+        raise MerBenchError(f"{sample_id}: this data ({self.native}) holds no ready-made maps; report it to its author")
 
     def clip(self, sample_id: str) -> Clip:
         """Return one sample's frames; for data whose `native` is `CLIP`.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE, FloatArray
-from mer_bench.databases.base import DataSource
+from mer_bench.databases.base import FACE_FLOW, DataSource
 from mer_bench.databases.frame_files import checked_inside, read_bounded
 from mer_bench.databases.label_csv import is_label_csv, read_labels
 from mer_bench.errors import MerBenchError
@@ -45,7 +45,7 @@ class FlowMaps(DataSource):
     or the CSV must stay inside the folder: it may come with an archive, and name any file of this machine.
     """
 
-    native = "face-flow"
+    native = FACE_FLOW
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

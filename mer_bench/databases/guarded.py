@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mer_bench.arrays import FloatArray
-from mer_bench.databases.base import CLIP, Clip, DataSource
+from mer_bench.databases.base import CLIP, FACE_FLOW, Clip, DataSource
 from mer_bench.foreign import foreign_code
 from mer_bench.samples import SampleTable
-from mer_bench.specs import REPRESENTATIONS, ParameterValue
+from mer_bench.specs import ParameterValue
 
 
 class GuardedSource(DataSource):
@@ -39,8 +39,8 @@ class GuardedSource(DataSource):
         with _contained(name, "its constructor"):
             self._source = reader(path, options)
             self.native, self.marks = self._source.native, self._source.marks
-            if self.native not in (*REPRESENTATIONS, CLIP):
-                raise TypeError(f"native is {self.native!r}, none of {', '.join((*REPRESENTATIONS, CLIP))}")
+            if self.native not in (FACE_FLOW, CLIP):
+                raise TypeError(f"native is {self.native!r}, neither {FACE_FLOW!r} nor {CLIP!r}")
             if not (isinstance(self.marks, tuple) and all(isinstance(mark, str) for mark in self.marks)):
                 raise TypeError(f"marks is {self.marks!r}, not a tuple of texts")
 
@@ -70,6 +70,8 @@ class GuardedSource(DataSource):
         with _contained(self.name, f"clip of {sample_id}"):
             clip = self._source.clip(sample_id)
             _check_type(clip, Clip)
+            if not (isinstance(clip.frames, tuple) and all(isinstance(frame, Path) for frame in clip.frames)):
+                raise TypeError("the frames that it returned are not a tuple of Path objects")
             if not 0 <= clip.apex < len(clip.frames):
                 raise TypeError(f"it returned apex {clip.apex} of {len(clip.frames)} frames")
             return clip

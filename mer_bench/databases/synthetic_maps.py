@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_bench.arrays import MAP_SIDE, FloatArray
-from mer_bench.databases.base import DataSource
+from mer_bench.databases.base import FACE_FLOW, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import Mark
 from mer_bench.samples import Sample, SampleTable
@@ -88,7 +88,7 @@ class SyntheticMaps(DataSource):
     and some ambiguous samples, so that the classes can be learned but not perfectly.
     """
 
-    native = "face-flow"
+    native = FACE_FLOW
     marks = (Mark.SYNTHETIC,)
 
     def read_samples(self) -> SampleTable:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.databases.images import image_size, read_image
-from mer_bench.errors import MerBenchError
+from mer_bench.errors import MerBenchError, Notice
 from mer_bench.evaluation.folds import count_mismatch, select_samples
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.protocol import Protocol, load_protocol
-from mer_bench.samples import DATABASES, SampleTable
+from mer_bench.protocol import Protocol, load_protocol, load_protocols
+from mer_bench.representations.stack import load_map
+from mer_bench.samples import SampleTable, ordered_databases
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class DataCheck:
     Parameters
     ----------
     databases : dict of str to DatabaseCheck
+        In the order of `ordered_databases`.
     protocols : dict of str to list of str
         How the counts differ from each protocol's; empty where they agree.
     problems : list of str
@@ -90,7 +92,7 @@ class DataCheck:
 
 
 def check_data(
-    source: DataSource, protocols: Sequence[str], catalogue: Catalogue, *, all_frames: bool = False
+    source: DataSource, protocols: Sequence[str], catalogue: Catalogue, *, notice: Notice, all_frames: bool = False
 ) -> DataCheck:
     """Look at every sample of a source, and go on where one is wrong.
 
@@ -100,6 +102,8 @@ def check_data(
     protocols : sequence of str
         Counted against; without any, all installed ones that fit.
     catalogue : Catalogue
+    notice : callable
+        Told of a protocol whose file cannot be used.
     all_frames : bool
         Decode every frame; else onset and apex are decoded, and of the others only the header is read.
 
@@ -111,7 +115,7 @@ def check_data(
     table = source.read_samples()
     frame = table.frame
     databases = {}
-    for name in [name for name in DATABASES if name in set(frame["database"])]:
+    for name in ordered_databases(frame["database"]):
         part = frame[frame["database"] == name]
         missing, found, unreadable = 0, 0, []
         for row in part.to_dict("records"):
@@ -121,7 +125,7 @@ def check_data(
             unreadable += sentences
         emotions = dict(sorted(Counter(part["emotion"]).items()))
         databases[name] = DatabaseCheck(len(part), part["subject"].nunique(), emotions, found, missing, unreadable)
-    chosen = [_protocol(name, catalogue) for name in protocols] or list(fitting_protocols(table, catalogue))
+    chosen = [_protocol(name, catalogue) for name in protocols] or list(fitting_protocols(table, catalogue, notice))
     return DataCheck(
         databases,
         {protocol.name: _differences(table, protocol) for protocol in chosen},
@@ -131,14 +135,13 @@ def check_data(
     )
 
 
-def fitting_protocols(table: SampleTable, catalogue: Catalogue) -> Iterator[Protocol]:
+def fitting_protocols(table: SampleTable, catalogue: Catalogue, notice: Notice) -> Iterator[Protocol]:
     """Yield the installed protocols of whose databases the table holds each, in words that they know.
 
     Ready-made maps state classes, of which a protocol of more classes knows nothing.
     """
     there = set(zip(table.frame["database"], table.frame["emotion"], strict=True))
-    for name in catalogue.protocols:
-        protocol = _protocol(name, catalogue)
+    for protocol in load_protocols(catalogue.protocols.values(), notice):
         rules = protocol.databases
         words = {(database, emotion) for database, emotion in there if database in rules}
         known = all(emotion in (*rules[database].emotions, *rules[database].dropped) for database, emotion in words)
@@ -161,14 +164,14 @@ def _differences(table: SampleTable, protocol: Protocol) -> list[str]:
 def _look(source: DataSource, row: Mapping[Hashable, object], all_frames: bool) -> tuple[int, int, list[str]]:
     """Return how many of a sample's frames there are, how many there should be, and what cannot be read."""
     sample_id = str(row["sample_id"])
-    if source.native != CLIP:
-        try:
-            source.load(sample_id)
-        except MerBenchError as error:
-            return 0, 1, [str(error)]
-        return 1, 1, []
-    clip = source.clip(sample_id)
     onset, offset = row["onset"], row["offset"]
+    try:
+        if source.native != CLIP:
+            load_map(source, sample_id)
+            return 1, 1, []
+        clip = source.clip(sample_id)
+    except MerBenchError as error:
+        return 0, 1, [str(error)]
     wanted = offset - onset + 1 if isinstance(onset, int) and isinstance(offset, int) else len(clip.frames)
     sentences = []
     sizes: dict[tuple[int, int], Path] = {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from mer_bench.databases.base import DataSource
 from mer_bench.engine.data_check import fitting_protocols
+from mer_bench.errors import Notice
 from mer_bench.evaluation.folds import select_samples
 from mer_bench.evaluation.protocol_data import fingerprint
 from mer_bench.plugin_manager import Catalogue
 
 
-def fingerprints(source: DataSource, catalogue: Catalogue) -> dict[str, dict[str, str]]:
-    """Return each database's fingerprint under each protocol that fits the source.
+def fingerprints(source: DataSource, catalogue: Catalogue, notice: Notice) -> dict[str, dict[str, str]]:
+    """Return each database's fingerprint under each protocol that fits the source; told is which protocols cannot be used.
 
     Raises
     ------
@@ -20,5 +21,5 @@ def fingerprints(source: DataSource, catalogue: Catalogue) -> dict[str, dict[str
     table = source.read_samples()
     return {
         protocol.name: fingerprint(select_samples(table, protocol), source)
-        for protocol in fitting_protocols(table, catalogue)
+        for protocol in fitting_protocols(table, catalogue, notice)
     }

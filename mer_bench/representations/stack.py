@@ -46,7 +46,7 @@ def compute_representation(
     recipe = recipe_of(record)
     for sample_id in sample_ids:
         if recipe is None:
-            flow = _load_map(source, sample_id)
+            flow = load_map(source, sample_id)
             is_face = record["name"] == "face-flow"
             layout = str(record["params"].get("layout"))
             yield (flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, layout)), {}
@@ -121,7 +121,7 @@ def _prepared(source: DataSource, sample_id: str, recipe: Recipe, notice: Notice
     return computed_entry(task, notice)
 
 
-def _load_map(source: DataSource, sample_id: str) -> FloatArray:
+def load_map(source: DataSource, sample_id: str) -> FloatArray:
     """Load a ``face-flow`` map, and make sure that it is one: a reader may come from a plugin."""
     loaded: object = source.load(sample_id)
     if not isinstance(loaded, np.ndarray) or not np.issubdtype(loaded.dtype, np.floating):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +12,8 @@ import numpy as np
 
 from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.samples import DATABASES, canonical_clip, canonical_subject
+from mer_bench.names import is_name
+from mer_bench.samples import DATABASES, canonical_clip, canonical_subject, ordered_databases
 from mer_bench.scoring.metrics import Scores, score
 
 CLASSES = ("negative", "positive", "surprise")
@@ -43,11 +44,17 @@ class LogEntry:
     prediction: int
 
 
-def read_log(path: Path) -> list[LogEntry]:
+def read_log(path: Path, databases: Collection[str] = DATABASES) -> list[LogEntry]:
     """Read a log, in its own order.
 
     A line of two words is a fold's header. Blank lines between folds may be missing, as they are in published logs.
     Database names are taken in capitals or small letters; subjects and clips become canonical (``s01`` is ``s1``).
+
+    Parameters
+    ----------
+    path : Path
+    databases : collection of str
+        The names that a header may begin with: any other is an error, because it may be a misspelt one.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def read_log(path: Path) -> list[LogEntry]:
         words = line.split()
         try:
             if len(words) == 2:
-                header = _parse_header(*words)
+                header = _parse_header(words[0], words[1], databases)
             elif words:
                 entry = _parse_clip(header, words)
                 first = seen.setdefault(entry.sample_id, number)
@@ -144,7 +151,7 @@ def score_log(entries: Iterable[LogEntry], *, absent_class: str = "exclude") -> 
     Returns
     -------
     dict
-        ``full`` first, then each database that has a sample, in the order of `mer_bench.samples.DATABASES`.
+        ``full`` first, then each database that has a sample, in the order of `ordered_databases`.
 
     Raises
     ------
@@ -153,7 +160,7 @@ def score_log(entries: Iterable[LogEntry], *, absent_class: str = "exclude") -> 
     """
     checked = _checked(entries)
     slices = {"full": list(checked.values())}
-    for database in DATABASES:
+    for database in ordered_databases(key[0] for key in checked):
         slices[database] = [entry for key, entry in checked.items() if key[0] == database]
     return {
         name: score(
@@ -163,7 +170,6 @@ def score_log(entries: Iterable[LogEntry], *, absent_class: str = "exclude") -> 
             absent_class=absent_class,
         )
         for name, chosen in slices.items()
-        if chosen or name == "full"
     }
 
 
@@ -181,11 +187,11 @@ def _read_text(path: Path) -> str:
         raise MerBenchError(f"cannot read the log {path}: {error.strerror or error}; check the path") from None
 
 
-def _parse_header(database: str, subject: str) -> tuple[str, str]:
-    if database.lower() not in DATABASES:
+def _parse_header(database: str, subject: str, known: Collection[str]) -> tuple[str, str]:
+    if database.lower() not in known:
         raise MerBenchError(
-            f"unknown database {database!r}{did_you_mean(database.lower(), DATABASES)} in a line of two words, which is"
-            f" a fold's header 'database subject'; known: {', '.join(DATABASES)}"
+            f"unknown database {database!r}{did_you_mean(database.lower(), known)} in a line of two words, which is"
+            f" a fold's header 'database subject'; known: {', '.join(known)}"
         )
     _check_name("subject", subject)
     return database.lower(), subject
@@ -232,10 +238,10 @@ def _split_id(sample_id: str) -> tuple[str, str, str]:
     if len(parts) != 3:
         raise MerBenchError(f"sample id {sample_id!r} is not of the form 'database/subject/clip'")
     database, subject, clip = parts
-    if database not in DATABASES:
+    if not is_name(database):
         raise MerBenchError(
-            f"sample {sample_id!r} is of unknown database {database!r}{did_you_mean(database, DATABASES)};"
-            f" a log knows: {', '.join(DATABASES)}"
+            f"sample {sample_id!r}: database {database!r} cannot stand in a log; name it in lower case words joined by"
+            " hyphens"
         )
     _check_name("subject", subject)
     _check_name("clip", clip)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mer_bench.cli.console import show
-from mer_bench.cli.options import data_arguments, json_option, named_source
+from mer_bench.cli.options import data_arguments, json_option, named_source, notice
 
 
 @click.command(name="info")
@@ -22,7 +22,7 @@ def command(path: str | None, data_options: dict[str, str], clean: bool, as_json
     from mer_bench.plugin_manager import load_catalogue
 
     cache = Cache(cache_folder())
-    found = fingerprints(named_source(path, data_options), load_catalogue()) if path is not None else {}
+    found = fingerprints(named_source(path, data_options), load_catalogue(), notice) if path is not None else {}
     removed = cache.clear() if clean else 0
     usage = cache.usage()
     lines = [f"{protocol} {name}: {sha}" for protocol, databases in found.items() for name, sha in databases.items()]
