@@ -170,11 +170,8 @@ def count_problems(
 
 def load_protocols(specs: Iterable[ProtocolSpec], notice: Notice) -> Iterator[Protocol]:
     """Read several protocols; one whose file is broken is told, and keeps nobody from the others."""
-    for spec in specs:
-        try:
-            yield load_protocol(spec.path, spec.name)
-        except MerBenchError as error:
-            notice(f"protocol {spec.name} cannot be used: {error}")
+    read = (_load_or_tell(spec, notice) for spec in specs)
+    return (protocol for protocol in read if protocol is not None)
 
 
 def load_protocol(path: Path, name: str | None = None) -> Protocol:
@@ -220,6 +217,14 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
     )
 
 
+def _load_or_tell(spec: ProtocolSpec, notice: Notice) -> Protocol | None:
+    try:
+        return load_protocol(spec.path, spec.name)
+    except MerBenchError as error:
+        notice(f"protocol {spec.name} cannot be used: {error}")
+        return None
+
+
 def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
     table.expect_fields(DatabaseRule)
     stated = table.table("emotions")
@@ -262,6 +267,8 @@ def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str
                     f"slice {name!r} names database {member!r}{did_you_mean(member, databases)}; "
                     f"the protocol has {listed(databases)}"
                 )
+    if "full" in databases:
+        raise table.error("a database is called 'full', which is the name of the whole; rename the database")
     if table.keys[0] != "full" or set(slices["full"]) != set(databases):
         raise table.error(f"the first slice must be 'full' and hold every database: {listed(databases)}")
     return slices

@@ -11,7 +11,7 @@ from mer_bench.plugin_manager import Catalogue
 
 
 def fingerprints(source: DataSource, catalogue: Catalogue, notice: Notice) -> dict[str, dict[str, str]]:
-    """Return each database's fingerprint under each protocol that fits the source; told is which protocols cannot be used.
+    """Return each database's fingerprint under each protocol that fits the source.
 
     Raises
     ------
