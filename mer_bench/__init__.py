@@ -35,7 +35,7 @@ _HOME = {
     "TorchMethod": "mer_bench.methods.torch_method",
     "training_parameters": "mer_bench.methods.training_config",
     "run": "mer_bench.engine.api",
-    "load_results": "mer_bench.engine.api",
+    "load_results": "mer_bench.frames",
 }
 
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from mer_bench.arrays import FloatArray as FloatArray
     from mer_bench.arrays import IntArray as IntArray
     from mer_bench.databases.base import DataSource as DataSource
-    from mer_bench.engine.api import load_results as load_results
     from mer_bench.engine.api import run as run
     from mer_bench.errors import MerBenchError as MerBenchError
     from mer_bench.errors import MethodError as MethodError
     from mer_bench.errors import did_you_mean as did_you_mean
+    from mer_bench.frames import load_results as load_results
     from mer_bench.hookspecs import hookimpl as hookimpl
     from mer_bench.methods.method import LabelledSamples as LabelledSamples
     from mer_bench.methods.method import Method as Method

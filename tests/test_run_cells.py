@@ -34,7 +34,7 @@ from mer_bench.evaluation.plan import Request, Row, make_plan
 from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.results import row_results
+from mer_bench.results import read_row
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
 from mer_bench.training import trainer

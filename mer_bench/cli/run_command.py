@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import closing, redirect_stdout
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,7 +24,8 @@ from mer_bench.errors import Notice
 from mer_bench.evaluation.plan import Request, make_plan
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.task import facts_lines
-from mer_bench.results import Result
+from mer_bench.result_texts import result_object
+from mer_bench.results import read_results
 from mer_bench.store import Store
 
 _FILE_WIDTH = 120
@@ -142,17 +144,19 @@ def _execute(session: Session) -> None:
 
 
 def _conclude(session: Session, console: Console, out: TextIO | None) -> None:
-    results = session.results()
+    rows = session.results()
+    asked = session.asked(rows)
     if out is not None:
-        for result in results:
+        for result in chain.from_iterable(asked):
             click.echo(json.dumps(result_object(result), allow_nan=False), file=out)
-    for table in results_tables(results, session.plan, console):
+    for table in results_tables(asked, console):
         console.print(table)
     for line in dict.fromkeys(line for row in session.plan.rows for line in facts_lines(session.inputs.faces(row))):
         console.print(line, highlight=False, markup=False)
     from mer_bench_reports import write_report
 
-    reports = write_report(session.store, session.store.path)
+    known = {row.record["row_key"]: row for row in rows}
+    reports = write_report(session.store, session.store.path, read_results(session.store, known))
     console.print(f"Report: {reports['html']}", highlight=False, markup=False, soft_wrap=True)
     if session.failures:
         first = session.failures[0]
@@ -164,25 +168,3 @@ def _conclude(session: Session, console: Console, out: TextIO | None) -> None:
             markup=False,
         )
         sys.exit(EXIT_FAILED_CELLS)
-
-
-def result_object(result: Result) -> dict[str, object]:
-    """Return a result as ``--json`` prints it; without figures where folds are missing."""
-    return {
-        "protocol": result.row["protocol"]["name"],
-        "method": result.row["method"]["name"],
-        "seed": result.seed,
-        "selection": result.selection,
-        "marks": result.row["marks"],
-        "params": result.row["params"],
-        "representation": result.row["representation"],
-        "row_key": result.row["row_key"],
-        "n_samples": len(result.predictions),
-        "n_folds": result.total,
-        "folds_done": result.done,
-        "folds_failed": result.failed,
-        "slices": {
-            name: {"uf1": scores.uf1, "uar": scores.uar, "accuracy": scores.accuracy}
-            for name, scores in result.slices.items()
-        },
-    }

@@ -1,9 +1,9 @@
-"""The Python interface: run, and load results, as pandas frames."""
+"""The Python interface: run, and get a pandas frame."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -14,29 +14,9 @@ from mer_bench.config import DEFAULT_RESULTS, load_config
 from mer_bench.engine.chosen import chosen_preparation, chosen_preset, chosen_source
 from mer_bench.engine.session import Resources, Session
 from mer_bench.evaluation.plan import Request, make_plan
+from mer_bench.frames import results_frame
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.results import Result, read_results
 from mer_bench.store import Store
-
-COLUMNS = (
-    "method",
-    "protocol",
-    "selection",
-    "seed",
-    "slice",
-    "uf1",
-    "uar",
-    "accuracy",
-    "n_samples",
-    "n_folds",
-    "folds_done",
-    "folds_failed",
-    "marks",
-    "params",
-    "representation",
-    "preparation",
-    "row_key",
-)
 
 
 def run(
@@ -126,59 +106,7 @@ def run(
     with closing(session.represent(session.to_prepare())) as samples, closing(session.execute()) as outcomes:
         for _ in chain(samples, outcomes):
             pass
-    return results_frame(session.results())
-
-
-def load_results(results: str | Path | None = None) -> pd.DataFrame:
-    """Return every result of a results folder, a row for each method, parameters, data, selection, seed and slice.
-
-    Parameters
-    ----------
-    results : str or Path, optional
-        The results folder; ``mer-bench-results`` by default.
-
-    Returns
-    -------
-    pandas.DataFrame
-        UF1, UAR and accuracy are NaN where folds are missing: an incomplete run has no mean.
-
-    Raises
-    ------
-    MerBenchError
-        The folder is no store, or one of a newer mer-bench.
-    """
-    return results_frame(read_results(Store.open(Path(results or load_config().results or DEFAULT_RESULTS))))
-
-
-def results_frame(results: Iterable[Result]) -> pd.DataFrame:
-    """Return results as a frame with a row a slice."""
-    return pd.DataFrame(
-        [_frame_row(result, name) for result in results for name in result.row["protocol"]["slices"]],
-        columns=list(COLUMNS),
-    )
-
-
-def _frame_row(result: Result, slice_name: str) -> dict[str, object]:
-    scores = result.slices.get(slice_name)
-    return {
-        "method": result.row["method"]["name"],
-        "protocol": result.row["protocol"]["name"],
-        "selection": result.selection,
-        "seed": result.seed,
-        "slice": slice_name,
-        "uf1": scores.uf1 if scores else float("nan"),
-        "uar": scores.uar if scores else float("nan"),
-        "accuracy": scores.accuracy if scores else float("nan"),
-        "n_samples": scores.n_samples if scores else 0,
-        "n_folds": result.total,
-        "folds_done": result.done,
-        "folds_failed": result.failed,
-        "marks": ", ".join(result.row["marks"]),
-        "params": dict(result.row["params"]),
-        "representation": result.row["representation"]["name"],
-        "preparation": dict(result.row["representation"]["params"]),
-        "row_key": result.row["row_key"],
-    }
+    return results_frame(result for seeds in session.asked(session.results()) for result in seeds)
 
 
 def _text(value: object) -> str:

@@ -20,7 +20,7 @@ from mer_bench.evaluation.run_cells import Outcome, Task, run_cell, store_failur
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.describe import recipe_of
 from mer_bench.representations.task import Prepared, PrepareTask, prepare_task
-from mer_bench.results import Result, row_results
+from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.store import Store
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -152,16 +152,14 @@ class Session:
             for outcome in outcomes:
                 yield self._noted(outcome)
 
-    def results(self) -> list[Result]:
-        """Return the plan's results as they stand in the store: the asked selection, and no other."""
-        seeds = sorted({cell.seed for cell in self.plan.cells})
-        return [
-            result
-            for row in self.plan.rows
-            for seed in seeds
-            for result in row_results(self.store, row.record, seed)
-            if result.selection in (self.plan.selection, "none")
-        ]
+    def results(self) -> list[RowResults]:
+        """Return the plan's rows as they stand in the store, with every stored seed."""
+        return [read_row(self.store, row.record) for row in self.plan.rows]
+
+    def asked(self, rows: Sequence[RowResults]) -> list[tuple[SeedResult, ...]]:
+        """Return of each row what was asked for: the plan's seeds under its selection rule."""
+        seeds = {cell.seed for cell in self.plan.cells}
+        return [row.under(self.plan.selection, seeds) for row in rows]
 
     def _task(self, cell: Cell, stack: Path, run_id: str, device: str) -> Task:
         row = self.plan.rows[cell.row]
