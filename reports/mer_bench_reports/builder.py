@@ -18,7 +18,7 @@ from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_apart
 from mer_bench_reports.provenance import Manifests, count_problems, runs_of, value_text
 from mer_bench_reports.published import PublishedRow, load_published
-from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, Family, ReportData, Slice
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, Family, ReportData
 
 _SIGNS = "†‡§¶"
 
@@ -60,7 +60,6 @@ def build_report(
 def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> Comparison:
     group = groups[number - 1]
     record = group.rows[0].record
-    slices = tuple(Slice(name, wording.slice_title(name), sum(counts)) for name, counts in slice_counts(record).items())
     problems = count_problems(manifests, (run_id for row in group.rows for run_id in row.run_ids))
     footnotes = _footnotes(group.rows)
     return Comparison(
@@ -70,7 +69,7 @@ def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> C
         marks=group.marks,
         banners=tuple(wording.banner(mark, problems) for mark in group.marks),
         apart=why_apart(groups, number),
-        slices=slices,
+        slices={name: sum(counts) for name, counts in slice_counts(record).items()},
         families=_families(group.rows, footnotes),
         notes=tuple(_notes(group)),
         footnotes=footnotes,
@@ -161,7 +160,7 @@ def _cited_table(source: str, rows: tuple[PublishedRow, ...], warning: str) -> C
     return CitedTable(
         protocol=rows[0].protocol,
         source=source,
-        slices=tuple((name, wording.slice_title(name)) for name in slices),
+        slices=tuple(slices),
         families=tuple((wording.family_title(name), members) for name, members in families if members),
         notes={note: number for number, note in enumerate(notes, start=1)},
         warning=warning,

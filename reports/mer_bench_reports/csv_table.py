@@ -10,7 +10,7 @@ from mer_bench.marks import Mark
 from mer_bench.result_texts import incomplete_text
 from mer_bench.results import METRICS, Means, SeedResult, means
 from mer_bench_reports.provenance import params_text
-from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData, Slice
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
 
 COLUMNS = (
     "comparison",
@@ -80,8 +80,9 @@ def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[S
         groups.append(("mean", seeds))
     for name, members in groups:
         found, progress = means(members), _progress(members)
-        for part in comparison.slices:
-            yield {**shared, **progress, "seed": name, **_scores(part, found)}
+        for slice_name, n_samples in comparison.slices.items():
+            scores = _scores(found, slice_name, n_samples)
+            yield {**shared, **progress, "seed": name, "slice": slice_name, **scores}
 
 
 def _identity(comparison: Comparison, entry: Entry) -> _Line:
@@ -117,12 +118,12 @@ def _progress(seeds: Sequence[SeedResult]) -> _Line:
     }
 
 
-def _scores(part: Slice, found: Means) -> _Line:
-    line: _Line = {"slice": part.name}
+def _scores(found: Means, slice_name: str, n_samples: int) -> _Line:
+    line: _Line = {}
     for metric in METRICS:
-        mean = found.get((part.name, metric))
+        mean = found.get((slice_name, metric))
         if mean is not None:
-            line |= {"n_samples": part.n_samples, metric: mean.value, f"{metric}_std": mean.std}
+            line |= {"n_samples": n_samples, metric: mean.value, f"{metric}_std": mean.std}
     return line
 
 

@@ -66,7 +66,7 @@ def _comparison(comparison: Comparison) -> Iterator[str]:
     if protocol["reference"]:
         yield f"Defined in: {_safe(protocol['reference'])}\n"
     yield from _table(
-        ["Method", "Settings", "Seeds", "Folds", "Samples", *_columns(comparison), "Accuracy"],
+        ["Method", "Settings", "Seeds", "Folds", "Samples", *_columns(comparison.slices), "Accuracy"],
         (
             line
             for family in comparison.families
@@ -86,27 +86,29 @@ def _entry(entry: Entry, comparison: Comparison) -> list[str]:
         _safe(entry.settings),
         seeds_text(row.seeds),
         folds_text(row.seeds),
-        samples_text(row.seeds, comparison.slices[0].n_samples),
+        samples_text(row.seeds, comparison.slices["full"]),
     ]
-    for column in [*_pairs(comparison), (comparison.slices[0].name, "accuracy")]:
+    for column in [*_pairs(comparison), ("full", "accuracy")]:
         text = figure_text(row.means.get(column))
         cells.append(f"**{text}**" if column in entry.best else text)
     return cells
 
 
 def _pairs(comparison: Comparison) -> list[tuple[str, str]]:
-    return [(part.name, metric) for part in comparison.slices for metric in ("uf1", "uar")]
+    return [(name, metric) for name in comparison.slices for metric in ("uf1", "uar")]
 
 
-def _columns(comparison: Comparison) -> list[str]:
-    return [f"{_safe(part.title)} {metric}" for part in comparison.slices for metric in ("UF1", "UAR")]
+def _columns(slices: Iterable[str]) -> list[str]:
+    return [f"{_safe(wording.slice_title(name))} {metric}" for name in slices for metric in ("UF1", "UAR")]
 
 
 def _seeds(entry: Entry, comparison: Comparison) -> Iterator[str]:
     if len(entry.row.seeds) < 2:
         return
     yield f"\n### {_named(entry)}: comparison {comparison.number}, every seed\n"
-    yield from _table(["Seed", "Folds", *_columns(comparison)], (_seed(seed, comparison) for seed in entry.row.seeds))
+    yield from _table(
+        ["Seed", "Folds", *_columns(comparison.slices)], (_seed(seed, comparison) for seed in entry.row.seeds)
+    )
 
 
 def _seed(seed: SeedResult, comparison: Comparison) -> list[str]:
@@ -149,10 +151,11 @@ def _diagnostics(comparisons: Iterable[Comparison]) -> Iterator[str]:
 def _diagnosed(entry: Entry, comparison: Comparison) -> Iterator[list[str]]:
     row = entry.row
     last, oracle = diagnosis(row)
-    for part in comparison.slices:
-        cells = [_safe(row.record["method"]["title"]), _safe(entry.settings), folds_text(row.oracle), _safe(part.title)]
+    for name in comparison.slices:
+        cells = [_safe(row.record["method"]["title"]), _safe(entry.settings), folds_text(row.oracle)]
+        cells.append(_safe(wording.slice_title(name)))
         for metric in ("uf1", "uar"):
-            pair = last.get((part.name, metric)), oracle.get((part.name, metric))
+            pair = last.get((name, metric)), oracle.get((name, metric))
             cells += [figure_text(pair[0]), figure_text(pair[1]), difference_text(*pair)]
         yield cells
 
@@ -163,16 +166,15 @@ def _cited(table: CitedTable) -> Iterator[str]:
     if table.warning:
         yield f"\n> **{_safe(table.warning)}**"
     yield ""
-    columns = [f"{_safe(title)} {metric}" for _, title in table.slices for metric in ("UF1", "UAR")]
     body: list[list[str]] = []
     for family, rows in table.families:
         body.append([f"**{_safe(family)}**"])
         for row in rows:
-            pairs = [row.slices.get(name) for name, _ in table.slices]
+            pairs = [row.slices.get(name) for name in table.slices]
             figures = [f"{value:.4f}" if pair else MISSING for pair in pairs for value in pair or (0.0, 0.0)]
             sign = f" ({table.notes[row.note]})" if row.note else ""
             body.append([str(row.year), _safe(row.title) + sign, *figures, _safe(row.citation)])
-    yield from _table(["Year", "Method", *columns, "Paper"], body)
+    yield from _table(["Year", "Method", *_columns(table.slices), "Paper"], body)
     yield ""
     yield from (f"- ({number}) {_safe(note)}" for note, number in table.notes.items())
 

@@ -15,24 +15,6 @@ Fact = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Slice:
-    """A column pair of a comparison.
-
-    Parameters
-    ----------
-    name : str
-        As the protocol has it.
-    title : str
-        As the field prints it.
-    n_samples : int
-    """
-
-    name: str
-    title: str
-    n_samples: int
-
-
-@dataclass(frozen=True)
 class Entry:
     """A row as it stands in one comparison.
 
@@ -77,8 +59,8 @@ class Comparison:
         What must be said loudly about the data.
     apart : str
         Why it is not one table with the others; empty for the only comparison.
-    slices : tuple of Slice
-        In reporting order; the first is the full set.
+    slices : mapping of str to int
+        Slice to its number of samples, in reporting order; ``full`` is the first.
     families : tuple of Family
     notes : tuple of str
         Absent classes and the like.
@@ -92,7 +74,7 @@ class Comparison:
     marks: tuple[str, ...]
     banners: tuple[str, ...]
     apart: str
-    slices: tuple[Slice, ...]
+    slices: Mapping[str, int]
     families: tuple[Family, ...]
     notes: tuple[str, ...]
     footnotes: tuple[Fact, ...]
@@ -117,8 +99,8 @@ class CitedTable:
     protocol : str
         The protocol's name.
     source : str
-    slices : tuple of (str, str)
-        Name and title of each slice that a row states.
+    slices : tuple of str
+        Each slice that a row states.
     families : tuple of (str, tuple of PublishedRow)
     notes : mapping of str to int
         A note to its number, in order.
@@ -128,7 +110,7 @@ class CitedTable:
 
     protocol: str
     source: str
-    slices: tuple[tuple[str, str], ...]
+    slices: tuple[str, ...]
     families: tuple[tuple[str, tuple[PublishedRow, ...]], ...]
     notes: Mapping[str, int]
     warning: str
