@@ -40,13 +40,12 @@ _HOME = {
     "TorchMethod": "mer_bench.methods.torch_method",
     "training_parameters": "mer_bench.methods.training_config",
     "run": "mer_bench.api",
-    "load_results": "mer_bench.api",
+    "load_results": "mer_bench.frames",
 }
 
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
-    from mer_bench.api import load_results as load_results
     from mer_bench.api import run as run
     from mer_bench.arrays import FloatArray as FloatArray
     from mer_bench.arrays import IntArray as IntArray
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     from mer_bench.errors import MerBenchError as MerBenchError
     from mer_bench.errors import MethodError as MethodError
     from mer_bench.errors import did_you_mean as did_you_mean
+    from mer_bench.frames import load_results as load_results
     from mer_bench.hookspecs import hookimpl as hookimpl
     from mer_bench.marks import Mark as Mark
     from mer_bench.methods.method import LabelledSamples as LabelledSamples

@@ -1,20 +1,18 @@
-"""The Python interface: run, and load results, as pandas frames."""
+"""Python's way to run: a pandas frame comes back."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mer_bench.config import DEFAULT_RESULTS, load_config
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.run import run as carry_out
 from mer_bench.evaluation.request import Request
 from mer_bench.frames import results_frame
 from mer_bench.progress import ProgressListener
-from mer_bench.results import read_results
-from mer_bench.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +79,7 @@ def run(
     Returns
     -------
     pandas.DataFrame
-        As `load_results` gives it, of this request alone.
+        As `mer_bench.load_results` gives it, of this request alone.
 
     Raises
     ------
@@ -106,29 +104,7 @@ def run(
         timeout=timeout,
     )
     session = carry_out(request, _Shown() if progress else _Warned())
-    return results_frame(session.results())
-
-
-def load_results(results: str | Path | None = None) -> pd.DataFrame:
-    """Return every result of a results folder, a row for each method, parameters, data, selection, seed and slice.
-
-    Parameters
-    ----------
-    results : str or Path, optional
-        The results folder; ``mer-bench-results`` by default.
-
-    Returns
-    -------
-    pandas.DataFrame
-        UF1, UAR and accuracy are NaN where folds are missing: an incomplete seed has no scores.
-
-    Raises
-    ------
-    MerBenchError
-        The folder is no store, or one of a newer mer-bench.
-    """
-    folder = Path(results or load_config().results or DEFAULT_RESULTS)
-    return results_frame(read_results(Store.open(folder, _warn)))
+    return results_frame(chain.from_iterable(session.asked(session.results())))
 
 
 class _Warned(Listener):

@@ -1,59 +1,58 @@
-"""From stored predictions to figures: the one place where a row becomes numbers.
+"""From stored cells to scores: the one summary that every table, JSON, frame and report shows.
 
 Metrics are never stored: a mistake in a metric must not cost a rerun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import statistics
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray
+from mer_bench.rules import NO_EPOCHS, ORACLE
 from mer_bench.scoring.metrics import Scores, score
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord, RowRecord
 
-Predictions = dict[str, tuple[int, int]]
-"""Sample id to (truth, prediction)."""
+METRICS = ("uf1", "uar", "accuracy")
 
-NO_EPOCHS = "none"
-"""The selection rule of a method without epochs: there is nothing to select."""
+Cells = Mapping[tuple[int, str], CellRecord | None]
+"""Seed and fold to the cell; None where nothing usable is stored."""
+
+_Predictions = Mapping[str, tuple[int, int]]
+_PRINTED_DECIMALS = 4
 
 
 @dataclass(frozen=True)
-class Result:
+class SeedResult:
     """One row at one seed under one selection rule.
 
     Parameters
     ----------
-    row : RowRecord
+    record : RowRecord
     selection : str
-        ``last``, ``inner``, ``oracle``, or `NO_EPOCHS`.
+        ``last``, ``inner``, ``oracle``, or `mer_bench.rules.NO_EPOCHS`.
     seed : int
     done, failed, total : int
         Folds stored, folds whose cell failed, and folds that the protocol asks for.
     slices : mapping of str to Scores
-        Empty unless every fold is done: an incomplete run has no mean.
+        Empty unless every fold is done: scores of a part of the folds are no scores of the protocol.
     predictions : mapping of str to (int, int)
         Sample id to truth and prediction, of the folds that are done.
-    run_ids : tuple of str
-        The runs that the cells came from.
-    seconds : float
-        Computing time of the cells, added up.
     """
 
-    row: RowRecord
+    record: RowRecord
     selection: str
     seed: int
     done: int
     failed: int
     total: int
     slices: Mapping[str, Scores]
-    predictions: Mapping[str, tuple[int, int]]
-    run_ids: tuple[str, ...]
-    seconds: float
+    predictions: _Predictions
 
     @property
     def complete(self) -> bool:
@@ -61,26 +60,162 @@ class Result:
         return self.done == self.total
 
 
-def read_results(store: Store) -> Iterator[Result]:
-    """Yield every result of a store: per row and seed, and for networks the oracle diagnostic too."""
-    for row in store.rows():
-        for seed in store.seeds(row):
-            yield from row_results(store, row, seed)
+@dataclass(frozen=True)
+class Mean:
+    """A metric over seeds.
+
+    Parameters
+    ----------
+    value : float
+        In [0, 1].
+    std : float or None
+        Sample standard deviation (n - 1); None for a single seed.
+    """
+
+    value: float
+    std: float | None
 
 
-def row_results(store: Store, row: RowRecord, seed: int) -> Iterator[Result]:
-    """Yield the results of one row at one seed."""
-    cells = {fold: store.read_cell(row, seed, fold) for fold in row["folds"]}
-    yield _result(row, seed, selection_of(row), cells, _last_predictions)
-    if row["trains_by_epoch"] and row["training"] == "full":
-        yield _result(row, seed, "oracle", cells, lambda row, cell: _oracle_predictions(store, row, cell))
+Means = Mapping[tuple[str, str], Mean]
+"""Slice and metric (of `METRICS`) to the mean over seeds."""
 
 
-def selection_of(row: RowRecord) -> str:
-    """Return the selection rule that a row's own predictions follow."""
-    if not row["trains_by_epoch"]:
-        return NO_EPOCHS
-    return "inner" if row["training"] == "inner" else "last"
+@dataclass(frozen=True, eq=False)
+class RowResults:
+    """All that is stored of one row; `read_row` makes it.
+
+    Parameters
+    ----------
+    record : RowRecord
+    cells : Cells
+        Every fold of every seed, by seed and fold.
+    store : Store
+        Asked for the scores of every epoch, once, where the oracle is looked at.
+    """
+
+    record: RowRecord
+    cells: Cells
+    store: Store = field(repr=False)
+
+    @property
+    def selection(self) -> str:
+        """The selection rule that the row's own predictions follow."""
+        if not self.record["trains_by_epoch"]:
+            return NO_EPOCHS
+        return "inner" if self.record["training"] == "inner" else "last"
+
+    @cached_property
+    def seeds(self) -> tuple[SeedResult, ...]:
+        """Each seed under the row's own rule, in ascending order."""
+        return self._under(self.selection, _stored_predictions)
+
+    @cached_property
+    def oracle(self) -> tuple[SeedResult, ...]:
+        """Each seed under the oracle, a diagnostic; empty for a row whose training has none."""
+        if self.selection != "last":
+            return ()
+        return self._under(ORACLE, lambda cell: _oracle_predictions(self.store, self.record, cell))
+
+    @cached_property
+    def means(self) -> Means:
+        """The means over the complete seeds under the row's own rule."""
+        return means(self.seeds)
+
+    @cached_property
+    def stored(self) -> tuple[CellRecord, ...]:
+        """The cells that are stored, failed ones included; by seed, then fold."""
+        return tuple(cell for cell in self.cells.values() if cell is not None)
+
+    @property
+    def failures(self) -> tuple[CellRecord, ...]:
+        """The failed cells, each with its error."""
+        return tuple(cell for cell in self.stored if cell["status"] == "failed")
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """The runs that the cells came from, sorted."""
+        return tuple(sorted({cell["run_id"] for cell in self.stored}))
+
+    def under(self, selection: str, seeds: Collection[int] | None = None) -> tuple[SeedResult, ...]:
+        """Return the seeds under the selection rule that a run asked for; of a row without epochs, its only ones.
+
+        Parameters
+        ----------
+        selection : str
+        seeds : collection of int, optional
+            The seeds of interest; all by default.
+        """
+        found = self.oracle if selection == ORACLE and self.selection != NO_EPOCHS else self.seeds
+        return tuple(result for result in found if seeds is None or result.seed in seeds)
+
+    def _under(self, selection: str, predict: Callable[[CellRecord], _Predictions | None]) -> tuple[SeedResult, ...]:
+        folds = self.record["folds"]
+        return tuple(
+            _seed_result(self.record, selection, seed, [self.cells[seed, fold] for fold in folds], predict)
+            for seed in sorted({seed for seed, _ in self.cells})
+        )
+
+
+def read_row(store: Store, record: RowRecord, cells: Cells | None = None) -> RowResults:
+    """Read what a store holds of a row: every fold of every seed, each file once.
+
+    Parameters
+    ----------
+    store : Store
+    record : RowRecord
+    cells : Cells, optional
+        Cells that are known already; they are not read again.
+    """
+    known = cells or {}
+    seeds = sorted({*store.seeds(record), *(seed for seed, _ in known)})
+    places = [(seed, fold) for seed in seeds for fold in record["folds"]]
+    return RowResults(
+        record,
+        {place: known[place] if place in known else store.read_cell(record, *place) for place in places},
+        store,
+    )
+
+
+def read_results(store: Store, known: Mapping[str, RowResults] | None = None) -> list[RowResults]:
+    """Read every row of a store of which a seed is stored, in the store's order.
+
+    Parameters
+    ----------
+    store : Store
+    known : mapping of str to RowResults, optional
+        Row key to a row that is read already.
+    """
+    rows = [(known or {}).get(record["row_key"]) or read_row(store, record) for record in store.rows()]
+    return [row for row in rows if row.cells]
+
+
+def means(seeds: Sequence[SeedResult]) -> Means:
+    """Return the means of every slice over the complete seeds; nothing where none is complete."""
+    complete = [seed for seed in seeds if seed.complete]
+    return {
+        (name, metric): _mean([getattr(seed.slices[name], metric) for seed in complete])
+        for name in (complete[0].slices if complete else ())
+        for metric in METRICS
+    }
+
+
+def best(rows: Sequence[RowResults]) -> list[frozenset[tuple[str, str]]]:
+    """Return, for each row, the slices and metrics in which no other row is better.
+
+    Only rows of which every seed is complete compete: a mean over fewer seeds than were asked for may be lucky. A row
+    that competes alone is the best of nothing. Means that print alike are equally good.
+    """
+    printed = [_printed(row) for row in rows]
+    columns: dict[tuple[str, str], list[float]] = {}
+    for values in printed:
+        for column, value in values.items():
+            columns.setdefault(column, []).append(value)
+    return [
+        frozenset(
+            column for column, value in values.items() if len(columns[column]) > 1 and value == max(columns[column])
+        )
+        for values in printed
+    ]
 
 
 def best_epoch(scores: FloatArray, labels: list[int]) -> int:
@@ -96,54 +231,56 @@ def best_epoch(scores: FloatArray, labels: list[int]) -> int:
     return int(len(correct) - 1 - np.argmax(correct[::-1]))
 
 
-def _result(
-    row: RowRecord,
-    seed: int,
+def _mean(values: Sequence[float]) -> Mean:
+    return Mean(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+
+
+def _printed(row: RowResults) -> dict[tuple[str, str], float]:
+    if not all(seed.complete for seed in row.seeds):
+        return {}
+    return {column: round(mean.value, _PRINTED_DECIMALS) for column, mean in row.means.items()}
+
+
+def _seed_result(
+    record: RowRecord,
     selection: str,
-    cells: Mapping[str, CellRecord | None],
-    predict: Callable[[RowRecord, CellRecord], Predictions | None],
-) -> Result:
-    predictions: Predictions = {}
-    done = 0
-    for cell in cells.values():
-        if cell is None or cell["status"] != "ok":
-            continue
-        found = predict(row, cell)
-        if found is not None:
-            predictions.update(found)
-            done += 1
-    stored = [cell for cell in cells.values() if cell is not None]
-    return Result(
-        row=row,
+    seed: int,
+    cells: Sequence[CellRecord | None],
+    predict: Callable[[CellRecord], _Predictions | None],
+) -> SeedResult:
+    stored = [cell for cell in cells if cell is not None]
+    predicted = [predict(cell) for cell in stored if cell["status"] == "ok"]
+    done = [predictions for predictions in predicted if predictions is not None]
+    pooled = {key: pair for predictions in done for key, pair in predictions.items()}
+    return SeedResult(
+        record=record,
         selection=selection,
         seed=seed,
-        done=done,
+        done=len(done),
         failed=sum(cell["status"] == "failed" for cell in stored),
         total=len(cells),
-        slices=_slices(row, predictions) if done == len(cells) else {},
-        predictions=predictions,
-        run_ids=tuple(sorted({cell["run_id"] for cell in stored})),
-        seconds=sum(cell["seconds"] for cell in stored),
+        slices=_slices(record, pooled) if len(done) == len(cells) else {},
+        predictions=pooled,
     )
 
 
-def _last_predictions(row: RowRecord, cell: CellRecord) -> Predictions:
+def _stored_predictions(cell: CellRecord) -> _Predictions:
     return {p["sample_id"]: (p["y_true"], p["y_pred"]) for p in cell["predictions"]}
 
 
-def _oracle_predictions(store: Store, row: RowRecord, cell: CellRecord) -> Predictions | None:
-    stored = store.read_epoch_scores(cell["key"], row, cell["fold"]) if cell["epoch_scores"] else None
+def _oracle_predictions(store: Store, record: RowRecord, cell: CellRecord) -> _Predictions | None:
+    stored = store.read_epoch_scores(cell["key"], record, cell["fold"]) if cell["epoch_scores"] else None
     if stored is None:
         return None
     sample_ids, scores = stored
-    truth = row["folds"][cell["fold"]]["samples"]
+    truth = record["folds"][cell["fold"]]["samples"]
     labels = [truth[key] for key in sample_ids]
     predicted = scores[best_epoch(scores, labels)].argmax(axis=1)
     return {key: (label, int(p)) for key, label, p in zip(sample_ids, labels, predicted, strict=True)}
 
 
-def _slices(row: RowRecord, predictions: Predictions) -> dict[str, Scores]:
-    protocol = row["protocol"]
+def _slices(record: RowRecord, predictions: _Predictions) -> dict[str, Scores]:
+    protocol = record["protocol"]
     scored = {}
     for name, databases in protocol["slices"].items():
         pairs = [pair for key, pair in predictions.items() if key.split("/", 1)[0] in databases]

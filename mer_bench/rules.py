@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 Selection = Literal["last", "inner", "oracle"]
 AbsentClass = Literal["exclude", "zero"]
@@ -26,3 +26,15 @@ ABSENT_CLASS_RULES: Mapping[AbsentClass, str] = {
     "zero": "an absent class counts as 0 in both means",
 }
 """What becomes of a class without a true sample in a slice: each rule with its sentence."""
+
+
+def selection_sentence(selection: str) -> str:
+    """Return what a selection rule does, or why there is none."""
+    if selection == NO_EPOCHS:
+        return "these methods have no epochs, so there is nothing to select"
+    return SELECTIONS[cast(Selection, selection)]
+
+
+def absent_class_sentence(rule: str) -> str:
+    """Return what a rule for absent classes does."""
+    return ABSENT_CLASS_RULES[cast(AbsentClass, rule)]

@@ -36,7 +36,7 @@ from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row
 from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.results import row_results
+from mer_bench.results import read_row
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
 from mer_bench.training import trainer
@@ -434,7 +434,8 @@ def test_the_oracle_diagnostic_is_never_below_the_last_epoch_in_any_fold(tmp_pat
     Store.create(tmp_path / "results").write_row(row.record)
     for fold in row.folds:
         assert run(tmp_path, row, fold)[0].failure == ""
-    last, oracle = row_results(Store.open(tmp_path / "results"), row.record, 0)
+    found = read_row(Store.open(tmp_path / "results"), row.record)
+    (last,), (oracle,) = found.seeds, found.oracle
 
     assert (last.selection, oracle.selection, last.complete, oracle.complete) == ("last", "oracle", True, True)
     for fold in row.record["folds"].values():

@@ -21,12 +21,17 @@ from store_factory import (
 )
 
 from mer_bench import MerBenchError
+from mer_bench.marks import Mark
+from mer_bench.result_texts import slice_notes
+from mer_bench.rules import ORACLE, SELECTIONS
 from mer_bench.scoring.metrics import score
 from mer_bench.store import Store
 from mer_bench_reports import build_report, write_report
+from mer_bench_reports.figures import count_texts, diagnosis, shown_seed
+from mer_bench_reports.wording import slice_title
 
-SYNTHETIC_WORDS = "SYNTHETIC DATA: made up; these figures say nothing about real micro-expressions"
-ORACLE_WORDS = "Best epoch chosen on the held-out subject: an upper-bound diagnostic, not a result; never ranked"
+SYNTHETIC_WORDS = Mark.SYNTHETIC.sentence
+ORACLE_WORDS = SELECTIONS[ORACLE]
 
 
 @pytest.fixture
@@ -72,17 +77,18 @@ def test_figures_are_those_of_score_in_every_rendering(store: Store) -> None:
             assert f"{expected.uf1:.4f}" in text
 
 
-def test_an_incomplete_row_shows_its_folds_and_no_mean(store: Store) -> None:
+def test_a_row_without_a_complete_seed_shows_its_folds_and_no_mean(store: Store) -> None:
     row = make_row("svm-flow")
-    write_seed(store, row, right, seed=0)
+    write_seed(store, row, right, seed=0, missing=["casme2-sub02"])
     write_seed(store, row, right, seed=1, missing=["smic-s1"], failed={"samm-006": "no convergence"})
     (only,) = build_report(store).rows
-    assert only.figures == {}
-    assert "seed 1: 4/6 folds (1 failed): incomplete, no mean" in visible(texts(store)["html"])
-    assert "| seed 1: 4/6 folds (1 failed) |" in texts(store)["markdown"]
+    assert only.means == {}
+    both = "seed 0: folds 5/6; seed 1: folds 4/6, 1 failed"
+    assert f"{both}: incomplete, no mean" in visible(texts(store)["html"])
+    assert f"| 0 of 2 | {both} |" in texts(store)["markdown"]
     mean = [row for row in measured(store) if row["seed"] == "mean"]
-    assert {(row["uf1"], row["complete"], row["folds_done"]) for row in mean} == {("", "false", "4")}
-    assert {row["uf1"] for row in measured(store) if row["seed"] == "0"} == {"1.0"}
+    told = {(row["uf1"], row["complete"], row["folds_done"], row["incomplete"]) for row in mean}
+    assert told == {("", "false", "4", both)}
 
 
 def test_several_seeds_give_mean_and_sample_deviation(store: Store) -> None:
@@ -177,8 +183,8 @@ def test_the_oracle_is_a_diagnostic_apart_from_the_figures(store: Store) -> None
     (comparison,) = build_report(store).comparisons
     assert all(entry.row.selection != "oracle" for entry in comparison.entries)
     (diagnosed,) = comparison.diagnosed
-    gain = diagnosed.row.oracle_figures["smic"].uf1.mean - diagnosed.row.figures["smic"].uf1.mean
-    assert gain == 1.0
+    last, oracle = diagnosis(diagnosed.row)
+    assert oracle["smic", "uf1"].value - last["smic", "uf1"].value == 1.0
     for text in (texts(store)["markdown"], visible(texts(store)["html"])):
         head, _, tail = text.partition("Diagnostic: oracle selection")
         assert ORACLE_WORDS in tail
@@ -190,8 +196,18 @@ def test_the_oracle_is_a_diagnostic_apart_from_the_figures(store: Store) -> None
 
 def test_a_partly_stored_oracle_shows_its_folds_and_no_figure(store: Store) -> None:
     write_seed(store, make_row("net", epochs=True), right, oracle=right, missing=["smic-s1"])
-    assert "5/6 folds: incomplete, no mean" in visible(texts(store)["html"]).partition("oracle selection")[2]
+    assert "folds 5/6: incomplete, no mean" in visible(texts(store)["html"]).partition("oracle selection")[2]
     assert {row["uf1"] for row in csv_rows(store) if row["kind"] == "diagnostic"} == {""}
+
+
+def test_the_oracle_s_gain_is_over_the_seeds_that_have_both(store: Store) -> None:
+    row = make_row("net", epochs=True)
+    write_seed(store, row, wrong_for("smic"), seed=0, oracle=right)
+    write_seed(store, row, right, seed=1)
+    last, oracle = diagnosis(build_report(store).rows[0])
+    assert (last["smic", "uf1"].value, oracle["smic", "uf1"].value) == (0.0, 1.0)
+    for text in (texts(store)["markdown"], visible(texts(store)["html"])):
+        assert "seed 1: folds 0/6" in text.partition("Diagnostic: oracle selection")[2]
 
 
 def test_no_diagnostic_section_where_no_epoch_is_stored(store: Store) -> None:
@@ -213,7 +229,7 @@ def test_synthetic_data_is_said_loudly_everywhere(store: Store) -> None:
 def test_partial_data_is_said_loudly_with_what_is_missing(store: Store) -> None:
     run_id = store.start_run(manifest(count_problems=["smic: 12 samples, not 164"]))
     write_seed(store, make_row(marks=["partial"]), always(0), run_id=run_id)
-    words = "PARTIAL: the data does not hold the samples that protocol cde declares: smic: 12 samples, not 164"
+    words = f"{Mark.PARTIAL.sentence}: smic: 12 samples, not 164"
     rendered = texts(store)
     assert words in visible(rendered["html"])
     assert words in rendered["markdown"]
@@ -257,6 +273,7 @@ def test_absent_classes_and_empty_slices_are_named_with_the_rule(store: Store) -
     }
     write_seed(store, make_row(samples=samples, marks=["partial"]), always(0), missing=["smic-s1"])
     (comparison,) = build_report(store).comparisons
+    assert list(comparison.notes) == slice_notes(comparison.entries[0].row.record, slice_title)
     assert comparison.notes == (
         "SAMM: no true sample of surprise (rule 'exclude': an absent class is left out of both means)",
         "CASME II: the data holds no sample of this slice",
@@ -267,17 +284,21 @@ def test_absent_classes_and_empty_slices_are_named_with_the_rule(store: Store) -
 def test_confusion_matrices_have_the_truth_in_rows(store: Store) -> None:
     write_seed(store, make_row(), always(2))
     (row,) = build_report(store).rows
-    assert [matrix.title for matrix in row.confusions] == ["Full", "SMIC", "SAMM", "CASME II"]
-    assert row.confusions[1].counts == ((0, 0, 4),) * 3
-    assert row.confusions[1].shares == ((0.0, 0.0, 1.0),) * 3
-    assert "SMIC, seed 0" in visible(texts(store)["html"])
+    assert row.seeds[0].slices["smic"].confusion == ((0, 0, 4),) * 3
+    assert count_texts((0, 1, 3)) == [(0, 0.0, "0.00"), (1, 0.25, "0.25"), (3, 0.75, "0.75")]
+    page = visible(texts(store)["html"])
+    order = [page.index(f"{title}, seed 0") for title in ("Full", "SMIC", "SAMM", "CASME II")]
+    assert order == sorted(order)
 
 
 def test_confusion_matrices_are_of_the_first_complete_seed(store: Store) -> None:
     row = make_row()
     write_seed(store, row, always(0), seed=0, missing=["smic-s1"])
     write_seed(store, row, always(1), seed=1)
-    assert build_report(store).rows[0].confusion_seed == 1
+    shown = shown_seed(build_report(store).rows[0])
+    assert shown is not None
+    assert shown.seed == 1
+    assert "Full, seed 1" in visible(texts(store)["html"])
 
 
 def test_published_figures_stand_apart_with_year_source_and_notes(store: Store) -> None:

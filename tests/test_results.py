@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from store_factory import CDE_SLICES, always, make_row, new_store, right, samples_of, write_seed, wrong_for
 
-from mer_bench.results import best_epoch, read_results, row_results
+from mer_bench.results import best_epoch, read_results, read_row
 from mer_bench.scoring.metrics import score
 from mer_bench.store import Store
 
@@ -21,7 +21,8 @@ OLD = Path(__file__).parent / "data" / "store-schema-1"
 def test_figures_are_pooled_over_the_folds_of_each_slice(tmp_path: Path) -> None:
     store, row = new_store(tmp_path), make_row()
     write_seed(store, row, wrong_for("smic/s1", "samm/006"))
-    (result,) = read_results(store)
+    (found,) = read_results(store)
+    (result,) = found.seeds
 
     truth = samples_of()
     for name, databases in CDE_SLICES.items():
@@ -32,27 +33,29 @@ def test_figures_are_pooled_over_the_folds_of_each_slice(tmp_path: Path) -> None
         assert result.slices[name] == score(list(chosen.values()), predicted, 3)
     assert result.complete
     assert (result.done, result.failed, result.total) == (6, 0, 6)
-    assert result.selection == "none"
-    assert result.seconds == pytest.approx(3.0)
-    assert len(result.run_ids) == 1
+    assert result.selection == found.selection == "none"
+    assert len(found.stored) == 6
+    assert len(found.run_ids) == 1
 
 
 @pytest.mark.parametrize("failed", [{}, {"samm-006": "no"}])
 def test_an_incomplete_run_has_folds_and_no_figures(tmp_path: Path, failed: dict[str, str]) -> None:
     store, row = new_store(tmp_path), make_row()
     write_seed(store, row, right, missing=["smic-s1"], failed=failed)
-    (result,) = read_results(store)
+    (found,) = read_results(store)
+    (result,) = found.seeds
 
     assert not result.complete
     assert (result.done, result.failed, result.total) == (5 - len(failed), len(failed), 6)
     assert result.slices == {}
     assert not [key for key in result.predictions if key.startswith("smic/s1/")]
+    assert [(cell["fold"], cell["error"]["message"]) for cell in found.failures if cell["error"]] == [*failed.items()]
 
 
 def test_a_slice_without_samples_has_no_figures(tmp_path: Path) -> None:
     store, row = new_store(tmp_path), make_row(samples=samples_of(["smic/s1", "smic/s2"]))
     write_seed(store, row, right)
-    (result,) = read_results(store)
+    ((result,),) = (row.seeds for row in read_results(store))
 
     assert result.complete
     assert sorted(result.slices) == ["full", "smic"]
@@ -63,13 +66,15 @@ def test_seeds_are_results_of_their_own(tmp_path: Path) -> None:
     write_seed(store, row, right, seed=0)
     write_seed(store, row, always(0), seed=1)
 
-    assert [(result.seed, result.slices["full"].accuracy) for result in read_results(store)] == [(0, 1.0), (1, 1 / 3)]
+    (found,) = read_results(store)
+    assert [(result.seed, result.slices["full"].accuracy) for result in found.seeds] == [(0, 1.0), (1, 1 / 3)]
 
 
 def test_the_oracle_takes_the_best_epoch_of_each_fold(tmp_path: Path) -> None:
     store, row = new_store(tmp_path), make_row("net", epochs=True)
     write_seed(store, row, always(0), oracle=right)
-    last, oracle = row_results(store, row, 0)
+    found = read_row(store, row)
+    (last,), (oracle,) = found.seeds, found.oracle
 
     assert (last.selection, oracle.selection) == ("last", "oracle")
     assert last.slices["full"].accuracy == pytest.approx(1 / 3)
@@ -80,14 +85,16 @@ def test_an_inner_training_has_no_oracle(tmp_path: Path) -> None:
     store, row = new_store(tmp_path), make_row("net", epochs=True, training="inner")
     write_seed(store, row, right, oracle=right)
 
-    assert [result.selection for result in row_results(store, row, 0)] == ["inner"]
+    found = read_row(store, row)
+    assert ([result.selection for result in found.seeds], found.oracle) == (["inner"], ())
 
 
 def test_an_oracle_without_all_epochs_has_no_figures(tmp_path: Path) -> None:
     store, row = new_store(tmp_path), make_row("net", epochs=True)
     write_seed(store, row, right, oracle=right)
     shutil.rmtree(next((store.path / "artifacts").iterdir()))
-    last, oracle = row_results(store, row, 0)
+    found = read_row(store, row)
+    (last,), (oracle,) = found.seeds, found.oracle
 
     assert last.complete
     assert (oracle.done, oracle.slices) == (5, {})
@@ -115,7 +122,8 @@ def test_no_epoch_beats_the_best_one(scores: np.ndarray, labels: list[int]) -> N
 
 def test_an_old_store_still_gives_its_figures() -> None:
     told: list[str] = []
-    found = {(r.row["method"]["name"], r.selection): r for r in read_results(Store.open(OLD, told.append))}
+    rows = read_results(Store.open(OLD, told.append))
+    found = {(r.record["method"]["name"], r.selection): r for row in rows for r in (*row.seeds, *row.oracle)}
 
     assert not told
     assert list(found) == [("ahmsa", "last"), ("ahmsa", "oracle"), ("majority", "none")]
@@ -156,7 +164,8 @@ def test_epoch_scores_that_contradict_their_row_make_a_missing_fold_of_the_oracl
     ids = list(row["folds"]["smic-s1"]["samples"])
     store.write_epoch_scores(cell["key"], ids, np.zeros((2, len(ids) - 1, 3), dtype=np.float32))
     told: list[str] = []
-    last, oracle = row_results(Store.open(store.path, told.append), row, 0)
+    found = read_row(Store.open(store.path, told.append), row)
+    (last,), (oracle,) = found.seeds, found.oracle
 
     assert last.complete
     assert (oracle.done, oracle.slices) == (5, {})
@@ -175,5 +184,5 @@ def test_one_odd_cell_blocks_nothing(bench: Bench, tmp_path: Path, verb: str) ->
 
     assert ended.code == 0
     assert f"note: {file} counts as absent: it predicts the label 7" in ended.err
-    assert ("5 done, 0 failed, 1 missing" if verb == "status" else "5/6 folds") in shown
+    assert ("5 done, 0 failed, 1 missing" if verb == "status" else "folds 5/6") in shown
     assert ("6 done, 0 failed, 0 missing" if verb == "status" else "| 1 | 6 | 36 |") in shown

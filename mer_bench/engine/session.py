@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,7 +20,7 @@ from mer_bench.evaluation.plan import Cell, Plan
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import PrepareTask, prepare_task
-from mer_bench.results import RowResults, read_row
+from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.rules import ORACLE
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
@@ -93,15 +94,16 @@ class Session:
         self._read_pending()
 
     def results(self) -> list[RowResults]:
-        """Return the results of the plan's rows as they stand in the store, of the plan's seeds alone."""
-        return [
-            read_row(
-                self.store,
-                row.record,
-                {(cell.seed, cell.fold): record for cell, record in self.records.items() if cell.row == index},
-            )
-            for index, row in enumerate(self.plan.rows)
-        ]
+        """Return the plan's rows as they stand in the store, with every stored seed."""
+        known: list[dict[tuple[int, str], CellRecord | None]] = [{} for _ in self.plan.rows]
+        for cell, record in self.records.items():
+            known[cell.row][cell.seed, cell.fold] = record
+        return [read_row(self.store, row.record, cells) for row, cells in zip(self.plan.rows, known, strict=True)]
+
+    def asked(self, rows: Sequence[RowResults]) -> list[tuple[SeedResult, ...]]:
+        """Return of each row what was asked for: the plan's seeds under its selection rule."""
+        seeds = {cell.seed for cell in self.plan.cells}
+        return [row.under(self.plan.selection, seeds) for row in rows]
 
     def _prepare(self) -> None:
         """Compute the representations that a pending cell needs and the cache does not hold."""

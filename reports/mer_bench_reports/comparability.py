@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mer_bench.results import NO_EPOCHS
-from mer_bench_reports.report_data import MeasuredRow
-from mer_bench_reports.wording import DATA_MARKS, joined
+from mer_bench.marks import DATA_MARKS, Mark
+from mer_bench.results import RowResults
+from mer_bench.rules import NO_EPOCHS, SELECTIONS
+from mer_bench_reports.provenance import protocol_name
+from mer_bench_reports.wording import joined
 
-_SELECTION_ORDER = ("last", "inner", NO_EPOCHS)
+_SELECTION_ORDER = (*SELECTIONS, NO_EPOCHS)
 
 _Ground = tuple[tuple[str, ...], str, tuple[tuple[str, str], ...]]
 """Data marks, protocol hash and fingerprints: what rows must share whatever their selection rule."""
@@ -23,23 +25,23 @@ class Group:
     ----------
     selection : str
     marks : tuple of str
-        The marks of the data, from `DATA_MARKS`.
-    rows : tuple of MeasuredRow
+        The marks of the data, from `mer_bench.marks.DATA_MARKS`.
+    rows : tuple of RowResults
         At least one; in the order of the table.
     """
 
     selection: str
     marks: tuple[str, ...]
-    rows: tuple[MeasuredRow, ...]
+    rows: tuple[RowResults, ...]
 
 
-def group_rows(rows: Iterable[MeasuredRow]) -> list[Group]:
+def group_rows(rows: Iterable[RowResults]) -> list[Group]:
     """Split rows into groups; real data comes first, and complete data before partial.
 
     A method without epochs fits every selection rule: it joins each group of its protocol and data, and makes a group
     of its own only where there is no other.
     """
-    by_ground: dict[_Ground, list[MeasuredRow]] = {}
+    by_ground: dict[_Ground, list[RowResults]] = {}
     for row in rows:
         by_ground.setdefault(_ground(row), []).append(row)
     groups = []
@@ -72,7 +74,7 @@ def _difference(here: Group, there: Group) -> str:
     reasons = []
     ours, theirs = here.rows[0].record, there.rows[0].record
     if ours["protocol"]["hash"] != theirs["protocol"]["hash"]:
-        named = [f"{record['protocol']['name']}@{record['protocol']['version']}" for record in (ours, theirs)]
+        named = [protocol_name(record["protocol"]) for record in (ours, theirs)]
         reasons.append("other content of the protocol of that name" if named[0] == named[1] else "other protocol")
     elif ours["fingerprints"] != theirs["fingerprints"]:
         databases = sorted(
@@ -88,21 +90,21 @@ def _difference(here: Group, there: Group) -> str:
     return "; ".join(reasons)
 
 
-def _ground(row: MeasuredRow) -> _Ground:
+def _ground(row: RowResults) -> _Ground:
     record = row.record
     marks = tuple(mark for mark in DATA_MARKS if mark in record["marks"])
     return marks, record["protocol"]["hash"], tuple(sorted(record["fingerprints"].items()))
 
 
-def _row_order(row: MeasuredRow) -> tuple[str, str, str]:
+def _row_order(row: RowResults) -> tuple[str, str, str]:
     return row.record["method"]["title"].casefold(), row.record["method"]["name"], row.record["row_key"]
 
 
 def _group_order(group: Group) -> tuple[bool, bool, str, int, str, tuple[tuple[str, str], ...], int]:
     protocol = group.rows[0].record["protocol"]
     return (
-        "synthetic" in group.marks,
-        "partial" in group.marks,
+        Mark.SYNTHETIC in group.marks,
+        Mark.PARTIAL in group.marks,
         protocol["name"],
         protocol["version"],
         protocol["hash"],

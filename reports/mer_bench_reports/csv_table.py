@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from mer_bench.scoring.metrics import Scores
+from mer_bench.marks import Mark
+from mer_bench.result_texts import incomplete_text
+from mer_bench.results import METRICS, Means, SeedResult, means
 from mer_bench_reports.provenance import params_text
-from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData, SeedResult, Slice, SliceFigures
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
 
 COLUMNS = (
     "comparison",
@@ -41,6 +43,7 @@ COLUMNS = (
     "folds_done",
     "folds_failed",
     "complete",
+    "incomplete",
     "row_key",
     "year",
     "source",
@@ -54,38 +57,32 @@ def render_csv(report: ReportData) -> str:
     """Return the report as CSV, figures in full precision.
 
     The column ``kind`` tells ``measured`` rows from the oracle ``diagnostic`` and from ``published`` figures;
-    ``comparison`` numbers the rows that may be compared. Where a fold is missing the figures are empty.
+    ``comparison`` numbers the rows that may be compared. A seed with a fold missing has no figures; the mean is that of
+    the ``n_seeds`` others, and ``incomplete`` names it.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for comparison in report.comparisons:
         for entry in comparison.entries:
-            row = entry.row
-            writer.writerows(_measured(comparison, entry, "measured", row.selection, row.seeds, row.figures))
+            writer.writerows(_measured(comparison, entry, "measured", entry.row.seeds))
         for entry in comparison.diagnosed:
-            row = entry.row
-            writer.writerows(_measured(comparison, entry, "diagnostic", "oracle", row.oracle, row.oracle_figures))
+            writer.writerows(_measured(comparison, entry, "diagnostic", entry.row.oracle))
     for table in report.cited:
         writer.writerows(_published(table))
     return stream.getvalue()
 
 
-def _measured(
-    comparison: Comparison,
-    entry: Entry,
-    kind: str,
-    selection: str,
-    seeds: Sequence[SeedResult],
-    figures: Mapping[str, SliceFigures],
-) -> Iterator[_Line]:
-    shared = {**_identity(comparison, entry), "kind": kind, "selection": selection}
-    for seed in seeds:
-        for part in comparison.slices:
-            yield {**shared, **_progress([seed]), "seed": seed.seed, **_scores(part, seed.slices.get(part.name))}
+def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[SeedResult]) -> Iterator[_Line]:
+    shared = {**_identity(comparison, entry), "kind": kind, "selection": seeds[0].selection}
+    groups: list[tuple[object, Sequence[SeedResult]]] = [(seed.seed, [seed]) for seed in seeds]
     if len(seeds) > 1:
-        for part in comparison.slices:
-            yield {**shared, **_progress(seeds), "seed": "mean", **_means(part, figures.get(part.name))}
+        groups.append(("mean", seeds))
+    for name, members in groups:
+        found, progress = means(members), _progress(members)
+        for slice_name, n_samples in comparison.slices.items():
+            scores = _scores(found, slice_name, n_samples)
+            yield {**shared, **progress, "seed": name, "slice": slice_name, **scores}
 
 
 def _identity(comparison: Comparison, entry: Entry) -> _Line:
@@ -96,8 +93,8 @@ def _identity(comparison: Comparison, entry: Entry) -> _Line:
         "protocol": protocol["name"],
         "protocol_version": protocol["version"],
         "protocol_hash": protocol["hash"],
-        "synthetic": _truth("synthetic" in record["marks"]),
-        "partial": _truth("partial" in record["marks"]),
+        "synthetic": _truth(Mark.SYNTHETIC in record["marks"]),
+        "partial": _truth(Mark.PARTIAL in record["marks"]),
         "marks": " ".join(record["marks"]),
         "family": method["family"],
         "method": method["name"],
@@ -112,33 +109,21 @@ def _identity(comparison: Comparison, entry: Entry) -> _Line:
 
 def _progress(seeds: Sequence[SeedResult]) -> _Line:
     return {
-        "n_seeds": len(seeds),
+        "n_seeds": sum(seed.complete for seed in seeds),
         "n_folds": seeds[0].total,
         "folds_done": min(seed.done for seed in seeds),
         "folds_failed": sum(seed.failed for seed in seeds),
         "complete": _truth(all(seed.complete for seed in seeds)),
+        "incomplete": incomplete_text(seeds),
     }
 
 
-def _scores(part: Slice, scores: Scores | None) -> _Line:
-    if scores is None:
-        return {"slice": part.name}
-    return {
-        "slice": part.name,
-        "uf1": scores.uf1,
-        "uar": scores.uar,
-        "accuracy": scores.accuracy,
-        "n_samples": scores.n_samples,
-    }
-
-
-def _means(part: Slice, figures: SliceFigures | None) -> _Line:
-    if figures is None:
-        return {"slice": part.name}
-    line: _Line = {"slice": part.name, "n_samples": part.n_samples}
-    for name in ("uf1", "uar", "accuracy"):
-        figure = getattr(figures, name)
-        line |= {name: figure.mean, f"{name}_std": figure.std}
+def _scores(found: Means, slice_name: str, n_samples: int) -> _Line:
+    line: _Line = {}
+    for metric in METRICS:
+        mean = found.get((slice_name, metric))
+        if mean is not None:
+            line |= {"n_samples": n_samples, metric: mean.value, f"{metric}_std": mean.std}
     return line
 
 

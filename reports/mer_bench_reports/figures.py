@@ -1,50 +1,54 @@
-"""How figures are printed."""
+"""How a report prints its numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from mer_bench_reports.report_data import Figure, SeedResult
+from mer_bench.result_texts import MISSING, incomplete_text, mean_text
+from mer_bench.results import Mean, Means, RowResults, SeedResult, means
 
-MISSING = "–"
 
-
-def figure_text(figure: Figure | None) -> str:
+def figure_text(mean: Mean | None) -> str:
     """Return ``0.4321``, ``0.4321 ± 0.0123`` over seeds, or a dash."""
-    if figure is None:
-        return MISSING
-    return f"{figure.mean:.4f}" if figure.std is None else f"{figure.mean:.4f} ± {figure.std:.4f}"
+    return mean_text(mean, " ± ")
 
 
-def difference_text(last: Figure | None, oracle: Figure | None) -> str:
-    """Return how far the oracle figure lies above the last one, with its sign."""
-    return MISSING if last is None or oracle is None else f"{oracle.mean - last.mean:+.4f}"
-
-
-def share_text(share: float | None) -> str:
-    """Return a share with two decimals, or a dash."""
-    return MISSING if share is None else f"{share:.2f}"
+def difference_text(last: Mean | None, oracle: Mean | None) -> str:
+    """Return how far the oracle's mean lies above that of the last epoch, with its sign."""
+    return MISSING if last is None or oracle is None else f"{oracle.value - last.value:+.4f}"
 
 
 def folds_text(seeds: Sequence[SeedResult]) -> str:
-    """Return ``68``, or what is missing: ``57/68 folds (2 failed)``, named by seed where there are several."""
-    if all(seed.complete for seed in seeds):
-        return str(seeds[0].total)
-    parts = [
-        f"{_which(seed, seeds)}{seed.done}/{seed.total} folds" + (f" ({seed.failed} failed)" if seed.failed else "")
-        for seed in seeds
-        if not seed.complete
-    ]
-    return "; ".join(parts)
+    """Return ``68``, or which seeds are not complete."""
+    return incomplete_text(seeds) or str(seeds[0].total)
 
 
 def samples_text(seeds: Sequence[SeedResult], n_samples: int) -> str:
-    """Return ``442``, or how many of them are predicted: ``312/442``."""
-    if all(seed.complete for seed in seeds):
-        return str(n_samples)
-    parts = [f"{_which(seed, seeds)}{seed.n_predicted}/{n_samples}" for seed in seeds if not seed.complete]
-    return "; ".join(parts)
+    """Return ``442``, or how many of them are predicted: ``312/442``, named by seed where there are several."""
+    parts = [
+        (f"seed {seed.seed}: " if len(seeds) > 1 else "") + f"{len(seed.predictions)}/{n_samples}"
+        for seed in seeds
+        if not seed.complete
+    ]
+    return "; ".join(parts) or str(n_samples)
 
 
-def _which(seed: SeedResult, seeds: Sequence[SeedResult]) -> str:
-    return f"seed {seed.seed}: " if len(seeds) > 1 else ""
+def count_texts(counts: Iterable[int]) -> list[tuple[int, float, str]]:
+    """Return each count of a row of a confusion matrix, its share of the row, and the share as text.
+
+    The text is a dash in the row of a class without a true sample.
+    """
+    counts = tuple(counts)
+    n_true = sum(counts)
+    return [(n, n / n_true, f"{n / n_true:.2f}") if n_true else (n, 0.0, MISSING) for n in counts]
+
+
+def shown_seed(row: RowResults) -> SeedResult | None:
+    """Return the seed whose confusion matrices are shown: the first complete one."""
+    return next((seed for seed in row.seeds if seed.complete), None)
+
+
+def diagnosis(row: RowResults) -> tuple[Means, Means]:
+    """Return the means by the last epoch and by the oracle, both over the seeds that are complete under the oracle."""
+    both = [(last, oracle) for last, oracle in zip(row.seeds, row.oracle, strict=True) if oracle.complete]
+    return means([last for last, _ in both]), means([oracle for _, oracle in both])

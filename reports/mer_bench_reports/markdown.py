@@ -5,9 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from mer_bench.result_texts import MISSING, seeds_text
+from mer_bench.results import RowResults, SeedResult, means
+from mer_bench.rules import selection_sentence
 from mer_bench_reports import wording
-from mer_bench_reports.figures import MISSING, difference_text, figure_text, folds_text, samples_text, share_text
-from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, MeasuredRow, ReportData, SeedResult
+from mer_bench_reports.figures import (
+    count_texts,
+    diagnosis,
+    difference_text,
+    figure_text,
+    folds_text,
+    samples_text,
+    shown_seed,
+)
+from mer_bench_reports.provenance import failure_text, protocol_name, row_facts, row_label
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
 
 
 def render_markdown(report: ReportData) -> str:
@@ -40,20 +52,21 @@ def _lines(report: ReportData) -> Iterator[str]:
 
 
 def _comparison(comparison: Comparison) -> Iterator[str]:
-    yield f"\n## Comparison {comparison.number}: {_safe(comparison.protocol_title)}"
+    protocol, selection = comparison.protocol, comparison.selection
+    yield f"\n## Comparison {comparison.number}: {_safe(protocol['title'])}"
     yield from (f"\n> **{_safe(banner)}**" for banner in comparison.banners)
     if comparison.apart:
         yield f"\n{_safe(comparison.apart)}"
     yield (
-        f"\nProtocol {_safe(comparison.protocol)}, hash {_safe(comparison.protocol_hash[:12])}. "
-        f"Selection rule **{_safe(comparison.selection)}**: {_safe(comparison.selection_text)}.\n"
+        f"\nProtocol {_safe(protocol_name(protocol))}, hash {_safe(protocol['hash'][:12])}. "
+        f"Selection rule **{selection}**: {selection_sentence(selection)}.\n"
     )
-    if comparison.protocol_note:
-        yield f"Note: {_safe(comparison.protocol_note)}\n"
-    if comparison.protocol_reference:
-        yield f"Defined in: {_safe(comparison.protocol_reference)}\n"
+    if protocol["note"]:
+        yield f"Note: {_safe(protocol['note'])}\n"
+    if protocol["reference"]:
+        yield f"Defined in: {_safe(protocol['reference'])}\n"
     yield from _table(
-        ["Method", "Settings", "Seeds", "Folds", "Samples", *_columns(comparison), "Accuracy"],
+        ["Method", "Settings", "Seeds", "Folds", "Samples", *_columns(comparison.slices), "Accuracy"],
         (
             line
             for family in comparison.families
@@ -71,45 +84,50 @@ def _entry(entry: Entry, comparison: Comparison) -> list[str]:
     cells = [
         _safe(row.record["method"]["title"]) + entry.signs,
         _safe(entry.settings),
-        str(len(row.seeds)),
+        seeds_text(row.seeds),
         folds_text(row.seeds),
-        samples_text(row.seeds, comparison.slices[0].n_samples),
+        samples_text(row.seeds, comparison.slices["full"]),
     ]
-    columns = [(part.name, metric) for part in comparison.slices for metric in ("uf1", "uar")]
-    for name, metric in [*columns, (comparison.slices[0].name, "accuracy")]:
-        text = figure_text(getattr(row.figures.get(name), metric, None))
-        cells.append(f"**{text}**" if (name, metric) in entry.best else text)
+    for column in [*_pairs(comparison), ("full", "accuracy")]:
+        text = figure_text(row.means.get(column))
+        cells.append(f"**{text}**" if column in entry.best else text)
     return cells
 
 
-def _columns(comparison: Comparison) -> list[str]:
-    return [f"{_safe(part.title)} {metric}" for part in comparison.slices for metric in ("UF1", "UAR")]
+def _pairs(comparison: Comparison) -> list[tuple[str, str]]:
+    return [(name, metric) for name in comparison.slices for metric in ("uf1", "uar")]
+
+
+def _columns(slices: Iterable[str]) -> list[str]:
+    return [f"{_safe(wording.slice_title(name))} {metric}" for name in slices for metric in ("UF1", "UAR")]
 
 
 def _seeds(entry: Entry, comparison: Comparison) -> Iterator[str]:
     if len(entry.row.seeds) < 2:
         return
     yield f"\n### {_named(entry)}: comparison {comparison.number}, every seed\n"
-    yield from _table(["Seed", "Folds", *_columns(comparison)], (_seed(seed, comparison) for seed in entry.row.seeds))
+    yield from _table(
+        ["Seed", "Folds", *_columns(comparison.slices)], (_seed(seed, comparison) for seed in entry.row.seeds)
+    )
 
 
 def _seed(seed: SeedResult, comparison: Comparison) -> list[str]:
-    cells = [str(seed.seed), folds_text([seed])]
-    for part in comparison.slices:
-        scores = seed.slices.get(part.name)
-        cells += [f"{scores.uf1:.4f}", f"{scores.uar:.4f}"] if scores else [MISSING, MISSING]
-    return cells
+    found = means([seed])
+    return [str(seed.seed), folds_text([seed]), *(figure_text(found.get(column)) for column in _pairs(comparison))]
 
 
 def _confusions(entry: Entry, comparison: Comparison) -> Iterator[str]:
-    for confusion in entry.row.confusions:
-        where = f"comparison {comparison.number}, {_safe(confusion.title)}, seed {entry.row.confusion_seed}"
+    seed = shown_seed(entry.row)
+    if seed is None:
+        return
+    for name, scores in seed.slices.items():
+        where = f"comparison {comparison.number}, {_safe(wording.slice_title(name))}, seed {seed.seed}"
         yield f"\n### {_named(entry)}: {where}\n"
         yield from _table(
-            ["truth ↓ prediction →", *map(_safe, comparison.classes)],
+            ["truth ↓ prediction →", *map(_safe, comparison.protocol["classes"])],
             (
-                [_safe(name), *(f"{n} ({share_text(share)})" for n, share in zip(counts, shares, strict=True))]
-                for name, counts, shares in zip(comparison.classes, confusion.counts, confusion.shares, strict=True)
+                [_safe(truth), *(f"{count} ({share})" for count, _, share in count_texts(counts))]
+                for truth, counts in zip(comparison.protocol["classes"], scores.confusion, strict=True)
             ),
         )
 
@@ -132,11 +150,12 @@ def _diagnostics(comparisons: Iterable[Comparison]) -> Iterator[str]:
 
 def _diagnosed(entry: Entry, comparison: Comparison) -> Iterator[list[str]]:
     row = entry.row
-    for part in comparison.slices:
-        last, oracle = row.figures.get(part.name), row.oracle_figures.get(part.name)
-        cells = [_safe(row.record["method"]["title"]), _safe(entry.settings), folds_text(row.oracle), _safe(part.title)]
+    last, oracle = diagnosis(row)
+    for name in comparison.slices:
+        cells = [_safe(row.record["method"]["title"]), _safe(entry.settings), folds_text(row.oracle)]
+        cells.append(_safe(wording.slice_title(name)))
         for metric in ("uf1", "uar"):
-            pair = getattr(last, metric, None), getattr(oracle, metric, None)
+            pair = last.get((name, metric)), oracle.get((name, metric))
             cells += [figure_text(pair[0]), figure_text(pair[1]), difference_text(*pair)]
         yield cells
 
@@ -147,26 +166,26 @@ def _cited(table: CitedTable) -> Iterator[str]:
     if table.warning:
         yield f"\n> **{_safe(table.warning)}**"
     yield ""
-    columns = [f"{_safe(title)} {metric}" for _, title in table.slices for metric in ("UF1", "UAR")]
     body: list[list[str]] = []
     for family, rows in table.families:
         body.append([f"**{_safe(family)}**"])
         for row in rows:
-            pairs = [row.slices.get(name) for name, _ in table.slices]
+            pairs = [row.slices.get(name) for name in table.slices]
             figures = [f"{value:.4f}" if pair else MISSING for pair in pairs for value in pair or (0.0, 0.0)]
             sign = f" ({table.notes[row.note]})" if row.note else ""
             body.append([str(row.year), _safe(row.title) + sign, *figures, _safe(row.citation)])
-    yield from _table(["Year", "Method", *columns, "Paper"], body)
+    yield from _table(["Year", "Method", *_columns(table.slices), "Paper"], body)
     yield ""
     yield from (f"- ({number}) {_safe(note)}" for note, number in table.notes.items())
 
 
-def _provenance(row: MeasuredRow) -> Iterator[str]:
-    yield f"\n### {_safe(row.label)}\n"
-    yield from _facts([*row.provenance, ("runs", ", ".join(row.run_ids) or "none")])
+def _provenance(row: RowResults) -> Iterator[str]:
+    yield f"\n### {_safe(row_label(row))}\n"
+    yield from _facts([*row_facts(row), ("runs", ", ".join(row.run_ids) or "none")])
     if row.failures:
-        yield f"\nFailed folds: {row.n_failures}, of which the first are\n"
-        yield from (f"- seed {f.seed}, fold {_safe(f.fold)}: {_safe(f.error)}" for f in row.failures)
+        yield f"\nFailed folds: {len(row.failures)}, of which the first are\n"
+        for cell in row.failures[: wording.SHOWN_FAILURES]:
+            yield f"- seed {cell['seed']}, fold {_safe(cell['fold'])}: {_safe(failure_text(cell))}"
 
 
 def _facts(facts: Iterable[Fact]) -> Iterator[str]:

@@ -6,12 +6,17 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 
-from mer_bench.store import Store
-from mer_bench.store.schema import RowRecord
+from mer_bench.results import RowResults
+from mer_bench.store.schema import CellRecord, ProtocolRecord
 from mer_bench_reports.report_data import Fact, Run
 
 _HOMES = ("home", "Users")
 _ABSOLUTE = re.compile(r"(?<![\w./\\~-])(?:[A-Za-z]:|~[\w.-]*)?[/\\](?:[^\s/\\'\"<>|:;,()]+[/\\])+[^\s/\\'\"<>|:;,()]*")
+
+_LONGEST_ERROR = 400
+
+Manifests = Mapping[str, Mapping[str, object] | None]
+"""Run id to the run's manifest; None where there is none."""
 
 _MANIFEST_LABELS = {
     "mer_bench": "mer-bench",
@@ -26,37 +31,56 @@ _MANIFEST_LABELS = {
 }
 
 
-def read_runs(store: Store, run_ids: Iterable[str]) -> tuple[Run, ...]:
+def runs_of(manifests: Manifests) -> tuple[Run, ...]:
     """Return what the manifests say of the runs, oldest first."""
-    return tuple(Run(run_id, _run_facts(store.manifest(run_id))) for run_id in sorted(set(run_ids)))
+    return tuple(Run(run_id, _run_facts(manifests[run_id])) for run_id in sorted(manifests))
 
 
-def count_problems(store: Store, run_ids: Iterable[str]) -> list[str]:
+def count_problems(manifests: Manifests, run_ids: Iterable[str]) -> list[str]:
     """Return how the data of these runs differs from what the protocol declares."""
     found: dict[str, None] = {}
     for run_id in sorted(set(run_ids)):
-        problems = (store.manifest(run_id) or {}).get("count_problems")
+        problems = (manifests[run_id] or {}).get("count_problems")
         found.update(dict.fromkeys(map(str, problems) if isinstance(problems, list) else ()))
     return [without_folders(problem) for problem in found]
 
 
-def row_facts(row: RowRecord, seeds: Iterable[int], devices: Iterable[str], seconds: float) -> tuple[Fact, ...]:
+def protocol_name(protocol: ProtocolRecord) -> str:
+    """Return a protocol's name and version, ``cde@1``."""
+    return f"{protocol['name']}@{protocol['version']}"
+
+
+def row_label(row: RowResults) -> str:
+    """Return a short name that no other row of the report has."""
+    return f"{row.record['method']['title']} ({row.record['row_key'][:8]})"
+
+
+def row_facts(row: RowResults) -> tuple[Fact, ...]:
     """Return what identifies a row, and what it cost."""
-    method, protocol, representation = row["method"], row["protocol"], row["representation"]
+    record = row.record
+    method, protocol, representation = record["method"], record["protocol"], record["representation"]
     shaped = f" ({params_text(representation['params'])})" if representation["params"] else ""
     return (
         ("method", f"{method['name']}, version {method['version']}"),
         ("citation", method["citation"] or "none"),
-        ("parameters", params_text(row["params"]) or "none"),
+        ("parameters", params_text(record["params"]) or "none"),
         ("representation", f"{representation['name']}{shaped}, hash {representation['hash'][:12]}"),
-        ("protocol", f"{protocol['name']}@{protocol['version']}, hash {protocol['hash'][:12]}"),
-        ("data fingerprints", ", ".join(f"{name} {value[:12]}" for name, value in row["fingerprints"].items())),
-        ("marks", ", ".join(row["marks"]) or "none"),
-        ("row key", row["row_key"][:12]),
-        ("seeds", ", ".join(map(str, seeds))),
-        ("device", ", ".join(sorted(devices)) or "unknown"),
-        ("computing time", f"{seconds:.1f} s, all cells added up"),
+        ("protocol", f"{protocol_name(protocol)}, hash {protocol['hash'][:12]}"),
+        ("data fingerprints", ", ".join(f"{name} {value[:12]}" for name, value in record["fingerprints"].items())),
+        ("marks", ", ".join(record["marks"]) or "none"),
+        ("row key", record["row_key"][:12]),
+        ("seeds", ", ".join(str(seed.seed) for seed in row.seeds)),
+        ("device", ", ".join(sorted({cell["device"] for cell in row.stored})) or "unknown"),
+        ("computing time", f"{sum(cell['seconds'] for cell in row.stored):.1f} s, all cells added up"),
     )
+
+
+def failure_text(cell: CellRecord) -> str:
+    """Return why a cell failed, on one line of bounded length."""
+    error = cell["error"]
+    text = f"{error['type']}: {error['message']}" if error else "no reason stored"
+    line = " ".join(without_folders(text).split())
+    return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]}…"
 
 
 def params_text(params: Mapping[str, object]) -> str:

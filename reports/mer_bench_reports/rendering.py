@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mer_bench import result_texts, results, rules
 from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError
+from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
-from mer_bench_reports import wording
+from mer_bench_reports import figures, provenance, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
-from mer_bench_reports.figures import difference_text, figure_text, folds_text, samples_text, share_text
 from mer_bench_reports.markdown import render_markdown
 from mer_bench_reports.report_data import ReportData
 
 
-def write_report(store: Store, folder: Path) -> dict[str, Path]:
+def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None = None) -> dict[str, Path]:
     """Write ``report.html``, ``report.md`` and ``report.csv`` into ``folder``, each whole or not at all.
+
+    Parameters
+    ----------
+    store : Store
+    folder : Path
+    rows : sequence of RowResults, optional
+        What the store holds; read from it by default.
 
     Returns
     -------
@@ -31,7 +40,7 @@ def write_report(store: Store, folder: Path) -> dict[str, Path]:
     MerBenchError
         The store holds no result, or the folder cannot be written.
     """
-    report = build_report(store)
+    report = build_report(store, rows)
     contents = {
         "html": ("report.html", render_html(report)),
         "markdown": ("report.md", render_markdown(report)),
@@ -46,7 +55,7 @@ def write_report(store: Store, folder: Path) -> dict[str, Path]:
 
 def render_html(report: ReportData) -> str:
     """Return one page that needs nothing but itself: no script, no network."""
-    return _environment().get_template("report.html.j2").render(report=report, wording=wording)
+    return _environment().get_template("report.html.j2").render(report=report)
 
 
 def _write(path: Path, text: str) -> None:
@@ -67,11 +76,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        figure=figure_text,
-        difference=difference_text,
-        folds=folds_text,
-        samples=samples_text,
-        share=share_text,
+    environment.globals.update(
+        figures=figures, provenance=provenance, results=results, rules=rules, texts=result_texts, wording=wording
     )
     return environment

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mer_bench.results import Result
+    from mer_bench.results import SeedResult
 
 
 @click.command(name="export")
@@ -31,19 +31,20 @@ def command(
     from mer_bench.scoring.megc_log import log_entries, write_log
 
     asked = f"export of {method}, {protocol}, seed {seed}"
-    found = list(read_results(open_results(results)))
-    found = _having(found, asked, "method", normalise_name(method), lambda result: result.row["method"]["name"])
-    found = _having(found, asked, "protocol", normalise_name(protocol), lambda result: result.row["protocol"]["name"])
+    rows = read_results(open_results(results))
+    found = [result for row in rows for result in (*row.seeds, *row.oracle)]
+    found = _having(found, asked, "method", normalise_name(method), lambda r: r.record["method"]["name"])
+    found = _having(found, asked, "protocol", normalise_name(protocol), lambda r: r.record["protocol"]["name"])
     found = _having(found, asked, "seed", str(seed), lambda result: str(result.seed))
     if selection is not None:
         found = _having(found, asked, "selection", selection, lambda result: result.selection)
     fitting = [
         result
         for result in found
-        if (selection or result.selection != "oracle") and result.row["row_key"].startswith(row_key or "")
+        if (selection or result.selection != "oracle") and result.record["row_key"].startswith(row_key or "")
     ]
     if len(fitting) != 1:
-        keys = ", ".join(f"{r.row['row_key'][:12]} ({r.selection})" for r in fitting or found)
+        keys = ", ".join(f"{r.record['row_key'][:12]} ({r.selection})" for r in fitting or found)
         why = "several rows fit" if fitting else f"nothing stored fits --row {row_key}; stored"
         raise MerBenchError(
             f"{asked}: {why}: {keys}; choose with --row or --selection, `mer-bench status` shows the store"
@@ -53,9 +54,9 @@ def command(
         raise MerBenchError(
             f"{method} has {result.done}/{result.total} folds; a log of part of them would be scored as if whole"
         )
-    entries = log_entries(result.predictions, result.row["protocol"]["classes"])
+    entries = log_entries(result.predictions, result.record["protocol"]["classes"])
     write_log(Path(megc), entries)
-    marks = result.row["marks"]
+    marks = result.record["marks"]
     told = f" [{', '.join(marks)}]" if marks else ""
     click.echo(f"{megc}: {len(entries)} samples, selection {result.selection}{told}")
     if marks:
@@ -63,7 +64,9 @@ def command(
         click.echo(f"warning: {megc} carries no mark, but this result has: {loud}; say so wherever it goes", err=True)
 
 
-def _having(results: list[Result], asked: str, what: str, wanted: str, of: Callable[[Result], str]) -> list[Result]:
+def _having(
+    results: list[SeedResult], asked: str, what: str, wanted: str, of: Callable[[SeedResult], str]
+) -> list[SeedResult]:
     from mer_bench.errors import MerBenchError, did_you_mean
 
     having = [result for result in results if of(result) == wanted]

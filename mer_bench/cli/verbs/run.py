@@ -83,18 +83,22 @@ def _conclude(session: Session, people: Console, out: TextIO | None) -> ExitCode
     """Print the results, write the report, and return the exit code."""
     from mer_bench.cli.tables import results_tables
     from mer_bench.representations.task import facts_lines
+    from mer_bench.result_texts import result_object
+    from mer_bench.results import read_results
     from mer_bench_reports import write_report
 
-    results = session.results()
+    rows = session.results()
+    asked = session.asked(rows)
     if out is not None:
-        for result in result_objects(results):
-            click.echo(json.dumps(result, allow_nan=False), file=out)
-    for table in results_tables(results, session.plan, people):
+        for result in chain.from_iterable(asked):
+            click.echo(json.dumps(result_object(result), allow_nan=False), file=out)
+    for table in results_tables(asked, people):
         people.print(table)
     faces = (facts_lines(session.stacks.faces(row)) for row in session.plan.rows)
     for line in dict.fromkeys(chain.from_iterable(faces)):
         people.print(line)
-    reports = write_report(session.store, session.store.path, results)
+    known = {row.record["row_key"]: row for row in rows}
+    reports = write_report(session.store, session.store.path, read_results(session.store, known))
     people.print(f"Report: {reports['html']}", soft_wrap=True)
     if not session.failures:
         return ExitCode.DONE

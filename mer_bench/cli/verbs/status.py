@@ -17,18 +17,18 @@ def command(results: str | None, as_json: bool) -> None:
 
     rows = [
         {
-            "protocol": f"{result.row['protocol']['name']}@{result.row['protocol']['version']}",
-            "method": result.row["method"]["name"],
-            "row_key": result.row["row_key"][:12],
-            "training": result.row["training"],
-            "marks": ", ".join(result.row["marks"]),
-            "seed": result.seed,
-            "done": result.done,
-            "failed": result.failed,
-            "missing": result.total - result.done - result.failed,
+            "protocol": f"{row.record['protocol']['name']}@{row.record['protocol']['version']}",
+            "method": row.record["method"]["name"],
+            "row_key": row.record["row_key"][:12],
+            "training": row.record["training"],
+            "marks": ", ".join(row.record["marks"]),
+            "seed": seed.seed,
+            "done": seed.done,
+            "failed": seed.failed,
+            "missing": seed.total - seed.done - seed.failed,
         }
-        for result in read_results(open_results(results))
-        if result.selection != "oracle"
+        for row in read_results(open_results(results))
+        for seed in row.seeds
     ]
     if as_json:
         click.echo(json.dumps(rows))

@@ -1,0 +1,92 @@
+"""Results as pandas frames."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from mer_bench.config import DEFAULT_RESULTS, load_config
+from mer_bench.results import METRICS, SeedResult, read_results
+from mer_bench.store import Store
+
+COLUMNS = (
+    "method",
+    "protocol",
+    "selection",
+    "seed",
+    "slice",
+    *METRICS,
+    "n_samples",
+    "n_folds",
+    "folds_done",
+    "folds_failed",
+    "marks",
+    "params",
+    "representation",
+    "preparation",
+    "row_key",
+)
+
+
+def load_results(results: str | Path | None = None) -> pd.DataFrame:
+    """Return every result of a results folder, a row for each method, parameters, data, selection, seed and slice.
+
+    Parameters
+    ----------
+    results : str or Path, optional
+        The results folder; ``mer-bench-results`` by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        UF1, UAR and accuracy are NaN for a seed of which folds are missing, so that a mean over seeds is over the
+        complete ones.
+
+    Raises
+    ------
+    MerBenchError
+        The folder is no store, or one of a newer mer-bench.
+
+    Warns
+    -----
+    UserWarning
+        For each file that cannot be used and so counts as absent.
+    """
+    notices: list[str] = []
+    store = Store.open(Path(results or load_config().results or DEFAULT_RESULTS), notices.append)
+    frame = results_frame(result for row in read_results(store) for result in (*row.seeds, *row.oracle))
+    for notice in notices:
+        warnings.warn(notice, stacklevel=2)
+    return frame
+
+
+def results_frame(results: Iterable[SeedResult]) -> pd.DataFrame:
+    """Return results as a frame with a row a slice."""
+    return pd.DataFrame(
+        [_frame_row(result, name) for result in results for name in result.record["protocol"]["slices"]],
+        columns=list(COLUMNS),
+    )
+
+
+def _frame_row(result: SeedResult, slice_name: str) -> dict[str, object]:
+    record, scores = result.record, result.slices.get(slice_name)
+    return {
+        "method": record["method"]["name"],
+        "protocol": record["protocol"]["name"],
+        "selection": result.selection,
+        "seed": result.seed,
+        "slice": slice_name,
+        **{metric: getattr(scores, metric, float("nan")) for metric in METRICS},
+        "n_samples": scores.n_samples if scores else 0,
+        "n_folds": result.total,
+        "folds_done": result.done,
+        "folds_failed": result.failed,
+        "marks": ", ".join(record["marks"]),
+        "params": dict(record["params"]),
+        "representation": record["representation"]["name"],
+        "preparation": dict(record["representation"]["params"]),
+        "row_key": record["row_key"],
+    }

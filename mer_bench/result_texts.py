@@ -1,0 +1,97 @@
+"""Results as words: what the terminal, ``--json`` and every report say alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mer_bench.results import METRICS, Mean, SeedResult
+from mer_bench.rules import absent_class_sentence
+from mer_bench.store.schema import RowRecord
+
+MISSING = "–"
+
+
+def mean_text(mean: Mean | None, between: str = "±") -> str:
+    """Return ``0.4321``, ``0.4321±0.0123`` over several seeds, or a dash."""
+    if mean is None:
+        return MISSING
+    return f"{mean.value:.4f}" if mean.std is None else f"{mean.value:.4f}{between}{mean.std:.4f}"
+
+
+def folds_text(seed: SeedResult) -> str:
+    """Return how many folds of a seed are done: ``57/68, 2 failed``."""
+    return f"{seed.done}/{seed.total}" + (f", {seed.failed} failed" if seed.failed else "")
+
+
+def seeds_text(seeds: Sequence[SeedResult]) -> str:
+    """Return how many seeds a mean is of: ``3``, or ``2 of 3`` where one is not complete."""
+    complete = sum(seed.complete for seed in seeds)
+    return str(complete) if complete == len(seeds) else f"{complete} of {len(seeds)}"
+
+
+def incomplete_text(seeds: Sequence[SeedResult]) -> str:
+    """Return which seeds are not complete: ``seed 1: folds 57/68, 2 failed``; empty where all are."""
+    return "; ".join(
+        (f"seed {seed.seed}: " if len(seeds) > 1 else "") + f"folds {folds_text(seed)}"
+        for seed in seeds
+        if not seed.complete
+    )
+
+
+def slice_counts(record: RowRecord) -> dict[str, tuple[int, ...]]:
+    """Return how many true samples of each class a slice has, in label order."""
+    protocol = record["protocol"]
+    labels = [
+        (sample_id.split("/", 1)[0], label)
+        for fold in record["folds"].values()
+        for sample_id, label in fold["samples"].items()
+    ]
+    counts = {}
+    for name, databases in protocol["slices"].items():
+        inside = [label for database, label in labels if database in databases]
+        counts[name] = tuple(inside.count(label) for label in range(len(protocol["classes"])))
+    return counts
+
+
+def slice_notes(record: RowRecord, title: Callable[[str], str] = str) -> list[str]:
+    """Say which slices have no sample, or none of a class, and what that does to their means.
+
+    Parameters
+    ----------
+    record : RowRecord
+    title : callable, optional
+        From a slice's name to what it is called; the name itself by default.
+    """
+    protocol = record["protocol"]
+    notes = []
+    for name, counts in slice_counts(record).items():
+        absent = [protocol["classes"][label] for label, count in enumerate(counts) if not count]
+        if not any(counts):
+            notes.append(f"{title(name)}: the data holds no sample of this slice")
+        elif absent:
+            rule = protocol["absent_class"]
+            sentence = f"rule {rule!r}: {absent_class_sentence(rule)}"
+            notes.append(f"{title(name)}: no true sample of {', '.join(absent)} ({sentence})")
+    return notes
+
+
+def result_object(result: SeedResult) -> dict[str, object]:
+    """Return a result as ``--json`` prints it; without scores where folds are missing."""
+    record = result.record
+    return {
+        "protocol": record["protocol"]["name"],
+        "method": record["method"]["name"],
+        "seed": result.seed,
+        "selection": result.selection,
+        "marks": record["marks"],
+        "params": record["params"],
+        "representation": record["representation"],
+        "row_key": record["row_key"],
+        "n_samples": len(result.predictions),
+        "n_folds": result.total,
+        "folds_done": result.done,
+        "folds_failed": result.failed,
+        "slices": {
+            name: {metric: getattr(scores, metric) for metric in METRICS} for name, scores in result.slices.items()
+        },
+    }

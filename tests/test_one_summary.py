@@ -1,0 +1,245 @@
+"""One summary, many renderings: table, JSON, frame and report agree to the digit and read each cell once."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from bench import Bench
+from rendered import csv_rows, texts, visible
+from rich.console import Console
+from store_factory import Predictor, always, make_row, new_store, right, samples_of, write_seed, wrong_for
+
+from mer_bench import load_results
+from mer_bench.cli.tables import results_tables
+from mer_bench.result_texts import result_object
+from mer_bench.results import RowResults, best, read_results, read_row
+from mer_bench.store import Store
+from mer_bench.store import store as store_module
+from mer_bench.store.files import digest, read_json
+from mer_bench_reports import build_report, write_report
+
+INCOMPLETE = "seed 1: folds 4/6, 1 failed"
+UNEVEN = ("smic/s1/surprise", "smic/s2/positive_0", "samm/006/negative_0", "casme2/sub01/positive_1")
+SAMPLES = {key: label for key, label in samples_of(per_class=4).items() if not key.startswith(UNEVEN)}
+"""Without which accuracy and UAR would be the same."""
+
+COLUMNS = [(name, metric) for name in ("full", "smic", "samm", "casme2") for metric in ("uf1", "uar", "accuracy")]
+
+
+def partly_wrong(salt: str) -> Predictor:
+    """Predict the truth of most samples, and any class for the others; not two metrics of it are alike."""
+    return lambda key, truth: [truth, truth, 0, 1, 2][int(digest([salt, key]), 16) % 5]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A row of three seeds, all different, of which the second lacks two folds, and a complete row."""
+    made = new_store(tmp_path)
+    row = make_row("svm-flow", title="SVM", family="handcrafted", samples=SAMPLES)
+    write_seed(made, row, partly_wrong("a"), seed=0)
+    write_seed(made, row, right, seed=1, missing=["smic-s2"], failed={"samm-007": "no convergence"})
+    write_seed(made, row, partly_wrong("b"), seed=2)
+    write_seed(made, make_row("majority", samples=SAMPLES), always(0))
+    return made
+
+
+@pytest.fixture
+def expected(store: Store) -> dict[tuple[str, str], tuple[float, float]]:
+    """Mean and standard deviation of seeds 0 and 2, computed by hand."""
+    first, last = (seed.slices for seed in svm(store).seeds if seed.seed != 1)
+    pairs = {(name, metric): (getattr(first[name], metric), getattr(last[name], metric)) for name, metric in COLUMNS}
+    assert len({value for pair in pairs.values() for value in pair}) == 2 * len(COLUMNS)
+    return {column: (sum(pair) / 2, statistics.stdev(pair)) for column, pair in pairs.items()}
+
+
+def svm(store: Store) -> RowResults:
+    return next(row for row in read_results(store) if row.record["method"]["name"] == "svm-flow")
+
+
+def table_of(rows: Iterable[RowResults]) -> str:
+    console = Console(file=StringIO(), width=160)
+    for table in results_tables([row.seeds for row in rows], console):
+        console.print(table)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+Expected = dict[tuple[str, str], tuple[float, float]]
+
+
+def test_the_summary_is_of_the_complete_seeds(store: Store, expected: Expected) -> None:
+    means = svm(store).means
+
+    assert list(means) == COLUMNS
+    for column, mean in means.items():
+        assert (mean.value, mean.std) == pytest.approx(expected[column])
+
+
+def test_the_table_shows_the_mean_of_the_complete_seeds_and_names_the_other(store: Store, expected: Expected) -> None:
+    shown = table_of(read_results(store))
+    _, _, after = shown.partition("svm-flow  mean")
+
+    first, second = after.splitlines()[:2]
+    printed = [f"{expected[name, 'uf1'][0]:.4f}±{expected[name, 'uf1'][1]:.4f}" for name in ("full", "smic", "samm")]
+    assert re.findall(r"\d\.\d{4}±\d\.\d{4}", first)[:3] == printed
+    assert f"{expected['full', 'uar'][0]:.4f}±{expected['full', 'uar'][1]:.4f}" in second
+    assert f"svm-flow: mean of 2 of 3 seeds; {INCOMPLETE}" in shown
+    assert re.search(r"svm-flow  1     4/6, 1 failed +– –", shown)
+
+
+def test_json_and_frame_hold_the_complete_seeds_alone(store: Store, expected: Expected) -> None:
+    objects = [result_object(seed) for seed in svm(store).seeds]
+    frame = load_results(store.path)
+    frame = frame[frame["method"] == "svm-flow"]
+
+    assert [(o["seed"], o["folds_done"], o["folds_failed"], o["n_folds"]) for o in objects] == [
+        (0, 6, 0, 6),
+        (1, 4, 1, 6),
+        (2, 6, 0, 6),
+    ]
+    for name, metric in COLUMNS:
+        values = [o["slices"][name][metric] for o in objects if o["slices"]]  # type: ignore[index]
+        column = frame[frame["slice"] == name][metric]
+        assert column.dropna().tolist() == values
+        assert (statistics.fmean(values), statistics.stdev(values)) == pytest.approx(expected[name, metric])
+        assert (column.mean(), column.std()) == pytest.approx(expected[name, metric])
+    assert set(frame[frame["uf1"].isna()]["seed"]) == {1}
+
+
+def test_markdown_shows_the_mean_of_the_complete_seeds_and_names_the_other(store: Store, expected: Expected) -> None:
+    (line,) = (line for line in texts(store)["markdown"].splitlines() if line.startswith("| SVM |"))
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+
+    columns = [column for column in COLUMNS if column[1] != "accuracy"] + [("full", "accuracy")]
+    assert cells[2:4] == ["2 of 3", INCOMPLETE]
+    assert cells[5:] == [f"{mean:.4f} ± {std:.4f}" for mean, std in (expected[column] for column in columns)]
+
+
+def test_the_page_shows_the_mean_of_the_complete_seeds_and_names_the_other(store: Store, expected: Expected) -> None:
+    _, _, after = visible(texts(store)["html"]).partition("Handcrafted SVM")
+    shown = after[: after.index("Confusion matrices")]
+
+    columns = [column for column in COLUMNS if column[1] != "accuracy"] + [("full", "accuracy")]
+    printed = [f"{mean:.4f} ± {std:.4f}" for mean, std in (expected[column] for column in columns)]
+    assert re.findall(r"\d\.\d{4} ± \d\.\d{4}", shown) == printed
+    assert INCOMPLETE in shown
+    assert "2 of 3" in shown
+
+
+def test_csv_holds_the_mean_of_the_complete_seeds_and_names_the_other(store: Store, expected: Expected) -> None:
+    lines = [line for line in csv_rows(store) if line["method"] == "svm-flow"]
+    means = {line["slice"]: line for line in lines if line["seed"] == "mean"}
+
+    for name, metric in COLUMNS:
+        line = means[name]
+        assert (float(line[metric]), float(line[f"{metric}_std"])) == pytest.approx(expected[name, metric])
+        assert (line["n_seeds"], line["complete"], line["incomplete"]) == ("2", "false", INCOMPLETE)
+    assert {line["seed"] for line in lines if not line["uf1"]} == {"1"}
+
+
+def test_a_row_with_an_incomplete_seed_is_the_best_of_nothing(store: Store) -> None:
+    write_seed(store, make_row("other", samples=SAMPLES), wrong_for("smic"))
+    rows = read_results(store)
+    names = [row.record["method"]["name"] for row in rows]
+    found = dict(zip(names, best(rows), strict=True))
+
+    assert ("full", "uf1") in found["other"]
+    assert found["svm-flow"] == frozenset()
+    assert ("smic", "accuracy") in found["majority"]
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
+    reads: Counter[Path] = Counter()
+
+    def counted(path: Path) -> object:
+        if path.parent.name.startswith("seed-"):
+            reads[path] += 1
+        return read_json(path)
+
+    monkeypatch.setattr(store_module, "read_json", counted)
+    return reads
+
+
+RENDERINGS: dict[str, Callable[[Bench], object]] = {
+    "report": lambda bench: bench("report", "--results", bench.results),
+    "load_results": lambda bench: load_results(bench.results),
+    "status": lambda bench: bench("status", "--results", bench.results),
+    "table": lambda bench: table_of(read_results(Store.open(bench.results))),
+}
+
+
+@pytest.mark.parametrize("rendering", RENDERINGS)
+def test_each_stored_cell_is_read_once(
+    store: Store, bench: Bench, monkeypatch: pytest.MonkeyPatch, rendering: str
+) -> None:
+    write_seed(store, make_row("net", epochs=True), wrong_for("smic"), oracle=right)
+    bench.results = store.path
+    reads = count_reads(monkeypatch)
+    RENDERINGS[rendering](bench)
+
+    assert reads == dict.fromkeys(bench.cell_files(), 1)
+    assert len(reads) == 6 + 5 + 6 + 6 + 6
+
+
+def test_cells_and_rows_that_are_known_are_not_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = svm(store).record
+    known = {(0, fold): store.read_cell(record, 0, fold) for fold in record["folds"]}
+    reads = count_reads(monkeypatch)
+    row = read_row(store, record, {**known, (0, "smic-s1"): None})
+    rows = read_results(store, {record["row_key"]: row})
+    write_report(store, store.path / "out", rows)
+
+    assert [(seed.seed, seed.done) for seed in row.seeds] == [(0, 5), (1, 4), (2, 6)]
+    assert row in rows
+    assert Counter(path.parent.name for path in reads if "svm-flow" in path.parts) == {"seed-1": 5, "seed-2": 6}
+    assert set(reads.values()) == {1}
+
+
+def test_the_scores_of_every_epoch_are_read_once_and_only_for_the_oracle(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_seed(store, make_row("net", epochs=True), wrong_for("smic"), oracle=right)
+    reads: Counter[str] = Counter()
+    read = Store.read_epoch_scores
+
+    def counted(self: Store, key: str, *arguments: object) -> object:
+        reads[key] += 1
+        return read(self, key, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "read_epoch_scores", counted)
+    rows = read_results(store)
+    table_of(rows)
+    before = dict(reads)
+    build_report(store, rows)
+    write_report(store, store.path / "out", rows)
+
+    assert before == {}
+    assert sorted(reads.values()) == [1] * 6
+
+
+def test_a_run_reports_every_stored_seed_and_shows_those_asked_for(bench: Bench) -> None:
+    bench.run("--method", "majority", "--seeds", "3")
+    ended = bench.run("--method", "majority", "--json")
+
+    assert [o["seed"] for o in ended.objects] == [0]
+    assert "| 3 | 6 | 24 |" in (bench.results / "report.md").read_text(encoding="utf-8")
+
+
+def test_load_results_warns_of_each_damaged_file_once(store: Store, recwarn: pytest.WarningsRecorder) -> None:
+    first, second = sorted(store.path.glob("cells/*/svm-flow/*/seed-0/*.json"))[:2]
+    first.write_text("{")
+    second.write_text(second.read_text().replace('"y_pred": 0', '"y_pred": 7'))
+    frame = load_results(store.path)
+
+    said = [str(warning.message) for warning in recwarn]
+    assert len(said) == 2
+    assert said[0].startswith(str(first))
+    assert said[1].startswith(f"{second} counts as absent: it predicts the label 7")
+    assert all(warning.filename == __file__ for warning in recwarn)
+    assert set(frame[(frame["method"] == "svm-flow") & (frame["seed"] == 0)]["folds_done"]) == {4}
