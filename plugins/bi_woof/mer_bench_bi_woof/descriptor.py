@@ -10,7 +10,7 @@ from mer_bench import FloatArray, IntArray
 _Doubles = NDArray[np.float64]
 
 
-def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int, remainder: str = "last") -> FloatArray:
+def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int, remainder: str) -> FloatArray:
     """Return where a face moves, and in which directions: a histogram of orientations a block, weighted twice.
 
     Within a block, each pixel votes for the bin of its direction with the length of its motion (local weight), and
