@@ -169,7 +169,7 @@ METHODS = '''
 
 
     class Configured(Good):
-        def __init__(self, settings):
+        def __init__(self, params, n_classes):
             pass
 
 
@@ -236,12 +236,38 @@ METHODS = '''
             return scores
 
 
+    class Reads(Good):
+        def fit(self, train, *, seed):
+            super().fit(train, seed=seed)
+            self.values = {**self.params}
+
+
+    class ReadsWhereItMatters(Good):
+        """Sound: the gain counts where the mode is `scaled`, and the power where there is a gain."""
+
+        def predict(self, test):
+            scores = super().predict(test)
+            if self.params["mode"] == "scaled":
+                scores *= 1 + self.params["gain"]
+            return scores if self.params["root"] == 0 else scores * self.params.get("power")
+
+
+    class ReadsOne(Good):
+        def predict(self, test):
+            assert "width" in self.params
+            return super().predict(test) * self.params["gain"]
+
+
     class Extracts(Good):
         def extract(self, sample):
             return self.spoil(sample[3::7, 3::7].reshape(-1) * self.params["gain"])
 
         def spoil(self, features):
             return features
+
+
+        def predict(self, test):
+            return super().predict(test) * self.params["penalty"]
 
 
     class ExtractsWithoutSaying(Extracts):
@@ -286,6 +312,14 @@ PLUGIN = """
     from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
 
     EXTRACTS = (Parameter("gain", 2.0, "a factor"), Parameter("penalty", 1.0, "the classifier's"))
+    WIDTH = Parameter("width", 8, "of nothing")
+    GAIN = Parameter("gain", 1.0, "a factor")
+    WHERE_IT_MATTERS = (
+        Parameter("mode", "plain", "what is done", choices=("plain", "scaled")),
+        Parameter("root", 0, "none, or which", minimum=0),
+        Parameter("power", 3.0, "of the root"),
+        GAIN,
+    )
     LAYOUT = ("layout", "five-mosaic", "how regions are put together", ("five-mosaic", "round"))
 
 
@@ -303,6 +337,8 @@ PLUGIN = """
         yield spec("good", "Good")
         yield extracts("good-features", "Extracts")
         yield spec("good-buffered", "Buffered")
+        yield spec("good-where-it-matters", "ReadsWhereItMatters", parameters=WHERE_IT_MATTERS)
+        yield spec("unread-width", "ReadsOne", parameters=(WIDTH, GAIN))
         yield spec("good-sanity", "Majority", citation="", family="sanity")
         for name in NAMES:
             yield spec("".join(f"-{c.lower()}" if c.isupper() else c for c in name)[1:], name)
@@ -318,8 +354,8 @@ PLUGIN = """
         yield spec("no-citation", "Good", citation=" ")
         yield spec("no-title", "Good", title="")
         yield spec("no-version", "Good", version="")
-        yield spec("no-doc", "Good", parameters=(Parameter("bins", 8, " "),))
-        yield spec("numpy-default", "Good", parameters=(Parameter("gain", np.float64(0.5), "a factor"),))
+        yield spec("no-doc", "Reads", parameters=(Parameter("bins", 8, " "),))
+        yield spec("numpy-default", "Reads", parameters=(Parameter("gain", np.float64(0.5), "a factor"),))
         yield spec("shapes-nothing", "Good", Representation("region-flow", ("layuot",)),
                    parameters=(Parameter("layuot", "five-mosaic", "a slip of the pen"),))
         yield spec("no-such-layout", "Good", Representation("region-flow", ("layout",)),
@@ -347,7 +383,7 @@ MOODY_PLUGIN = "import os\nif 'MOOD' in os.environ:\n    raise ImportError('not 
     "import cv2", ""
 ).replace("heavy", "moody")
 
-GOOD = ("good", "good-features", "good-buffered", "good-sanity")
+GOOD = ("good", "good-features", "good-buffered", "good-where-it-matters", "good-sanity")
 BROKEN = {
     "heavy": ("light-import", "imports cv2; import that in the module of the target alone (broken_methods)"),
     "no-citation": ("spec-complete", "the spec's citation is empty"),
@@ -372,6 +408,7 @@ BROKEN = {
     "too-few": ("exact-samples", "scores have shape (4, 3), not (5, 3)"),
     "no-rows": ("exact-samples", "scores have shape (), not (5, 3)"),
     "unique": ("exact-samples", "two of them equal: scores have shape (2, 3), not (3, 3)"),
+    "unread-width": ("parameters-read", "the method never reads width; use it, or take it out of the spec"),
     "smaller-is-better": ("learns", "let a larger score mean a likelier class"),
     "learns-nothing": ("learns", "it finds the class of 52 of the 120 samples that it was trained on, and 52 are of"),
     "entropy": ("deterministic", "the same fold and seed give other scores"),
@@ -396,20 +433,20 @@ BROKEN = {
     "tells-by-imports": ("side-by-side", "depend on what the process did or imported before"),
 }
 FOLLOWING = {
-    "no-class": 12,
-    "configured": 12,
-    "forgets-features": 12,
-    "shapes-nothing": 11,
-    "other-size": 11,
-    "exits": 11,
-    "undeclared": 11,
-    "undeclared-default": 11,
-    "ragged": 11,
-    "nan": 11,
-    "narrow": 11,
-    "complex": 11,
-    "too-few": 11,
-    "no-rows": 11,
+    "no-class": 13,
+    "configured": 13,
+    "forgets-features": 13,
+    "shapes-nothing": 12,
+    "other-size": 12,
+    "exits": 12,
+    "undeclared": 12,
+    "undeclared-default": 12,
+    "ragged": 12,
+    "nan": 12,
+    "narrow": 12,
+    "complex": 12,
+    "too-few": 12,
+    "no-rows": 12,
     "smaller-is-better": 1,
     "learns-nothing": 1,
     "entropy": 5,
@@ -595,6 +632,47 @@ NETWORKS = '''
             return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes + 1))
 
 
+    class Wide(TorchMethod):
+        def build_network(self):
+            return WideNetwork(self.n_classes, **self.network_params())
+
+
+    class WideNetwork(nn.Sequential):
+        def __init__(self, n_classes, *, width):
+            layers = [nn.Linear(28 * 28 * 3, size) for size in (width,)]
+            super().__init__(nn.Flatten(), *layers, nn.Linear(width, n_classes))
+
+
+    class HandsOn(WideNetwork):
+        def __init__(self, n_classes, **settings):
+            super().__init__(n_classes, **settings)
+
+
+    class Takes(WideNetwork):
+        def __init__(self, n_classes, *, width):
+            super().__init__(n_classes, width=8)
+
+
+    class Swallows(WideNetwork):
+        def __init__(self, n_classes, **_others):
+            super().__init__(n_classes, width=8)
+
+
+    class WideByHandingOn(Wide):
+        def build_network(self):
+            return HandsOn(self.n_classes, **self.network_params())
+
+
+    class WideInName(Wide):
+        def build_network(self):
+            return Takes(self.n_classes, **self.network_params())
+
+
+    class WideInNoWay(Wide):
+        def build_network(self):
+            return Swallows(self.n_classes, **self.network_params())
+
+
     class Logistic(SklearnMethod):
         def build_estimator(self, n_classes, seed):
             from sklearn.linear_model import LogisticRegression
@@ -628,6 +706,14 @@ NETWORKS = '''
 
 
 ESTIMATORS = ("Logistic", "Projected", "Nearest", "Searched")
+WIDE = {
+    "wide": "Wide",
+    "hands-on": "WideByHandingOn",
+    "in-name": "WideInName",
+    "in-no-way": "WideInNoWay",
+    "not-at-all": "Linear",
+}
+WIDTH = Parameter("width", 8, "channels of the hidden layer", minimum=1)
 WARMUP = Parameter("warmup", 5, "epochs of a smaller lr", minimum=0)
 
 
@@ -650,12 +736,18 @@ def trained(site: Path) -> dict[str, Results]:
         replace(network, name="linear", target="networks:Linear", parameters=training_parameters()),
         replace(network, name="learns-from-test", target="networks:LearnsFromTest", parameters=training_parameters()),
         replace(network, name="too-wide", target="networks:TooWide", parameters=training_parameters()),
+        *(
+            replace(network, name=name, target=f"networks:{target}", parameters=(*training_parameters(), WIDTH))
+            for name, target in WIDE.items()
+        ),
         replace(network, name="untrained", target="networks:Linear", parameters=(Parameter("epochs", 3, "passes"),)),
     ]
     return {spec.name: {result.check: result for result in results} for spec, results in check_methods(specs)}
 
 
-@pytest.mark.parametrize("name", ["logistic", "projected", "nearest", "searched", "linear", "warms-up"])
+@pytest.mark.parametrize(
+    "name", [*map(str.lower, ESTIMATORS), "linear", "warms-up", "wide", "hands-on"]
+)
 def test_a_sound_estimator_and_a_sound_network_pass(trained: dict[str, Results], name: str) -> None:
     unsaid = {check: result.status for check, result in trained[name].items() if result.status != "passed"}
 
@@ -670,6 +762,13 @@ def test_a_sound_estimator_and_a_sound_network_pass(trained: dict[str, Results],
         ("moves-bias", "alone", "depend on which other samples are tested with it"),
         ("norms-by-batch", "alone", "depend on which other samples are tested with it"),
         ("too-wide", "finite-scores", "the network gives (24, 4) for 24 samples of 3 classes"),
+        (
+            "in-name",
+            "parameters-read",
+            "the network's constructor takes width and does nothing with it; use",
+        ),
+        ("in-no-way", "parameters-read", "the network's constructor takes width and does nothing with it; use it"),
+        ("not-at-all", "parameters-read", "the method never reads width; use it, or take it out of the spec"),
         ("untrained", "spec-complete", "the network's parameters lack lr, batch_size"),
     ],
 )

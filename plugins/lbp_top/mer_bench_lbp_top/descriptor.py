@@ -66,8 +66,8 @@ def lbp_top(
     Zhao and Pietikäinen, IEEE TPAMI 29(6), 2007, doi:10.1109/TPAMI.2007.1110.
     """
     spans = [usable_span(axis, size, radii, radii_of, blocks) for axis, size in zip("TYX", clip.shape, strict=True)]
-    borders, usable, counts = zip(*spans, strict=True)
-    block_of, n_blocks = _block_of_position(usable, counts), prod(counts)
+    borders, usable, grid = zip(*spans, strict=True)
+    block_of, n_blocks = _block_of_position(usable, grid), prod(grid)
     histograms = []
     for plane, points in zip(PLANES, neighbours, strict=True):
         table, bins = _bin_of_code(points, mapping)
