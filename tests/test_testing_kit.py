@@ -745,9 +745,7 @@ def trained(site: Path) -> dict[str, Results]:
     return {spec.name: {result.check: result for result in results} for spec, results in check_methods(specs)}
 
 
-@pytest.mark.parametrize(
-    "name", [*map(str.lower, ESTIMATORS), "linear", "warms-up", "wide", "hands-on"]
-)
+@pytest.mark.parametrize("name", [*map(str.lower, ESTIMATORS), "linear", "warms-up", "wide", "hands-on"])
 def test_a_sound_estimator_and_a_sound_network_pass(trained: dict[str, Results], name: str) -> None:
     unsaid = {check: result.status for check, result in trained[name].items() if result.status != "passed"}
 

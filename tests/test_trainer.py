@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from method_instances import instance_of
 from torch import Tensor, nn
 
 from mer_bench import LabelledSamples, MerBenchError, MethodError, TorchMethod, UnlabelledSamples, training_parameters
@@ -39,7 +40,7 @@ DIVERGES = {"lr": 1e6, "weight_decay": 1e6, "optimizer": "sgd"}
 
 def method(kind: type[TorchMethod] = Linear, n_classes: int = 3, **params: object) -> TorchMethod:
     values = {"epochs": 3, "lr": 0.01, "batch_size": 8, **params}
-    return kind({p.name: p.check(values.get(p.name, p.default)) for p in training_parameters()}, n_classes)
+    return instance_of(kind, parameters=training_parameters(), n_classes=n_classes, **values)
 
 
 def samples(n: int, *, seed: int = 0, labels: list[int] | None = None) -> LabelledSamples:
