@@ -865,6 +865,7 @@ def network_spec(**fields: object) -> MethodSpec:
         ({}, (2, 0.5)),
         ({"preset": "slow"}, (2, 0.25)),
         ({"params": {"epochs": "3", "lr": 1.0}}, (3, 1.0)),
+        ({"params": {"good.epochs": "4", "Good.lr": 1.0}}, (4, 1.0)),
     ],
 )
 def test_the_quick_preset_and_two_epochs_are_checked_unless_others_are_asked_for(

@@ -6,6 +6,7 @@ import dis
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 from unittest import mock
 
@@ -38,10 +39,11 @@ def _unread(subject: Subject) -> list[str]:
     spec = subject.spec
     # What shapes the representation is read by mer-bench.
     left = [parameter.name for parameter in spec.parameters if parameter.name not in spec.representation.parameters]
-    for params in (subject.params, *_neighbours(spec, subject.params)):
-        if left:
-            read = subject.reads(params)
-            left = [name for name in left if name not in read]
+    for params in chain([subject.params], _neighbours(spec, subject.params)):
+        read = subject.reads(params)
+        left = [name for name in left if name not in read]
+        if not left:
+            break
     return left
 
 
@@ -83,11 +85,9 @@ def _ignored(subject: Subject) -> list[str]:
 
 def _looks_at(function: Callable[..., None], name: str) -> bool:
     """Say whether a function loads what it is handed under a name, be it one of its own or in its ``**rest``."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return True
-    positions = code.co_argcount + code.co_kwonlyargcount
-    rest = code.co_varnames[positions + bool(code.co_flags & inspect.CO_VARARGS) :]
-    holder = name if name in code.co_varnames[:positions] else rest[0]
-    loaded = {found.argval for found in dis.get_instructions(code) if found.opname.startswith("LOAD")}
+    if not inspect.isfunction(function):
+        return True  # it is not written in Python, and cannot be looked into
+    takes = inspect.getfullargspec(function)
+    holder = name if name in (*takes.args, *takes.kwonlyargs) else takes.varkw
+    loaded = {found.argval for found in dis.get_instructions(function) if found.opname.startswith("LOAD")}
     return holder in loaded or "locals" in loaded
