@@ -38,18 +38,8 @@ def lbp_top(
     ----------
     clip : ndarray of shape (frames, height, width), float32
         Grey values.
-    radii : tuple of int
-        R_X, R_Y, R_T or R_XY, R_XT, R_YT.
-    radii_of : str
-        ``axes`` or ``planes``, accordingly.
-    neighbours : tuple of int
-        P_XY, P_XT, P_YT.
-    mapping : str
-        ``raw`` for 2^P bins, or ``uniform`` for P (P - 1) + 3.
-    blocks : tuple of int
-        Rows, columns and blocks in time.
-    histogram : str
-        ``l1`` for histograms that sum to one, or ``counts``.
+    radii, radii_of, neighbours, mapping, blocks, histogram
+        As in the method's spec; ``raw`` codes of P neighbours have 2^P bins, ``uniform`` ones P (P - 1) + 3.
 
     Returns
     -------
