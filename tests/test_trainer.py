@@ -400,7 +400,8 @@ def test_every_optimiser_learns(optimizer: str, lr: float) -> None:
 )
 def test_the_optimiser_gets_the_settings(name: str, kind: type[torch.optim.Optimizer]) -> None:
     network = nn.Linear(2, 2)
-    optimizer = trainer._optimizer(network, TrainingConfig.from_params({"optimizer": name, "lr": 0.5, "weight_decay": 0.25}))
+    config = TrainingConfig.from_params({"optimizer": name, "lr": 0.5, "weight_decay": 0.25})
+    optimizer = trainer._optimizer(network, config)
 
     assert type(optimizer) is kind
     assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (0.5, 0.25)
