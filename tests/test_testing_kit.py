@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from hostile import install
 from mer_bench import MerBenchError, MethodSpec, Parameter
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.testing import CHECKS, CheckResult, CheckStatus, check_method, check_methods, conformance
+from mer_bench.testing.watched import WatchedSetting
 
 METHODS = '''
     import os
@@ -915,6 +917,35 @@ def test_epochs_that_do_not_take_two_stay_as_they_are(
 
     assert result.status is CheckStatus.PASSED
     assert seen == {epochs.default}
+
+
+READING = {
+    "[]": lambda params: params["gain"],
+    "get": lambda params: params.get("gain", 1.0),
+    "pop": lambda params: params.pop("gain"),
+    "items": lambda params: list(params.items()),
+    "values": lambda params: list(params.values()),
+    "dict": dict,
+    "**": lambda params: {**params},
+    "copy": lambda params: params.copy(),
+    "|": lambda params: params | {},
+    "json": json.dumps,
+}
+NO_READING = {
+    "in": lambda params: "gain" in params,
+    "names": lambda params: [*params, *params.keys()],
+    "another": lambda params: params.get("loss"),
+}
+
+
+@pytest.mark.parametrize("way", [*READING, *NO_READING])
+def test_whatever_gets_at_a_parameters_value_counts_as_reading_it(site: Path, way: str) -> None:
+    spec = replace(load_catalogue().method("good"), parameters=(Parameter("gain", 2.0, "a factor"),))
+    setting = WatchedSetting(spec, spec.resolve(None, {}), 3)
+
+    {**READING, **NO_READING}[way](setting.own_params())
+
+    assert setting.reads == ({"gain"} if way in READING else set())
 
 
 def test_importing_the_kit_imports_neither_torch_nor_pytest() -> None:

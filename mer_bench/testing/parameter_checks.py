@@ -89,5 +89,9 @@ def _looks_at(function: Callable[..., None], name: str) -> bool:
         return True  # it is not written in Python, and cannot be looked into
     takes = inspect.getfullargspec(function)
     holder = name if name in (*takes.args, *takes.kwonlyargs) else takes.varkw
-    loaded = {found.argval for found in dis.get_instructions(function) if found.opname.startswith("LOAD")}
+    loaded: set[object] = set()
+    for found in dis.get_instructions(function):
+        if "LOAD" in found.opname and found.opname != "LOAD_CONST":
+            # From Python 3.13 on, one instruction may load two names.
+            loaded |= set(found.argval) if isinstance(found.argval, tuple) else {found.argval}
     return holder in loaded or "locals" in loaded
