@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostile import install
@@ -890,6 +891,11 @@ def test_the_quick_preset_and_two_epochs_are_checked_unless_others_are_asked_for
     assert set(seen) == {told}
 
 
+def never_two(params: dict[str, Any]) -> None:
+    if params["epochs"] == 2:
+        raise MerBenchError("two epochs do not fit")
+
+
 @pytest.mark.parametrize(
     "epochs",
     [
@@ -897,6 +903,7 @@ def test_the_quick_preset_and_two_epochs_are_checked_unless_others_are_asked_for
         Parameter("epochs", 50, "passes", minimum=3),
         Parameter("epochs", 1, "passes", maximum=1),
         Parameter("epochs", 50.5, "passes, of a type of its own", minimum=3),
+        Parameter("epochs", 50, "passes, of which the spec does not allow two"),
     ],
 )
 def test_epochs_that_do_not_take_two_stay_as_they_are(
@@ -912,7 +919,8 @@ def test_epochs_that_do_not_take_two_stay_as_they_are(
             super().fit(train, seed=seed)
 
     monkeypatch.setattr(broken_methods, "Told", Told, raising=False)
-    spec = replace(load_catalogue().method("good"), target="broken_methods:Told", parameters=(epochs,))
+    good = load_catalogue().method("good")
+    spec = replace(good, target="broken_methods:Told", parameters=(epochs,), validate=never_two)
     (result,) = check_method(spec, only=["finite-scores"])
 
     assert result.status is CheckStatus.PASSED

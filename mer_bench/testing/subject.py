@@ -19,7 +19,7 @@ from mer_bench.foreign import foreign_code
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.representations.preparation import OF_METHOD
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue, resolve_parameters
+from mer_bench.specs import MethodSpec, ParameterValue, resolve_parameters
 from mer_bench.testing.contract import ContractError, UnusableError, assert_same, failing, require
 from mer_bench.testing.folds import FEW, MANY, KitFold, KitFolds
 from mer_bench.testing.samples import make_sample
@@ -55,10 +55,9 @@ class Subject:
     @cached_property
     def params(self) -> Mapping[str, ParameterValue]:
         """The values that the method is checked with."""
-        quick = [p for p in self.spec.parameters if p.name == EPOCHS and self.may_hurry and _takes(p, _QUICK_EPOCHS)]
-        if not quick:
-            return self.asked
         hurried = {**self.asked, EPOCHS: _QUICK_EPOCHS}
+        if not self.may_hurry or not self._allows(hurried):
+            return self.asked
         # What it refuses either way is the matter of the checks.
         return self.asked if self._refuses(hurried) and not self._refuses(self.asked) else hurried
 
@@ -228,6 +227,13 @@ class Subject:
             self._features[representation, index] = self.extract(self.sample(index, representation), 3, representation)
         return self._features[representation, index]
 
+    def _allows(self, params: Mapping[str, ParameterValue]) -> bool:
+        try:
+            self.spec.resolve(None, params)
+        except MerBenchError:
+            return False
+        return True
+
     def _refuses(self, params: Mapping[str, ParameterValue]) -> bool:
         trial = Subject(self.spec, params, may_hurry=False)
         try:
@@ -256,14 +262,6 @@ class Subject:
                 return False  # the trainer counts a network's rows
             method.fit(train, seed=SEED)
             return np.shape(method.predict(test))[:1] != (len(test),)
-
-
-def _takes(parameter: Parameter, value: object) -> bool:
-    try:
-        parameter.check(value)
-    except MerBenchError:
-        return False
-    return True
 
 
 @contextmanager
