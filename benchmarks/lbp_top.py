@@ -22,8 +22,7 @@ from threadpoolctl import threadpool_limits
 import mer_bench_lbp_top
 from mer_bench.arrays import ByteArray, FloatArray, IntArray
 from mer_bench.engine.environment import environment
-from mer_bench.methods.setting import MethodSetting
-from mer_bench_lbp_top.method import LBPTOP
+from mer_bench.testing import make_method
 
 _POINTS, _RADIUS, _BINS = 8, 1, 59
 _BLOCKS = (2, 4, 4)
@@ -37,7 +36,7 @@ def main() -> None:
     arguments.add_argument("--size", type=int, default=192)
     options = arguments.parse_args()
     (spec,) = mer_bench_lbp_top.mer_bench_methods()
-    methods = {preset: LBPTOP(MethodSetting(spec, spec.resolve(preset, {}), 3)) for preset in ("benchmark", "megc2019")}
+    methods = {preset: make_method(spec, preset=preset) for preset in ("benchmark", "megc2019")}
     grey = np.random.default_rng(0).integers(0, 256, (10, options.size, options.size, 1)).astype(np.uint8)
     sample = grey.astype(np.float32)
     ways: dict[str, Callable[[], FloatArray]] = {

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import network_of, scores_of_the_rest
+from moving_maps import motion
 from torch import Tensor, nn
 
 import mer_bench_ahmsa
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_ahmsa.method import AHMSA
-from mer_bench_ahmsa.network import AdaptiveDownsampling, AHMSANet, MultiScaleAttention, SpatialAttention
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
+from mer_bench_ahmsa.network import AdaptiveDownsampling, MultiScaleAttention, SpatialAttention
 
 (SPEC,) = mer_bench_ahmsa.mer_bench_methods()
 
@@ -50,7 +50,7 @@ def conv1x1(weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
 
 
 def test_the_levels_hold_4x4_then_2x2_then_1x1_patches() -> None:
-    network = AHMSANet(3)
+    network = network_of(SPEC)
     maps = torch.randn(2, 3, 28, 28)
 
     shapes = [tuple(x.shape) for x in outputs_of(network, MultiScaleAttention, maps)]
@@ -61,7 +61,7 @@ def test_the_levels_hold_4x4_then_2x2_then_1x1_patches() -> None:
 
 
 def test_each_level_is_followed_by_its_own_downsampling_and_the_last_by_the_head() -> None:
-    network = AHMSANet(3, **SMALL)
+    network = network_of(SPEC, **SMALL)
     order: list[str] = []
     names = ["patch_embedding", "levels.0", "downsampling.0", "levels.1", "downsampling.1", "levels.2", "head"]
     for name in names:
@@ -74,7 +74,7 @@ def test_each_level_is_followed_by_its_own_downsampling_and_the_last_by_the_head
 
 
 def test_a_patch_sees_its_own_7x7_pixels_and_no_others() -> None:
-    network = AHMSANet(3, **SMALL)
+    network = network_of(SPEC, **SMALL)
     maps = torch.zeros(2, 3, 28, 28)
     maps[1, :, 7:14, 21:28] = 1.0
 
@@ -101,7 +101,7 @@ def test_the_number_of_parameters_is_the_sum_over_the_layers_of_the_paper(settin
         patches + (2 + 2 + 8) * (3 * norm + channel + spatial + feed_forward) + 2 * downsampling + (norm + classifier)
     )
 
-    network = AHMSANet(3, head_hidden=head, **settings)
+    network = network_of(SPEC, head_hidden=head, **settings)
 
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
 
@@ -210,7 +210,7 @@ def test_without_residual_nothing_passes_a_silent_part(residual: bool) -> None:
 
 
 def test_the_head_normalises_before_a_linear_layer_or_an_mlp() -> None:
-    linear, hidden = AHMSANet(3, **SMALL).head, AHMSANet(3, head_hidden=20, **SMALL).head
+    linear, hidden = network_of(SPEC, **SMALL).head, network_of(SPEC, head_hidden=20, **SMALL).head
     x = torch.randn(4, 12, 1, 1)
     normalised = layer_norm(x, hidden[1])[..., 0, 0]
     mlp = hidden[2]
@@ -221,7 +221,7 @@ def test_the_head_normalises_before_a_linear_layer_or_an_mlp() -> None:
 
 
 def test_dropout_acts_in_training_only() -> None:
-    network = AHMSANet(3, dropout=0.5, **SMALL)
+    network = network_of(SPEC, dropout=0.5, **SMALL)
     maps = torch.randn(2, 3, 28, 28)
 
     assert not torch.equal(network(maps), network(maps))
@@ -237,7 +237,7 @@ def test_every_weight_learns_but_those_that_a_softmax_cancels(residual: bool) ->
     level there is one patch, so one key, whose weight is 1 whatever the queries and keys are.
     """
     width = 12
-    network = AHMSANet(3, residual=residual, blocks=(1, 1, 2), **SMALL).double()
+    network = network_of(SPEC, residual=residual, blocks=(1, 1, 2), **SMALL).double()
     maps = torch.randn(24, 3, 28, 28, dtype=torch.float64)
     F.cross_entropy(network(maps), torch.arange(24) % 3).backward()
 
@@ -256,7 +256,7 @@ def test_every_weight_learns_but_those_that_a_softmax_cancels(residual: bool) ->
 
 
 def test_on_the_top_level_queries_and_keys_change_nothing() -> None:
-    network = AHMSANet(3, **SMALL).eval()
+    network = network_of(SPEC, **SMALL).eval()
     maps = torch.randn(2, 3, 28, 28)
     before = network(maps)
     with torch.no_grad():
@@ -279,11 +279,9 @@ def test_on_the_top_level_queries_and_keys_change_nothing() -> None:
         ({"blocks": ()}, "which 0 levels"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
-    method = AHMSA(SPEC.resolve("paper", settings), 3)
-
+def test_settings_that_do_not_fit_are_refused_before_any_work(settings: dict[str, object], message: str) -> None:
     with pytest.raises(MerBenchError) as caught:
-        method.build_network()
+        SPEC.resolve("paper", settings)
 
     assert str(caught.value).startswith("ahmsa: ")
     assert message in str(caught.value)
@@ -297,21 +295,15 @@ def test_a_size_beyond_all_reason_is_refused_before_anything_is_built(name: str)
         SPEC.resolve("paper", {name: (huge, 1, 1) if name == "blocks" else huge})
 
 
-@pytest.mark.parametrize("dropout", [1.0, 2.5])
-def test_a_dropout_that_is_no_share_is_refused_by_the_network(dropout: float) -> None:
-    with pytest.raises(MerBenchError, match=f"^ahmsa: dropout={dropout:g} is not a share"):
-        AHMSANet(3, dropout=dropout)
-
-
 @pytest.mark.parametrize(("patch", "blocks"), [(28, (2,)), (14, (1, 2)), (7, (1, 1, 8))])
 def test_any_number_of_levels_that_fits_the_patch_gives_logits(patch: int, blocks: tuple[int, ...]) -> None:
-    network = AHMSANet(5, patch=patch, blocks=blocks, **SMALL)
+    network = network_of(SPEC, n_classes=5, patch=patch, blocks=blocks, **SMALL)
 
     assert network(torch.randn(2, 3, 28, 28)).shape == (2, 5)
 
 
 def test_a_reduction_beyond_the_width_leaves_one_hidden_unit() -> None:
-    assert AHMSANet(3, width=12, reduction=99).levels[0][0].parts[0].fc1.out_channels == 1
+    assert network_of(SPEC, width=12, reduction=99).levels[0][0].parts[0].fc1.out_channels == 1
 
 
 def test_the_paper_preset_is_table_3() -> None:
@@ -342,9 +334,7 @@ def test_the_quick_preset_keeps_the_papers_structure() -> None:
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
     values = {"width": 8, "heads": 2, "patch": 14, "blocks": (1, 3), "mlp_ratio": 2, "reduction": 4}
-    network = AHMSA(
-        SPEC.resolve(None, {**values, "head_hidden": 5, "dropout": 0.25, "residual": False}), 4
-    ).build_network()
+    network = network_of(SPEC, n_classes=4, **values, head_hidden=5, dropout=0.25, residual=False)
     block = network.levels[1][2]
 
     assert [len(level) for level in network.levels] == [1, 3]
@@ -355,16 +345,11 @@ def test_every_parameter_of_the_network_reaches_it() -> None:
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(24) % 3
-    maps = rng.normal(0, 0.3, (24, 28, 28, 3)).astype(np.float32)
-    for image, label in zip(maps, labels, strict=True):
-        image[9 * label : 9 * label + 9, :14, 1] += 1.0
+    samples = motion(24, by=1.0)
     settings = {"width": 12, "reduction": 2, "blocks": (1, 1, 1), "epochs": 25, "lr": 3e-3, "batch_size": 6}
-    method = AHMSA(SPEC.resolve("paper", settings), 3)
-    train = LabelledSamples(maps[:18], labels[:18], np.array(["smic/s1"] * 18))
+    method = make_method(SPEC, **settings)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(maps[18:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 18)
 
-    assert (scores[-1].argmax(1) == labels[18:]).all()
+    assert (scores[-1].argmax(1) == samples.labels[18:]).all()
     assert scores[-1].max(1).mean() > 0.8 > scores[0].max(1).mean()

@@ -12,6 +12,8 @@ from sklearn.preprocessing import StandardScaler
 import mer_bench_bi_woof
 from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
 from mer_bench.arrays import FloatArray
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.testing import make_method
 from mer_bench_bi_woof.descriptor import bi_woof
 from mer_bench_bi_woof.method import BiWOOF
 
@@ -40,8 +42,9 @@ def random_flow(seed: int, height: int = 28, width: int = 28, bins: int = 8) -> 
 
 def extractor(representation: str, **overrides: object) -> BiWOOF:
     """Return a method as extraction has it: with the parameters of its features alone."""
-    values = SPEC.resolve(None, overrides)
-    return BiWOOF({name: values[name] for name in SPEC.features.parameters}, 3, representation)
+    method = MethodSetting(SPEC, SPEC.resolve(None, overrides), 3, representation).extractor()
+    assert isinstance(method, BiWOOF)
+    return method
 
 
 def test_two_blocks_are_what_a_hand_computes() -> None:
@@ -54,7 +57,7 @@ def test_two_blocks_are_what_a_hand_computes() -> None:
     left, right = [0, 0, 0, 0, 0.5 * 3 / 4, 0, 0.5 * 1 / 4, 0], [0, 2, 0, 0, 0, 0, 0, 0]
     expected = np.array(left + right)
 
-    np.testing.assert_allclose(bi_woof(flow, (1, 2), 8, 0), expected / np.linalg.norm(expected), rtol=1e-6)
+    np.testing.assert_allclose(bi_woof(flow, (1, 2), 8, 0, "last"), expected / np.linalg.norm(expected), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +87,14 @@ def test_a_bin_holds_its_lower_edge_and_turns_clockwise_on_the_screen_from_the_l
     """v is downwards, so that -90 degrees, bin 2, is up."""
     for length in (1.0, 0.3, 1e-3, 1e3):
         u, v = np.float32(direction[0]) * np.float32(length), np.float32(direction[1]) * np.float32(length)
-        assert bi_woof(stacked(np.full((3, 3), u), v, 1.0), (1, 1), 8, 0).tolist() == np.eye(8)[expected].tolist()
+        assert (
+            bi_woof(stacked(np.full((3, 3), u), v, 1.0), (1, 1), 8, 0, "last").tolist() == np.eye(8)[expected].tolist()
+        )
 
 
 def test_to_the_left_is_one_direction_whichever_the_sign_of_the_zero_in_v() -> None:
     for zero in (0.0, -0.0):
-        assert bi_woof(stacked(np.full((2, 2), -1.0), zero, 1.0), (1, 1), 8, 0).argmax() == 0
+        assert bi_woof(stacked(np.full((2, 2), -1.0), zero, 1.0), (1, 1), 8, 0, "last").argmax() == 0
 
 
 @pytest.mark.parametrize("bins", [1, 2, 4, 12, 36])
@@ -97,13 +102,13 @@ def test_the_bins_share_the_circle_equally(bins: int) -> None:
     angles = (np.arange(bins) + 0.5) * 2 * np.pi / bins - np.pi
     flow = stacked(np.cos(angles)[None], np.sin(angles)[None], 1.0)
 
-    np.testing.assert_allclose(bi_woof(flow, (1, 1), bins, 0), np.full(bins, bins**-0.5), rtol=1e-6)
+    np.testing.assert_allclose(bi_woof(flow, (1, 1), bins, 0, "last"), np.full(bins, bins**-0.5), rtol=1e-6)
 
 
 def test_a_pixel_votes_with_its_magnitude() -> None:
     flow = still(1, 3)
     flow[0] = [(6, 0, 1), (0, 1, 1), (0, 2, 1)]
-    histogram = bi_woof(flow, (1, 1), 8, 0)
+    histogram = bi_woof(flow, (1, 1), 8, 0, "last")
 
     assert histogram[4] / histogram[6] == pytest.approx(6 / (1 + 2))
     assert np.count_nonzero(histogram) == 2
@@ -113,11 +118,11 @@ def test_a_block_counts_with_the_sum_of_its_strain_and_not_with_how_far_it_moves
     flow = still(2, 6)
     flow[:, :3] = (100, 0, 0.1)
     flow[:, 3:] = (1, 0, 0.3)
-    left, right = bi_woof(flow, (1, 2), 8, 0).reshape(2, 8)[:, 4]
+    left, right = bi_woof(flow, (1, 2), 8, 0, "last").reshape(2, 8)[:, 4]
 
     assert right / left == pytest.approx(3, rel=1e-5)
     flow[0, 5, 2] = 1.5
-    left, right = bi_woof(flow, (1, 2), 8, 0).reshape(2, 8)[:, 4]
+    left, right = bi_woof(flow, (1, 2), 8, 0, "last").reshape(2, 8)[:, 4]
     assert right / left == pytest.approx((5 * 0.3 + 1.5) / (6 * 0.1), rel=1e-5)
 
 
@@ -125,7 +130,7 @@ def test_a_block_without_motion_or_without_strain_is_zero() -> None:
     flow = random_flow(0, 6, 6)
     flow[:3, :3, :2] = 0
     flow[3:, 3:, 2] = 0
-    blocks = bi_woof(flow, (2, 2), 8, 0).reshape(4, 8)
+    blocks = bi_woof(flow, (2, 2), 8, 0, "last").reshape(4, 8)
 
     assert blocks.any(axis=1).tolist() == [False, True, True, False]
 
@@ -135,7 +140,7 @@ def test_a_map_that_does_not_move_is_all_zero_and_finite(channels: tuple[int, ..
     flow = random_flow(1)
     flow[..., channels] = 0
 
-    assert bi_woof(flow, (5, 5), 8, 1).tolist() == [0.0] * 200
+    assert bi_woof(flow, (5, 5), 8, 1, "last").tolist() == [0.0] * 200
 
 
 def test_blocks_stand_row_by_row() -> None:
@@ -143,7 +148,7 @@ def test_blocks_stand_row_by_row() -> None:
     for number in range(6):
         row, column = divmod(number, 3)
         flow[2 * row, 2 * column] = (1, 0, number + 1)
-    weights = bi_woof(flow, (2, 3), 8, 0).reshape(6, 8)[:, 4]
+    weights = bi_woof(flow, (2, 3), 8, 0, "last").reshape(6, 8)[:, 4]
 
     np.testing.assert_allclose(weights / weights[0], [1, 2, 3, 4, 5, 6], rtol=1e-5)
 
@@ -154,8 +159,8 @@ def test_with_an_overlap_a_block_sees_one_pixel_of_its_neighbour(overlap: int, s
     at_the_border[2, 4] = (1, 0, 1)
     beyond[2, 5] = (1, 0, 1)
 
-    assert bi_woof(at_the_border, (1, 2), 8, overlap).reshape(2, 8).any(axis=1).tolist() == seen_by
-    assert bi_woof(beyond, (1, 2), 8, overlap).reshape(2, 8).any(axis=1).tolist() == [False, True]
+    assert bi_woof(at_the_border, (1, 2), 8, overlap, "last").reshape(2, 8).any(axis=1).tolist() == seen_by
+    assert bi_woof(beyond, (1, 2), 8, overlap, "last").reshape(2, 8).any(axis=1).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,7 @@ def test_the_unit_of_motion_and_the_unit_of_strain_cancel(seed: int, moved: int,
     scaled = flow * np.float32([2.0**moved, 2.0**moved, 2.0**strained])
 
     np.testing.assert_allclose(
-        bi_woof(scaled, (3, 2), 8, overlap), bi_woof(flow, (3, 2), 8, overlap), rtol=1e-5, atol=1e-7
+        bi_woof(scaled, (3, 2), 8, overlap, "last"), bi_woof(flow, (3, 2), 8, overlap, "last"), rtol=1e-5, atol=1e-7
     )
 
 
@@ -229,7 +234,7 @@ def test_a_turn_by_45_degrees_moves_every_bin_to_the_next(seed: int, turns: int)
     angle = turns * np.pi / 4
     u, v, strain = np.moveaxis(flow, -1, 0)
     turned = stacked(u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle), strain)
-    before, after = (bi_woof(x, (3, 2), 8, 1).reshape(6, 8) for x in (flow, turned))
+    before, after = (bi_woof(x, (3, 2), 8, 1, "last").reshape(6, 8) for x in (flow, turned))
 
     np.testing.assert_allclose(after, np.roll(before, turns, axis=1), rtol=1e-4, atol=1e-7)
 
@@ -287,7 +292,7 @@ def test_what_counts_as_no_motion_follows_from_what_was_handed_over(
 ) -> None:
     flow = random_flow(8) + np.float32([0.3, -0.2, 0.05])
     shifted = flow - np.float32([np.median(flow[..., 0]), np.median(flow[..., 1]), flow[..., 2].min()])
-    expected = bi_woof(flow if same_as == "none" else shifted, (5, 5), 8, 1)
+    expected = bi_woof(flow if same_as == "none" else shifted, (5, 5), 8, 1, "last")
 
     np.testing.assert_array_equal(extractor(representation, zero=zero).extract(flow), expected)
 
@@ -305,11 +310,11 @@ def test_every_parameter_of_the_descriptor_reaches_it() -> None:
     flow = random_flow(10)
 
     assert extractor("flow", blocks=(2, 3), bins=6).extract(flow).shape == (36,)
-    np.testing.assert_array_equal(extractor("flow", overlap=0).extract(flow), bi_woof(flow, (5, 5), 8, 0))
+    np.testing.assert_array_equal(extractor("flow", overlap=0).extract(flow), bi_woof(flow, (5, 5), 8, 0, "last"))
     np.testing.assert_array_equal(
         extractor("flow", remainder="spread").extract(flow), bi_woof(flow, (5, 5), 8, 1, "spread")
     )
-    np.testing.assert_array_equal(extractor("flow").extract(flow), bi_woof(flow, (5, 5), 8, 1))
+    np.testing.assert_array_equal(extractor("flow").extract(flow), bi_woof(flow, (5, 5), 8, 1, "last"))
 
 
 @pytest.mark.parametrize(
@@ -355,7 +360,7 @@ def learnable(labels: list[int], seed: int) -> FloatArray:
 
 
 def fitted(labels: list[int], **overrides: object) -> BiWOOF:
-    method = BiWOOF(SPEC.resolve(None, overrides), 3, "flow")
+    method: BiWOOF = make_method(SPEC, **overrides)
     method.fit(LabelledSamples(learnable(labels, 0), np.array(labels), np.array(["smic/s1"] * len(labels))), seed=0)
     return method
 
@@ -387,8 +392,8 @@ def test_the_scaler_is_fitted_on_the_training_side_and_can_be_left_out() -> None
 
 def test_every_parameter_of_the_classifier_reaches_it() -> None:
     given = {"kernel": "rbf", "C": 3.0, "class_weight": "balanced"}
-    svc = BiWOOF(SPEC.resolve(None, given), 3, "flow").build_estimator(3, 0)[-1]
-    plain = BiWOOF(SPEC.resolve(None, {}), 3, "flow").build_estimator(3, 0)[-1]
+    svc = make_method(SPEC, **given).build_estimator(3, 0)[-1]
+    plain = make_method(SPEC).build_estimator(3, 0)[-1]
 
     assert {name: getattr(svc, name) for name in given} == given
     assert (plain.kernel, plain.C, plain.class_weight, svc.gamma) == ("linear", 1.0, None, "scale")

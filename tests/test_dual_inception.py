@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import assert_the_seed_decides, network_of, scores_of_the_rest
 from moving_maps import motion
 from torch import Tensor, nn
 
 import mer_bench_dual_inception
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_dual_inception.method import DualInceptionMethod
-from mer_bench_dual_inception.network import DualInception, Inception
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
+from mer_bench_dual_inception.network import Inception
 
 (SPEC,) = mer_bench_dual_inception.mer_bench_methods()
 
@@ -38,13 +37,13 @@ def convolved(convolution: nn.Conv2d, x: Tensor) -> Tensor:
 def test_the_number_of_parameters_is_the_published_one(
     settings: dict[str, object], n_classes: int, expected: int
 ) -> None:
-    network = DualInception(n_classes, **settings)
+    network = network_of(SPEC, n_classes=n_classes, **settings)
 
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
 
 
 def test_the_blocks_give_24_maps_of_28x28_and_64_of_14x14() -> None:
-    network = DualInception(3)
+    network = network_of(SPEC)
     shapes: list[tuple[int, ...]] = []
     for module in network.modules():
         if isinstance(module, (Inception, nn.Flatten)):
@@ -74,7 +73,7 @@ def test_an_inception_block_is_four_paths_beside_each_other() -> None:
 
 
 def test_one_branch_sees_u_the_other_v_and_none_the_strain() -> None:
-    network = DualInception(3, **SMALL).eval()
+    network = network_of(SPEC, **SMALL).eval()
     seen: list[Tensor] = []
     for branch in network.branches:
         branch.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
@@ -90,7 +89,7 @@ def test_one_branch_sees_u_the_other_v_and_none_the_strain() -> None:
 
 def test_three_channels_of_a_branch_are_three_times_the_same_map() -> None:
     """So a network of one channel, whose first weights are their sums, is the same function."""
-    repeated, single = DualInception(3, branch_channels=3, **SMALL), DualInception(3, **SMALL)
+    repeated, single = network_of(SPEC, branch_channels=3, **SMALL), network_of(SPEC, **SMALL)
     weights = repeated.state_dict()
     for name, narrower in single.state_dict().items():
         weights[name] = weights[name] if weights[name].shape == narrower.shape else weights[name].sum(1, keepdim=True)
@@ -101,7 +100,7 @@ def test_three_channels_of_a_branch_are_three_times_the_same_map() -> None:
 
 
 def test_glorot_weights_are_uniform_with_zero_biases() -> None:
-    glorot, default = DualInception(3), DualInception(3, initialisation="torch")
+    glorot, default = network_of(SPEC), network_of(SPEC, initialisation="torch")
     for module in glorot.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             receptive = module.weight[0, 0].numel()
@@ -116,27 +115,19 @@ def test_glorot_weights_are_uniform_with_zero_biases() -> None:
 
 
 def test_the_gradient_reaches_every_parameter() -> None:
-    network = DualInception(3)
+    network = network_of(SPEC)
     F.cross_entropy(network(torch.randn(12, 3, 28, 28)), torch.arange(12) % 3).backward()
 
     assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 def test_there_is_no_dropout_and_no_batch_normalisation() -> None:
-    network = DualInception(3, **SMALL)
+    network = network_of(SPEC, **SMALL)
     maps = torch.randn(4, 3, 28, 28)
 
     assert torch.equal(network(maps), network(maps))
     assert torch.equal(network(maps), network.eval()(maps))
     assert not list(network.buffers())
-
-
-@pytest.mark.parametrize("maps", [(6,), (6, 16, 32)])
-def test_maps_that_are_not_those_of_two_blocks_are_refused(maps: tuple[int, ...]) -> None:
-    with pytest.raises(MerBenchError) as caught:
-        DualInception(3, maps=maps)
-
-    assert str(caught.value) == f"dual-inception: maps={maps} is not two numbers, one a block; the default is 6,16"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +151,7 @@ def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str,
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
     values = {"maps": (3, 5), "hidden": 20, "branch_channels": 3, "initialisation": "torch"}
-    network = DualInceptionMethod(SPEC.resolve("paper", values), 4).build_network()
+    network = network_of(SPEC, n_classes=4, **values)
     convolutions = [m for m in network.branches[1].modules() if isinstance(m, nn.Conv2d)]
 
     assert [m.out_channels for m in convolutions] == [3] * 6 + [5] * 6
@@ -180,26 +171,15 @@ def test_the_paper_preset_is_the_training_that_the_code_uses() -> None:
 
 
 def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() -> None:
-    samples = motion(12, either_channel=True)
-    method = DualInceptionMethod(SPEC.resolve("paper", {"epochs": 2, **SMALL}), 3)
-    held_out = [UnlabelledSamples(samples.inputs[:1])]
-    (scores,), (again,), (other,) = (
-        train_fold(method, samples, held_out, seed=seed, device="cpu") for seed in (1, 1, 2)
-    )
-
-    assert scores.shape == (2, 1, 3)
-    np.testing.assert_allclose(scores.sum(axis=2), 1, rtol=1e-5)
-    np.testing.assert_array_equal(scores, again)
-    assert not np.array_equal(scores, other)
+    assert_the_seed_decides(make_method(SPEC, epochs=2, **SMALL), motion(12, either_channel=True))
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
     samples = motion(either_channel=True)
     settings = {**SMALL, "epochs": 15, "lr": 3e-3}
-    method = DualInceptionMethod(SPEC.resolve("paper", settings), 3)
-    train = LabelledSamples(samples.inputs[:18], samples.labels[:18], samples.subjects[:18])
+    method = make_method(SPEC, **settings)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(samples.inputs[18:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 18)
 
     assert (scores[-1].argmax(1) == samples.labels[18:]).all()
     assert scores[-1].max(1).mean() > 0.8 > scores[0].max(1).mean()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import assert_the_seed_decides, network_of, scores_of_the_rest
+from moving_maps import motion
 from torch import Tensor, nn
 
 import mer_bench_htnet
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_htnet.method import HTNetMethod
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
 from mer_bench_htnet.network import Aggregation, Attention, HTNet, Level, TransformerLayer
 
 (SPEC,) = mer_bench_htnet.mer_bench_methods()
@@ -23,10 +23,11 @@ READINGS = ("published", "intended")
 SMALL: dict[str, Any] = {"width": 16, "blocks": (1, 1, 2)}
 
 
-def weightless(n_classes: int = 3, **settings: Any) -> HTNet:
+def weightless(**settings: Any) -> HTNet:
     """Return a network whose tensors have shapes only: the published one takes half a gigabyte."""
     with torch.device("meta"):
-        return HTNet(n_classes, **settings)
+        network: HTNet = network_of(SPEC, **settings)
+        return network
 
 
 def count(network: nn.Module) -> int:
@@ -107,14 +108,14 @@ def test_the_levels_hold_4x4_then_2x2_then_1x1_tokens_of_doubled_width(attention
 
 
 def test_as_published_every_block_holds_one_token_with_the_whole_attention() -> None:
-    weights = HTNet(3, attention="published", **SMALL).attention_weights(torch.randn(2, 3, 28, 28))
+    weights = network_of(SPEC, attention="published", **SMALL).attention_weights(torch.randn(2, 3, 28, 28))
 
     assert [tuple(w.shape) for w in weights] == [(2 * 16, 3, 1, 1), (2 * 4, 6, 1, 1), (2, 12, 1, 1), (2, 12, 1, 1)]
     assert all(bool((w == 1).all()) for w in weights)
 
 
 def test_as_intended_the_attention_of_a_token_is_shared_out_among_its_level() -> None:
-    weights = HTNet(3, attention="intended", **SMALL).attention_weights(torch.randn(2, 3, 28, 28))
+    weights = network_of(SPEC, attention="intended", **SMALL).attention_weights(torch.randn(2, 3, 28, 28))
 
     assert [tuple(w.shape) for w in weights] == [(2, 3, 16, 16), (2, 6, 4, 4), (2, 12, 1, 1), (2, 12, 1, 1)]
     for attention in weights:
@@ -128,7 +129,7 @@ def test_as_intended_the_attention_of_a_token_is_shared_out_among_its_level() ->
 def test_a_token_reaches_the_others_of_its_level_only_as_intended(
     attention: str, reached: list[list[int]] | None
 ) -> None:
-    network = HTNet(3, attention=attention, **SMALL)
+    network = network_of(SPEC, attention=attention, **SMALL)
     maps = torch.randn(1, 3, 28, 28).repeat(2, 1, 1, 1)
     maps[1, :, 7:14, 21:28] += 1.0
 
@@ -210,7 +211,7 @@ def test_an_aggregation_is_convolution_then_layer_norm_then_max_pooling_to_half_
 
 
 def test_the_patch_embedding_is_a_1x1_convolution_of_the_147_values_of_a_patch() -> None:
-    embedding = HTNet(3, **SMALL).patch_embedding
+    embedding = network_of(SPEC, **SMALL).patch_embedding
     maps = torch.randn(2, 3, 28, 28)
     patches = F.unfold(maps, 7, stride=7)
     weight = embedding.proj.weight.reshape(16, 147)
@@ -221,7 +222,7 @@ def test_the_patch_embedding_is_a_1x1_convolution_of_the_147_values_of_a_patch()
 
 
 def test_the_head_normalises_each_token_averages_them_and_is_linear() -> None:
-    network = HTNet(3, patch=14, blocks=(1,), width=16)
+    network = network_of(SPEC, patch=14, blocks=(1,), width=16)
     randomise(network)
     maps = torch.randn(2, 3, 28, 28)
     tokens = network.levels[0](network.patch_embedding(maps)).flatten(2).transpose(1, 2)
@@ -240,7 +241,7 @@ def test_every_weight_learns_but_those_that_a_softmax_or_the_head_cancels(attent
     A position adds one number to all of a token's channels, which a layer normalisation takes out again: only a
     convolution sees it, and none follows the top level.
     """
-    network = HTNet(3, attention=attention, **SMALL).double()
+    network = network_of(SPEC, attention=attention, **SMALL).double()
     maps = torch.randn(24, 3, 28, 28, dtype=torch.float64)
     F.cross_entropy(network(maps), torch.arange(24) % 3).backward()
 
@@ -256,7 +257,7 @@ def test_every_weight_learns_but_those_that_a_softmax_or_the_head_cancels(attent
 
 
 def test_dropout_acts_in_training_only() -> None:
-    network = HTNet(3, dropout=0.5, **SMALL)
+    network = network_of(SPEC, dropout=0.5, **SMALL)
     maps = torch.randn(2, 3, 28, 28)
 
     assert not torch.equal(network(maps), network(maps))
@@ -291,26 +292,12 @@ def test_dropout_acts_on_the_weights_of_the_attention_too() -> None:
         ({"blocks": ()}, "which 0 levels"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
-    method = HTNetMethod(SPEC.resolve("quick", settings), 3)
-
+def test_settings_that_do_not_fit_are_refused_before_any_work(settings: dict[str, object], message: str) -> None:
     with pytest.raises(MerBenchError) as caught:
-        method.build_network()
+        SPEC.resolve("quick", settings)
 
     assert str(caught.value).startswith("htnet: ")
     assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"patch": 56}, "into 0.5 patches a side"),
-        ({"dropout": 1.0}, "dropout=1 is not a share of at least 0 and below 1"),
-    ],
-)
-def test_the_network_refuses_what_it_cannot_do(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(MerBenchError, match=message):
-        weightless(**settings)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +321,7 @@ def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str,
 def test_any_number_of_levels_that_fits_the_patch_gives_logits(
     patch: int, blocks: tuple[int, ...], attention: str
 ) -> None:
-    network = HTNet(5, patch=patch, blocks=blocks, width=16, attention=attention)
+    network = network_of(SPEC, n_classes=5, patch=patch, blocks=blocks, width=16, attention=attention)
 
     assert network(torch.randn(2, 3, 28, 28)).shape == (2, 5)
 
@@ -376,7 +363,7 @@ def test_the_quick_preset_keeps_the_published_structure() -> None:
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
     values = {"width": 12, "heads": 2, "patch": 14, "blocks": (1, 3), "mlp_ratio": 2, "dropout": 0.25}
-    network = HTNetMethod(SPEC.resolve(None, {**values, "attention": "intended"}), 4).build_network()
+    network = network_of(SPEC, n_classes=4, attention="intended", **values)
     layer = network.levels[1].layers[2]
 
     assert [len(level.layers) for level in network.levels] == [1, 3]
@@ -389,26 +376,15 @@ def test_every_parameter_of_the_network_reaches_it() -> None:
 
 @pytest.mark.parametrize("attention", READINGS)
 def test_it_learns_maps_that_differ_in_where_they_move(attention: str) -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(48) % 3
-    maps = rng.normal(0, 0.3, (48, 28, 28, 3)).astype(np.float32)
-    for image, label in zip(maps, labels, strict=True):
-        image[9 * label : 9 * label + 9, :14, 1] += 1.0
+    samples = motion(48, by=1.0)
     settings = {**SMALL, "attention": attention, "epochs": 20, "lr": 2e-3, "batch_size": 6, "normalisation": "channel"}
-    method = HTNetMethod(SPEC.resolve("paper", settings), 3)
-    train = LabelledSamples(maps[:36], labels[:36], np.array(["smic/s1"] * 36))
+    method = make_method(SPEC, **settings)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(maps[36:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 36)
 
     assert scores.shape == (20, 12, 3)
-    assert (scores[-1].argmax(1) == labels[36:]).all()
+    assert (scores[-1].argmax(1) == samples.labels[36:]).all()
 
 
-def test_two_trainings_of_one_seed_give_the_same_scores() -> None:
-    maps = np.random.default_rng(0).random((12, 28, 28, 3), dtype=np.float32)
-    method = HTNetMethod(SPEC.resolve("quick", {"epochs": 2}), 3)
-    train = LabelledSamples(maps[:9], np.arange(9) % 3, np.array(["smic/s1"] * 9))
-
-    first, second = (train_fold(method, train, [UnlabelledSamples(maps[9:])], seed=4, device="cpu") for _ in range(2))
-
-    assert np.array_equal(first[0], second[0])
+def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() -> None:
+    assert_the_seed_decides(make_method(SPEC, preset="quick", epochs=2), motion(13))

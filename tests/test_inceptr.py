@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import network_of, scores_of_the_rest
+from moving_maps import motion
 from torch import Tensor, nn
 
 import mer_bench_inceptr
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_inceptr.method import IncepTRMethod
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
 from mer_bench_inceptr.network import AttentionDropping, Inception, IncepTR, LocalBranch, SpatialAttention, Transformer
 
 (SPEC,) = mer_bench_inceptr.mer_bench_methods()
@@ -35,10 +36,11 @@ def shapes(branch: nn.Sequential, x: Tensor) -> list[tuple[int, ...]]:
     return found
 
 
-def on_paper(**settings: object) -> IncepTR:
+def on_paper() -> IncepTR:
     """Return a network without memory for its weights."""
     with torch.device("meta"):
-        return IncepTR(3, **settings)
+        network: IncepTR = network_of(SPEC)
+        return network
 
 
 def test_the_published_network_has_109_million_parameters_nearly_all_in_one_layer() -> None:
@@ -113,7 +115,7 @@ def test_spatial_attention_is_a_biased_convolution_of_mean_and_maximum_without_n
 
 
 def test_the_transformer_sees_pixels_of_the_map_at_half_size() -> None:
-    network = IncepTR(3, **SMALL)
+    network = network_of(SPEC, **SMALL)
     maps = torch.randn(2, 3, 28, 28)
     halved = maps.reshape(2, 3, 14, 2, 14, 2).mean((3, 5))
     embedding = network.global_branch[1].patch_embedding
@@ -221,7 +223,7 @@ def test_a_probability_of_one_always_drops_and_of_zero_never(part: str) -> None:
 
 
 def test_in_training_the_branches_cosine_distance_comes_beside_the_logits() -> None:
-    network = IncepTR(3, similarity=0.1, drop_path=0.0, msad=0.0, **SMALL)
+    network = network_of(SPEC, similarity=0.1, drop_path=0.0, msad=0.0, **SMALL)
     maps = torch.randn(4, 3, 28, 28)
     local, whole = network.local_branch(maps), network.global_branch(maps)
     cosine = (local * whole).sum(1) / (local.norm(dim=1) * whole.norm(dim=1))
@@ -234,7 +236,7 @@ def test_in_training_the_branches_cosine_distance_comes_beside_the_logits() -> N
 
 
 def test_branches_that_agree_cost_nothing() -> None:
-    network = IncepTR(3, **SMALL)
+    network = network_of(SPEC, **SMALL)
     network.global_branch = network.local_branch
 
     _, penalty = network(torch.randn(4, 3, 28, 28))
@@ -243,7 +245,7 @@ def test_branches_that_agree_cost_nothing() -> None:
 
 
 def test_evaluation_gives_logits_alone_and_the_same_each_time() -> None:
-    network = IncepTR(5, **SMALL).eval()
+    network = network_of(SPEC, n_classes=5, **SMALL).eval()
     maps = torch.randn(3, 3, 28, 28)
 
     assert network(maps).shape == (3, 5)
@@ -252,7 +254,7 @@ def test_evaluation_gives_logits_alone_and_the_same_each_time() -> None:
 
 @pytest.mark.parametrize("part", ["logits", "penalty"])
 def test_the_gradient_reaches_every_parameter(part: str) -> None:
-    network = IncepTR(3, drop_path=0.0, dropout=0.0, similarity=1.0, **SMALL).double()
+    network = network_of(SPEC, drop_path=0.0, dropout=0.0, similarity=1.0, **SMALL).double()
     logits, penalty = network(torch.randn(16, 3, 28, 28, dtype=torch.float64))
     (F.cross_entropy(logits, torch.arange(16) % 3) if part == "logits" else penalty).backward()
 
@@ -272,25 +274,11 @@ def test_the_gradient_reaches_every_parameter(part: str) -> None:
         ({"paths": ()}, "paths=() leaves no inception module"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
-    method = IncepTRMethod(SPEC.resolve("paper", settings), 3)
-
+def test_settings_that_do_not_fit_are_refused_before_any_work(settings: dict[str, object], message: str) -> None:
     with pytest.raises(MerBenchError) as caught:
-        method.build_network()
+        SPEC.resolve("paper", settings)
 
     assert str(caught.value).startswith(f"inceptr: {message}")
-
-
-def test_a_map_of_an_odd_side_is_refused() -> None:
-    with pytest.raises(MerBenchError, match="27×27 pixels has no half"):
-        IncepTR(3, image=27, **SMALL)
-
-
-@pytest.mark.parametrize("share", [{"dropout": 1.0}, {"drop_path": 1.5}])
-def test_a_share_that_leaves_nothing_is_refused(share: dict[str, float]) -> None:
-    ((name, value),) = share.items()
-    with pytest.raises(MerBenchError, match=f"{name}={value:g} is not a share"):
-        on_paper(**share)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +308,7 @@ def test_the_paper_preset_is_the_published_training() -> None:
 def test_the_quick_preset_shrinks_widths_and_epochs() -> None:
     paper, quick = SPEC.resolve("paper", {}), SPEC.resolve("quick", {})
     changed = {name for name in paper if paper[name] != quick[name]}
-    network = IncepTRMethod(quick, 3).build_network()
+    network = network_of(SPEC, preset="quick")
 
     assert changed == {
         *("paths", "squeeze", "width", "depth", "heads", "channels", "hidden"),
@@ -332,7 +320,7 @@ def test_the_quick_preset_shrinks_widths_and_epochs() -> None:
 def test_every_parameter_of_the_network_reaches_it() -> None:
     values = {**SMALL, "paths": (1, 2, 3), "depth": 3, "mlp_ratio": 5, "reduction": 6, "drop_path": 0.4}
     more = {"msad": 0.2, "msad_part": "token", "dropout": 0.25, "similarity": 0.7}
-    network = IncepTRMethod(SPEC.resolve(None, {**values, **more}), 4).build_network()
+    network = network_of(SPEC, n_classes=4, **values, **more)
     block = network.global_branch[1].blocks[2]
     dropping = block.attn.qkv[1]
 
@@ -346,17 +334,12 @@ def test_every_parameter_of_the_network_reaches_it() -> None:
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(24) % 3
-    maps = rng.normal(0, 0.3, (24, 28, 28, 3)).astype(np.float32)
-    for image, label in zip(maps, labels, strict=True):
-        image[9 * label : 9 * label + 9, :14, 1] += 1.0
+    samples = motion(24, by=1.0)
     settings = {**SMALL, "hidden": 24, "dropout": 0.0, "epochs": 12, "lr": 3e-3, "batch_size": 6}
-    method = IncepTRMethod(SPEC.resolve("paper", settings), 3)
-    train = LabelledSamples(maps[:18], labels[:18], np.array(["smic/s1"] * 18))
+    method = make_method(SPEC, **settings)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(maps[18:])], seed=1, device="cpu")
-    (again,) = train_fold(method, train, [UnlabelledSamples(maps[18:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 18)
+    again = scores_of_the_rest(method, samples, 18)
 
-    assert (scores[-1].argmax(1) == labels[18:]).all()
+    assert (scores[-1].argmax(1) == samples.labels[18:]).all()
     np.testing.assert_array_equal(scores, again)

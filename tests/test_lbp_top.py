@@ -16,12 +16,14 @@ from skimage.feature import local_binary_pattern
 import mer_bench_lbp_top
 from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
 from mer_bench.arrays import FloatArray, IntArray
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.testing import make_method
 from mer_bench.vision.sequence import METHODS, interpolate_frames
-from mer_bench_lbp_top.descriptor import PLANES, lbp_top, plane_codes
+from mer_bench_lbp_top.descriptor import lbp_top, plane_codes
+from mer_bench_lbp_top.geometry import PLANES
 from mer_bench_lbp_top.method import LBPTOP
 
 (SPEC,) = mer_bench_lbp_top.mer_bench_methods()
-SEEN_BY_EXTRACT = (*SPEC.representation.parameters, *SPEC.features.parameters)
 SETTINGS: dict[str, Any] = {
     "radii": (1, 1, 1),
     "radii_of": "axes",
@@ -37,7 +39,8 @@ def clip(shape: tuple[int, ...], seed: int = 0, levels: int = 256) -> FloatArray
 
 
 def method(preset: str = "megc2019", **values: object) -> LBPTOP:
-    return LBPTOP(SPEC.resolve(preset, values), 3, "frames")
+    made: LBPTOP = make_method(SPEC, preset=preset, **values)
+    return made
 
 
 def exact_code(grey: FloatArray, at: tuple[int, ...], plane: str, points: int, radii: tuple[int, ...]) -> int:
@@ -238,8 +241,7 @@ def test_counts_sum_to_the_usable_positions_and_l1_to_one_a_block_and_plane(mapp
 
 @pytest.mark.parametrize(("preset", "size"), [("megc2019", 25 * 3 * 16), ("benchmark", 32 * 3 * 59)])
 def test_the_presets_have_the_stated_number_of_features(preset: str, size: int) -> None:
-    params = SPEC.resolve(preset, {})
-    extractor = LBPTOP({name: params[name] for name in SEEN_BY_EXTRACT}, 3, "frames")
+    extractor = MethodSetting(SPEC, SPEC.resolve(preset, {}), 3).extractor()
     sample = clip((10, 64, 64, 1))
 
     features = extractor.extract(sample)
@@ -301,6 +303,18 @@ def test_settings_that_do_not_fit_the_clip_are_refused_in_one_sentence(values: d
 
     assert str(refusal.value).startswith("lbp-top: ")
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"neighbours": (4, 11, 4)}, {"radii": (1, 1, 5)}, {"radii": (1, 5, 1), "radii_of": "planes"}),
+        *({"blocks": (5, 5, 3)}, {"length": 8}),
+    ],
+)
+def test_what_fits_no_clip_of_its_length_is_refused_before_there_is_one(values: dict[str, Any]) -> None:
+    with pytest.raises(MerBenchError, match=r"^lbp-top: "):
+        SPEC.resolve(None, values)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from method_instances import instance_of
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -21,8 +22,7 @@ import mer_bench_svm_flow
 from mer_bench import LabelledSamples, SklearnMethod, UnlabelledSamples
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench_majority.method import Majority
-from mer_bench_svm_flow.method import SVMFlow
+from mer_bench.testing import make_method
 
 
 class Voting(ClassifierMixin, BaseEstimator):
@@ -68,7 +68,7 @@ def wrapped(name: str, n_classes: int = 3) -> SklearnMethod:
             self.built = ESTIMATORS[name]()
             return self.built
 
-    return Wrapped({}, n_classes)
+    return instance_of(Wrapped, n_classes=n_classes)
 
 
 def samples(labels: list[int], seed: int = 0) -> LabelledSamples:
@@ -172,7 +172,7 @@ def test_the_estimator_gets_the_number_of_classes_and_the_seed() -> None:
             self.given = (n_classes, seed)
             return Voting()
 
-    method = Seeded({}, 5)
+    method = instance_of(Seeded, n_classes=5)
     method.fit(samples([0, 1]), seed=77)
 
     assert method.given == (5, 77)
@@ -180,7 +180,7 @@ def test_the_estimator_gets_the_number_of_classes_and_the_seed() -> None:
 
 @pytest.mark.parametrize("labels", [[0, 1, 1, 2], [2, 2, 2], [1, 1, 0, 0]])
 def test_majority_scores_every_sample_with_the_training_frequencies(labels: list[int]) -> None:
-    method = Majority({}, 3)
+    method = make_method(*mer_bench_majority.mer_bench_methods())
     method.fit(samples(labels), seed=0)
     scores = method.predict(UnlabelledSamples(samples([0, 1]).inputs))
 
@@ -205,7 +205,7 @@ def test_svm_flow_is_scikit_learns_svc_on_the_raw_maps(
     maps = np.stack([source.load(sample_id) for sample_id in frame["sample_id"]])
     labels = frame["emotion"].map({"negative": 0, "positive": 1, "surprise": 2}).to_numpy(dtype=np.int64)
     test = (frame["subject"] == "casme2/synthetic01").to_numpy()
-    method = SVMFlow(spec.resolve(preset, overrides), 3)
+    method = make_method(spec, preset=preset, **overrides)
     method.fit(LabelledSamples(maps[~test], labels[~test], frame["subject"].to_numpy(dtype=str)[~test]), seed=0)
     scores = method.predict(UnlabelledSamples(maps[test]))
     equivalent.fit(flat(maps[~test]), labels[~test])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import assert_the_seed_decides, network_of, scores_of_the_rest
 from moving_maps import motion
 from torch import nn
 
 import mer_bench_off_apexnet
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_off_apexnet.method import OFFApexNetMethod
-from mer_bench_off_apexnet.network import OFFApexNet
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
 
 (SPEC,) = mer_bench_off_apexnet.mer_bench_methods()
 
@@ -27,13 +25,13 @@ pytestmark = pytest.mark.usefixtures("reproducible")
 def test_the_number_of_parameters_is_that_of_the_rebuild(
     settings: dict[str, object], n_classes: int, expected: int
 ) -> None:
-    network = OFFApexNet(n_classes, **settings)
+    network = network_of(SPEC, n_classes=n_classes, **settings)
 
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
 
 
 def test_the_parameters_lie_where_the_layers_say() -> None:
-    network = OFFApexNet(3)
+    network = network_of(SPEC)
     branch = (5 * 5 * 1 * 6 + 6) + (5 * 5 * 6 * 16 + 16)
 
     assert [sum(p.numel() for p in part.parameters()) for part in network.branches] == [branch, branch]
@@ -46,7 +44,7 @@ def test_the_parameters_lie_where_the_layers_say() -> None:
 
 @pytest.mark.parametrize("n_classes", [3, 7])
 def test_each_branch_gives_784_features_and_the_head_logits(n_classes: int) -> None:
-    network = OFFApexNet(n_classes)
+    network = network_of(SPEC, n_classes=n_classes)
     maps = torch.randn(5, 3, 28, 28)
 
     assert [tuple(branch(maps[:, :1]).shape) for branch in network.branches] == [(5, 784), (5, 784)]
@@ -55,7 +53,7 @@ def test_each_branch_gives_784_features_and_the_head_logits(n_classes: int) -> N
 
 @pytest.mark.parametrize("activation", ["relu", "none"])
 def test_a_branch_is_twice_a_5x5_convolution_the_activation_and_max_pooling(activation: str) -> None:
-    branch = OFFApexNet(3, conv_activation=activation).branches[0]
+    branch = network_of(SPEC, conv_activation=activation).branches[0]
     first, second = (module for module in branch if isinstance(module, nn.Conv2d))
     x = torch.randn(2, 1, 28, 28)
     expected = x
@@ -70,7 +68,7 @@ def test_a_branch_is_twice_a_5x5_convolution_the_activation_and_max_pooling(acti
 
 
 def test_one_branch_sees_u_the_other_v_and_none_the_strain() -> None:
-    network = OFFApexNet(3).eval()
+    network = network_of(SPEC).eval()
     seen: list[torch.Tensor] = []
     for branch in network.branches:
         branch.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0]))
@@ -85,36 +83,19 @@ def test_one_branch_sees_u_the_other_v_and_none_the_strain() -> None:
 
 
 def test_the_gradient_reaches_every_parameter() -> None:
-    network = OFFApexNet(3)
+    network = network_of(SPEC)
     F.cross_entropy(network(torch.randn(12, 3, 28, 28)), torch.arange(12) % 3).backward()
 
     assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 def test_dropout_acts_in_training_only() -> None:
-    network = OFFApexNet(3)
+    network = network_of(SPEC)
     maps = torch.randn(2, 3, 28, 28)
 
     assert not torch.equal(network(maps), network(maps))
     network.eval()
     assert torch.equal(network(maps), network(maps))
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"maps": (6,)}, "maps=(6,) is not two numbers"),
-        ({"maps": (6, 16, 32)}, "maps=(6, 16, 32) is not two numbers"),
-        ({"dropout": 1.0}, "dropout=1 is not a share"),
-        ({"dropout": 7.5}, "dropout=7.5 is not a share"),
-    ],
-)
-def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(MerBenchError) as caught:
-        OFFApexNet(3, **settings)
-
-    assert str(caught.value).startswith("off-apexnet: ")
-    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +120,7 @@ def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str,
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
     values = {"maps": (3, 5), "hidden": 20, "dropout": 0.25, "conv_activation": "none"}
-    network = OFFApexNetMethod(SPEC.resolve("paper", values), 4).build_network()
+    network = network_of(SPEC, n_classes=4, **values)
 
     assert [m.out_channels for m in network.branches[1] if isinstance(m, nn.Conv2d)] == [3, 5]
     assert not any(isinstance(module, nn.ReLU) for module in network.branches.modules())
@@ -157,26 +138,15 @@ def test_the_paper_preset_is_what_the_rebuilds_agree_on() -> None:
 
 
 def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() -> None:
-    samples = motion(12, either_channel=True)
-    method = OFFApexNetMethod(SPEC.resolve("quick", {"epochs": 2, "hidden": 8}), 3)
-    held_out = [UnlabelledSamples(samples.inputs[:1])]
-    (scores,), (again,), (other,) = (
-        train_fold(method, samples, held_out, seed=seed, device="cpu") for seed in (1, 1, 2)
-    )
-
-    assert scores.shape == (2, 1, 3)
-    np.testing.assert_allclose(scores.sum(axis=2), 1, rtol=1e-5)
-    np.testing.assert_array_equal(scores, again)
-    assert not np.array_equal(scores, other)
+    assert_the_seed_decides(make_method(SPEC, preset="quick", epochs=2, hidden=8), motion(12, either_channel=True))
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
     samples = motion(either_channel=True)
     settings = {"hidden": 48, "epochs": 15, "lr": 3e-3, "batch_size": 6}
-    method = OFFApexNetMethod(SPEC.resolve("paper", settings), 3)
-    train = LabelledSamples(samples.inputs[:18], samples.labels[:18], samples.subjects[:18])
+    method = make_method(SPEC, **settings)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(samples.inputs[18:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 18)
 
     assert (scores[-1].argmax(1) == samples.labels[18:]).all()
     assert scores[-1].max(1).mean() > 0.8 > scores[0].max(1).mean()

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import assert_the_seed_decides, network_of, scores_of_the_rest
 from moving_maps import motion
 from torch import Tensor, nn
 
 import mer_bench_rcn_a
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_rcn_a.method import RCNAMethod
-from mer_bench_rcn_a.network import RCNA, RecurrentBlock
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
+from mer_bench_rcn_a.network import RecurrentBlock
 
 (SPEC,) = mer_bench_rcn_a.mer_bench_methods()
 
 pytestmark = pytest.mark.usefixtures("reproducible")
-
-
-def network_of(preset: str, **settings: object) -> RCNA:
-    return RCNAMethod(SPEC.resolve(preset, settings), 3).build_network()
 
 
 @pytest.mark.parametrize(
@@ -29,14 +24,14 @@ def network_of(preset: str, **settings: object) -> RCNA:
     [("paper", 3, 55_747), ("readme", 3, 15_331), ("paper", 5, 62_021)],
 )
 def test_the_number_of_parameters_is_the_published_one(preset: str, n_classes: int, expected: int) -> None:
-    network = RCNAMethod(SPEC.resolve(preset, {}), n_classes).build_network()
+    network = network_of(SPEC, preset=preset, n_classes=n_classes)
 
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
 
 
 @pytest.mark.parametrize(("preset", "maps", "pool"), [("paper", 64, 7), ("readme", 32, 5), ("quick", 16, 5)])
 def test_a_28x28_map_is_12x12_then_6x6_before_it_is_pooled(preset: str, maps: int, pool: int) -> None:
-    network = network_of(preset)
+    network = network_of(SPEC, preset=preset)
     shapes: dict[str, tuple[int, ...]] = {}
     for name in ("stem", "recurrent", "settle", "classifier"):
         network.get_submodule(name).register_forward_hook(
@@ -56,7 +51,7 @@ def test_a_28x28_map_is_12x12_then_6x6_before_it_is_pooled(preset: str, maps: in
 
 
 def test_the_attention_is_made_of_the_classifiers_weights_class_by_class() -> None:
-    network = RCNA(4, maps=6, pool=3, attention_eps=1e-3)
+    network = network_of(SPEC, n_classes=4, maps=6, pool=3, attention_eps=1e-3)
     nn.init.normal_(network.classifier.weight)
     x = torch.randn(2, 6, 12, 12)
     pooled = x.reshape(2, 6, 3, 4, 3, 4).mean((3, 5))
@@ -71,7 +66,7 @@ def test_the_attention_is_made_of_the_classifiers_weights_class_by_class() -> No
 
 def test_the_attention_of_a_fresh_network_spans_0_to_1_for_one_class() -> None:
     """The span's guard is small against what the initial weights give."""
-    network = RCNA(1)
+    network = network_of(SPEC, n_classes=1)
     attention = network.attention(torch.rand(8, 64, 12, 12)).flatten(1)
 
     assert torch.equal(attention.amin(1), torch.zeros(8))
@@ -80,7 +75,7 @@ def test_the_attention_of_a_fresh_network_spans_0_to_1_for_one_class() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 3.0])
 def test_a_constant_map_gives_a_finite_attention_and_gradient(value: float) -> None:
-    network = RCNA(3, maps=4, pool=3, dropout=0.0).eval()
+    network = network_of(SPEC, maps=4, pool=3, dropout=0.0).eval()
     nn.init.ones_(network.classifier.weight)
     maps = torch.full((2, 3, 28, 28), value)
 
@@ -91,7 +86,7 @@ def test_a_constant_map_gives_a_finite_attention_and_gradient(value: float) -> N
 
 
 def test_the_attention_weighs_every_feature_map_alike_before_the_classifier() -> None:
-    network = RCNA(3, maps=4, pool=3).eval()
+    network = network_of(SPEC, maps=4, pool=3).eval()
     maps = torch.rand(2, 3, 28, 28)
     x = network.stem(maps)
     features = F.adaptive_avg_pool2d(F.max_pool2d(network.recurrent(x), 2), 3)
@@ -104,7 +99,7 @@ def test_the_attention_weighs_every_feature_map_alike_before_the_classifier() ->
 
 def test_gradients_flow_through_the_classifiers_weights_inside_the_attention() -> None:
     """The derivative by a weight is the finite difference, which the attention takes part in."""
-    network = RCNA(3, maps=4, pool=3).double().eval()
+    network = network_of(SPEC, maps=4, pool=3).double().eval()
     nn.init.normal_(network.classifier.weight, std=0.3)
     maps = torch.rand(3, 3, 28, 28, dtype=torch.float64)
     weight = network.classifier.weight
@@ -154,11 +149,11 @@ def test_the_recurrent_block_applies_one_shared_convolution_again_and_again(recu
 
 
 def test_more_recurrences_add_no_parameters() -> None:
-    assert len({sum(p.numel() for p in RCNA(3, recurrences=r).parameters()) for r in (1, 2, 5)}) == 1
+    assert len({sum(p.numel() for p in network_of(SPEC, recurrences=r).parameters()) for r in (1, 2, 5)}) == 1
 
 
 def test_every_weight_learns_but_the_biases_that_batch_normalisation_takes_out() -> None:
-    network = RCNA(3, maps=8, pool=5).double()
+    network = network_of(SPEC, maps=8, pool=5).double()
     maps = torch.randn(24, 3, 28, 28, dtype=torch.float64)
     F.cross_entropy(network(maps), torch.arange(24) % 3).backward()
 
@@ -169,7 +164,7 @@ def test_every_weight_learns_but_the_biases_that_batch_normalisation_takes_out()
 
 
 def test_the_initial_weights_are_kaimings_by_fan_out_and_small_in_the_classifier() -> None:
-    network = RCNA(3)
+    network = network_of(SPEC)
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
 
     assert [m.kernel_size[0] for m in convolutions] == [5, 1, 3]
@@ -181,21 +176,13 @@ def test_the_initial_weights_are_kaimings_by_fan_out_and_small_in_the_classifier
 
 
 def test_dropout_and_the_batchs_statistics_act_in_training_only() -> None:
-    network = RCNA(3, maps=8, pool=5)
+    network = network_of(SPEC, maps=8, pool=5)
     maps = torch.rand(6, 3, 28, 28)
 
     assert not torch.equal(network(maps), network(maps))
     network.eval()
     assert torch.equal(network(maps), network(maps))
     torch.testing.assert_close(network(maps)[:1], network(maps[:1]))
-
-
-@pytest.mark.parametrize("dropout", [1.0, 2.5])
-def test_a_dropout_that_leaves_nothing_is_refused(dropout: float) -> None:
-    with pytest.raises(MerBenchError) as caught:
-        RCNA(3, dropout=dropout)
-
-    assert str(caught.value) == f"rcn-a: dropout={dropout:g} is not a share of at least 0 and below 1"
 
 
 @pytest.mark.parametrize(
@@ -221,11 +208,11 @@ def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str,
 
 @pytest.mark.parametrize("pool", [2, 5, 7, 12])
 def test_every_allowed_pool_gives_logits(pool: int) -> None:
-    assert RCNA(5, maps=4, pool=pool)(torch.rand(2, 3, 28, 28)).shape == (2, 5)
+    assert network_of(SPEC, n_classes=5, maps=4, pool=pool)(torch.rand(2, 3, 28, 28)).shape == (2, 5)
 
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
-    network = network_of("paper", maps=6, pool=4, recurrences=3, dropout=0.25, attention_eps=0.5)
+    network = network_of(SPEC, maps=6, pool=4, recurrences=3, dropout=0.25, attention_eps=0.5)
 
     assert network.classifier.in_features == 6 * 4 * 4
     assert (network.recurrent.recurrences, network.attention_eps) == (3, 0.5)
@@ -248,26 +235,15 @@ def test_the_presets_are_the_codes_defaults_and_its_readmes_example() -> None:
 
 
 def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() -> None:
-    samples = motion(13)
-    method = RCNAMethod(SPEC.resolve("quick", {"epochs": 2, "batch_size": 6}), 3)
-    held_out = [UnlabelledSamples(samples.inputs[:1])]
-    (scores,), (again,), (other,) = (
-        train_fold(method, samples, held_out, seed=seed, device="cpu") for seed in (1, 1, 2)
-    )
-
-    assert scores.shape == (2, 1, 3)
-    np.testing.assert_allclose(scores.sum(axis=2), 1, rtol=1e-5)
-    np.testing.assert_array_equal(scores, again)
-    assert not np.array_equal(scores, other)
+    assert_the_seed_decides(make_method(SPEC, preset="quick", epochs=2, batch_size=6), motion(13))
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
     samples = motion()
     settings = {"maps": 8, "pool": 5, "epochs": 30, "lr": 3e-2, "batch_size": 6}
-    method = RCNAMethod(SPEC.resolve("paper", settings), 3)
-    train = LabelledSamples(samples.inputs[:18], samples.labels[:18], samples.subjects[:18])
+    method = make_method(SPEC, **settings)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(samples.inputs[18:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 18)
 
     assert (scores[-1].argmax(1) == samples.labels[18:]).all()
     assert scores[-1].max(1).mean() > 0.8 > scores[0].max(1).mean()

@@ -12,8 +12,9 @@ import mer_bench_random
 import mer_bench_svm_flow
 from mer_bench import LabelledSamples, UnlabelledSamples
 from mer_bench.arrays import FloatArray, IntArray
-from mer_bench_random.method import RandomGuess
+from mer_bench.testing import make_method
 
+(SPEC,) = mer_bench_random.mer_bench_methods()
 PLUGINS = (mer_bench_majority, mer_bench_random, mer_bench_svm_flow)
 
 
@@ -22,7 +23,7 @@ def maps(count: int, seed: int = 0) -> FloatArray:
 
 
 def guesses(labels: list[int], test: FloatArray, *, seed: int = 0, n_classes: int = 3) -> IntArray:
-    method = RandomGuess({}, n_classes, "face-flow")
+    method = make_method(SPEC, n_classes=n_classes)
     method.fit(LabelledSamples(maps(len(labels)), np.array(labels), np.array(["smic/s1"] * len(labels))), seed=seed)
     scores = method.predict(UnlabelledSamples(test))
 

@@ -23,7 +23,8 @@ from mer_bench import (
     did_you_mean,
     training_parameters,
 )
-from mer_bench.specs import FAMILIES, REPRESENTATIONS, normalise_name, resolve_parameters
+from mer_bench.names import normalise_name
+from mer_bench.specs import FAMILIES, REPRESENTATIONS, resolve_parameters
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 values = st.one_of(st.booleans(), st.integers(), finite, st.text(), st.lists(st.integers()).map(tuple))

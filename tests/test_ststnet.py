@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import assert_the_seed_decides, network_of, scores_of_the_rest
+from moving_maps import motion
 from torch import nn
 
 import mer_bench_ststnet
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_ststnet.method import STSTNetMethod
-from mer_bench_ststnet.network import Stream, STSTNet
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
+from mer_bench_ststnet.network import Stream
 
 (SPEC,) = mer_bench_ststnet.mer_bench_methods()
 
@@ -33,7 +33,7 @@ def count(network: nn.Module) -> int:
     ],
 )
 def test_three_classes_take_the_known_number_of_parameters(settings: dict[str, object], expected: int) -> None:
-    assert count(STSTNet(3, **settings)) == expected
+    assert count(network_of(SPEC, **settings)) == expected
 
 
 @pytest.mark.parametrize(("streams", "n_classes"), [((3, 5, 8), 5), ((4,), 3), ((2, 2, 2, 6), 7)])
@@ -43,12 +43,12 @@ def test_the_number_of_parameters_is_the_sum_over_convolutions_norms_and_one_lin
     maps = sum(streams)
     convolutions, norms, linear = maps * (3 * 3 * 3 + 1), 2 * maps, (25 * maps + 1) * n_classes
 
-    assert count(STSTNet(n_classes, streams=streams)) == convolutions + norms + linear
+    assert count(network_of(SPEC, n_classes=n_classes, streams=streams)) == convolutions + norms + linear
 
 
 @pytest.mark.parametrize(("padding", "side"), [("same", 28), ("port", 30)])
 def test_both_paddings_pool_every_stream_to_10x10(padding: str, side: int) -> None:
-    network = STSTNet(3, padding=padding)
+    network = network_of(SPEC, padding=padding)
     maps = torch.randn(2, 3, 28, 28)
 
     assert [tuple(stream[0](maps).shape) for stream in network.streams] == [(2, n, side, side) for n in (3, 5, 8)]
@@ -78,7 +78,7 @@ def test_a_stream_convolves_rectifies_normalises_pools_and_drops_in_this_order()
 
 
 def test_the_streams_are_averaged_over_2x2_and_classified_by_one_linear_layer() -> None:
-    network = STSTNet(3).eval()
+    network = network_of(SPEC).eval()
     maps = torch.randn(4, 3, 28, 28)
     joined = torch.cat([stream(maps) for stream in network.streams], 1)
     averaged = joined.reshape(4, 16, 5, 2, 5, 2).mean((3, 5)).reshape(4, 400)
@@ -89,8 +89,8 @@ def test_the_streams_are_averaged_over_2x2_and_classified_by_one_linear_layer() 
 
 
 def test_the_streams_together_are_one_convolution_of_all_their_maps() -> None:
-    network = STSTNet(3).eval()
-    single = STSTNet(3, streams=(16,)).eval()
+    network = network_of(SPEC).eval()
+    single = network_of(SPEC, streams=(16,)).eval()
     with torch.no_grad():
         single.streams[0][0].weight.copy_(torch.cat([stream[0].weight for stream in network.streams]))
         single.streams[0][0].bias.copy_(torch.cat([stream[0].bias for stream in network.streams]))
@@ -102,14 +102,14 @@ def test_the_streams_together_are_one_convolution_of_all_their_maps() -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"batch_norm": False}, {"padding": "port"}])
 def test_every_parameter_gets_a_gradient(settings: dict[str, object]) -> None:
-    network = STSTNet(3, **settings)
+    network = network_of(SPEC, **settings)
     F.cross_entropy(network(torch.randn(24, 3, 28, 28)), torch.arange(24) % 3).backward()
 
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 def test_dropout_acts_in_training_only() -> None:
-    network = STSTNet(3)
+    network = network_of(SPEC)
     maps = torch.randn(2, 3, 28, 28)
 
     assert not torch.equal(network(maps), network(maps))
@@ -123,21 +123,17 @@ def test_dropout_acts_in_training_only() -> None:
         ({"streams": ()}, "streams=() must name at least one stream"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused_with_the_value(settings: dict[str, object], message: str) -> None:
-    method = STSTNetMethod(SPEC.resolve("paper", settings), 3)
-
+def test_settings_that_do_not_fit_are_refused_before_any_work(settings: dict[str, object], message: str) -> None:
     with pytest.raises(MerBenchError) as caught:
-        method.build_network()
+        SPEC.resolve("paper", settings)
 
     assert str(caught.value).startswith("ststnet: ")
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("settings", [{"streams": (3, 0, 8)}, {"dropout": -0.5}, {"dropout": 1.0}])
-def test_the_network_and_the_spec_refuse_the_same_values(settings: dict[str, object]) -> None:
+def test_values_beyond_their_limits_are_refused_by_the_spec(settings: dict[str, object]) -> None:
     (name,) = settings
-    with pytest.raises(MerBenchError, match=f"{name}="):
-        STSTNet(3, **settings)
     with pytest.raises(MerBenchError, match=f"{name}="):
         SPEC.resolve("paper", settings)
 
@@ -150,7 +146,7 @@ def test_values_that_are_not_allowed_are_refused_by_the_spec(settings: dict[str,
 
 
 def test_glorot_weights_are_uniform_with_zero_biases_and_torchs_are_the_default() -> None:
-    glorot, default = STSTNet(3, initialisation="glorot"), STSTNet(3)
+    glorot, default = network_of(SPEC, initialisation="glorot"), network_of(SPEC)
     for module in glorot.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             fans = (module.weight.shape[0] + module.weight.shape[1]) * module.weight[0, 0].numel()
@@ -192,7 +188,7 @@ def test_the_quick_preset_keeps_the_network() -> None:
 
 def test_every_parameter_of_the_network_reaches_it() -> None:
     values = {"streams": (2, 7), "padding": "port", "batch_norm": False, "dropout": 0.25, "initialisation": "glorot"}
-    network = STSTNetMethod(SPEC.resolve(None, values), 4).build_network()
+    network = network_of(SPEC, n_classes=4, **values)
 
     assert [stream[0].out_channels for stream in network.streams] == [2, 7]
     assert {stream[0].padding for stream in network.streams} == {(2, 2)}
@@ -203,25 +199,14 @@ def test_every_parameter_of_the_network_reaches_it() -> None:
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(48) % 3
-    maps = rng.normal(0, 0.3, (48, 28, 28, 3)).astype(np.float32)
-    for image, label in zip(maps, labels, strict=True):
-        image[9 * label : 9 * label + 9, :14, 1] += 1.0
-    method = STSTNetMethod(SPEC.resolve("paper", {"epochs": 20, "lr": 1e-2, "batch_size": 9}), 3)
-    train = LabelledSamples(maps[:36], labels[:36], np.array(["smic/s1"] * 36))
+    samples = motion(48, by=1.0)
+    method = make_method(SPEC, epochs=20, lr=1e-2, batch_size=9)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(maps[36:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 36)
 
     assert scores.shape == (20, 12, 3)
-    assert (scores[-1].argmax(1) == labels[36:]).all()
+    assert (scores[-1].argmax(1) == samples.labels[36:]).all()
 
 
-def test_two_trainings_of_one_seed_give_the_same_scores() -> None:
-    maps = np.random.default_rng(0).random((12, 28, 28, 3), dtype=np.float32)
-    method = STSTNetMethod(SPEC.resolve("quick", {"epochs": 2}), 3)
-    train = LabelledSamples(maps[:9], np.arange(9) % 3, np.array(["smic/s1"] * 9))
-
-    first, second = (train_fold(method, train, [UnlabelledSamples(maps[9:])], seed=4, device="cpu") for _ in range(2))
-
-    assert np.array_equal(first[0], second[0])
+def test_two_epochs_in_the_trainer_give_probabilities_that_the_seed_decides() -> None:
+    assert_the_seed_decides(make_method(SPEC, preset="quick", epochs=2), motion(13))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hostile import install
@@ -15,6 +17,7 @@ from hostile import install
 from mer_bench import MerBenchError, MethodSpec, Parameter
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.testing import CHECKS, CheckResult, CheckStatus, check_method, check_methods, conformance
+from mer_bench.testing.watched import WatchedSetting
 
 METHODS = '''
     import os
@@ -169,7 +172,7 @@ METHODS = '''
 
 
     class Configured(Good):
-        def __init__(self, settings):
+        def __init__(self, params, n_classes):
             pass
 
 
@@ -236,12 +239,38 @@ METHODS = '''
             return scores
 
 
+    class Reads(Good):
+        def fit(self, train, *, seed):
+            super().fit(train, seed=seed)
+            self.values = {**self.params}
+
+
+    class ReadsWhereItMatters(Good):
+        """Sound: the gain counts where the mode is `scaled`, and the power where there is a gain."""
+
+        def predict(self, test):
+            scores = super().predict(test)
+            if self.params["mode"] == "scaled":
+                scores *= 1 + self.params["gain"]
+            return scores if self.params["root"] == 0 else scores * self.params.get("power")
+
+
+    class ReadsOne(Good):
+        def predict(self, test):
+            assert "width" in self.params
+            return super().predict(test) * self.params["gain"]
+
+
     class Extracts(Good):
         def extract(self, sample):
             return self.spoil(sample[3::7, 3::7].reshape(-1) * self.params["gain"])
 
         def spoil(self, features):
             return features
+
+
+        def predict(self, test):
+            return super().predict(test) * self.params["penalty"]
 
 
     class ExtractsWithoutSaying(Extracts):
@@ -286,6 +315,14 @@ PLUGIN = """
     from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
 
     EXTRACTS = (Parameter("gain", 2.0, "a factor"), Parameter("penalty", 1.0, "the classifier's"))
+    WIDTH = Parameter("width", 8, "of nothing")
+    GAIN = Parameter("gain", 1.0, "a factor")
+    WHERE_IT_MATTERS = (
+        Parameter("mode", "plain", "what is done", choices=("plain", "scaled")),
+        Parameter("root", 0, "none, or which", minimum=0),
+        Parameter("power", 3.0, "of the root"),
+        GAIN,
+    )
     LAYOUT = ("layout", "five-mosaic", "how regions are put together", ("five-mosaic", "round"))
 
 
@@ -303,6 +340,8 @@ PLUGIN = """
         yield spec("good", "Good")
         yield extracts("good-features", "Extracts")
         yield spec("good-buffered", "Buffered")
+        yield spec("good-where-it-matters", "ReadsWhereItMatters", parameters=WHERE_IT_MATTERS)
+        yield spec("unread-width", "ReadsOne", parameters=(WIDTH, GAIN))
         yield spec("good-sanity", "Majority", citation="", family="sanity")
         for name in NAMES:
             yield spec("".join(f"-{c.lower()}" if c.isupper() else c for c in name)[1:], name)
@@ -318,8 +357,8 @@ PLUGIN = """
         yield spec("no-citation", "Good", citation=" ")
         yield spec("no-title", "Good", title="")
         yield spec("no-version", "Good", version="")
-        yield spec("no-doc", "Good", parameters=(Parameter("bins", 8, " "),))
-        yield spec("numpy-default", "Good", parameters=(Parameter("gain", np.float64(0.5), "a factor"),))
+        yield spec("no-doc", "Reads", parameters=(Parameter("bins", 8, " "),))
+        yield spec("numpy-default", "Reads", parameters=(Parameter("gain", np.float64(0.5), "a factor"),))
         yield spec("shapes-nothing", "Good", Representation("region-flow", ("layuot",)),
                    parameters=(Parameter("layuot", "five-mosaic", "a slip of the pen"),))
         yield spec("no-such-layout", "Good", Representation("region-flow", ("layout",)),
@@ -347,7 +386,7 @@ MOODY_PLUGIN = "import os\nif 'MOOD' in os.environ:\n    raise ImportError('not 
     "import cv2", ""
 ).replace("heavy", "moody")
 
-GOOD = ("good", "good-features", "good-buffered", "good-sanity")
+GOOD = ("good", "good-features", "good-buffered", "good-where-it-matters", "good-sanity")
 BROKEN = {
     "heavy": ("light-import", "imports cv2; import that in the module of the target alone (broken_methods)"),
     "no-citation": ("spec-complete", "the spec's citation is empty"),
@@ -372,6 +411,7 @@ BROKEN = {
     "too-few": ("exact-samples", "scores have shape (4, 3), not (5, 3)"),
     "no-rows": ("exact-samples", "scores have shape (), not (5, 3)"),
     "unique": ("exact-samples", "two of them equal: scores have shape (2, 3), not (3, 3)"),
+    "unread-width": ("parameters-read", "the method never reads width; use it, or take it out of the spec"),
     "smaller-is-better": ("learns", "let a larger score mean a likelier class"),
     "learns-nothing": ("learns", "it finds the class of 52 of the 120 samples that it was trained on, and 52 are of"),
     "entropy": ("deterministic", "the same fold and seed give other scores"),
@@ -396,20 +436,20 @@ BROKEN = {
     "tells-by-imports": ("side-by-side", "depend on what the process did or imported before"),
 }
 FOLLOWING = {
-    "no-class": 12,
-    "configured": 12,
-    "forgets-features": 12,
-    "shapes-nothing": 11,
-    "other-size": 11,
-    "exits": 11,
-    "undeclared": 11,
-    "undeclared-default": 11,
-    "ragged": 11,
-    "nan": 11,
-    "narrow": 11,
-    "complex": 11,
-    "too-few": 11,
-    "no-rows": 11,
+    "no-class": 13,
+    "configured": 13,
+    "forgets-features": 13,
+    "shapes-nothing": 12,
+    "other-size": 12,
+    "exits": 12,
+    "undeclared": 12,
+    "undeclared-default": 12,
+    "ragged": 12,
+    "nan": 12,
+    "narrow": 12,
+    "complex": 12,
+    "too-few": 12,
+    "no-rows": 12,
     "smaller-is-better": 1,
     "learns-nothing": 1,
     "entropy": 5,
@@ -595,6 +635,47 @@ NETWORKS = '''
             return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes + 1))
 
 
+    class Wide(TorchMethod):
+        def build_network(self):
+            return WideNetwork(self.n_classes, **self.network_params())
+
+
+    class WideNetwork(nn.Sequential):
+        def __init__(self, n_classes, *, width):
+            layers = [nn.Linear(28 * 28 * 3, size) for size in (width,)]
+            super().__init__(nn.Flatten(), *layers, nn.Linear(width, n_classes))
+
+
+    class HandsOn(WideNetwork):
+        def __init__(self, n_classes, **settings):
+            super().__init__(n_classes, **settings)
+
+
+    class Takes(WideNetwork):
+        def __init__(self, n_classes, *, width):
+            super().__init__(n_classes, width=8)
+
+
+    class Swallows(WideNetwork):
+        def __init__(self, n_classes, **_others):
+            super().__init__(n_classes, width=8)
+
+
+    class WideByHandingOn(Wide):
+        def build_network(self):
+            return HandsOn(self.n_classes, **self.network_params())
+
+
+    class WideInName(Wide):
+        def build_network(self):
+            return Takes(self.n_classes, **self.network_params())
+
+
+    class WideInNoWay(Wide):
+        def build_network(self):
+            return Swallows(self.n_classes, **self.network_params())
+
+
     class Logistic(SklearnMethod):
         def build_estimator(self, n_classes, seed):
             from sklearn.linear_model import LogisticRegression
@@ -628,6 +709,14 @@ NETWORKS = '''
 
 
 ESTIMATORS = ("Logistic", "Projected", "Nearest", "Searched")
+WIDE = {
+    "wide": "Wide",
+    "hands-on": "WideByHandingOn",
+    "in-name": "WideInName",
+    "in-no-way": "WideInNoWay",
+    "not-at-all": "Linear",
+}
+WIDTH = Parameter("width", 8, "channels of the hidden layer", minimum=1)
 WARMUP = Parameter("warmup", 5, "epochs of a smaller lr", minimum=0)
 
 
@@ -650,12 +739,16 @@ def trained(site: Path) -> dict[str, Results]:
         replace(network, name="linear", target="networks:Linear", parameters=training_parameters()),
         replace(network, name="learns-from-test", target="networks:LearnsFromTest", parameters=training_parameters()),
         replace(network, name="too-wide", target="networks:TooWide", parameters=training_parameters()),
+        *(
+            replace(network, name=name, target=f"networks:{target}", parameters=(*training_parameters(), WIDTH))
+            for name, target in WIDE.items()
+        ),
         replace(network, name="untrained", target="networks:Linear", parameters=(Parameter("epochs", 3, "passes"),)),
     ]
     return {spec.name: {result.check: result for result in results} for spec, results in check_methods(specs)}
 
 
-@pytest.mark.parametrize("name", ["logistic", "projected", "nearest", "searched", "linear", "warms-up"])
+@pytest.mark.parametrize("name", [*map(str.lower, ESTIMATORS), "linear", "warms-up", "wide", "hands-on"])
 def test_a_sound_estimator_and_a_sound_network_pass(trained: dict[str, Results], name: str) -> None:
     unsaid = {check: result.status for check, result in trained[name].items() if result.status != "passed"}
 
@@ -670,6 +763,13 @@ def test_a_sound_estimator_and_a_sound_network_pass(trained: dict[str, Results],
         ("moves-bias", "alone", "depend on which other samples are tested with it"),
         ("norms-by-batch", "alone", "depend on which other samples are tested with it"),
         ("too-wide", "finite-scores", "the network gives (24, 4) for 24 samples of 3 classes"),
+        (
+            "in-name",
+            "parameters-read",
+            "the network's constructor takes width and does nothing with it; use",
+        ),
+        ("in-no-way", "parameters-read", "the network's constructor takes width and does nothing with it; use it"),
+        ("not-at-all", "parameters-read", "the method never reads width; use it, or take it out of the spec"),
         ("untrained", "spec-complete", "the network's parameters lack lr, batch_size"),
     ],
 )
@@ -768,6 +868,7 @@ def network_spec(**fields: object) -> MethodSpec:
         ({}, (2, 0.5)),
         ({"preset": "slow"}, (2, 0.25)),
         ({"params": {"epochs": "3", "lr": 1.0}}, (3, 1.0)),
+        ({"params": {"good.epochs": "4", "Good.lr": 1.0}}, (4, 1.0)),
     ],
 )
 def test_the_quick_preset_and_two_epochs_are_checked_unless_others_are_asked_for(
@@ -790,6 +891,11 @@ def test_the_quick_preset_and_two_epochs_are_checked_unless_others_are_asked_for
     assert set(seen) == {told}
 
 
+def never_two(params: dict[str, Any]) -> None:
+    if params["epochs"] == 2:
+        raise MerBenchError("two epochs do not fit")
+
+
 @pytest.mark.parametrize(
     "epochs",
     [
@@ -797,6 +903,7 @@ def test_the_quick_preset_and_two_epochs_are_checked_unless_others_are_asked_for
         Parameter("epochs", 50, "passes", minimum=3),
         Parameter("epochs", 1, "passes", maximum=1),
         Parameter("epochs", 50.5, "passes, of a type of its own", minimum=3),
+        Parameter("epochs", 50, "passes, of which the spec does not allow two"),
     ],
 )
 def test_epochs_that_do_not_take_two_stay_as_they_are(
@@ -812,11 +919,41 @@ def test_epochs_that_do_not_take_two_stay_as_they_are(
             super().fit(train, seed=seed)
 
     monkeypatch.setattr(broken_methods, "Told", Told, raising=False)
-    spec = replace(load_catalogue().method("good"), target="broken_methods:Told", parameters=(epochs,))
+    good = load_catalogue().method("good")
+    spec = replace(good, target="broken_methods:Told", parameters=(epochs,), validate=never_two)
     (result,) = check_method(spec, only=["finite-scores"])
 
     assert result.status is CheckStatus.PASSED
     assert seen == {epochs.default}
+
+
+READING = {
+    "[]": lambda params: params["gain"],
+    "get": lambda params: params.get("gain", 1.0),
+    "pop": lambda params: params.pop("gain"),
+    "items": lambda params: list(params.items()),
+    "values": lambda params: list(params.values()),
+    "dict": dict,
+    "**": lambda params: {**params},
+    "copy": lambda params: params.copy(),
+    "|": lambda params: params | {},
+    "json": json.dumps,
+}
+NO_READING = {
+    "in": lambda params: "gain" in params,
+    "names": lambda params: [*params, *params.keys()],
+    "another": lambda params: params.get("loss"),
+}
+
+
+@pytest.mark.parametrize("way", [*READING, *NO_READING])
+def test_whatever_gets_at_a_parameters_value_counts_as_reading_it(site: Path, way: str) -> None:
+    spec = replace(load_catalogue().method("good"), parameters=(Parameter("gain", 2.0, "a factor"),))
+    setting = WatchedSetting(spec, spec.resolve(None, {}), 3)
+
+    {**READING, **NO_READING}[way](setting.own_params())
+
+    assert setting.reads == ({"gain"} if way in READING else set())
 
 
 def test_importing_the_kit_imports_neither_torch_nor_pytest() -> None:

@@ -17,13 +17,14 @@ import safetensors.torch
 import timm
 import torch
 import torch.nn.functional as F  # noqa: N812
+from method_instances import network_of, scores_of_the_rest
+from moving_maps import motion
 from torch import Tensor, nn
 
 import mer_bench_timm_backbone
-from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
-from mer_bench.training.trainer import train_fold
-from mer_bench_timm_backbone.method import TimmBackbone
-from mer_bench_timm_backbone.network import Backbone, build_backbone
+from mer_bench import MerBenchError
+from mer_bench.testing import make_method
+from mer_bench_timm_backbone.network import Backbone
 
 (SPEC,) = mer_bench_timm_backbone.mer_bench_methods()
 
@@ -54,7 +55,8 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def built(preset: str | None = "quick", n_classes: int = 3, **settings: object) -> Backbone:
-    return TimmBackbone(SPEC.resolve(preset, settings), n_classes).build_network()
+    network: Backbone = network_of(SPEC, preset=preset, n_classes=n_classes, **settings)
+    return network
 
 
 def refusal(**settings: object) -> str:
@@ -205,8 +207,6 @@ def test_dropout_before_the_classifier_is_what_was_set() -> None:
     assert not torch.equal(network(maps), network(maps))
     assert network.model.drop_rate == 0.5
     assert built().model.drop_rate == 0.0
-    with pytest.raises(MerBenchError, match="drop_rate=1 is not a share"):
-        build_backbone(3, model=TINY, drop_rate=1.0)
 
 
 @pytest.mark.parametrize("settings", [{"drop_rate": 1.0}, {"image": 10**9}])
@@ -416,11 +416,11 @@ def test_being_checked_leaves_no_trace_in_the_network() -> None:
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
-    first = build_backbone(3, model=TINY).state_dict()
+    first = network_of(SPEC, model=TINY).state_dict()
     torch.manual_seed(0)
-    second = build_backbone(3, model=TINY).state_dict()
+    second = network_of(SPEC, model=TINY).state_dict()
     torch.manual_seed(0)
-    third = build_backbone(3, model=TINY).state_dict()
+    third = network_of(SPEC, model=TINY).state_dict()
 
     assert all(torch.equal(second[name], third[name]) for name in second)
     assert first.keys() == second.keys()
@@ -435,16 +435,11 @@ def test_describing_it_imports_neither_timm_nor_torch() -> None:
 
 
 def test_it_learns_maps_that_differ_in_where_they_move() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(48) % 3
-    maps = rng.normal(0, 0.3, (48, 28, 28, 3)).astype(np.float32)
-    for image, label in zip(maps, labels, strict=True):
-        image[9 * label : 9 * label + 9, :14, 1] += 1.0
-    method = TimmBackbone(SPEC.resolve("quick", {"epochs": 12, "batch_size": 12}), 3)
-    train = LabelledSamples(maps[:36], labels[:36], np.array(["smic/s1"] * 36))
+    samples = motion(48, by=1.0)
+    method = make_method(SPEC, preset="quick", epochs=12, batch_size=12)
 
-    (scores,) = train_fold(method, train, [UnlabelledSamples(maps[36:])], seed=1, device="cpu")
-    (again,) = train_fold(method, train, [UnlabelledSamples(maps[36:])], seed=1, device="cpu")
+    scores = scores_of_the_rest(method, samples, 36)
+    again = scores_of_the_rest(method, samples, 36)
 
-    assert (scores[-1].argmax(1) == labels[36:]).mean() > 0.8
+    assert (scores[-1].argmax(1) == samples.labels[36:]).mean() > 0.8
     np.testing.assert_array_equal(scores, again)

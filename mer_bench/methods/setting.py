@@ -39,8 +39,12 @@ class MethodSetting:
         features = self.spec.features.parameters if self.spec.features else ()
         return {name: self.params[name] for name in sorted({*features, *self.spec.representation.parameters})}
 
+    def own_params(self) -> Mapping[str, ParameterValue]:
+        """Return the parameters for one instance: what it does to them reaches no other."""
+        return dict(self.params)
+
     def make(self) -> Method | TorchMethod:
-        """Return a new instance; what it does to its parameters reaches no other.
+        """Return a new instance.
 
         Raises
         ------
@@ -48,7 +52,7 @@ class MethodSetting:
             The class is not what the spec says.
         """
         spec = self.spec
-        method = load_target(spec.target)(replace(self, params=dict(self.params)))
+        method = load_target(spec.target)(replace(self, params=self.own_params()))
         if isinstance(method, TorchMethod) != spec.trains_by_epoch:
             raise MethodError(f"{spec.target}: its spec's trains_by_epoch does not fit its class")
         if not isinstance(method, (Method, TorchMethod)):

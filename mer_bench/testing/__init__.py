@@ -8,13 +8,23 @@ In a plugin's own tests::
     def test_mynet_conforms(check):
         check()
 
-`check_method` gives the results as objects, and ``mer-bench check mynet`` prints them. Importing this imports neither
-torch nor pytest.
+`make_method` makes an instance for tests of one's own. `check_method` gives the results as objects, and ``mer-bench
+check mynet`` prints them. Importing this imports neither torch nor pytest.
 """
 
 from __future__ import annotations
 
 from mer_bench.testing.check import Check, CheckResult, CheckStatus
+from mer_bench.testing.instances import make_method
 from mer_bench.testing.kit import CHECKS, check_method, check_methods, conformance
 
-__all__ = ["CHECKS", "Check", "CheckResult", "CheckStatus", "check_method", "check_methods", "conformance"]
+__all__ = [
+    "CHECKS",
+    "Check",
+    "CheckResult",
+    "CheckStatus",
+    "check_method",
+    "check_methods",
+    "conformance",
+    "make_method",
+]

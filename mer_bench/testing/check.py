@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
-from mer_bench.testing.contract import ContractError, UnusableError, one_line
+from mer_bench.errors import MerBenchError, reason_of
+from mer_bench.foreign import foreign_code, origin_of
+from mer_bench.testing.contract import ContractError, NotApplicableError, UnusableError
 from mer_bench.testing.subject import Subject
 
 CheckFunction = Callable[[Subject], None]
+_OF_THE_KIT = (ContractError, NotApplicableError, UnusableError)
 _FunctionT = TypeVar("_FunctionT", bound=CheckFunction)
 
 
@@ -58,10 +61,6 @@ class Check:
     function: CheckFunction
 
 
-class NotApplicableError(Exception):
-    """A check has nothing to look at."""
-
-
 def check(function: _FunctionT) -> Check:
     """Make a check of a function: its name, with hyphens, and the first line of its docstring."""
     return Check(function.__name__.replace("_", "-"), (function.__doc__ or "").partition("\n")[0], function)
@@ -80,11 +79,9 @@ def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[Chec
     """
     try:
         # Warnings are the plugin's own matter: a check must not depend on the caller's filter.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), foreign_code(subject.spec.name, check.name, recorded=True, passing=_OF_THE_KIT):
             warnings.simplefilter("ignore")
             check.function(subject)
-    except KeyboardInterrupt:
-        raise
     except NotApplicableError as reason:
         return CheckResult(check.name, CheckStatus.SKIPPED, str(reason)), None
     except UnusableError as error:
@@ -94,6 +91,7 @@ def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[Chec
         return CheckResult(check.name, CheckStatus.FAILED, str(error)), error.__cause__ or error
     except ContractError as error:
         return CheckResult(check.name, CheckStatus.FAILED, str(error)), error
-    except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
-        return CheckResult(check.name, CheckStatus.FAILED, one_line(error)), error
+    except MerBenchError as failure:
+        raised = origin_of(failure)
+        return CheckResult(check.name, CheckStatus.FAILED, reason_of(raised)), raised
     return CheckResult(check.name, CheckStatus.PASSED), None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MerBenchError, MethodError, error_text
+from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.fold_scores import FoldScores
+from mer_bench.foreign import foreign_code, origin_of
 
 ROUNDING = 1e-3
 """By how much of a column's spread over samples its scores may differ between test sides and between processes: a
@@ -28,6 +32,21 @@ class UnusableError(Exception):
     def __init__(self, owner: str, reason: str) -> None:
         super().__init__(reason)
         self.owner = owner
+
+
+class NotApplicableError(Exception):
+    """A check has nothing to look at."""
+
+
+@contextmanager
+def failing(to_raise: Callable[[BaseException], Exception]) -> Iterator[None]:
+    """Raise, instead of what a method fails with, what is made of it."""
+    try:
+        with foreign_code("the method", "a fold of the kit", recorded=True):
+            yield
+    except MerBenchError as failure:
+        error = origin_of(failure)
+        raise to_raise(error) from error
 
 
 def require(holds: bool, sentence: str) -> None:
@@ -62,14 +81,6 @@ def rows_of(scores: FoldScores, places: list[int]) -> FoldScores:
     """Return the scores of some of the samples."""
     epochs = scores.epoch_scores
     return FoldScores(scores.scores[places], None if epochs is None else epochs[:, places])
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's type and message on one line; the contract's own errors speak for themselves."""
-    text = error_text(error)
-    if text and isinstance(error, (MethodError, MerBenchError)):
-        return text
-    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def _all_of(scores: FoldScores) -> list[FloatArray]:

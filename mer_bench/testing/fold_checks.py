@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from mer_bench.testing.check import NotApplicableError, check
-from mer_bench.testing.contract import assert_same, require
+from mer_bench.testing.check import check
+from mer_bench.testing.contract import NotApplicableError, assert_same, require
 from mer_bench.testing.subject import Subject
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue
-from mer_bench.testing import fold_checks, score_checks, spec_checks
+from mer_bench.settings import resolve_settings
+from mer_bench.specs import MethodSpec
+from mer_bench.testing import fold_checks, parameter_checks, score_checks, spec_checks
 from mer_bench.testing.check import Check, CheckResult, CheckStatus, judge
 from mer_bench.testing.slots import Slots
-from mer_bench.testing.subject import Subject
+from mer_bench.testing.subject import EPOCHS, Subject
 
 if TYPE_CHECKING:
     import pytest
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     score_checks.representation,
     score_checks.finite_scores,
     score_checks.exact_samples,
+    parameter_checks.parameters_read,
     score_checks.learns,
     score_checks.deterministic,
     score_checks.order,
@@ -151,32 +153,21 @@ def _chosen(only: Collection[str] | None) -> list[Check]:
     return [check for check in CHECKS if check.name in wanted]
 
 
-def _names(named: Sequence[Check] | Sequence[Parameter]) -> list[str]:
-    return [each.name for each in named]
+def _names(checks: Sequence[Check]) -> list[str]:
+    return [check.name for check in checks]
 
 
 def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> list[Subject]:
-    _refuse_unknown(specs, preset, params)
-    subjects = [Subject(spec, *_settled(spec, preset, params)) for spec in specs]
+    settings = resolve_settings(specs, preset=preset, overrides=params, otherwise=QUICK_PRESET)
+    subjects = [
+        Subject(spec, values, may_hurry=not _asks_for_epochs(spec, params))
+        for spec, values in zip(specs, settings, strict=True)
+    ]
     slots = Slots(subjects)
     for place, subject in enumerate(subjects):
         subject.elsewhere = partial(slots.scores, place)
     return subjects
 
 
-def _refuse_unknown(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> None:
-    """Refuse, in the first method's words, what none of the methods has."""
-    known = {name for spec in specs for name in _names(spec.parameters)}
-    for spec in specs[:1]:
-        if not any(preset in other.presets for other in specs):
-            spec.resolve(preset, {})
-        spec.resolve(None, {name: value for name, value in params.items() if name not in known})
-
-
-def _settled(
-    spec: MethodSpec, preset: str | None, params: Mapping[str, object]
-) -> tuple[dict[str, ParameterValue], bool]:
-    """Return the values that are asked for, and whether nobody asked for a number of epochs."""
-    own = {name: value for name, value in params.items() if name in _names(spec.parameters)}
-    wanted = preset if preset is not None else QUICK_PRESET
-    return spec.resolve(wanted if wanted in spec.presets else None, own), "epochs" not in own
+def _asks_for_epochs(spec: MethodSpec, params: Mapping[str, object]) -> bool:
+    return any(normalise_name(name) in (EPOCHS, f"{spec.name}.{EPOCHS}") for name in params)

@@ -14,8 +14,8 @@ from mer_bench.evaluation.predict import predict_fold
 from mer_bench.methods.method import Method, UnlabelledSamples
 from mer_bench.representations.preparation import OF_METHOD
 from mer_bench.specs import resolve_parameters
-from mer_bench.testing.check import NotApplicableError, check
-from mer_bench.testing.contract import assert_same, require, rows_of
+from mer_bench.testing.check import check
+from mer_bench.testing.contract import NotApplicableError, assert_same, require, rows_of
 from mer_bench.testing.subject import SEED, Subject
 
 _EACH_BY_ITSELF = "score every sample by itself, from what was learned of the training side"

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mer_bench.engine.executors import run_local
-from mer_bench.errors import MethodError
+from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.fold_scores import FoldScores
+from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.specs import MethodSpec, ParameterValue
-from mer_bench.testing.contract import ContractError, one_line
+from mer_bench.testing.contract import ContractError
 from mer_bench.testing.folds import KitFold
 from mer_bench.testing.subject import Subject
 
@@ -88,20 +89,19 @@ def work(task: SlotTask) -> SlotOutcome:
     """Carry a fold out; a failure is an outcome too."""
     subject = Subject(task.spec, task.params, may_hurry=False)
     try:
-        return SlotOutcome(task.place, task.fold, subject.scores(task.fold))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # SystemExit too, and whatever else a method's libraries may raise
-        return SlotOutcome(task.place, task.fold, None, one_line(error))
+        with foreign_code(task.spec.name, "a fold of the kit", recorded=True):
+            return SlotOutcome(task.place, task.fold, subject.scores(task.fold))
+    except MerBenchError as failure:
+        return SlotOutcome(task.place, task.fold, None, reason_of(origin_of(failure)))
 
 
 def _lost(task: SlotTask, error: MethodError, seconds: float) -> SlotOutcome:
-    return SlotOutcome(task.place, task.fold, None, one_line(error))
+    return SlotOutcome(task.place, task.fold, None, reason_of(error))
 
 
 def _unsendable(task: SlotTask) -> str:
     try:
         pickle.dumps(task)
     except Exception as error:
-        return f"the spec cannot be sent there ({one_line(error)}); let it hold plain values only"
+        return f"the spec cannot be sent there ({reason_of(error)}); let it hold plain values only"
     return ""

@@ -15,8 +15,8 @@ from mer_bench.methods.training_config import training_parameters
 from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.specs import MethodSpec, ParameterValue
-from mer_bench.testing.check import NotApplicableError, check
-from mer_bench.testing.contract import require
+from mer_bench.testing.check import check
+from mer_bench.testing.contract import NotApplicableError, require
 from mer_bench.testing.subject import SEED, Subject
 
 HEAVY = ("torch", "cv2", "mediapipe", "dlib", "sklearn", "pandas", "timm", "skimage", "matplotlib")

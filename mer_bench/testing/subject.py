@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MerBenchError, MethodError, error_text
+from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.features import extract_features
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold
+from mer_bench.foreign import foreign_code
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.representations.preparation import OF_METHOD
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue, resolve_parameters
-from mer_bench.testing.contract import ContractError, UnusableError, assert_same, one_line, require
+from mer_bench.specs import MethodSpec, ParameterValue, resolve_parameters
+from mer_bench.testing.contract import ContractError, UnusableError, assert_same, failing, require
 from mer_bench.testing.folds import FEW, MANY, KitFold, KitFolds
 from mer_bench.testing.samples import make_sample
+from mer_bench.testing.watched import WatchedSetting
 
 SEED = 20
 _SUBJECTS = 5
-_EPOCHS = "epochs"
+EPOCHS = "epochs"
 _QUICK_EPOCHS = 2
 
 
@@ -54,17 +55,16 @@ class Subject:
     @cached_property
     def params(self) -> Mapping[str, ParameterValue]:
         """The values that the method is checked with."""
-        quick = [p for p in self.spec.parameters if p.name == _EPOCHS and self.may_hurry and _takes(p, _QUICK_EPOCHS)]
-        if not quick:
+        hurried = {**self.asked, EPOCHS: _QUICK_EPOCHS}
+        if not self.may_hurry or not self._allows(hurried):
             return self.asked
-        hurried = {**self.asked, _EPOCHS: _QUICK_EPOCHS}
         # What it refuses either way is the matter of the checks.
         return self.asked if self._refuses(hurried) and not self._refuses(self.asked) else hurried
 
     @property
     def by_epochs(self) -> bool:
         """Whether it trains by epochs, the harness's or its own: after two it need not have learned much."""
-        return self.spec.trains_by_epoch or any(parameter.name == _EPOCHS for parameter in self.spec.parameters)
+        return self.spec.trains_by_epoch or any(parameter.name == EPOCHS for parameter in self.spec.parameters)
 
     @property
     def folds(self) -> KitFolds:
@@ -92,8 +92,8 @@ class Subject:
 
     def extract(self, sample: FloatArray, n_classes: int = 3, representation: str = "") -> FloatArray:
         """Return a sample's features, as the harness extracts them."""
-        setting = self.setting(n_classes, representation)
-        return extract_features(_Watched(self.spec, setting.params, n_classes, setting.representation), sample)
+        name = representation or self.spec.representation.name
+        return extract_features(WatchedSetting(self.spec, self.params, n_classes, name), sample)
 
     def scores(self, fold: KitFold) -> FoldScores:
         """Train on a fold and return the scores of its test side, as the harness does."""
@@ -108,12 +108,8 @@ class Subject:
         ContractError
             Whatever the method raised, in one sentence.
         """
-        try:
+        with failing(lambda error: ContractError(f"{what}: {reason_of(error)}; {cure}")):
             return self.scores(fold)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise ContractError(f"{what}: {one_line(error)}; {cure}") from error
 
     @cached_property
     def usable(self) -> FoldScores:
@@ -124,20 +120,12 @@ class Subject:
         UnusableError
             It says nothing that can be used; the owner is the check that this is the failure of.
         """
-        with _failing("spec-complete"), isolated(SEED):
+        with failing(lambda error: UnusableError("spec-complete", reason_of(error))), isolated(SEED):
             self.setting().make()
-        with _failing("representation"):
+        with failing(lambda error: UnusableError("representation", reason_of(error))):
             self.samples(self.folds.first)
-        try:
+        with failing(self._why_unusable):
             return self.scores(self.folds.first)
-        except MethodError as error:
-            raise UnusableError("exact-samples" if self._miscounts() else "finite-scores", error_text(error)) from error
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            train, _ = self.samples(self.folds.first)
-            reason = f"with inputs of the shape {train.inputs.shape}: {one_line(error)}"
-            raise UnusableError("representation", reason) from error
 
     @cached_property
     def reference(self) -> FoldScores:
@@ -219,6 +207,16 @@ class Subject:
             )
         return {self.folds.first: reference, self.folds.second: other}
 
+    def reads(self, params: Mapping[str, ParameterValue]) -> set[str]:
+        """Return the parameters that the method reads for a fold, with other values; those before a failure, if any."""
+        trial = self if params is self.params else Subject(self.spec, params, may_hurry=False)
+        setting = WatchedSetting(self.spec, params, self.folds.first.n_classes)
+        with suppress(MerBenchError), foreign_code(self.spec.name, "a fold of the kit", recorded=True):
+            if self.spec.features is not None:
+                extract_features(setting, trial.sample(0))
+            predict_fold(setting, *trial.samples(self.folds.first), seed=SEED)
+        return setting.reads
+
     def _inputs(self, indices: tuple[int, ...], representation: str) -> FloatArray:
         return np.stack([self._input(index, representation) for index in indices])
 
@@ -229,20 +227,31 @@ class Subject:
             self._features[representation, index] = self.extract(self.sample(index, representation), 3, representation)
         return self._features[representation, index]
 
+    def _allows(self, params: Mapping[str, ParameterValue]) -> bool:
+        try:
+            self.spec.resolve(None, params)
+        except MerBenchError:
+            return False
+        return True
+
     def _refuses(self, params: Mapping[str, ParameterValue]) -> bool:
         trial = Subject(self.spec, params, may_hurry=False)
         try:
-            with isolated(SEED):
+            with foreign_code(self.spec.name, "a fold of the kit", recorded=True), isolated(SEED):
                 method = trial.setting().make()
                 if isinstance(method, Method):
                     method.fit(trial.samples(self.folds.first)[0], seed=SEED)
                 else:
                     _ = method.training, method.build_network()
-        except KeyboardInterrupt:
-            raise
-        except BaseException:
+        except MerBenchError:
             return True
         return False
+
+    def _why_unusable(self, error: BaseException) -> UnusableError:
+        if isinstance(error, MethodError):
+            return UnusableError("exact-samples" if self._miscounts() else "finite-scores", reason_of(error))
+        train, _ = self.samples(self.folds.first)
+        return UnusableError("representation", f"with inputs of the shape {train.inputs.shape}: {reason_of(error)}")
 
     def _miscounts(self) -> bool:
         """Say whether a method gives another number of rows than there are samples, whatever the rows hold."""
@@ -253,51 +262,6 @@ class Subject:
                 return False  # the trainer counts a network's rows
             method.fit(train, seed=SEED)
             return np.shape(method.predict(test))[:1] != (len(test),)
-
-
-def _takes(parameter: Parameter, value: object) -> bool:
-    try:
-        parameter.check(value)
-    except MerBenchError:
-        return False
-    return True
-
-
-@dataclass(frozen=True)
-class _Watched(MethodSetting):
-    """Says of a parameter that features do not declare that it was read; a KeyError says less, and ``get`` nothing."""
-
-    def feature_params(self) -> dict[str, ParameterValue]:
-        declared = super().feature_params()
-        return _Declared(declared, hidden=set(self.params) - set(declared))
-
-
-class _Declared(dict[str, ParameterValue]):
-    def __init__(self, declared: Mapping[str, ParameterValue], *, hidden: Collection[str]) -> None:
-        super().__init__(declared)
-        self._hidden = hidden
-
-    def __missing__(self, name: str) -> ParameterValue:
-        self._refuse(name)
-        raise KeyError(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        self._refuse(name)
-        return super().get(name, default)
-
-    def _refuse(self, name: str) -> None:
-        if name in self._hidden:
-            raise MethodError(f"extract reads the parameter {name!r}; declare it: Features(parameters=({name!r}, ...))")
-
-
-@contextmanager
-def _failing(owner: str) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise UnusableError(owner, one_line(error)) from error
 
 
 @contextmanager

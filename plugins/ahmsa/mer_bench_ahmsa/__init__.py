@@ -1,6 +1,9 @@
 """AHMSA-Net: adaptive hierarchical multi-scale attention on key-region flow maps."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from collections.abc import Mapping
+from typing import Any
+
+from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
     Parameter(
@@ -35,6 +38,21 @@ _PARAMETERS = (
 )
 
 
+MAP_SIDE = 28
+
+
+def validate(params: Mapping[str, Any]) -> None:
+    """Refuse channels that the heads do not share evenly, and patches that the levels do not halve down to one."""
+    width, heads, patch, blocks = (params[name] for name in ("width", "heads", "patch", "blocks"))
+    if width % heads:
+        raise MerBenchError(f"ahmsa: width={width} is not a multiple of heads={heads}")
+    if not blocks or MAP_SIDE % patch or MAP_SIDE // patch != 2 ** (len(blocks) - 1):
+        raise MerBenchError(
+            f"ahmsa: patch={patch} cuts a {MAP_SIDE}×{MAP_SIDE} map into {MAP_SIDE / patch:g} patches a side, which "
+            f"{len(blocks)} levels (blocks={blocks}) do not halve down to one; the paper has patch=7 and three levels"
+        )
+
+
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``ahmsa``."""
@@ -54,5 +72,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             default_preset="paper",
             citation="Zhang et al. 2025, AHMSA-Net, arXiv:2501.02539",
             trains_by_epoch=True,
+            validate=validate,
         ),
     )

@@ -7,7 +7,7 @@ from timm.layers import ConvMlp, LayerNorm2d, Mlp, PatchEmbed
 from timm.layers.cbam import ChannelAttn
 from torch import Tensor, nn
 
-from mer_bench import MerBenchError
+from mer_bench_ahmsa import MAP_SIDE
 
 
 class AHMSANet(nn.Module):
@@ -19,37 +19,28 @@ class AHMSANet(nn.Module):
     ----------
     n_classes : int
     width : int
-        Embedding channels, the same on every level; a multiple of ``heads``.
+        Embedding channels, the same on every level.
     heads, patch, blocks, mlp_ratio, reduction, head_hidden, dropout, residual
-        As in the method's spec.
-    image : int
-        Side of the square map in pixels; ``image / patch`` must be a power of two that the levels halve down to one.
-
-    Raises
-    ------
-    MerBenchError
-        The settings do not fit each other.
+        As in the method's spec, whose `validate` says what fits.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
-        width: int = 192,
-        heads: int = 3,
-        patch: int = 7,
-        blocks: tuple[int, ...] = (2, 2, 8),
-        mlp_ratio: int = 4,
-        reduction: int = 16,
-        head_hidden: int = 0,
-        dropout: float = 0.0,
-        residual: bool = True,
-        image: int = 28,
+        width: int,
+        heads: int,
+        patch: int,
+        blocks: tuple[int, ...],
+        mlp_ratio: int,
+        reduction: int,
+        head_hidden: int,
+        dropout: float,
+        residual: bool,
     ) -> None:
         super().__init__()
-        _check_settings(width, heads, patch, blocks, dropout, image)
-        self.patch_embedding = PatchEmbed(image, patch, in_chans=3, embed_dim=width, flatten=False)
-        sides = [image // patch >> level for level in range(len(blocks))]
+        self.patch_embedding = PatchEmbed(MAP_SIDE, patch, in_chans=3, embed_dim=width, flatten=False)
+        sides = [MAP_SIDE // patch >> level for level in range(len(blocks))]
         self.levels = nn.ModuleList(
             nn.Sequential(
                 *(MultiScaleAttention(width, heads, mlp_ratio, reduction, dropout, residual) for _ in range(count))
@@ -61,7 +52,7 @@ class AHMSANet(nn.Module):
         self.head = nn.Sequential(nn.Flatten(), nn.LayerNorm(width), classifier)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return logits (n, n_classes) of maps (n, 3, image, image)."""
+        """Return logits (n, n_classes) of maps (n, 3, 28, 28)."""
         x = self.levels[0](self.patch_embedding(maps))
         for downsample, level in zip(self.downsampling, self.levels[1:], strict=True):
             x = level(downsample(x))
@@ -115,15 +106,3 @@ class SpatialAttention(nn.Module):
         z = F.scaled_dot_product_attention(q, k, v)
         out: Tensor = self.out(z.transpose(-1, -2).reshape(n, width, height, breadth))
         return out
-
-
-def _check_settings(width: int, heads: int, patch: int, blocks: tuple[int, ...], dropout: float, image: int) -> None:
-    if width % heads:
-        raise MerBenchError(f"ahmsa: width={width} is not a multiple of heads={heads}")
-    if not 0 <= dropout < 1:
-        raise MerBenchError(f"ahmsa: dropout={dropout:g} is not a share of at least 0 and below 1")
-    if not blocks or image % patch or image // patch != 2 ** (len(blocks) - 1):
-        raise MerBenchError(
-            f"ahmsa: patch={patch} cuts a {image}×{image} map into {image / patch:g} patches a side, which "
-            f"{len(blocks)} levels (blocks={blocks}) do not halve down to one; the paper has patch=7 and three levels"
-        )

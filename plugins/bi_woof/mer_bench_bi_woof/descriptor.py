@@ -10,7 +10,7 @@ from mer_bench import FloatArray, IntArray
 _Doubles = NDArray[np.float64]
 
 
-def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int, remainder: str = "last") -> FloatArray:
+def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int, remainder: str) -> FloatArray:
     """Return where a face moves, and in which directions: a histogram of orientations a block, weighted twice.
 
     Within a block, each pixel votes for the bin of its direction with the length of its motion (local weight), and
@@ -24,15 +24,8 @@ def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int, 
     ----------
     flow : ndarray of shape (height, width, 3), float32
         Channels (u, v, os): displacement, u to the right and v down, and optical strain. Their units cancel.
-    blocks : tuple of int
-        Rows and columns of the grid; no more than the map has pixels.
-    bins : int
-        Orientations a block.
-    overlap : int
-        Pixels by which a block reaches into each of its neighbours.
-    remainder : str
-        Where the pixels go that blocks of equal size leave over: ``last`` for the last block of each side, or
-        ``spread``.
+    blocks, bins, overlap, remainder
+        As in the method's spec; no more blocks along a side than the map has pixels.
 
     Returns
     -------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -11,8 +9,6 @@ from sklearn.svm import SVC
 
 from mer_bench import FloatArray, MerBenchError, SklearnMethod
 from mer_bench_bi_woof.descriptor import bi_woof
-
-_DESCRIPTOR = ("blocks", "bins", "overlap", "remainder")
 
 
 class BiWOOF(SklearnMethod):
@@ -26,16 +22,16 @@ class BiWOOF(SklearnMethod):
         MerBenchError
             The parameter ``blocks`` does not fit the map.
         """
-        settings: dict[str, Any] = {name: self.params[name] for name in _DESCRIPTOR}
-        blocks = settings["blocks"]
+        settings = dict(self.feature_params())
+        zero, blocks = settings.pop("zero"), settings["blocks"]
         height, width = sample.shape[:2]
         if blocks[0] > height or blocks[1] > width:
             raise MerBenchError(
                 f"bi-woof: blocks={blocks!r} (rows, columns) cuts a {height}×{width} map (height×width) into blocks "
                 "of less than a pixel; ask for fewer"
             )
-        flow = _about_its_median(sample) if self._zero_is_unknown else sample
-        return bi_woof(flow, **settings)
+        zero_is_unknown = zero == "median" or (zero == "auto" and self.representation == "face-flow")
+        return bi_woof(_about_its_median(sample) if zero_is_unknown else sample, **settings)
 
     def build_estimator(self, n_classes: int, seed: int) -> Pipeline:
         """Return scaler and SVC as the parameters say; nothing is drawn, so the seed is not used."""
@@ -43,11 +39,6 @@ class BiWOOF(SklearnMethod):
         balanced = self.params["class_weight"] == "balanced"
         svc = SVC(kernel=self.params["kernel"], C=self.params["C"], class_weight="balanced" if balanced else None)
         return make_pipeline(scaler, svc)
-
-    @property
-    def _zero_is_unknown(self) -> bool:
-        zero = self.params["zero"]
-        return zero == "median" or (zero == "auto" and self.representation == "face-flow")
 
 
 def _about_its_median(sample: FloatArray) -> FloatArray:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mer_bench import TorchMethod
 from mer_bench_dual_inception.network import DualInception
-
-_NETWORK = ("maps", "hidden", "branch_channels", "initialisation")
 
 
 class DualInceptionMethod(TorchMethod):
@@ -15,5 +11,4 @@ class DualInceptionMethod(TorchMethod):
 
     def build_network(self) -> DualInception:
         """Return the network that the parameters describe."""
-        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
-        return DualInception(self.n_classes, **settings)
+        return DualInception(self.n_classes, **self.network_params())

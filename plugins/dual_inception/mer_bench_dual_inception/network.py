@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mer_bench import MerBenchError
-
 _SIDE = 28 // 2 // 2
 
 
@@ -18,25 +16,18 @@ class DualInception(nn.Module):
     n_classes : int
     maps, hidden, branch_channels, initialisation
         As in the method's spec.
-
-    Raises
-    ------
-    MerBenchError
-        ``maps`` does not name the maps of two blocks.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
-        maps: tuple[int, ...] = (6, 16),
-        hidden: int = 1024,
-        branch_channels: int = 1,
-        initialisation: str = "glorot",
+        maps: tuple[int, ...],
+        hidden: int,
+        branch_channels: int,
+        initialisation: str,
     ) -> None:
         super().__init__()
-        if len(maps) != 2:
-            raise MerBenchError(f"dual-inception: maps={maps} is not two numbers, one a block; the default is 6,16")
         self.branch_channels = branch_channels
         self.branches = nn.ModuleList(_branch(branch_channels, maps) for _ in "uv")
         self.head = nn.Sequential(

@@ -1,6 +1,9 @@
 """HTNet: a hierarchical transformer on key-region flow maps."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from collections.abc import Mapping
+from typing import Any
+
+from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
     Parameter(
@@ -44,6 +47,22 @@ _PARAMETERS = (
 )
 
 
+MAP_SIDE = 28
+
+
+def validate(params: Mapping[str, Any]) -> None:
+    """Refuse heads without a channel, and patches that do not tile the map or that the levels do not halve."""
+    width, heads, patch, blocks = (params[name] for name in ("width", "heads", "patch", "blocks"))
+    if width < heads:
+        raise MerBenchError(f"htnet: width={width} leaves no channel for each of heads={heads}")
+    halvings = 2 ** (len(blocks) - 1) if blocks else 0
+    if not halvings or MAP_SIDE % patch or MAP_SIDE // patch % halvings:
+        raise MerBenchError(
+            f"htnet: patch={patch} cuts a {MAP_SIDE}×{MAP_SIDE} map into {MAP_SIDE / patch:g} patches a side, which "
+            f"{len(blocks)} levels (blocks={blocks}) do not halve; the paper has patch=7 and three levels"
+        )
+
+
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``htnet``."""
@@ -67,5 +86,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             citation="Wang, Zhang, Luo & Sankaranarayana 2024, HTNet for micro-expression recognition, "
             "Neurocomputing 602, 128196, doi:10.1016/j.neucom.2024.128196, arXiv:2307.14637",
             trains_by_epoch=True,
+            validate=validate,
         ),
     )

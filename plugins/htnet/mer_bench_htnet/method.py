@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mer_bench import TorchMethod
 from mer_bench_htnet.network import HTNet
-
-_NETWORK = ("attention", "width", "heads", "patch", "blocks", "mlp_ratio", "dropout")
 
 
 class HTNetMethod(TorchMethod):
@@ -15,5 +11,4 @@ class HTNetMethod(TorchMethod):
 
     def build_network(self) -> HTNet:
         """Return the network that the parameters describe."""
-        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
-        return HTNet(self.n_classes, **settings)
+        return HTNet(self.n_classes, **self.network_params())

@@ -12,7 +12,7 @@ import torch
 from timm.layers import LayerNorm2d, Mlp, PatchEmbed
 from torch import Tensor, nn
 
-from mer_bench import MerBenchError
+from mer_bench_htnet import MAP_SIDE
 
 
 class HTNet(nn.Module):
@@ -24,36 +24,27 @@ class HTNet(nn.Module):
     ----------
     n_classes : int
     attention, width, heads, patch, blocks, mlp_ratio, dropout
-        As in the method's spec.
-    image : int
-        Side of the square map in pixels; ``patch`` divides it, and the levels halve ``image / patch``.
-
-    Raises
-    ------
-    MerBenchError
-        The settings do not fit each other.
+        As in the method's spec, whose `validate` says what fits.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
-        attention: str = "published",
-        width: int = 256,
-        heads: int = 3,
-        patch: int = 7,
-        blocks: tuple[int, ...] = (2, 2, 8),
-        mlp_ratio: int = 4,
-        dropout: float = 0.0,
-        image: int = 28,
+        attention: str,
+        width: int,
+        heads: int,
+        patch: int,
+        blocks: tuple[int, ...],
+        mlp_ratio: int,
+        dropout: float,
     ) -> None:
         super().__init__()
-        _check_settings(width, heads, patch, blocks, dropout, image)
         widths = [width << level for level in range(len(blocks))]
-        sides = [image // patch >> level for level in range(len(blocks))]
+        sides = [MAP_SIDE // patch >> level for level in range(len(blocks))]
         # As published, every level cuts its map into blocks of the size that is left on the top level.
         block_sides = sides if attention == "intended" else [sides[-1]] * len(blocks)
-        self.patch_embedding = PatchEmbed(image, patch, in_chans=3, embed_dim=width, flatten=False)
+        self.patch_embedding = PatchEmbed(MAP_SIDE, patch, in_chans=3, embed_dim=width, flatten=False)
         self.joins = nn.ModuleList((nn.Identity(), *(Aggregation(below, above) for below, above in pairwise(widths))))
         self.levels = nn.ModuleList(
             Level(widths[level], heads << level, block_sides[level], blocks[level], mlp_ratio, dropout)
@@ -63,7 +54,7 @@ class HTNet(nn.Module):
         self.classifier = nn.Linear(widths[-1], n_classes)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return logits (n, n_classes) of maps (n, 3, image, image)."""
+        """Return logits (n, n_classes) of maps (n, 3, 28, 28)."""
         x = self.patch_embedding(maps)
         for join, level in zip(self.joins, self.levels, strict=True):
             x = level(join(x))
@@ -76,7 +67,7 @@ class HTNet(nn.Module):
 
         Parameters
         ----------
-        maps : Tensor of shape (n, 3, image, image)
+        maps : Tensor of shape (n, 3, 28, 28)
 
         Returns
         -------
@@ -163,17 +154,4 @@ class Aggregation(nn.Sequential):
             nn.Conv2d(width, out_width, 3, padding=1),
             LayerNorm2d(out_width, eps=1e-5),
             nn.MaxPool2d(3, stride=2, padding=1),
-        )
-
-
-def _check_settings(width: int, heads: int, patch: int, blocks: tuple[int, ...], dropout: float, image: int) -> None:
-    if width < heads:
-        raise MerBenchError(f"htnet: width={width} leaves no channel for each of heads={heads}")
-    if not 0 <= dropout < 1:
-        raise MerBenchError(f"htnet: dropout={dropout:g} is not a share of at least 0 and below 1")
-    halvings = 2 ** (len(blocks) - 1) if blocks else 0
-    if not halvings or image % patch or image // patch % halvings:
-        raise MerBenchError(
-            f"htnet: patch={patch} cuts a {image}×{image} map into {image / patch:g} patches a side, which "
-            f"{len(blocks)} levels (blocks={blocks}) do not halve; the paper has patch=7 and three levels"
         )

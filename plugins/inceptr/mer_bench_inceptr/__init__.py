@@ -1,6 +1,9 @@
 """IncepTR: an inception branch and a transformer branch on whole-face flow maps, drawn towards each other."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from collections.abc import Mapping
+from typing import Any
+
+from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
     Parameter(
@@ -50,6 +53,14 @@ _PARAMETERS = (
 )
 
 
+def validate(params: Mapping[str, Any]) -> None:
+    """Refuse a local branch without modules, and channels that the heads do not share evenly."""
+    if not params["paths"]:
+        raise MerBenchError("inceptr: paths=() leaves no inception module; the paper has paths=6,12")
+    if params["width"] % params["heads"]:
+        raise MerBenchError(f"inceptr: width={params['width']} is not a multiple of heads={params['heads']}")
+
+
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``inceptr``."""
@@ -80,5 +91,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             default_preset="paper",
             citation="Zhou, Huang and Xu 2023, Multimedia Systems 29(6), doi:10.1007/s00530-023-01164-0",
             trains_by_epoch=True,
+            validate=validate,
         ),
     )

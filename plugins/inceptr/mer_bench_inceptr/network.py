@@ -9,7 +9,7 @@ from timm.layers.cbam import ChannelAttn
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from mer_bench import MerBenchError
+_HALF_SIDE = 28 // 2
 
 
 class IncepTR(nn.Module):
@@ -19,54 +19,45 @@ class IncepTR(nn.Module):
     ----------
     n_classes : int
     paths, squeeze, reduction, width, depth, heads, mlp_ratio, drop_path, msad, msad_part, channels, hidden
-        As in the method's spec.
+        As in the method's spec, whose `validate` says what fits.
     dropout, similarity
         As in the method's spec.
-    image : int
-        Side of the square map in pixels; even.
-
-    Raises
-    ------
-    MerBenchError
-        The settings do not fit each other.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
-        paths: tuple[int, ...] = (6, 12),
-        squeeze: int = 6,
-        reduction: int = 16,
-        width: int = 512,
-        depth: int = 3,
-        heads: int = 4,
-        mlp_ratio: int = 2,
-        drop_path: float = 0.3,
-        msad: float = 0.3,
-        msad_part: str = "head",
-        channels: int = 256,
-        hidden: int = 1024,
-        dropout: float = 0.5,
-        similarity: float = 0.1,
-        image: int = 28,
+        paths: tuple[int, ...],
+        squeeze: int,
+        reduction: int,
+        width: int,
+        depth: int,
+        heads: int,
+        mlp_ratio: int,
+        drop_path: float,
+        msad: float,
+        msad_part: str,
+        channels: int,
+        hidden: int,
+        dropout: float,
+        similarity: float,
     ) -> None:
         super().__init__()
-        _check_settings(paths, width, heads, drop_path, dropout, image)
         self.similarity = similarity
         self.local_branch = LocalBranch(paths, squeeze, reduction, channels)
-        transformer = Transformer(image // 2, width, depth, heads, mlp_ratio, drop_path, msad, msad_part)
+        transformer = Transformer(_HALF_SIDE, width, depth, heads, mlp_ratio, drop_path, msad, msad_part)
         self.global_branch = nn.Sequential(nn.AvgPool2d(2), transformer, nn.Conv2d(width, channels, 1))
         self.head = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(2 * channels * (image // 2) ** 2, hidden),
+            nn.Linear(2 * channels * _HALF_SIDE**2, hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(hidden, n_classes),
         )
 
     def forward(self, maps: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Return logits (n, n_classes) of maps (n, 3, image, image); in training, the second loss beside them."""
+        """Return logits (n, n_classes) of maps (n, 3, 28, 28); in training, the second loss beside them."""
         local, whole = self.local_branch(maps), self.global_branch(maps)
         logits: Tensor = self.head(torch.cat((local, whole), dim=1))
         if self.training:
@@ -198,17 +189,3 @@ def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
-
-
-def _check_settings(
-    paths: tuple[int, ...], width: int, heads: int, drop_path: float, dropout: float, image: int
-) -> None:
-    if not paths:
-        raise MerBenchError("inceptr: paths=() leaves no inception module; the paper has paths=6,12")
-    if width % heads:
-        raise MerBenchError(f"inceptr: width={width} is not a multiple of heads={heads}")
-    if image % 2 or image < 2:
-        raise MerBenchError(f"inceptr: a map of {image}×{image} pixels has no half; its side must be even")
-    for name, share in (("drop_path", drop_path), ("dropout", dropout)):
-        if not 0 <= share < 1:
-            raise MerBenchError(f"inceptr: {name}={share:g} is not a share of at least 0 and below 1")

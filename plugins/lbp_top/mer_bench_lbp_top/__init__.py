@@ -1,6 +1,7 @@
 """LBP-TOP: local binary patterns on three orthogonal planes of a clip, classified by a support vector machine."""
 
 from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
+from mer_bench_lbp_top.geometry import validate
 
 _CLIP = (
     Parameter(
@@ -115,5 +116,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             default_preset="megc2019",
             citation="Zhao and Pietikäinen 2007, IEEE TPAMI 29(6), doi:10.1109/TPAMI.2007.1110; as the baseline of "
             "See et al. 2019, MEGC 2019, IEEE FG, doi:10.1109/FG.2019.8756611",
+            validate=validate,
         ),
     )

@@ -7,17 +7,10 @@ from math import cos, floor, pi, prod, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_bench import FloatArray, IntArray, MerBenchError
+from mer_bench import FloatArray, IntArray
+from mer_bench_lbp_top.geometry import PLANES, usable_span
 
 Codes = NDArray[np.uint16]
-
-PLANES = {"XY": (1, 2), "XT": (0, 2), "YT": (0, 1)}
-"""The axes of a clip (time, y, x) that are a plane's rows and columns."""
-
-_RADII_OF = {"axes": ("X", "Y", "T"), "planes": tuple(PLANES)}
-"""What the three radii belong to. A radius reaches along every axis in its name."""
-
-_MOST_RAW_NEIGHBOURS = 10
 
 _ULPS = 4
 """Roundings that a difference to a neighbour may be off by, in float32 steps of the lightest grey value.
@@ -45,18 +38,8 @@ def lbp_top(
     ----------
     clip : ndarray of shape (frames, height, width), float32
         Grey values.
-    radii : tuple of int
-        R_X, R_Y, R_T or R_XY, R_XT, R_YT.
-    radii_of : str
-        ``axes`` or ``planes``, accordingly.
-    neighbours : tuple of int
-        P_XY, P_XT, P_YT.
-    mapping : str
-        ``raw`` for 2^P bins, or ``uniform`` for P (P - 1) + 3.
-    blocks : tuple of int
-        Rows, columns and blocks in time.
-    histogram : str
-        ``l1`` for histograms that sum to one, or ``counts``.
+    radii, radii_of, neighbours, mapping, blocks, histogram
+        As in the method's spec; ``raw`` codes of P neighbours have 2^P bins, ``uniform`` ones P (P - 1) + 3.
 
     Returns
     -------
@@ -66,16 +49,15 @@ def lbp_top(
     Raises
     ------
     MerBenchError
-        The clip is too small for the radii or the blocks, or raw codes have too many neighbours.
+        The clip is too small for the radii or the blocks.
 
     References
     ----------
     Zhao and Pietikäinen, IEEE TPAMI 29(6), 2007, doi:10.1109/TPAMI.2007.1110.
     """
-    _check_codes(mapping, neighbours)
-    borders = _borders(clip.shape, radii, radii_of)
-    usable = tuple(size - 2 * border for size, border in zip(clip.shape, borders, strict=True))
-    block_of, n_blocks = _block_of_position(usable, blocks, radii)
+    spans = [usable_span(axis, size, radii, radii_of, blocks) for axis, size in zip("TYX", clip.shape, strict=True)]
+    borders, usable, grid = zip(*spans, strict=True)
+    block_of, n_blocks = _block_of_position(usable, grid), prod(grid)
     histograms = []
     for plane, points in zip(PLANES, neighbours, strict=True):
         table, bins = _bin_of_code(points, mapping)
@@ -180,45 +162,8 @@ def _bin_of_code(points: int, mapping: str) -> tuple[IntArray, int]:
     return table, others + 1
 
 
-def _borders(shape: tuple[int, ...], radii: tuple[int, ...], radii_of: str) -> tuple[int, ...]:
-    """Return how far a position has to keep from the clip's ends in time, y and x."""
-    borders = []
-    for axis, size, cure in zip("TYX", shape, ("--set length", "--prepare size", "--prepare size"), strict=True):
-        reaching = {name: radius for name, radius in zip(_RADII_OF[radii_of], radii, strict=True) if axis in name}
-        border = max(reaching.values())
-        if size <= 2 * border:
-            too_large = " and ".join(f"R_{name}" for name, radius in reaching.items() if size <= 2 * radius)
-            raise MerBenchError(
-                f"lbp-top: radii={_listed(radii)} leave no position whose neighbours lie inside the clip, which is "
-                f"{size} long along {axis}; set a smaller {too_large}, or {cure}={2 * border + 1} or more"
-            )
-        borders.append(border)
-    return tuple(borders)
-
-
-def _block_of_position(
-    usable: tuple[int, ...], blocks: tuple[int, ...], radii: tuple[int, ...]
-) -> tuple[IntArray, int]:
+def _block_of_position(usable: tuple[int, ...], counts: tuple[int, ...]) -> IntArray:
     """Return the number of each position's block; blocks are of equal size to within one position an axis."""
-    rows, columns, times = blocks
-    counts = (times, rows, columns)
-    for axis, count, left in zip("TYX", counts, usable, strict=True):
-        if count > left:
-            raise MerBenchError(
-                f"lbp-top: blocks={_listed(blocks)} (rows,columns,temporal) ask for {count} blocks along {axis}, where "
-                f"radii={_listed(radii)} leave {left} positions; ask for at most {left}, or for a larger clip"
-            )
     time, row, column = (np.arange(left) * count // left for left, count in zip(usable, counts, strict=True))
-    return (time[:, None, None] * rows + row[:, None]) * columns + column, prod(blocks)
-
-
-def _listed(values: tuple[int, ...]) -> str:
-    return ",".join(map(str, values))
-
-
-def _check_codes(mapping: str, neighbours: tuple[int, ...]) -> None:
-    if mapping == "raw" and max(neighbours) > _MOST_RAW_NEIGHBOURS:
-        raise MerBenchError(
-            f"lbp-top: neighbours={_listed(neighbours)} have up to {2 ** max(neighbours)} raw codes in every block, "
-            f"too many for memory; set mapping=uniform, or {_MOST_RAW_NEIGHBOURS} neighbours at most"
-        )
+    _, rows, columns = counts
+    return (time[:, None, None] * rows + row[:, None]) * columns + column

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
@@ -11,7 +9,6 @@ from sklearn.svm import SVC
 from mer_bench import FloatArray, SklearnMethod
 from mer_bench_lbp_top.descriptor import lbp_top
 
-_DESCRIPTOR = ("radii", "radii_of", "neighbours", "mapping", "blocks", "histogram")
 _SCALERS = {"none": (), "standard": (StandardScaler,), "minmax": (MinMaxScaler,)}
 
 
@@ -20,8 +17,7 @@ class LBPTOP(SklearnMethod):
 
     def extract(self, sample: FloatArray) -> FloatArray:
         """Return the descriptor: blocks × the bins of the three planes."""
-        settings: dict[str, Any] = {name: self.params[name] for name in _DESCRIPTOR}
-        return lbp_top(sample[..., 0], **settings)
+        return lbp_top(sample[..., 0], **self.feature_params())
 
     def build_estimator(self, n_classes: int, seed: int) -> Pipeline:
         """Return scaler and SVC; they draw nothing, so the seed is not used."""

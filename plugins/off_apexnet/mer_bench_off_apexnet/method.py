@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mer_bench import TorchMethod
 from mer_bench_off_apexnet.network import OFFApexNet
-
-_NETWORK = ("maps", "hidden", "dropout", "conv_activation")
 
 
 class OFFApexNetMethod(TorchMethod):
@@ -15,5 +11,4 @@ class OFFApexNetMethod(TorchMethod):
 
     def build_network(self) -> OFFApexNet:
         """Return the network that the parameters describe."""
-        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
-        return OFFApexNet(self.n_classes, **settings)
+        return OFFApexNet(self.n_classes, **self.network_params())

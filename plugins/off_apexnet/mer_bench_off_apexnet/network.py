@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mer_bench import MerBenchError
-
 _SIDE = 28 // 2 // 2
 
 
@@ -18,27 +16,18 @@ class OFFApexNet(nn.Module):
     n_classes : int
     maps, hidden, dropout, conv_activation
         As in the method's spec.
-
-    Raises
-    ------
-    MerBenchError
-        The settings do not fit the network.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
-        maps: tuple[int, ...] = (6, 16),
-        hidden: int = 1024,
-        dropout: float = 0.5,
-        conv_activation: str = "relu",
+        maps: tuple[int, ...],
+        hidden: int,
+        dropout: float,
+        conv_activation: str,
     ) -> None:
         super().__init__()
-        if len(maps) != 2:
-            raise MerBenchError(f"off-apexnet: maps={maps} is not two numbers, one a convolution; the default is 6,16")
-        if not 0 <= dropout < 1:
-            raise MerBenchError(f"off-apexnet: dropout={dropout:g} is not a share of at least 0 and below 1")
         self.branches = nn.ModuleList(_branch(maps, conv_activation) for _ in "uv")
         self.head = nn.Sequential(
             *_dense(2 * maps[1] * _SIDE**2, hidden, dropout),

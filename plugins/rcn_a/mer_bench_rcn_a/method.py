@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mer_bench import TorchMethod
 from mer_bench_rcn_a.network import RCNA
-
-_NETWORK = ("maps", "pool", "recurrences", "dropout", "attention_eps")
 
 
 class RCNAMethod(TorchMethod):
@@ -15,5 +11,4 @@ class RCNAMethod(TorchMethod):
 
     def build_network(self) -> RCNA:
         """Return the network that the parameters describe."""
-        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
-        return RCNA(self.n_classes, **settings)
+        return RCNA(self.n_classes, **self.network_params())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mer_bench import MerBenchError
-
 
 class RCNA(nn.Module):
     """A 5×5 convolution, a recurrent block, and a linear classifier whose weights also tell where to look.
@@ -18,26 +16,19 @@ class RCNA(nn.Module):
     n_classes : int
     maps, pool, recurrences, dropout, attention_eps
         As in the method's spec.
-
-    Raises
-    ------
-    MerBenchError
-        ``dropout`` is not a share below 1.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
-        maps: int = 64,
-        pool: int = 7,
-        recurrences: int = 2,
-        dropout: float = 0.5,
-        attention_eps: float = 1e-6,
+        maps: int,
+        pool: int,
+        recurrences: int,
+        dropout: float,
+        attention_eps: float,
     ) -> None:
         super().__init__()
-        if not 0 <= dropout < 1:
-            raise MerBenchError(f"rcn-a: dropout={dropout:g} is not a share of at least 0 and below 1")
         self.attention_eps = attention_eps
         self.stem = nn.Sequential(*_convolution(3, maps, 5, padding=0), nn.MaxPool2d(2), nn.Dropout(dropout))
         self.recurrent = RecurrentBlock(maps, recurrences)

@@ -1,6 +1,9 @@
 """STSTNet: a shallow triple-stream convolutional network on whole-face flow maps."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from collections.abc import Mapping
+from typing import Any
+
+from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
     Parameter("streams", (3, 5, 8), "maps of each stream's convolution (Table I)", minimum=1, maximum=1024),
@@ -28,6 +31,12 @@ _PARAMETERS = (
 )
 
 
+def validate(params: Mapping[str, Any]) -> None:
+    """Refuse a network without streams."""
+    if not params["streams"]:
+        raise MerBenchError("ststnet: streams=() must name at least one stream; the paper has streams=3,5,8")
+
+
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``ststnet``."""
@@ -51,5 +60,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             citation="Liong, Gan, See, Khor & Huang 2019, Shallow Triple Stream Three-dimensional CNN (STSTNet) for "
             "Micro-expression Recognition, FG 2019, doi:10.1109/FG.2019.8756567, arXiv:1902.03634",
             trains_by_epoch=True,
+            validate=validate,
         ),
     )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mer_bench import TorchMethod
 from mer_bench_ststnet.network import STSTNet
-
-_NETWORK = ("streams", "padding", "batch_norm", "dropout", "initialisation")
 
 
 class STSTNetMethod(TorchMethod):
@@ -15,5 +11,4 @@ class STSTNetMethod(TorchMethod):
 
     def build_network(self) -> STSTNet:
         """Return the network that the parameters describe."""
-        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
-        return STSTNet(self.n_classes, **settings)
+        return STSTNet(self.n_classes, **self.network_params())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mer_bench import MerBenchError
-
 _RIM = {"same": 1, "port": 2}
 
 
@@ -18,25 +16,19 @@ class STSTNet(nn.Module):
     n_classes : int
     streams, padding, batch_norm, dropout, initialisation
         As in the method's spec.
-
-    Raises
-    ------
-    MerBenchError
-        The settings do not fit.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
-        streams: tuple[int, ...] = (3, 5, 8),
-        padding: str = "same",
-        batch_norm: bool = True,
-        dropout: float = 0.5,
-        initialisation: str = "torch",
+        streams: tuple[int, ...],
+        padding: str,
+        batch_norm: bool,
+        dropout: float,
+        initialisation: str,
     ) -> None:
         super().__init__()
-        _check_settings(streams, dropout)
         self.streams = nn.ModuleList(Stream(maps, _RIM[padding], batch_norm, dropout) for maps in streams)
         self.pool = nn.AvgPool2d(2)
         self.classifier = nn.Linear(sum(streams) * 5 * 5, n_classes)
@@ -68,10 +60,3 @@ def _glorot(module: nn.Module) -> None:
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def _check_settings(streams: tuple[int, ...], dropout: float) -> None:
-    if not streams or min(streams) < 1:
-        raise MerBenchError(f"ststnet: streams={streams} must name at least one stream, each with 1 map or more")
-    if not 0 <= dropout < 1:
-        raise MerBenchError(f"ststnet: dropout={dropout:g} is not a share of at least 0 and below 1")

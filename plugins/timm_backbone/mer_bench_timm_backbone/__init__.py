@@ -1,6 +1,7 @@
 """Any image model of timm on whole-face flow maps, from random or from your own file's weights."""
 
 from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench_timm_backbone.weight_file import validate
 
 _PARAMETERS = (
     Parameter("model", "resnet18", "a model's name in timm, without a tag: resnet18, vit_tiny_patch16_224, ..."),
@@ -44,5 +45,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             default_preset="resnet18",
             citation="Wightman 2019, PyTorch Image Models, doi:10.5281/zenodo.4414861; the chosen model's own paper",
             trains_by_epoch=True,
+            validate=validate,
         ),
     )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mer_bench import TorchMethod
 from mer_bench_timm_backbone.network import Backbone, build_backbone, check_single_samples
-
-_NETWORK = ("model", "image", "drop_rate", "weights", "weights_sha256")
 
 
 class TimmBackbone(TorchMethod):
@@ -15,8 +11,7 @@ class TimmBackbone(TorchMethod):
 
     def build_network(self) -> Backbone:
         """Return the model that the parameters name, with the weights that they name."""
-        settings: dict[str, Any] = {name: self.params[name] for name in _NETWORK}
-        network = build_backbone(self.n_classes, **settings)
+        network = build_backbone(self.n_classes, **self.network_params())
         if self.training.batch_size == 1:
-            check_single_samples(network, settings["model"])
+            check_single_samples(network, str(self.params["model"]))
         return network

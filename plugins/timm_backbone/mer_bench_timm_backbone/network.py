@@ -39,13 +39,7 @@ class Backbone(nn.Module):
 
 
 def build_backbone(
-    n_classes: int,
-    *,
-    model: str = "resnet18",
-    image: int = 28,
-    drop_rate: float = 0.0,
-    weights: str = "",
-    weights_sha256: str = "",
+    n_classes: int, *, model: str, image: int, drop_rate: float, weights: str, weights_sha256: str
 ) -> Backbone:
     """Return a timm model by name, with random weights or those of a local file.
 
@@ -62,8 +56,6 @@ def build_backbone(
         that were asked for.
     """
     _check_name(model)
-    if not 0 <= drop_rate < 1:
-        raise MerBenchError(f"timm-backbone: drop_rate={drop_rate:g} is not a share of at least 0 and below 1")
     state = read_weights(weights, weights_sha256)
     try:
         network = _create(model, num_classes=n_classes, in_chans=3, drop_rate=drop_rate, image=image)

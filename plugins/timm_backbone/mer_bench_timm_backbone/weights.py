@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import safetensors.torch
@@ -14,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mer_bench import MerBenchError
+from mer_bench_timm_backbone.weight_file import SAFETENSORS, read_file
 
-_TORCH_SUFFIXES = (".pth", ".pt", ".bin")
-_DIGEST = re.compile(r"[0-9a-f]{12,64}")
 _WRAPPERS = ("state_dict", "model")
 _NAMED = 3
 
@@ -31,20 +27,8 @@ def read_weights(weights: str, weights_sha256: str) -> dict[str, Tensor] | None:
     MerBenchError
         The file cannot be read, is of another kind, or is not the one of the digest.
     """
-    if not weights:
-        if weights_sha256:
-            raise MerBenchError(
-                f"timm-backbone: weights_sha256={weights_sha256!r} is the digest of no file; set weights=PATH as well"
-            )
-        return None
-    path = Path(weights).expanduser()
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise MerBenchError(f"timm-backbone: weights={weights!r} cannot be read: {reason}") from error
-    _check_digest(weights, weights_sha256, hashlib.sha256(content).hexdigest())
-    return _tensors(weights, _parse(weights, path.suffix.lower(), content))
+    given = read_file(weights, weights_sha256)
+    return None if given is None else _tensors(weights, _parse(weights, *given))
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], owner: str) -> None:
@@ -87,29 +71,9 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], owner: str) -> N
     model.load_state_dict({**model.state_dict(), **given})
 
 
-def _check_digest(weights: str, given: str, actual: str) -> None:
-    if not given:
-        raise MerBenchError(
-            f"timm-backbone: weights={weights!r} needs the file's digest, which makes its content part of a result's "
-            f"key; set weights_sha256={actual}"
-        )
-    if not _DIGEST.fullmatch(given.lower()):
-        raise MerBenchError(
-            f"timm-backbone: weights_sha256={given!r} is not 12 to 64 hexadecimal digits; weights={weights!r} has "
-            f"{actual}"
-        )
-    if not actual.startswith(given.lower()):
-        raise MerBenchError(
-            f"timm-backbone: weights={weights!r} is not the file of weights_sha256={given}; its digest is {actual}"
-        )
-
-
-def _parse(weights: str, suffix: str, content: bytes) -> object:
-    if suffix != ".safetensors" and suffix not in _TORCH_SUFFIXES:
-        kinds = ", ".join((".safetensors", *_TORCH_SUFFIXES))
-        raise MerBenchError(f"timm-backbone: weights={weights!r} is not of a kind that is read: {kinds}")
+def _parse(weights: str, content: bytes, suffix: str) -> object:
     try:
-        if suffix == ".safetensors":
+        if suffix == SAFETENSORS:
             return safetensors.torch.load(content)
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or hostile file may raise anything
