@@ -162,7 +162,7 @@ def test_spatial_attention_knows_no_order_of_the_patches() -> None:
 
 
 def test_channel_attention_weighs_channels_by_pooled_averages_and_maxima() -> None:
-    module = MultiScaleAttention(8, 2, 4, 2, 0.0, True).parts[0]
+    module = MultiScaleAttention(8, 2, mlp_ratio=4, reduction=2, dropout=0.0, residual=True).parts[0]
     randomise(module)
     x = torch.randn(3, 8, 4, 4)
 
@@ -178,7 +178,7 @@ def test_channel_attention_weighs_channels_by_pooled_averages_and_maxima() -> No
 
 
 def test_the_feed_forward_is_two_1x1_convolutions_around_a_gelu() -> None:
-    module = MultiScaleAttention(4, 2, 3, 2, 0.0, True).parts[2]
+    module = MultiScaleAttention(4, 2, mlp_ratio=3, reduction=2, dropout=0.0, residual=True).parts[2]
     x = torch.randn(2, 4, 2, 2)
     hidden = conv1x1(module.fc1.weight, module.fc1.bias, x)
     activated = hidden * (1 + torch.erf(hidden / math.sqrt(2))) / 2
@@ -189,7 +189,7 @@ def test_the_feed_forward_is_two_1x1_convolutions_around_a_gelu() -> None:
 
 @pytest.mark.parametrize("residual", [True, False])
 def test_a_block_normalises_before_each_part_and_adds_a_residual_around_it(residual: bool) -> None:
-    block = MultiScaleAttention(6, 3, 4, 2, 0.0, residual)
+    block = MultiScaleAttention(6, 3, mlp_ratio=4, reduction=2, dropout=0.0, residual=residual)
     randomise(block)
     x = expected = torch.randn(3, 6, 2, 2)
     for norm, part in zip(block.norms, block.parts, strict=True):
@@ -201,7 +201,7 @@ def test_a_block_normalises_before_each_part_and_adds_a_residual_around_it(resid
 
 @pytest.mark.parametrize("residual", [True, False])
 def test_without_residual_nothing_passes_a_silent_part(residual: bool) -> None:
-    block = MultiScaleAttention(6, 3, 4, 2, 0.0, residual)
+    block = MultiScaleAttention(6, 3, mlp_ratio=4, reduction=2, dropout=0.0, residual=residual)
     silent = block.parts[2].fc2
     nn.init.zeros_(silent.weight)
     nn.init.zeros_(silent.bias)

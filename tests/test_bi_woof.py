@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 import mer_bench_bi_woof
 from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
 from mer_bench.arrays import FloatArray
+from mer_bench.methods.instances import make_extractor
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.testing import make_method
 from mer_bench_bi_woof.descriptor import bi_woof
@@ -42,7 +43,7 @@ def random_flow(seed: int, height: int = 28, width: int = 28, bins: int = 8) -> 
 
 def extractor(representation: str, **overrides: object) -> BiWOOF:
     """Return a method as extraction has it: with the parameters of its features alone."""
-    method = MethodSetting(SPEC, SPEC.resolve(None, overrides), 3, representation).extractor()
+    method = make_extractor(MethodSetting(SPEC, SPEC.resolve(None, overrides), 3, representation))
     assert isinstance(method, BiWOOF)
     return method
 

@@ -98,6 +98,14 @@ def modules() -> list[tuple[str, Path]]:
     return found
 
 
+def name_of(path: Path) -> str:
+    root = ROOT if path.is_relative_to(ROOT / "mer_bench") else path.parents[len(path.parts) - len(ROOT.parts) - 2]
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path) for _, path in modules()}
+
+
 def imported_modules(source: str) -> set[str]:
     """Every module of the house that a module imports, in functions too; a public name stands for its own module."""
     found = set()
@@ -107,7 +115,9 @@ def imported_modules(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module == "mer_bench":
             found |= {mer_bench._HOME.get(alias.name, f"mer_bench.{alias.name}") for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            found |= {
+                name if (name := f"{node.module}.{alias.name}") in MODULES else node.module for alias in node.names
+            }
     return {name for name in found if name.partition(".")[0].startswith("mer_bench")}
 
 
@@ -139,11 +149,6 @@ def test_imports_go_down_only(package: str, path: Path) -> None:
 )
 def test_an_import_that_goes_up_is_noticed(package: str, source: str, upward: set[str]) -> None:
     assert upward_imports(package, source) == upward
-
-
-def name_of(path: Path) -> str:
-    root = ROOT if path.is_relative_to(ROOT / "mer_bench") else path.parents[len(path.parts) - len(ROOT.parts) - 2]
-    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
 
 
 def import_graph(sources: Mapping[str, str]) -> dict[str, set[str]]:

@@ -179,7 +179,7 @@ def test_a_layer_normalises_before_each_part_and_adds_a_residual_around_it() -> 
 
 @pytest.mark.parametrize("block_side", [1, 2, 4])
 def test_cutting_into_blocks_and_joining_them_leaves_every_token_in_its_place(block_side: int) -> None:
-    level = Level(8, 2, block_side, 0, 4, 0.0)
+    level = Level(8, 2, block_side=block_side, count=0, mlp_ratio=4, dropout=0.0)
     x = torch.randn(3, 8, 4, 4)
     tiles = level.position.reshape(block_side, block_side).repeat(4 // block_side, 4 // block_side)
 
@@ -187,7 +187,7 @@ def test_cutting_into_blocks_and_joining_them_leaves_every_token_in_its_place(bl
 
 
 def test_a_token_attends_within_its_own_block() -> None:
-    level = Level(8, 2, 2, 1, 4, 0.0)
+    level = Level(8, 2, block_side=2, count=1, mlp_ratio=4, dropout=0.0)
     x = torch.randn(1, 8, 4, 4).repeat(2, 1, 1, 1)
     x[1, 0, 0, 3] += 1.0
 

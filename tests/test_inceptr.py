@@ -43,6 +43,11 @@ def on_paper() -> IncepTR:
         return network
 
 
+def four_by_four(width: int, *, depth: int, msad: float) -> Transformer:
+    """A transformer of 4×4 tokens with two heads, which drops no path."""
+    return Transformer(4, width, depth=depth, heads=2, mlp_ratio=2, drop_path=0.0, msad=msad, msad_part="head")
+
+
 def test_the_published_network_has_109_million_parameters_nearly_all_in_one_layer() -> None:
     def unit(before: int, maps: int, kernel: int) -> int:
         return before * maps * kernel**2 + 2 * maps
@@ -130,7 +135,7 @@ def test_the_transformer_sees_pixels_of_the_map_at_half_size() -> None:
 
 
 def test_tokens_go_back_to_where_they_were() -> None:
-    transformer = Transformer(4, 6, 1, 2, 2, 0.0, 0.0, "head")
+    transformer = four_by_four(6, depth=1, msad=0.0)
     transformer.blocks = nn.Sequential()
     transformer.norm = nn.Identity()
     x = torch.randn(2, 3, 4, 4)
@@ -141,7 +146,7 @@ def test_tokens_go_back_to_where_they_were() -> None:
 
 
 def test_every_position_is_learned_and_tells_the_tokens_apart() -> None:
-    transformer = Transformer(4, 6, 2, 2, 2, 0.0, 0.0, "head").eval()
+    transformer = four_by_four(6, depth=2, msad=0.0).eval()
     same = transformer(torch.ones(1, 3, 4, 4)).flatten(2)[0]
 
     assert transformer.position.shape == (1, 16, 6)
@@ -160,7 +165,7 @@ def test_the_blocks_are_those_of_the_description() -> None:
 @pytest.mark.parametrize("training", [False, True])
 def test_attention_is_the_scaled_dot_product_of_each_head(training: bool) -> None:
     """And its rows sum to one; dropping changes nothing outside training, or where its probability is zero."""
-    block = Transformer(4, 8, 1, 2, 2, 0.0, 0.0 if training else 1.0, "head").train(training).blocks[0]
+    block = four_by_four(8, depth=1, msad=0.0 if training else 1.0).train(training).blocks[0]
     x = torch.randn(3, 16, 8)
     q, k, v = block.attn.qkv[0](x).chunk(3, dim=-1)
     outputs = []
@@ -206,7 +211,7 @@ def test_the_token_variant_silences_one_of_the_first_tokens_never_a_head() -> No
 
 
 def test_a_head_that_was_dropped_adds_nothing_to_the_attention() -> None:
-    block = Transformer(4, 8, 1, 2, 2, 0.0, 1.0, "head").blocks[0]
+    block = four_by_four(8, depth=1, msad=1.0).blocks[0]
     block.attn.proj = nn.Identity()
 
     silent = (block.attn(torch.randn(50, 16, 8)) == 0).reshape(50, 16, 2, 4).all(-1).all(1)

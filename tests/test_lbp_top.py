@@ -16,6 +16,7 @@ from skimage.feature import local_binary_pattern
 import mer_bench_lbp_top
 from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
 from mer_bench.arrays import FloatArray, IntArray
+from mer_bench.methods.instances import make_extractor
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.testing import make_method
 from mer_bench.vision.sequence import METHODS, interpolate_frames
@@ -241,7 +242,7 @@ def test_counts_sum_to_the_usable_positions_and_l1_to_one_a_block_and_plane(mapp
 
 @pytest.mark.parametrize(("preset", "size"), [("megc2019", 25 * 3 * 16), ("benchmark", 32 * 3 * 59)])
 def test_the_presets_have_the_stated_number_of_features(preset: str, size: int) -> None:
-    extractor = MethodSetting(SPEC, SPEC.resolve(preset, {}), 3).extractor()
+    extractor = make_extractor(MethodSetting(SPEC, SPEC.resolve(preset, {}), 3))
     sample = clip((10, 64, 64, 1))
 
     features = extractor.extract(sample)

@@ -16,6 +16,7 @@ from mer_bench.engine.describe_network import NetworkFacts, measure_network
 from mer_bench.evaluation.features import extract_features
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.foreign import STRICT_VARIABLE, foreign_code
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import Method
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
@@ -160,7 +161,7 @@ def describe_method(
 
 def _made(owner: str, setting: MethodSetting) -> Method | TorchMethod:
     with _plugin_code(owner, "its class"):
-        return setting.make()
+        return make_instance(setting)
 
 
 def _input_facts(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> InputFacts:

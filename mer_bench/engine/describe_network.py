@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mer_bench.errors import MerBenchError, reason_of
 from mer_bench.foreign import foreign_code, origin_of
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 
@@ -121,7 +122,7 @@ class _Cost:
 def _built(setting: MethodSetting, device: str) -> nn.Module:
     import torch
 
-    method = setting.make()
+    method = make_instance(setting)
     assert isinstance(method, TorchMethod)
     with torch.device(device):
         return method.build_network().to(device).eval()

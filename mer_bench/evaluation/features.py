@@ -13,6 +13,7 @@ from mer_bench.cache import Cache, Entry
 from mer_bench.errors import MethodError, reason_of
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
+from mer_bench.methods.instances import make_extractor
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.plugin_manager import load_target
 
@@ -105,7 +106,7 @@ def extract_features(setting: MethodSetting, sample: FloatArray) -> FloatArray:
     """
     load_target(setting.spec.target)
     with isolated(0):
-        features: object = setting.extractor().extract(sample)
+        features: object = make_extractor(setting).extract(sample)
     if not isinstance(features, np.ndarray) or not np.issubdtype(features.dtype, np.floating) or not features.ndim:
         raise MethodError(f"{setting.spec.target}: extract gives {type(features).__name__}, not an array of floats")
     features = features.astype(np.float32)

@@ -7,6 +7,7 @@ import sys
 from mer_bench.evaluation.fold_scores import FoldScores, checked_scores
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.network_scores import train_network
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
@@ -49,7 +50,7 @@ def predict_fold(
     had_torch = "torch" in sys.modules
     while True:
         with isolated(seed):
-            method = setting.make()
+            method = make_instance(setting)
             if isinstance(method, TorchMethod):
                 return train_network(method, train, test, seed=seed, device=device, inner=inner)
             method.fit(train, seed=seed)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mer_bench.arrays import FloatArray, IntArray, StringArray
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.specs import ParameterValue
-
-if TYPE_CHECKING:
-    from mer_bench.methods.setting import MethodSetting
 
 
 @dataclass(frozen=True)

@@ -151,10 +151,10 @@ def plan_release(database: str, size: str, seed: int) -> tuple[ClipPlan, ...]:
     plans: list[ClipPlan] = []
     for place, (number, per_class) in enumerate(zip(_SUBJECTS[database], counts, strict=False)):
         extra = _OTHERS[size].get(database, ())[place :: len(counts)]
-        plans += _plan_subject(database, number, per_class, extra, size, seed)
+        plans += _plan_subject(database, number, counts=per_class, others=extra, size=size, seed=seed)
     if size == "large" and database == "samm":
         # The real subject whose only clips are of no class: gone from every list of three classes.
-        plans += _plan_subject(database, 25, (0, 0, 0), ("Other",), size, seed)
+        plans += _plan_subject(database, 25, counts=(0, 0, 0), others=("Other",), size=size, seed=seed)
     return tuple(sorted(plans, key=lambda plan: plan.number))
 
 
@@ -170,7 +170,7 @@ def _spread(totals: Counts, subjects: int) -> list[Counts]:
 
 
 def _plan_subject(
-    database: str, number: int, counts: Counts, others: Sequence[str], size: str, seed: int
+    database: str, number: int, *, counts: Counts, others: Sequence[str], size: str, seed: int
 ) -> Iterator[ClipPlan]:
     subject = _subject(database, number)
     wanted = [kind for kind, count in zip(_SMIC_CODES, counts, strict=True) for _ in range(count)]

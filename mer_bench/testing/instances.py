@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import MethodSpec
@@ -44,4 +45,4 @@ def make_method(
     2.0
     """
     (values,) = resolve_settings([spec], preset=preset, overrides=params)
-    return MethodSetting(spec, values, n_classes, representation).make()
+    return make_instance(MethodSetting(spec, values, n_classes, representation))

@@ -10,7 +10,7 @@ from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.settings import resolve_settings
-from mer_bench.specs import MethodSpec
+from mer_bench.specs import QUICK_PRESET, MethodSpec
 from mer_bench.testing import fold_checks, parameter_checks, score_checks, spec_checks
 from mer_bench.testing.check import Check, CheckResult, CheckStatus, judge
 from mer_bench.testing.slots import Slots
@@ -38,8 +38,6 @@ CHECKS: tuple[Check, ...] = (
     fold_checks.side_by_side,
 )
 """What every method must do; each is about one thing, and can be asked for by its name."""
-
-QUICK_PRESET = "quick"
 
 
 def check_method(

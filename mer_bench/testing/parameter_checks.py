@@ -12,6 +12,7 @@ from unittest import mock
 
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.isolation import isolated
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import Method
 from mer_bench.methods.training_config import TRAINING_NAMES
 from mer_bench.specs import MethodSpec, Parameter, ParameterValue
@@ -67,7 +68,7 @@ def _others(parameter: Parameter, value: ParameterValue) -> list[ParameterValue]
 def _ignored(subject: Subject) -> list[str]:
     """Return the parameters that a network's constructor is handed by name, and never looks at."""
     with isolated(SEED):
-        method = subject.setting().make()
+        method = make_instance(subject.setting())
         if isinstance(method, Method):
             return []
         network = type(method.build_network())

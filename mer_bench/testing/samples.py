@@ -8,13 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from mer_bench.arrays import FloatArray
+from mer_bench.representations.shapes import sample_shape
 from mer_bench.specs import ParameterValue
+from mer_bench.strain import stack_strain
 
 PATTERNS = 7
 """Kinds of samples; sample ``i`` shows pattern ``i % 7``."""
-_MAP_SIDE = 28
-_FACE_SIDE = 192
-"""As `mer-bench` prepares frames by default."""
 
 
 def make_sample(representation: str, shaped_by: Mapping[str, ParameterValue], index: int) -> FloatArray:
@@ -35,31 +34,27 @@ def make_sample(representation: str, shaped_by: Mapping[str, ParameterValue], in
         ``face-flow`` and ``region-flow``: (28, 28, 3); ``flow``: (192, 192, 3), both with channels (u, v, os) in
         pixels; ``frames``: (length, 192, 192, 1), grey levels from 0 to 255.
     """
-    if representation == "frames":
-        return _clip(int(str(shaped_by["length"])), index)
-    return _map(_FACE_SIDE if representation == "flow" else _MAP_SIDE, index).copy()
+    length, side, *_ = sample_shape(representation, shaped_by).shape
+    return _clip(length, side, index) if representation == "frames" else _map(side, index).copy()
 
 
 @lru_cache(maxsize=200)
 def _map(side: int, index: int) -> FloatArray:
-    made = np.empty((side, side, 3), dtype=np.float32)
+    made = np.empty((side, side, 2), dtype=np.float32)
     draws = np.random.default_rng(index)
     angle = 2 * np.pi * (index % PATTERNS) / PATTERNS
     motion = draws.uniform(1.0, 2.0) * _bump(index % PATTERNS, side)
     for channel, share in enumerate((np.cos(angle), np.sin(angle))):
         made[..., channel] = share * motion + draws.normal(scale=0.1, size=(side, side))
-    du_dy, du_dx = np.gradient(made[..., 0])
-    dv_dy, dv_dx = np.gradient(made[..., 1])
-    made[..., 2] = np.sqrt(du_dx**2 + dv_dy**2 + (du_dy + dv_dx) ** 2 / 2)
-    return made
+    return stack_strain(made)
 
 
-def _clip(length: int, index: int) -> FloatArray:
+def _clip(length: int, side: int, index: int) -> FloatArray:
     draws = np.random.default_rng(index)
-    coarse = draws.uniform(60, 180, size=(_FACE_SIDE // 8, _FACE_SIDE // 8))
+    coarse = draws.uniform(60, 180, size=(side // 8, side // 8))
     face = np.kron(coarse, np.ones((8, 8))).astype(np.float32)
-    motion = (draws.uniform(30, 60) * _bump(index % PATTERNS, _FACE_SIDE)).astype(np.float32)
-    grain = 2 * draws.standard_normal(size=(length, _FACE_SIDE, _FACE_SIDE), dtype=np.float32)
+    motion = (draws.uniform(30, 60) * _bump(index % PATTERNS, side)).astype(np.float32)
+    grain = 2 * draws.standard_normal(size=(length, side, side), dtype=np.float32)
     rise = np.linspace(0, 1, length, dtype=np.float32)[:, None, None]
     clip: FloatArray = np.clip(face + rise * motion + grain, 0, 255)[..., None]
     return clip

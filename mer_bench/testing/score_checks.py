@@ -11,6 +11,7 @@ from mer_bench.errors import did_you_mean
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import Method, UnlabelledSamples
 from mer_bench.representations.preparation import OF_METHOD
 from mer_bench.specs import resolve_parameters
@@ -108,7 +109,7 @@ def test_untouched(subject: Subject) -> None:
     other = subject.folds.elsewhere
     (train, first), (_, second) = subject.samples(subject.folds.first), subject.samples(other)
     with isolated(SEED):
-        method = setting.make()
+        method = make_instance(setting)
         if not isinstance(method, Method):
             return  # a network scores its test side after every epoch: one that learns from it fails `alone`
         method.fit(train, seed=SEED)

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint
 from mer_bench.entry_points import find_entry_points
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.hookspecs import ENTRY_POINT_GROUP
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.training_config import training_parameters
 from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
@@ -70,7 +71,7 @@ def spec_complete(subject: Subject) -> None:
             f"the network's parameters lack {missing}; add mer_bench.training_parameters() to them, for --set",
         )
     with isolated(SEED):
-        subject.setting().make()
+        make_instance(subject.setting())
 
 
 @check

@@ -16,6 +16,7 @@ from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.foreign import foreign_code
+from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.representations.preparation import OF_METHOD
@@ -121,7 +122,7 @@ class Subject:
             It says nothing that can be used; the owner is the check that this is the failure of.
         """
         with failing(lambda error: UnusableError("spec-complete", reason_of(error))), isolated(SEED):
-            self.setting().make()
+            make_instance(self.setting())
         with failing(lambda error: UnusableError("representation", reason_of(error))):
             self.samples(self.folds.first)
         with failing(self._why_unusable):
@@ -238,7 +239,7 @@ class Subject:
         trial = Subject(self.spec, params, may_hurry=False)
         try:
             with foreign_code(self.spec.name, "a fold of the kit", recorded=True), isolated(SEED):
-                method = trial.setting().make()
+                method = make_instance(trial.setting())
                 if isinstance(method, Method):
                     method.fit(trial.samples(self.folds.first)[0], seed=SEED)
                 else:
@@ -257,7 +258,7 @@ class Subject:
         """Say whether a method gives another number of rows than there are samples, whatever the rows hold."""
         train, test = self.samples(self.folds.first)
         with isolated(SEED):
-            method = self.setting().make()
+            method = make_instance(self.setting())
             if not isinstance(method, Method):
                 return False  # the trainer counts a network's rows
             method.fit(train, seed=SEED)

@@ -41,11 +41,14 @@ class AHMSANet(nn.Module):
         super().__init__()
         self.patch_embedding = PatchEmbed(MAP_SIDE, patch, in_chans=3, embed_dim=width, flatten=False)
         sides = [MAP_SIDE // patch >> level for level in range(len(blocks))]
+        attention: dict[str, Any] = {
+            "mlp_ratio": mlp_ratio,
+            "reduction": reduction,
+            "dropout": dropout,
+            "residual": residual,
+        }
         self.levels = nn.ModuleList(
-            nn.Sequential(
-                *(MultiScaleAttention(width, heads, mlp_ratio, reduction, dropout, residual) for _ in range(count))
-            )
-            for count in blocks
+            nn.Sequential(*(MultiScaleAttention(width, heads, **attention) for _ in range(count))) for count in blocks
         )
         self.downsampling = nn.ModuleList(AdaptiveDownsampling(width, side) for side in sides[1:])
         classifier = Mlp(width, head_hidden, n_classes) if head_hidden else nn.Linear(width, n_classes)
@@ -70,7 +73,9 @@ class AdaptiveDownsampling(nn.Sequential):
 class MultiScaleAttention(nn.Module):
     """Section 3.4: channel attention, spatial attention and feed-forward, each after a layer normalisation."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: int, reduction: int, dropout: float, residual: bool) -> None:
+    def __init__(
+        self, width: int, heads: int, *, mlp_ratio: int, reduction: int, dropout: float, residual: bool
+    ) -> None:
         super().__init__()
         self.residual = residual
         self.norms = nn.ModuleList(LayerNorm2d(width) for _ in range(3))

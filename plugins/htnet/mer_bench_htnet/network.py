@@ -47,7 +47,14 @@ class HTNet(nn.Module):
         self.patch_embedding = PatchEmbed(MAP_SIDE, patch, in_chans=3, embed_dim=width, flatten=False)
         self.joins = nn.ModuleList((nn.Identity(), *(Aggregation(below, above) for below, above in pairwise(widths))))
         self.levels = nn.ModuleList(
-            Level(widths[level], heads << level, block_sides[level], blocks[level], mlp_ratio, dropout)
+            Level(
+                widths[level],
+                heads << level,
+                block_side=block_sides[level],
+                count=blocks[level],
+                mlp_ratio=mlp_ratio,
+                dropout=dropout,
+            )
             for level in range(len(blocks))
         )
         self.norm = LayerNorm2d(widths[-1], eps=1e-5)
@@ -85,7 +92,7 @@ class HTNet(nn.Module):
 class Level(nn.Module):
     """Transformer layers on the blocks that a map of tokens is cut into."""
 
-    def __init__(self, width: int, heads: int, block_side: int, count: int, mlp_ratio: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, *, block_side: int, count: int, mlp_ratio: int, dropout: float) -> None:
         super().__init__()
         self.block_side = block_side
         # One number a token, for all of its channels and for every block.

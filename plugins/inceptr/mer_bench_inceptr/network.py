@@ -46,7 +46,16 @@ class IncepTR(nn.Module):
         super().__init__()
         self.similarity = similarity
         self.local_branch = LocalBranch(paths, squeeze, reduction, channels)
-        transformer = Transformer(_HALF_SIDE, width, depth, heads, mlp_ratio, drop_path, msad, msad_part)
+        transformer = Transformer(
+            _HALF_SIDE,
+            width,
+            depth=depth,
+            heads=heads,
+            mlp_ratio=mlp_ratio,
+            drop_path=drop_path,
+            msad=msad,
+            msad_part=msad_part,
+        )
         self.global_branch = nn.Sequential(nn.AvgPool2d(2), transformer, nn.Conv2d(width, channels, 1))
         self.head = nn.Sequential(
             nn.Flatten(),
@@ -122,6 +131,7 @@ class Transformer(nn.Module):
         self,
         side: int,
         width: int,
+        *,
         depth: int,
         heads: int,
         mlp_ratio: int,

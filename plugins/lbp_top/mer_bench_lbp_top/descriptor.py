@@ -22,6 +22,7 @@ half a step each, and the shares sum to one: 1.5. Adding up four corners takes t
 
 def lbp_top(
     clip: FloatArray,
+    *,
     radii: tuple[int, ...],
     radii_of: str,
     neighbours: tuple[int, ...],
