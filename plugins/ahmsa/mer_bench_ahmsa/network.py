@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from timm.layers import ConvMlp, LayerNorm2d, Mlp, PatchEmbed
 from timm.layers.cbam import ChannelAttn
@@ -41,15 +43,16 @@ class AHMSANet(nn.Module):
         super().__init__()
         self.patch_embedding = PatchEmbed(MAP_SIDE, patch, in_chans=3, embed_dim=width, flatten=False)
         sides = [MAP_SIDE // patch >> level for level in range(len(blocks))]
-        attention: dict[str, Any] = {
-            "mlp_ratio": mlp_ratio,
-            "reduction": reduction,
-            "dropout": dropout,
-            "residual": residual,
-        }
-        self.levels = nn.ModuleList(
-            nn.Sequential(*(MultiScaleAttention(width, heads, **attention) for _ in range(count))) for count in blocks
+        block = partial(
+            MultiScaleAttention,
+            width,
+            heads,
+            mlp_ratio=mlp_ratio,
+            reduction=reduction,
+            dropout=dropout,
+            residual=residual,
         )
+        self.levels = nn.ModuleList(nn.Sequential(*(block() for _ in range(count))) for count in blocks)
         self.downsampling = nn.ModuleList(AdaptiveDownsampling(width, side) for side in sides[1:])
         classifier = Mlp(width, head_hidden, n_classes) if head_hidden else nn.Linear(width, n_classes)
         self.head = nn.Sequential(nn.Flatten(), nn.LayerNorm(width), classifier)
