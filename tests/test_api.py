@@ -129,7 +129,7 @@ def test_folders_and_partial_data(tmp_path: Path) -> None:
         ({"jobs": 0}, "--jobs 0"),
         ({"timeout": -1.0}, "--timeout -1"),
         ({"device": "tpu"}, "'tpu'"),
-        ({"params": {"C": 1}}, "no selected method has a parameter 'C'"),
+        ({"params": {"C": 1}}, "method majority has no parameter 'C'"),
         ({"methods": "svm-flow", "params": {"C": None}}, "is not a number"),
         ({"data": "nowhere"}, "--data nowhere does not exist"),
         ({"results": "/proc/results"}, "choose another folder with --results"),

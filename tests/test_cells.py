@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import pickle
 import random
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from mer_bench import (
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation import predict
+from mer_bench.evaluation import network_scores
 from mer_bench.evaluation.cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
@@ -457,23 +456,6 @@ def test_a_late_failure_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:
     assert Store(tmp_path / "results").read_cell(row.record, 0, FOLD) == done
 
 
-class OwnError(MerBenchError):
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(f"{one} does not fit {two}")
-
-
-class RefusingInItsOwnWords(Majority):
-    def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        raise OwnError("width", "heads")
-
-
-def test_a_refusal_survives_the_way_back_from_a_worker(tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
-        run(tmp_path, row_for(RefusingInItsOwnWords))
-
-    assert str(pickle.loads(pickle.dumps(refused.value))) == "width does not fit heads"
-
-
 class Dicing(Majority):
     """Draws from the global generators, as an estimator without a random state does."""
 
@@ -512,7 +494,7 @@ def test_the_inner_rule_sees_nothing_of_the_test_side(tmp_path: Path, monkeypatc
         seen.append(scores)
         return best_inner_epoch(scores, *arguments, **options)
 
-    monkeypatch.setattr(predict, "best_inner_epoch", recording)
+    monkeypatch.setattr(network_scores, "best_inner_epoch", recording)
     row = row_for(BatchNet, "inner")
     run(tmp_path / "one", row)
     (tmp_path / "two").mkdir()

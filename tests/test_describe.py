@@ -21,8 +21,10 @@ from hostile import install
 
 from mer_bench import MerBenchError, MethodSpec
 from mer_bench.engine.describe import Description, describe_method
+from mer_bench.methods.instances import make_instance
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.plugin_manager import load_catalogue, load_target
+from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.preparation import PREPARATION
 from mer_bench.representations.resolve import resolve_representation
 from mer_bench.representations.stack import compute_representation
@@ -310,7 +312,7 @@ def described(name: str, *, preset: str | None = None, n_classes: int = 3, **ove
 
 
 def really_built(spec: MethodSpec, params: dict[str, Any], n_classes: int) -> torch.nn.Module:
-    method = load_target(spec.target)(params, n_classes, spec.representation.name)
+    method = make_instance(MethodSetting(spec, params, n_classes))
     assert isinstance(method, TorchMethod)
     return method.build_network()
 
@@ -644,16 +646,16 @@ def test_what_a_plugin_prints_is_no_part_of_the_json(name: str, bench: Bench) ->
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("buildraises", "build_network fails (ValueError: no [good] reason at all); try other settings"),
-        ("buildexits", "build_network fails (SystemExit: 3); try other settings"),
-        ("buildsnothing", "build_network fails (AttributeError: 'NoneType' object has no attribute 'to')"),
-        ("extracts-none", "extract fails (MethodError: described_plugin:ExtractsNone: extract gives NoneType"),
+        ("buildraises", "build_network failed (ValueError: no [good] reason at all); try other settings"),
+        ("buildexits", "build_network failed (SystemExit: 3); try other settings"),
+        ("buildsnothing", "build_network failed (AttributeError: 'NoneType' object has no attribute 'to')"),
+        ("extracts-none", "extract failed (described_plugin:ExtractsNone: extract gives NoneType"),
         ("says-features", "described_plugin:Plain: its spec's features do not fit its class"),
         ("says-network", "described_plugin:Plain: its spec's trains_by_epoch does not fit its class"),
-        ("unmade", "its class fails (ZeroDivisionError: over [nothing])"),
+        ("unmade", "its class failed (ZeroDivisionError: over [nothing])"),
         ("no-class", "module 'described_plugin_nets' has no class 'Nett' (did you mean 'Net'?)"),
-        ("no-module", "cannot import module 'a_module_that_nobody_has'"),
-        ("misshapen", "its representation frames has no parameter 'width'; its parameters: interpolation, length"),
+        ("no-module", "the import of module 'a_module_that_nobody_has' failed"),
+        ("misshapen", "representation frames has no parameter 'width'; its parameters: interpolation, length"),
     ],
 )
 @pytest.mark.parametrize("mode", [(), ("--json",)])
@@ -684,7 +686,10 @@ def test_an_author_may_see_where_it_fails(monkeypatch: pytest.MonkeyPatch) -> No
         (("net", "--preset", "quick"), "method net has no preset 'quick'; its presets: none"),
         (("ahmsa", "--preset", "quik"), "method ahmsa has no preset 'quik' (did you mean 'quick'?)"),
         (("net", "--set", "widht=3"), "method net has no parameter 'widht' (did you mean 'width'?)"),
-        (("net", "--set", "ahmsa.width=3"), "method net has no parameter 'ahmsa.width'"),
+        (
+            ("net", "--set", "ahmsa.width=3"),
+            "--set ahmsa.width=3: method 'ahmsa' is not among those that are asked for",
+        ),
         (("net", "--set", "width=9"), "method net: width=9 is above the largest allowed value, 8"),
         (("net", "--set", "width"), "--set 'width' is not of the form NAME=VALUE"),
         (("net", "--classes", "1"), "Invalid value for '--classes'"),

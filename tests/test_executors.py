@@ -19,7 +19,7 @@ from mer_bench.engine import executors
 from mer_bench.engine import prepare as prepare_module
 from mer_bench.engine.executors import run_local
 from mer_bench.engine.listener import Interrupted
-from mer_bench.errors import MethodError
+from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.representations.task import Prepared, PrepareTask
 
 LARGE = "x" * 100_000
@@ -96,6 +96,24 @@ def command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
     except OSError:
         return ""
+
+
+class OwnError(MerBenchError):
+    """As a plugin may have one: pickle cannot make it again."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} does not fit {two}")
+
+
+def refuse(task: str) -> str:
+    raise OwnError(task, "heads")
+
+
+def test_a_refusal_in_a_plugins_own_class_comes_back_from_a_worker() -> None:
+    with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
+        list(run_local(refuse, ["width"], lost=lost, jobs=1))
+
+    assert type(refused.value) is MerBenchError
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])

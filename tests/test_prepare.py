@@ -251,7 +251,7 @@ def test_a_cache_that_cannot_be_written_ends_the_work_at_the_first_sample(source
 
     with pytest.raises(CacheError, match="the cache cannot be written"):
         prepare(tasks, jobs=1, listener=Listener())
-    with pytest.raises(CacheError, match="the cache cannot be written"):
+    with pytest.raises(MerBenchError, match="the cache cannot be written"):
         prepare(tasks, jobs=2, listener=Listener())
 
 

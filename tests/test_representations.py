@@ -11,8 +11,9 @@ import pytest
 
 from mer_bench import DataSource, MerBenchError, MethodSpec, Parameter, Representation, Sample, SampleTable
 from mer_bench.arrays import FloatArray
+from mer_bench.marks import Mark
 from mer_bench.representations import describe, preparation
-from mer_bench.representations.resolve import TEMPLATE_MARK, representation_marks
+from mer_bench.representations.resolve import representation_marks
 from mer_bench.representations.stack import compute_representation, stored_representation
 from mer_bench.specs import ParameterValue
 from mer_bench.store.schema import RepresentationRecord
@@ -116,7 +117,7 @@ def test_two_methods_share_a_representation_that_is_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("layout", "marks"),
-    [(layout, () if layout == "whole-face" else (TEMPLATE_MARK,)) for layout in sorted(LAYOUTS)],
+    [(layout, () if layout == "whole-face" else (Mark.TEMPLATE_LANDMARKS,)) for layout in sorted(LAYOUTS)],
 )
 def test_regions_cut_at_constant_places_are_marked(layout: str, marks: tuple[str, ...]) -> None:
     record = resolve_representation(METHOD, METHOD.resolve(None, {"layout": layout}), Maps())

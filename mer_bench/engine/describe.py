@@ -13,6 +13,7 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.engine.describe_network import NetworkFacts, measure_network
+from mer_bench.errors import MerBenchError, error_text
 from mer_bench.evaluation.features import extract_features
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.foreign import STRICT_VARIABLE, foreign_code
@@ -138,7 +139,8 @@ def describe_method(
     distribution = catalogue.owners["method", spec.name]
     setting = MethodSetting(spec, params, n_classes)
     owner = f"method {spec.name} of {distribution}"
-    inputs = _input_facts(spec, params)
+    with _naming(owner):
+        inputs = _input_facts(spec, params)
     is_network = isinstance(_made(owner, setting), TorchMethod)
     return Description(
         name=spec.name,
@@ -160,7 +162,7 @@ def describe_method(
 
 
 def _made(owner: str, setting: MethodSetting) -> Method | TorchMethod:
-    with _plugin_code(owner, "its class"):
+    with _plugin_code(owner, "its class"), _naming(owner):
         return make_instance(setting)
 
 
@@ -210,3 +212,12 @@ def _plugin_code(owner: str, what: str) -> Iterator[None]:
     with isolated(0), warnings.catch_warnings(), foreign_code(owner, what, cure):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def _naming(owner: str) -> Iterator[None]:
+    """Say whose method it is that mer-bench itself refuses."""
+    try:
+        yield
+    except MerBenchError as error:
+        raise MerBenchError(f"{owner}: {error_text(error)}") from error

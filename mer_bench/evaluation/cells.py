@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import error_text, reason_of
+from mer_bench.errors import error_text
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.evaluation.rows import Row
@@ -18,7 +18,7 @@ from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.plugin_manager import load_target
 from mer_bench.store import Store, cell_key
-from mer_bench.store.schema import SCHEMA, CellRecord
+from mer_bench.store.schema import SCHEMA, CellError, CellRecord, failure_text
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,14 @@ def store_failure(task: Task, error: BaseException, seconds: float, trace: str =
         return Outcome(name, task.seed, task.fold, "")
     record = _blank_record(task, seconds)
     record["status"] = "failed"
-    record["error"] = {
+    failure: CellError = {
         "type": type(error).__name__,
         "message": error_text(error),
         "traceback": trace or trace_of(error),
     }
+    record["error"] = failure
     Store(task.results).write_cell(task.row.record, record)
-    return Outcome(name, task.seed, task.fold, reason_of(error))
+    return Outcome(name, task.seed, task.fold, failure_text(failure))
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:

@@ -86,6 +86,11 @@ class CellError(TypedDict):
     traceback: str
 
 
+def failure_text(error: CellError) -> str:
+    """Return why a cell failed, in one line."""
+    return f"{error['type']}: {error['message']}"
+
+
 class CellRecord(TypedDict):
     """``seed-<s>/<fold>.json``: one finished cell."""
 

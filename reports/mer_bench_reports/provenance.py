@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from mer_bench.results import RowResults
 from mer_bench.store.schema import CellRecord, ProtocolRecord
+from mer_bench.store.schema import failure_text as error_line
 from mer_bench_reports.report_data import Fact, Run
 
 _HOMES = ("home", "Users")
@@ -78,7 +79,7 @@ def row_facts(row: RowResults) -> tuple[Fact, ...]:
 def failure_text(cell: CellRecord) -> str:
     """Return why a cell failed, on one line of bounded length."""
     error = cell["error"]
-    text = f"{error['type']}: {error['message']}" if error else "no reason stored"
+    text = error_line(error) if error else "no reason stored"
     line = " ".join(without_folders(text).split())
     return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]}…"
 
