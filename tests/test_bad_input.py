@@ -15,7 +15,7 @@ from bench import SMALL_AHMSA, TINY, Bench, Ended
 from flow_data import ROWS, write_flow_data
 from PIL import Image
 
-from mer_bench.evaluation import plan
+from mer_bench.evaluation import protocol_data
 from mer_bench.evaluation.folds import Fold, LabelledTable, leave_one_subject_out
 
 DATA = "maps"
@@ -239,7 +239,7 @@ def test_a_subject_on_both_sides_of_a_fold(bench: Bench, monkeypatch: pytest.Mon
         first, *others = leave_one_subject_out(table)
         return (replace(first, train=(*first.train, first.test[0])), *others)
 
-    monkeypatch.setattr(plan, "leave_one_subject_out", leak)
+    monkeypatch.setattr(protocol_data, "leave_one_subject_out", leak)
     ended = bench.run("--method", "majority", "--json")
 
     assert_refused(ended, "fold casme2-synthetic01", "subject casme2/synthetic01 is on both sides")
@@ -329,13 +329,13 @@ def test_nan_scores_fail_their_cell_and_no_other(bench: Bench, naughty: None) ->
 
 
 CONFIGS = {
-    "no TOML": ("data = ", ["mer-bench.toml", "cannot be read"]),
+    "no TOML": ("data = ", ["mer-bench.toml", "is not TOML"]),
     "an unknown key": ("result = 'x'", ["'result'", "did you mean 'results'"]),
-    "a wrong type": ("jobs = 'two'", ["jobs = 'two'", "int"]),
-    "a yes for a number": ("jobs = true", ["jobs = True", "int"]),
-    "no jobs": ("jobs = 0", ["--jobs 0"]),
+    "a wrong type": ("jobs = 'two'", ["jobs = 'two'", "whole number"]),
+    "a yes for a number": ("jobs = true", ["jobs = True", "whole number"]),
+    "no jobs": ("jobs = 0", ["jobs = 0", "at least 1"]),
     "an unknown device": ("device = 'gpu'", ["'gpu'", "auto, cpu, cuda"]),
-    "an empty path": ("results = ''", ["results is empty"]),
+    "an empty path": ("results = ''", ["results = '' is empty"]),
 }
 
 

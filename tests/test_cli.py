@@ -512,7 +512,7 @@ def test_a_terminal_gets_a_bar_with_cells_done_rate_and_time_left(bench: Bench) 
 def test_elsewhere_plain_lines_tell_cells_done_rate_and_time_left(bench: Bench) -> None:
     ended = bench.run("--method", "slow", "--set", "seconds=0.01")
 
-    assert re.fullmatch(r"6/6 cells, \d+\.\d\d cells/s, 0 s left\n", ended.err)
+    assert re.fullmatch(r"6/6 cells, \d+\.\d\d/s, 0 s left\n", ended.err)
 
 
 def test_version_is_the_package_s(bench: Bench) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mer_bench_protocols.protocol import Protocol, load_protocol
 
 import mer_bench_protocols
 from mer_bench import MerBenchError, Sample, SampleTable
@@ -20,6 +19,7 @@ from mer_bench.evaluation.folds import (
     leave_one_subject_out,
     select_samples,
 )
+from mer_bench.protocol import Protocol, load_protocol
 
 PROTOCOL = """
 name = "two"

@@ -375,13 +375,13 @@ def test_a_target_is_imported_as_a_class(site: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "source", "message", "cause"),
     [
-        ("acme_gone:Net", "", "cannot import module 'acme_gone' of target 'acme_gone:Net'", ModuleNotFoundError),
+        ("acme_gone:Net", "", "target 'acme_gone:Net': the import of module 'acme_gone' failed", ModuleNotFoundError),
         ("acme:Net", "import acme_needs_this", "No module named 'acme_needs_this'", ModuleNotFoundError),
         ("acme:Net", "raise SystemExit(1)", "SystemExit: 1", SystemExit),
         ("acme:Net", "import asyncio\nraise asyncio.CancelledError", "CancelledError", BaseException),
         ("acme:Nett", "class Net: pass", r"has no class 'Nett' \(did you mean 'Net'\?\)", AttributeError),
         ("acme:Net", "Net = 5", "target 'acme:Net' is of type int; it must name a class", type(None)),
-        (".acme:Net", "", "cannot import module '.acme'", TypeError),
+        (".acme:Net", "", "the import of module '.acme' failed", TypeError),
     ],
 )
 def test_a_target_that_cannot_be_had_says_why(

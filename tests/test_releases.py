@@ -269,7 +269,7 @@ def test_a_check_counts_problems_and_opens_a_frame_once(tmp_path: Path, monkeypa
     for name in ("image_size", "read_image"):
         function = getattr(data_check, name)
         monkeypatch.setattr(data_check, name, lambda path, function=function: asked.append(path) or function(path))
-    check = data_check.check_data(source, (), load_catalogue())
+    check = data_check.check_data(source, (), load_catalogue(), notice=print)
 
     assert "annotations: 1 problems, 0 notes" in list(check.lines())
     assert len(asked) == len(set(asked)) == 41

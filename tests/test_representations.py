@@ -12,8 +12,8 @@ import pytest
 from mer_bench import DataSource, MerBenchError, MethodSpec, Parameter, Representation, Sample, SampleTable
 from mer_bench.arrays import FloatArray
 from mer_bench.marks import Mark
-from mer_bench.representations import describe, preparation
-from mer_bench.representations.resolve import representation_marks
+from mer_bench.representations import preparation
+from mer_bench.representations.resolve import representation_marks, resolve_representation
 from mer_bench.representations.stack import compute_representation, stored_representation
 from mer_bench.specs import ParameterValue
 from mer_bench.store.schema import RepresentationRecord
@@ -60,7 +60,7 @@ def resolve_representation(
     spec: MethodSpec, params: Mapping[str, ParameterValue], source: DataSource
 ) -> RepresentationRecord:
     """Describe a representation of ready-made data."""
-    return describe.resolve_representation(spec, params, source, {})
+    return resolve_representation(spec, params, source, {})
 
 
 def stack_of(source: DataSource, sample_ids: Sequence[str], record: RepresentationRecord) -> FloatArray:

@@ -108,9 +108,13 @@ class Session:
     def _prepare(self) -> None:
         """Compute the representations that a pending cell needs and the cache does not hold."""
         done = prepare(self._to_prepare(), jobs=self.resources.jobs, listener=self.listener)
-        failures = [prepared.failure for prepared in done if prepared.failure]
+        # By sample: a run of several methods may prepare each in several ways, and tell one failure of all.
+        failures = {prepared.sample_id: prepared.failure for prepared in reversed(done) if prepared.failure}
         if failures:
-            raise MerBenchError(f"{len(failures)} of {len(done)} samples cannot be prepared: {listed(failures)}")
+            count = len({prepared.sample_id for prepared in done})
+            raise MerBenchError(
+                f"{len(failures)} of {count} samples cannot be prepared: {listed([*failures.values()])}"
+            )
 
     def _to_prepare(self) -> list[PrepareTask]:
         tasks: dict[str, PrepareTask] = {}
