@@ -56,9 +56,7 @@ class Frames(Maps):
     native = "frames"
 
 
-def resolve_representation(
-    spec: MethodSpec, params: Mapping[str, ParameterValue], source: DataSource
-) -> RepresentationRecord:
+def of_ready_made(spec: MethodSpec, params: Mapping[str, ParameterValue], source: DataSource) -> RepresentationRecord:
     """Describe a representation of ready-made data."""
     return resolve_representation(spec, params, source, {})
 
@@ -68,7 +66,7 @@ def stack_of(source: DataSource, sample_ids: Sequence[str], record: Representati
 
 
 def described(layout: str = "five-mosaic", **params: object) -> dict[str, object]:
-    return dict(resolve_representation(METHOD, METHOD.resolve(None, {"layout": layout, **params}), Maps()))
+    return dict(of_ready_made(METHOD, METHOD.resolve(None, {"layout": layout, **params}), Maps()))
 
 
 def face_flow() -> MethodSpec:
@@ -82,12 +80,12 @@ def test_ready_made_maps_cannot_give_what_they_were_made_of(name: str) -> None:
     with pytest.raises(
         MerBenchError, match=rf"^method net needs the representation '{name}', which this data \(ready-made"
     ):
-        resolve_representation(spec, spec.resolve(None, {}), Maps())
+        of_ready_made(spec, spec.resolve(None, {}), Maps())
 
 
 def test_data_of_another_kind_is_refused_by_its_name() -> None:
     with pytest.raises(MerBenchError, match=r"ready-made 'frames'\) cannot give; choose another method, or data"):
-        resolve_representation(METHOD, METHOD.resolve(None, {}), Frames())
+        of_ready_made(METHOD, METHOD.resolve(None, {}), Frames())
 
 
 def test_each_layout_has_its_own_hash() -> None:
@@ -98,10 +96,10 @@ def test_each_layout_has_its_own_hash() -> None:
 @pytest.mark.parametrize("name", ["face-flow", "region-flow"])
 def test_new_code_of_a_representation_changes_its_hash(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = METHOD if name == "region-flow" else face_flow()
-    before = resolve_representation(spec, METHOD.resolve(None, {}), Maps())["hash"]
+    before = of_ready_made(spec, METHOD.resolve(None, {}), Maps())["hash"]
     monkeypatch.setitem(preparation.VERSIONS, name, preparation.VERSIONS[name] + 1)
 
-    assert resolve_representation(spec, METHOD.resolve(None, {}), Maps())["hash"] != before
+    assert of_ready_made(spec, METHOD.resolve(None, {}), Maps())["hash"] != before
 
 
 def test_a_parameter_that_does_not_shape_the_maps_changes_no_hash() -> None:
@@ -111,8 +109,8 @@ def test_a_parameter_that_does_not_shape_the_maps_changes_no_hash() -> None:
 def test_two_methods_share_a_representation_that_is_the_same() -> None:
     other = replace(METHOD, name="other", version="9", presets={}, family="sanity")
 
-    assert resolve_representation(other, other.resolve(None, {}), Maps()) == described()
-    assert resolve_representation(face_flow(), {}, Maps())["hash"] != described("whole-face")["hash"]
+    assert of_ready_made(other, other.resolve(None, {}), Maps()) == described()
+    assert of_ready_made(face_flow(), {}, Maps())["hash"] != described("whole-face")["hash"]
 
 
 @pytest.mark.parametrize(
@@ -120,18 +118,18 @@ def test_two_methods_share_a_representation_that_is_the_same() -> None:
     [(layout, () if layout == "whole-face" else (Mark.TEMPLATE_LANDMARKS,)) for layout in sorted(LAYOUTS)],
 )
 def test_regions_cut_at_constant_places_are_marked(layout: str, marks: tuple[str, ...]) -> None:
-    record = resolve_representation(METHOD, METHOD.resolve(None, {"layout": layout}), Maps())
+    record = of_ready_made(METHOD, METHOD.resolve(None, {"layout": layout}), Maps())
 
     assert representation_marks(record) == marks
 
 
 def test_whole_maps_need_no_mark() -> None:
-    assert representation_marks(resolve_representation(face_flow(), {}, Maps())) == ()
+    assert representation_marks(of_ready_made(face_flow(), {}, Maps())) == ()
 
 
 def test_face_flow_is_what_the_data_loads_in_the_order_asked_for() -> None:
     source, order = Maps(), [IDS[2], IDS[0]]
-    stack = stack_of(source, order, resolve_representation(face_flow(), {}, source))
+    stack = stack_of(source, order, of_ready_made(face_flow(), {}, source))
 
     assert (stack.shape, stack.dtype, source.loaded) == ((2, 28, 28, 3), np.float32, order)
     np.testing.assert_array_equal(stack, [source.load(sample_id) for sample_id in order])
@@ -170,7 +168,7 @@ def test_what_is_no_map_is_refused_with_its_sample(case: str, name: str) -> None
     given, said = ODD[case]
     spec = METHOD if name == "region-flow" else face_flow()
     source = Odd(given)
-    record = resolve_representation(spec, METHOD.resolve(None, {}), source)
+    record = of_ready_made(spec, METHOD.resolve(None, {}), source)
 
     with pytest.raises(MerBenchError, match=rf"^smic/s1/b: .*{said}"):
         stack_of(source, IDS[1:], record)
@@ -179,7 +177,7 @@ def test_what_is_no_map_is_refused_with_its_sample(case: str, name: str) -> None
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_maps_of_another_precision_become_single(dtype: type) -> None:
     source = Odd(MAP.astype(dtype) + dtype(0.5))
-    stack = stack_of(source, IDS, resolve_representation(face_flow(), {}, source))
+    stack = stack_of(source, IDS, of_ready_made(face_flow(), {}, source))
 
     assert stack.dtype == np.float32
     np.testing.assert_array_equal(stack, np.full((3, 28, 28, 3), 0.5))
@@ -188,7 +186,7 @@ def test_maps_of_another_precision_become_single(dtype: type) -> None:
 @pytest.mark.parametrize("layout", sorted(LAYOUTS))
 def test_region_flow_is_each_map_recombined_by_the_layout(layout: str) -> None:
     source = Maps()
-    record = resolve_representation(METHOD, METHOD.resolve(None, {"layout": layout}), source)
+    record = of_ready_made(METHOD, METHOD.resolve(None, {"layout": layout}), source)
     stack = stack_of(source, IDS, record)
 
     assert (stack.shape, stack.dtype) == ((3, 28, 28, 3), np.float32)
