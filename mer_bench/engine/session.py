@@ -73,17 +73,8 @@ class Session:
         self._prepare()
         for row in self.plan.rows:
             self.store.write_row(row.record)
-        tasks, outcomes = self._tasks()
-        done = len(self.plan.cells) - len(self.pending)
-        jobs, timeout = self.resources.jobs, self.resources.timeout
         try:
-            with (
-                self.listener.steps("cells", len(self.plan.cells), done) as step,
-                closing(carry_out(run_cell, tasks, lost=_lost, jobs=jobs, timeout=timeout)) as computed,
-            ):
-                for outcome in chain(outcomes, computed):
-                    self._tell(outcome)
-                    step(not outcome.failure)
+            self._compute(*self._tasks())
         except KeyboardInterrupt:
             self._read_pending()
             done = sum(self._is_done(cell) for cell in self.plan.cells)
@@ -152,10 +143,21 @@ class Session:
                 outcomes += [store_failure(task, error, 0.0, lost.traceback) for task in of_row]
         return tasks, outcomes
 
-    def _tell(self, outcome: Outcome) -> None:
-        if outcome.failure:
-            self.failures.append(outcome)
-            self.listener.failed(f"{outcome.method}, seed {outcome.seed}, fold {outcome.fold}: {outcome.failure}")
+    def _compute(self, tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
+        """Carry out tasks, and tell how they and those before them ended."""
+        done = len(self.plan.cells) - len(self.pending)
+        jobs, timeout = self.resources.jobs, self.resources.timeout
+        with (
+            self.listener.steps("cells", len(self.plan.cells), done) as step,
+            closing(carry_out(run_cell, tasks, lost=_lost, jobs=jobs, timeout=timeout)) as computed,
+        ):
+            for outcome in chain(outcomes, computed):
+                if outcome.failure:
+                    self.failures.append(outcome)
+                    self.listener.failed(
+                        f"{outcome.method}, seed {outcome.seed}, fold {outcome.fold}: {outcome.failure}"
+                    )
+                step(not outcome.failure)
 
     def _read(self, cell: Cell) -> CellRecord | None:
         return self.store.read_cell(self.plan.rows[cell.row].record, cell.seed, cell.fold)
