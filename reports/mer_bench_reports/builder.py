@@ -16,7 +16,7 @@ from mer_bench.store.schema import ProtocolRecord
 from mer_bench.version import __version__
 from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_apart
-from mer_bench_reports.provenance import Manifests, count_problems, runs_of, value_text
+from mer_bench_reports.provenance import Manifests, count_problems, run_facts, value_text
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, Family, ReportData
 
@@ -53,7 +53,7 @@ def build_report(
         comparisons=comparisons,
         cited=_cited_tables(comparisons),
         rows=_in_order_of_appearance(comparisons),
-        runs=runs_of(manifests),
+        runs={run_id: run_facts(manifests[run_id]) for run_id in sorted(manifests)},
     )
 
 

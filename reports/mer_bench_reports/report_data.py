@@ -117,14 +117,6 @@ class CitedTable:
 
 
 @dataclass(frozen=True)
-class Run:
-    """An invocation and what it ran on."""
-
-    run_id: str
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True)
 class ReportData:
     """Everything that a report says.
 
@@ -138,7 +130,8 @@ class ReportData:
     cited : tuple of CitedTable
     rows : tuple of RowResults
         Each once, though it may stand in several comparisons.
-    runs : tuple of Run
+    runs : mapping of str to tuple of Fact
+        Run id to what is known of the invocation and of what it ran on, oldest first.
     """
 
     generated: datetime
@@ -146,4 +139,4 @@ class ReportData:
     comparisons: tuple[Comparison, ...]
     cited: tuple[CitedTable, ...]
     rows: tuple[RowResults, ...]
-    runs: tuple[Run, ...]
+    runs: Mapping[str, tuple[Fact, ...]]
