@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer_bench.config import DEFAULT_RESULTS, load_config
+from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, SeedResult, read_results
 from mer_bench.store import Store
 
@@ -72,21 +73,14 @@ def results_frame(results: Iterable[SeedResult]) -> pd.DataFrame:
 
 
 def _frame_row(result: SeedResult, slice_name: str) -> dict[str, object]:
-    record, scores = result.record, result.slices.get(slice_name)
+    scores, representation = result.slices.get(slice_name), result.record["representation"]
     return {
-        "method": record["method"]["name"],
-        "protocol": record["protocol"]["name"],
-        "selection": result.selection,
-        "seed": result.seed,
+        **result_object(result),
         "slice": slice_name,
         **{metric: getattr(scores, metric, float("nan")) for metric in METRICS},
         "n_samples": scores.n_samples if scores else 0,
-        "n_folds": result.total,
-        "folds_done": result.done,
-        "folds_failed": result.failed,
-        "marks": ", ".join(record["marks"]),
-        "params": dict(record["params"]),
-        "representation": record["representation"]["name"],
-        "preparation": dict(record["representation"]["params"]),
-        "row_key": record["row_key"],
+        "marks": ", ".join(result.record["marks"]),
+        "params": dict(result.record["params"]),
+        "representation": representation["name"],
+        "preparation": dict(representation["params"]),
     }

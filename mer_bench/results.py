@@ -149,10 +149,26 @@ class RowResults:
         return tuple(result for result in found if seeds is None or result.seed in seeds)
 
     def _under(self, selection: str, predict: Callable[[CellRecord], _Predictions | None]) -> tuple[SeedResult, ...]:
-        folds = self.record["folds"]
-        return tuple(
-            _seed_result(self.record, selection, seed, [self.cells[seed, fold] for fold in folds], predict)
-            for seed in sorted({seed for seed, _ in self.cells})
+        seeds = sorted({seed for seed, _ in self.cells})
+        return tuple(self._seed_result(seed, selection, predict) for seed in seeds)
+
+    def _seed_result(
+        self, seed: int, selection: str, predict: Callable[[CellRecord], _Predictions | None]
+    ) -> SeedResult:
+        stored = [cell for cell in self.stored if cell["seed"] == seed]
+        predicted = [predict(cell) for cell in stored if cell["status"] == "ok"]
+        done = [predictions for predictions in predicted if predictions is not None]
+        pooled = {key: pair for predictions in done for key, pair in predictions.items()}
+        total = len(self.record["folds"])
+        return SeedResult(
+            record=self.record,
+            selection=selection,
+            seed=seed,
+            done=len(done),
+            failed=sum(cell["status"] == "failed" for cell in stored),
+            total=total,
+            slices=_slices(self.record, pooled) if len(done) == total else {},
+            predictions=pooled,
         )
 
 
@@ -239,29 +255,6 @@ def _printed(row: RowResults) -> dict[tuple[str, str], float]:
     if not all(seed.complete for seed in row.seeds):
         return {}
     return {column: round(mean.value, _PRINTED_DECIMALS) for column, mean in row.means.items()}
-
-
-def _seed_result(
-    record: RowRecord,
-    selection: str,
-    seed: int,
-    cells: Sequence[CellRecord | None],
-    predict: Callable[[CellRecord], _Predictions | None],
-) -> SeedResult:
-    stored = [cell for cell in cells if cell is not None]
-    predicted = [predict(cell) for cell in stored if cell["status"] == "ok"]
-    done = [predictions for predictions in predicted if predictions is not None]
-    pooled = {key: pair for predictions in done for key, pair in predictions.items()}
-    return SeedResult(
-        record=record,
-        selection=selection,
-        seed=seed,
-        done=len(done),
-        failed=sum(cell["status"] == "failed" for cell in stored),
-        total=len(cells),
-        slices=_slices(record, pooled) if len(done) == len(cells) else {},
-        predictions=pooled,
-    )
 
 
 def _stored_predictions(cell: CellRecord) -> _Predictions:

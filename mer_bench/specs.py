@@ -162,7 +162,8 @@ class MethodSpec:
     title : str
         The name as the field prints it.
     target : str
-        ``"package.module:ClassName"`` of a `Method`; imported in the worker only.
+        ``"package.module:ClassName"`` of a `Method`, of a `TorchMethod`, or of a network whose constructor takes the
+        number of classes and, by name, the parameters; imported in the worker only.
     representation : Representation
         What the method eats.
     family : {"sanity", "handcrafted", "deep"}
@@ -175,7 +176,7 @@ class MethodSpec:
     citation : str
         The paper, with its DOI or arXiv number.
     trains_by_epoch : bool
-        True for a `TorchMethod`: there is an epoch to select.
+        True for a `TorchMethod` and for a network: there is an epoch to select.
     features : Features, optional
         Given where the method has an `extract` of its own.
     validate : callable, optional

@@ -22,6 +22,9 @@ from mer_bench import (
     LabelledSamples,
     MerBenchError,
     Method,
+    MethodSpec,
+    Parameter,
+    Representation,
     TorchMethod,
     UnlabelledSamples,
     training_parameters,
@@ -38,6 +41,7 @@ from mer_bench.plugin_manager import load_catalogue
 from mer_bench.results import read_row
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
+from mer_bench.testing import make_method
 from mer_bench.training import trainer
 from mer_bench_majority.method import Majority
 from mer_bench_svm_flow.method import SVMFlow
@@ -66,6 +70,18 @@ class Net(TorchMethod):
     def build_network(self) -> nn.Module:
         type(self).seen = list(reachable(self))
         return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
+
+
+class Weighted(nn.Module):
+    """A network that is a target itself."""
+
+    def __init__(self, n_classes: int, *, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, width), nn.Linear(width, n_classes))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(maps)
+        return logits
 
 
 class Careless(Method):
@@ -369,6 +385,22 @@ def test_an_error_in_a_method_fails_its_cell_with_a_traceback(
 def test_a_setting_that_the_method_refuses_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(MerBenchError, match="width=100"):
         run(tmp_path, row_for(Refusing))
+
+
+def test_a_network_can_be_the_target_itself() -> None:
+    spec = MethodSpec(
+        "mine",
+        "1",
+        "Mine",
+        f"{__name__}:Weighted",
+        Representation("region-flow", parameters=("layout",)),
+        "deep",
+        (Parameter("layout", "htnet", "a setting of the maps"), Parameter("width", 7, "units"), *training_parameters()),
+        trains_by_epoch=True,
+    )
+    network = make_method(spec, n_classes=5, width=6).build_network()
+
+    assert [tuple(weights.shape) for weights in network.parameters()] == [(6, 28 * 28 * 3), (6,), (5, 6), (5,)]
 
 
 def test_a_class_that_is_no_method_fails_its_cell(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ ALLOWED = {
     "store": {"errors", "arrays", "atomic", "rules", "samples"},
     "results": {"errors", "arrays", "rules", "marks", "samples", "store", "scoring"},
     "result_texts": {"results", "rules", "store"},
-    "frames": {"config", "results", "store"},
+    "frames": {"config", "result_texts", "results", "store"},
     "synthesis": {"errors", "arrays", "atomic", "marks"},
     "databases": {*FOUNDATION, "marks", "strict_toml", "strain", "samples", "cache", "synthesis"},
     "vision": {"errors", "arrays", "specs"},

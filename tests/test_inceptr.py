@@ -45,7 +45,8 @@ def on_paper() -> IncepTR:
 
 def four_by_four(width: int, *, depth: int, msad: float) -> Transformer:
     """A transformer of 4×4 tokens with two heads, which drops no path."""
-    return Transformer(4, width, depth=depth, heads=2, mlp_ratio=2, drop_path=0.0, msad=msad, msad_part="head")
+    dropping = AttentionDropping(2, msad, "head")
+    return Transformer(4, width, depth=depth, mlp_ratio=2, drop_path=0.0, dropping=dropping)
 
 
 def test_the_published_network_has_109_million_parameters_nearly_all_in_one_layer() -> None:

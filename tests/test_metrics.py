@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
 from mer_bench.errors import MerBenchError
-from mer_bench.scoring.metrics import confusion_matrix, score, score_confusion
+from mer_bench.scoring.metrics import score
 
 pairs = st.integers(2, 5).flatmap(
     lambda n: st.tuples(
@@ -51,8 +51,7 @@ def test_entirely_wrong_predictions_score_zero() -> None:
 
 
 def test_rows_of_the_confusion_matrix_are_the_truth() -> None:
-    assert confusion_matrix([0, 0], [1, 1], 2).tolist() == [[0, 2], [0, 0]]
-    assert confusion_matrix([0, 0], [1, 1], 2).dtype == np.int64
+    assert score([0, 0], [1, 1], 2).confusion == ((0, 2), (0, 0))
 
 
 def test_present_class_that_is_never_predicted_counts_as_zero() -> None:
@@ -87,10 +86,8 @@ def test_predicting_an_absent_class_costs_the_true_class_only(rule: str, divisor
 
 def test_pooled_counts_are_not_the_mean_of_the_folds_scores() -> None:
     folds = [([0, 0, 0, 1], [0, 0, 0, 0]), ([1, 1], [1, 1])]
-    pooled = score_confusion(sum(confusion_matrix(truth, prediction, 2) for truth, prediction in folds))
-    whole = score([0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1], 2)
+    pooled = score(*([label for fold in folds for label in fold[side]] for side in (0, 1)), 2)
     mean_of_folds = np.mean([score(truth, prediction, 2).uf1 for truth, prediction in folds])
-    assert pooled == whole
     assert pooled.uf1 == pytest.approx((6 / 7 + 4 / 5) / 2)
     assert mean_of_folds == pytest.approx((3 / 7 + 1) / 2)
 
@@ -98,10 +95,11 @@ def test_pooled_counts_are_not_the_mean_of_the_folds_scores() -> None:
 def test_counts_of_a_published_log_give_its_uf1_and_corrected_uar() -> None:
     # The SMIC slice of STSTNet's MEGC2019 log. The .7013 printed as its UAR is the mean precision: the wrong axis.
     counts = np.array([[54, 10, 6], [17, 30, 4], [14, 1, 28]])
-    scores = score_confusion(counts)
+    truth, prediction = (np.repeat(labels, counts.ravel()) for labels in np.indices(counts.shape).reshape(2, -1))
+    scores = score(truth, prediction, 3)
     assert scores.uf1 == pytest.approx(0.6801, abs=5e-5)
     assert scores.uar == pytest.approx(0.6703, abs=5e-5)
-    assert score_confusion(counts.T).uar == pytest.approx(0.7013, abs=5e-5)
+    assert score(prediction, truth, 3).uar == pytest.approx(0.7013, abs=5e-5)
 
 
 @settings(deadline=None)
@@ -152,26 +150,11 @@ def test_order_of_samples_and_names_of_classes_do_not_matter(
     assert after.accuracy == before.accuracy
 
 
-@settings(deadline=None)
-@given(pairs, st.data())
-def test_summed_confusion_matrices_of_folds_score_like_the_whole(
-    case: tuple[int, list[tuple[int, int]]], data: st.DataObject
-) -> None:
-    n_classes, labels = case
-    assume(len(labels) > 1)
-    cut = data.draw(st.integers(1, len(labels) - 1))
-    parts = [confusion_matrix(*_columns(part), n_classes) for part in (labels[:cut], labels[cut:])]
-    assert score_confusion(parts[0] + parts[1]) == score(*_columns(labels), n_classes)
-
-
 def test_scoring_leaves_its_input_alone() -> None:
     truth, prediction = np.array([0, 1, 1]), np.array([1, 1, 0])
     score(truth, prediction, 2)
-    counts = np.array([[1, 2], [3, 4]])
-    score_confusion(counts)
     assert truth.tolist() == [0, 1, 1]
     assert prediction.tolist() == [1, 1, 0]
-    assert counts.tolist() == [[1, 2], [3, 4]]
 
 
 def test_scores_hold_plain_python_numbers() -> None:
@@ -203,29 +186,6 @@ def test_scores_hold_plain_python_numbers() -> None:
 def test_bad_labels_are_refused_with_the_offending_value(truth: Any, prediction: Any, message: str) -> None:
     with pytest.raises(MerBenchError, match=message):
         score(truth, prediction, 3)
-
-
-@pytest.mark.parametrize("n_classes", [0, -1, 2.0, True, "3", None])
-def test_bad_class_count_is_refused(n_classes: Any) -> None:
-    with pytest.raises(MerBenchError, match="is not a whole number of at least 1"):
-        confusion_matrix([0], [0], n_classes)
-
-
-@pytest.mark.parametrize(
-    ("counts", "message"),
-    [
-        ([[1, 2, 3], [4, 5, 6]], r"shape \(2, 3\)"),
-        ([1, 2], r"shape \(2,\)"),
-        ([], r"shape \(0,\)"),
-        (np.zeros((0, 0), dtype=int), "no samples"),
-        ([[0, 0], [0, 0]], "no samples"),
-        ([[1, -1], [0, 1]], "holds -1"),
-        ([[0.5, 0.5], [0, 1]], "float64 values such as 0.5"),
-    ],
-)
-def test_bad_confusion_matrix_is_refused(counts: Any, message: str) -> None:
-    with pytest.raises(MerBenchError, match=message):
-        score_confusion(counts)
 
 
 @pytest.mark.parametrize("rule", ["exlude", "", None, 0])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 from mer_bench.errors import MethodError
 from mer_bench.methods.method import Method
 from mer_bench.methods.setting import MethodSetting
-from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.methods.torch_method import NetworkMethod, TorchMethod
 from mer_bench.plugin_manager import load_target
 
 
@@ -20,7 +21,9 @@ def make_instance(setting: MethodSetting) -> Method | TorchMethod:
         The class is not what the spec says.
     """
     spec = setting.spec
-    method = load_target(spec.target)(replace(setting, params=setting.own_params()))
+    target = load_target(spec.target)
+    own = replace(setting, params=setting.own_params())
+    method = NetworkMethod(own, target) if _is_network(target) else target(own)
     if isinstance(method, TorchMethod) != spec.trains_by_epoch:
         raise MethodError(f"{spec.target}: its spec's trains_by_epoch does not fit its class")
     if not isinstance(method, (Method, TorchMethod)):
@@ -36,3 +39,9 @@ def make_extractor(setting: MethodSetting) -> Method:
     method = make_instance(replace(setting, params=setting.feature_params()))
     assert isinstance(method, Method)
     return method
+
+
+def _is_network(target: type) -> bool:
+    # Only a class that has imported torch can be a network: others are spared the import.
+    torch = sys.modules.get("torch")
+    return torch is not None and issubclass(target, torch.nn.Module)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mer_bench.methods.method import MethodBase, ParameterView
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import TRAINING_NAMES, TrainingConfig
 
 if TYPE_CHECKING:
@@ -41,3 +42,22 @@ class TorchMethod(MethodBase, ABC):
     def training(self) -> TrainingConfig:
         """The training settings, from the method's parameters."""
         return TrainingConfig.from_params(self.params)
+
+
+class NetworkMethod(TorchMethod):
+    """The method of a spec whose ``target`` is the network itself.
+
+    Parameters
+    ----------
+    setting : MethodSetting
+    network : type of nn.Module
+        Takes the number of classes, and what `network_params` gives by name.
+    """
+
+    def __init__(self, setting: MethodSetting, network: type[nn.Module]) -> None:
+        super().__init__(setting)
+        self._network = network
+
+    def build_network(self) -> nn.Module:
+        """Return the network that the parameters describe."""
+        return self._network(self.n_classes, **self.network_params())

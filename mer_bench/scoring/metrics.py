@@ -41,7 +41,7 @@ class Scores:
 
 
 def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class: str = "exclude") -> Scores:
-    """Score predictions pooled over all folds.
+    """Score predictions pooled over all folds; those of several folds are never scored fold by fold.
 
     Parameters
     ----------
@@ -56,24 +56,6 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
     ------
     MerBenchError
         The lengths differ, there is no sample, a label is no integer or outside the class set, or the rule is unknown.
-    """
-    return score_confusion(confusion_matrix(y_true, y_pred, n_classes), absent_class=absent_class)
-
-
-def score_confusion(confusion: ArrayLike, *, absent_class: str = "exclude") -> Scores:
-    """Score a confusion matrix; matrices of several folds are to be summed first, never scored one by one.
-
-    Parameters
-    ----------
-    confusion : array-like of shape (n_classes, n_classes), integer
-        Counts >= 0; rows are the truth, columns the prediction.
-    absent_class : {"exclude", "zero"}
-        What a class without a true sample does to both means: see `mer_bench.rules.ABSENT_CLASS_RULES`.
-
-    Raises
-    ------
-    MerBenchError
-        The matrix is not square, holds anything but counts, holds no sample at all, or the rule is unknown.
 
     References
     ----------
@@ -82,7 +64,7 @@ def score_confusion(confusion: ArrayLike, *, absent_class: str = "exclude") -> S
     if absent_class not in ABSENT_CLASS_RULES:
         hint = did_you_mean(absent_class, ABSENT_CLASS_RULES) if isinstance(absent_class, str) else ""
         raise MerBenchError(f"absent_class={absent_class!r} is not one of: {', '.join(ABSENT_CLASS_RULES)}{hint}")
-    counts = _counts(confusion)
+    counts = _confusion(y_true, y_pred, n_classes)
     true_positives = np.diag(counts)
     n_true = counts.sum(axis=1)
     present = n_true > 0
@@ -101,28 +83,8 @@ def score_confusion(confusion: ArrayLike, *, absent_class: str = "exclude") -> S
     )
 
 
-def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> IntArray:
-    """Count the pairs of truth and prediction.
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_samples,), integer
-        True and predicted labels, 0 to ``n_classes - 1``, in the same order.
-    n_classes : int
-        Size of the fixed class set.
-
-    Returns
-    -------
-    ndarray of shape (n_classes, n_classes), int64
-        Rows are the truth, columns the prediction.
-
-    Raises
-    ------
-    MerBenchError
-        The lengths differ, there is no sample, or a label is no integer or outside the class set.
-    """
-    if isinstance(n_classes, bool) or not isinstance(n_classes, (int, np.integer)) or n_classes < 1:
-        raise MerBenchError(f"n_classes={n_classes!r} is not a whole number of at least 1")
+def _confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> IntArray:
+    """Count the pairs of truth (rows) and prediction (columns)."""
     truth = _labels("y_true", y_true, n_classes)
     prediction = _labels("y_pred", y_pred, n_classes)
     if len(truth) != len(prediction):
@@ -135,7 +97,12 @@ def confusion_matrix(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> In
 
 
 def _labels(name: str, values: ArrayLike, n_classes: int) -> IntArray:
-    array = _integers(name, values, "integer class labels")
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise MerBenchError(f"{name} is a ragged list; give integer class labels") from None
+    if array.size and array.dtype.kind not in "iu":
+        raise MerBenchError(f"{name} holds {array.dtype} values such as {array.flat[0]!s}; give integer class labels")
     if array.ndim != 1:
         raise MerBenchError(f"{name} has shape {array.shape}; give a flat sequence with one label for each sample")
     if not len(array):
@@ -144,24 +111,3 @@ def _labels(name: str, values: ArrayLike, n_classes: int) -> IntArray:
     if len(outside):
         raise MerBenchError(f"{name} holds label {outside[0]}; labels go from 0 to {n_classes - 1}")
     return array.astype(np.int64)
-
-
-def _counts(confusion: ArrayLike) -> IntArray:
-    array = _integers("the confusion matrix", confusion, "integer counts")
-    if array.ndim != 2 or array.shape[0] != array.shape[1]:
-        raise MerBenchError(f"the confusion matrix has shape {array.shape}; give a row and a column for each class")
-    if (array < 0).any():
-        raise MerBenchError(f"the confusion matrix holds {array.min()}; counts are never negative")
-    if not array.any():
-        raise MerBenchError("the confusion matrix holds no samples; there is nothing to score")
-    return array.astype(np.int64)
-
-
-def _integers(name: str, values: ArrayLike, wanted: str) -> IntArray:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise MerBenchError(f"{name} is a ragged list; give {wanted}") from None
-    if array.size and array.dtype.kind not in "iu":
-        raise MerBenchError(f"{name} holds {array.dtype} values such as {array.flat[0]!s}; give {wanted}")
-    return array

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from itertools import groupby
+from operator import attrgetter
+from typing import TypeVar
 
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import DATA_MARKS, is_synthetic, mark_sentence
@@ -16,11 +18,13 @@ from mer_bench.store.schema import ProtocolRecord
 from mer_bench.version import __version__
 from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_apart
-from mer_bench_reports.provenance import Manifests, count_problems, runs_of, value_text
+from mer_bench_reports.provenance import Manifests, count_problems, run_facts, value_text
 from mer_bench_reports.published import PublishedRow, load_published
-from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, Family, ReportData
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
 
 _SIGNS = "†‡§¶"
+
+_RowT = TypeVar("_RowT", Entry, PublishedRow)
 
 
 def build_report(
@@ -53,7 +57,7 @@ def build_report(
         comparisons=comparisons,
         cited=_cited_tables(comparisons),
         rows=_in_order_of_appearance(comparisons),
-        runs=runs_of(manifests),
+        runs={run_id: run_facts(manifests[run_id]) for run_id in sorted(manifests)},
     )
 
 
@@ -70,7 +74,7 @@ def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> C
         banners=tuple(wording.banner(mark, problems) for mark in group.marks),
         apart=why_apart(groups, number),
         slices={name: sum(counts) for name, counts in slice_counts(record).items()},
-        families=_families(group.rows, footnotes),
+        families=_by_family(_entries(group.rows, footnotes), lambda entry: entry.row.record["method"]["family"]),
         notes=tuple(_notes(group)),
         footnotes=footnotes,
     )
@@ -84,9 +88,9 @@ def _with_words(rows: Sequence[RowResults]) -> ProtocolRecord:
     return {**records[0], "reference": reference, "note": note}
 
 
-def _families(rows: Sequence[RowResults], footnotes: Iterable[Fact]) -> tuple[Family, ...]:
+def _entries(rows: Sequence[RowResults], footnotes: Iterable[Fact]) -> list[Entry]:
     signs = {text: sign for sign, text in footnotes}
-    entries = [
+    return [
         Entry(
             row=row,
             settings=_settings(row, rows),
@@ -95,9 +99,12 @@ def _families(rows: Sequence[RowResults], footnotes: Iterable[Fact]) -> tuple[Fa
         )
         for row, best_of_row in zip(rows, best(rows), strict=True)
     ]
-    names = [*wording.FAMILY_TITLES, *sorted({_family(row) for row in rows} - set(wording.FAMILY_TITLES))]
-    grouped = ((name, tuple(entry for entry in entries if _family(entry.row) == name)) for name in names)
-    return tuple(Family(wording.family_title(name), members) for name, members in grouped if members)
+
+
+def _by_family(rows: Sequence[_RowT], family_of: Callable[[_RowT], str]) -> tuple[tuple[str, tuple[_RowT, ...]], ...]:
+    families = {family_of(row) for row in rows}
+    names = [name for name in wording.FAMILY_TITLES if name in families] + sorted(families - set(wording.FAMILY_TITLES))
+    return tuple((wording.family_title(name), tuple(row for row in rows if family_of(row) == name)) for name in names)
 
 
 def _settings(row: RowResults, rows: Sequence[RowResults]) -> str:
@@ -114,10 +121,6 @@ def _settings(row: RowResults, rows: Sequence[RowResults]) -> str:
     if not told and len({other["representation"]["hash"] for other in namesakes}) > 1:
         told.append(f"{record['representation']['name']} {record['representation']['hash'][:8]}")
     return ", ".join(told)
-
-
-def _family(row: RowResults) -> str:
-    return row.record["method"]["family"]
 
 
 def _row_marks(row: RowResults) -> list[str]:
@@ -144,16 +147,13 @@ def _cited_tables(comparisons: Sequence[Comparison]) -> tuple[CitedTable, ...]:
         n_synthetic = sum(is_synthetic(comparison.marks) for comparison in beside)
         warning = wording.cited_warning(n_synthetic, len(beside))
         rows = [row for row in published if row.protocol == protocol]
-        tables += [_cited_table(source, tuple(members), warning) for source, members in groupby(rows, _source)]
+        by_source = groupby(rows, attrgetter("source"))
+        tables += [_cited_table(source, tuple(members), warning) for source, members in by_source]
     return tuple(tables)
 
 
-def _source(row: PublishedRow) -> str:
-    return row.source
-
-
 def _cited_table(source: str, rows: tuple[PublishedRow, ...], warning: str) -> CitedTable:
-    families = [(name, tuple(row for row in rows if row.family == name)) for name in wording.FAMILY_TITLES]
+    families = _by_family(rows, attrgetter("family"))
     listed = [row for _, members in families for row in members]
     slices = dict.fromkeys(name for row in listed for name in row.slices)
     notes = dict.fromkeys(row.note for row in listed if row.note)
@@ -161,7 +161,7 @@ def _cited_table(source: str, rows: tuple[PublishedRow, ...], warning: str) -> C
         protocol=rows[0].protocol,
         source=source,
         slices=tuple(slices),
-        families=tuple((wording.family_title(name), members) for name, members in families if members),
+        families=families,
         notes={note: number for number, note in enumerate(notes, start=1)},
         warning=warning,
     )

@@ -9,46 +9,8 @@ from collections.abc import Iterator, Sequence
 from mer_bench.marks import Mark
 from mer_bench.result_texts import incomplete_text
 from mer_bench.results import METRICS, Means, SeedResult, means
-from mer_bench_reports.provenance import params_text
+from mer_bench_reports.provenance import params_text, value_text
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
-
-COLUMNS = (
-    "comparison",
-    "kind",
-    "protocol",
-    "protocol_version",
-    "protocol_hash",
-    "selection",
-    "synthetic",
-    "partial",
-    "marks",
-    "family",
-    "method",
-    "title",
-    "method_version",
-    "params",
-    "representation",
-    "representation_params",
-    "seed",
-    "slice",
-    "uf1",
-    "uf1_std",
-    "uar",
-    "uar_std",
-    "accuracy",
-    "accuracy_std",
-    "n_samples",
-    "n_seeds",
-    "n_folds",
-    "folds_done",
-    "folds_failed",
-    "complete",
-    "incomplete",
-    "row_key",
-    "year",
-    "source",
-    "note",
-)
 
 _Line = dict[str, object]
 
@@ -60,51 +22,72 @@ def render_csv(report: ReportData) -> str:
     ``comparison`` numbers the rows that may be compared. A seed with a fold missing has no figures; the mean is that of
     the ``n_seeds`` others, and ``incomplete`` names it.
     """
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
+    lines: list[_Line] = []
     for comparison in report.comparisons:
         for entry in comparison.entries:
-            writer.writerows(_measured(comparison, entry, "measured", entry.row.seeds))
+            lines += _measured(comparison, entry, "measured", entry.row.seeds)
         for entry in comparison.diagnosed:
-            writer.writerows(_measured(comparison, entry, "diagnostic", entry.row.oracle))
+            lines += _measured(comparison, entry, "diagnostic", entry.row.oracle)
     for table in report.cited:
-        writer.writerows(_published(table))
+        lines += _published(table)
+    stream = io.StringIO()
+    # A report has a measured line, and such a line names every column.
+    writer = csv.DictWriter(stream, list(lines[0]), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     return stream.getvalue()
 
 
 def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[SeedResult]) -> Iterator[_Line]:
-    shared = {**_identity(comparison, entry), "kind": kind, "selection": seeds[0].selection}
     groups: list[tuple[object, Sequence[SeedResult]]] = [(seed.seed, [seed]) for seed in seeds]
     if len(seeds) > 1:
         groups.append(("mean", seeds))
     for name, members in groups:
-        found, progress = means(members), _progress(members)
+        found = means(members)
         for slice_name, n_samples in comparison.slices.items():
-            scores = _scores(found, slice_name, n_samples)
-            yield {**shared, **progress, "seed": name, "slice": slice_name, **scores}
+            yield {
+                "comparison": comparison.number,
+                "kind": kind,
+                **_identity(entry, seeds[0].selection),
+                "seed": name,
+                "slice": slice_name,
+                **_scores(found, slice_name),
+                "n_samples": n_samples if (slice_name, "uf1") in found else "",
+                **_progress(members),
+                "row_key": entry.row.record["row_key"],
+                "year": "",
+                "source": "",
+                "note": "",
+            }
 
 
-def _identity(comparison: Comparison, entry: Entry) -> _Line:
+def _identity(entry: Entry, selection: str) -> _Line:
     record = entry.row.record
-    method, protocol = record["method"], record["protocol"]
+    method, protocol, representation = record["method"], record["protocol"], record["representation"]
     return {
-        "comparison": comparison.number,
         "protocol": protocol["name"],
         "protocol_version": protocol["version"],
         "protocol_hash": protocol["hash"],
-        "synthetic": _truth(Mark.SYNTHETIC in record["marks"]),
-        "partial": _truth(Mark.PARTIAL in record["marks"]),
+        "selection": selection,
+        "synthetic": value_text(Mark.SYNTHETIC in record["marks"]),
+        "partial": value_text(Mark.PARTIAL in record["marks"]),
         "marks": " ".join(record["marks"]),
         "family": method["family"],
         "method": method["name"],
         "title": method["title"],
         "method_version": method["version"],
         "params": params_text(record["params"]),
-        "representation": record["representation"]["name"],
-        "representation_params": params_text(record["representation"]["params"]),
-        "row_key": record["row_key"],
+        "representation": representation["name"],
+        "representation_params": params_text(representation["params"]),
     }
+
+
+def _scores(found: Means, slice_name: str) -> _Line:
+    line: _Line = {}
+    for metric in METRICS:
+        mean = found.get((slice_name, metric))
+        line |= {metric: mean.value if mean else "", f"{metric}_std": mean.std if mean else ""}
+    return line
 
 
 def _progress(seeds: Sequence[SeedResult]) -> _Line:
@@ -113,18 +96,9 @@ def _progress(seeds: Sequence[SeedResult]) -> _Line:
         "n_folds": seeds[0].total,
         "folds_done": min(seed.done for seed in seeds),
         "folds_failed": sum(seed.failed for seed in seeds),
-        "complete": _truth(all(seed.complete for seed in seeds)),
+        "complete": value_text(all(seed.complete for seed in seeds)),
         "incomplete": incomplete_text(seeds),
     }
-
-
-def _scores(found: Means, slice_name: str, n_samples: int) -> _Line:
-    line: _Line = {}
-    for metric in METRICS:
-        mean = found.get((slice_name, metric))
-        if mean is not None:
-            line |= {"n_samples": n_samples, metric: mean.value, f"{metric}_std": mean.std}
-    return line
 
 
 def _published(table: CitedTable) -> Iterator[_Line]:
@@ -143,7 +117,3 @@ def _published(table: CitedTable) -> Iterator[_Line]:
                     "source": row.source,
                     "note": row.note,
                 }
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mer_bench.result_texts import MISSING, incomplete_text, mean_text
+from mer_bench.result_texts import MISSING, incomplete_text
 from mer_bench.results import Mean, Means, RowResults, SeedResult, means
 
 
-def figure_text(mean: Mean | None) -> str:
-    """Return ``0.4321``, ``0.4321 ± 0.0123`` over seeds, or a dash."""
-    return mean_text(mean, " ± ")
+def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the slices and metrics that a table has columns for."""
+    return [(name, metric) for name in slices for metric in ("uf1", "uar")]
 
 
 def difference_text(last: Mean | None, oracle: Mean | None) -> str:

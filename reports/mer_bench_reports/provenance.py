@@ -7,9 +7,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from mer_bench.results import RowResults
-from mer_bench.store.schema import CellRecord, ProtocolRecord
-from mer_bench.store.schema import failure_text as error_line
-from mer_bench_reports.report_data import Fact, Run
+from mer_bench.store.schema import CellRecord, ProtocolRecord, failure_text
+from mer_bench_reports.report_data import Fact
 
 _HOMES = ("home", "Users")
 _ABSOLUTE = re.compile(r"(?<![\w./\\~-])(?:[A-Za-z]:|~[\w.-]*)?[/\\](?:[^\s/\\'\"<>|:;,()]+[/\\])+[^\s/\\'\"<>|:;,()]*")
@@ -30,11 +29,6 @@ _MANIFEST_LABELS = {
     "platform": "platform",
     "python": "Python",
 }
-
-
-def runs_of(manifests: Manifests) -> tuple[Run, ...]:
-    """Return what the manifests say of the runs, oldest first."""
-    return tuple(Run(run_id, _run_facts(manifests[run_id])) for run_id in sorted(manifests))
 
 
 def count_problems(manifests: Manifests, run_ids: Iterable[str]) -> list[str]:
@@ -76,10 +70,26 @@ def row_facts(row: RowResults) -> tuple[Fact, ...]:
     )
 
 
-def failure_text(cell: CellRecord) -> str:
+def run_facts(manifest: Mapping[str, object] | None) -> tuple[Fact, ...]:
+    """Return what a run's manifest says of it; None is a manifest that is missing."""
+    if manifest is None:
+        return (("manifest", "missing"),)
+    argv, packages = manifest.get("argv"), manifest.get("packages")
+    facts = [("started", str(manifest.get("started", "unknown")))]
+    if isinstance(argv, list) and argv:
+        facts.append(("command", command_text(map(str, argv))))
+    for key, label in _MANIFEST_LABELS.items():
+        if manifest.get(key) is not None:
+            facts.append((label, without_folders(str(manifest[key]))))
+    if isinstance(packages, dict):
+        facts.append(("packages", ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))))
+    return tuple(facts)
+
+
+def failure_line(cell: CellRecord) -> str:
     """Return why a cell failed, on one line of bounded length."""
     error = cell["error"]
-    text = error_line(error) if error else "no reason stored"
+    text = failure_text(error) if error else "no reason stored"
     line = " ".join(without_folders(text).split())
     return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]}…"
 
@@ -119,21 +129,6 @@ def command_text(argv: Iterable[str]) -> str:
     """
     words = [_short_word(word) for word in argv]
     return " ".join(shlex.quote("mer-bench" if i == 0 and w == "__main__.py" else w) for i, w in enumerate(words))
-
-
-def _run_facts(manifest: Mapping[str, object] | None) -> tuple[Fact, ...]:
-    if manifest is None:
-        return (("manifest", "missing"),)
-    argv, packages = manifest.get("argv"), manifest.get("packages")
-    facts = [("started", str(manifest.get("started", "unknown")))]
-    if isinstance(argv, list) and argv:
-        facts.append(("command", command_text(map(str, argv))))
-    for key, label in _MANIFEST_LABELS.items():
-        if manifest.get(key) is not None:
-            facts.append((label, without_folders(str(manifest[key]))))
-    if isinstance(packages, dict):
-        facts.append(("packages", ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))))
-    return tuple(facts)
 
 
 def _short_word(word: str) -> str:

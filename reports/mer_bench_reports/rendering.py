@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from mer_bench import result_texts, results, rules
 from mer_bench.atomic import write_atomically
@@ -16,7 +18,6 @@ from mer_bench.store.files import unwritable_cure
 from mer_bench_reports import figures, provenance, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
-from mer_bench_reports.markdown import render_markdown
 from mer_bench_reports.report_data import ReportData
 
 
@@ -58,6 +59,19 @@ def render_html(report: ReportData) -> str:
     return _environment().get_template("report.html.j2").render(report=report)
 
 
+def render_markdown(report: ReportData) -> str:
+    """Return the report as GitHub-flavoured Markdown, for issues and pull requests."""
+    return _environment(_markdown).get_template("report.md.j2").render(report=report)
+
+
+def _markdown(value: object) -> Markup:
+    """Keep a text from being read as Markdown or HTML, or from ending its table cell; a macro's output is markup."""
+    if isinstance(value, Markup):
+        return value
+    line = " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;")
+    return Markup(re.sub(r"([\\|`*\[\]])", r"\\\1", line))
+
+
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,11 +81,12 @@ def _write(path: Path, text: str) -> None:
         raise MerBenchError(f"cannot write the report {path} ({error.strerror}); {cure}") from error
 
 
-def _environment() -> Environment:
+def _environment(escape: Callable[[object], Markup] | None = None) -> Environment:
     # select_autoescape() judges by the last suffix and would leave .html.j2 unescaped.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
+        finalize=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

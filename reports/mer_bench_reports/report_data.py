@@ -36,14 +36,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Family:
-    """The rows of one kind of method."""
-
-    title: str
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Rows that may be compared: same protocol, same data, same selection rule.
 
@@ -61,7 +53,8 @@ class Comparison:
         Why it is not one table with the others; empty for the only comparison.
     slices : mapping of str to int
         Slice to its number of samples, in reporting order; ``full`` is the first.
-    families : tuple of Family
+    families : tuple of (str, tuple of Entry)
+        The rows of each kind of method, under its heading.
     notes : tuple of str
         Absent classes and the like.
     footnotes : tuple of Fact
@@ -75,14 +68,14 @@ class Comparison:
     banners: tuple[str, ...]
     apart: str
     slices: Mapping[str, int]
-    families: tuple[Family, ...]
+    families: tuple[tuple[str, tuple[Entry, ...]], ...]
     notes: tuple[str, ...]
     footnotes: tuple[Fact, ...]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The rows of all families, in order."""
-        return tuple(entry for family in self.families for entry in family.entries)
+        return tuple(entry for _, entries in self.families for entry in entries)
 
     @property
     def diagnosed(self) -> tuple[Entry, ...]:
@@ -117,14 +110,6 @@ class CitedTable:
 
 
 @dataclass(frozen=True)
-class Run:
-    """An invocation and what it ran on."""
-
-    run_id: str
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True)
 class ReportData:
     """Everything that a report says.
 
@@ -138,7 +123,8 @@ class ReportData:
     cited : tuple of CitedTable
     rows : tuple of RowResults
         Each once, though it may stand in several comparisons.
-    runs : tuple of Run
+    runs : mapping of str to tuple of Fact
+        Run id to what is known of the invocation and of what it ran on, oldest first.
     """
 
     generated: datetime
@@ -146,4 +132,4 @@ class ReportData:
     comparisons: tuple[Comparison, ...]
     cited: tuple[CitedTable, ...]
     rows: tuple[RowResults, ...]
-    runs: tuple[Run, ...]
+    runs: Mapping[str, tuple[Fact, ...]]

@@ -61,7 +61,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             name="ahmsa",
             version="1",
             title="AHMSA-Net",
-            target="mer_bench_ahmsa.method:AHMSA",
+            target="mer_bench_ahmsa.network:AHMSANet",
             representation=Representation("region-flow", parameters=("layout",)),
             family="deep",
             parameters=(*_PARAMETERS, *training_parameters(epochs=800, lr=5e-6, batch_size=256, optimizer="adam")),

@@ -38,7 +38,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             name="dual-inception",
             version="1",
             title="Dual-Inception",
-            target="mer_bench_dual_inception.method:DualInceptionMethod",
+            target="mer_bench_dual_inception.network:DualInception",
             representation=Representation("face-flow"),
             family="deep",
             parameters=(*_PARAMETERS, *training),

@@ -71,7 +71,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             name="htnet",
             version="1",
             title="HTNet",
-            target="mer_bench_htnet.method:HTNetMethod",
+            target="mer_bench_htnet.network:HTNet",
             representation=Representation("region-flow", parameters=("layout",)),
             family="deep",
             parameters=(

@@ -70,7 +70,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             name="inceptr",
             version="1",
             title="IncepTR",
-            target="mer_bench_inceptr.method:IncepTRMethod",
+            target="mer_bench_inceptr.network:IncepTR",
             representation=Representation("face-flow"),
             family="deep",
             parameters=(*_PARAMETERS, *training),

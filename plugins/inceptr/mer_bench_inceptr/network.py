@@ -46,15 +46,9 @@ class IncepTR(nn.Module):
         super().__init__()
         self.similarity = similarity
         self.local_branch = LocalBranch(paths, squeeze, reduction, channels)
+        dropping = AttentionDropping(heads, msad, msad_part)
         transformer = Transformer(
-            _HALF_SIDE,
-            width,
-            depth=depth,
-            heads=heads,
-            mlp_ratio=mlp_ratio,
-            drop_path=drop_path,
-            msad=msad,
-            msad_part=msad_part,
+            _HALF_SIDE, width, depth=depth, mlp_ratio=mlp_ratio, drop_path=drop_path, dropping=dropping
         )
         self.global_branch = nn.Sequential(nn.AvgPool2d(2), transformer, nn.Conv2d(width, channels, 1))
         self.head = nn.Sequential(
@@ -128,16 +122,7 @@ class Transformer(nn.Module):
     """A vision transformer whose patches are pixels, without class token; its tokens go back to where they were."""
 
     def __init__(
-        self,
-        side: int,
-        width: int,
-        *,
-        depth: int,
-        heads: int,
-        mlp_ratio: int,
-        drop_path: float,
-        msad: float,
-        msad_part: str,
+        self, side: int, width: int, *, depth: int, mlp_ratio: int, drop_path: float, dropping: AttentionDropping
     ) -> None:
         super().__init__()
         self.patch_embedding = PatchEmbed(side, 1, in_chans=3, embed_dim=width)
@@ -146,9 +131,8 @@ class Transformer(nn.Module):
         self.blocks = nn.Sequential()
         for index in range(depth):
             share = drop_path * index / max(1, depth - 1)
-            block = Block(width, heads, mlp_ratio, qkv_bias=True, drop_path=share, norm_layer=LayerNorm)
-            projection = block.attn.get_submodule("qkv")
-            block.attn.qkv = nn.Sequential(projection, AttentionDropping(heads, msad, msad_part))
+            block = Block(width, dropping.heads, mlp_ratio, qkv_bias=True, drop_path=share, norm_layer=LayerNorm)
+            block.attn.qkv = nn.Sequential(block.attn.get_submodule("qkv"), dropping)
             self.blocks.append(block)
         self.norm = LayerNorm(width)
         self.blocks.apply(_initialise)

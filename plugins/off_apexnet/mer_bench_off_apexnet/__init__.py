@@ -33,7 +33,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             name="off-apexnet",
             version="1",
             title="OFF-ApexNet",
-            target="mer_bench_off_apexnet.method:OFFApexNetMethod",
+            target="mer_bench_off_apexnet.network:OFFApexNet",
             representation=Representation("face-flow"),
             family="deep",
             parameters=(*_PARAMETERS, *training_parameters(epochs=3000, lr=1e-4, batch_size=64, optimizer="adam")),

@@ -43,7 +43,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             name="rcn-a",
             version="1",
             title="RCN-A",
-            target="mer_bench_rcn_a.method:RCNAMethod",
+            target="mer_bench_rcn_a.network:RCNA",
             representation=Representation("face-flow"),
             family="deep",
             parameters=(*_PARAMETERS, *training),

@@ -45,7 +45,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             name="ststnet",
             version="1",
             title="STSTNet",
-            target="mer_bench_ststnet.method:STSTNetMethod",
+            target="mer_bench_ststnet.network:STSTNet",
             representation=Representation("face-flow"),
             family="deep",
             parameters=(
