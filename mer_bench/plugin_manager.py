@@ -61,6 +61,9 @@ class PluginStatus(str, Enum):
     __str__ = str.__str__
 
 
+_ABSENT = {PluginStatus.BLOCKED: "is blocked", PluginStatus.FAILED: "failed"}
+
+
 @dataclass(frozen=True)
 class PluginRecord:
     """One installed plugin: its entry-point name, who brought it, and how it fared.
@@ -126,7 +129,13 @@ class Catalogue:
 
         Those whose names look like ``wanted`` come first; the list is empty where every plugin works.
         """
-        clauses = [_absence(record) for record in _absent_plugins(self.records, wanted)]
+        absent = [record for record in self.records if record.status in _ABSENT]
+        absent.sort(key=lambda record: not did_you_mean(wanted, [normalise_name(record.name)]))
+        clauses = [
+            f"plugin {record.name!r} of {f'{record.distribution} {record.version}'.strip()} {_ABSENT[record.status]}: "
+            f"{record.reason}"
+            for record in absent
+        ]
         return [*clauses, "see 'mer-bench plugins'"] if clauses else []
 
 
@@ -315,15 +324,3 @@ def _loss(key: _Key, loser: _Plugin, keeper: _Plugin) -> str:
         f"{key[0]} {key[1]!r} of {loser.record.distribution} gives way to the one of {keeper.record.distribution} "
         f"(plugin {keeper.record.name!r})"
     )
-
-
-def _absent_plugins(records: Iterable[PluginRecord], wanted: str) -> list[PluginRecord]:
-    """Return the plugins whose offers are missing, those that look like what was asked for first."""
-    absent = [record for record in records if record.status in (PluginStatus.FAILED, PluginStatus.BLOCKED)]
-    return sorted(absent, key=lambda record: not did_you_mean(wanted, [normalise_name(record.name)]))
-
-
-def _absence(record: PluginRecord) -> str:
-    origin = f"{record.distribution} {record.version}".strip()
-    verb = "is blocked" if record.status is PluginStatus.BLOCKED else "failed"
-    return f"plugin {record.name!r} of {origin} {verb}: {record.reason}"

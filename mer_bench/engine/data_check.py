@@ -1,4 +1,4 @@
-"""What is found, missing or unreadable in a user's data, and its counts against the protocols."""
+"""What is found, missing or unreadable in a user's data, its counts against the protocols, and its fingerprints."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.databases.images import image_size, read_image
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.evaluation.folds import count_mismatch, select_samples
+from mer_bench.evaluation.protocol_data import fingerprint
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import Protocol, load_protocol, load_protocols
 from mer_bench.representations.stack import load_map
@@ -147,6 +148,21 @@ def fitting_protocols(table: SampleTable, catalogue: Catalogue, notice: Notice) 
         known = all(emotion in (*rules[database].emotions, *rules[database].dropped) for database, emotion in words)
         if known and {database for database, _ in words} == set(rules):
             yield protocol
+
+
+def fingerprints(source: DataSource, catalogue: Catalogue, notice: Notice) -> dict[str, dict[str, str]]:
+    """Return each database's fingerprint under each protocol that fits the source: what a stored row says of its data.
+
+    Raises
+    ------
+    MerBenchError
+        The data cannot be read.
+    """
+    table = source.read_samples()
+    return {
+        protocol.name: fingerprint(select_samples(table, protocol), source)
+        for protocol in fitting_protocols(table, catalogue, notice)
+    }
 
 
 def _protocol(name: str, catalogue: Catalogue) -> Protocol:

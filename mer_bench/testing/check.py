@@ -14,7 +14,6 @@ from mer_bench.testing.contract import ContractError, NotApplicableError, Unusab
 from mer_bench.testing.subject import Subject
 
 CheckFunction = Callable[[Subject], None]
-_OF_THE_KIT = (ContractError, NotApplicableError, UnusableError)
 _FunctionT = TypeVar("_FunctionT", bound=CheckFunction)
 
 
@@ -79,19 +78,18 @@ def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[Chec
     """
     try:
         # Warnings are the plugin's own matter: a check must not depend on the caller's filter.
-        with warnings.catch_warnings(), foreign_code(subject.spec.name, check.name, recorded=True, passing=_OF_THE_KIT):
+        with warnings.catch_warnings(), foreign_code(subject.spec.name, check.name, recorded=True):
             warnings.simplefilter("ignore")
             check.function(subject)
-    except NotApplicableError as reason:
-        return CheckResult(check.name, CheckStatus.SKIPPED, str(reason)), None
-    except UnusableError as error:
-        # It is the failure of one check, and of no other: eleven copies of one sentence would hide it.
-        if error.owner != check.name and error.owner in chosen:
-            return CheckResult(check.name, CheckStatus.SKIPPED, f"mend {error.owner} first"), None
-        return CheckResult(check.name, CheckStatus.FAILED, str(error)), error.__cause__ or error
-    except ContractError as error:
-        return CheckResult(check.name, CheckStatus.FAILED, str(error)), error
     except MerBenchError as failure:
-        raised = origin_of(failure)
-        return CheckResult(check.name, CheckStatus.FAILED, reason_of(raised)), raised
-    return CheckResult(check.name, CheckStatus.PASSED), None
+        error = origin_of(failure)
+    else:
+        return CheckResult(check.name, CheckStatus.PASSED), None
+    if isinstance(error, NotApplicableError):
+        return CheckResult(check.name, CheckStatus.SKIPPED, str(error)), None
+    if isinstance(error, UnusableError) and error.owner != check.name and error.owner in chosen:
+        # It is the failure of one check, and of no other: eleven copies of one sentence would hide it.
+        return CheckResult(check.name, CheckStatus.SKIPPED, f"mend {error.owner} first"), None
+    message = str(error) if isinstance(error, (ContractError, UnusableError)) else reason_of(error)
+    cause = error.__cause__ if isinstance(error, UnusableError) else None
+    return CheckResult(check.name, CheckStatus.FAILED, message), cause or error

@@ -38,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     fold_checks.side_by_side,
 )
 """What every method must do; each is about one thing, and can be asked for by its name."""
+_NAMES = [check.name for check in CHECKS]
 
 
 def check_method(
@@ -95,7 +96,8 @@ def check_methods(
     """
     checks = _chosen(only)
     subjects = _subjects(specs, preset, params or {})
-    return ((subject.spec, _results(subject, checks)) for subject in subjects)
+    names = [check.name for check in checks]
+    return ((subject.spec, [judge(check, subject, names)[0] for check in checks]) for subject in subjects)
 
 
 def conformance(
@@ -131,28 +133,19 @@ def conformance(
 def _run_as_test(check: Check, subject: Callable[[], Subject]) -> None:
     import pytest
 
-    result, cause = judge(check, subject(), _names(CHECKS))
+    result, cause = judge(check, subject(), _NAMES)
     if result.status is CheckStatus.SKIPPED:
         pytest.skip(result.message)
     if result.status is CheckStatus.FAILED:
         raise AssertionError(result.message) from cause
 
 
-def _results(subject: Subject, checks: Sequence[Check]) -> list[CheckResult]:
-    return [judge(check, subject, _names(checks))[0] for check in checks]
-
-
 def _chosen(only: Collection[str] | None) -> list[Check]:
-    known = _names(CHECKS)
-    wanted = known if only is None else [normalise_name(name) for name in only]
+    wanted = _NAMES if only is None else [normalise_name(name) for name in only]
     for name in wanted:
-        if name not in known:
-            raise MerBenchError(f"unknown check {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+        if name not in _NAMES:
+            raise MerBenchError(f"unknown check {name!r}{did_you_mean(name, _NAMES)}; known: {', '.join(_NAMES)}")
     return [check for check in CHECKS if check.name in wanted]
-
-
-def _names(checks: Sequence[Check]) -> list[str]:
-    return [check.name for check in checks]
 
 
 def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> list[Subject]:

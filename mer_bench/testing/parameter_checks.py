@@ -7,8 +7,6 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
-from typing import Any
-from unittest import mock
 
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.isolation import isolated
@@ -66,30 +64,23 @@ def _others(parameter: Parameter, value: ParameterValue) -> list[ParameterValue]
 
 
 def _ignored(subject: Subject) -> list[str]:
-    """Return the parameters that a network's constructor is handed by name, and never looks at."""
+    """Return the parameters that a network's constructor takes, and never looks at."""
     with isolated(SEED):
         method = make_instance(subject.setting())
         if isinstance(method, Method):
             return []
-        network = type(method.build_network())
-        constructor = network.__init__
-        handed: set[str] = set()
-
-        def noting(self: Any, *args: Any, **named: Any) -> None:
-            handed.update(named)
-            constructor(self, *args, **named)
-
-        with mock.patch.object(network, "__init__", noting):
-            method.build_network()
-    return [name for name in method.network_params() if name in handed and not _looks_at(constructor, name)]
+        constructor = type(method.build_network()).__init__
+    return [name for name in method.network_params() if not _looks_at(constructor, name)]
 
 
 def _looks_at(function: Callable[..., None], name: str) -> bool:
-    """Say whether a function loads what it is handed under a name, be it one of its own or in its ``**rest``."""
+    """Say whether a function loads what it takes under a name, be it one of its own or in its ``**rest``."""
     if not inspect.isfunction(function):
         return True  # it is not written in Python, and cannot be looked into
     takes = inspect.getfullargspec(function)
     holder = name if name in (*takes.args, *takes.kwonlyargs) else takes.varkw
+    if holder is None:
+        return True  # it takes no such thing
     loaded: set[object] = set()
     for found in dis.get_instructions(function):
         if "LOAD" in found.opname and found.opname != "LOAD_CONST":

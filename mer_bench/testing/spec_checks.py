@@ -15,7 +15,7 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.training_config import training_parameters
 from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.specs import MethodSpec, ParameterValue, value_text
 from mer_bench.testing.check import check
 from mer_bench.testing.contract import NotApplicableError, require
 from mer_bench.testing.subject import SEED, Subject
@@ -86,7 +86,7 @@ def params_json(subject: Subject) -> None:
                 f"{name}={value!r} is of type {_type_of(value)}; give a plain bool, int, float, str or tuple of int",
             )
         stored = json.loads(json.dumps(params, allow_nan=False))
-        typed = {name: _as_text(value) for name, value in params.items()}
+        typed = {name: value_text(value) for name, value in params.items()}
         for way, again in (("JSON", spec.resolve(preset, stored)), ("the command line", spec.resolve(preset, typed))):
             for name, value in params.items():
                 require(again[name] == value, f"{name}={value!r} comes back from {way} as {again[name]!r}")
@@ -125,10 +125,6 @@ def _type_of(value: ParameterValue) -> str:
     if type(value) is tuple:
         return f"tuple of {', '.join(sorted({type(item).__name__ for item in value}))}"
     return f"{type(value).__module__}.{type(value).__name__}"
-
-
-def _as_text(value: ParameterValue) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _last_line(text: str) -> str:

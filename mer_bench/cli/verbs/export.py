@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mer_bench.cli.options import open_results, results_option
+
 if TYPE_CHECKING:
     from mer_bench.results import SeedResult
 
@@ -19,12 +21,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--selection", help="Of a network: last, inner or oracle.  [default: whichever is stored, never oracle]")
 @click.option("--row", "row_key", help="The start of a row key, where several rows fit; `mer-bench status` shows them.")
-@click.option("--results", help="The results folder.  [default: mer-bench-results]")
+@results_option
 def command(
     megc: str, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None, results: str | None
 ) -> None:
     """Write stored predictions as a MEGC2019 log."""
-    from mer_bench.cli.options import open_results
     from mer_bench.errors import MerBenchError
     from mer_bench.names import normalise_name
     from mer_bench.results import read_results
