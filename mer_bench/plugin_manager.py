@@ -159,11 +159,10 @@ def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
     refused = {normalise_name(name): "blocked by the caller" for name in blocked}
     for name in os.environ.get(BLOCK_VARIABLE, "").split(","):
         refused[normalise_name(name)] = f"named in {BLOCK_VARIABLE}"
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
+    loaded: dict[str, object] = {}
     found, damaged = find_entry_points(ENTRY_POINT_GROUP)
     with _contained():
-        plugins = [_load(manager, point, refused.get(normalise_name(point.name))) for point in found]
+        plugins = [_load(loaded, point, refused.get(normalise_name(point.name))) for point in found]
     return _merge([*plugins, *map(_unread, damaged)])
 
 
@@ -209,7 +208,7 @@ def _contained() -> Iterator[None]:
         yield
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint, refusal: str | None) -> _Plugin:
+def _load(loaded: dict[str, object], point: EntryPoint, refusal: str | None) -> _Plugin:
     distribution, version = origin(point)
     record = PluginRecord(point.name, distribution, version, PluginStatus.OK)
     if refusal is not None:
@@ -217,7 +216,10 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, refusal: str | None)
     try:
         with foreign_code(f"plugin {point.name}", "its loading"):
             check_entry_point(point)
-            return _Plugin(record, _read_specs(manager, point.load(), f"{distribution}:{point.name}"))
+            plugin, name = point.load(), f"{distribution}:{point.name}"
+            specs = _read_specs(loaded, plugin, name)
+            loaded[name] = plugin
+            return _Plugin(record, specs)
     except MerBenchError as error:
         if strict():
             raise
@@ -234,17 +236,16 @@ def _failed(record: PluginRecord, error: BaseException) -> _Plugin:
     return _Plugin(replace(record, status=PluginStatus.FAILED, reason=reason_of(error), traceback=trace_of(error)))
 
 
-def _read_specs(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[_Key, _Spec]:
+def _read_specs(loaded: Mapping[str, object], plugin: object, name: str) -> dict[_Key, _Spec]:
+    # A manager for each: one plugin's exception would hide the answers of all the others in a shared call.
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
     _check_hooks(manager, plugin)
-    if any(plugin is other for other in manager.get_plugins()):
-        raise MerBenchError(f"is the same object as plugin {manager.get_name(plugin)!r}; remove one entry point")
-    try:
-        manager.register(plugin, name=name)
-        return _call_hooks(manager, plugin)
-    except BaseException:
-        if manager.has_plugin(name):
-            manager.unregister(name=name)
-        raise
+    for other, known in loaded.items():
+        if plugin is known:
+            raise MerBenchError(f"is the same object as plugin {other!r}; remove one entry point")
+    manager.register(plugin, name=name)
+    return _call_hooks(manager)
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
@@ -265,14 +266,11 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
         raise MerBenchError("registers nothing: mark its functions with mer_bench.hookimpl")
 
 
-def _call_hooks(manager: pluggy.PluginManager, plugin: object) -> dict[_Key, _Spec]:
-    # Called one by one, not through the relay: one plugin's exception would hide the answers of all the others,
-    # and the relay drops None, so that a forgotten ``return`` would pass unseen.
+def _call_hooks(manager: pluggy.PluginManager) -> dict[_Key, _Spec]:
+    # Not through the relay: it drops None, so that a forgotten ``return`` would pass unseen.
     specs: dict[_Key, _Spec] = {}
     for hook, (kind, wanted) in _HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
-            if implementation.plugin is not plugin:
-                continue
             if implementation.hookwrapper or implementation.wrapper:
                 raise MerBenchError(f"hook {hook!r} is a wrapper; it must return {wanted.__name__} objects")
             for spec in _checked(hook, implementation.function(), wanted):

@@ -126,7 +126,8 @@ def check_data(
             unreadable += sentences
         emotions = dict(sorted(Counter(part["emotion"]).items()))
         databases[name] = DatabaseCheck(len(part), part["subject"].nunique(), emotions, found, missing, unreadable)
-    chosen = [_protocol(name, catalogue) for name in protocols] or list(fitting_protocols(table, catalogue, notice))
+    named = [load_protocol(spec.path, spec.name) for spec in map(catalogue.protocol, protocols)]
+    chosen = named or list(fitting_protocols(table, catalogue, notice))
     return DataCheck(
         databases,
         {protocol.name: _differences(table, protocol) for protocol in chosen},
@@ -163,11 +164,6 @@ def fingerprints(source: DataSource, catalogue: Catalogue, notice: Notice) -> di
         protocol.name: fingerprint(select_samples(table, protocol), source)
         for protocol in fitting_protocols(table, catalogue, notice)
     }
-
-
-def _protocol(name: str, catalogue: Catalogue) -> Protocol:
-    spec = catalogue.protocol(name)
-    return load_protocol(spec.path, spec.name)
 
 
 def _differences(table: SampleTable, protocol: Protocol) -> list[str]:

@@ -6,15 +6,11 @@ import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
 
 from mer_bench.errors import MerBenchError, reason_of
 from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.testing.contract import ContractError, NotApplicableError, UnusableError
 from mer_bench.testing.subject import Subject
-
-CheckFunction = Callable[[Subject], None]
-_FunctionT = TypeVar("_FunctionT", bound=CheckFunction)
 
 
 class CheckStatus(str, Enum):
@@ -43,38 +39,32 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a method must do.
+    """One thing that a method must do, made of a function that looks at a method.
 
     Parameters
     ----------
-    name : str
-        Lower case with hyphens.
-    doc : str
-        It, in a line.
     function : callable
         Raises `ContractError` with what to mend, `NotApplicableError`, or whatever the method raises.
     """
 
-    name: str
-    doc: str
-    function: CheckFunction
+    function: Callable[[Subject], None]
 
+    @property
+    def name(self) -> str:
+        """Lower case with hyphens."""
+        return self.function.__name__.replace("_", "-")
 
-def check(function: _FunctionT) -> Check:
-    """Make a check of a function: its name, with hyphens, and the first line of its docstring."""
-    return Check(function.__name__.replace("_", "-"), (function.__doc__ or "").partition("\n")[0], function)
+    @property
+    def doc(self) -> str:
+        """It, in a line."""
+        return (self.function.__doc__ or "").partition("\n")[0]
 
 
 def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[CheckResult, BaseException | None]:
     """Let a check look at a method; return how it ended, and the exception behind a failure.
 
-    Parameters
-    ----------
-    check : Check
-    subject : Subject
-    chosen : collection of str
-        The names of all checks that are asked for: one that cannot say anything because of what another is about
-        leaves the failure to that one.
+    Of the checks that are ``chosen``, one that cannot say anything because of what another is about leaves the failure
+    to that one.
     """
     try:
         # Warnings are the plugin's own matter: a check must not depend on the caller's filter.

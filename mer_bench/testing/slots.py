@@ -14,7 +14,7 @@ from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.specs import MethodSpec, ParameterValue
 from mer_bench.testing.contract import ContractError
-from mer_bench.testing.folds import KitFold
+from mer_bench.testing.samples import KitFold
 from mer_bench.testing.subject import Subject
 
 _JOBS = 2
@@ -41,12 +41,7 @@ class SlotTask:
 
 
 class Slots:
-    """The folds of one or more methods, carried out together when the first is asked for: a slot imports torch once.
-
-    Parameters
-    ----------
-    subjects : sequence of Subject
-    """
+    """The folds of one or more methods, carried out together when the first is asked for: a slot imports torch once."""
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
         self._subjects = subjects
