@@ -209,7 +209,7 @@ def _contained() -> Iterator[None]:
 
 
 def _load(loaded: dict[str, object], point: EntryPoint, refusal: str | None) -> _Plugin:
-    distribution, version = origin(point)
+    distribution, version = origin(point.dist)
     record = PluginRecord(point.name, distribution, version, PluginStatus.OK)
     if refusal is not None:
         return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=refusal))

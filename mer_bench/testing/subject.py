@@ -77,7 +77,7 @@ class Subject:
 
     def setting(self, n_classes: int = 3, representation: str = "") -> MethodSetting:
         """Return what the harness makes an instance of."""
-        return MethodSetting(self.spec, self.params, n_classes, representation or self.spec.representation.name)
+        return MethodSetting(self.spec, self.params, n_classes, representation)
 
     def samples(self, fold: KitFold) -> tuple[LabelledSamples, UnlabelledSamples]:
         """Return copies of a fold's two sides, as the method gets them: features where it extracts any."""
@@ -96,8 +96,7 @@ class Subject:
 
     def extract(self, sample: FloatArray, n_classes: int = 3, representation: str = "") -> FloatArray:
         """Return a sample's features, as the harness extracts them."""
-        name = representation or self.spec.representation.name
-        return extract_features(WatchedSetting(self.spec, self.params, n_classes, name), sample)
+        return extract_features(WatchedSetting(self.spec, self.params, n_classes, representation), sample)
 
     def scores(self, fold: KitFold) -> FoldScores:
         """Train on a fold and return the scores of its test side, as the harness does."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_bench.cli.options import open_results, results_option
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.names import normalise_name
 
 if TYPE_CHECKING:
     from mer_bench.results import SeedResult
@@ -26,8 +28,6 @@ def command(
     megc: str, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None, results: str | None
 ) -> None:
     """Write stored predictions as a MEGC2019 log."""
-    from mer_bench.errors import MerBenchError
-    from mer_bench.names import normalise_name
     from mer_bench.results import read_results
     from mer_bench.scoring.megc_log import log_entries, write_log
 
@@ -68,8 +68,6 @@ def command(
 def _having(
     results: list[SeedResult], asked: str, what: str, wanted: str, of: Callable[[SeedResult], str]
 ) -> list[SeedResult]:
-    from mer_bench.errors import MerBenchError, did_you_mean
-
     having = [result for result in results if of(result) == wanted]
     if not having:
         stored = sorted({of(result) for result in results})
