@@ -42,13 +42,16 @@ def find_entry_points(group: str) -> tuple[list[EntryPoint], list[Damaged]]:
                 "each of its lines must be 'name = package.module'; reinstall the distribution"
             )
             refusal.__cause__ = error
-            damaged.append(Damaged(*_origin(distribution), refusal))
-    return sorted(found, key=lambda point: (point.name, origin(point))), damaged
+            damaged.append(Damaged(*origin(distribution), refusal))
+    return sorted(found, key=lambda point: (point.name, origin(point.dist))), damaged
 
 
-def origin(point: EntryPoint) -> tuple[str, str]:
-    """Return an entry point's distribution and version, as far as they can be read."""
-    return ("unknown", "") if point.dist is None else _origin(point.dist)
+def origin(distribution: Distribution | None) -> tuple[str, str]:
+    """Return a distribution's name and version, as far as they can be read."""
+    try:
+        return ("unknown", "") if distribution is None else _stated_origin(distribution)
+    except Exception:
+        return _folder(distribution) or "unknown", ""
 
 
 def check_entry_point(point: EntryPoint) -> None:
@@ -73,19 +76,12 @@ def check_entry_point(point: EntryPoint) -> None:
         )
 
 
-def _origin(distribution: Distribution) -> tuple[str, str]:
-    try:
-        return _stated_origin(distribution)
-    except Exception:
-        return _folder(distribution) or "unknown", ""
-
-
 def _stated_origin(distribution: Distribution) -> tuple[str, str]:
     """Return a distribution's own name and version; hand-made metadata may lack either."""
     metadata = distribution.metadata
     return metadata.get_all("Name", ["unknown"])[0], metadata.get_all("Version", [""])[0]
 
 
-def _folder(distribution: Distribution) -> str:
+def _folder(distribution: Distribution | None) -> str:
     """Return ``name-version.dist-info``, for which no file is read; the standard library has no public way."""
     return os.path.basename(str(getattr(distribution, "_path", "")))  # noqa: PTH119  (it may lie in a zip file)

@@ -27,7 +27,6 @@ def foreign_code(
     cure: str = f"report it to its author, or see where with {STRICT_VARIABLE}=1",
     *,
     recorded: bool = False,
-    passing: tuple[type[BaseException], ...] = (),
 ) -> Iterator[None]:
     """Turn what plugin code raises, `SystemExit` included, into a `ForeignError`.
 
@@ -43,13 +42,10 @@ def foreign_code(
     recorded : bool
         The caller keeps the traceback, or goes on without: then ``MER_BENCH_STRICT_PLUGINS=1``, by which authors have
         the exception as it is, changes nothing.
-    passing : tuple of exception types
-        They pass as they are, too: the caller's own.
     """
-    unfenced: tuple[type[BaseException], ...] = (MerBenchError, KeyboardInterrupt, GeneratorExit, *passing)
     try:
         yield
-    except unfenced:
+    except (MerBenchError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # pytest's Skipped, for one, is no Exception
         if strict() and not recorded:

@@ -61,6 +61,9 @@ class PluginStatus(str, Enum):
     __str__ = str.__str__
 
 
+_ABSENT = {PluginStatus.BLOCKED: "is blocked", PluginStatus.FAILED: "failed"}
+
+
 @dataclass(frozen=True)
 class PluginRecord:
     """One installed plugin: its entry-point name, who brought it, and how it fared.
@@ -126,7 +129,13 @@ class Catalogue:
 
         Those whose names look like ``wanted`` come first; the list is empty where every plugin works.
         """
-        clauses = [_absence(record) for record in _absent_plugins(self.records, wanted)]
+        absent = [record for record in self.records if record.status in _ABSENT]
+        absent.sort(key=lambda record: not did_you_mean(wanted, [normalise_name(record.name)]))
+        clauses = [
+            f"plugin {record.name!r} of {f'{record.distribution} {record.version}'.strip()} {_ABSENT[record.status]}: "
+            f"{record.reason}"
+            for record in absent
+        ]
         return [*clauses, "see 'mer-bench plugins'"] if clauses else []
 
 
@@ -150,11 +159,10 @@ def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
     refused = {normalise_name(name): "blocked by the caller" for name in blocked}
     for name in os.environ.get(BLOCK_VARIABLE, "").split(","):
         refused[normalise_name(name)] = f"named in {BLOCK_VARIABLE}"
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
+    loaded: dict[str, object] = {}
     found, damaged = find_entry_points(ENTRY_POINT_GROUP)
     with _contained():
-        plugins = [_load(manager, point, refused.get(normalise_name(point.name))) for point in found]
+        plugins = [_load(loaded, point, refused.get(normalise_name(point.name))) for point in found]
     return _merge([*plugins, *map(_unread, damaged)])
 
 
@@ -200,15 +208,18 @@ def _contained() -> Iterator[None]:
         yield
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint, refusal: str | None) -> _Plugin:
-    distribution, version = origin(point)
+def _load(loaded: dict[str, object], point: EntryPoint, refusal: str | None) -> _Plugin:
+    distribution, version = origin(point.dist)
     record = PluginRecord(point.name, distribution, version, PluginStatus.OK)
     if refusal is not None:
         return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=refusal))
     try:
         with foreign_code(f"plugin {point.name}", "its loading"):
             check_entry_point(point)
-            return _Plugin(record, _read_specs(manager, point.load(), f"{distribution}:{point.name}"))
+            plugin, name = point.load(), f"{distribution}:{point.name}"
+            specs = _read_specs(loaded, plugin, name)
+            loaded[name] = plugin
+            return _Plugin(record, specs)
     except MerBenchError as error:
         if strict():
             raise
@@ -225,17 +236,16 @@ def _failed(record: PluginRecord, error: BaseException) -> _Plugin:
     return _Plugin(replace(record, status=PluginStatus.FAILED, reason=reason_of(error), traceback=trace_of(error)))
 
 
-def _read_specs(manager: pluggy.PluginManager, plugin: object, name: str) -> dict[_Key, _Spec]:
+def _read_specs(loaded: Mapping[str, object], plugin: object, name: str) -> dict[_Key, _Spec]:
+    # A manager for each: one plugin's exception would hide the answers of all the others in a shared call.
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
     _check_hooks(manager, plugin)
-    if any(plugin is other for other in manager.get_plugins()):
-        raise MerBenchError(f"is the same object as plugin {manager.get_name(plugin)!r}; remove one entry point")
-    try:
-        manager.register(plugin, name=name)
-        return _call_hooks(manager, plugin)
-    except BaseException:
-        if manager.has_plugin(name):
-            manager.unregister(name=name)
-        raise
+    for other, known in loaded.items():
+        if plugin is known:
+            raise MerBenchError(f"is the same object as plugin {other!r}; remove one entry point")
+    manager.register(plugin, name=name)
+    return _call_hooks(manager)
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
@@ -256,14 +266,11 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
         raise MerBenchError("registers nothing: mark its functions with mer_bench.hookimpl")
 
 
-def _call_hooks(manager: pluggy.PluginManager, plugin: object) -> dict[_Key, _Spec]:
-    # Called one by one, not through the relay: one plugin's exception would hide the answers of all the others,
-    # and the relay drops None, so that a forgotten ``return`` would pass unseen.
+def _call_hooks(manager: pluggy.PluginManager) -> dict[_Key, _Spec]:
+    # Not through the relay: it drops None, so that a forgotten ``return`` would pass unseen.
     specs: dict[_Key, _Spec] = {}
     for hook, (kind, wanted) in _HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
-            if implementation.plugin is not plugin:
-                continue
             if implementation.hookwrapper or implementation.wrapper:
                 raise MerBenchError(f"hook {hook!r} is a wrapper; it must return {wanted.__name__} objects")
             for spec in _checked(hook, implementation.function(), wanted):
@@ -315,15 +322,3 @@ def _loss(key: _Key, loser: _Plugin, keeper: _Plugin) -> str:
         f"{key[0]} {key[1]!r} of {loser.record.distribution} gives way to the one of {keeper.record.distribution} "
         f"(plugin {keeper.record.name!r})"
     )
-
-
-def _absent_plugins(records: Iterable[PluginRecord], wanted: str) -> list[PluginRecord]:
-    """Return the plugins whose offers are missing, those that look like what was asked for first."""
-    absent = [record for record in records if record.status in (PluginStatus.FAILED, PluginStatus.BLOCKED)]
-    return sorted(absent, key=lambda record: not did_you_mean(wanted, [normalise_name(record.name)]))
-
-
-def _absence(record: PluginRecord) -> str:
-    origin = f"{record.distribution} {record.version}".strip()
-    verb = "is blocked" if record.status is PluginStatus.BLOCKED else "failed"
-    return f"plugin {record.name!r} of {origin} {verb}: {record.reason}"

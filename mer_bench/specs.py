@@ -92,7 +92,7 @@ class Parameter:
             allowed = ", ".join(str(choice) for choice in self.choices)
             raise MerBenchError(f"{self.name}={typed!r} is not one of: {allowed}")
         if self.length is not None and isinstance(typed, tuple) and len(typed) != self.length:
-            raise MerBenchError(f"{self.name}={','.join(map(str, typed))} has {len(typed)} numbers, not {self.length}")
+            raise MerBenchError(f"{self.name}={value_text(typed)} has {len(typed)} numbers, not {self.length}")
         for number in typed if isinstance(typed, tuple) else (typed,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise MerBenchError(f"{self.name}={typed!r} is not a finite number")
@@ -313,6 +313,11 @@ def resolve_parameters(
         except MerBenchError as error:
             raise MerBenchError(f"{owner}: {error}") from None
     return resolved
+
+
+def value_text(value: object) -> str:
+    """Return a value as ``--set`` takes it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _convert(text: str, like: ParameterValue) -> object:

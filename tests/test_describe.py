@@ -487,8 +487,8 @@ def test_frozen_parameters_are_told_from_trained_ones(bench: Bench) -> None:
 def test_clips_reach_a_network_with_their_channel_first() -> None:
     found = described("clips", length=6)
 
-    assert found.representation.shape == (6, 192, 192, 1)
-    assert found.representation.parameters == {"length": 6}
+    assert found.sample.shape == (6, 192, 192, 1)
+    assert found.shaping == {"length": 6}
     assert found.network is not None
     assert found.network.input_shape == (1, 6, 192, 192)
     assert found.network.output_shape == (3,)
@@ -525,9 +525,10 @@ def test_the_shape_is_that_of_a_prepared_sample(name: str, tmp_path: Path) -> No
     record = resolve_representation(spec, spec.resolve(None, {}), source, preparation)
     ((array, _),) = compute_representation(source, ["smic/s1/a"], record, print)
 
-    eaten = described(name).representation
+    found = described(name)
+    eaten = found.sample
 
-    assert (eaten.name, eaten.shape) == (record["name"], array.shape)
+    assert (found.spec.representation.name, eaten.shape) == (record["name"], array.shape)
     assert len(eaten.channels) == array.shape[-1]
     assert len(eaten.axes) == array.ndim
 
@@ -536,11 +537,9 @@ def test_the_shape_is_that_of_a_prepared_sample(name: str, tmp_path: Path) -> No
 def test_features_are_extracted_once_from_a_made_up_sample() -> None:
     found = described("extracting", width=5, length=3)
 
-    assert found.features is not None
-    assert found.features.parameters == ("width",)
-    assert found.features.shape == (3, 192, 192, 1, 5)
-    assert found.as_json()["features"]["size"] == math.prod(found.features.shape)
-    assert found.representation.approximate == "flow"
+    shape = (3, 192, 192, 1, 5)
+    assert found.as_json()["features"] == {"parameters": ("width",), "shape": shape, "size": math.prod(shape)}
+    assert found.as_json()["representation"]["approximate"] == "flow"
     assert found.network is None
 
 
@@ -556,23 +555,23 @@ def test_the_size_of_the_features_follows_the_settings(name: str, overrides: dic
     found = described(name, **overrides)
 
     assert found.features is not None
-    assert found.features.size == size
+    assert math.prod(found.features) == size
 
 
 def test_parameters_show_type_default_value_limits_and_reason() -> None:
     found = described("ahmsa", preset="quick", **{"ahmsa.width": "48", "width": "60"})
-    parameters = {parameter.name: parameter for parameter in found.parameters}
+    parameters = {parameter["name"]: parameter for parameter in found.as_json()["parameters"]}
     spec = load_catalogue().method("ahmsa")
 
     assert list(parameters) == [parameter.name for parameter in spec.parameters]
-    assert [p.doc for p in parameters.values()] == [p.doc for p in spec.parameters]
+    assert [p["doc"] for p in parameters.values()] == [p.doc for p in spec.parameters]
     width, layout = parameters["width"], parameters["layout"]
-    assert (width.type, width.default, width.value, width.minimum, width.maximum) == ("int", 192, 48, 1, 4096)
-    assert (layout.type, layout.choices[0]) == ("str", "five-mosaic")
-    assert (parameters["epochs"].value, parameters["blocks"].type) == (30, "ints")
-    assert (parameters["residual"].type, parameters["dropout"].type) == ("bool", "float")
-    assert found.presets == spec.presets
-    assert (found.preset, found.default_preset) == ("quick", "paper")
+    assert [width[key] for key in ("type", "default", "value", "minimum", "maximum")] == ["int", 192, 48, 1, 4096]
+    assert (layout["type"], layout["choices"][0]) == ("str", "five-mosaic")
+    assert (parameters["epochs"]["value"], parameters["blocks"]["type"]) == (30, "ints")
+    assert (parameters["residual"]["type"], parameters["dropout"]["type"]) == ("bool", "float")
+    assert found.as_json()["presets"] == spec.presets
+    assert (found.preset, found.as_json()["default_preset"]) == ("quick", "paper")
 
 
 @pytest.mark.parametrize("name", [*OTHERS, *NETWORKS])
@@ -745,6 +744,6 @@ def test_a_pipe_that_closes_early_is_no_failure(bench: Bench) -> None:
 def test_python_gets_the_facts_and_the_same_refusal() -> None:
     found = described("majority", n_classes=7)
 
-    assert (found.classes, found.parameters, found.preset) == (7, (), None)
+    assert (found.n_classes, found.spec.parameters, found.preset) == (7, (), None)
     with pytest.raises(MerBenchError, match="method majority has no parameter 'lr'; its parameters: none"):
         described("majority", lr=1)

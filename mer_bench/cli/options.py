@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +30,15 @@ def set_option(help_text: str) -> Callable[[_Command], _Command]:
 
 def _pairs_option(name: str, destination: str, help_text: str) -> Callable[[_Command], _Command]:
     def parse(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
-        return parse_pairs(name, texts)
+        pairs: dict[str, str] = {}
+        for text in texts:
+            key, equals, value = text.partition("=")
+            if not equals or not key:
+                raise MerBenchError(f"{name} {text!r} is not of the form NAME=VALUE")
+            if key in pairs:
+                raise MerBenchError(f"{name} names {key!r} twice ({pairs[key]!r} and {value!r}); keep one")
+            pairs[key] = value
+        return pairs
 
     return click.option(name, destination, multiple=True, metavar="K=V", callback=parse, help=help_text)
 
@@ -44,25 +52,6 @@ data_option = _pairs_option("--data-option", "data_options", "A parameter of the
 def data_arguments(command: _Command) -> _Command:
     """Add ``PATH`` and ``--data-option``, by which every verb of ``mer-bench data`` names its data."""
     return click.argument("path", required=False)(data_option(command))
-
-
-def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Read ``NAME=VALUE`` texts.
-
-    Raises
-    ------
-    MerBenchError
-        A text of another form, or a name that occurs twice.
-    """
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise MerBenchError(f"{option} {text!r} is not of the form NAME=VALUE")
-        if name in pairs:
-            raise MerBenchError(f"{option} names {name!r} twice ({pairs[name]!r} and {value!r}); keep one")
-        pairs[name] = value
-    return pairs
 
 
 def named_source(path: str | None, data_options: Mapping[str, str]) -> DataSource:

@@ -8,7 +8,7 @@ from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.evaluation.rows import Row
 from mer_bench.marks import is_synthetic
-from mer_bench.specs import QUICK_PRESET
+from mer_bench.specs import QUICK_PRESET, value_text
 
 
 def plan_lines(plan: Plan, n_pending: int) -> Iterator[str]:
@@ -18,7 +18,7 @@ def plan_lines(plan: Plan, n_pending: int) -> Iterator[str]:
         yield f"Synthetic data: preset {QUICK_PRESET!r} is used; ask for another with --preset."
     yield from _data_lines(plan)
     for row in plan.rows:
-        params = ", ".join(f"{name}={_text(value)}" for name, value in row.setting.params.items())
+        params = ", ".join(f"{name}={value_text(value)}" for name, value in row.setting.params.items())
         yield f"method {row.name}: {params or 'no parameters'}"
         yield f"  eats {_representation(row)}"
     yield f"cells: {n_cells} in all, {n_cells - n_pending} stored, {n_pending} to compute"
@@ -51,7 +51,3 @@ def _representation(row: Row) -> str:
         f"{name}={value}" for name, value in representation["params"].items() if name not in row.setting.params
     )
     return f"{representation['name']}" + (f": {params}" if params else ", ready-made")
-
-
-def _text(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,4 +1,4 @@
-"""What is found, missing or unreadable in a user's data, and its counts against the protocols."""
+"""What is found, missing or unreadable in a user's data, its counts against the protocols, and its fingerprints."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.databases.images import image_size, read_image
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.evaluation.folds import count_mismatch, select_samples
+from mer_bench.evaluation.protocol_data import fingerprint
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import Protocol, load_protocol, load_protocols
 from mer_bench.representations.stack import load_map
@@ -125,7 +126,8 @@ def check_data(
             unreadable += sentences
         emotions = dict(sorted(Counter(part["emotion"]).items()))
         databases[name] = DatabaseCheck(len(part), part["subject"].nunique(), emotions, found, missing, unreadable)
-    chosen = [_protocol(name, catalogue) for name in protocols] or list(fitting_protocols(table, catalogue, notice))
+    named = [load_protocol(spec.path, spec.name) for spec in map(catalogue.protocol, protocols)]
+    chosen = named or list(fitting_protocols(table, catalogue, notice))
     return DataCheck(
         databases,
         {protocol.name: _differences(table, protocol) for protocol in chosen},
@@ -149,9 +151,19 @@ def fitting_protocols(table: SampleTable, catalogue: Catalogue, notice: Notice) 
             yield protocol
 
 
-def _protocol(name: str, catalogue: Catalogue) -> Protocol:
-    spec = catalogue.protocol(name)
-    return load_protocol(spec.path, spec.name)
+def fingerprints(source: DataSource, catalogue: Catalogue, notice: Notice) -> dict[str, dict[str, str]]:
+    """Return each database's fingerprint under each protocol that fits the source: what a stored row says of its data.
+
+    Raises
+    ------
+    MerBenchError
+        The data cannot be read.
+    """
+    table = source.read_samples()
+    return {
+        protocol.name: fingerprint(select_samples(table, protocol), source)
+        for protocol in fitting_protocols(table, catalogue, notice)
+    }
 
 
 def _differences(table: SampleTable, protocol: Protocol) -> list[str]:

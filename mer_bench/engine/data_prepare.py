@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
@@ -36,10 +36,6 @@ class Summary:
     found_by: dict[str, dict[str, int]]
     seconds: dict[str, float]
     failures: list[str]
-
-    def as_json(self) -> dict[str, object]:
-        """Return all of it as JSON values."""
-        return asdict(self)
 
     def lines(self) -> Iterator[str]:
         """Yield it for people, a line each."""
@@ -109,7 +105,8 @@ def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[
             raise MerBenchError(
                 f"unknown representation {name!r}{did_you_mean(name, OF_METHOD)}; known: {', '.join(OF_METHOD)}"
             )
-    known = sorted({parameter.name for name in names for parameter in OF_METHOD[name]})
+    takes = {name: {parameter.name for parameter in OF_METHOD[name]} for name in names}
+    known = sorted(set().union(*takes.values()))
     for name in overrides:
         if name not in known:
             raise MerBenchError(
@@ -118,9 +115,7 @@ def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[
             )
     return {
         name: resolve_parameters(
-            f"representation {name}",
-            OF_METHOD[name],
-            {key: value for key, value in overrides.items() if key in {p.name for p in OF_METHOD[name]}},
+            f"representation {name}", OF_METHOD[name], {key: overrides[key] for key in overrides if key in own}
         )
-        for name in names
+        for name, own in takes.items()
     }

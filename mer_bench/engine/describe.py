@@ -18,11 +18,10 @@ from mer_bench.evaluation.features import extract_features
 from mer_bench.evaluation.isolation import isolated
 from mer_bench.foreign import STRICT_VARIABLE, foreign_code
 from mer_bench.methods.instances import make_instance
-from mer_bench.methods.method import Method
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.representations.shapes import sample_shape
+from mer_bench.representations.shapes import SampleShape, sample_shape
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import MethodSpec, Parameter, ParameterValue
 
@@ -30,84 +29,78 @@ _TYPES = {bool: "bool", int: "int", float: "float", str: "str", tuple: "ints"}
 
 
 @dataclass(frozen=True)
-class InputFacts:
-    """What a method is handed of one sample.
+class Description:
+    """All that can be said of a method without data.
 
     Parameters
     ----------
-    name : str
-        The representation.
-    parameters : mapping
-        The method's parameters that shape it, with their values.
-    approximate : str or None
-        What the method takes in its stead.
-    axes : tuple of str
-    shape : tuple of int
-        With the preparation's default ``size``.
-    channels : tuple of str
-        The order of the last axis.
+    spec : MethodSpec
+    distribution : str
+        Who offers it.
+    params : mapping
+        A value for each parameter, with the chosen preset and settings.
+    preset : str or None
+        The one that the values are of.
+    n_classes : int
+    sample : SampleShape
+        What the method is handed of one sample, with the preparation's default ``size``.
+    features : tuple of int or None
+        The shape of what is extracted once a sample.
+    network : NetworkFacts or None
     """
 
-    name: str
-    parameters: Mapping[str, ParameterValue]
-    approximate: str | None
-    axes: tuple[str, ...]
-    shape: tuple[int, ...]
-    channels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class FeatureFacts:
-    """What is extracted once a sample: the parameters that it depends on, and the shape that comes out."""
-
-    parameters: tuple[str, ...]
-    shape: tuple[int, ...]
+    spec: MethodSpec
+    distribution: str
+    params: Mapping[str, ParameterValue]
+    preset: str | None
+    n_classes: int
+    sample: SampleShape
+    features: tuple[int, ...] | None
+    network: NetworkFacts | None
 
     @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
-class ParameterFacts:
-    """A parameter, its default, and its value with the chosen preset and settings."""
-
-    name: str
-    type: str
-    default: ParameterValue
-    value: ParameterValue
-    choices: tuple[ParameterValue, ...]
-    minimum: float | None
-    maximum: float | None
-    doc: str
-
-
-@dataclass(frozen=True)
-class Description:
-    """All that can be said of a method without data; ``preset`` is the one that the values are of."""
-
-    name: str
-    title: str
-    version: str
-    distribution: str
-    family: str
-    citation: str
-    target: str
-    classes: int
-    representation: InputFacts
-    features: FeatureFacts | None
-    parameters: tuple[ParameterFacts, ...]
-    presets: Mapping[str, Mapping[str, ParameterValue]]
-    default_preset: str | None
-    preset: str | None
-    network: NetworkFacts | None
+    def shaping(self) -> dict[str, ParameterValue]:
+        """The method's parameters that shape its representation, with their values."""
+        return {name: self.params[name] for name in self.spec.representation.parameters}
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values; feature sizes included."""
-        said = asdict(self)
-        if self.features is not None:
-            said["features"]["size"] = self.features.size
-        return said
+        spec = self.spec
+        features = spec.features and {"parameters": spec.features.parameters, "shape": self.features}
+        return {
+            "name": spec.name,
+            "title": spec.title,
+            "version": spec.version,
+            "distribution": self.distribution,
+            "family": spec.family,
+            "citation": spec.citation,
+            "target": spec.target,
+            "classes": self.n_classes,
+            "representation": {**asdict(spec.representation), "parameters": self.shaping, **asdict(self.sample)},
+            "features": features and {**features, "size": math.prod(self.features or ())},
+            "parameters": [
+                {
+                    "name": parameter.name,
+                    "type": type_word(parameter),
+                    "default": parameter.default,
+                    "value": self.params[parameter.name],
+                    "choices": parameter.choices,
+                    "minimum": parameter.minimum,
+                    "maximum": parameter.maximum,
+                    "doc": parameter.doc,
+                }
+                for parameter in spec.parameters
+            ],
+            "presets": spec.presets,
+            "default_preset": spec.default_preset,
+            "preset": self.preset,
+            "network": self.network and asdict(self.network),
+        }
+
+
+def type_word(parameter: Parameter) -> str:
+    """Return what a parameter takes, in a word or two: ``int``, ``2 ints``."""
+    return f"{parameter.length} ints" if parameter.length else _TYPES[type(parameter.default)]
 
 
 def describe_method(
@@ -139,71 +132,27 @@ def describe_method(
     distribution = catalogue.owners["method", spec.name]
     setting = MethodSetting(spec, params, n_classes)
     owner = f"method {spec.name} of {distribution}"
+    features = network = None
     with _naming(owner):
-        inputs = _input_facts(spec, params)
-    is_network = isinstance(_made(owner, setting), TorchMethod)
-    return Description(
-        name=spec.name,
-        title=spec.title,
-        version=spec.version,
-        distribution=distribution,
-        family=spec.family,
-        citation=spec.citation,
-        target=spec.target,
-        classes=n_classes,
-        representation=inputs,
-        features=None if spec.features is None else _feature_facts(owner, setting, inputs),
-        parameters=tuple(_parameter_facts(parameter, params) for parameter in spec.parameters),
-        presets={preset: dict(values) for preset, values in spec.presets.items()},
-        default_preset=spec.default_preset,
-        preset=preset if preset is not None else spec.default_preset,
-        network=_network_facts(owner, setting, inputs) if is_network else None,
-    )
-
-
-def _made(owner: str, setting: MethodSetting) -> Method | TorchMethod:
+        sample = sample_shape(spec.representation.name, {name: params[name] for name in spec.representation.parameters})
     with _plugin_code(owner, "its class"), _naming(owner):
-        return make_instance(setting)
+        method = make_instance(setting)
+    if spec.features is not None:
+        with _plugin_code(owner, "extract"):
+            features = extract_features(setting, _noise(spec.representation.name, sample)).shape
+    if isinstance(method, TorchMethod):
+        with _plugin_code(owner, "build_network"):
+            network = measure_network(owner, setting, (sample.shape[-1], *sample.shape[:-1]))
+    preset = preset if preset is not None else spec.default_preset
+    return Description(spec, distribution, params, preset, n_classes, sample=sample, features=features, network=network)
 
 
-def _input_facts(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> InputFacts:
-    wanted = spec.representation
-    own = {name: params[name] for name in wanted.parameters}
-    array = sample_shape(wanted.name, own)
-    return InputFacts(wanted.name, own, wanted.approximate, array.axes, array.shape, array.channels)
-
-
-def _parameter_facts(parameter: Parameter, params: Mapping[str, ParameterValue]) -> ParameterFacts:
-    return ParameterFacts(
-        parameter.name,
-        f"{parameter.length} ints" if parameter.length else _TYPES[type(parameter.default)],
-        parameter.default,
-        params[parameter.name],
-        parameter.choices,
-        parameter.minimum,
-        parameter.maximum,
-        parameter.doc,
-    )
-
-
-def _feature_facts(owner: str, setting: MethodSetting, inputs: InputFacts) -> FeatureFacts:
-    assert setting.spec.features is not None
-    with _plugin_code(owner, "extract"):
-        features = extract_features(setting, _made_up(inputs))
-    return FeatureFacts(setting.spec.features.parameters, features.shape)
-
-
-def _made_up(inputs: InputFacts) -> FloatArray:
+def _noise(representation: str, sample: SampleShape) -> FloatArray:
     """Return a sample of noise: grey levels from 0 to 255, or up to a pixel of motion and strain of 0 or more."""
-    noise = np.random.default_rng(0).random(inputs.shape, dtype=np.float32)
-    if inputs.name == "frames":
+    noise = np.random.default_rng(0).random(sample.shape, dtype=np.float32)
+    if representation == "frames":
         return noise * np.float32(255)
     return noise - np.array([0.5, 0.5, 0.0], dtype=np.float32)
-
-
-def _network_facts(owner: str, setting: MethodSetting, inputs: InputFacts) -> NetworkFacts:
-    with _plugin_code(owner, "build_network"):
-        return measure_network(owner, setting, (inputs.shape[-1], *inputs.shape[:-1]))
 
 
 @contextmanager

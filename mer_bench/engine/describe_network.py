@@ -105,15 +105,15 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
     return NetworkFacts(
         parameters=sum(count for count, _ in sizes),
         trainable=sum(count for count, trained in sizes if trained),
-        flops=cost.flops,
-        not_counted=cost.not_counted,
         input_shape=shape,
-        output_shape=cost.output_shape,
+        **vars(cost),
     )
 
 
 @dataclass(frozen=True)
 class _Cost:
+    """The part of `NetworkFacts` that a forward pass tells."""
+
     flops: int | None
     not_counted: str
     output_shape: tuple[int, ...] | None = None

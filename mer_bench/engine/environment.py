@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -39,8 +40,6 @@ def _processor() -> str:
 
 def _gpu() -> str | None:
     """Name the GPU where torch is imported already; a run without networks does not pay for asking."""
-    import sys
-
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else None
 

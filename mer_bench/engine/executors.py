@@ -39,14 +39,8 @@ def carry_out(
     """Carry the tasks out as `run_local` does, or in this process where one slot would do and no time-out is set."""
     jobs = min(jobs, len(tasks))
     if jobs <= 1 and timeout is None:
-        return run_inline(work, tasks)
+        return (work(task) for task in tasks)
     return run_local(work, tasks, lost=lost, jobs=jobs, timeout=timeout)
-
-
-def run_inline(work: Callable[[T], R], tasks: Sequence[T]) -> Generator[R, None, None]:
-    """Carry the tasks out one by one in this process."""
-    for task in tasks:
-        yield work(task)
 
 
 def run_local(

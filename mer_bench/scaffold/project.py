@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,18 +78,18 @@ def new_plugin(
         ("representation", representation, REPRESENTATIONS),
         ("ci", ci, CI),
     ):
-        _check_choice(option, value, known)
+        if value not in known:
+            raise MerBenchError(f"--{option} {value!r} is not one of: {', '.join(known)}{did_you_mean(value, known)}")
     shown = names.method.replace("-", " ").capitalize() if title is None else _line("title", title)
     paper = f"{shown}: unpublished" if citation is None else _line("citation", citation)
     files = render_files(names, kind=kind, representation=representation, title=shown, citation=paper, ci=ci)
     folder = Path(names.distribution) if out is None else out
-    _write(folder, files)
+    with new_folder(folder, "the plugin", "name another folder with --out") as root:
+        for path, text in files.items():
+            file = root / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
     return NewPlugin(names, folder, tuple(sorted(files)), paper)
-
-
-def _check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise MerBenchError(f"--{option} {value!r} is not one of: {', '.join(known)}{did_you_mean(value, known)}")
 
 
 def _line(option: str, text: str) -> str:
@@ -99,11 +98,3 @@ def _line(option: str, text: str) -> str:
     if not stripped or not stripped.isprintable():
         raise MerBenchError(f"--{option} {text!r} is empty or not one line of printable text; write it on one line")
     return stripped
-
-
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    with new_folder(folder, "the plugin", "name another folder with --out") as root:
-        for name, text in files.items():
-            file = root / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")

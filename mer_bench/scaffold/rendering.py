@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -62,7 +63,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["python"] = _python_string
-    environment.filters["toml"] = _toml_string
+    environment.filters["toml"] = partial(json.dumps, ensure_ascii=False)
     return environment
 
 
@@ -71,7 +72,3 @@ def _python_string(text: str) -> str:
     quote = "'" if text.count('"') > text.count("'") else '"'
     escaped = text.replace("\\", "\\\\").replace(quote, f"\\{quote}")
     return f"{quote}{escaped}{quote}"
-
-
-def _toml_string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import safetensors.numpy
@@ -32,6 +32,8 @@ _LEFTOVERS = (
 
 _LEFT_FOR_SECONDS = 3600
 """A younger file may be another process's that is still writing it."""
+
+_RecordT = TypeVar("_RecordT", RowRecord, CellRecord, dict[str, object])
 
 
 def cell_key(row_key: str, seed: int, fold: str) -> str:
@@ -115,11 +117,9 @@ class Store:
             write_json(target, row)
 
     def rows(self) -> Iterator[RowRecord]:
-        """Yield every stored row by protocol, method and key; one that cannot be used is skipped with a notice."""
-        for file in sorted(self.path.glob("cells/*/*/*/row.json")):
-            row = self._read_row(file)
-            if row is not None:
-                yield row
+        """Return every stored row by protocol, method and key; one that cannot be used is skipped with a notice."""
+        found = map(self._read_row, sorted(self.path.glob("cells/*/*/*/row.json")))
+        return (row for row in found if row is not None)
 
     def cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
         """Return where a cell is stored, or would be."""
@@ -134,10 +134,9 @@ class Store:
         file = self.cell_file(row, seed, fold)
         if not file.exists():
             return None
-        parsed = self._parsed(file, CellRecord)
-        if parsed is None:
+        cell = self._parsed(file, CellRecord)
+        if cell is None:
             return None
-        cell = cast(CellRecord, parsed)
         if cell["key"] != cell_key(row["row_key"], seed, fold):
             self.notice(f"{file} holds another cell's key; it counts as absent")
             return None
@@ -207,13 +206,12 @@ class Store:
     def manifest(self, run_id: str) -> dict[str, object] | None:
         """Return a run's manifest; None where there is none."""
         file = self.path / "runs" / run_id / "manifest.json"
-        return self._parsed(file) if file.exists() else None
+        return self._parsed(file, dict[str, object]) if file.exists() else None
 
     def _read_row(self, file: Path) -> RowRecord | None:
-        parsed = self._parsed(file, RowRecord)
-        if parsed is None:
+        row = self._parsed(file, RowRecord)
+        if row is None:
             return None
-        row = cast(RowRecord, parsed)
         problem = row_problem(row)
         if problem is None and self._row_folder(row) != file.parent:
             problem = "it is the record of another row"
@@ -222,7 +220,7 @@ class Store:
             return None
         return row
 
-    def _parsed(self, file: Path, kind: type | None = None) -> dict[str, object] | None:
+    def _parsed(self, file: Path, kind: type[_RecordT]) -> _RecordT | None:
         try:
             content = read_json(file)
         except MerBenchError as error:
@@ -231,20 +229,14 @@ class Store:
         if not isinstance(content, dict) or content.get("schema", SCHEMA) not in range(1, SCHEMA + 1):
             self.notice(f"{file} is not of a schema that this mer-bench reads; it counts as absent")
             return None
-        if kind is not None and (place := misfit(content, kind)) is not None:
+        if (place := misfit(content, kind)) is not None:
             self.notice(f"{file}: {place!r} is missing or of the wrong type; the file counts as absent")
             return None
-        return content
+        return cast(_RecordT, content)
 
     def _row_folder(self, row: RowRecord) -> Path:
-        protocol = row["protocol"]
-        return (
-            self.path
-            / "cells"
-            / f"{protocol['name']}@{protocol['version']}"
-            / row["method"]["name"]
-            / row["row_key"][:12]
-        )
+        protocol = f"{row['protocol']['name']}@{row['protocol']['version']}"
+        return self.path / "cells" / protocol / row["method"]["name"] / row["row_key"][:12]
 
     def _epoch_scores_file(self, key: str) -> Path:
         return self.path / "artifacts" / key / "epoch_scores.safetensors"

@@ -15,8 +15,7 @@ check mynet`` prints them. Importing this imports neither torch nor pytest.
 from __future__ import annotations
 
 from mer_bench.testing.check import Check, CheckResult, CheckStatus
-from mer_bench.testing.instances import make_method
-from mer_bench.testing.kit import CHECKS, check_method, check_methods, conformance
+from mer_bench.testing.kit import CHECKS, check_method, check_methods, conformance, make_method
 
 __all__ = [
     "CHECKS",

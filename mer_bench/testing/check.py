@@ -6,16 +6,11 @@ import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
 
 from mer_bench.errors import MerBenchError, reason_of
 from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.testing.contract import ContractError, NotApplicableError, UnusableError
 from mer_bench.testing.subject import Subject
-
-CheckFunction = Callable[[Subject], None]
-_OF_THE_KIT = (ContractError, NotApplicableError, UnusableError)
-_FunctionT = TypeVar("_FunctionT", bound=CheckFunction)
 
 
 class CheckStatus(str, Enum):
@@ -44,54 +39,47 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a method must do.
+    """One thing that a method must do, made of a function that looks at a method.
 
     Parameters
     ----------
-    name : str
-        Lower case with hyphens.
-    doc : str
-        It, in a line.
     function : callable
         Raises `ContractError` with what to mend, `NotApplicableError`, or whatever the method raises.
     """
 
-    name: str
-    doc: str
-    function: CheckFunction
+    function: Callable[[Subject], None]
 
+    @property
+    def name(self) -> str:
+        """Lower case with hyphens."""
+        return self.function.__name__.replace("_", "-")
 
-def check(function: _FunctionT) -> Check:
-    """Make a check of a function: its name, with hyphens, and the first line of its docstring."""
-    return Check(function.__name__.replace("_", "-"), (function.__doc__ or "").partition("\n")[0], function)
+    @property
+    def doc(self) -> str:
+        """It, in a line."""
+        return (self.function.__doc__ or "").partition("\n")[0]
 
 
 def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[CheckResult, BaseException | None]:
     """Let a check look at a method; return how it ended, and the exception behind a failure.
 
-    Parameters
-    ----------
-    check : Check
-    subject : Subject
-    chosen : collection of str
-        The names of all checks that are asked for: one that cannot say anything because of what another is about
-        leaves the failure to that one.
+    Of the checks that are ``chosen``, one that cannot say anything because of what another is about leaves the failure
+    to that one.
     """
     try:
         # Warnings are the plugin's own matter: a check must not depend on the caller's filter.
-        with warnings.catch_warnings(), foreign_code(subject.spec.name, check.name, recorded=True, passing=_OF_THE_KIT):
+        with warnings.catch_warnings(), foreign_code(subject.spec.name, check.name, recorded=True):
             warnings.simplefilter("ignore")
             check.function(subject)
-    except NotApplicableError as reason:
-        return CheckResult(check.name, CheckStatus.SKIPPED, str(reason)), None
-    except UnusableError as error:
-        # It is the failure of one check, and of no other: eleven copies of one sentence would hide it.
-        if error.owner != check.name and error.owner in chosen:
-            return CheckResult(check.name, CheckStatus.SKIPPED, f"mend {error.owner} first"), None
-        return CheckResult(check.name, CheckStatus.FAILED, str(error)), error.__cause__ or error
-    except ContractError as error:
-        return CheckResult(check.name, CheckStatus.FAILED, str(error)), error
     except MerBenchError as failure:
-        raised = origin_of(failure)
-        return CheckResult(check.name, CheckStatus.FAILED, reason_of(raised)), raised
-    return CheckResult(check.name, CheckStatus.PASSED), None
+        error = origin_of(failure)
+    else:
+        return CheckResult(check.name, CheckStatus.PASSED), None
+    if isinstance(error, NotApplicableError):
+        return CheckResult(check.name, CheckStatus.SKIPPED, str(error)), None
+    if isinstance(error, UnusableError) and error.owner != check.name and error.owner in chosen:
+        # It is the failure of one check, and of no other: eleven copies of one sentence would hide it.
+        return CheckResult(check.name, CheckStatus.SKIPPED, f"mend {error.owner} first"), None
+    message = str(error) if isinstance(error, (ContractError, UnusableError)) else reason_of(error)
+    cause = error.__cause__ if isinstance(error, UnusableError) else None
+    return CheckResult(check.name, CheckStatus.FAILED, message), cause or error

@@ -58,12 +58,7 @@ def require(holds: bool, sentence: str) -> None:
 def assert_same(found: FoldScores, wanted: FoldScores, sentence: str, *, spread_of: FoldScores | None = None) -> None:
     """Raise ContractError with a sentence where scores differ, of any epoch.
 
-    Parameters
-    ----------
-    found, wanted : FoldScores
-    sentence : str
-    spread_of : FoldScores, optional
-        With it, scores may differ by rounding: as judged by how much these differ between samples, column by column.
+    With ``spread_of`` they may differ by rounding: as judged by how much those differ between samples, by column.
     """
     if spread_of is None:
         spread_of, shares = wanted, (0.0, 0.0)

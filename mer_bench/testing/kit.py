@@ -1,17 +1,19 @@
-"""The checks in their order, and the ways to have them carried out."""
+"""The checks in their order, the ways to have them carried out, and instances for an author's own tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.methods.instances import make_instance
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import QUICK_PRESET, MethodSpec
-from mer_bench.testing import fold_checks, parameter_checks, score_checks, spec_checks
+from mer_bench.testing import score_checks, spec_checks
 from mer_bench.testing.check import Check, CheckResult, CheckStatus, judge
 from mer_bench.testing.slots import Slots
 from mer_bench.testing.subject import EPOCHS, Subject
@@ -26,18 +28,19 @@ CHECKS: tuple[Check, ...] = (
     score_checks.representation,
     score_checks.finite_scores,
     score_checks.exact_samples,
-    parameter_checks.parameters_read,
+    spec_checks.parameters_read,
     score_checks.learns,
     score_checks.deterministic,
     score_checks.order,
     score_checks.alone,
     score_checks.test_untouched,
-    fold_checks.folds_independent,
-    fold_checks.missing_class,
-    fold_checks.classes,
-    fold_checks.side_by_side,
+    score_checks.folds_independent,
+    score_checks.missing_class,
+    score_checks.classes,
+    score_checks.side_by_side,
 )
 """What every method must do; each is about one thing, and can be asked for by its name."""
+_NAMES = [check.name for check in CHECKS]
 
 
 def check_method(
@@ -95,7 +98,46 @@ def check_methods(
     """
     checks = _chosen(only)
     subjects = _subjects(specs, preset, params or {})
-    return ((subject.spec, _results(subject, checks)) for subject in subjects)
+    names = [check.name for check in checks]
+    return ((subject.spec, [judge(check, subject, names)[0] for check in checks]) for subject in subjects)
+
+
+def make_method(
+    spec: MethodSpec, *, preset: str | None = None, n_classes: int = 3, representation: str = "", **params: object
+) -> Any:
+    """Return a new instance of a method, as a run makes one.
+
+    Parameters
+    ----------
+    spec : MethodSpec
+    preset : str, optional
+        The spec's default without it.
+    n_classes : int
+    representation : str
+        What its inputs are; the spec's own without it.
+    **params
+        Values over the preset's, as text or typed.
+
+    Returns
+    -------
+    Method or TorchMethod
+        Of the class that the spec names, for which its type is left open.
+
+    Raises
+    ------
+    MerBenchError
+        An unknown preset or parameter, or values that are not allowed or do not fit each other.
+    MethodError
+        The class is not what the spec says.
+
+    Examples
+    --------
+    >>> from mer_bench.plugin_manager import load_catalogue
+    >>> make_method(load_catalogue().method("svm-flow"), C=2).params["C"]
+    2.0
+    """
+    (values,) = resolve_settings([spec], preset=preset, overrides=params)
+    return make_instance(MethodSetting(spec, values, n_classes, representation))
 
 
 def conformance(
@@ -131,28 +173,19 @@ def conformance(
 def _run_as_test(check: Check, subject: Callable[[], Subject]) -> None:
     import pytest
 
-    result, cause = judge(check, subject(), _names(CHECKS))
+    result, cause = judge(check, subject(), _NAMES)
     if result.status is CheckStatus.SKIPPED:
         pytest.skip(result.message)
     if result.status is CheckStatus.FAILED:
         raise AssertionError(result.message) from cause
 
 
-def _results(subject: Subject, checks: Sequence[Check]) -> list[CheckResult]:
-    return [judge(check, subject, _names(checks))[0] for check in checks]
-
-
 def _chosen(only: Collection[str] | None) -> list[Check]:
-    known = _names(CHECKS)
-    wanted = known if only is None else [normalise_name(name) for name in only]
+    wanted = _NAMES if only is None else [normalise_name(name) for name in only]
     for name in wanted:
-        if name not in known:
-            raise MerBenchError(f"unknown check {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+        if name not in _NAMES:
+            raise MerBenchError(f"unknown check {name!r}{did_you_mean(name, _NAMES)}; known: {', '.join(_NAMES)}")
     return [check for check in CHECKS if check.name in wanted]
-
-
-def _names(checks: Sequence[Check]) -> list[str]:
-    return [check.name for check in checks]
 
 
 def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> list[Subject]:

@@ -1,4 +1,4 @@
-"""Checks of one fold's scores: what they are, and what they may depend on."""
+"""Checks of scores: of one fold, what they are and may depend on; of several, that no fold reaches another."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import Method, UnlabelledSamples
 from mer_bench.representations.preparation import OF_METHOD
 from mer_bench.specs import resolve_parameters
-from mer_bench.testing.check import check
+from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, assert_same, require, rows_of
 from mer_bench.testing.subject import SEED, Subject
 
 _EACH_BY_ITSELF = "score every sample by itself, from what was learned of the training side"
 
 
-@check
+@Check
 def representation(subject: Subject) -> None:
     """Trains and predicts on its representation as it really is, and declares what shapes it."""
     spec = subject.spec
@@ -45,13 +45,13 @@ def representation(subject: Subject) -> None:
         subject.attempt(what, other, "mend that, or declare no approximation")
 
 
-@check
+@Check
 def finite_scores(subject: Subject) -> None:
     """Scores are finite real numbers of shape (n, n_classes)."""
     _ = subject.usable
 
 
-@check
+@Check
 def exact_samples(subject: Subject) -> None:
     """Gives one row of scores for each sample that is asked for, and for no other."""
     _ = subject.usable
@@ -62,7 +62,7 @@ def exact_samples(subject: Subject) -> None:
     subject.attempt("asked for 3 samples, two of them equal", replace(fold, test=twice), cure)
 
 
-@check
+@Check
 def learns(subject: Subject) -> None:
     """Finds the classes of the samples that it was trained on; a larger score is a likelier class."""
     if subject.spec.family == "sanity":
@@ -72,13 +72,13 @@ def learns(subject: Subject) -> None:
     _ = subject.learned
 
 
-@check
+@Check
 def deterministic(subject: Subject) -> None:
     """The same fold and seed give the same scores, and the same sample the same features."""
     _ = subject.reference
 
 
-@check
+@Check
 def order(subject: Subject) -> None:
     """Another order of the test samples changes the order of the scores, and nothing else."""
     wide, fold = subject.wide, subject.folds.wide
@@ -88,7 +88,7 @@ def order(subject: Subject) -> None:
     assert_same(found, rows_of(wide, shuffled), sentence, spread_of=wide)
 
 
-@check
+@Check
 def alone(subject: Subject) -> None:
     """A single test sample gets the same scores as among others, be they few or many."""
     reference, wide, fold = subject.reference, subject.wide, subject.folds.first
@@ -100,16 +100,15 @@ def alone(subject: Subject) -> None:
     assert_same(found, rows_of(reference, [0]), sentence, spread_of=wide)
 
 
-@check
+@Check
 def test_untouched(subject: Subject) -> None:
     """Changes no array that it is handed, and learns nothing from those that it is to score."""
     _ = subject.reference
     _check_arrays(subject)
-    setting = subject.setting()
     other = subject.folds.elsewhere
     (train, first), (_, second) = subject.samples(subject.folds.first), subject.samples(other)
     with isolated(SEED):
-        method = make_instance(setting)
+        method = make_instance(subject.setting())
         if not isinstance(method, Method):
             return  # a network scores its test side after every epoch: one that learns from it fails `alone`
         method.fit(train, seed=SEED)
@@ -143,3 +142,65 @@ def _check_arrays(subject: Subject) -> None:
         for name, array in copy.items():
             now: FloatArray = getattr(side, name)
             require(np.array_equal(now, array), f"{owner}.{name} is changed; let fit and predict work on a copy")
+
+
+@Check
+def folds_independent(subject: Subject) -> None:
+    """A fold's scores are the same after another fold was trained in the same process."""
+    _ = subject.independent
+
+
+@Check
+def missing_class(subject: Subject) -> None:
+    """Works where the training side lacks a class, which never wins then, or has one class only."""
+    _ = subject.usable
+    fold = subject.folds.wide
+    trained = {
+        f"trained without class {label} of {fold.n_classes}": fold.without(label) for label in range(fold.n_classes)
+    }
+    trained["trained on class 1 alone"] = fold.only(1)
+    cure = "a held-out subject may take all samples of a class with it: score such a class below the others"
+    found = {what: subject.attempt(what, case, cure) for what, case in trained.items()}
+    if subject.by_epochs:
+        return  # after few epochs anything may win
+    if subject.spec.family != "sanity":
+        _ = subject.learned  # else a wrong class wins anyway
+    for what, case in trained.items():
+        absent = set(range(fold.n_classes)) - set(case.labels(case.train))
+        winners = sorted(absent & set(found[what].scores.argmax(axis=1).tolist()))
+        require(
+            not winners,
+            f"{what}: class {winners[0] if winners else ''} wins, which the training side lacks; let column k be class "
+            "k, and score a class that is lacking below the others",
+        )
+
+
+@Check
+def classes(subject: Subject) -> None:
+    """Works with 2, 3, 4 and 7 classes."""
+    _ = subject.usable
+    for n_classes in (2, 4, 7):
+        cure = "take the number of classes from self.n_classes (build_estimator: n_classes)"
+        subject.attempt(f"with {n_classes} classes", replace(subject.folds.first, n_classes=n_classes), cure)
+    if subject.spec.features is not None:
+        _ = subject.reference
+        sample = subject.sample(0)
+        require(
+            np.array_equal(subject.extract(sample.copy(), 2), subject.extract(sample.copy(), 7)),
+            "extract gives other features for another number of classes; features serve every protocol",
+        )
+
+
+@Check
+def side_by_side(subject: Subject) -> None:
+    """Folds carried out in two worker processes give the same as one by one in this process."""
+    if subject.elsewhere is None:
+        raise NotApplicableError("this process is a worker itself")
+    for fold, expected in subject.independent.items():
+        assert_same(
+            subject.elsewhere(fold),
+            expected,
+            "a fold gives other scores in another process; let nothing depend on what the process did or imported "
+            "before, or on the order of a set of texts",
+            spread_of=expected,
+        )

@@ -14,11 +14,16 @@ from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.specs import MethodSpec, ParameterValue
 from mer_bench.testing.contract import ContractError
-from mer_bench.testing.folds import KitFold
+from mer_bench.testing.samples import KitFold
 from mer_bench.testing.subject import Subject
 
 _JOBS = 2
 _TIMEOUT_S = 600.0
+
+
+_Key = tuple[int, KitFold]
+_Outcome = FoldScores | str
+"""What came of a fold: scores, or why there are none."""
 
 
 @dataclass(frozen=True)
@@ -30,24 +35,13 @@ class SlotTask:
     params: Mapping[str, ParameterValue]
     fold: KitFold
 
-
-@dataclass(frozen=True)
-class SlotOutcome:
-    """What a slot gave of a task: scores, or why there are none."""
-
-    place: int
-    fold: KitFold
-    scores: FoldScores | None
-    failure: str = ""
+    @property
+    def key(self) -> _Key:
+        return self.place, self.fold
 
 
 class Slots:
-    """The folds of one or more methods, carried out together when the first is asked for: a slot imports torch once.
-
-    Parameters
-    ----------
-    subjects : sequence of Subject
-    """
+    """The folds of one or more methods, carried out together when the first is asked for: a slot imports torch once."""
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
         self._subjects = subjects
@@ -61,42 +55,36 @@ class Slots:
             The slot gave none, or the spec cannot be sent to it.
         """
         outcome = self._outcomes[place, fold]
-        if outcome.scores is None:
-            raise ContractError(f"in another process: {outcome.failure}")
-        return outcome.scores
+        if isinstance(outcome, str):
+            raise ContractError(f"in another process: {outcome}")
+        return outcome
 
     @cached_property
-    def _outcomes(self) -> Mapping[tuple[int, KitFold], SlotOutcome]:
+    def _outcomes(self) -> Mapping[_Key, _Outcome]:
         # The other fold first: a slot that gets both has then not done before what this process did.
         tasks = [
             SlotTask(place, subject.spec, subject.params, fold)
             for place, subject in enumerate(self._subjects)
             for fold in (subject.folds.second, subject.folds.first)
         ]
-        refusals = [_unsendable(task) for task in tasks]
-        sendable = [task for task, refusal in zip(tasks, refusals, strict=True) if not refusal]
-        outcomes = [
-            SlotOutcome(task.place, task.fold, None, refusal)
-            for task, refusal in zip(tasks, refusals, strict=True)
-            if refusal
-        ]
+        refusals = {task.key: _unsendable(task) for task in tasks}
+        sendable = [task for task in tasks if not refusals[task.key]]
         with closing(run_local(work, sendable, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
-            outcomes += done
-        return {(outcome.place, outcome.fold): outcome for outcome in outcomes}
+            return {**refusals, **dict(done)}
 
 
-def work(task: SlotTask) -> SlotOutcome:
+def work(task: SlotTask) -> tuple[_Key, _Outcome]:
     """Carry a fold out; a failure is an outcome too."""
     subject = Subject(task.spec, task.params, may_hurry=False)
     try:
         with foreign_code(task.spec.name, "a fold of the kit", recorded=True):
-            return SlotOutcome(task.place, task.fold, subject.scores(task.fold))
+            return task.key, subject.scores(task.fold)
     except MerBenchError as failure:
-        return SlotOutcome(task.place, task.fold, None, reason_of(origin_of(failure)))
+        return task.key, reason_of(origin_of(failure))
 
 
-def _lost(task: SlotTask, error: MethodError, seconds: float) -> SlotOutcome:
-    return SlotOutcome(task.place, task.fold, None, reason_of(error))
+def _lost(task: SlotTask, error: MethodError, seconds: float) -> tuple[_Key, _Outcome]:
+    return task.key, reason_of(error)
 
 
 def _unsendable(task: SlotTask) -> str:

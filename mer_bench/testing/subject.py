@@ -19,11 +19,11 @@ from mer_bench.foreign import foreign_code
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
+from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.representations.preparation import OF_METHOD
 from mer_bench.specs import MethodSpec, ParameterValue, resolve_parameters
 from mer_bench.testing.contract import ContractError, UnusableError, assert_same, failing, require
-from mer_bench.testing.folds import FEW, MANY, KitFold, KitFolds
-from mer_bench.testing.samples import make_sample
+from mer_bench.testing.samples import FEW, MANY, KitFold, KitFolds, make_sample
 from mer_bench.testing.watched import WatchedSetting
 
 SEED = 20
@@ -35,6 +35,9 @@ _QUICK_EPOCHS = 2
 @dataclass(eq=False)
 class Subject:
     """A method with its parameters' values, and what it says of the kit's folds.
+
+    What several checks build on is a property. It raises `UnusableError` where the method fails at it; the owner is
+    the check that this is the failure of.
 
     Parameters
     ----------
@@ -74,7 +77,7 @@ class Subject:
 
     def setting(self, n_classes: int = 3, representation: str = "") -> MethodSetting:
         """Return what the harness makes an instance of."""
-        return MethodSetting(self.spec, self.params, n_classes, representation or self.spec.representation.name)
+        return MethodSetting(self.spec, self.params, n_classes, representation)
 
     def samples(self, fold: KitFold) -> tuple[LabelledSamples, UnlabelledSamples]:
         """Return copies of a fold's two sides, as the method gets them: features where it extracts any."""
@@ -93,8 +96,7 @@ class Subject:
 
     def extract(self, sample: FloatArray, n_classes: int = 3, representation: str = "") -> FloatArray:
         """Return a sample's features, as the harness extracts them."""
-        name = representation or self.spec.representation.name
-        return extract_features(WatchedSetting(self.spec, self.params, n_classes, name), sample)
+        return extract_features(WatchedSetting(self.spec, self.params, n_classes, representation), sample)
 
     def scores(self, fold: KitFold) -> FoldScores:
         """Train on a fold and return the scores of its test side, as the harness does."""
@@ -112,17 +114,16 @@ class Subject:
         with failing(lambda error: ContractError(f"{what}: {reason_of(error)}; {cure}")):
             return self.scores(fold)
 
+    def instance(self) -> Method | TorchMethod:
+        """Return a new instance, as the harness makes one."""
+        with isolated(SEED):
+            return make_instance(self.setting())
+
     @cached_property
     def usable(self) -> FoldScores:
-        """What the method says of the first fold.
-
-        Raises
-        ------
-        UnusableError
-            It says nothing that can be used; the owner is the check that this is the failure of.
-        """
-        with failing(lambda error: UnusableError("spec-complete", reason_of(error))), isolated(SEED):
-            make_instance(self.setting())
+        """What the method says of the first fold, where that can be used."""
+        with failing(lambda error: UnusableError("spec-complete", reason_of(error))):
+            self.instance()
         with failing(lambda error: UnusableError("representation", reason_of(error))):
             self.samples(self.folds.first)
         with failing(self._why_unusable):
@@ -130,13 +131,7 @@ class Subject:
 
     @cached_property
     def reference(self) -> FoldScores:
-        """What the method says of the first fold, now known to be no matter of chance.
-
-        Raises
-        ------
-        UnusableError
-            As for `usable`, or it says something else of the same samples when it is asked again.
-        """
+        """What the method says of the first fold, `usable` and no matter of chance."""
         first = self.usable
         with _differing("deterministic"):
             assert_same(
@@ -155,7 +150,7 @@ class Subject:
 
     @cached_property
     def wide(self) -> FoldScores:
-        """What the method says where the first fold's test side is larger; see `reference` for what it raises."""
+        """What the method says where the first fold's test side is larger."""
         _ = self.reference
         return self.attempt(
             f"asked for {len(self.folds.wide.test)} test samples",
@@ -165,13 +160,7 @@ class Subject:
 
     @cached_property
     def learned(self) -> FoldScores:
-        """What the method says of its own training samples, when it tells their classes apart.
-
-        Raises
-        ------
-        UnusableError
-            As for `usable`, or it does not.
-        """
+        """What the method says of its own training samples, when it tells their classes apart."""
         _ = self.usable
         fold = self.folds.first
         with _differing("learns"):
@@ -190,13 +179,7 @@ class Subject:
 
     @cached_property
     def independent(self) -> Mapping[KitFold, FoldScores]:
-        """What the method says of the first fold, and after that of the second, when neither changes the other.
-
-        Raises
-        ------
-        UnusableError
-            As for `reference`, or it says something else of the first after the other one.
-        """
+        """What the method says of the first fold, and after that of the second, when neither changes the other."""
         reference = self.reference
         other = self.scores(self.folds.second)
         with _differing("folds-independent"):
@@ -257,10 +240,10 @@ class Subject:
     def _miscounts(self) -> bool:
         """Say whether a method gives another number of rows than there are samples, whatever the rows hold."""
         train, test = self.samples(self.folds.first)
+        method = self.instance()
+        if not isinstance(method, Method):
+            return False  # the trainer counts a network's rows
         with isolated(SEED):
-            method = make_instance(self.setting())
-            if not isinstance(method, Method):
-                return False  # the trainer counts a network's rows
             method.fit(train, seed=SEED)
             return np.shape(method.predict(test))[:1] != (len(test),)
 

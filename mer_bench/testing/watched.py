@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,18 +48,9 @@ class _Watched(dict[str, Any]):
         # Without an `__iter__` of its own, a dict's values are copied past `__getitem__`.
         return super().__iter__()
 
-    def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self or name in self._hidden else default
-
-    def pop(self, name: str, *default: Any) -> Any:
-        _ = self.get(name)
-        return super().pop(name, *default)
-
-    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]  # dict's own views cannot be subclassed
-        return ItemsView(self)
-
-    def values(self) -> ValuesView[Any]:  # type: ignore[override]
-        return ValuesView(self)
+    # A dict's own of these go past `__getitem__`; a mapping's do not.
+    get, items, values = Mapping.get, Mapping.items, Mapping.values  # type: ignore[assignment]
+    pop = MutableMapping.pop
 
     def copy(self) -> dict[str, Any]:
         return dict(self)

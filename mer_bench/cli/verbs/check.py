@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from mer_bench.cli.console import show
@@ -45,7 +47,7 @@ def command(
     for spec, results in check_methods(specs, preset=preset, params=overrides, only=only or None):
         if any(result.status is CheckStatus.FAILED for result in results):
             code = ExitCode.FAILED
-        checks = [{"check": r.check, "status": r.status.value, "message": r.message} for r in results]
+        checks = [asdict(result) for result in results]
         lines = (
             f"{r.status.value:<8} {spec.name} {r.check}" + (f": {r.message}" if r.message else "") for r in results
         )

@@ -16,8 +16,9 @@ from mer_bench.cli.options import json_option, set_option
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mer_bench.engine.describe import Description, ParameterFacts
+    from mer_bench.engine.describe import Description
     from mer_bench.engine.describe_network import NetworkFacts
+    from mer_bench.specs import Parameter
 
 _MIDDLE_WIDTH = 16
 _NONE = "none"
@@ -42,38 +43,39 @@ def command(method: str, preset: str | None, overrides: dict[str, str], classes:
 
 def _lines(found: Description) -> Iterator[str]:
     """Yield the page; a pipe that closes early is then click's to notice, as with the other verbs."""
-    page = console()
+    spec, page = found.spec, console()
     with page.capture() as captured:
-        page.print(f"{found.title} ({found.name} {found.version})", style="bold")
-        page.print(_facts([*_of_method(found), *_of_network(found.network, found.classes)]))
-        if found.presets:
+        page.print(f"{spec.title} ({spec.name} {spec.version})", style="bold")
+        page.print(_facts([*_of_method(found), *_of_network(found.network, found.n_classes)]))
+        if spec.presets:
             page.print(_presets(found))
-        if found.parameters:
+        if spec.parameters:
             page.print(_parameters(found))
     for line in captured.get().splitlines():
         yield line.rstrip()
 
 
 def _of_method(found: Description) -> Iterable[tuple[str, str]]:
-    eaten = found.representation
-    size = "×".join(map(str, eaten.shape))
-    shaped = f"; shaped by {_pairs(eaten.parameters)}" if eaten.parameters else ""
-    yield "offered by", f"{found.distribution}: {found.target}"
-    yield "family", found.family
-    yield "citation", found.citation or _NONE
-    yield "eats", f"{eaten.name} {size}: {', '.join(eaten.axes)} ({', '.join(eaten.channels)}){shaped}"
+    spec, eaten, sample = found.spec, found.spec.representation, found.sample
+    size = "×".join(map(str, sample.shape))
+    shaped = f"; shaped by {_pairs(found.shaping)}" if eaten.parameters else ""
+    yield "offered by", f"{found.distribution}: {spec.target}"
+    yield "family", spec.family
+    yield "citation", spec.citation or _NONE
+    yield "eats", f"{eaten.name} {size}: {', '.join(sample.axes)} ({', '.join(sample.channels)}){shaped}"
     if eaten.name in ("frames", "flow"):
         yield "", "height and width are --prepare size, here its default"
     if eaten.approximate:
         yield "", f"{eaten.approximate} where the data cannot give that; results are then marked 'approximation'"
-    if found.features is not None:
-        depends = ", ".join((*eaten.parameters, *found.features.parameters)) or "no parameter"
-        yield "features", f"{found.features.size:,} values a sample, extracted once; they depend on {depends}"
+    if spec.features is not None:
+        depends = ", ".join((*eaten.parameters, *spec.features.parameters)) or "no parameter"
+        n_values = math.prod(found.features or ())
+        yield "features", f"{n_values:,} values a sample, extracted once; they depend on {depends}"
     elif found.network is None:
-        yield "features", f"none of its own: it is handed the {math.prod(eaten.shape):,} values of each sample"
-    if not found.presets:
+        yield "features", f"none of its own: it is handed the {math.prod(sample.shape):,} values of each sample"
+    if not spec.presets:
         yield "presets", _NONE
-    if not found.parameters:
+    if not spec.parameters:
         yield "parameters", _NONE
 
 
@@ -103,30 +105,35 @@ def _batch(shape: tuple[int, ...]) -> str:
 
 def _presets(found: Description) -> Table:
     table = _table("preset", "what it changes")
-    for name, values in found.presets.items():
-        marks = ["default"] if name == found.default_preset else []
-        marks += ["shown"] if name == found.preset != found.default_preset else []
+    for name, values in found.spec.presets.items():
+        marks = ["default"] if name == found.spec.default_preset else []
+        marks += ["shown"] if name == found.preset != found.spec.default_preset else []
         table.add_row(" ".join([name, *(f"({mark})" for mark in marks)]), _pairs(values) or "nothing: defaults hold")
     return table
 
 
 def _parameters(found: Description) -> Table:
-    changed = any(parameter.value != parameter.default for parameter in found.parameters)
+    parameters, values = found.spec.parameters, found.params
+    changed = any(values[parameter.name] != parameter.default for parameter in parameters)
     table = _table("parameter", "takes", "default", *(["value"] if changed else []), "what it is, and why this default")
-    for parameter in found.parameters:
-        value = [_text(parameter.value) if parameter.value != parameter.default else ""] if changed else []
+    for parameter in parameters:
+        own = values[parameter.name]
+        value = [_text(own) if own != parameter.default else ""] if changed else []
         table.add_row(parameter.name, _taken(parameter), _text(parameter.default), *value, parameter.doc)
     return table
 
 
-def _taken(parameter: ParameterFacts) -> str:
+def _taken(parameter: Parameter) -> str:
+    from mer_bench.engine.describe import type_word
+
+    word = type_word(parameter)
     if parameter.choices:
-        return f"{parameter.type}: {', '.join(map(_text, parameter.choices))}"
+        return f"{word}: {', '.join(map(_text, parameter.choices))}"
     low, high = (None if limit is None else f"{limit:.12g}" for limit in (parameter.minimum, parameter.maximum))
     if low is not None and high is not None:
-        return f"{parameter.type} {low}..{high}"
+        return f"{word} {low}..{high}"
     limits = [f"≥ {low}"] if low is not None else [f"≤ {high}"] if high is not None else []
-    return " ".join([parameter.type, *limits])
+    return " ".join([word, *limits])
 
 
 def _facts(rows: Iterable[tuple[str, str]]) -> Table:
@@ -156,7 +163,6 @@ def _pairs(values: Mapping[str, object]) -> str:
 
 
 def _text(value: object) -> str:
-    """Return a value as ``--set`` takes it."""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    from mer_bench.specs import value_text
+
+    return value_text(value).lower() if isinstance(value, bool) else value_text(value)

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mer_bench.cli.options import open_results, results_option
+from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.names import normalise_name
+
 if TYPE_CHECKING:
     from mer_bench.results import SeedResult
 
@@ -19,14 +23,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--selection", help="Of a network: last, inner or oracle.  [default: whichever is stored, never oracle]")
 @click.option("--row", "row_key", help="The start of a row key, where several rows fit; `mer-bench status` shows them.")
-@click.option("--results", help="The results folder.  [default: mer-bench-results]")
+@results_option
 def command(
     megc: str, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None, results: str | None
 ) -> None:
     """Write stored predictions as a MEGC2019 log."""
-    from mer_bench.cli.options import open_results
-    from mer_bench.errors import MerBenchError
-    from mer_bench.names import normalise_name
     from mer_bench.results import read_results
     from mer_bench.scoring.megc_log import log_entries, write_log
 
@@ -67,8 +68,6 @@ def command(
 def _having(
     results: list[SeedResult], asked: str, what: str, wanted: str, of: Callable[[SeedResult], str]
 ) -> list[SeedResult]:
-    from mer_bench.errors import MerBenchError, did_you_mean
-
     having = [result for result in results if of(result) == wanted]
     if not having:
         stored = sorted({of(result) for result in results})

@@ -24,4 +24,4 @@ def command(show_traceback: bool, as_json: bool) -> None:
         lines.append(f"{record.status.value:<9} {record.name} ({record.distribution} {record.version}){reason}")
         if show_traceback and record.traceback:
             lines.append(record.traceback)
-    show([{**asdict(record), "status": record.status.value} for record in records], lines, as_json=as_json)
+    show([asdict(record) for record in records], lines, as_json=as_json)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
+from mer_bench.cli.console import show
+from mer_bench.cli.options import json_option, open_results, results_option
+
 
 @click.command(name="status")
-@click.option("--results", help="The results folder.  [default: mer-bench-results]")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
+@results_option
+@json_option("A JSON list on stdout.")
 def command(results: str | None, as_json: bool) -> None:
     """Show what a results folder holds: rows, seeds, folds done, failed and missing."""
-    import json
-
-    from mer_bench.cli.options import open_results
     from mer_bench.results import read_results
 
     rows = [
@@ -30,14 +30,10 @@ def command(results: str | None, as_json: bool) -> None:
         for row in read_results(open_results(results))
         for seed in row.seeds
     ]
-    if as_json:
-        click.echo(json.dumps(rows))
-        return
-    if not rows:
-        click.echo("no cell is stored yet")
-    for row in rows:
-        marks = f"  {row['marks']}" if row["marks"] else ""
-        click.echo(
-            f"{row['protocol']}  {row['method']} {row['row_key']}  training {row['training']}  seed {row['seed']}: "
-            f"{row['done']} done, {row['failed']} failed, {row['missing']} missing{marks}"
-        )
+    lines = (
+        f"{row['protocol']}  {row['method']} {row['row_key']}  training {row['training']}  seed {row['seed']}: "
+        f"{row['done']} done, {row['failed']} failed, {row['missing']} missing"
+        + (f"  {row['marks']}" if row["marks"] else "")
+        for row in rows
+    )
+    show(rows, lines if rows else ["no cell is stored yet"], as_json=as_json)

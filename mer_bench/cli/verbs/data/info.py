@@ -18,7 +18,7 @@ def command(path: str | None, data_options: dict[str, str], clean: bool, as_json
     Without PATH only the cache is shown.
     """
     from mer_bench.cache import Cache, cache_folder
-    from mer_bench.engine.data_info import fingerprints
+    from mer_bench.engine.data_check import fingerprints
     from mer_bench.plugin_manager import load_catalogue
 
     cache = Cache(cache_folder())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from mer_bench.cli.console import show
@@ -50,5 +52,5 @@ def command(
     tasks, cached = preparation_tasks(source, names, overrides, named_preparation(preparation, config, source))
     resources = Resources(named_jobs(jobs, config, all_processors()))
     found = summary(prepare(tasks, jobs=resources.jobs, listener=ProgressListener()), cached)
-    show(found.as_json(), found.lines(), as_json=as_json, indent=1)
+    show(asdict(found), found.lines(), as_json=as_json, indent=1)
     return ExitCode.FAILED if found.failures else ExitCode.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,27 +19,17 @@ import click
 @click.option("--citation", help="The paper, with its DOI or arXiv number.  [default: unpublished]")
 @click.option("--out", help="The folder to write; it must not exist yet, or be empty.  [default: NAME-mer-bench]")
 @click.option("--ci", default="github", show_default=True, help="github or none.")
-def command(
-    name: str, kind: str, representation: str, title: str | None, citation: str | None, out: str | None, ci: str
-) -> None:
+def command(name: str, *, out: str | None, **asked: Any) -> None:
     """Write a complete plugin with one method called NAME: package, spec, test, tox and CI settings."""
     from mer_bench.plugin_manager import load_catalogue
     from mer_bench.scaffold import new_plugin
 
-    new = new_plugin(
-        name,
-        load_catalogue(),
-        kind=kind,
-        representation=representation,
-        title=title,
-        citation=citation,
-        out=None if not out else Path(out),
-        ci=ci,
-    )
-    click.echo(f"{new.folder}: a plugin with the method {new.names.method} ({kind}, {representation})")
+    new = new_plugin(name, load_catalogue(), out=Path(out) if out else None, **asked)
+    kind = f"{asked['kind']}, {asked['representation']}"
+    click.echo(f"{new.folder}: a plugin with the method {new.names.method} ({kind})")
     for file in new.files:
         click.echo(f"  {file}")
-    if citation is None:
+    if asked["citation"] is None:
         click.echo(f"It is cited as {new.citation!r}; once there is a paper, name it in the spec.")
     # pip takes a relative path for a package's name unless it begins with a dot.
     place = str(new.folder) if new.folder.is_absolute() else f"./{new.folder}"
