@@ -12,6 +12,7 @@ from mer_bench.specs import Parameter, ParameterValue, resolve_parameters
 from mer_bench.store.files import digest
 from mer_bench.vision.optical_flow import FLOW_PARAMETERS
 from mer_bench.vision.regions import LAYOUTS
+from mer_bench.vision.sequence import METHODS
 
 _ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
 
@@ -51,7 +52,7 @@ PREPARATION: tuple[Parameter, ...] = (
 OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
     "frames": (
         Parameter("length", 10, "frames of the interpolated clip", minimum=1, maximum=1000),
-        Parameter("interpolation", "graph", "TIM by graph embedding, or linear", choices=("graph", "linear")),
+        Parameter("interpolation", "graph", "TIM by graph embedding, or linear", choices=METHODS),
     ),
     "flow": (),
     "face-flow": (),
