@@ -174,7 +174,8 @@ def content_digest(files: Sequence[Path]) -> str:
         return str(remembered["digest"])
     whole = hashlib.sha256()
     for file in files:
-        whole.update(_file_digest(file))
+        with _readable(file):
+            whole.update(file_digest(file))
     if states == [_state(file) for file in files]:
         with suppress(CacheError):  # it is then hashed again next time
             cache.write_file(memory, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
@@ -198,9 +199,10 @@ def _state(file: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
-def _file_digest(file: Path) -> bytes:
+def file_digest(file: Path) -> bytes:
+    """Return the SHA-256 of a file, of which a part at a time is in memory; raises OSError."""
     digest = hashlib.sha256()
-    with _readable(file), file.open("rb") as stream:
+    with file.open("rb") as stream:
         while part := stream.read(1 << 20):
             digest.update(part)
     return digest.digest()

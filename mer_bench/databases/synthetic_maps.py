@@ -14,14 +14,11 @@ from mer_bench.arrays import MAP_SIDE, FloatArray
 from mer_bench.databases.base import FACE_FLOW, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import Mark
-from mer_bench.samples import Sample, SampleTable
+from mer_bench.samples import SMIC_CODES, Sample, SampleTable
 from mer_bench.strain import stack_strain
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed would give other maps: it is part of every digest."""
-
-_EMOTIONS = ("negative", "positive", "surprise")
-_CLIP_CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
 
 _Grid = NDArray[np.float64]
 _Bump = tuple[float, float, float, float, float]
@@ -142,9 +139,9 @@ def _plan_samples(size: str) -> Iterator[Sample]:
     for database, subjects in _PLANS[size].items():
         for number, counts in enumerate(subjects, start=1):
             subject = f"synthetic{number:02d}"
-            for emotion, count in zip(_EMOTIONS, counts, strict=True):
+            for (emotion, code), count in zip(SMIC_CODES.items(), counts, strict=True):
                 for take in range(1, count + 1):
-                    clip = f"{subject}_{_CLIP_CODES[emotion]}_{take:02d}"
+                    clip = f"{subject}_{code}_{take:02d}"
                     yield Sample(database, subject, clip, emotion, f"synthetic ({size})")
 
 
@@ -183,7 +180,7 @@ def _motion(rng: np.random.Generator, emotion: str, style: _Style, camera: _Came
 def _draw_actions(rng: np.random.Generator, emotion: str) -> Iterator[tuple[str, float]]:
     """Yield the actions of one sample with their amplitudes; an ambiguous one is weaker and borrows from a class."""
     ambiguous = rng.random() < _AMBIGUOUS
-    other = rng.choice([name for name in _EMOTIONS if name != emotion])
+    other = rng.choice([name for name in SMIC_CODES if name != emotion])
     expressions = ((emotion, 0.6), (str(other), 0.7)) if ambiguous else ((emotion, 1.0),)
     for name, weight in expressions:
         for action, (probability, mean) in _EXPRESSIONS[name].items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, FloatArray
-from mer_bench.cache import Entry
+from mer_bench.cache import Entry, file_digest
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.representations.preparation import Recipe
@@ -21,7 +21,6 @@ from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
 
 _MAP_SHAPE = (MAP_SIDE, MAP_SIDE, 3)
-_READ_BYTES = 1 << 20
 
 
 def compute_representation(
@@ -104,7 +103,7 @@ def is_stored(folder: Path, key: str, notice: Notice) -> bool:
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if not file.exists():
         return False
-    if checksum.exists() and checksum.read_bytes() == _checksum(file):
+    if checksum.exists() and checksum.read_bytes() == file_digest(file).hex().encode():
         return True
     notice(f"{file} is damaged; it is computed anew")
     return False
@@ -136,11 +135,3 @@ def load_map(source: DataSource, sample_id: str) -> FloatArray:
     if not np.isfinite(flow).all():
         raise MerBenchError(f"{sample_id}: the map holds NaN or infinite values; mend the data or its reader")
     return flow
-
-
-def _checksum(file: Path) -> bytes:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while part := stream.read(_READ_BYTES):
-            digest.update(part)
-    return digest.hexdigest().encode()

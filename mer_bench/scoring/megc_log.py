@@ -13,10 +13,10 @@ import numpy as np
 from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import is_name
-from mer_bench.samples import DATABASES, canonical_clip, canonical_subject, ordered_databases
+from mer_bench.samples import DATABASES, SMIC_CODES, canonical_clip, canonical_subject, ordered_databases
 from mer_bench.scoring.metrics import Scores, score
 
-CLASSES = ("negative", "positive", "surprise")
+CLASSES = tuple(SMIC_CODES)
 """The challenge's classes, in label order."""
 
 FULL_DATABASES = ("smic", "samm", "casme2")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
 from mer_bench.arrays import ByteArray, FloatArray
@@ -114,8 +115,6 @@ def align(image: ByteArray, transform: FloatArray, size: int) -> ByteArray:
     ndarray of shape (size, size), uint8
         Grey.
     """
-    import cv2
-
     grey = to_grey(image)
     matrix = transform.astype(np.float64)
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
@@ -139,8 +138,6 @@ def to_grey(image: ByteArray) -> ByteArray:
     -------
     ndarray of shape (height, width), uint8
     """
-    import cv2
-
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 

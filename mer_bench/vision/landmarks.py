@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import cv2
 import numpy as np
 
 from mer_bench.arrays import ByteArray, FloatArray
@@ -137,8 +138,6 @@ def _find_by_dlib(image: ByteArray) -> FloatArray | None:
 
 
 def _dlib_box(image: ByteArray, detector: Any) -> tuple[int, ...] | None:
-    import cv2
-
     longer = max(image.shape[:2])
     first = min(1.0, _BOX_SIDE / longer)
     # A face below 80 pixels is not found: the second look is at the full size, or at twice a small one.
@@ -180,8 +179,6 @@ def _dlib_models() -> tuple[Any, Any, Any]:
 
 
 def _find_by_mediapipe(image: ByteArray) -> FloatArray | None:
-    import cv2
-
     rgb = image if image.ndim == 3 else np.stack((image,) * 3, axis=2)
     process, find = _mediapipe_finder()
     if process != os.getpid():

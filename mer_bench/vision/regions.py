@@ -40,11 +40,12 @@ def recombine_regions(flow: FloatArray, landmarks: FloatArray, layout: str) -> F
     ----------
     AHMSA-Net cuts and recombines five regions without saying how; HTNet's public code is the layout ``htnet``.
     """
-    chosen = LAYOUTS[layout]
+    chosen, (height, width) = LAYOUTS[layout], flow.shape[:2]
     recombined = np.empty((MAP_SIDE, MAP_SIDE, flow.shape[2]), dtype=np.float32)
     for tile in chosen.tiles:
         x, y = (float(coordinate) for coordinate in landmarks[tile.region])
-        window = _window(flow, x, y, tile, chosen.transposed)
+        row, col = (x * height / width, y * width / height) if chosen.transposed else (y, x)
+        window = flow[_span(row, tile.height, height), _span(col, tile.width, width)]
         rows, columns = slice(tile.row, tile.row + tile.height), slice(tile.col, tile.col + tile.width)
         recombined[rows, columns] = _fit(window, tile)
     return recombined
@@ -105,13 +106,6 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     }
 )
 """``five-mosaic``: all five; ``four-corners``: no nose; ``htnet``: as its code cuts; ``whole-face``: the map itself."""
-
-
-def _window(flow: FloatArray, x: float, y: float, tile: Tile, transposed: bool) -> FloatArray:
-    height, width = flow.shape[:2]
-    row, col = (x * height / width, y * width / height) if transposed else (y, x)
-    rows, cols = _span(row, tile.height, height), _span(col, tile.width, width)
-    return flow[rows, cols]
 
 
 def _span(centre: float, tile_size: int, extent: int) -> slice:

@@ -38,8 +38,15 @@ def interpolate_frames(frames: FloatArray | ByteArray, length: int, method: str 
     """
     count = len(frames)
     times = np.linspace(0, count - 1, length) if length > 1 else np.array([(count - 1) / 2])
-    weights = _graph_weights(count, times) if method == "graph" else _linear_weights(count, times)
-    return _mixed(frames, weights)
+    if method == "graph":
+        weights = _graph_weights(count, times)
+    else:
+        weights = np.maximum(0.0, 1.0 - np.abs(times[:, np.newaxis] - np.arange(count)))
+    mixed = np.empty((length, *frames.shape[1:]), dtype=np.float32)
+    # Row by row: in float64, a long clip is eight times what it is in bytes.
+    for row in range(frames.shape[1]):
+        mixed[:, row] = weights @ frames[:, row].astype(np.float64)
+    return mixed
 
 
 def _graph_weights(count: int, times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,17 +65,3 @@ def _graph_weights(count: int, times: NDArray[np.float64]) -> NDArray[np.float64
         return values
 
     return curve(times) @ curve(order.astype(np.float64)).T
-
-
-def _linear_weights(count: int, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights: NDArray[np.float64] = np.maximum(0.0, 1.0 - np.abs(times[:, np.newaxis] - np.arange(count)))
-    return weights
-
-
-def _mixed(frames: FloatArray | ByteArray, weights: NDArray[np.float64]) -> FloatArray:
-    _, height, width = frames.shape
-    mixed = np.empty((len(weights), height, width), dtype=np.float32)
-    # Row by row: in float64, a long clip is eight times what it is in bytes.
-    for row in range(height):
-        mixed[:, row] = weights @ frames[:, row].astype(np.float64)
-    return mixed
