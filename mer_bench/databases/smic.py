@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mer_bench.databases.annotation_table import (
     frame_cell,
     shown,
 )
-from mer_bench.databases.folders import Folders, Layout
+from mer_bench.databases.folders import Layout
 from mer_bench.databases.release import Release
 from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
 from mer_bench.errors import MerBenchError
@@ -117,17 +117,25 @@ class Smic(Release):
 
     def _clip_folders(self, findings: Findings) -> Iterator[tuple[Path, str, str]]:
         """Yield every clip's folder with its subject and emotion."""
-        children = _listing(self.folders, findings)
         for root in self.layout.frames:
-            for person in children(root):
+            for person in self._children(root, findings):
                 if not self.subject_name.fullmatch(person.name):
                     continue
                 subject = canonical_subject(self.database, person.name)
-                inner = children(person)
+                inner = self._children(person, findings)
                 micro = next((folder for folder in inner if folder.name.lower() == "micro"), None)
-                for group in children(micro) if micro else inner:
+                for group in self._children(micro, findings) if micro else inner:
                     if group.name.lower() in self.emotions:
-                        yield from ((folder, subject, group.name.lower()) for folder in children(group))
+                        for folder in self._children(group, findings):
+                            yield folder, subject, group.name.lower()
+
+    def _children(self, folder: Path, findings: Findings) -> list[Path]:
+        """Return a folder's folders; one that cannot be listed is a finding, and as good as empty."""
+        try:
+            return self.folders.children(folder)
+        except MerBenchError as error:
+            findings.problems.append(f"{self.title}: {error}")
+            return []
 
     def _annotation(
         self, folder: Path, name: _Name, emotion: str, stated: _Stated | None, findings: Findings
@@ -162,19 +170,6 @@ class Smic(Release):
             row=stated.row if stated else 0,
             folder=folder,
         )
-
-
-def _listing(folders: Folders, findings: Findings) -> Callable[[Path], list[Path]]:
-    """Return a way to list folders by which one that cannot be listed is a finding, and as good as empty."""
-
-    def listed(folder: Path) -> list[Path]:
-        try:
-            return folders.children(folder)
-        except MerBenchError as error:
-            findings.problems.append(f"SMIC-HS: {error}")
-            return []
-
-    return listed
 
 
 def _check_clip(origin: str, subject: str, clip: str, emotion: str) -> None:

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, FloatArray
-from mer_bench.cache import Entry, file_digest
+from mer_bench.cache import file_digest
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, Notice
-from mer_bench.representations.preparation import Recipe
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import ARRAY, prepare_task
 from mer_bench.store.files import open_for_writing, write_bytes
@@ -50,7 +49,13 @@ def compute_representation(
             layout = str(record["params"].get("layout"))
             yield (flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, layout)), {}
         else:
-            entry = _prepared(source, sample_id, recipe, notice)
+            task = prepare_task(source, sample_id, recipe)
+            entry = task.cached(notice)
+            if entry is None:
+                # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
+                from mer_bench.representations.prepare import computed_entry
+
+                entry = computed_entry(task, notice)
             yield entry.arrays[ARRAY], entry.facts
 
 
@@ -107,17 +112,6 @@ def is_stored(folder: Path, key: str, notice: Notice) -> bool:
         return True
     notice(f"{file} is damaged; it is computed anew")
     return False
-
-
-def _prepared(source: DataSource, sample_id: str, recipe: Recipe, notice: Notice) -> Entry:
-    task = prepare_task(source, sample_id, recipe)
-    cached = task.cached(notice)
-    if cached is not None:
-        return cached
-    # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
-    from mer_bench.representations.prepare import computed_entry
-
-    return computed_entry(task, notice)
 
 
 def load_map(source: DataSource, sample_id: str) -> FloatArray:
