@@ -43,14 +43,7 @@ class CacheError(MerBenchError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What an entry holds.
-
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-    facts : mapping of str to str
-        What is to be said of them: which detector found the face, for one.
-    """
+    """Arrays, and facts to be said of them: which detector found the face, for one."""
 
     arrays: Mapping[str, FloatArray]
     facts: Mapping[str, str]
@@ -60,12 +53,7 @@ class Cache:
     """Entries on disk; several processes may read and write them at once.
 
     The arrays come from faces, so the folders that this class makes, and its files, are their owner's alone.
-
-    Parameters
-    ----------
-    folder : Path
-    notice : callable
-        Told of a damaged entry.
+    ``notice`` is told of a damaged entry.
     """
 
     def __init__(self, folder: Path, notice: Notice = lambda text: None) -> None:

@@ -16,21 +16,10 @@ _LITTER = re.compile(r"\.|~\$|__|@eaDir$|\$RECYCLE|System Volume Information$|lo
 
 
 def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    """Return a folder's frames by number.
+    """Return a folder's frames by number, group 1 of the pattern, in the order of the numbers.
 
-    Names are sorted by number: ``img9.jpg`` stands before ``img10.jpg``. Folders, hidden files and whatever else the
-    pattern does not match whole are left alone.
-
-    Parameters
-    ----------
-    folder : Path
-    pattern : re.Pattern
-        Group 1 is the frame's number.
-
-    Returns
-    -------
-    dict of int to Path
-        In the order of the numbers.
+    ``img9.jpg`` stands before ``img10.jpg``. Folders, hidden files and whatever else the pattern does not match whole
+    are left alone.
 
     Raises
     ------

@@ -80,13 +80,7 @@ class Releases(DataSource):
         return tuple(self._contents.findings.notes)
 
     def clip(self, sample_id: str) -> Clip:
-        """Return a sample's frames, from onset to offset.
-
-        Raises
-        ------
-        MerBenchError
-            There is no such sample.
-        """
+        """Return a sample's frames, from onset to offset."""
         return self._entry(sample_id)[0]
 
     def digest(self, sample_id: str) -> str:

@@ -41,14 +41,10 @@ class FramesRoot:
 class Survey:
     """What may be parts of releases in a folder; lists a bounded number of folders and opens no file.
 
-    Parameters
-    ----------
-    path : Path
-    kinds : sequence of type
-        The releases that are looked for.
-
     Attributes
     ----------
+    path, kinds
+        The folder, and the releases that are looked for.
     frames, apart : dict
         For each release the folders that hold its frames, and those that look alike and hold something else.
     workbooks, other_tables : list of Path

@@ -93,19 +93,7 @@ class SyntheticMaps(DataSource):
         return SampleTable(self._samples.values())
 
     def load(self, sample_id: str) -> FloatArray:
-        """Generate one map; it depends on size, seed and id alone, never on what was generated before.
-
-        Returns
-        -------
-        ndarray of shape (28, 28, 3), float32
-            Channels (u, v, os): displacement in pixels of the 28×28 map (u to the right, v down), and the optical
-            strain of that field (dimensionless, >= 0).
-
-        Raises
-        ------
-        MerBenchError
-            There is no such sample.
-        """
+        """Generate one map; it depends on size, seed and id alone, never on what was generated before."""
         sample = self._sample(sample_id)
         style = _Style.draw(self._rng(f"{sample.database}/{sample.subject}"))
         u, v = _motion(self._rng(sample_id), sample.emotion, style, _CAMERAS[sample.database])

@@ -141,15 +141,7 @@ def resolve_preparation(values: Mapping[str, object], source: DataSource) -> dic
 
 @dataclass(frozen=True)
 class SampleShape:
-    """The array of one sample.
-
-    Parameters
-    ----------
-    axes : tuple of str
-    shape : tuple of int
-    channels : tuple of str
-        The order of the last axis.
-    """
+    """The array of one sample; ``channels`` is the order of its last axis."""
 
     axes: tuple[str, ...]
     shape: tuple[int, ...]

@@ -27,15 +27,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One line of a log.
-
-    Parameters
-    ----------
-    sample_id : str
-        Canonical, ``database/subject/clip``.
-    truth, prediction : int
-        Labels of `CLASSES`.
-    """
+    """One line of a log: a canonical ``database/subject/clip``, and labels of `CLASSES`."""
 
     sample_id: str
     truth: int

@@ -64,14 +64,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """How regions tile the 28×28 result.
+    """How regions tile the 28×28 result, each pixel of it once.
 
-    Parameters
-    ----------
-    tiles : tuple of Tile
-        They cover the result exactly once.
-    transposed : bool
-        Take each landmark's x as the row and its y as the column, as HTNet's code does.
+    A ``transposed`` layout takes each landmark's x as the row and its y as the column, as HTNet's code does.
     """
 
     tiles: tuple[Tile, ...]
