@@ -22,7 +22,7 @@ from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.preparation import PREPARATION, Recipe
 from mer_bench.representations.prepare import computed_entry
 from mer_bench.representations.task import ARRAY, PrepareTask, prepare_task
-from mer_bench.synthesis import write_release
+from mer_bench.synthesis.release_writer import write_release
 from mer_bench.vision.alignment import aligning_transform
 from mer_bench.vision.optical_flow import FLOW_PARAMETERS
 

@@ -43,14 +43,7 @@ class CacheError(MerBenchError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What an entry holds.
-
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-    facts : mapping of str to str
-        What is to be said of them: which detector found the face, for one.
-    """
+    """Arrays, and facts to be said of them: which detector found the face, for one."""
 
     arrays: Mapping[str, FloatArray]
     facts: Mapping[str, str]
@@ -60,12 +53,7 @@ class Cache:
     """Entries on disk; several processes may read and write them at once.
 
     The arrays come from faces, so the folders that this class makes, and its files, are their owner's alone.
-
-    Parameters
-    ----------
-    folder : Path
-    notice : callable
-        Told of a damaged entry.
+    ``notice`` is told of a damaged entry.
     """
 
     def __init__(self, folder: Path, notice: Notice = lambda text: None) -> None:
@@ -174,7 +162,8 @@ def content_digest(files: Sequence[Path]) -> str:
         return str(remembered["digest"])
     whole = hashlib.sha256()
     for file in files:
-        whole.update(_file_digest(file))
+        with _readable(file):
+            whole.update(file_digest(file))
     if states == [_state(file) for file in files]:
         with suppress(CacheError):  # it is then hashed again next time
             cache.write_file(memory, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
@@ -198,9 +187,10 @@ def _state(file: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
-def _file_digest(file: Path) -> bytes:
+def file_digest(file: Path) -> bytes:
+    """Return the SHA-256 of a file, of which a part at a time is in memory; raises OSError."""
     digest = hashlib.sha256()
-    with _readable(file), file.open("rb") as stream:
+    with file.open("rb") as stream:
         while part := stream.read(1 << 20):
             digest.update(part)
     return digest.digest()

@@ -30,6 +30,12 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
+def unknown(what: str, name: str, known: Iterable[str]) -> MerBenchError:
+    """Return the refusal of a name that is none of those that are known."""
+    names = list(known)
+    return MerBenchError(f"unknown {what} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
+
+
 def error_text(error: BaseException) -> str:
     """Return an error's message on one line; a foreign error may fail even at that."""
     try:

@@ -13,6 +13,9 @@ from mer_bench.errors import MerBenchError
 DATABASES = ("smic", "samm", "casme2", "casme3")
 """The official releases, in their order."""
 
+SMIC_CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
+"""The field's three classes in their order, and what SMIC's clip names (``s1_ne_01``) call them."""
+
 COLUMNS = (
     "sample_id",
     "database",

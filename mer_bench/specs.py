@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, did_you_mean, unknown
 from mer_bench.foreign import foreign_code
 from mer_bench.names import is_name
 
@@ -128,10 +128,7 @@ class Representation:
         _check_items(f"representation {self.name}", "parameters", self.parameters, str)
         for name in (self.name, *([] if self.approximate is None else [self.approximate])):
             if name not in REPRESENTATIONS:
-                known = ", ".join(REPRESENTATIONS)
-                raise MerBenchError(
-                    f"unknown representation {name!r}{did_you_mean(name, REPRESENTATIONS)}; known: {known}"
-                )
+                raise unknown("representation", name, REPRESENTATIONS)
 
 
 @dataclass(frozen=True)

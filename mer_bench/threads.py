@@ -15,19 +15,24 @@ _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit the numerical libraries that are loaded, torch among them, and those that are going to be."""
+    """Limit the numerical libraries that are loaded, torch and OpenCV among them, and those that are going to be."""
     before = {name: os.environ.get(name) for name in _VARIABLES}
-    torch = sys.modules.get("torch")
+    torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
     torch_threads = torch.get_num_threads() if torch else 0
+    cv2_threads = cv2.getNumThreads() if cv2 else 0
     os.environ.update(dict.fromkeys(_VARIABLES, "1"))
     try:
         with threadpool_limits(1):
             if torch:
                 torch.set_num_threads(1)
+            if cv2:
+                cv2.setNumThreads(1)
             yield
     finally:
         if torch:
             torch.set_num_threads(torch_threads)
+        if cv2:
+            cv2.setNumThreads(cv2_threads)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -196,7 +196,7 @@ def test_an_unchanged_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest
     def refuse(path: Path) -> bytes:
         raise AssertionError(path)
 
-    monkeypatch.setattr("mer_bench.cache._file_digest", refuse)
+    monkeypatch.setattr("mer_bench.cache.file_digest", refuse)
 
     assert content_digest([file]) == before
 

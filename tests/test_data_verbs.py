@@ -22,7 +22,7 @@ from mer_bench import Clip, MerBenchError
 from mer_bench.cache import Cache, cache_folder
 from mer_bench.engine.data_check import check_data
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.synthesis import write_release
+from mer_bench.synthesis.release_writer import write_release
 
 QUICK = ("--prepare", "flow=farneback", "--prepare", "size=96")
 NET = ("--method", "ahmsa", "--set", "width=12", "--set", "blocks=1,1,1", "--set", "epochs=2")

@@ -166,27 +166,6 @@ def test_stderr_comes_back_after_an_error(monkeypatch: pytest.MonkeyPatch, capfd
     assert capfd.readouterr().err == "still here"
 
 
-@pytest.mark.parametrize(
-    "image",
-    [
-        np.zeros((8, 8), dtype=np.float32),
-        np.zeros((8, 8, 4), dtype=np.uint8),
-        np.zeros((0, 8, 3), dtype=np.uint8),
-        np.zeros(8, dtype=np.uint8),
-    ],
-)
-def test_what_is_no_image_is_refused(image: ByteArray) -> None:
-    with pytest.raises(MerBenchError, match="must be uint8"):
-        detect_face(image)
-
-
-def test_unknown_detectors_are_refused_before_any_is_asked() -> None:
-    with pytest.raises(MerBenchError, match=r"'mediapip' \(did you mean 'mediapipe'\?\); known: dlib, mediapipe"):
-        detect_face(FACE, ("dlib", "mediapip"))
-    with pytest.raises(MerBenchError, match="no face detector is named"):
-        detect_face(FACE, ())
-
-
 @pytest.mark.usefixtures("nothing_loaded")
 @pytest.mark.parametrize(
     ("module", "cure"), [("dlib", "pip install dlib-bin"), ("mediapipe", r"pip install mediapipe==0\.10\.21")]

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MerBenchError
 from mer_bench.vision.sequence import METHODS, interpolate_frames
 
 
@@ -119,16 +118,3 @@ def test_memory_stays_near_the_size_of_the_result(method: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2 * result.nbytes
-
-
-@pytest.mark.parametrize("shape", [(0, 4, 4), (3, 0, 4), (4, 4), (2, 3, 4, 1)])
-def test_what_is_no_clip_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(MerBenchError, match="a clip has the shape"):
-        interpolate_frames(np.zeros(shape, dtype=np.float32), 10)
-
-
-def test_a_length_below_one_and_unknown_methods_are_refused() -> None:
-    with pytest.raises(MerBenchError, match="cannot have 0 frames"):
-        interpolate_frames(clip(3), 0)
-    with pytest.raises(MerBenchError, match=r"'grahp' \(did you mean 'graph'\?\); known: graph, linear"):
-        interpolate_frames(clip(3), 10, "grahp")

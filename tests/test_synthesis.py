@@ -21,11 +21,11 @@ from mer_bench.databases import mer_bench_databases
 from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import SYNTHETIC_FILE
-from mer_bench.synthesis import GENERATOR_VERSION, SIZES, release_writer, write_release
+from mer_bench.synthesis import SIZES, release_writer
 from mer_bench.synthesis.clips import Recording, face_of
-from mer_bench.synthesis.draws import generator
+from mer_bench.synthesis.draws import GENERATOR_VERSION, generator
 from mer_bench.synthesis.plans import ClipPlan, plan_release
-from mer_bench.synthesis.release_writer import TRUE_MOTION
+from mer_bench.synthesis.release_writer import TRUE_MOTION, write_release
 
 DATABASES = ("smic", "samm", "casme2", "casme3")
 OPTIONS = {p.name: p.default for spec in mer_bench_databases() if spec.name == "releases" for p in spec.parameters}

@@ -15,11 +15,10 @@ from rendered_clips import render_clip
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.databases import mer_bench_databases
 from mer_bench.databases.releases import Releases
-from mer_bench.synthesis import write_release
 from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
 from mer_bench.synthesis.motion import HeadSway
 from mer_bench.synthesis.plans import ClipPlan, plan_release
-from mer_bench.synthesis.release_writer import TRUE_MOTION
+from mer_bench.synthesis.release_writer import TRUE_MOTION, write_release
 from mer_bench.vision.landmarks import detect_face
 
 DATABASES = ("smic", "samm", "casme2", "casme3")

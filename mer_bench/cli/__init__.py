@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, unknown
 from mer_bench.version import __version__
 
 _VERBS = {
@@ -51,8 +51,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = _hyphenated(cmd_name)
         if name not in self.verbs:
-            known = ", ".join(self.verbs)
-            raise MerBenchError(f"unknown verb {cmd_name!r}{did_you_mean(name, self.verbs)}; known: {known}")
+            raise unknown("verb", cmd_name, self.verbs)
         command: click.Command = import_module(self.home.format(name)).command
         return command
 

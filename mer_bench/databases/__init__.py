@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mer_bench.hookspecs import hookimpl
 from mer_bench.specs import DatabaseSpec, Parameter
+from mer_bench.synthesis import LAYOUTS, SIZES
 
+_SEED = Parameter("seed", 0, "the generator's seed", minimum=0, maximum=2**32 - 1)
 _RELEASE_PARAMETERS = (
     Parameter("fixes", True, "correct the annotation errors that are known; every correction is noted"),
     Parameter(
@@ -53,14 +55,14 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
             target="mer_bench.databases.synthetic:SyntheticRelease",
             needs_path=False,
             parameters=(
-                Parameter("layout", "3db", "the releases", choices=("smic", "samm", "casme2", "casme3", "3db")),
+                Parameter("layout", "3db", "the releases", choices=tuple(LAYOUTS)),
                 Parameter(
                     "size",
                     "small",
                     "tiny for tests, small for a demonstration, large as the official composite",
-                    choices=("tiny", "small", "large"),
+                    choices=SIZES,
                 ),
-                Parameter("seed", 0, "the generator's seed", minimum=0, maximum=2**32 - 1),
+                _SEED,
                 *_RELEASE_PARAMETERS,
             ),
         ),
@@ -71,7 +73,7 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
             needs_path=False,
             parameters=(
                 Parameter("size", "small", "tiny for tests, small for a demonstration", choices=("tiny", "small")),
-                Parameter("seed", 0, "the generator's seed", minimum=0, maximum=2**32 - 1),
+                _SEED,
             ),
         ),
     )

@@ -53,7 +53,7 @@ class Fix:
 
     def fits(self, annotation: Annotation) -> bool:
         """Say whether this correction is meant for the annotation as it stands."""
-        if self.sample and self.sample != f"{annotation.subject}/{annotation.clip}":
+        if self.sample and self.sample != annotation.name:
             return False
         if self.row and self.row != annotation.row:
             return False
@@ -70,13 +70,6 @@ class Edition:
     row: int
     sample: str
 
-    def fits(self, annotations: Sequence[Annotation]) -> bool:
-        """Say whether these annotations are the edition's."""
-        return len(annotations) == self.rows and any(
-            annotation.row == self.row and f"{annotation.subject}/{annotation.clip}" == self.sample
-            for annotation in annotations
-        )
-
 
 @dataclass(frozen=True)
 class FixTable:
@@ -87,8 +80,8 @@ class FixTable:
 
     def fitting(self, annotations: Sequence[Annotation]) -> tuple[Fix, ...]:
         """Return the corrections that are meant for a table of annotations, be it this edition or another."""
-        known = self.edition is not None and self.edition.fits(annotations)
-        return tuple(fix for fix in self.fixes if fix.sample or known)
+        known = {Edition(len(annotations), annotation.row, annotation.name) for annotation in annotations}
+        return tuple(fix for fix in self.fixes if fix.sample or self.edition in known)
 
 
 def load_fixes(database: str, folder: Path = _FOLDER) -> FixTable:
@@ -102,14 +95,15 @@ def load_fixes(database: str, folder: Path = _FOLDER) -> FixTable:
     top = read_toml("table of corrections", folder / f"{database}.toml", cure="install mer-bench again")
     top.expect((), optional=("fix", "edition"))
     fixes = tuple(_read_fix(table, database) for table in top.optional("fix", top.array) or ())
-    edition = top.optional("edition", top.table)
+    table = top.optional("edition", top.table)
+    edition = None if table is None else _read_edition(table, database)
     targets = [(fix.sample, fix.row, fix.column) for fix in fixes]
     for fix, target in zip(fixes, targets, strict=True):
         if targets.count(target) > 1:
             raise top.error(f"corrects the {fix.column} of {fix.sample or f'row {fix.row}'} twice; keep one")
         if not fix.sample and edition is None:
             raise top.error(f"corrects row {fix.row} of no stated edition; add [edition] or name the sample")
-    return FixTable(fixes, None if edition is None else _read_edition(edition, database))
+    return FixTable(fixes, edition)
 
 
 def apply_fixes(fixes: Sequence[Fix], annotation: Annotation) -> tuple[Annotation, tuple[str, ...]]:

@@ -58,6 +58,11 @@ class Annotation:
     folder: Path | None = None
 
     @property
+    def name(self) -> str:
+        """``subject/clip``, as corrections name a sample."""
+        return f"{self.subject}/{self.clip}"
+
+    @property
     def where(self) -> str:
         """The annotation in a message: its place and its name."""
         return f"{self.origin} ({shown(self.subject)}/{shown(self.clip)})"

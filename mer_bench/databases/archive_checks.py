@@ -23,12 +23,13 @@ _MOST_PARTS = 1000
 
 
 def read_archive(path: Path) -> bytes:
-    """Return the content of what begins as a workbook does.
+    """Return the content of a workbook, having refused what would unfold without bound before anything is unfolded.
 
     Raises
     ------
     MerBenchError
-        It is no file, cannot be read, is too large, or begins otherwise.
+        It is no file, cannot be read, is too large, begins otherwise than a workbook, would unfold without bound, or is
+        encrypted or packed in an unknown way; a damaged file raises what ``zipfile`` does.
     """
     content = read_bounded(
         path, MOST_BYTES, "an annotation workbook", "give the annotation workbook (.xlsx) of the release"
@@ -37,17 +38,11 @@ def read_archive(path: Path) -> bytes:
         raise MerBenchError(f"{path.name} is an old .xls or has a password; {RESAVE} without a password")
     if not content.startswith(b"PK"):
         raise MerBenchError(f"{path.name} is not an .xlsx workbook: it starts with {content[:8]!r}; {RESAVE}")
+    _check_archive(path.name, content)
     return content
 
 
-def check_archive(name: str, content: bytes) -> None:
-    """Refuse what would unfold without bound, before anything is unfolded.
-
-    Raises
-    ------
-    MerBenchError
-        It would, or is encrypted or packed in an unknown way; a damaged file raises what ``zipfile`` does.
-    """
+def _check_archive(name: str, content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
         # zipfile gives no more bytes of a part than its directory states, so the statement can be relied on.

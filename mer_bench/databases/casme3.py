@@ -77,7 +77,8 @@ class Casme3(Release):
                 else:
                     found.append(colour or video)
             for onset in dict.fromkeys((annotation.printed_onset, str(annotation.onset))):
-                clip = self.folders.find(root, f"{annotation.subject}_{annotation.clip}_{onset}", self._subject_key)
+                # Asked as the subjects' folders are, which may lie in the same root.
+                clip = self.subject_folder(root, f"{annotation.subject}_{annotation.clip}_{onset}")
                 if clip:
                     found.append(clip)
         if without_colour and not found:

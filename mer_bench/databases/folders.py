@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mer_bench.databases.frame_files import checked_inside, is_folder, is_litter, numbered_frames
+from mer_bench.databases.frame_files import checked_inside, entries_of, numbered_frames
 from mer_bench.errors import MerBenchError
 
 
@@ -73,11 +72,10 @@ class Folders:
         if folder not in self._children:
             self._layout.check(folder)
             try:
-                with os.scandir(folder) as entries:
-                    names = sorted(entry.name for entry in entries if is_folder(entry))
+                names = sorted(name for name, is_folder in entries_of(folder) if is_folder)
             except OSError as error:
                 raise MerBenchError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error
-            self._children[folder] = [folder / name for name in names if not is_litter(name)]
+            self._children[folder] = [folder / name for name in names]
         return self._children[folder]
 
     def find(self, folder: Path, name: str, key: Callable[[str], str] = str.strip) -> Path | None:

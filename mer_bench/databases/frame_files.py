@@ -12,24 +12,14 @@ from typing import BinaryIO
 from mer_bench.errors import MerBenchError
 
 _LITTER = re.compile(r"\.|~\$|__|@eaDir$|\$RECYCLE|System Volume Information$|lost\+found$", re.IGNORECASE)
+"""What an operating system, a file server or an office program leaves behind."""
 
 
 def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
-    """Return a folder's frames by number.
+    """Return a folder's frames by number, group 1 of the pattern, in the order of the numbers.
 
-    Names are sorted by number: ``img9.jpg`` stands before ``img10.jpg``. Folders, hidden files and whatever else the
-    pattern does not match whole are left alone.
-
-    Parameters
-    ----------
-    folder : Path
-    pattern : re.Pattern
-        Group 1 is the frame's number.
-
-    Returns
-    -------
-    dict of int to Path
-        In the order of the numbers.
+    ``img9.jpg`` stands before ``img10.jpg``. Folders, hidden files and whatever else the pattern does not match whole
+    are left alone.
 
     Raises
     ------
@@ -54,7 +44,7 @@ def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     return dict(sorted(frames.items()))
 
 
-def is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     """Say whether an entry is a folder or leads to one; a circle of links does not."""
     try:
         return entry.is_dir()
@@ -62,9 +52,10 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def is_litter(name: str) -> bool:
-    """Say whether a name is what an operating system, a file server or an office program leaves behind."""
-    return _LITTER.match(name) is not None
+def entries_of(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the name of everything in a folder but litter, and whether it is a folder itself; raises OSError."""
+    with os.scandir(folder) as entries:
+        yield from ((entry.name, _is_folder(entry)) for entry in entries if not _LITTER.match(entry.name))
 
 
 def read_bounded(path: Path, most: int, what: str, cure: str) -> bytes:

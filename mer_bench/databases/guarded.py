@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.base import CLIP, FACE_FLOW, Clip, DataSource
 from mer_bench.foreign import foreign_code
 from mer_bench.samples import SampleTable
 from mer_bench.specs import ParameterValue
+
+_Answer = TypeVar("_Answer")
 
 
 class GuardedSource(DataSource):
@@ -38,38 +41,30 @@ class GuardedSource(DataSource):
         self.name = name
         with _contained(name, "its constructor"):
             self._source = reader(path, options)
-            self.native, self.marks = self._source.native, self._source.marks
+            self.native = self._source.native
+            self.marks = _checked_texts("marks is", self._source.marks)
             if self.native not in (FACE_FLOW, CLIP):
                 raise TypeError(f"native is {self.native!r}, neither {FACE_FLOW!r} nor {CLIP!r}")
-            if not (isinstance(self.marks, tuple) and all(isinstance(mark, str) for mark in self.marks)):
-                raise TypeError(f"marks is {self.marks!r}, not a tuple of texts")
 
     def read_samples(self) -> SampleTable:
         """Return what the reader does."""
         with _contained(self.name, "read_samples"):
-            table = self._source.read_samples()
-            _check_type(table, SampleTable)
-            return table
+            return _checked(self._source.read_samples(), SampleTable)
 
     def problems(self) -> tuple[str, ...]:
         """Return what the reader does."""
         with _contained(self.name, "problems"):
-            problems = self._source.problems()
-            _check_texts(problems)
-            return problems
+            return _checked_texts("it returned", self._source.problems())
 
     def notes(self) -> tuple[str, ...]:
         """Return what the reader does."""
         with _contained(self.name, "notes"):
-            notes = self._source.notes()
-            _check_texts(notes)
-            return notes
+            return _checked_texts("it returned", self._source.notes())
 
     def clip(self, sample_id: str) -> Clip:
         """Return what the reader does."""
         with _contained(self.name, f"clip of {sample_id}"):
-            clip = self._source.clip(sample_id)
-            _check_type(clip, Clip)
+            clip = _checked(self._source.clip(sample_id), Clip)
             if not (isinstance(clip.frames, tuple) and all(isinstance(frame, Path) for frame in clip.frames)):
                 raise TypeError("the frames that it returned are not a tuple of Path objects")
             if not 0 <= clip.apex < len(clip.frames):
@@ -84,20 +79,20 @@ class GuardedSource(DataSource):
     def digest(self, sample_id: str) -> str:
         """Return what the reader does; asked anew each time, for the data may change."""
         with _contained(self.name, f"digest of {sample_id}"):
-            digest = self._source.digest(sample_id)
-            _check_type(digest, str)
-            return digest
+            return _checked(self._source.digest(sample_id), str)
 
 
 def _contained(name: str, what: str) -> AbstractContextManager[None]:
     return foreign_code(f"database {name}", what, "correct the data, or report it to the reader's author")
 
 
-def _check_texts(answer: object) -> None:
+def _checked_texts(said: str, answer: tuple[str, ...]) -> tuple[str, ...]:
     if not (isinstance(answer, tuple) and all(isinstance(text, str) for text in answer)):
-        raise TypeError(f"it returned {answer!r}, not a tuple of texts")
+        raise TypeError(f"{said} {answer!r}, not a tuple of texts")
+    return answer
 
 
-def _check_type(answer: object, wanted: type) -> None:
+def _checked(answer: _Answer, wanted: type[_Answer]) -> _Answer:
     if not isinstance(answer, wanted):
         raise TypeError(f"it returned {type(answer).__name__}, not {wanted.__name__}")
+    return answer

@@ -24,6 +24,7 @@ LEAST_SIDE = 16
 
 _ORIENTATION = 0x0112
 _WHAT = "one frame"
+_TOO_MANY = f"more than {MOST_PIXELS // 10**6} megapixels, the most for {_WHAT}"
 _RESTORE = "restore it from the release"
 
 
@@ -84,9 +85,7 @@ def _opened(path: Path, stream: BinaryIO) -> Iterator[Image.Image]:
     except MerBenchError:
         raise
     except Image.DecompressionBombError:
-        raise MerBenchError(
-            f"{path} has more than {MOST_PIXELS // 10**6} megapixels, the most for {_WHAT}; {_RESTORE}"
-        ) from None
+        raise MerBenchError(f"{path} has {_TOO_MANY}; {_RESTORE}") from None
     except UnidentifiedImageError:
         raise MerBenchError(
             f"{path} is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image, or is cut short; {_RESTORE}"
@@ -99,7 +98,7 @@ def _check_header(path: Path, image: Image.Image) -> None:
     width, height = image.size
     fault = ""
     if width * height > MOST_PIXELS:
-        fault = f"more than {MOST_PIXELS // 10**6} megapixels, the most for {_WHAT}"
+        fault = _TOO_MANY
     elif max(width, height) > MOST_SIDE:
         fault = f"more than {MOST_SIDE} on a side, the most for {_WHAT}"
     elif min(width, height) < LEAST_SIDE:

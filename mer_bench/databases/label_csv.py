@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mer_bench.databases.annotation_table import check_name
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.samples import DATABASES, Sample, canonical_clip, canonical_subject
+from mer_bench.samples import DATABASES, SMIC_CODES, Sample, canonical_clip, canonical_subject
 
-EMOTIONS = {"0": "negative", "1": "positive", "2": "surprise"}
+EMOTIONS = {str(label): emotion for label, emotion in enumerate(SMIC_CODES)}
 """MEGC2019's class map."""
 
 _COLUMNS = ("dataset", "sub", "filename_o", "label")

@@ -38,7 +38,7 @@ def choose_layout(survey: Survey, kind: type[Release], images: str, findings: Fi
     frames = _frames(survey, kind, images, findings)
     if not frames and not survey.ranked_workbooks(kind):
         return None
-    if apart := survey.apart(kind) if kind.apart_holds else []:
+    if apart := survey.apart[kind] if kind.apart_holds else []:
         findings.notes.append(
             f"{kind.title}: {', '.join(_shown(survey, path) for path in apart)} left out: {kind.apart_holds}"
         )
@@ -60,7 +60,7 @@ def choose_layout(survey: Survey, kind: type[Release], images: str, findings: Fi
 
 def _frames(survey: Survey, kind: type[Release], images: str, findings: Findings) -> tuple[Path, ...]:
     copies: dict[str, list[FramesRoot]] = {"raw": [], "cropped": []}
-    for root in survey.frames(kind):
+    for root in survey.frames[kind]:
         copies["cropped" if any(map(_CROPPED.search, survey.names_of(root.path))) else "raw"].append(root)
     if not any(copies.values()):
         return ()

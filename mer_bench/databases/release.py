@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -95,14 +96,14 @@ class Release:
         found = []
         for root in self.layout.frames:
             subject = self.subject_folder(root, annotation.subject)
-            clip = subject and self.folders.find(subject, annotation.clip, self._clip_key)
+            clip = subject and self.folders.find(subject, annotation.clip, partial(canonical_clip, self.database))
             if clip:
                 found.append(clip)
         return found
 
     def subject_folder(self, root: Path, subject: str) -> Path | None:
         """Return the folder of a subject, however its number is padded."""
-        return self.folders.find(root, subject, self._subject_key)
+        return self.folders.find(root, subject, partial(canonical_subject, self.database))
 
     def clip_name(self, annotation: Annotation, onset: int) -> str:
         """Return the clip's name in a sample id."""
@@ -183,12 +184,6 @@ class Release:
                 f"{did_you_mean(annotation.emotion[:SHOWN], self.emotions)}, which {self.title} does not have "
                 f"({', '.join(self.emotions)}); correct the cell"
             )
-
-    def _subject_key(self, name: str) -> str:
-        return canonical_subject(self.database, name)
-
-    def _clip_key(self, name: str) -> str:
-        return canonical_clip(self.database, name)
 
 
 def _interval(annotation: Annotation) -> tuple[int, int, int]:

@@ -53,13 +53,13 @@ class Releases(DataSource):
     def recognises(cls, path: Path) -> bool:
         """Say whether there is a release: frames of SMIC-HS, or frames and a workbook of one of the others."""
         survey = Survey(path, _KINDS)
-        return any(survey.frames(kind) and (survey.ranked_workbooks(kind) or not kind.workbook_name) for kind in _KINDS)
+        return any(survey.frames[kind] and (survey.ranked_workbooks(kind) or not kind.workbook_name) for kind in _KINDS)
 
     @classmethod
     def resembles(cls, path: Path) -> bool:
         """Say whether there is any workbook, a folder of frames without one, or one that only looks alike."""
         survey = Survey(path, _KINDS)
-        return bool(survey.workbooks) or any(survey.frames(kind) or survey.apart(kind) for kind in _KINDS)
+        return bool(survey.workbooks) or any(survey.frames[kind] or survey.apart[kind] for kind in _KINDS)
 
     def read_samples(self) -> SampleTable:
         """Return the samples that can be used.
@@ -80,13 +80,7 @@ class Releases(DataSource):
         return tuple(self._contents.findings.notes)
 
     def clip(self, sample_id: str) -> Clip:
-        """Return a sample's frames, from onset to offset.
-
-        Raises
-        ------
-        MerBenchError
-            There is no such sample.
-        """
+        """Return a sample's frames, from onset to offset."""
         return self._entry(sample_id)[0]
 
     def digest(self, sample_id: str) -> str:
@@ -131,7 +125,7 @@ class Releases(DataSource):
         survey = self._survey
         names = ", ".join(kind.workbook_name for kind in _KINDS if kind.workbook_name)
         seen = ", ".join(sorted(path.name for path in survey.workbooks)) or "none"
-        apart = [f"{path} ({kind.apart_holds})" for kind in _KINDS if kind.apart_holds for path in survey.apart(kind)]
+        apart = [f"{path} ({kind.apart_holds})" for kind in _KINDS if kind.apart_holds for path in survey.apart[kind]]
         remarks = "".join(f"; {remark}" for remark in (*apart[:1], *survey.problems[:1], *survey.limits[:1]))
         return (
             f"{self.path} holds no release that mer-bench knows (workbooks there: {seen}{remarks}); it needs one of "
@@ -207,9 +201,9 @@ def _second(sample_id: str, annotation: Annotation, twin: Annotation) -> str:
 
 def _is_marked(survey: Survey) -> bool:
     """Say whether a mark lies in or above a folder of frames or of a workbook, by its name or by where a link leads."""
-    parts = {root.path for kind in _KINDS for root in survey.frames(kind)}
-    parts |= {path.parent for kind in _KINDS for _, path in survey.ranked_workbooks(kind)}
-    parts |= {path.resolve().parent for kind in _KINDS for _, path in survey.ranked_workbooks(kind)}
+    parts = {root.path for kind in _KINDS for root in survey.frames[kind]}
+    for path in (path for kind in _KINDS for _, path in survey.ranked_workbooks(kind)):
+        parts |= {path.parent, path.resolve().parent}
     return any((folder / SYNTHETIC_FILE).is_file() for folder in {*_around(survey, parts)})
 
 

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mer_bench.databases.annotation_table import Annotation, Findings, FrameCell, Unread, cell_text, frame_cell, shown
-from mer_bench.databases.folders import Folders, Layout
+from mer_bench.databases.annotation_table import (
+    Annotation,
+    Findings,
+    FrameCell,
+    Table,
+    Unread,
+    cell_text,
+    frame_cell,
+    shown,
+)
+from mer_bench.databases.folders import Layout
 from mer_bench.databases.release import Release
 from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import canonical_clip, canonical_subject
+from mer_bench.samples import SMIC_CODES, canonical_clip, canonical_subject
 
-_CODES = {"ne": "negative", "po": "positive", "sur": "surprise"}
-_CLIP = re.compile(r"(s[0-9]+)_(ne|po|sur)_[A-Za-z0-9._-]+", re.IGNORECASE)
+_EMOTIONS = {code: emotion for emotion, code in SMIC_CODES.items()}
+_CLIP = re.compile(rf"(s[0-9]+)_({'|'.join(_EMOTIONS)})_[A-Za-z0-9._-]+", re.IGNORECASE)
 _LISTED = 5
 _SECOND = "Onset2F"
 
 _Name = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class _Form:
-    """The columns of one of the two workbooks that are in use."""
-
-    subject: str
-    clip: str
-    onset: str
-    offset: str
-    sheet: str | None = None
-
-
-_PLAIN = _Form("subject", "material", "onset", "offset")
-_EXTENDED = _Form("Subject", "Filename", "OnsetF", "OffsetF", sheet="HS")
+# The two workbooks that are in use.
+_PLAIN = Table({"subject": "subject", "clip": "material", "onset": "onset", "offset": "offset"})
+_EXTENDED = Table({"subject": "Subject", "clip": "Filename", "onset": "OnsetF", "offset": "OffsetF"}, sheet="HS")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Smic(Release):
     official_frames = re.compile(r"hs", re.IGNORECASE)
     frame_name = re.compile(r"(?:reg_)?image([0-9]{1,9})\.(?:bmp|jpe?g|png)", re.IGNORECASE)
     frames_look_like = "HS/s1/micro/negative/s1_ne_01/image1.bmp"
-    emotions = tuple(_CODES.values())
+    emotions = tuple(SMIC_CODES)
 
     def __init__(self, layout: Layout, apex: str) -> None:
         super().__init__(layout)
@@ -118,17 +117,25 @@ class Smic(Release):
 
     def _clip_folders(self, findings: Findings) -> Iterator[tuple[Path, str, str]]:
         """Yield every clip's folder with its subject and emotion."""
-        children = _listing(self.folders, findings)
         for root in self.layout.frames:
-            for person in children(root):
+            for person in self._children(root, findings):
                 if not self.subject_name.fullmatch(person.name):
                     continue
                 subject = canonical_subject(self.database, person.name)
-                inner = children(person)
+                inner = self._children(person, findings)
                 micro = next((folder for folder in inner if folder.name.lower() == "micro"), None)
-                for group in children(micro) if micro else inner:
+                for group in self._children(micro, findings) if micro else inner:
                     if group.name.lower() in self.emotions:
-                        yield from ((folder, subject, group.name.lower()) for folder in children(group))
+                        for folder in self._children(group, findings):
+                            yield folder, subject, group.name.lower()
+
+    def _children(self, folder: Path, findings: Findings) -> list[Path]:
+        """Return a folder's folders; one that cannot be listed is a finding, and as good as empty."""
+        try:
+            return self.folders.children(folder)
+        except MerBenchError as error:
+            findings.problems.append(f"{self.title}: {error}")
+            return []
 
     def _annotation(
         self, folder: Path, name: _Name, emotion: str, stated: _Stated | None, findings: Findings
@@ -165,28 +172,15 @@ class Smic(Release):
         )
 
 
-def _listing(folders: Folders, findings: Findings) -> Callable[[Path], list[Path]]:
-    """Return a way to list folders by which one that cannot be listed is a finding, and as good as empty."""
-
-    def listed(folder: Path) -> list[Path]:
-        try:
-            return folders.children(folder)
-        except MerBenchError as error:
-            findings.problems.append(f"SMIC-HS: {error}")
-            return []
-
-    return listed
-
-
 def _check_clip(origin: str, subject: str, clip: str, emotion: str) -> None:
     found = _CLIP.fullmatch(clip)
     if found is None:
         raise MerBenchError(f"{origin} is not named as SMIC's clips are (s1_ne_01); rename or remove the folder")
     if canonical_subject("smic", found[1]) != subject:
         raise MerBenchError(f"{origin} names the subject {found[1]} but is in the folder of {subject}; move the folder")
-    if _CODES[found[2].lower()] != emotion:
+    if _EMOTIONS[found[2].lower()] != emotion:
         raise MerBenchError(
-            f"{origin} is {_CODES[found[2].lower()]} by its name ({found[2]}) but is in the folder {emotion}; "
+            f"{origin} is {_EMOTIONS[found[2].lower()]} by its name ({found[2]}) but is in the folder {emotion}; "
             "move the folder"
         )
 
@@ -196,22 +190,16 @@ def _stated(path: Path | None, findings: Findings) -> dict[_Name, _Stated]:
         return {}
     extended = looks_like(path, ("Filename", "OnsetF", "OffsetF"), sheet="HS") or "annotation" in path.name.lower()
     form = _EXTENDED if extended else _PLAIN
-    rows = read_sheet(
-        path,
-        columns=(form.subject, form.clip, form.onset, form.offset),
-        optional=("Emotion", _SECOND),
-        sheet=form.sheet,
-    )
+    headers = form.headers
+    rows = read_sheet(path, columns=tuple(headers.values()), optional=("Emotion", _SECOND), sheet=form.sheet)
     stated: dict[_Name, _Stated] = {}
     for row in rows:
         try:
-            name = (
-                canonical_subject("smic", row.text(form.subject)),
-                canonical_clip("smic", row.text(form.clip)),
-            )
+            subject, clip = row.text(headers["subject"]), row.text(headers["clip"])
         except MerBenchError as error:
             findings.problems.append(str(error))
             continue
+        name = canonical_subject("smic", subject), canonical_clip("smic", clip)
         if name in stated:
             findings.problems.append(
                 f"{row.origin} names {'/'.join(map(shown, name))} again, after {stated[name].origin}; "
@@ -222,8 +210,8 @@ def _stated(path: Path | None, findings: Findings) -> dict[_Name, _Stated]:
             origin=row.origin,
             row=row.number,
             emotion=cell_text(row, "Emotion").lower(),
-            onset=frame_cell(row, form.onset),
-            offset=frame_cell(row, form.offset),
+            onset=frame_cell(row, headers["onset"]),
+            offset=frame_cell(row, headers["offset"]),
             second=_second(row),
         )
     return stated

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mer_bench.databases.frame_files import is_folder, is_litter
+from mer_bench.databases.frame_files import entries_of
 from mer_bench.databases.release import Release
 from mer_bench.samples import canonical_subject
 
@@ -41,16 +41,12 @@ class FramesRoot:
 class Survey:
     """What may be parts of releases in a folder; lists a bounded number of folders and opens no file.
 
-    Parameters
-    ----------
-    path : Path
-    kinds : sequence of type
-        The releases that are looked for.
-
     Attributes
     ----------
     path, kinds
-        As given.
+        The folder, and the releases that are looked for.
+    frames, apart : dict
+        For each release the folders that hold its frames, and those that look alike and hold something else.
     workbooks, other_tables : list of Path
         Excel files by name, and tables in other formats.
     problems, limits : list of str
@@ -66,17 +62,9 @@ class Survey:
         self.kinds = kinds
         self._listings: dict[Path, list[str]] = {}
         self._unlisted: dict[Path, str] = {}
-        self._frames: dict[str, list[FramesRoot]] = {kind.database: [] for kind in kinds}
-        self._apart: dict[str, list[Path]] = {kind.database: [] for kind in kinds}
+        self.frames: dict[type[Release], list[FramesRoot]] = {kind: [] for kind in kinds}
+        self.apart: dict[type[Release], list[Path]] = {kind: [] for kind in kinds}
         self._walk()
-
-    def frames(self, kind: type[Release]) -> list[FramesRoot]:
-        """Return the folders that hold a release's frames."""
-        return self._frames[kind.database]
-
-    def apart(self, kind: type[Release]) -> list[Path]:
-        """Return the folders that look alike and hold something else."""
-        return self._apart[kind.database]
 
     def ranked_workbooks(self, kind: type[Release]) -> list[tuple[int, Path]]:
         """Return the annotation workbooks of a release, each with the rank of its edition, the best first."""
@@ -132,24 +120,20 @@ class Survey:
             self.problems.append(
                 f"{folder} cannot be listed ({self._unlisted[folder]}) and nothing in it is read; check its permissions"
             )
-        found = list(self._arrangements(folder, names))
-        for kind, arrangement in found:
-            if self._is_apart(kind, folder):
-                self._apart[kind.database].append(folder)
-            elif _any_frame(kind, [folder / name for name in names if kind.holds_frames(name)]):
-                held = {canonical_subject(kind.database, name).casefold() for name in names if kind.holds_frames(name)}
-                self._frames[kind.database].append(FramesRoot(folder, arrangement, frozenset(held)))
-        # There are many folders of subjects and clips, and nothing else is in them.
-        return [name for name in names if not any(kind.holds_frames(name) for kind, _ in found)]
-
-    def _arrangements(self, folder: Path, names: list[str]) -> Iterator[tuple[type[Release], str]]:
-        def inside(name: str) -> list[str]:
-            return self._folders_in(folder / name)
-
+        others = names
         for kind in self.kinds:
-            arrangement = kind.arrangement(names, inside)
-            if arrangement is not None:
-                yield kind, arrangement
+            arrangement = kind.arrangement(names, lambda name: self._folders_in(folder / name))
+            if arrangement is None:
+                continue
+            holding = [name for name in names if kind.holds_frames(name)]
+            # There are many folders of subjects and clips, and nothing else is in them.
+            others = [name for name in others if name not in holding]
+            if self._is_apart(kind, folder):
+                self.apart[kind].append(folder)
+            elif _any_frame(kind, [folder / name for name in holding]):
+                held = frozenset(canonical_subject(kind.database, name).casefold() for name in holding)
+                self.frames[kind].append(FramesRoot(folder, arrangement, held))
+        return others
 
     def _is_apart(self, kind: type[Release], folder: Path) -> bool:
         # The last names alone: a study may be called "NIR". Those where a link leads too: its own name is free.
@@ -160,7 +144,7 @@ class Survey:
         if folder not in self._listings:
             folders: list[str] = []
             try:
-                for name, has_more in _entries(folder):
+                for name, has_more in entries_of(folder):
                     if has_more:
                         folders.append(name)
                     elif name.lower().endswith(_WORKBOOKS):
@@ -181,7 +165,7 @@ def _any_frame(kind: type[Release], folders: list[Path]) -> bool:
             return False
         folder = waiting.pop()
         try:
-            for name, has_more in _entries(folder):
+            for name, has_more in entries_of(folder):
                 if has_more:
                     waiting.append(folder / name)
                 elif kind.frame_name.fullmatch(name):
@@ -189,9 +173,3 @@ def _any_frame(kind: type[Release], folders: list[Path]) -> bool:
         except OSError:
             continue
     return False
-
-
-def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Yield the name of everything in a folder but litter, and whether it is a folder itself; raises OSError."""
-    with os.scandir(folder) as entries:
-        yield from ((entry.name, is_folder(entry)) for entry in entries if not is_litter(entry.name))

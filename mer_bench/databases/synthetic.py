@@ -9,7 +9,8 @@ from mer_bench.cache import SYNTHETIC, cache_folder
 from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
 from mer_bench.specs import ParameterValue
-from mer_bench.synthesis import GENERATOR_VERSION, write_release
+from mer_bench.synthesis.draws import GENERATOR_VERSION
+from mer_bench.synthesis.release_writer import write_release
 
 
 class SyntheticRelease(Releases):

@@ -14,14 +14,11 @@ from mer_bench.arrays import MAP_SIDE, FloatArray
 from mer_bench.databases.base import FACE_FLOW, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.marks import Mark
-from mer_bench.samples import Sample, SampleTable
+from mer_bench.samples import SMIC_CODES, Sample, SampleTable
 from mer_bench.strain import stack_strain
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed would give other maps: it is part of every digest."""
-
-_EMOTIONS = ("negative", "positive", "surprise")
-_CLIP_CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
 
 _Grid = NDArray[np.float64]
 _Bump = tuple[float, float, float, float, float]
@@ -96,19 +93,7 @@ class SyntheticMaps(DataSource):
         return SampleTable(self._samples.values())
 
     def load(self, sample_id: str) -> FloatArray:
-        """Generate one map; it depends on size, seed and id alone, never on what was generated before.
-
-        Returns
-        -------
-        ndarray of shape (28, 28, 3), float32
-            Channels (u, v, os): displacement in pixels of the 28×28 map (u to the right, v down), and the optical
-            strain of that field (dimensionless, >= 0).
-
-        Raises
-        ------
-        MerBenchError
-            There is no such sample.
-        """
+        """Generate one map; it depends on size, seed and id alone, never on what was generated before."""
         sample = self._sample(sample_id)
         style = _Style.draw(self._rng(f"{sample.database}/{sample.subject}"))
         u, v = _motion(self._rng(sample_id), sample.emotion, style, _CAMERAS[sample.database])
@@ -142,9 +127,9 @@ def _plan_samples(size: str) -> Iterator[Sample]:
     for database, subjects in _PLANS[size].items():
         for number, counts in enumerate(subjects, start=1):
             subject = f"synthetic{number:02d}"
-            for emotion, count in zip(_EMOTIONS, counts, strict=True):
+            for (emotion, code), count in zip(SMIC_CODES.items(), counts, strict=True):
                 for take in range(1, count + 1):
-                    clip = f"{subject}_{_CLIP_CODES[emotion]}_{take:02d}"
+                    clip = f"{subject}_{code}_{take:02d}"
                     yield Sample(database, subject, clip, emotion, f"synthetic ({size})")
 
 
@@ -183,7 +168,7 @@ def _motion(rng: np.random.Generator, emotion: str, style: _Style, camera: _Came
 def _draw_actions(rng: np.random.Generator, emotion: str) -> Iterator[tuple[str, float]]:
     """Yield the actions of one sample with their amplitudes; an ambiguous one is weaker and borrows from a class."""
     ambiguous = rng.random() < _AMBIGUOUS
-    other = rng.choice([name for name in _EMOTIONS if name != emotion])
+    other = rng.choice([name for name in SMIC_CODES if name != emotion])
     expressions = ((emotion, 0.6), (str(other), 0.7)) if ambiguous else ((emotion, 1.0),)
     for name, weight in expressions:
         for action, (probability, mean) in _EXPRESSIONS[name].items():

@@ -10,16 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum, auto
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 from openpyxl.cell.cell import ERROR_CODES
-from openpyxl.cell.read_only import EMPTY_CELL
 
-from mer_bench.databases.archive_checks import RESAVE, check_archive, read_archive
+from mer_bench.databases.archive_checks import RESAVE, read_archive
 from mer_bench.errors import MerBenchError, did_you_mean, reason_of
 
 MOST_ROWS = 100_000
@@ -34,6 +32,9 @@ _HEADER_SEARCH = 40
 _LONGEST_HEADER = 200
 _LONGEST_TEXT = 32_767
 _LISTED = 20
+
+_UNSTORED = object()
+"""Stands for the value of a formula whose result no program has stored."""
 
 _Sheet = Any
 """An openpyxl ``ReadOnlyWorksheet``: the library has no types."""
@@ -69,7 +70,7 @@ class WorkbookRow:
             The cell holds no value, but an Excel error or a formula whose result was never stored.
         """
         value = self.cells[column]
-        if _is_error(value) or value is _Blank.UNSTORED_FORMULA:
+        if _is_error(value) or value is _UNSTORED:
             raise MerBenchError(f"{self.origin}: column {column!r} {_fault(value)}")
         return _as_text(value)
 
@@ -120,22 +121,15 @@ def read_sheet(
     MerBenchError
         The file is not such a workbook, is damaged, too large or unsafe, or has no such sheet, columns or rows.
     """
-    with _opened(path, read_archive(path)) as (content, sheets):
-        chosen = _chosen(path.name, sheets, sheet)
-        table, header, places = _find_header(path.name, chosen, columns, optional, header_row)
-        rows = dict(_body(path.name, table, header, places))
-        unsettled = any(value is _Blank.UNSETTLED for cells in rows.values() for value in cells)
-        formulas = _formulas(path, content, table.title, header, places) if unsettled else frozenset()
-
-    read = []
-    for number, cells in rows.items():
-        values: dict[str, object] = dict.fromkeys((*columns, *optional))
-        for place, (column, value) in enumerate(zip(places, cells, strict=True)):
-            if value is _Blank.UNSETTLED:
-                value = _Blank.UNSTORED_FORMULA if (number, place) in formulas else None
-            values[column] = value
-        if any(_as_text(value) for value in values.values()):
-            read.append(WorkbookRow(f"{path.name} row {number}", number, values))
+    with _opened(path) as books:
+        table, header, places = _find_header(
+            path.name, _chosen(path.name, list(books), sheet), columns, optional, header_row
+        )
+        empty = dict.fromkeys((*columns, *optional))
+        read = [
+            WorkbookRow(f"{path.name} row {number}", number, {**empty, **cells})
+            for number, cells in _body(path.name, table, books[table], header, places)
+        ]
     if not read:
         where = f"{path.name}: sheet {table.title!r} has its header in row {header}"
         raise MerBenchError(f"{where} and no rows below it; restore the file from the release")
@@ -145,35 +139,26 @@ def read_sheet(
 def looks_like(path: Path, columns: Sequence[str], sheet: str | None = None) -> bool:
     """Say whether ``path`` is a readable workbook with such a header row; reads no rows below it."""
     try:
-        with _opened(path, read_archive(path)) as (_, sheets):
-            _find_header(path.name, _chosen(path.name, sheets, sheet), columns, (), 1)
+        with _opened(path) as books:
+            _find_header(path.name, _chosen(path.name, list(books), sheet), columns, (), 1)
     except MerBenchError:
         return False
     return True
 
 
-class _Blank(Enum):
-    """What stands for the value of a cell that is there and has none."""
-
-    UNSTORED_FORMULA = auto()
-    """A formula whose result no program has stored."""
-    UNSETTLED = auto()
-    """Such a formula or an empty cell: nobody has looked yet."""
-
-
 @contextmanager
-def _opened(path: Path, content: bytes, data_only: bool = True) -> Iterator[tuple[bytes, list[_Sheet]]]:
-    """Yield the content and its sheets; whatever fails meanwhile, in the file or in openpyxl, is a `MerBenchError`."""
+def _opened(path: Path) -> Iterator[dict[_Sheet, _Sheet]]:
+    """Yield the sheets with their values, each with itself as it has formulas instead of their values.
+
+    Whatever fails meanwhile, in the file or in openpyxl, is a `MerBenchError`.
+    """
     try:
         # openpyxl warns of what it leaves out (styles, validation, extensions): none of it bears on a cell's value.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            check_archive(path.name, content)
-            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
-            for sheet in book.worksheets:
-                # Stored by the program that wrote the file, often wrongly: rows beyond them would be lost.
-                sheet.reset_dimensions()
-            yield content, book.worksheets
+            content = read_archive(path)
+            values, formulas = (_sheets(content, data_only=data_only) for data_only in (True, False))
+            yield dict(zip(values, formulas, strict=True))
     except MerBenchError:
         raise
     except Exception as error:  # a mutated file makes openpyxl raise almost anything
@@ -181,6 +166,14 @@ def _opened(path: Path, content: bytes, data_only: bool = True) -> Iterator[tupl
             f"{path.name} is damaged or is not an .xlsx workbook ({reason_of(error.__cause__ or error)}); "
             f"restore it from the release, or {RESAVE}"
         ) from error
+
+
+def _sheets(content: bytes, *, data_only: bool) -> list[_Sheet]:
+    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
+    for sheet in book.worksheets:
+        # Stored by the program that wrote the file, often wrongly: rows beyond them would be lost.
+        sheet.reset_dimensions()
+    return list(book.worksheets)
 
 
 def _chosen(name: str, sheets: list[_Sheet], wanted: str | None) -> list[_Sheet]:
@@ -201,7 +194,7 @@ def _find_header(
     name: str, sheets: list[_Sheet], columns: Sequence[str], optional: Sequence[str], header_row: int
 ) -> tuple[_Sheet, int, dict[str, int]]:
     """Return the sheet, the header's row number, and each column that is there with its place in a row."""
-    nearest: tuple[int, str, int, list[str]] | None = None
+    candidates = []
     for sheet in sheets:
         rows = _rows(sheet, max(_HEADER_SEARCH, header_row))
         top = {number: [_as_text(cell.value)[:_LONGEST_HEADER] for cell in row] for number, row in rows}
@@ -209,11 +202,10 @@ def _find_header(
             found = len({_normal(header) for header in top[number]} & {_normal(column) for column in columns})
             if found == len(columns):
                 return sheet, number, _places(f"{name} row {number}", top[number], (*columns, *optional))
-            if nearest is None or found > nearest[0]:
-                nearest = found, sheet.title, number, top[number]
-    if nearest is None:
+            candidates.append((found, sheet.title, number, top[number]))
+    if not candidates:
         raise MerBenchError(f"{name} has no sheet with anything in it; restore the file from the release")
-    _, title, number, headers = nearest
+    _, title, number, headers = max(candidates, key=lambda candidate: candidate[0])
     present = [header for header in headers if header]
     missing = next(column for column in columns if _normal(column) not in map(_normal, present))
     raise MerBenchError(
@@ -232,32 +224,25 @@ def _places(origin: str, headers: list[str], wanted: Sequence[str]) -> dict[str,
     return {column: normal.index(_normal(column)) for column in wanted if _normal(column) in normal}
 
 
-def _body(name: str, sheet: _Sheet, header: int, places: Mapping[str, int]) -> Iterator[tuple[int, list[object]]]:
-    """Yield number and values, in the order of ``places``, of every row below the header that has cells there."""
-    for number, row in _rows(sheet, _EXCEL_ROWS + 1):
-        cells = [row[place] for place in places.values()]
+def _body(
+    name: str, values: _Sheet, formulas: _Sheet, header: int, places: Mapping[str, int]
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield number and values by column of every row below the header that holds anything in these columns."""
+    for (number, row), (_, stated) in zip(
+        _rows(values, _EXCEL_ROWS + 1), _rows(formulas, _EXCEL_ROWS + 1), strict=True
+    ):
         # Formatting without values may well reach down to Excel's last row.
-        if number > _EXCEL_ROWS or (number > MOST_ROWS and any(cell.value is not None for cell in cells)):
+        if number > _EXCEL_ROWS or (
+            number > MOST_ROWS and any(row[place].value is not None for place in places.values())
+        ):
             raise MerBenchError(
-                f"{name}: sheet {sheet.title!r} goes on below row {MOST_ROWS}, too far for an annotation workbook; "
+                f"{name}: sheet {values.title!r} goes on below row {MOST_ROWS}, too far for an annotation workbook; "
                 "delete what is below the table"
             )
-        if number > header and any(cell is not EMPTY_CELL for cell in cells):
-            yield number, [_value(f"{name} row {number}", cell) for cell in cells]
-
-
-def _formulas(
-    path: Path, content: bytes, title: str, header: int, places: Mapping[str, int]
-) -> frozenset[tuple[int, int]]:
-    """Return where the sheet has something, by row number and place, when formulas are read instead of their values."""
-    with _opened(path, content, data_only=False) as (_, sheets):
-        (sheet,) = _chosen(path.name, sheets, title)
-        return frozenset(
-            (number, place)
-            for number, cells in _body(path.name, sheet, header, places)
-            for place, value in enumerate(cells)
-            if value is not None and value is not _Blank.UNSETTLED
-        )
+        if number > header:
+            cells = {column: _value(f"{name} row {number}", row[at], stated[at]) for column, at in places.items()}
+            if any(_as_text(value) for value in cells.values()):
+                yield number, cells
 
 
 def _rows(sheet: _Sheet, most: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
@@ -266,13 +251,13 @@ def _rows(sheet: _Sheet, most: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
     return enumerate(islice(sheet.iter_rows(max_col=_MOST_COLUMNS), most), start=1)
 
 
-def _value(origin: str, cell: Any) -> object:
+def _value(origin: str, cell: Any, stated: Any) -> object:
     value: object = cell.value
     if isinstance(value, str) and len(value) > _LONGEST_TEXT:
         raise MerBenchError(f"{origin} holds a text of {len(value)} characters, more than Excel allows; shorten it")
     # A formula whose stored result is the empty text is of type "str"; one without a stored result is of type "n".
-    if value is None and cell is not EMPTY_CELL and cell.data_type != "str":
-        return _Blank.UNSETTLED
+    if value is None and stated.value is not None and cell.data_type != "str":
+        return _UNSTORED
     return value
 
 
@@ -295,7 +280,7 @@ def _as_text(value: object) -> str:
 
 def _fault(value: object) -> str:
     """Say what is wrong with a cell, and what mends it."""
-    if value is _Blank.UNSTORED_FORMULA:
+    if value is _UNSTORED:
         return (
             "holds a formula whose value was never stored; open the file in Excel or LibreOffice, save it and try again"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mer_bench.databases.base import CLIP, DataSource
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, did_you_mean, unknown
 from mer_bench.names import normalise_name
 from mer_bench.representations.preparation import OF_METHOD, Recipe, resolve_preparation
 from mer_bench.representations.task import Prepared, PrepareTask, count_facts, facts_lines, prepare_task
@@ -102,9 +102,7 @@ def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[
     """Return, for each representation, what a method may choose of it."""
     for name in names:
         if name not in OF_METHOD:
-            raise MerBenchError(
-                f"unknown representation {name!r}{did_you_mean(name, OF_METHOD)}; known: {', '.join(OF_METHOD)}"
-            )
+            raise unknown("representation", name, OF_METHOD)
     takes = {name: {parameter.name for parameter in OF_METHOD[name]} for name in names}
     known = sorted(set().union(*takes.values()))
     for name in overrides:

@@ -21,7 +21,7 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.representations.shapes import SampleShape, sample_shape
+from mer_bench.representations.preparation import SampleShape, sample_shape
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import MethodSpec, Parameter, ParameterValue
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, unknown
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -31,9 +31,7 @@ class Resources:
         if self.jobs < 1:
             raise MerBenchError(f"--jobs {self.jobs} is not a positive number")
         if self.device not in DEVICES:
-            raise MerBenchError(
-                f"unknown device {self.device!r}{did_you_mean(self.device, DEVICES)}; known: {', '.join(DEVICES)}"
-            )
+            raise unknown("device", self.device, DEVICES)
         if self.timeout is not None and not self.timeout > 0:
             raise MerBenchError(f"--timeout {self.timeout:g} is not a positive number of seconds")
 

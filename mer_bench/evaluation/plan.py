@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mer_bench.databases.base import DataSource
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError, unknown
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
@@ -85,9 +85,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
 def _selection(request: Request, protocol: Protocol) -> str:
     selection = request.selection or protocol.selection
     if selection not in SELECTIONS:
-        raise MerBenchError(
-            f"unknown selection rule {selection!r}{did_you_mean(selection, SELECTIONS)}; known: {', '.join(SELECTIONS)}"
-        )
+        raise unknown("selection rule", selection, SELECTIONS)
     return selection
 
 

@@ -1,4 +1,4 @@
-"""The settings by which frames become representations, and the steps on the way."""
+"""The settings by which frames become representations, the steps on the way, and what comes out: its axes and shape."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.specs import Parameter, ParameterValue, resolve_parameters
 from mer_bench.store.files import digest
 from mer_bench.vision.optical_flow import FLOW_PARAMETERS
 from mer_bench.vision.regions import LAYOUTS
+from mer_bench.vision.sequence import METHODS
 
 _ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
 
@@ -51,7 +53,7 @@ PREPARATION: tuple[Parameter, ...] = (
 OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
     "frames": (
         Parameter("length", 10, "frames of the interpolated clip", minimum=1, maximum=1000),
-        Parameter("interpolation", "graph", "TIM by graph embedding, or linear", choices=("graph", "linear")),
+        Parameter("interpolation", "graph", "TIM by graph embedding, or linear", choices=METHODS),
     ),
     "flow": (),
     "face-flow": (),
@@ -135,3 +137,35 @@ def resolve_preparation(values: Mapping[str, object], source: DataSource) -> dic
             "leave it out, or name data that holds the frames"
         )
     return {}
+
+
+@dataclass(frozen=True)
+class SampleShape:
+    """The array of one sample; ``channels`` is the order of its last axis."""
+
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    channels: tuple[str, ...]
+
+
+def sample_shape(representation: str, chosen: Mapping[str, ParameterValue]) -> SampleShape:
+    """Return the shape of a sample, with the preparation's default ``size``.
+
+    Parameters
+    ----------
+    representation : str
+    chosen : mapping
+        What a method chooses of it, such as ``length``; defaults hold for what it leaves open.
+
+    Raises
+    ------
+    MerBenchError
+        A setting that does not shape this representation, or a value that is not allowed.
+    """
+    settings = resolve_parameters(f"representation {representation}", OF_METHOD[representation], chosen)
+    size = int(str(resolve_parameters("preparation", PREPARATION, {})["size"]))
+    plane = ("height", "width", "channels")
+    if representation == "frames":
+        return SampleShape(("length", *plane), (int(str(settings["length"])), size, size, 1), ("grey",))
+    side = size if representation == "flow" else MAP_SIDE
+    return SampleShape(plane, (side, side, len(FLOW_CHANNELS)), FLOW_CHANNELS)

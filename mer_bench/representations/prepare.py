@@ -69,6 +69,7 @@ class _Work:
         self.task = task
         self.params: Mapping[str, ParameterValue] = task.recipe.params
         self.cache = Cache(task.cache, notice)
+        self.size = int(str(self.params["size"]))
         self.seconds: dict[str, float] = {}
 
     def step(self, name: str) -> Entry:
@@ -102,10 +103,9 @@ class _Work:
     def _face(self) -> Entry:
         """Key points on the onset frame; none where no face is found."""
         with self._timed("face"):
-            face = detect_face(self._onset, _order(self.params["align_by"]))
-        if face is None:
-            return Entry({ARRAY: np.empty((0, 2), dtype=np.float32)}, {"aligned_by": NO_FACE})
-        return Entry({ARRAY: face.key_points}, {"aligned_by": _named(face.detector)})
+            face = self._detected(self._onset, "align_by")
+        points, by = face or (np.empty((0, 2), dtype=np.float32), NO_FACE)
+        return Entry({ARRAY: points}, {"aligned_by": by})
 
     def _flow(self) -> Entry:
         onset, apex = self._aligned(self._onset), self._aligned(self._apex)
@@ -119,16 +119,15 @@ class _Work:
 
     def _regions(self) -> Entry:
         """Key points on the apex frame; where none are found there, the onset frame's, and without those the crop's."""
-        size = _size(self.params)
         onset_points = self._found.arrays[ARRAY]
         with self._timed("regions"):
-            face = detect_face(self._apex, _order(self.params["regions_by"])) if len(onset_points) else None
+            face = self._detected(self._apex, "regions_by") if len(onset_points) else None
         if face is not None:
-            points, by = transform_points(face.key_points, self._transform), _named(face.detector)
+            points, by = transform_points(face[0], self._transform), face[1]
         elif len(onset_points):
             points, by = transform_points(onset_points, self._transform), "onset"
         else:
-            points, by = np.asarray(CROP_LANDMARKS * size - 0.5, dtype=np.float32), NO_FACE
+            points, by = np.asarray(CROP_LANDMARKS * self.size - 0.5, dtype=np.float32), NO_FACE
         return Entry({ARRAY: points}, {**self._found.facts, "regions_by": by})
 
     def _frames(self) -> Entry:
@@ -165,19 +164,24 @@ class _Work:
     def _transform(self) -> FloatArray:
         points = self._found.arrays[ARRAY]
         if len(points):
-            return aligning_transform(points, _size(self.params))
+            return aligning_transform(points, self.size)
         if self.params["no_face"] == "refuse":
             clip = self.task.clip
             raise MerBenchError(
                 f"{clip.sample_id}: no face is found in the onset frame {_place(clip.frames[0])} by "
                 f"{self.params['align_by']}; look at the frame, or keep such samples with --prepare no_face=whole-frame"
             )
-        return whole_frame_transform(self._onset.shape, _size(self.params))
+        return whole_frame_transform(self._onset.shape, self.size)
+
+    def _detected(self, image: ByteArray, order: str) -> tuple[FloatArray, str] | None:
+        """Return a face's key points, and the detector with its version: another one may give other points."""
+        face = detect_face(image, str(self.params[order]).split(","))
+        return (face.key_points, f"{face.detector} {detector_version(face.detector)}") if face else None
 
     def _aligned(self, image: ByteArray) -> ByteArray:
         transform = self._transform
         with self._timed("align"):
-            return align(image, transform, _size(self.params))
+            return align(image, transform, self.size)
 
     def _read(self, path: Path) -> ByteArray:
         with self._timed("read"):
@@ -195,19 +199,6 @@ class _Work:
         started = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-
-
-def _named(detector: str) -> str:
-    """Name a detector with its version: another one may give other points."""
-    return f"{detector} {detector_version(detector)}"
-
-
-def _order(detectors: ParameterValue) -> tuple[str, ...]:
-    return tuple(str(detectors).split(","))
-
-
-def _size(params: Mapping[str, ParameterValue]) -> int:
-    return int(str(params["size"]))
 
 
 def _place(path: Path) -> str:

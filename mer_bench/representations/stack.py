@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, FloatArray
-from mer_bench.cache import Entry
+from mer_bench.cache import file_digest
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, Notice
-from mer_bench.representations.preparation import Recipe
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import ARRAY, prepare_task
 from mer_bench.store.files import open_for_writing, write_bytes
@@ -21,7 +20,6 @@ from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
 
 _MAP_SHAPE = (MAP_SIDE, MAP_SIDE, 3)
-_READ_BYTES = 1 << 20
 
 
 def compute_representation(
@@ -51,7 +49,13 @@ def compute_representation(
             layout = str(record["params"].get("layout"))
             yield (flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, layout)), {}
         else:
-            entry = _prepared(source, sample_id, recipe, notice)
+            task = prepare_task(source, sample_id, recipe)
+            entry = task.cached(notice)
+            if entry is None:
+                # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
+                from mer_bench.representations.prepare import computed_entry
+
+                entry = computed_entry(task, notice)
             yield entry.arrays[ARRAY], entry.facts
 
 
@@ -104,21 +108,10 @@ def is_stored(folder: Path, key: str, notice: Notice) -> bool:
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if not file.exists():
         return False
-    if checksum.exists() and checksum.read_bytes() == _checksum(file):
+    if checksum.exists() and checksum.read_bytes() == file_digest(file).hex().encode():
         return True
     notice(f"{file} is damaged; it is computed anew")
     return False
-
-
-def _prepared(source: DataSource, sample_id: str, recipe: Recipe, notice: Notice) -> Entry:
-    task = prepare_task(source, sample_id, recipe)
-    cached = task.cached(notice)
-    if cached is not None:
-        return cached
-    # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
-    from mer_bench.representations.prepare import computed_entry
-
-    return computed_entry(task, notice)
 
 
 def load_map(source: DataSource, sample_id: str) -> FloatArray:
@@ -136,11 +129,3 @@ def load_map(source: DataSource, sample_id: str) -> FloatArray:
     if not np.isfinite(flow).all():
         raise MerBenchError(f"{sample_id}: the map holds NaN or infinite values; mend the data or its reader")
     return flow
-
-
-def _checksum(file: Path) -> bytes:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while part := stream.read(_READ_BYTES):
-            digest.update(part)
-    return digest.hexdigest().encode()

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
 from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import is_name
-from mer_bench.samples import DATABASES, canonical_clip, canonical_subject, ordered_databases
+from mer_bench.samples import DATABASES, SMIC_CODES, canonical_clip, canonical_subject, ordered_databases
 from mer_bench.scoring.metrics import Scores, score
 
-CLASSES = ("negative", "positive", "surprise")
+CLASSES = tuple(SMIC_CODES)
 """The challenge's classes, in label order."""
 
 FULL_DATABASES = ("smic", "samm", "casme2")
@@ -29,15 +27,7 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One line of a log.
-
-    Parameters
-    ----------
-    sample_id : str
-        Canonical, ``database/subject/clip``.
-    truth, prediction : int
-        Labels of `CLASSES`.
-    """
+    """One line of a log: a canonical ``database/subject/clip``, and labels of `CLASSES`."""
 
     sample_id: str
     truth: int
@@ -135,8 +125,8 @@ def format_log(entries: Iterable[LogEntry]) -> str:
     Raises
     ------
     MerBenchError
-        There is no entry, two are of one sample, a label is not of `CLASSES`, or a sample id is not of the form
-        ``database/subject/clip`` with names that a line of words can hold.
+        There is no entry, two are of one sample, or a sample id is not of the form ``database/subject/clip`` with names
+        that a line of words can hold.
     """
     lines: list[str] = []
     for (database, subject), fold in groupby(sorted(_checked(entries).items()), key=lambda item: item[0][:2]):
@@ -145,8 +135,15 @@ def format_log(entries: Iterable[LogEntry]) -> str:
     return "\n".join([*lines[1:], ""])
 
 
-def score_log(entries: Iterable[LogEntry], *, absent_class: str = "exclude") -> dict[str, Scores]:
+def score_log(entries: Sequence[LogEntry], *, absent_class: str = "exclude") -> dict[str, Scores]:
     """Score a log over the three `CLASSES`, pooled over its folds.
+
+    Parameters
+    ----------
+    entries : sequence of LogEntry
+        At least one, as `read_log` gives them.
+    absent_class : str
+        One of `ABSENT_CLASS_RULES`.
 
     Returns
     -------
@@ -156,12 +153,11 @@ def score_log(entries: Iterable[LogEntry], *, absent_class: str = "exclude") -> 
     Raises
     ------
     MerBenchError
-        The entries do not make a log (see `format_log`), or ``absent_class`` is not one of `ABSENT_CLASS_RULES`.
+        ``absent_class`` is another rule.
     """
-    checked = _checked(entries)
-    slices = {"full": list(checked.values())}
-    for database in ordered_databases(key[0] for key in checked):
-        slices[database] = [entry for key, entry in checked.items() if key[0] == database]
+    slices = {"full": list(entries)}
+    for database in ordered_databases(entry.sample_id.partition("/")[0] for entry in entries):
+        slices[database] = [entry for entry in entries if entry.sample_id.startswith(f"{database}/")]
     return {
         name: score(
             [entry.truth for entry in chosen],
@@ -222,9 +218,6 @@ def _checked(entries: Iterable[LogEntry]) -> dict[tuple[str, str, str], LogEntry
     checked: dict[tuple[str, str, str], LogEntry] = {}
     for entry in entries:
         key = _split_id(entry.sample_id)
-        for name, label in (("truth", entry.truth), ("prediction", entry.prediction)):
-            if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < len(CLASSES):
-                raise MerBenchError(f"{entry.sample_id}: {name} {label!r} is not one of the labels {_LABELS}")
         if key in checked:
             raise MerBenchError(f"two entries for one sample {'/'.join(key)}; keep one prediction for each sample")
         checked[key] = entry

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from mer_bench.synthesis.draws import GENERATOR_VERSION
-from mer_bench.synthesis.plans import SIZES
-from mer_bench.synthesis.release_writer import LAYOUTS, write_release
+from collections.abc import Mapping
 
-__all__ = ["GENERATOR_VERSION", "LAYOUTS", "SIZES", "write_release"]
+SIZES = ("tiny", "small", "large")
+
+LAYOUTS: Mapping[str, Mapping[str, str]] = {
+    **{database: {database: "."} for database in ("smic", "samm", "casme2", "casme3")},
+    "3db": {"smic": "SMIC", "samm": "SAMM", "casme2": "CASME2"},
+}
+"""Each layout's databases with their folders."""

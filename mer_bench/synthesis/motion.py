@@ -11,8 +11,6 @@ from mer_bench.arrays import FloatArray
 from mer_bench.synthesis.faces import Face
 from mer_bench.synthesis.warping import Bump, displacement, grid
 
-KINDS = ("negative", "positive", "surprise", "other")
-
 # Each action unit as (landmark, u, v, width), the width in eye distances and u towards the face's outside, so that
 # the same line serves both sides; a landmark without a side stands in the middle and takes u as it is.
 _ACTIONS: Mapping[int, tuple[tuple[str, float, float, float], ...]] = {
@@ -76,7 +74,7 @@ class Expression:
 
 
 def draw_expression(rng: np.random.Generator, kind: str, style: Style) -> Expression:
-    """Draw an expression of one of `KINDS`.
+    """Draw an expression of a kind: ``negative``, ``positive``, ``surprise`` or ``other``.
 
     A quarter of the three classes' expressions are weak and mixed with another class's leading action unit, and some
     come with a twitch of no class: they can be told apart, but not all of them.

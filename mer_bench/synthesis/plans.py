@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mer_bench.samples import SMIC_CODES, canonical_subject
 from mer_bench.synthesis.draws import generator
-
-SIZES = ("tiny", "small", "large")
 
 Counts = tuple[int, int, int]
 
@@ -61,7 +60,6 @@ _EMOTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "surprise": ("surprise",),
     },
 }
-_SMIC_CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
 
 # Known errors of the real releases belong to these names: a reader that corrects them by name must find none here.
 _TAKEN = frozenset(
@@ -85,7 +83,7 @@ class ClipPlan:
     name : str
         The clip as the workbook prints it.
     kind : str
-        What the face does: one of `mer_bench.synthesis.motion.KINDS`.
+        What the face does, as `mer_bench.synthesis.motion.draw_expression` calls it.
     emotion : str
         As the workbook prints it.
     onset, apex, offset : int
@@ -172,8 +170,8 @@ def _spread(totals: Counts, subjects: int) -> list[Counts]:
 def _plan_subject(
     database: str, number: int, *, counts: Counts, others: Sequence[str], size: str, seed: int
 ) -> Iterator[ClipPlan]:
-    subject = _subject(database, number)
-    wanted = [kind for kind, count in zip(_SMIC_CODES, counts, strict=True) for _ in range(count)]
+    subject = canonical_subject(database, str(number))
+    wanted = [kind for kind, count in zip(SMIC_CODES, counts, strict=True) for _ in range(count)]
     rng = generator(seed, database, subject, size, "plan")
     emotions = [(kind, str(rng.choice(_EMOTIONS[database][kind]))) for kind in wanted]
     emotions += [("negative" if emotion in ("sadness", "fear") else "other", emotion) for emotion in others]
@@ -211,10 +209,6 @@ def _with_annotation_errors(database: str, subject: str, planned: Sequence[ClipP
         yield ClipPlan(database, subject, "m", "negative", "disgust", onset, onset + 4, onset + 8, onset, margin=1)
 
 
-def _subject(database: str, number: int) -> str:
-    return {"smic": f"s{number}", "samm": f"{number:03d}", "casme2": f"sub{number:02d}"}.get(database, f"spNO.{number}")
-
-
 def _names(database: str, number: int, kinds: Sequence[str]) -> Iterator[str]:
     """Yield a name for each clip, as the real release might call it."""
     taken = set(_TAKEN)
@@ -231,7 +225,7 @@ def _names(database: str, number: int, kinds: Sequence[str]) -> Iterator[str]:
 def _candidates(database: str, number: int, kind: str) -> Iterator[str]:
     for take in range(1000):
         if database == "smic":
-            yield f"s{number}_{_SMIC_CODES[kind]}_{take + 1:02d}"
+            yield f"s{number}_{SMIC_CODES[kind]}_{take + 1:02d}"
         elif database == "samm":
             yield f"{number:03d}_{take // 5 + 1}_{take % 5 + 2}"
         else:

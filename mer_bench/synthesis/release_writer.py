@@ -15,9 +15,10 @@ from mer_bench.arrays import ByteArray
 from mer_bench.atomic import new_folder
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.marks import SYNTHETIC_FILE
+from mer_bench.synthesis import LAYOUTS, SIZES
 from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
 from mer_bench.synthesis.draws import GENERATOR_VERSION
-from mer_bench.synthesis.plans import SIZES, ClipPlan, plan_release
+from mer_bench.synthesis.plans import ClipPlan, plan_release
 from mer_bench.synthesis.workbooks import casme2_workbook, casme3_workbook, samm_workbook, smic_workbook
 
 TRUE_MOTION = "true_motion"
@@ -49,14 +50,6 @@ _FORMATS: Mapping[str, _Format] = MappingProxyType(
         ),
     }
 )
-# Each layout's databases with their folders.
-_LAYOUTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        **{database: {database: "."} for database in _FORMATS},
-        "3db": {"smic": "SMIC", "samm": "SAMM", "casme2": "CASME2"},
-    }
-)
-LAYOUTS = tuple(_LAYOUTS)
 
 
 def write_release(
@@ -65,7 +58,7 @@ def write_release(
     *,
     size: str = "small",
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Write a small but complete release in an official layout, of made-up people.
 
@@ -77,7 +70,7 @@ def write_release(
     Parameters
     ----------
     layout : str
-        One of `LAYOUTS`; ``3db`` has a subfolder a database.
+        One of `mer_bench.synthesis.LAYOUTS`; ``3db`` has a subfolder a database.
     out : Path
         The folder; it must not exist or must be empty. It appears when everything is written, never in part.
     size : {"tiny", "small", "large"}
@@ -100,8 +93,7 @@ def write_release(
 
     with new_folder(out, "the synthetic release", "name another folder", is_the_same) as root:
         for done, total in _written(root, layout, size, seed, mark):
-            if progress is not None:
-                progress(done, total)
+            progress(done, total)
 
 
 def _mark(layout: str, size: str, seed: int) -> str:
@@ -124,13 +116,13 @@ def _mark(layout: str, size: str, seed: int) -> str:
 
 def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterator[tuple[int, int]]:
     """Write everything, and yield how many clips are done out of how many."""
-    plans = {database: plan_release(database, size, seed) for database in _LAYOUTS[layout]}
+    plans = {database: plan_release(database, size, seed) for database in LAYOUTS[layout]}
     done, total = 0, sum(map(len, plans.values()))
     # A release whose writing broke off must not pass for a real one.
     for folder in (root, root / TRUE_MOTION):
         _write(folder / SYNTHETIC_FILE, mark.encode())
     yield done, total
-    for database, subfolder in _LAYOUTS[layout].items():
+    for database, subfolder in LAYOUTS[layout].items():
         home = root / subfolder
         for folder in (home, home / _FORMATS[database].frames):
             _write(folder / SYNTHETIC_FILE, mark.encode())

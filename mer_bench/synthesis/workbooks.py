@@ -39,6 +39,7 @@ _SMIC_HEADER = (
     *("Subject", "Filename", None, "OnsetF", "OffsetF", "Onset2F", "Offset2F", "Onset3F", "Offset3F"),
     *("FirstF", "LastF", "TotalMF1", "TotalMF2", "TotalMF3", "TotalVL", "Emotion"),
 )
+_SMIC_COLUMNS = {name: get_column_letter(place) for place, name in enumerate(_SMIC_HEADER, start=1) if name}
 # As openpyxl writes it, with the cell's name and without a result.
 _FORMULA = re.compile(r'(<c r="([A-Z]+[0-9]+)"[^>]*><f>[^<]*</f>)<v ?/?>(?:</v>)?')
 
@@ -60,7 +61,7 @@ def smic_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
         for column, (formula, result) in formulas.items():
             cells[_SMIC_HEADER.index(column)] = formula
             if plan is not unstored:
-                results[f"{_smic_column(column)}{row}"] = result
+                results[f"{_SMIC_COLUMNS[column]}{row}"] = result
         cells[_SMIC_HEADER.index("FirstF")] = plan.onset - 50
         sheet.append(cells)
     book.create_sheet("VIS").append([name for name in _SMIC_HEADER if name not in ("Onset3F", "Offset3F", "TotalMF3")])
@@ -109,7 +110,7 @@ def casme3_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
 
 def _smic_formulas(row: int, plan: ClipPlan, *, twice: bool) -> dict[str, tuple[str, int]]:
     """Return formula and result of the columns that are reckoned from FirstF, the first frame of the whole video."""
-    at = {column: f"{_smic_column(column)}{row}" for column in _SMIC_HEADER if column}
+    at = {name: f"{column}{row}" for name, column in _SMIC_COLUMNS.items()}
     length = plan.offset - plan.onset + 1
     formulas = {
         "OnsetF": (f"={at['FirstF']}+50", plan.onset),
@@ -125,10 +126,6 @@ def _smic_formulas(row: int, plan: ClipPlan, *, twice: bool) -> dict[str, tuple[
             "TotalMF2": (f"={at['Offset2F']}-{at['Onset2F']}+1", 16),
         }
     return formulas
-
-
-def _smic_column(name: str) -> str:
-    return str(get_column_letter(_SMIC_HEADER.index(name) + 1))
 
 
 def _book(title: str) -> tuple[Workbook, Worksheet]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import unknown
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.names import normalise_name
@@ -184,7 +184,7 @@ def _chosen(only: Collection[str] | None) -> list[Check]:
     wanted = _NAMES if only is None else [normalise_name(name) for name in only]
     for name in wanted:
         if name not in _NAMES:
-            raise MerBenchError(f"unknown check {name!r}{did_you_mean(name, _NAMES)}; known: {', '.join(_NAMES)}")
+            raise unknown("check", name, _NAMES)
     return [check for check in CHECKS if check.name in wanted]
 
 

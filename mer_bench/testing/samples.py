@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.representations.shapes import sample_shape
+from mer_bench.representations.preparation import sample_shape
 from mer_bench.specs import ParameterValue
 from mer_bench.strain import stack_strain
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
 from mer_bench.arrays import ByteArray, FloatArray
@@ -47,13 +48,12 @@ def aligning_transform(key_points: FloatArray, size: int) -> FloatArray:
     Raises
     ------
     MerBenchError
-        A size below 1, or points of another shape, not finite, or all in one place.
+        Points of another shape, not finite, or all in one place.
 
     References
     ----------
     Umeyama, PAMI 1991; in the plane the fit is one complex factor: Σ conj(p) q / Σ |p|² of the centred points.
     """
-    _check_size(size)
     if key_points.shape != CROP_LANDMARKS.shape or not np.isfinite(key_points).all():
         raise MerBenchError(
             f"key points must be five finite (x, y), but are {np.asarray(key_points).tolist()}; detect the face again"
@@ -86,15 +86,7 @@ def whole_frame_transform(shape: tuple[int, ...], size: int) -> FloatArray:
     -------
     ndarray of shape (2, 3), float32
         As of `aligning_transform`.
-
-    Raises
-    ------
-    MerBenchError
-        A size below 1, or a frame without pixels.
     """
-    _check_size(size)
-    if len(shape) < 2 or min(shape[:2]) < 1:
-        raise MerBenchError(f"a frame has the shape {shape}; it must be (height, width, ...), both at least 1")
     height, width = shape[:2]
     scale = size / min(height, width)
     middle = (size - 1) / 2
@@ -122,18 +114,8 @@ def align(image: ByteArray, transform: FloatArray, size: int) -> ByteArray:
     -------
     ndarray of shape (size, size), uint8
         Grey.
-
-    Raises
-    ------
-    MerBenchError
-        A size below 1, or something that is no image or no transform.
     """
-    import cv2
-
-    _check_size(size)
     grey = to_grey(image)
-    if transform.shape != (2, 3) or not np.isfinite(transform).all():
-        raise MerBenchError(f"a transform must be (2, 3) and finite, but is {np.asarray(transform).tolist()}")
     matrix = transform.astype(np.float64)
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     height, width = grey.shape
@@ -155,32 +137,8 @@ def to_grey(image: ByteArray) -> ByteArray:
     Returns
     -------
     ndarray of shape (height, width), uint8
-
-    Raises
-    ------
-    MerBenchError
-        Another type or shape, or no pixels.
     """
-    import cv2
-
-    check_image(image)
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-
-
-def check_image(image: ByteArray) -> None:
-    """Make sure of an image: shape (height, width, 3) or (height, width), uint8.
-
-    Raises
-    ------
-    MerBenchError
-        Another type or shape, or no pixels.
-    """
-    shaped = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
-    if image.dtype != np.uint8 or not shaped or 0 in image.shape:
-        raise MerBenchError(
-            f"an image has the type {image.dtype} and the shape {image.shape}; it must be uint8 and "
-            "(height, width, 3) for RGB or (height, width) for grey"
-        )
 
 
 def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:
@@ -220,11 +178,6 @@ def transform_points(points: FloatArray, transform: FloatArray) -> FloatArray:
     """
     matrix = transform.astype(np.float64)
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], dtype=np.float32)
-
-
-def _check_size(size: int) -> None:
-    if size < 1:
-        raise MerBenchError(f"the crop size is {size}; it must be at least 1 pixel")
 
 
 def _complex(points: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.complex128]]:

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import cv2
 import numpy as np
 
 from mer_bench.arrays import ByteArray, FloatArray
-from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.vision.alignment import check_image
+from mer_bench.errors import MerBenchError
 
 DETECTORS = ("dlib", "mediapipe")
 """Every detector, in the order in which they are tried."""
@@ -54,19 +54,16 @@ def detect_face(image: ByteArray, detectors: Sequence[str] = DETECTORS) -> Face 
     Raises
     ------
     MerBenchError
-        Something that is no image, an unknown detector, or one whose package or model file is missing.
+        A detector's package or model file is missing.
 
     References
     ----------
     dlib's 68 points: Kazemi and Sullivan, CVPR 2014, trained on iBUG 300-W (for research use). MediaPipe's face mesh:
     Kartynnik et al., arXiv:1907.06724.
     """
-    check_image(image)
-    finders = [_named(name) for name in detectors]
-    if not finders:
-        raise MerBenchError(f"no face detector is named; known: {', '.join(DETECTORS)}")
     contiguous = np.ascontiguousarray(image)
-    for name, find in zip(detectors, finders, strict=True):
+    for name in detectors:
+        find = _find_by_dlib if name == "dlib" else _find_by_mediapipe
         points = find(contiguous)
         if points is not None:
             return Face(name, points)
@@ -131,14 +128,6 @@ _MARGIN = 0.25
 """The border, as a share of the longer side, that is added for a face that fills its image."""
 
 
-def _named(name: str) -> Finder:
-    if name not in DETECTORS:
-        raise MerBenchError(
-            f"unknown face detector {name!r}{did_you_mean(name, DETECTORS)}; known: {', '.join(DETECTORS)}"
-        )
-    return _find_by_dlib if name == "dlib" else _find_by_mediapipe
-
-
 def _find_by_dlib(image: ByteArray) -> FloatArray | None:
     detector, predictor, rectangle = _dlib_models()
     box = _dlib_box(image, detector)
@@ -149,8 +138,6 @@ def _find_by_dlib(image: ByteArray) -> FloatArray | None:
 
 
 def _dlib_box(image: ByteArray, detector: Any) -> tuple[int, ...] | None:
-    import cv2
-
     longer = max(image.shape[:2])
     first = min(1.0, _BOX_SIDE / longer)
     # A face below 80 pixels is not found: the second look is at the full size, or at twice a small one.
@@ -192,8 +179,6 @@ def _dlib_models() -> tuple[Any, Any, Any]:
 
 
 def _find_by_mediapipe(image: ByteArray) -> FloatArray | None:
-    import cv2
-
     rgb = image if image.ndim == 3 else np.stack((image,) * 3, axis=2)
     process, find = _mediapipe_finder()
     if process != os.getpid():

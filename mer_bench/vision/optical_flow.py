@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError
 from mer_bench.specs import Parameter, resolve_parameters
+from mer_bench.threads import one_thread
 
 # Total variation with an L1 data term: Zach, Pock and Bischof, DAGM 2007; Sánchez Pérez et al., IPOL 2013.
 _TVL1 = (
@@ -55,7 +55,7 @@ def optical_flow(
     Parameters
     ----------
     onset, apex : ndarray of shape (height, width), uint8
-        Grey.
+        Grey, of one size.
     algorithm : str
         One of `FLOW_PARAMETERS`.
     settings : mapping
@@ -69,22 +69,16 @@ def optical_flow(
     Raises
     ------
     MerBenchError
-        An unknown algorithm or a setting that it does not take, frames of another type or of different shapes, an
-        OpenCV without TV-L1 or that refuses the frames, or a flow that is not finite.
+        A setting that the algorithm does not take, an OpenCV without TV-L1 or that refuses the frames, or a flow that
+        is not finite.
     """
     import cv2
 
-    if algorithm not in FLOW_PARAMETERS:
-        known = ", ".join(FLOW_PARAMETERS)
-        raise MerBenchError(
-            f"unknown optical flow {algorithm!r}{did_you_mean(algorithm, FLOW_PARAMETERS)}; known: {known}"
-        )
     values = resolve_parameters(f"optical flow {algorithm}", FLOW_PARAMETERS[algorithm], settings)
-    _check_pair(onset, apex)
     frames = np.ascontiguousarray(onset), np.ascontiguousarray(apex)
     stated = ", ".join(f"{name}={value}" for name, value in values.items())
     try:
-        with _one_thread():
+        with one_thread():
             flow = np.asarray(_solver(algorithm, values).calc(*frames, None), dtype=np.float32)
     except cv2.error as error:
         raise MerBenchError(
@@ -110,45 +104,11 @@ def shrink_map(flow: FloatArray, side: int = MAP_SIDE) -> FloatArray:
     Returns
     -------
     ndarray of shape (side, side, channels), float32
-
-    Raises
-    ------
-    MerBenchError
-        A map of another shape, or smaller than the result.
     """
     import cv2
 
-    if flow.ndim != 3 or not 1 <= side <= min(flow.shape[:2]):
-        raise MerBenchError(
-            f"a map of the shape {flow.shape} cannot shrink to {side}×{side}; take a crop size of at least {side}"
-        )
     small = cv2.resize(np.ascontiguousarray(flow), (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.float32).reshape(side, side, flow.shape[2])
-
-
-def _check_pair(onset: ByteArray, apex: ByteArray) -> None:
-    for name, frame in (("onset", onset), ("apex", apex)):
-        if frame.dtype != np.uint8 or frame.ndim != 2 or 0 in frame.shape:
-            raise MerBenchError(
-                f"the {name} frame has the type {frame.dtype} and the shape {frame.shape}; flow is taken between "
-                "grey frames, uint8 and (height, width)"
-            )
-    if onset.shape != apex.shape:
-        raise MerBenchError(
-            f"the onset frame has the shape {onset.shape} and the apex frame {apex.shape}; align both to one size"
-        )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import cv2
-
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _solver(algorithm: str, settings: Mapping[str, Any]) -> Any:

@@ -16,7 +16,7 @@ def command(layout: str, out: str, size: str, seed: int) -> None:
     """Write a small but complete release in an official layout, of one public-domain face warped and animated."""
     from pathlib import Path
 
-    from mer_bench.synthesis import write_release
+    from mer_bench.synthesis.release_writer import write_release
 
     def say(done: int, total: int) -> None:
         if sys.stderr.isatty():
