@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -13,6 +14,7 @@ from mer_bench.engine.run import run as carry_out
 from mer_bench.evaluation.request import Request
 from mer_bench.frames import results_frame
 from mer_bench.progress import ProgressListener
+from mer_bench.specs import value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,13 +92,13 @@ def run(
         methods=(methods,) if isinstance(methods, str) else tuple(methods),
         protocol=protocol,
         data=None if data is None else str(data),
-        data_options={key: str(value) for key, value in (data_options or {}).items()},
+        data_options=_texts(data_options),
         seeds=seeds,
         preset=preset,
-        overrides=params or {},
+        overrides=_texts(params),
         selection=selection,
         allow_partial=allow_partial,
-        preparation=preparation or {},
+        preparation=_texts(preparation),
         sanity=sanity,
         results=None if results is None else str(results),
         jobs=jobs,
@@ -105,6 +107,11 @@ def run(
     )
     session = carry_out(request, _Shown() if progress else _Warned())
     return results_frame(chain.from_iterable(session.asked(session.results())))
+
+
+def _texts(values: Mapping[str, object] | None) -> dict[str, str]:
+    """Return values as the command line takes them: a path, or a number of numpy's, is as good as a plain one."""
+    return {name: value_text(tuple(v) if isinstance(v, list) else v) for name, v in (values or {}).items()}
 
 
 class _Warned(Listener):
@@ -117,4 +124,8 @@ class _Shown(_Warned, ProgressListener):
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=2)
+    """Warn at the caller's own line: the frames between are mer-bench's."""
+    depth, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("mer_bench."):
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(text, stacklevel=depth)

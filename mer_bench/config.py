@@ -26,6 +26,11 @@ class Config:
     device: str | None = None
 
 
+def results_folder(named: str | Path | None, config: Config) -> Path:
+    """Return the results folder that is named, else the config file's, else the default."""
+    return Path(named or config.results or DEFAULT_RESULTS)
+
+
 def load_config() -> Config:
     """Read the config file: ``MER_BENCH_CONFIG``, else ``mer-bench.toml`` here, else the user's own.
 

@@ -40,7 +40,9 @@ def error_text(error: BaseException) -> str:
     """Return an error's message on one line; a foreign error may fail even at that."""
     try:
         return " ".join(str(error).split())
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return "its message cannot be printed"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from mer_bench.errors import MerBenchError, reason_of
 
@@ -13,10 +14,11 @@ STRICT_VARIABLE = "MER_BENCH_STRICT_PLUGINS"
 
 
 class ForeignError(MerBenchError):
-    """Plugin code failed: the sentence, and in ``error`` what was raised."""
+    """Plugin code failed: the sentence, in ``owner`` whose code it is, and in ``error`` what was raised."""
 
-    def __init__(self, sentence: str, error: BaseException) -> None:
+    def __init__(self, owner: str, sentence: str, error: BaseException) -> None:
         super().__init__(sentence)
+        self.owner = owner
         self.error = error
 
 
@@ -28,9 +30,10 @@ def foreign_code(
     *,
     recorded: bool = False,
 ) -> Iterator[None]:
-    """Turn what plugin code raises, `SystemExit` included, into a `ForeignError`.
+    """Turn what plugin code raises, `SystemExit` included, into a `ForeignError`; what it prints goes to stderr.
 
-    A `MerBenchError` is a sentence already, and Ctrl-C is the user's: both pass as they are.
+    A `MerBenchError` is a sentence already, and Ctrl-C is the user's: both pass as they are. Stdout is for answers,
+    such as those of ``--json``.
 
     Parameters
     ----------
@@ -44,13 +47,14 @@ def foreign_code(
         the exception as it is, changes nothing.
     """
     try:
-        yield
-    except (MerBenchError, KeyboardInterrupt, GeneratorExit):
+        with redirect_stdout(sys.stderr):
+            yield
+    except (MerBenchError, KeyboardInterrupt):
         raise
     except BaseException as error:  # pytest's Skipped, for one, is no Exception
         if strict() and not recorded:
             raise
-        raise ForeignError(f"{owner}: {what} failed ({reason_of(error)}); {cure}", error) from error
+        raise ForeignError(owner, f"{owner}: {what} failed ({reason_of(error)}); {cure}", error) from error
 
 
 def strict() -> bool:

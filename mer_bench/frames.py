@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mer_bench.config import DEFAULT_RESULTS, load_config
+from mer_bench.config import load_config, results_folder
 from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, SeedResult, read_results
 from mer_bench.store import Store
@@ -57,7 +57,7 @@ def load_results(results: str | Path | None = None) -> pd.DataFrame:
         For each file that cannot be used and so counts as absent.
     """
     notices: list[str] = []
-    store = Store.open(Path(results or load_config().results or DEFAULT_RESULTS), notices.append)
+    store = Store.open(results_folder(results, load_config()), notices.append)
     frame = results_frame(result for row in read_results(store) for result in (*row.seeds, *row.oracle))
     for notice in notices:
         warnings.warn(notice, stacklevel=2)

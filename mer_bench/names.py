@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+NAME_RULE = "lower case words joined by hyphens"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 

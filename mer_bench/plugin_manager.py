@@ -8,10 +8,9 @@ Environment variables: ``MER_BENCH_BLOCK_PLUGINS=name,name`` leaves plugins out 
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib import import_module
@@ -23,7 +22,7 @@ import pluggy
 from mer_bench import hookspecs
 from mer_bench.entry_points import Damaged, check_entry_point, find_entry_points, origin
 from mer_bench.errors import MerBenchError, did_you_mean, reason_of
-from mer_bench.foreign import foreign_code, origin_of, strict, trace_of
+from mer_bench.foreign import ForeignError, foreign_code, origin_of, strict, trace_of
 from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from mer_bench.names import normalise_name
 from mer_bench.specs import DatabaseSpec, MethodSpec, ProtocolSpec
@@ -102,6 +101,13 @@ class Catalogue:
             No such method: the message names those there are, and any plugin that is blocked or failed.
         """
         return self._find("method", name, self.methods)
+
+    def named_methods(self, names: Iterable[str]) -> list[MethodSpec]:
+        """Return the specs of methods in the order in which they are named, each once; raises as `method` does."""
+        specs = [self.method(name) for name in dict.fromkeys(map(normalise_name, names))]
+        if not specs:
+            raise MerBenchError("no method named; `mer-bench list methods` shows what is installed")
+        return specs
 
     def database(self, name: str) -> DatabaseSpec:
         """Return a database's spec, as `method` does a method's."""
@@ -201,8 +207,8 @@ class _Plugin:
 
 @contextmanager
 def _contained() -> Iterator[None]:
-    """Keep what plugin code prints out of ``--json`` output, and let none of its warnings stop the loading."""
-    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+    """Let none of a plugin's warnings stop the loading."""
+    with warnings.catch_warnings():
         if any(action == "error" for action, *_ in warnings.filters):
             warnings.simplefilter("default")
         yield
@@ -213,8 +219,9 @@ def _load(loaded: dict[str, object], point: EntryPoint, refusal: str | None) -> 
     record = PluginRecord(point.name, distribution, version, PluginStatus.OK)
     if refusal is not None:
         return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=refusal))
+    owner = f"plugin {point.name}"
     try:
-        with foreign_code(f"plugin {point.name}", "its loading"):
+        with foreign_code(owner, "its loading"):
             check_entry_point(point)
             plugin, name = point.load(), f"{distribution}:{point.name}"
             specs = _read_specs(loaded, plugin, name)
@@ -223,7 +230,9 @@ def _load(loaded: dict[str, object], point: EntryPoint, refusal: str | None) -> 
     except MerBenchError as error:
         if strict():
             raise
-        return _failed(record, origin_of(error))
+        # A fence further in, around a spec's `validate` say, has told more than what was raised.
+        own = isinstance(error, ForeignError) and error.owner == owner
+        return _failed(record, origin_of(error) if own else error)
 
 
 def _unread(damaged: Damaged) -> _Plugin:

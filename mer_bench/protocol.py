@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mer_bench.errors import MerBenchError, Notice, did_you_mean
-from mer_bench.names import is_name
+from mer_bench.names import NAME_RULE, is_name
 from mer_bench.rules import ABSENT_CLASS_RULES, SELECTIONS, AbsentClass, Selection
 from mer_bench.specs import ProtocolSpec
 from mer_bench.strict_toml import TomlTable, listed, read_toml
@@ -277,7 +277,7 @@ def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str
 def _check_names(table: TomlTable, kind: str, names: Iterable[str]) -> None:
     for name in names:
         if not is_name(name):
-            raise table.error(f"{kind} {name!r} is not lower case words joined by hyphens")
+            raise table.error(f"{kind} {name!r} is not {NAME_RULE}")
 
 
 def _difference(have: int, declared: int) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mer_bench.errors import MerBenchError, did_you_mean, unknown
 from mer_bench.foreign import foreign_code
-from mer_bench.names import is_name
+from mer_bench.names import NAME_RULE, is_name
 
 ParameterValue = bool | int | float | str | tuple[int, ...]
 
@@ -362,7 +362,7 @@ def _type_name(value: ParameterValue) -> str:
 
 def _check_name(kind: str, name: str) -> None:
     if not is_name(name):
-        raise MerBenchError(f"{kind} name {name!r} is not lower case words joined by hyphens")
+        raise MerBenchError(f"{kind} name {name!r} is not {NAME_RULE}")
 
 
 def _check_types(owner: str, spec: object, **wanted: type) -> None:

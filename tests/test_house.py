@@ -119,6 +119,7 @@ def imported_modules(source: str) -> set[str]:
     """Every module of the house that a module imports, in functions too; a public name stands for its own module."""
     found = set()
     for node in ast.walk(ast.parse(source)):
+        assert not getattr(node, "level", 0), "a relative import, which this does not follow"
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == "mer_bench":
@@ -226,17 +227,65 @@ def test_no_function_takes_many_arguments_by_position() -> None:
     assert not crowded
 
 
+def calls() -> list[tuple[str, int]]:
+    """Every call in the source, with how many arguments it has by position; those of libraries aside."""
+    paths = [path for _, path in modules()] + plugin_modules()
+    found = []
+    for path in paths:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        own = {node.name for node in ast.walk(tree) if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mer_bench"):
+                own |= {alias.name for alias in node.names}
+        found += [
+            (f"{path.relative_to(ROOT)}:{node.lineno}", len(node.args))
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own
+        ]
+    return found
+
+
+def test_nothing_is_called_with_many_arguments_by_position() -> None:
+    counted = calls()
+
+    assert counted
+    assert not [where for where, count in counted if count > MOST_POSITIONAL]
+
+
 def plugin_modules() -> list[Path]:
     return sorted((ROOT / "plugins").rglob("*.py"))
 
 
+def inner_imports(source: str, own: str) -> set[str]:
+    """What a plugin imports of mer-bench past its public interface, or of another plugin."""
+    inner = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "mer_bench":
+            inner |= {f"mer_bench.{alias.name}" for alias in node.names if alias.name not in PUBLIC}
+        elif isinstance(node, ast.ImportFrom):
+            inner.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            inner |= {alias.name for alias in node.names}
+    return {name for name in inner if name.startswith("mer_bench") and name.partition(".")[0] != own}
+
+
 @pytest.mark.parametrize("path", plugin_modules(), ids=lambda path: path.stem + "-" + path.parent.name)
 def test_plugins_import_the_public_interface_alone(path: Path) -> None:
-    own = path.parent.name
-    public = {*PUBLIC.values(), own}
-    modules = imported_modules(path.read_text(encoding="utf-8"))
+    assert not inner_imports(path.read_text(encoding="utf-8"), path.parent.name)
 
-    assert {module for module in modules if module not in public and not module.startswith(f"{own}.")} == set()
+
+@pytest.mark.parametrize(
+    ("source", "inner"),
+    [
+        ("from mer_bench import Method, hookimpl\nfrom mer_bench_own.network import Net", set()),
+        ("from mer_bench.methods.method import Method", {"mer_bench.methods.method"}),
+        ("import mer_bench.specs", {"mer_bench.specs"}),
+        ("from mer_bench import specs", {"mer_bench.specs"}),
+        ("from mer_bench_htnet.network import HTNet", {"mer_bench_htnet.network"}),
+    ],
+)
+def test_an_import_that_a_plugin_must_not_make_is_noticed(source: str, inner: set[str]) -> None:
+    assert inner_imports(source, "mer_bench_own") == inner
 
 
 def test_every_package_on_disk_is_packed_and_none_else() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mer_bench.config import DEFAULT_RESULTS, load_config
+from mer_bench.config import DEFAULT_RESULTS, load_config, results_folder
 from mer_bench.errors import MerBenchError
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def open_results(results: str | None) -> Store:
     """
     from mer_bench.store import Store
 
-    return Store.open(Path(results or load_config().results or DEFAULT_RESULTS), notice)
+    return Store.open(results_folder(results, load_config()), notice)
 
 
 def notice(text: str) -> None:

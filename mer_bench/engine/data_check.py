@@ -125,7 +125,14 @@ def check_data(
             missing += wanted - there
             unreadable += sentences
         emotions = dict(sorted(Counter(part["emotion"]).items()))
-        databases[name] = DatabaseCheck(len(part), part["subject"].nunique(), emotions, found, missing, unreadable)
+        databases[name] = DatabaseCheck(
+            len(part),
+            part["subject"].nunique(),
+            emotions,
+            frames_found=found,
+            frames_missing=missing,
+            unreadable=unreadable,
+        )
     named = [load_protocol(spec.path, spec.name) for spec in map(catalogue.protocol, protocols)]
     chosen = named or list(fitting_protocols(table, catalogue, notice))
     return DataCheck(

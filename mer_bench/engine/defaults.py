@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mer_bench.config import DEFAULT_RESULTS, Config
+from mer_bench.config import Config, results_folder
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.databases.open import open_source
 from mer_bench.engine.resources import DEVICES, Resources
@@ -70,7 +70,7 @@ def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int,
     return RunSetup(
         source=source,
         preparation=named_preparation(request.preparation, config, source),
-        folder=Path(request.results or config.results or DEFAULT_RESULTS),
+        folder=results_folder(request.results, config),
         resources=resources,
     )
 

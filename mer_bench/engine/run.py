@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from mer_bench.config import load_config
 from mer_bench.engine.defaults import decide
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.session import Session
-from mer_bench.errors import Notice
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
@@ -53,12 +51,7 @@ def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bo
     plan = make_plan(replace(request, preparation=setup.preparation), setup.source, catalogue)
     if setup.resources.device == "cuda" and any(row.trains_by_epoch for row in plan.rows):
         setup.resources.torch_device()
-    make = _look_at if dry else Store.create
+    make = Store.look if dry else Store.create
     session = Session(plan, make(setup.folder, listener.notice), catalogue, setup.resources, listener)
     listener.planned(plan, len(session.pending))
     return session
-
-
-def _look_at(folder: Path, notice: Notice) -> Store:
-    """Open a store that need not be there."""
-    return Store.open(folder, notice) if (folder / "store.json").exists() else Store(folder, notice)

@@ -132,7 +132,7 @@ class Session:
             stack, lost = self.stacks.file(row)
             on = device if row.trains_by_epoch else "cpu"
             of_row = [
-                Task(row, cell.seed, cell.fold, stack, self.store.path, run_id, on)
+                Task(row, cell.seed, cell.fold, stack=stack, results=self.store.path, run_id=run_id, device=on)
                 for cell in self.pending
                 if self.plan.rows[cell.row] is row
             ]

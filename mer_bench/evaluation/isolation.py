@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from mer_bench.threads import one_thread
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """One thread, stdout kept clean, and the global generators seeded, and restored after.
+    """One thread, and the global generators seeded, and restored after.
 
     Torch's too, where something imported it before.
     """
@@ -24,7 +24,7 @@ def isolated(seed: int) -> Iterator[None]:
     torch = sys.modules.get("torch")
     forked = torch.random.fork_rng(devices=[]) if torch else nullcontext()
     try:
-        with one_thread(), redirect_stdout(sys.stderr), forked:
+        with one_thread(), forked:
             if torch:
                 torch.manual_seed(seed)
             yield

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mer_bench.databases.base import DataSource
-from mer_bench.errors import MerBenchError, unknown
+from mer_bench.errors import unknown
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
 from mer_bench.marks import is_synthetic
-from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import Protocol, load_protocol
 from mer_bench.representations.preparation import resolve_preparation
@@ -65,7 +64,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     chosen = catalogue.protocol(request.protocol)
     protocol = load_protocol(chosen.path, chosen.name)
     selection = _selection(request, protocol)
-    specs = _named_methods(request, catalogue)
+    specs = catalogue.named_methods(request.methods)
     chose_quick = (
         request.preset is None and is_synthetic(source.marks) and any(QUICK_PRESET in spec.presets for spec in specs)
     )
@@ -87,12 +86,6 @@ def _selection(request: Request, protocol: Protocol) -> str:
     if selection not in SELECTIONS:
         raise unknown("selection rule", selection, SELECTIONS)
     return selection
-
-
-def _named_methods(request: Request, catalogue: Catalogue) -> list[MethodSpec]:
-    if not request.methods:
-        raise MerBenchError("no method named; `mer-bench list methods` shows what is installed")
-    return [catalogue.method(name) for name in dict.fromkeys(map(normalise_name, request.methods))]
 
 
 def _sanity_methods(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import mer_bench
 from mer_bench.errors import MerBenchError
-from mer_bench.names import normalise_name
+from mer_bench.names import NAME_RULE, normalise_name
 from mer_bench.plugin_manager import Catalogue
 
 KINDS = ("torch", "sklearn", "plain")
@@ -47,7 +47,7 @@ class PluginNames:
         names = cls(normalise_name(name))
         if not _NAME.fullmatch(names.method):
             raise MerBenchError(
-                f"plugin name {name!r} is not lower case words joined by hyphens, of which the first begins with a "
+                f"plugin name {name!r} is not {NAME_RULE}, of which the first begins with a "
                 "letter; write it like motion-net"
             )
         if len(names.method) > _LONGEST:

@@ -73,11 +73,7 @@ class Store:
         """
         marker = path / "store.json"
         if not marker.exists():
-            # The marker is looked for twice: another process may make the store between the two looks.
-            if path.is_dir() and not _may_become_store(path) and not marker.exists():
-                raise MerBenchError(
-                    f"{path} is not empty and not a mer-bench store; choose another folder with --results"
-                )
+            _refuse_others(path)
             write_json(marker, {"schema": SCHEMA})
         store = cls.open(path, notice)
         probe = store.path / f".probe-{secrets.token_hex(4)}"
@@ -85,6 +81,20 @@ class Store:
         probe.unlink()
         _sweep(store.path)
         return store
+
+    @classmethod
+    def look(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
+        """Open a store to see what it holds, where there may be none yet; nothing is written.
+
+        Raises
+        ------
+        MerBenchError
+            The folder holds something else, or was made by a newer mer-bench.
+        """
+        if (path / "store.json").exists():
+            return cls.open(path, notice)
+        _refuse_others(path)
+        return cls(path, notice)
 
     @classmethod
     def open(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
@@ -240,6 +250,14 @@ class Store:
 
     def _epoch_scores_file(self, key: str) -> Path:
         return self.path / "artifacts" / key / "epoch_scores.safetensors"
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuse what holds something else; looked for is the marker too, which another process may make meanwhile."""
+    if path.exists() and not path.is_dir():
+        raise MerBenchError(f"{path} is a file; choose a folder with --results")
+    if path.is_dir() and not _may_become_store(path) and not (path / "store.json").exists():
+        raise MerBenchError(f"{path} is not empty and not a mer-bench store; choose another folder with --results")
 
 
 def _may_become_store(path: Path) -> bool:

@@ -186,7 +186,11 @@ def _plan_subject(
         offset = apex + int(rng.integers(3, 5))
         lost = (apex - 2,) if database == "casme3" and place % 2 else ()
         margin = {"casme2": 2, "casme3": 1}.get(database, 0)
-        planned.append(ClipPlan(database, subject, name, kind, emotion, onset, apex, offset, margin=margin, lost=lost))
+        planned.append(
+            ClipPlan(
+                database, subject, name, kind, emotion, onset=onset, apex=apex, offset=offset, margin=margin, lost=lost
+            )
+        )
     yield from _with_annotation_errors(database, subject, planned)
 
 
@@ -200,13 +204,14 @@ def _with_annotation_errors(database: str, subject: str, planned: Sequence[ClipP
         *planned, last = planned
         planned.append(replace(last, name="028_4_1", onset=1101, apex=1105, offset=1109, marked_apex=1150))
     yield from planned
+    extra = partial(ClipPlan, database, subject, kind="negative", emotion="disgust")
     if (database, subject) == ("casme2", "sub04"):
-        yield ClipPlan(database, subject, "EP12_01f", "negative", "disgust", 261, 303, 321, "/")
+        yield extra("EP12_01f", onset=261, apex=303, offset=321, marked_apex="/")
     if (database, subject) == ("casme2", "sub05"):
-        yield ClipPlan(database, subject, "EP09_05f", "negative", "disgust", 69, 95, 123, 69)
+        yield extra("EP09_05f", onset=69, apex=95, offset=123, marked_apex=69)
     if (database, subject) == ("casme3", "spNO.2"):
         onset = planned[-1].onset + 60
-        yield ClipPlan(database, subject, "m", "negative", "disgust", onset, onset + 4, onset + 8, onset, margin=1)
+        yield extra("m", onset=onset, apex=onset + 4, offset=onset + 8, marked_apex=onset, margin=1)
 
 
 def _names(database: str, number: int, kinds: Sequence[str]) -> Iterator[str]:

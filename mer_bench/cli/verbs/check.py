@@ -30,8 +30,6 @@ def command(
 
     A preset or parameter goes to the methods that have it. Ends with 1 where a check fails.
     """
-    from mer_bench.errors import MerBenchError
-    from mer_bench.names import normalise_name
     from mer_bench.plugin_manager import load_catalogue
     from mer_bench.testing import CHECKS, CheckStatus, check_methods
 
@@ -39,10 +37,7 @@ def command(
         for check in CHECKS:
             click.echo(f"{check.name:<18} {check.doc}")
         return ExitCode.DONE
-    if not names:
-        raise MerBenchError("no method named; `mer-bench list methods` shows what is installed")
-    catalogue = load_catalogue()
-    specs = [catalogue.method(name) for name in dict.fromkeys(map(normalise_name, names))]
+    specs = load_catalogue().named_methods(names)
     code = ExitCode.DONE
     for spec, results in check_methods(specs, preset=preset, params=overrides, only=only or None):
         if any(result.status is CheckStatus.FAILED for result in results):

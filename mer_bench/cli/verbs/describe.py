@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
@@ -32,12 +30,10 @@ _NONE = "none"
 @json_option()
 def command(method: str, preset: str | None, overrides: dict[str, str], classes: int, as_json: bool) -> None:
     """Show what METHOD is, eats and costs: parameters with reasons, presets, citation, and the size of its network."""
-    # What a plugin prints while it is loaded is not part of the answer.
-    with redirect_stdout(sys.stderr):
-        from mer_bench.engine.describe import describe_method
-        from mer_bench.plugin_manager import load_catalogue
+    from mer_bench.engine.describe import describe_method
+    from mer_bench.plugin_manager import load_catalogue
 
-        found = describe_method(load_catalogue(), method, preset=preset, overrides=overrides, n_classes=classes)
+    found = describe_method(load_catalogue(), method, preset=preset, overrides=overrides, n_classes=classes)
     show(found.as_json(), _lines(found), as_json=as_json, indent=1)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from contextlib import nullcontext, redirect_stdout
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,15 +51,12 @@ def command(*, dry_run: bool, as_json: bool, **asked: Any) -> ExitCode:
     from mer_bench.engine.run import open_session
     from mer_bench.evaluation.request import Request
 
-    out = sys.stdout
-    # With --json stdout is for the objects alone: what a plugin prints goes to stderr.
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        people = console(stderr=as_json)
-        session = open_session(Request(**asked), _terminal(people), jobs=all_processors(), dry=dry_run)
-        if dry_run:
-            return ExitCode.DONE
-        session.carry_out()
-        return _conclude(session, people, out if as_json else None)
+    people = console(stderr=as_json)
+    session = open_session(Request(**asked), _terminal(people), jobs=all_processors(), dry=dry_run)
+    if dry_run:
+        return ExitCode.DONE
+    session.carry_out()
+    return _conclude(session, people, as_json)
 
 
 def _terminal(people: Console) -> Listener:
@@ -79,7 +74,7 @@ def _terminal(people: Console) -> Listener:
     return Terminal()
 
 
-def _conclude(session: Session, people: Console, out: TextIO | None) -> ExitCode:
+def _conclude(session: Session, people: Console, as_json: bool) -> ExitCode:
     """Print the results, write the report, and return the exit code."""
     from mer_bench.cli.tables import results_tables
     from mer_bench.representations.task import facts_lines
@@ -89,9 +84,9 @@ def _conclude(session: Session, people: Console, out: TextIO | None) -> ExitCode
 
     rows = session.results()
     asked = session.asked(rows)
-    if out is not None:
+    if as_json:
         for result in chain.from_iterable(asked):
-            click.echo(json.dumps(result_object(result), allow_nan=False), file=out)
+            click.echo(json.dumps(result_object(result), allow_nan=False))
     for table in results_tables(asked, people):
         people.print(table)
     faces = (facts_lines(session.stacks.faces(row)) for row in session.plan.rows)
