@@ -63,7 +63,7 @@ ALLOWED = {
         *("config", "protocol", "settings", "representations", "methods", "evaluation"),
     },
     "progress": {"engine"},
-    "api": {"engine", "evaluation", "frames", "progress"},
+    "api": {"engine", "evaluation", "frames", "progress", "specs"},
     "testing": {*FOUNDATION, "settings", "strain", "methods", "evaluation", "engine", "representations"},
     # A new plugin's class must not have the name of one that the public interface offers.
     "scaffold": {*FOUNDATION, "atomic", "__init__"},

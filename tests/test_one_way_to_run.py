@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from bench import FOLDS, TINY, Bench, Ended
 
@@ -82,6 +83,54 @@ def test_a_damaged_cell_is_told_in_both(bench: Bench) -> None:
     assert len(told) == 1
     assert FOLDS[2] in str(told[0].message)
     assert [FOLDS[3] in line for line in ended.out.splitlines() if line.startswith("note: ")] == [True]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"C": np.float32(0.5), "kernel": "linear"},
+        {"C": np.float64(0.5), "kernel": np.str_("linear")},
+        {"C": 0.5, "kernel": "linear"},
+    ],
+)
+def test_python_takes_numpys_values_as_plain_ones(values: dict[str, object]) -> None:
+    frame = mer_bench.run("svm-flow", **OPTIONS, sanity=False, params=values)  # type: ignore[arg-type]
+
+    assert [(chosen["C"], chosen["kernel"]) for chosen in frame["params"]] == [(0.5, "linear")] * 4
+
+
+def test_python_takes_whole_numbers_lists_and_paths(tmp_path: Path) -> None:
+    assert called("ststnet", params={"epochs": np.int64(1), "batch_size": np.int32(8)}) == ""
+    assert called("ahmsa", params={"blocks": [1, 1, 1], "epochs": 1}) == ""
+    assert "w.pth" in called("timm-backbone", params={"weights": tmp_path / "w.pth"})
+
+
+def test_the_settings_of_preparing_in_the_config_file_are_not_for_ready_made_maps(bench: Bench) -> None:
+    Path("mer-bench.toml").write_text('[prepare]\nflow = "farneback"\n')
+
+    assert typed(bench, "majority").code == 0
+    assert "--prepare flow=dis" in typed(bench, "majority", "--prepare", "flow=dis").errors[0]
+
+
+def test_a_warning_names_the_callers_line(bench: Bench) -> None:
+    typed(bench, "majority")
+    bench.cell_files()[1].write_text("{")
+    with pytest.warns(UserWarning, match="counts as absent") as told:
+        mer_bench.run("majority", **OPTIONS, sanity=False, results=bench.results)  # type: ignore[arg-type]
+
+    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("foreign", ["a file", "a folder"])
+def test_a_dry_run_refuses_the_results_folder_that_a_run_refuses(bench: Bench, foreign: str) -> None:
+    if foreign == "a file":
+        bench.results.write_text("notes")
+    else:
+        (bench.results / "notes").mkdir(parents=True)
+    dry, real = typed(bench, "majority", "--dry-run"), typed(bench, "majority")
+
+    assert (dry.code, dry.errors) == (real.code, real.errors)
+    assert dry.code == 2
 
 
 def test_python_shows_how_far_it_is_unless_told_not_to(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
