@@ -7,12 +7,13 @@ import inspect
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pages import DOCS, Page, check_style, write
 
 from mer_bench import DataSource, load_results
-from mer_bench.protocol import SPLITS, DatabaseRule, Protocol
+from mer_bench.protocol import DatabaseRule, Protocol, Split
 from mer_bench.rules import ABSENT_CLASS_RULES, SELECTIONS
 
 DATABASE = Page("add-a-database.md")
@@ -63,7 +64,7 @@ def test_the_protocol_page_names_every_key_and_every_allowed_word() -> None:
     fields = {field.name for kind in (Protocol, DatabaseRule) for field in dataclasses.fields(kind)}
 
     assert set(rows) == {name.replace("_", "-") for name in fields}
-    for key, words in (("selection", SELECTIONS), ("absent-class", ABSENT_CLASS_RULES), ("split", SPLITS)):
+    for key, words in (("selection", SELECTIONS), ("absent-class", ABSENT_CLASS_RULES), ("split", get_args(Split))):
         assert set(re.findall(r'`"(.*?)"`', rows[key])) == set(words)
 
 
