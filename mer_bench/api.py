@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -9,12 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.run import run as carry_out
 from mer_bench.evaluation.request import Request
 from mer_bench.frames import results_frame
 from mer_bench.progress import ProgressListener
-from mer_bench.specs import value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,13 +94,13 @@ def run(
         methods=(methods,) if isinstance(methods, str) else tuple(methods),
         protocol=protocol,
         data=None if data is None else str(data),
-        data_options=_texts(data_options),
+        data_options={name: str(value) for name, value in (data_options or {}).items()},
         seeds=seeds,
         preset=preset,
-        overrides=_texts(params),
+        overrides={name: _plain(value) for name, value in (params or {}).items()},
         selection=selection,
         allow_partial=allow_partial,
-        preparation=_texts(preparation),
+        preparation={name: _plain(value) for name, value in (preparation or {}).items()},
         sanity=sanity,
         results=None if results is None else str(results),
         jobs=jobs,
@@ -109,9 +111,13 @@ def run(
     return results_frame(chain.from_iterable(session.asked(session.results())))
 
 
-def _texts(values: Mapping[str, object] | None) -> dict[str, str]:
-    """Return values as the command line takes them: a path, or a number of numpy's, is as good as a plain one."""
-    return {name: value_text(tuple(v) if isinstance(v, list) else v) for name, v in (values or {}).items()}
+def _plain(value: object) -> object:
+    """Return a path as text, and numpy's numbers and lists as Python's: they are as good as plain ones."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class _Warned(Listener):

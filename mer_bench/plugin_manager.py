@@ -189,11 +189,11 @@ def load_target(target: str) -> type:
     cure = "install what it needs, or correct the target in the plugin's spec"
     with _contained(), foreign_code(f"target {target!r}", f"the import of module {module_name!r}", cure):
         module = import_module(module_name)
-    try:
-        found = getattr(module, class_name)
-    except AttributeError as error:
+        # A module may import what it offers when it is asked for it.
+        found = getattr(module, class_name, None)
+    if found is None:
         hint = did_you_mean(class_name, dir(module))
-        raise MerBenchError(f"target {target!r}: module {module_name!r} has no class {class_name!r}{hint}") from error
+        raise MerBenchError(f"target {target!r}: module {module_name!r} has no class {class_name!r}{hint}")
     if not isinstance(found, type):
         raise MerBenchError(f"target {target!r} is of type {type(found).__name__}; it must name a class")
     return found

@@ -15,7 +15,10 @@ _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit the numerical libraries that are loaded, torch and OpenCV among them, and those that are going to be."""
+    """Limit the numerical libraries that are loaded, torch and OpenCV among them.
+
+    Those that are loaded meanwhile are limited as far as they heed the environment: OpenCV and torch's own pool do not.
+    """
     before = {name: os.environ.get(name) for name in _VARIABLES}
     torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
     torch_threads = torch.get_num_threads() if torch else 0

@@ -13,6 +13,7 @@ from hostile import install
 
 from mer_bench.errors import MerBenchError
 from mer_bench.foreign import ForeignError, foreign_code
+from mer_bench.plugin_manager import load_target
 
 PLUGIN = """
     import os
@@ -195,3 +196,16 @@ def test_ctrl_c_and_a_sentence_pass_the_fence() -> None:
         raise MerBenchError("width is odd")
 
     assert not isinstance(refused.value, ForeignError)
+
+
+LAZY = """
+    def __getattr__(name):
+        raise ImportError("torch is not installed")
+"""
+
+
+def test_a_target_that_is_imported_when_it_is_asked_for_may_fail_too(tmp_path: Path) -> None:
+    install(tmp_path / "site", "lazy-plugin", {"lazy_plugin": LAZY}, {})
+
+    with pytest.raises(MerBenchError, match=r"module 'lazy_plugin' failed \(ImportError: torch is not installed\)"):
+        load_target("lazy_plugin:Net")

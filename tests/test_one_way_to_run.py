@@ -105,6 +105,10 @@ def test_python_takes_whole_numbers_lists_and_paths(tmp_path: Path) -> None:
     assert "w.pth" in called("timm-backbone", params={"weights": tmp_path / "w.pth"})
 
 
+def test_python_refuses_none_for_a_text() -> None:
+    assert called("timm-backbone", params={"model": None}) == "method timm-backbone: model=None is not a text"
+
+
 def test_the_settings_of_preparing_in_the_config_file_are_not_for_ready_made_maps(bench: Bench) -> None:
     Path("mer-bench.toml").write_text('[prepare]\nflow = "farneback"\n')
 

@@ -218,6 +218,20 @@ def test_a_formula_with_a_stored_value_has_that_value(tmp_path: Path) -> None:
     assert (row.frame("OnsetFrame"), row.text("ApexFrame")) == (46, "")
 
 
+def test_a_formula_that_cannot_be_read_has_its_stored_value(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xlsx", S=[COLUMNS, ("1", "EP01", 46), ("2", "EP02", 47)])
+    unreadable = b'<f t="shared" ref="C2:C3" si="0">A2+"x</f>'
+
+    def change(parts: dict[str, bytes]) -> None:
+        (name,) = [name for name in parts if name.startswith("xl/worksheets/sheet")]
+        sheet = parts[name].replace(b"<v>46</v>", unreadable + b"<v>46</v>")
+        parts[name] = sheet.replace(b"<v>47</v>", b'<f t="shared" si="0"/><v>47</v>')
+
+    rows = read_sheet(rezip(path, change), columns=COLUMNS)
+
+    assert [row.frame(COLUMNS[2]) for row in rows] == [46, 47]
+
+
 def test_a_missing_file_a_folder_or_a_pipe_is_no_workbook(tmp_path: Path) -> None:
     assert "does not exist; give the annotation workbook" in error_of(tmp_path / "a.xlsx")
     assert "is not a file" in error_of(tmp_path)

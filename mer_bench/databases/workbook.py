@@ -7,10 +7,10 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -228,9 +228,7 @@ def _body(
     name: str, values: _Sheet, formulas: _Sheet, header: int, places: Mapping[str, int]
 ) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield number and values by column of every row below the header that holds anything in these columns."""
-    for (number, row), (_, stated) in zip(
-        _rows(values, _EXCEL_ROWS + 1), _rows(formulas, _EXCEL_ROWS + 1), strict=True
-    ):
+    for (number, row), (_, stated) in zip(_rows(values, _EXCEL_ROWS + 1), _formula_rows(formulas), strict=False):
         # Formatting without values may well reach down to Excel's last row.
         if number > _EXCEL_ROWS or (
             number > MOST_ROWS and any(row[place].value is not None for place in places.values())
@@ -240,7 +238,8 @@ def _body(
                 "delete what is below the table"
             )
         if number > header:
-            cells = {column: _value(f"{name} row {number}", row[at], stated[at]) for column, at in places.items()}
+            known = stated or (None,) * len(row)
+            cells = {column: _value(f"{name} row {number}", row[at], known[at]) for column, at in places.items()}
             if any(_as_text(value) for value in cells.values()):
                 yield number, cells
 
@@ -251,12 +250,22 @@ def _rows(sheet: _Sheet, most: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
     return enumerate(islice(sheet.iter_rows(max_col=_MOST_COLUMNS), most), start=1)
 
 
+def _formula_rows(sheet: _Sheet) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Yield rows as `_rows` does; from a formula on that openpyxl cannot read, empty ones without end.
+
+    What programs have stored of the formulas is as good as it was.
+    """
+    with suppress(Exception):
+        yield from _rows(sheet, _EXCEL_ROWS + 1)
+    yield from repeat((0, ()))
+
+
 def _value(origin: str, cell: Any, stated: Any) -> object:
     value: object = cell.value
     if isinstance(value, str) and len(value) > _LONGEST_TEXT:
         raise MerBenchError(f"{origin} holds a text of {len(value)} characters, more than Excel allows; shorten it")
     # A formula whose stored result is the empty text is of type "str"; one without a stored result is of type "n".
-    if value is None and stated.value is not None and cell.data_type != "str":
+    if value is None and stated is not None and stated.value is not None and cell.data_type != "str":
         return _UNSTORED
     return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mer_bench.arrays import FloatArray
@@ -39,10 +39,11 @@ class Stacks:
     source: DataSource
     resources: Resources
     listener: Listener
+    _told: set[str] = field(default_factory=set, init=False)
 
     def are_stored(self, row: Row) -> bool:
         """Say whether nothing is left to be made for a row."""
-        return is_stored(self.folder, row.features_key or row.stack_key, self.listener.notice)
+        return is_stored(self.folder, row.features_key or row.stack_key, self._notice)
 
     def file(self, row: Row) -> tuple[Path, Extracted | None]:
         """Return the file of what a row's method is handed, made where it is missing, and what went wrong.
@@ -55,11 +56,9 @@ class Stacks:
             The sample whose features failed: then the file is of no use to the row.
         """
         key, count = row.features_key, len(row.table.sample_ids)
-        if key is not None and is_stored(self.folder, key, self.listener.notice):
+        if key is not None and is_stored(self.folder, key, self._notice):
             return self.folder / f"{key}.npy", None
-        stack = stored_representation(
-            self.folder, row.stack_key, count, lambda: self._arrays(row), self.listener.notice
-        )
+        stack = stored_representation(self.folder, row.stack_key, count, lambda: self._arrays(row), self._notice)
         if key is None:
             return stack, None
         tasks = [ExtractTask(row.setting, stack, index, self.folder, key) for index in range(count)]
@@ -67,7 +66,7 @@ class Stacks:
         if failed is not None:
             reason = f"the features of {row.table.sample_ids[failed.index]}: {failed.failure}"
             return stack, replace(failed, failure=reason)
-        file = stored_representation(self.folder, key, count, lambda: _features(tasks), self.listener.notice)
+        file = stored_representation(self.folder, key, count, lambda: _features(tasks), self._notice)
         shutil.rmtree(self.folder / key, ignore_errors=True)
         return file, None
 
@@ -99,12 +98,18 @@ class Stacks:
     def _arrays(self, row: Row) -> Iterator[FloatArray]:
         facts = []
         record = row.record["representation"]
-        for array, found in compute_representation(self.source, row.table.sample_ids, record, self.listener.notice):
+        for array, found in compute_representation(self.source, row.table.sample_ids, record, self._notice):
             facts.append(found)
             yield array
         if fingerprint(row.table, self.source) != row.record["fingerprints"]:
             raise MerBenchError("the data changed while it was read; nothing of it is kept: run the same command again")
         write_json(self._facts_file(row), count_facts(facts))
+
+    def _notice(self, text: str) -> None:
+        """Tell each sentence once: a damaged stack is looked at more than once before it is replaced."""
+        if text not in self._told:
+            self._told.add(text)
+            self.listener.notice(text)
 
     def _facts_file(self, row: Row) -> Path:
         return self.folder / f"{row.stack_key}.facts.json"

@@ -44,4 +44,5 @@ def make_extractor(setting: MethodSetting) -> Method:
 def _is_network(target: type) -> bool:
     # Only a class that has imported torch can be a network: others are spared the import.
     torch = sys.modules.get("torch")
-    return torch is not None and issubclass(target, torch.nn.Module)
+    is_module = torch is not None and issubclass(target, torch.nn.Module)
+    return is_module and not issubclass(target, (Method, TorchMethod))

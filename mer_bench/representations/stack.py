@@ -104,14 +104,13 @@ def stored_representation(
 
 
 def is_stored(folder: Path, key: str, notice: Notice) -> bool:
-    """Say whether a stack is there and whole; a damaged one is told, and removed."""
+    """Say whether a stack is there and whole."""
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if not file.exists():
         return False
     if checksum.exists() and checksum.read_bytes() == file_digest(file).hex().encode():
         return True
     notice(f"{file} is damaged; it is computed anew")
-    file.unlink(missing_ok=True)  # so that it is told once
     return False
 
 

@@ -254,8 +254,9 @@ class Store:
 
 def _refuse_others(path: Path) -> None:
     """Refuse what holds something else; looked for is the marker too, which another process may make meanwhile."""
-    if path.exists() and not path.is_dir():
-        raise MerBenchError(f"{path} is a file; choose a folder with --results")
+    standing = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not standing.is_dir():
+        raise MerBenchError(f"{standing} is a file; choose a folder with --results")
     if path.is_dir() and not _may_become_store(path) and not (path / "store.json").exists():
         raise MerBenchError(f"{path} is not empty and not a mer-bench store; choose another folder with --results")
 

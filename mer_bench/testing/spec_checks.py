@@ -12,6 +12,8 @@ from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import EntryPoint
 from itertools import chain
+from typing import Any
+from unittest import mock
 
 from mer_bench.entry_points import find_entry_points
 from mer_bench.errors import MerBenchError
@@ -180,13 +182,23 @@ def _others(parameter: Parameter, value: ParameterValue) -> list[ParameterValue]
 
 
 def _ignored(subject: Subject) -> list[str]:
-    """Return the parameters that a network's constructor takes, and never looks at."""
+    """Return the parameters that a network's constructor is handed under their names, and never looks at."""
     method = subject.instance()
     if isinstance(method, Method):
         return []
     with isolated(SEED):
-        constructor = type(method.build_network()).__init__
-    return [name for name in method.network_params() if not _looks_at(constructor, name)]
+        network = type(method.build_network())
+        constructor = network.__init__
+        handed: set[str] = set()
+
+        def noting(self: Any, *args: Any, **named: Any) -> None:
+            bound = inspect.signature(constructor).bind(self, *args, **named)
+            handed.update(bound.arguments, named)
+            constructor(self, *args, **named)
+
+        with mock.patch.object(network, "__init__", noting):
+            method.build_network()
+    return [name for name in method.network_params() if name in handed and not _looks_at(constructor, name)]
 
 
 def _looks_at(function: Callable[..., None], name: str) -> bool:
