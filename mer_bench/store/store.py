@@ -256,7 +256,7 @@ def _refuse_others(path: Path) -> None:
     """Refuse what holds something else; looked for is the marker too, which another process may make meanwhile."""
     standing = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
     if not standing.is_dir():
-        raise MerBenchError(f"{standing} is a file; choose a folder with --results")
+        raise MerBenchError(f"{path} cannot be a folder, as {standing} is none; choose another folder with --results")
     if path.is_dir() and not _may_become_store(path) and not (path / "store.json").exists():
         raise MerBenchError(f"{path} is not empty and not a mer-bench store; choose another folder with --results")
 
