@@ -19,9 +19,9 @@ from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, cache_folder
 from mer_bench.databases.open import open_source
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.representations.preparation import PREPARATION, Recipe
-from mer_bench.representations.prepare import computed_entry
-from mer_bench.representations.task import ARRAY, PrepareTask, prepare_task
+from mer_bench.representations.preprocess import computed_entry
+from mer_bench.representations.preprocessing import PREPROCESSING, Recipe
+from mer_bench.representations.task import ARRAY, PreprocessTask, preprocess_task
 from mer_bench.synthesis.release_writer import write_release
 from mer_bench.vision.alignment import aligning_transform
 from mer_bench.vision.optical_flow import FLOW_PARAMETERS
@@ -30,12 +30,12 @@ _WAYS = (*((name, "match") for name in FLOW_PARAMETERS), ("tv-l1", "as-is"))
 
 
 def main() -> None:
-    """Write releases, prepare them by each algorithm, and compare."""
+    """Write releases, preprocess them by each algorithm, and compare."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--size", default="small")
     arguments.add_argument("--limit", type=int, help="samples a database; all without it")
     options = arguments.parse_args()
-    settings = {parameter.name: parameter.default for parameter in PREPARATION}
+    settings = {parameter.name: parameter.default for parameter in PREPROCESSING}
     print(f"size of the aligned face: {settings['size']} pixels")
     for layout in ("smic", "samm", "casme2", "casme3"):
         with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +48,7 @@ def main() -> None:
             for sample_id in samples:
                 for (name, brightness), found in errors.items():
                     chosen = {**settings, "flow": name, "brightness": brightness}
-                    task = prepare_task(source, sample_id, Recipe("flow", chosen))
+                    task = preprocess_task(source, sample_id, Recipe("flow", chosen))
                     flow = computed_entry(task, print).arrays[ARRAY][..., :2]
                     true = truth(np.load(release / "true_motion" / f"{sample_id}.npy").astype(np.float32), task)
                     found.append(length(flow - true))
@@ -58,7 +58,7 @@ def main() -> None:
             print(f"  {name}, brightness {brightness}: {np.mean(found):.3f} (worst {max(found):.3f})")
 
 
-def truth(motion: FloatArray, task: PrepareTask) -> FloatArray:
+def truth(motion: FloatArray, task: PreprocessTask) -> FloatArray:
     """Return a true displacement, (height, width, 2) in pixels of the frame, on the aligned face in its pixels."""
     face = Cache(cache_folder()).read("face", task.recipe.key("face", task.sample_digest))
     assert face is not None

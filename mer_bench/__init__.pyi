@@ -2,6 +2,7 @@ from .api import run as run
 from .arrays import FloatArray as FloatArray
 from .arrays import IntArray as IntArray
 from .cache import content_digest as content_digest
+from .caveats import Caveat as Caveat
 from .databases.base import CLIP as CLIP
 from .databases.base import FACE_FLOW as FACE_FLOW
 from .databases.base import Clip as Clip
@@ -11,7 +12,6 @@ from .errors import MethodError as MethodError
 from .errors import did_you_mean as did_you_mean
 from .frames import load_results as load_results
 from .hookspecs import hookimpl as hookimpl
-from .marks import Mark as Mark
 from .methods.method import LabelledSamples as LabelledSamples
 from .methods.method import Method as Method
 from .methods.method import UnlabelledSamples as UnlabelledSamples

@@ -33,8 +33,8 @@ def run(
     params: Mapping[str, object] | None = None,
     selection: str | None = None,
     allow_partial: bool = False,
-    preparation: Mapping[str, object] | None = None,
-    sanity: bool = True,
+    preprocessing: Mapping[str, object] | None = None,
+    baselines: bool = True,
     results: str | Path | None = None,
     jobs: int | None = None,
     device: str | None = None,
@@ -64,10 +64,10 @@ def run(
     selection : {"last", "inner", "oracle"}, optional
         Without it, the protocol's rule.
     allow_partial : bool
-    preparation : mapping, optional
+    preprocessing : mapping, optional
         Settings by which frames become representations: ``{"flow": "farneback", "size": 224}``.
-    sanity : bool
-        Add the sanity methods (chance, majority class, a support vector machine on raw maps).
+    baselines : bool
+        Add the baselines (chance, majority class, a support vector machine on raw maps).
     results : str or Path, optional
         The results folder; ``mer-bench-results`` by default.
     jobs : int, optional
@@ -100,8 +100,8 @@ def run(
         overrides={name: _plain(value) for name, value in (params or {}).items()},
         selection=selection,
         allow_partial=allow_partial,
-        preparation={name: _plain(value) for name, value in (preparation or {}).items()},
-        sanity=sanity,
+        preprocessing={name: _plain(value) for name, value in (preprocessing or {}).items()},
+        baselines=baselines,
         results=None if results is None else str(results),
         jobs=jobs,
         device=device,

@@ -68,11 +68,11 @@ class Cache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._notice(f"{file} cannot be read ({error.strerror}); it is computed anew")
+            self._notice(f"{file} cannot be read ({error.strerror}); it is computed again")
             return None
         entry = _parse(content)
         if entry is None:
-            self._notice(f"{file} is damaged; it is computed anew")
+            self._notice(f"{file} is damaged; it is computed again")
         return entry
 
     def has(self, kind: str, key: str) -> bool:

@@ -20,7 +20,7 @@ class Config:
 
     data: str | None = None
     data_options: Mapping[str, str] = field(default_factory=dict)
-    prepare: Mapping[str, str] = field(default_factory=dict)
+    preprocess: Mapping[str, str] = field(default_factory=dict)
     results: str | None = None
     jobs: int | None = None
     device: str | None = None
@@ -64,7 +64,7 @@ def _read(file: Path) -> Config:
     return Config(
         data=None if data is None else _located(data, file.parent),
         data_options=top.optional("data-options", top.settings) or {},
-        prepare=top.optional("prepare", top.settings) or {},
+        preprocess=top.optional("preprocess", top.settings) or {},
         results=None if results is None else str(file.parent / _expanded(results)),
         jobs=top.optional("jobs", top.count),
         device=top.optional("device", top.text),

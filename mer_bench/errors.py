@@ -15,7 +15,7 @@ Notice = Callable[[str], None]
 class MerBenchError(Exception):
     """Bad input, a bad setting or a store that cannot be used.
 
-    The message is one clear sentence for the user: what is wrong, the offending value, and what mends it.
+    The message is one clear sentence for the user: what is wrong, the offending value, and what fixes it.
     The command line prints it without a traceback and exits with code 2.
     """
 

@@ -24,10 +24,10 @@ COLUMNS = (
     "n_folds",
     "folds_done",
     "folds_failed",
-    "marks",
+    "caveats",
     "params",
     "representation",
-    "preparation",
+    "preprocessing",
     "row_key",
 )
 
@@ -79,8 +79,8 @@ def _frame_row(result: SeedResult, slice_name: str) -> dict[str, object]:
         "slice": slice_name,
         **{metric: getattr(scores, metric, float("nan")) for metric in METRICS},
         "n_samples": scores.n_samples if scores else 0,
-        "marks": ", ".join(result.record["marks"]),
+        "caveats": ", ".join(result.record["caveats"]),
         "params": dict(result.record["params"]),
         "representation": representation["name"],
-        "preparation": dict(representation["params"]),
+        "preprocessing": dict(representation["params"]),
     }

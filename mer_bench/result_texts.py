@@ -83,7 +83,7 @@ def result_object(result: SeedResult) -> dict[str, object]:
         "method": record["method"]["name"],
         "seed": result.seed,
         "selection": result.selection,
-        "marks": record["marks"],
+        "caveats": record["caveats"],
         "params": record["params"],
         "representation": record["representation"],
         "row_key": record["row_key"],

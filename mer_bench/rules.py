@@ -10,7 +10,7 @@ AbsentClass = Literal["exclude", "zero"]
 
 SELECTIONS: Mapping[Selection, str] = {
     "last": "the last epoch of a fixed schedule counts; no choice is made, so none can be made on the test subject",
-    "inner": "the epoch with the best UF1 on validation subjects counts; they are held out of the training side",
+    "inner": "the epoch with the best UF1 on validation subjects counts; they are held out of the training set",
     "oracle": "the best epoch on the held-out subject itself: an upper-bound diagnostic, not a result; never ranked",
 }
 """Each rule with its sentence, in the order of tables."""

@@ -87,10 +87,10 @@ class SampleTable:
         seen: dict[str, Sample] = {}
         for sample in samples:
             _check_names(sample)
-            twin = seen.setdefault(sample.sample_id, sample)
-            if twin is not sample:
+            other = seen.setdefault(sample.sample_id, sample)
+            if other is not sample:
                 raise MerBenchError(
-                    f"two rows for one sample {sample.sample_id}: {twin.origin} and {sample.origin}; remove one of them"
+                    f"two rows for sample {sample.sample_id}: {other.origin} and {sample.origin}; remove one of them"
                 )
         rows = [
             {**asdict(sample), "sample_id": key, "subject": f"{sample.database}/{sample.subject}"}

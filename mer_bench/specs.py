@@ -18,10 +18,10 @@ from mer_bench.names import NAME_RULE, is_name
 ParameterValue = bool | int | float | str | tuple[int, ...]
 
 REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
-SANITY_FAMILY = "sanity"
+BASELINE_FAMILY = "baseline"
 QUICK_PRESET = "quick"
 """The preset, of a method that has one, for trying it out: on synthetic data, and where a contract is checked."""
-FAMILIES = (SANITY_FAMILY, "handcrafted", "deep")
+FAMILIES = (BASELINE_FAMILY, "handcrafted", "deep")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Representation:
-    """What a method eats.
+    """What a method takes as input.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class Features:
     """Says that a method extracts features: `Method.extract` is called once a sample, and all folds share them.
 
     ``parameters`` names the method's parameters that shape the features, those of its representation aside:
-    `Method.extract` sees these alone, and another value of any other parameter extracts nothing anew.
+    `Method.extract` sees these alone, and another value of any other parameter extracts nothing again.
     """
 
     parameters: tuple[str, ...] = ()
@@ -162,8 +162,8 @@ class MethodSpec:
         ``"package.module:ClassName"`` of a `Method`, of a `TorchMethod`, or of a network whose constructor takes the
         number of classes and, by name, the parameters; imported in the worker only.
     representation : Representation
-        What the method eats.
-    family : {"sanity", "handcrafted", "deep"}
+        What the method takes.
+    family : {"baseline", "handcrafted", "deep"}
         Where it stands in comparison tables.
     parameters : tuple of Parameter
     presets : mapping of str to mapping

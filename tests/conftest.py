@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bench import Bench
-from hostile import install
-from naughty import NAUGHTY
+from support.bench import Bench
+from support.hostile import install
+from support.naughty import NAUGHTY
 
 
 def pytest_configure() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from bench import Bench
-from flow_data import write_flow_data
+from support.bench import Bench
+from support.flow_data import write_flow_data
 
 import mer_bench
 from mer_bench import MerBenchError, load_results
@@ -14,7 +14,7 @@ from mer_bench import MerBenchError, load_results
 TINY = {"data": "synthetic-maps", "data_options": {"size": "tiny"}}
 COLUMNS = [
     *("method", "protocol", "selection", "seed", "slice", "uf1", "uar", "accuracy", "n_samples"),
-    *("n_folds", "folds_done", "folds_failed", "marks", "params", "representation", "preparation", "row_key"),
+    *("n_folds", "folds_done", "folds_failed", "caveats", "params", "representation", "preprocessing", "row_key"),
 ]
 KINDS = {
     "seed": "i",
@@ -29,7 +29,7 @@ KINDS = {
 
 
 def run(*methods: str, **options: object) -> pd.DataFrame:
-    return mer_bench.run(methods, **{**TINY, "sanity": False, **options})  # type: ignore[arg-type]
+    return mer_bench.run(methods, **{**TINY, "baseline": False, **options})  # type: ignore[arg-type]
 
 
 def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
@@ -40,7 +40,7 @@ def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
     assert len(frame) == 2 * 2 * 4
     assert list(frame["slice"][:4]) == ["full", "smic", "samm", "casme2"]
     assert list(frame["n_samples"][:4]) == [24, 8, 8, 8]
-    assert set(frame["marks"]) == {"partial, synthetic"}
+    assert set(frame["caveats"]) == {"partial, synthetic"}
     full = frame[(frame["method"] == "majority") & (frame["slice"] == "full")]
     assert full["uf1"].tolist() == pytest.approx([10 / 51, 10 / 51])
 
@@ -87,15 +87,15 @@ def test_without_data_it_warns_and_takes_the_quick_preset() -> None:
     settings = {"width": 12, "blocks": (1, 1, 1), "epochs": 1}
     with pytest.warns(UserWarning, match="SYNTHETIC"):
         frame = mer_bench.run(
-            "ahmsa", params=settings, data_options={"size": "tiny"}, preparation={"flow": "farneback"}
+            "ahmsa", params=settings, data_options={"size": "tiny"}, preprocessing={"flow": "farneback"}
         )
 
     assert frame["params"].iloc[0]["batch_size"] == 64
-    assert set(frame["marks"]) == {"partial, synthetic"}
+    assert set(frame["caveats"]) == {"partial, synthetic"}
 
 
 def test_a_single_method_may_stand_alone() -> None:
-    frame = mer_bench.run("majority", sanity=False, **TINY)  # type: ignore[arg-type]
+    frame = mer_bench.run("majority", baselines=False, **TINY)  # type: ignore[arg-type]
 
     assert set(frame["method"]) == {"majority"}
     assert Path("mer-bench-results", "store.json").exists()
@@ -113,9 +113,9 @@ def test_an_empty_store_gives_an_empty_frame(bench: Bench) -> None:
 def test_folders_and_partial_data(tmp_path: Path) -> None:
     data = write_flow_data(tmp_path / "maps")
     options = {"maps": "maps"}
-    frame = mer_bench.run("majority", "loso-smic", data=data, data_options=options, allow_partial=True, sanity=False)
+    frame = mer_bench.run("majority", "loso-smic", data=data, data_options=options, allow_partial=True, baselines=False)
 
-    assert frame["marks"].tolist() == ["partial"]
+    assert frame["caveats"].tolist() == ["partial"]
     assert frame["n_samples"].tolist() == [9]
 
 

@@ -50,7 +50,7 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, position: int) -> Non
     file.write_bytes(content)
 
     assert cache.read("flow", KEY) is None
-    assert notices == [f"{file} is damaged; it is computed anew"]
+    assert notices == [f"{file} is damaged; it is computed again"]
 
 
 @pytest.mark.parametrize("size", [0, 10, 35, 60])

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench import Bench
-from flow_data import write_flow_data
+from support.bench import Bench
+from support.flow_data import write_flow_data
 
 from mer_bench.config import Config, load_config
 from mer_bench.errors import MerBenchError
@@ -45,11 +45,14 @@ def test_a_file_named_in_the_environment_must_be_there(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("job = 3", r"unknown key 'job' \(did you mean 'jobs'\?\); known: data, data-options, prepare, results, jobs"),
+        (
+            "job = 3",
+            r"unknown key 'job' \(did you mean 'jobs'\?\); known: data, data-options, preprocess, results, jobs",
+        ),
         ("jobs = 0", r"jobs = 0 is not a whole number of at least 1"),
         ("data = 3", r"data = 3 is not a text"),
         ("results = ''", r"results = '' is empty; give it a value"),
-        ("prepare = 192", r"prepare = 192 is not a table"),
+        ("preprocess = 192", r"preprocess = 192 is not a table"),
         ("data-options = { labels = ['a', 'b'] }", r"\[data-options\]: labels = \['a', 'b'\] is not a text, a number"),
         ('results = "out\\u0000"', r"results = 'out\\x00' holds a NUL character; remove it"),
         ('data-options = { maps = "a\\u0000b" }', r"maps = 'a\\x00b' holds a NUL character; remove it"),
@@ -69,7 +72,7 @@ def test_options_may_be_numbers_and_switches(tmp_path: Path) -> None:
 
 
 def test_a_table_without_entries_states_nothing(tmp_path: Path) -> None:
-    (tmp_path / "mer-bench.toml").write_text("[data-options]\n[prepare]\n# size = 192")
+    (tmp_path / "mer-bench.toml").write_text("[data-options]\n[preprocess]\n# size = 192")
 
     assert load_config() == Config()
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench import Bench, wait_until
-from hostile import install
+from support.bench import Bench, wait_until
+from support.hostile import install
 
 from mer_bench.errors import MerBenchError
 from mer_bench.foreign import ForeignError, foreign_code

@@ -14,7 +14,7 @@ import mer_bench
 ROOT = Path(__file__).parent.parent
 
 FOUNDATION = {"errors", "arrays", "names", "version", "foreign", "specs", "hookspecs", "entry_points", "plugin_manager"}
-WORDS = {"marks", "rules"}
+WORDS = {"caveats", "rules"}
 DATA = {"samples", "cache", "databases"}
 KEPT = {"store", "scoring", "results"}
 ALLOWED = {
@@ -24,7 +24,7 @@ ALLOWED = {
     "names": set(),
     "version": set(),
     "rules": set(),
-    "marks": set(),
+    "caveats": set(),
     "threads": set(),
     "foreign": {"errors"},
     "strict_toml": {"errors"},
@@ -40,13 +40,13 @@ ALLOWED = {
     "cache": {"errors", "arrays", "atomic"},
     "scoring": {"errors", "arrays", "atomic", "names", "rules", "samples"},
     "store": {"errors", "arrays", "atomic", "rules", "samples"},
-    "results": {"errors", "arrays", "rules", "marks", "samples", "store", "scoring"},
+    "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring"},
     "result_texts": {"results", "rules", "store"},
     "frames": {"config", "result_texts", "results", "store"},
-    "synthesis": {"errors", "arrays", "atomic", "marks", "samples"},
-    "databases": {*FOUNDATION, "marks", "strict_toml", "strain", "samples", "cache", "synthesis"},
+    "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
+    "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis"},
     "vision": {"errors", "arrays", "specs", "threads"},
-    "representations": {*FOUNDATION, *DATA, "marks", "threads", "strain", "vision", "store"},
+    "representations": {*FOUNDATION, *DATA, "caveats", "threads", "strain", "vision", "store"},
     "methods": {*FOUNDATION, "samples"},
     "training": {*FOUNDATION, "threads", "samples", "methods"},
     "evaluation": {

@@ -10,10 +10,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from bench import Bench
-from rendered import csv_rows, texts, visible
 from rich.console import Console
-from store_factory import Predictor, always, make_row, new_store, right, samples_of, write_seed, wrong_for
+from support.bench import Bench
+from support.rendered import csv_rows, texts, visible
+from support.store_factory import Predictor, always, make_row, new_store, right, samples_of, write_seed, wrong_for
 
 from mer_bench import load_results
 from mer_bench.cli.tables import results_tables

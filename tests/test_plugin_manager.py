@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile import BROKEN, install, method_plugin, write_project
+from support.hostile import BROKEN, install, method_plugin, write_project
 
 from mer_bench import MerBenchError, hookspecs
 from mer_bench.plugin_manager import Catalogue, PluginRecord, PluginStatus, load_catalogue, load_target

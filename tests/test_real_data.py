@@ -1,4 +1,4 @@
-"""Known figures on the public 442 flow maps of the composite database, where the machine has them."""
+"""Known scores on the public 442 flow maps of the composite database, where the machine has them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ pytestmark = [
 ]
 
 
-def figures(frame: pd.DataFrame, method: str, name: str) -> pd.Series:
+def scores(frame: pd.DataFrame, method: str, name: str) -> pd.Series:
     return frame[(frame["method"] == method) & (frame["slice"] == name)].iloc[0]
 
 
 def test_the_svm_and_the_majority_class_give_the_known_figures(tmp_path: Path) -> None:
     frame = run(["svm-flow", "majority"], "cde", data=FOLDER, results=tmp_path / "results")
-    svm, majority = figures(frame, "svm-flow", "full"), figures(frame, "majority", "full")
+    svm, majority = scores(frame, "svm-flow", "full"), scores(frame, "majority", "full")
 
-    assert (svm["n_samples"], svm["n_folds"], svm["marks"]) == (442, 68, "")
+    assert (svm["n_samples"], svm["n_folds"], svm["caveats"]) == (442, 68, "")
     assert svm["uf1"] == pytest.approx(0.742, abs=0.002)
     assert svm["uar"] == pytest.approx(0.749, abs=0.002)
     assert majority["uf1"] == pytest.approx(0.2408, abs=5e-5)
@@ -44,7 +44,7 @@ def test_each_database_alone_holds_what_its_protocol_declares(
 
     assert set(frame["n_samples"]) == {n}
     assert set(frame["n_folds"]) == {folds}
-    assert not frame["marks"].str.contains("partial").any()
+    assert not frame["caveats"].str.contains("partial").any()
 
 
 def test_a_database_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_a_database_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_network_trains_on_real_key_regions(tmp_path: Path) -> None:
     settings = {"width": 24, "blocks": (1, 1, 1), "epochs": 12, "lr": 3e-3, "batch_size": 64}
     frame = run("ahmsa", "loso-smic", data=FOLDER, params=settings, results=tmp_path / "results", jobs=2)
-    full = figures(frame, "ahmsa", "full")
+    full = scores(frame, "ahmsa", "full")
 
-    assert full["marks"] == "template-landmarks"
+    assert full["caveats"] == "template-landmarks"
     assert full["folds_done"] == 16
     assert full["uf1"] > 0.35, "no better than guessing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bench import Bench
+from support.bench import Bench
 
 MAPS = ("--data", "synthetic-maps")
 CLIPS = ("--data", "synthetic", "--data-option", "size=tiny")

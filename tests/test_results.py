@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Bench
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from store_factory import CDE_SLICES, always, make_row, new_store, right, samples_of, write_seed, wrong_for
+from support.bench import Bench
+from support.store_factory import CDE_SLICES, always, make_row, new_store, right, samples_of, write_seed, wrong_for
 
 from mer_bench.results import best_epoch, read_results, read_row
 from mer_bench.scoring.metrics import score
 from mer_bench.store import Store
 
-OLD = Path(__file__).parent / "data" / "store-schema-1"
+OLD = Path(__file__).parent / "store" / "data" / "store-schema-2"
 
 
 def test_figures_are_pooled_over_the_folds_of_each_slice(tmp_path: Path) -> None:

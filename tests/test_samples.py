@@ -143,5 +143,5 @@ def test_an_empty_table_keeps_its_columns() -> None:
 
 @pytest.mark.parametrize("other", ["a.csv row 9", "a.csv row 1"])
 def test_two_rows_for_one_sample_are_refused_with_both_places(other: str) -> None:
-    with pytest.raises(MerBenchError, match=rf"two rows for one sample smic/s1/s1_ne_01: a.csv row 1 and {other}"):
+    with pytest.raises(MerBenchError, match=rf"two rows for sample smic/s1/s1_ne_01: a.csv row 1 and {other}"):
         SampleTable([sample(), sample(origin=other)])

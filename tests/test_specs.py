@@ -243,7 +243,7 @@ def test_a_bad_value_is_reported_with_its_owner() -> None:
         ({"name": "region-net\n"}, "is not lower case words"),
         ({"target": "acme.net"}, "region-net: target 'acme.net' is not of the form 'package.module:ClassName'"),
         ({"target": ":Net"}, "is not of the form"),
-        ({"family": "shallow"}, "family 'shallow' is not one of: sanity, handcrafted, deep"),
+        ({"family": "shallow"}, "family 'shallow' is not one of: baselines, handcrafted, deep"),
         ({"default_preset": "best"}, "default preset 'best' is not among its presets"),
         ({"presets": {"quick": {"epoch": 1}}}, "has no parameter 'epoch'"),
         ({"presets": {"quick": {"epochs": 0}}}, "epochs=0 is below"),

@@ -26,7 +26,7 @@ _VERBS = {
     "plugins": "installed plugins, and why one does not work",
     "plugin": "start a plugin of your own",
     "check": "whether a method keeps its contract",
-    "data": "check, list, prepare and make data",
+    "data": "check, list, preprocess and make data",
 }
 
 

@@ -44,7 +44,7 @@ def _pairs_option(name: str, destination: str, help_text: str) -> Callable[[_Com
 
 results_option = click.option("--results", help=f"The results folder.  [default: {DEFAULT_RESULTS}]")
 jobs_option = click.option("--jobs", "-j", type=int, help="Worker processes.  [default: one a processor]")
-prepare_option = _pairs_option("--prepare", "preparation", "How frames are prepared: flow=farneback.")
+preprocess_option = _pairs_option("--preprocess", "preprocessing", "How frames are preprocessed: flow=farneback.")
 data_option = _pairs_option("--data-option", "data_options", "A parameter of the data's reader.")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mer_bench.caveats import is_synthetic
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.evaluation.rows import Row
-from mer_bench.marks import is_synthetic
 from mer_bench.specs import QUICK_PRESET, value_text
 
 
@@ -20,7 +20,7 @@ def plan_lines(plan: Plan, n_pending: int) -> Iterator[str]:
     for row in plan.rows:
         params = ", ".join(f"{name}={value_text(value)}" for name, value in row.setting.params.items())
         yield f"method {row.name}: {params or 'no parameters'}"
-        yield f"  eats {_representation(row)}"
+        yield f"  takes {_representation(row)}"
     yield f"cells: {n_cells} in all, {n_cells - n_pending} stored, {n_pending} to compute"
 
 
@@ -39,7 +39,7 @@ def _data_lines(plan: Plan) -> Iterator[str]:
 
 
 def _partial_lines(data: ProtocolData) -> Iterator[str]:
-    if is_synthetic(data.marks) and data.problems:
+    if is_synthetic(data.caveats) and data.problems:
         yield f"partial: {len(data.problems)} counts are not the protocol's; those of synthetic data need not be"
     else:
         yield from (f"partial: {problem}" for problem in data.problems)

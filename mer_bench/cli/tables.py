@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mer_bench.marks import mark_sentence
+from mer_bench.caveats import caveat_sentence
 from mer_bench.result_texts import folds_text, incomplete_text, mean_text, seeds_text, slice_notes
 from mer_bench.results import METRICS, SeedResult, means
 from mer_bench.rules import ORACLE, selection_sentence
@@ -53,10 +53,10 @@ def _caption(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[str]:
         name = selection.upper() if selection == ORACLE else selection
         yield f"selection: {name} ({selection_sentence(selection)})"
     yield "UF1 and UAR pooled over all folds"
-    for mark in sorted({mark for record in records for mark in record["marks"]}):
-        marked = dict.fromkeys(record["method"]["name"] for record in records if mark in record["marks"])
-        concerns_all = all(mark in record["marks"] for record in records)
-        yield ("" if concerns_all else f"{', '.join(marked)}: ") + mark_sentence(mark)
+    for caveat in sorted({caveat for record in records for caveat in record["caveats"]}):
+        concerned = dict.fromkeys(record["method"]["name"] for record in records if caveat in record["caveats"])
+        concerns_all = all(caveat in record["caveats"] for record in records)
+        yield ("" if concerns_all else f"{', '.join(concerned)}: ") + caveat_sentence(caveat)
     yield from slice_notes(records[0])
     for seeds in rows:
         if len(seeds) > 1 and (incomplete := incomplete_text(seeds)):

@@ -178,5 +178,5 @@ def check_name(origin: str, what: str, name: str) -> None:
 
 def shown(text: str) -> str:
     """Return a name as a message shows it: no control characters, not too long."""
-    plain = "".join(mark if mark.isprintable() else "?" for mark in text[: SHOWN + 1])
+    plain = "".join(sign if sign.isprintable() else "?" for sign in text[: SHOWN + 1])
     return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."

@@ -51,8 +51,8 @@ class DataSource(ABC):
     native: str
     """`FACE_FLOW` where `load` gives ready-made maps, or `CLIP` where there are frames and `clip` gives them."""
 
-    marks: tuple[str, ...] = ()
-    """What must be said wherever a number from this data appears: `Mark.SYNTHETIC`, for one."""
+    caveats: tuple[str, ...] = ()
+    """What must be said wherever a number from this data appears: `Caveat.SYNTHETIC`, for one."""
 
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         self.path = path

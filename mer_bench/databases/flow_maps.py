@@ -169,10 +169,10 @@ def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
         if not files:
             missing.append(sample)
             continue
-        twin = owners.setdefault(files[0], sample)
-        if twin is not sample:
+        other = owners.setdefault(files[0], sample)
+        if other is not sample:
             raise MerBenchError(
-                f"the map {files[0].name!r} fits both {twin.sample_id} ({twin.origin}) and {sample.sample_id} "
+                f"the map {files[0].name!r} fits both {other.sample_id} ({other.origin}) and {sample.sample_id} "
                 f"({sample.origin}); put the maps into one subfolder a database"
             )
         maps[sample.sample_id] = checked_inside(root, files[0], files[0].parent)

@@ -38,9 +38,9 @@ def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
         if not (found := pattern.fullmatch(name)):
             continue
         number = int(found[1])
-        twin = frames.setdefault(number, folder / name)
-        if twin.name != name:
-            raise MerBenchError(f"{folder} has two files for frame {number}, {twin.name!r} and {name!r}; remove one")
+        other = frames.setdefault(number, folder / name)
+        if other.name != name:
+            raise MerBenchError(f"{folder} has two files for frame {number}, {other.name!r} and {name!r}; remove one")
     return dict(sorted(frames.items()))
 
 

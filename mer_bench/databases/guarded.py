@@ -42,7 +42,7 @@ class GuardedSource(DataSource):
         with _contained(name, "its constructor"):
             self._source = reader(path, options)
             self.native = self._source.native
-            self.marks = _checked_texts("marks is", self._source.marks)
+            self.caveats = _checked_texts("caveats is", self._source.caveats)
             if self.native not in (FACE_FLOW, CLIP):
                 raise TypeError(f"native is {self.native!r}, neither {FACE_FLOW!r} nor {CLIP!r}")
 
@@ -77,7 +77,7 @@ class GuardedSource(DataSource):
             return self._source.load(sample_id)
 
     def digest(self, sample_id: str) -> str:
-        """Return what the reader does; asked anew each time, for the data may change."""
+        """Return what the reader does; asked again each time, for the data may change."""
         with _contained(self.name, f"digest of {sample_id}"):
             return _checked(self._source.digest(sample_id), str)
 

@@ -89,7 +89,7 @@ def _find_columns(name: str, number: int, first: list[str]) -> tuple[dict[str, i
     cells = [cell.lower() for cell in first]
     if cells[0] in DATABASES:
         return {column: place for place, column in enumerate(_COLUMNS)}, False
-    separator = next((mark for mark in ";\t|" if mark in first[0]), None)
+    separator = next((sign for sign in ";\t|" if sign in first[0]), None)
     if len(cells) == 1 and separator is not None:
         raise MerBenchError(f"{name} is separated by {separator!r}; save it again with commas between the cells")
     if not set(cells) & set(_COLUMNS):

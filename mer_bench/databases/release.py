@@ -115,7 +115,7 @@ class Release:
         Raises
         ------
         MerBenchError
-            It cannot be used; the sentence says why and what mends it.
+            It cannot be used; the sentence says why and what fixes it.
         """
         check_name(annotation.origin, "subject", annotation.subject)
         check_name(annotation.origin, "clip", annotation.clip)
@@ -130,7 +130,7 @@ class Release:
         FolderError
             The fault is a folder's or file's, and other annotations may share it: the sentence names none of them.
         MerBenchError
-            It cannot be used; the sentence says why and what mends it.
+            It cannot be used; the sentence says why and what fixes it.
         """
         onset, apex, offset = self.checked(annotation)
         try:

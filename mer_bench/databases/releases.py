@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mer_bench.cache import content_digest
+from mer_bench.caveats import SYNTHETIC_FILE, Caveat
 from mer_bench.databases.annotation_fixes import apply_fixes, load_fixes
 from mer_bench.databases.annotation_table import Annotation, Findings
 from mer_bench.databases.base import CLIP, Clip, DataSource
@@ -22,7 +23,6 @@ from mer_bench.databases.samm import Samm
 from mer_bench.databases.smic import Smic
 from mer_bench.databases.survey import Survey
 from mer_bench.errors import MerBenchError
-from mer_bench.marks import SYNTHETIC_FILE, Mark
 from mer_bench.samples import Sample, SampleTable
 from mer_bench.specs import ParameterValue
 
@@ -47,7 +47,7 @@ class Releases(DataSource):
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         super().__init__(path, options)
         if path is not None and path.is_dir() and _is_marked(self._survey):
-            self.marks = (Mark.SYNTHETIC,)
+            self.caveats = (Caveat.SYNTHETIC,)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -159,7 +159,7 @@ class _Contents:
             )
         annotations = list(release.annotations(self.findings))
         fixes = load_fixes(release.database).fitting(annotations) if with_fixes else ()
-        twins: dict[str, Annotation] = {}
+        earlier: dict[str, Annotation] = {}
         shared: dict[str, list[str]] = {}
         for annotation in annotations:
             fixed, applied = apply_fixes(fixes, annotation)
@@ -175,9 +175,9 @@ class _Contents:
             except MerBenchError as error:
                 self.findings.problems.append(str(error))
                 continue
-            twin = twins.setdefault(sample.sample_id, fixed)
-            if twin is not fixed:
-                self.findings.problems.append(_second(sample.sample_id, fixed, twin))
+            first = earlier.setdefault(sample.sample_id, fixed)
+            if first is not fixed:
+                self.findings.problems.append(_second(sample.sample_id, fixed, first))
                 continue
             self.samples.append(sample)
             self.clips[sample.sample_id] = clip, numbers
@@ -187,14 +187,14 @@ class _Contents:
             self.findings.problems.append(f"{places[0]}{more}: {sentence}")
 
 
-def _second(sample_id: str, annotation: Annotation, twin: Annotation) -> str:
-    if annotation.folder and twin.folder:
+def _second(sample_id: str, annotation: Annotation, first: Annotation) -> str:
+    if annotation.folder and first.folder:
         return (
-            f"{annotation.where}: {annotation.folder} is a second folder for {sample_id}, after {twin.folder}, and is "
+            f"{annotation.where}: {annotation.folder} is a second folder for {sample_id}, after {first.folder}, and is "
             "left out; remove one of the two"
         )
     return (
-        f"{annotation.where} is a second row for {sample_id}, after {twin.origin}, and is left out; "
+        f"{annotation.where} is a second row for {sample_id}, after {first.origin}, and is left out; "
         "remove one of the rows"
     )
 

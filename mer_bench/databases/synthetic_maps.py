@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_bench.arrays import MAP_SIDE, FloatArray
+from mer_bench.caveats import Caveat
 from mer_bench.databases.base import FACE_FLOW, DataSource
 from mer_bench.errors import MerBenchError
-from mer_bench.marks import Mark
 from mer_bench.samples import SMIC_CODES, Sample, SampleTable
 from mer_bench.strain import stack_strain
 
@@ -86,7 +86,7 @@ class SyntheticMaps(DataSource):
     """
 
     native = FACE_FLOW
-    marks = (Mark.SYNTHETIC,)
+    caveats = (Caveat.SYNTHETIC,)
 
     def read_samples(self) -> SampleTable:
         """Return every sample of the chosen size; the subjects are called ``synthetic01``, ``synthetic02``, ..."""

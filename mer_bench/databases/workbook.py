@@ -288,7 +288,7 @@ def _as_text(value: object) -> str:
 
 
 def _fault(value: object) -> str:
-    """Say what is wrong with a cell, and what mends it."""
+    """Say what is wrong with a cell, and what fixes it."""
     if value is _UNSTORED:
         return (
             "holds a formula whose value was never stored; open the file in Excel or LibreOffice, save it and try again"

@@ -54,14 +54,14 @@ class DataCheck:
         Why annotated samples, or whole releases, cannot be used, a sentence each.
     notes : list of str
         What to know of those that can.
-    marks : list of str
+    caveats : list of str
     """
 
     databases: dict[str, DatabaseCheck]
     protocols: dict[str, list[str]]
     problems: list[str]
     notes: list[str]
-    marks: list[str]
+    caveats: list[str]
 
     @property
     def is_sound(self) -> bool:
@@ -74,8 +74,8 @@ class DataCheck:
 
     def lines(self) -> Iterator[str]:
         """Yield it for people, a line each."""
-        for mark in self.marks:
-            yield f"mark: {mark}"
+        for caveat in self.caveats:
+            yield f"caveat: {caveat}"
         for name, check in self.databases.items():
             emotions = ", ".join(f"{emotion} {count}" for emotion, count in check.emotions.items())
             yield f"{name}: {check.samples} samples of {check.subjects} subjects ({emotions})"
@@ -140,7 +140,7 @@ def check_data(
         {protocol.name: _differences(table, protocol) for protocol in chosen},
         list(source.problems()),
         list(source.notes()),
-        list(source.marks),
+        list(source.caveats),
     )
 
 

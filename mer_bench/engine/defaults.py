@@ -18,7 +18,7 @@ from mer_bench.plugin_manager import Catalogue
 DEFAULT_DATA = "synthetic"
 NO_DATA = (
     "No data is configured: this run uses the built-in SYNTHETIC release (one public-domain face, animated). "
-    "Its figures say nothing about real micro-expressions. Point --data or MER_BENCH_DATA at your data."
+    "Its scores say nothing about real micro-expressions. Point --data or MER_BENCH_DATA at your data."
 )
 
 
@@ -29,14 +29,14 @@ class RunSetup:
     Parameters
     ----------
     source : DataSource
-    preparation : mapping of str to object
+    preprocessing : mapping of str to object
     folder : Path
         The results folder.
     resources : Resources
     """
 
     source: DataSource
-    preparation: Mapping[str, object]
+    preprocessing: Mapping[str, object]
     folder: Path
     resources: Resources
 
@@ -69,7 +69,7 @@ def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int,
     source = named_source(request.data, request.data_options, config, catalogue)
     return RunSetup(
         source=source,
-        preparation=named_preparation(request.preparation, config, source),
+        preprocessing=named_preprocessing(request.preprocessing, config, source),
         folder=results_folder(request.results, config),
         resources=resources,
     )
@@ -90,9 +90,9 @@ def named_source(data: str | None, options: Mapping[str, str], config: Config, c
     return open_source(config.data or DEFAULT_DATA, {**config.data_options, **options}, catalogue)
 
 
-def named_preparation(named: Mapping[str, object], config: Config, source: DataSource) -> dict[str, object]:
+def named_preprocessing(named: Mapping[str, object], config: Config, source: DataSource) -> dict[str, object]:
     """Return the named settings over the config file's; the latter are not meant for ready-made data."""
-    return {**(config.prepare if source.native == CLIP else {}), **named}
+    return {**(config.preprocess if source.native == CLIP else {}), **named}
 
 
 def named_jobs(named: int | None, config: Config, otherwise: int) -> int:

@@ -1,4 +1,4 @@
-"""What a method is, eats and costs, found out without data: its spec, one made-up sample, and its network's size."""
+"""What a method is, takes and costs, found out without data: its spec, one made-up sample, and its network's size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import Catalogue
-from mer_bench.representations.preparation import SampleShape, sample_shape
+from mer_bench.representations.preprocessing import SampleShape, sample_shape
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import MethodSpec, Parameter, ParameterValue
 
@@ -43,7 +43,7 @@ class Description:
         The one that the values are of.
     n_classes : int
     sample : SampleShape
-        What the method is handed of one sample, with the preparation's default ``size``.
+        What the method is handed of one sample, with the preprocessing's default ``size``.
     features : tuple of int or None
         The shape of what is extracted once a sample.
     network : NetworkFacts or None

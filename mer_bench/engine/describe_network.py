@@ -98,7 +98,7 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
     if any(map(torch.nn.parameter.is_lazy, network.parameters())):
         raise MerBenchError(
             f"{owner}: the sizes of its network's lazy modules are not known: {cost.not_counted}; "
-            "mend the pass, or give the modules their sizes"
+            "fix the pass, or give the modules their sizes"
         )
     # Lazy modules have their sizes from the pass alone, so this stands after it.
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]

@@ -1,4 +1,4 @@
-"""What carries tasks out: this process, or slots of spawned processes on this machine."""
+"""What carries tasks out: this process, or workers of spawned processes on this machine."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _AHEAD = 2
-"""Tasks a slot that are handed out at a time: the one at work and the next."""
-_SLOT: tuple[Callable[[Any], Any], dict[int, Any]]
-"""What a slot does, and with what; set as it starts."""
+"""Tasks a worker that are handed out at a time: the one at work and the next."""
+_WORKER: tuple[Callable[[Any], Any], dict[int, Any]]
+"""What a worker does, and with what; set as it starts."""
 
 
 def carry_out(
@@ -36,7 +36,7 @@ def carry_out(
     jobs: int,
     timeout: float | None = None,
 ) -> Generator[R, None, None]:
-    """Carry the tasks out as `run_local` does, or in this process where one slot would do and no time-out is set."""
+    """Carry the tasks out as `run_local` does, or in this process where one worker would do and no time-out is set."""
     jobs = min(jobs, len(tasks))
     if jobs <= 1 and timeout is None:
         return (work(task) for task in tasks)
@@ -53,25 +53,25 @@ def run_local(
 ) -> Generator[R, None, None]:
     """Carry the tasks out in ``jobs`` spawned processes, and yield outcomes as they come.
 
-    A slot lives as long as the run, so that it imports torch once. A slot that dies or overruns the time-out is
+    A worker lives as long as the run, so that it imports torch once. A worker that dies or overruns the time-out is
     replaced, and its task is lost. Who may be interrupted between two outcomes closes the generator, which stops
-    the slots: their threads must not live on while the interpreter ends.
+    the workers: their threads must not live on while the interpreter ends.
 
     Parameters
     ----------
     work : callable
-        A function of a module: the slots import it.
+        A function of a module: the workers import it.
     tasks : sequence
     lost : callable
-        Makes the outcome of a task whose slot died or overran, of the task, the reason, and the seconds it took.
+        Makes the outcome of a task whose worker died or overran, of the task, the reason, and the seconds it took.
     jobs : int
     timeout : float or None
-        Seconds a task may take, what its slot must import first included.
+        Seconds a task may take, what its worker must import first included.
 
     Raises
     ------
     MerBenchError
-        From a task whose failure concerns all of them, or where no slot can start; the slots are stopped.
+        From a task whose failure concerns all of them, or where no worker can start; the workers are stopped.
     """
     pending = dict(enumerate(tasks))
     while pending:
@@ -95,15 +95,15 @@ def _run_pool(
     jobs: int,
     timeout: float | None,
 ) -> Generator[tuple[int, R], None, None]:
-    """Yield outcomes until all are there, or until the pool breaks: it does when a slot dies between two tasks.
+    """Yield outcomes until all are there, or until the pool breaks: it does when a worker dies between two tasks.
 
-    The slots get the tasks as they start, and then numbers, a few ahead. With whole tasks in the pipe, a run that was
+    The workers get the tasks as they start, and then numbers, a few ahead. With whole tasks in the pipe, a run that was
     stopped early crashed Python 3.12.1 as it ended, once in twelve times: it seems that pebble's thread was held
     fast by a full pipe, and that the garbage collector could not bear what it left behind.
     """
     context = multiprocessing.get_context("spawn")
     given = (os.getpid(), work, dict(tasks))
-    pool = ProcessPool(max_workers=jobs, initializer=_prepare_slot, initargs=given, context=context)
+    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, initargs=given, context=context)
     waiting = sorted(tasks, reverse=True)
     futures: dict[Future[R], int] = {}
     try:
@@ -140,7 +140,7 @@ def _outcome(future: Future[R], lost: Callable[[MethodError, float], R], timeout
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while slots start or stop, and let them start with it blocked: it is the parent's to handle.
+    """Hold Ctrl-C back while workers start or stop, and let them start with it blocked: it is the parent's to handle.
 
     Blocking alone would not do for the parent: a library's thread that does not block it may take the signal.
     """
@@ -163,7 +163,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _carry_out(number: int) -> Any:
-    work, tasks = _SLOT
+    work, tasks = _WORKER
     try:
         return work(tasks[number])
     except MerBenchError as error:
@@ -171,10 +171,10 @@ def _carry_out(number: int) -> Any:
         raise MerBenchError(error_text(error)) from None
 
 
-def _prepare_slot(parent: int, work: Callable[[Any], Any], tasks: dict[int, Any]) -> None:
+def _start_worker(parent: int, work: Callable[[Any], Any], tasks: dict[int, Any]) -> None:
     """Take the tasks, do not outlive the parent when it is killed, and keep stdout for ``--json``."""
-    global _SLOT
-    _SLOT = work, tasks
+    global _WORKER
+    _WORKER = work, tasks
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -48,7 +48,7 @@ def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bo
     """
     catalogue = load_catalogue()
     setup = decide(request, load_config(), catalogue, jobs=jobs, notice=listener.notice)
-    plan = make_plan(replace(request, preparation=setup.preparation), setup.source, catalogue)
+    plan = make_plan(replace(request, preprocessing=setup.preprocessing), setup.source, catalogue)
     if setup.resources.device == "cuda" and any(row.trains_by_epoch for row in plan.rows):
         setup.resources.torch_device()
     make = Store.look if dry else Store.create

@@ -11,7 +11,7 @@ from itertools import chain
 from mer_bench.engine.environment import environment
 from mer_bench.engine.executors import carry_out
 from mer_bench.engine.listener import Interrupted, Listener
-from mer_bench.engine.prepare import listed, prepare
+from mer_bench.engine.preprocess import listed, preprocess
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.stacks import Stacks
 from mer_bench.errors import MerBenchError, MethodError
@@ -19,7 +19,7 @@ from mer_bench.evaluation.cells import Outcome, Task, run_cell, store_failure
 from mer_bench.evaluation.plan import Cell, Plan
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.resolve import recipe_of
-from mer_bench.representations.task import PrepareTask, prepare_task
+from mer_bench.representations.task import PreprocessTask, preprocess_task
 from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.rules import ORACLE
 from mer_bench.store import Store
@@ -60,17 +60,17 @@ class Session:
         self.pending = [cell for cell in self.plan.cells if not self._is_done(cell)]
 
     def carry_out(self) -> None:
-        """Do what is pending: prepare samples, stack them, train and predict; what is stored stays stored.
+        """Do what is pending: preprocess samples, stack them, train and predict; what is stored stays stored.
 
         Raises
         ------
         MerBenchError
-            The store cannot be written, the device is not there, a sample cannot be prepared, or a method refuses
+            The store cannot be written, the device is not there, a sample cannot be preprocessed, or a method refuses
             its settings.
         Interrupted
             By Ctrl-C.
         """
-        self._prepare()
+        self._preprocess()
         for row in self.plan.rows:
             self.store.write_row(row.record)
         try:
@@ -96,25 +96,27 @@ class Session:
         seeds = {cell.seed for cell in self.plan.cells}
         return [row.under(self.plan.selection, seeds) for row in rows]
 
-    def _prepare(self) -> None:
+    def _preprocess(self) -> None:
         """Compute the representations that a pending cell needs and the cache does not hold."""
-        done = prepare(self._to_prepare(), jobs=self.resources.jobs, listener=self.listener)
-        # By sample: a run of several methods may prepare each in several ways, and tell one failure of all.
-        failures = {prepared.sample_id: prepared.failure for prepared in reversed(done) if prepared.failure}
+        done = preprocess(self._to_preprocess(), jobs=self.resources.jobs, listener=self.listener)
+        # By sample: a run of several methods may preprocess each in several ways, and tell one failure of all.
+        failures = {
+            preprocessed.sample_id: preprocessed.failure for preprocessed in reversed(done) if preprocessed.failure
+        }
         if failures:
-            count = len({prepared.sample_id for prepared in done})
+            count = len({preprocessed.sample_id for preprocessed in done})
             raise MerBenchError(
-                f"{len(failures)} of {count} samples cannot be prepared: {listed([*failures.values()])}"
+                f"{len(failures)} of {count} samples cannot be preprocessed: {listed([*failures.values()])}"
             )
 
-    def _to_prepare(self) -> list[PrepareTask]:
-        tasks: dict[str, PrepareTask] = {}
+    def _to_preprocess(self) -> list[PreprocessTask]:
+        tasks: dict[str, PreprocessTask] = {}
         for index in sorted({cell.row for cell in self.pending}):
             row = self.plan.rows[index]
             recipe = recipe_of(row.record["representation"])
             if recipe is not None and not self.stacks.are_stored(row):
                 for sample_id in row.table.sample_ids:
-                    task = prepare_task(self.plan.data.source, sample_id, recipe)
+                    task = preprocess_task(self.plan.data.source, sample_id, recipe)
                     if not task.is_cached():
                         tasks.setdefault(task.key, task)
         return list(tasks.values())

@@ -1,4 +1,4 @@
-"""One cell at work: hand a method its training side, take its scores of the held-out subject."""
+"""One cell at work: hand a method its training set, take its scores of the held-out subject."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def seed_value(protocol: str, fold: str, seed: int) -> int:
 
 
 def _predict(task: Task, seed: int) -> tuple[list[str], FoldScores]:
-    """Return the test side's sample ids, and the scores of each."""
+    """Return the test set's sample ids, and the scores of each."""
     row = task.row
     fold = row.folds[task.fold]
     inputs: FloatArray = np.load(task.stack, mmap_mode="r")

@@ -116,5 +116,5 @@ def extract_features(setting: MethodSetting, sample: FloatArray) -> FloatArray:
 
 
 def lost_features(task: ExtractTask, error: MethodError, seconds: float) -> Extracted:
-    """Say of a sample why its slot gave nothing."""
+    """Say of a sample why its worker gave nothing."""
     return Extracted(task.index, str(error))

@@ -1,4 +1,4 @@
-"""What a method says of a test side, checked."""
+"""What a method says of a test set, checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mer_bench.errors import MethodError
 
 @dataclass(frozen=True)
 class FoldScores:
-    """What a method says of a test side.
+    """What a method says of a test set.
 
     Parameters
     ----------

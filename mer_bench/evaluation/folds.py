@@ -79,7 +79,7 @@ def count_mismatch(table: LabelledTable, protocol: Protocol) -> list[str]:
 def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
     """Return one fold a subject, sorted by subject.
 
-    A fold's test side is ordered by the hash of each sample's id: ids spell the class (SMIC's ``s1_ne_01``), so that
+    A fold's test set is ordered by the hash of each sample's id: ids spell the class (SMIC's ``s1_ne_01``), so that
     sorted by id a sample's place would tell its label.
 
     Raises

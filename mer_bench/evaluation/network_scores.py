@@ -1,4 +1,4 @@
-"""A network's scores of a test side: of the epoch that counts, and of every other."""
+"""A network's scores of a test set: of the epoch that counts, and of every other."""
 
 from __future__ import annotations
 

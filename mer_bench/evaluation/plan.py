@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mer_bench.caveats import is_synthetic
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import unknown
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
-from mer_bench.marks import is_synthetic
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import Protocol, load_protocol
-from mer_bench.representations.preparation import resolve_preparation
+from mer_bench.representations.preprocessing import resolve_preprocessing
 from mer_bench.representations.resolve import given_representation
 from mer_bench.rules import SELECTIONS
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import QUICK_PRESET, MethodSpec, ParameterValue
 
-SANITY_METHODS = ("majority", "random", "svm-flow")
+BASELINES = ("majority", "random", "svm-flow")
 """What any method must beat."""
 
 
@@ -66,17 +66,19 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     selection = _selection(request, protocol)
     specs = catalogue.named_methods(request.methods)
     chose_quick = (
-        request.preset is None and is_synthetic(source.marks) and any(QUICK_PRESET in spec.presets for spec in specs)
+        request.preset is None and is_synthetic(source.caveats) and any(QUICK_PRESET in spec.presets for spec in specs)
     )
     # On synthetic data, where a score means nothing, the quick way is good enough.
     otherwise = QUICK_PRESET if chose_quick else None
     settings = resolve_settings(specs, preset=request.preset, overrides=request.overrides, otherwise=otherwise)
     methods = list(zip(specs, settings, strict=True))
-    if request.sanity:
-        methods += _sanity_methods(specs, source, catalogue)
-    preparation = resolve_preparation(request.preparation, source)
+    if request.baselines:
+        methods += _baselines(specs, source, catalogue)
+    preprocessing = resolve_preprocessing(request.preprocessing, source)
     data = read_protocol_data(protocol, source, allow_partial=request.allow_partial)
-    rows = tuple(make_row(data, spec, params, preparation=preparation, selection=selection) for spec, params in methods)
+    rows = tuple(
+        make_row(data, spec, params, preprocessing=preprocessing, selection=selection) for spec, params in methods
+    )
     cells = tuple(Cell(i, seed, fold) for i in range(len(rows)) for seed in range(request.seeds) for fold in data.folds)
     return Plan(data, selection, rows, cells, chose_quick)
 
@@ -88,14 +90,14 @@ def _selection(request: Request, protocol: Protocol) -> str:
     return selection
 
 
-def _sanity_methods(
+def _baselines(
     named: list[MethodSpec], source: DataSource, catalogue: Catalogue
 ) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
-    """Return the sanity methods that are not named: neither a preset nor an override is meant for them.
+    """Return the baselines that are not named: neither a preset nor an override is meant for them.
 
     One that is blocked is left out. A plugin cannot add one: it would stand, and fail, in everybody's runs.
     """
-    specs = [catalogue.methods[name] for name in SANITY_METHODS if name in catalogue.methods]
+    specs = [catalogue.methods[name] for name in BASELINES if name in catalogue.methods]
     return [
         (spec, spec.resolve(None, {}))
         for spec in specs

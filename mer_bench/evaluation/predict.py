@@ -1,4 +1,4 @@
-"""One fold's predictions: a method is made, trained on the training side, and asked for scores of the test side."""
+"""One fold's predictions: a method is made, trained on the training set, and asked for scores of the test set."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mer_bench.caveats import Caveat, is_synthetic, sorted_caveats
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.folds import (
@@ -15,7 +16,6 @@ from mer_bench.evaluation.folds import (
     leave_one_subject_out,
     select_samples,
 )
-from mer_bench.marks import Mark, is_synthetic, sorted_marks
 from mer_bench.protocol import Protocol
 from mer_bench.store.files import digest
 
@@ -32,7 +32,7 @@ class ProtocolData:
     folds : mapping of str to Fold
     fingerprints : mapping of str to str
         Database to the hash of its samples.
-    marks : tuple of str
+    caveats : tuple of str
         Of the data.
     problems : tuple of str
         How the counts differ from the protocol's, a line each; tolerated where this exists.
@@ -45,7 +45,7 @@ class ProtocolData:
     table: LabelledTable
     folds: Mapping[str, Fold]
     fingerprints: Mapping[str, str]
-    marks: tuple[str, ...]
+    caveats: tuple[str, ...]
     problems: tuple[str, ...]
     unusable: tuple[str, ...]
 
@@ -64,7 +64,7 @@ def read_protocol_data(protocol: Protocol, source: DataSource, *, allow_partial:
     table = select_samples(samples, protocol)
     problems = count_mismatch(table, protocol)
     # Synthetic data need not hold an official release's counts.
-    if problems and not allow_partial and not is_synthetic(source.marks):
+    if problems and not allow_partial and not is_synthetic(source.caveats):
         raise _refusal(protocol, problems, unusable)
     folds = leave_one_subject_out(table)
     for fold in folds:
@@ -75,7 +75,7 @@ def read_protocol_data(protocol: Protocol, source: DataSource, *, allow_partial:
         table=table,
         folds={fold.name: fold for fold in folds},
         fingerprints=fingerprint(table, source),
-        marks=tuple(sorted_marks([*source.marks, *([Mark.PARTIAL] if problems else [])])),
+        caveats=tuple(sorted_caveats([*source.caveats, *([Caveat.PARTIAL] if problems else [])])),
         problems=tuple(problems),
         unusable=unusable,
     )

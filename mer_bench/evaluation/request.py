@@ -35,10 +35,10 @@ class Request:
         One of `mer_bench.rules.SELECTIONS`; without it the protocol's.
     allow_partial : bool
         Go on when the data's counts are not the protocol's.
-    preparation : mapping of str to object
+    preprocessing : mapping of str to object
         Settings by which frames become representations, over their defaults.
-    sanity : bool
-        Add the sanity methods that are not named, with their own defaults.
+    baselines : bool
+        Add the baselines that are not named, with their own defaults.
     results : str, optional
         The results folder.
     jobs : int, optional
@@ -63,8 +63,8 @@ class Request:
     overrides: Mapping[str, object] = field(default_factory=dict)
     selection: str | None = None
     allow_partial: bool = False
-    preparation: Mapping[str, object] = field(default_factory=dict)
-    sanity: bool = True
+    preprocessing: Mapping[str, object] = field(default_factory=dict)
+    baselines: bool = True
     results: str | None = None
     jobs: int | None = None
     device: str | None = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mer_bench.caveats import Caveat, sorted_caveats
 from mer_bench.evaluation.folds import Fold, LabelledTable
 from mer_bench.evaluation.protocol_data import ProtocolData
-from mer_bench.marks import Mark, sorted_marks
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.protocol import Protocol
-from mer_bench.representations.resolve import representation_marks, resolve_representation
+from mer_bench.representations.resolve import representation_caveats, resolve_representation
 from mer_bench.specs import MethodSpec, ParameterValue
 from mer_bench.store.files import digest
 from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RowRecord, Training
@@ -68,7 +68,7 @@ def make_row(
     spec: MethodSpec,
     params: Mapping[str, ParameterValue],
     *,
-    preparation: Mapping[str, ParameterValue],
+    preprocessing: Mapping[str, ParameterValue],
     selection: str,
 ) -> Row:
     """Return a method's row, with the key that tells it from every other.
@@ -79,7 +79,7 @@ def make_row(
         The data cannot give what the method needs.
     """
     protocol = data.protocol
-    representation = resolve_representation(spec, params, data.source, preparation)
+    representation = resolve_representation(spec, params, data.source, preprocessing)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
     identity = {
         "method": spec.name,
@@ -92,7 +92,7 @@ def make_row(
         "representation": representation["hash"],
         "training": training,
     }
-    approximated = [] if representation["name"] == spec.representation.name else [Mark.APPROXIMATION]
+    approximated = [] if representation["name"] == spec.representation.name else [Caveat.APPROXIMATION]
     record: RowRecord = {
         "schema": SCHEMA,
         "row_key": digest(identity),
@@ -109,7 +109,7 @@ def make_row(
         "trains_by_epoch": spec.trains_by_epoch,
         "representation": representation,
         "fingerprints": dict(data.fingerprints),
-        "marks": sorted_marks([*data.marks, *representation_marks(representation), *approximated]),
+        "caveats": sorted_caveats([*data.caveats, *representation_caveats(representation), *approximated]),
         "folds": {name: _fold_record(fold, data.table) for name, fold in data.folds.items()},
     }
     setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])

@@ -16,12 +16,12 @@ VALIDATION_SHARE = 0.2
 def validation_subjects(subjects: StringArray, *, seed: int) -> set[str]:
     """Draw the training subjects that the inner rule holds out: a fifth of each database's, rounded up.
 
-    A database's only training subject stays on the training side.
+    A database's only training subject stays on the training set.
 
     Parameters
     ----------
     subjects : ndarray of shape (n,), str
-        The training side's namespaced subjects.
+        The training set's namespaced subjects.
     seed : int
 
     Raises

@@ -14,7 +14,7 @@ from mer_bench.specs import ParameterValue
 
 @dataclass(frozen=True)
 class LabelledSamples:
-    """A fold's training side.
+    """A fold's training set.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class LabelledSamples:
     labels : ndarray of shape (n,), int64
         Label ``c`` is the protocol's class number ``c``.
     subjects : ndarray of shape (n,), str
-        Namespaced subjects (``smic/s1``), for splits inside the training side.
+        Namespaced subjects (``smic/s1``), for splits inside the training set.
     """
 
     inputs: FloatArray
@@ -36,7 +36,7 @@ class LabelledSamples:
 
 @dataclass(frozen=True)
 class UnlabelledSamples:
-    """A fold's test side, as a method sees it: inputs and nothing else.
+    """A fold's test set, as a method sees it: inputs and nothing else.
 
     No labels, and no sample ids either: SMIC's clip names (``s1_ne_01``) spell the class.
 
@@ -59,7 +59,7 @@ class MethodBase:
     ----------
     setting : MethodSetting
         ``self.params`` is a value for each parameter of the spec (while features are extracted, for those that shape
-        them), ``self.n_classes`` the protocol's number of classes, of which a training side may lack some, and
+        them), ``self.n_classes`` the protocol's number of classes, of which a training set may lack some, and
         ``self.representation`` what the inputs are: the spec's own, or the one that stands in for it.
     """
 

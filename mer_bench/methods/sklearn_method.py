@@ -15,7 +15,7 @@ class SklearnMethod(Method):
     """A scikit-learn estimator on flattened inputs.
 
     What is fitted (a scaler, a projection) belongs into the estimator's pipeline, so that it sees the
-    fold's training side only.
+    fold's training set only.
     """
 
     @abstractmethod
@@ -23,7 +23,7 @@ class SklearnMethod(Method):
         """Return an unfitted scikit-learn classifier."""
 
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        """Fit the estimator; a training side of one class needs none."""
+        """Fit the estimator; a training set of one class needs none."""
         self._classes: IntArray = np.unique(train.labels)
         self._estimator: Any = None
         if len(self._classes) > 1:
@@ -34,7 +34,7 @@ class SklearnMethod(Method):
 
         The estimator's own ``predict`` decides: where a decision value disagrees with it (ties, Platt scaling),
         the row falls back to votes; so do all rows where there is not one value a class (one-vs-one). A class that
-        is absent from the training side scores below all others.
+        is absent from the training set scores below all others.
         """
         if self._estimator is None:
             return self._votes(np.full(len(test), self._classes[0]))

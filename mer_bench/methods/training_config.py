@@ -29,7 +29,7 @@ class TrainingConfig:
 
 
 _PARAMETERS = (
-    Parameter("epochs", 100, "passes over the training side", minimum=1, maximum=1_000_000),
+    Parameter("epochs", 100, "passes over the training set", minimum=1, maximum=1_000_000),
     Parameter("lr", 1e-3, "learning rate", minimum=1e-12, maximum=1e6),
     Parameter(
         "batch_size",
@@ -43,13 +43,13 @@ _PARAMETERS = (
     Parameter(
         "class_weights",
         "none",
-        "weights of the classes in the cross-entropy: none, or balanced by the training side's counts",
+        "weights of the classes in the cross-entropy: none, or balanced by the training set's counts",
         choices=("none", "balanced"),
     ),
     Parameter(
         "normalisation",
         "channel",
-        "measured on the training side; channel: zero mean and unit deviation a channel; unit: each channel's least "
+        "measured on the training set; channel: zero mean and unit deviation a channel; unit: each channel's least "
         "and largest value to 0 and 1; pixel-mean: less the mean map; none: inputs as they are",
         choices=("channel", "unit", "pixel-mean", "none"),
     ),

@@ -1,13 +1,13 @@
-"""What a method eats, settled before anything is computed: name, settings, hash, marks."""
+"""What a method takes as input, settled before anything is computed: name, settings, hash, caveats."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mer_bench.caveats import Caveat
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.marks import Mark
-from mer_bench.representations.preparation import OF_METHOD, VERSIONS, Recipe, parameter_names, step_versions
+from mer_bench.representations.preprocessing import OF_METHOD, VERSIONS, Recipe, parameter_names, step_versions
 from mer_bench.specs import MethodSpec, ParameterValue, Representation, resolve_parameters
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
@@ -20,9 +20,9 @@ def resolve_representation(
     spec: MethodSpec,
     params: Mapping[str, ParameterValue],
     source: DataSource,
-    preparation: Mapping[str, ParameterValue],
+    preprocessing: Mapping[str, ParameterValue],
 ) -> RepresentationRecord:
-    """Return the representation that a method with these parameters eats.
+    """Return the representation that a method with these parameters takes.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def resolve_representation(
     params : mapping
         The method's own.
     source : DataSource
-    preparation : mapping
-        A value for each of `PREPARATION` where the data holds frames, else empty.
+    preprocessing : mapping
+        A value for each of `PREPROCESSING` where the data holds frames, else empty.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def resolve_representation(
     if source.native != CLIP:
         identity = {"name": name, "params": own, "version": VERSIONS[name], "from": source.native}
         return {"name": name, "params": dict(own), "hash": digest(identity)}
-    settings = {**preparation, **own}
+    settings = {**preprocessing, **own}
     chosen = {key: settings[key] for key in parameter_names(name, settings)}
     identity = {"name": name, "params": chosen, "versions": step_versions(name), "from": CLIP}
     return {"name": name, "params": dict(chosen), "hash": digest(identity)}
@@ -67,16 +67,16 @@ def recipe_of(record: RepresentationRecord) -> Recipe | None:
     return Recipe(record["name"], params) if "align_by" in params else None
 
 
-def representation_marks(record: RepresentationRecord) -> tuple[str, ...]:
-    """Return what must be said of figures on this representation.
+def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
+    """Return what must be said of scores on this representation.
 
     Ready-made maps come without landmarks, so that their key regions are cut at constant places. Frames may be kept
     whole where no face is found.
     """
     if recipe_of(record) is not None:
-        return (Mark.WHOLE_FRAME,) if record["params"]["no_face"] == "whole-frame" else ()
+        return (Caveat.WHOLE_FRAME,) if record["params"]["no_face"] == "whole-frame" else ()
     cut = record["name"] == "region-flow" and record["params"].get("layout") != "whole-face"
-    return (Mark.TEMPLATE_LANDMARKS,) if cut else ()
+    return (Caveat.TEMPLATE_LANDMARKS,) if cut else ()
 
 
 def _own_parameters(spec: MethodSpec, given: str, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:

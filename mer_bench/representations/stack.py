@@ -14,7 +14,7 @@ from mer_bench.cache import file_digest
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.representations.resolve import recipe_of
-from mer_bench.representations.task import ARRAY, prepare_task
+from mer_bench.representations.task import ARRAY, preprocess_task
 from mer_bench.store.files import open_for_writing, write_bytes
 from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
@@ -49,11 +49,11 @@ def compute_representation(
             layout = str(record["params"].get("layout"))
             yield (flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, layout)), {}
         else:
-            task = prepare_task(source, sample_id, recipe)
+            task = preprocess_task(source, sample_id, recipe)
             entry = task.cached(notice)
             if entry is None:
                 # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
-                from mer_bench.representations.prepare import computed_entry
+                from mer_bench.representations.preprocess import computed_entry
 
                 entry = computed_entry(task, notice)
             yield entry.arrays[ARRAY], entry.facts
@@ -110,7 +110,7 @@ def is_stored(folder: Path, key: str, notice: Notice) -> bool:
         return False
     if checksum.exists() and checksum.read_bytes() == file_digest(file).hex().encode():
         return True
-    notice(f"{file} is damaged; it is computed anew")
+    notice(f"{file} is damaged; it is computed again")
     return False
 
 
@@ -119,13 +119,13 @@ def load_map(source: DataSource, sample_id: str) -> FloatArray:
     loaded: object = source.load(sample_id)
     if not isinstance(loaded, np.ndarray) or not np.issubdtype(loaded.dtype, np.floating):
         what = f"dtype {loaded.dtype}" if isinstance(loaded, np.ndarray) else type(loaded).__name__
-        raise MerBenchError(f"{sample_id}: the data's reader gave {what}, not an array of floats; mend the reader")
+        raise MerBenchError(f"{sample_id}: the data's reader gave {what}, not an array of floats; fix the reader")
     if loaded.shape != _MAP_SHAPE:
         raise MerBenchError(
-            f"{sample_id}: the data's reader gave an array of shape {loaded.shape}, not {_MAP_SHAPE}; mend the reader"
+            f"{sample_id}: the data's reader gave an array of shape {loaded.shape}, not {_MAP_SHAPE}; fix the reader"
         )
     with np.errstate(over="ignore"):
         flow: FloatArray = np.asarray(loaded, dtype=np.float32)
     if not np.isfinite(flow).all():
-        raise MerBenchError(f"{sample_id}: the map holds NaN or infinite values; mend the data or its reader")
+        raise MerBenchError(f"{sample_id}: the map holds NaN or infinite values; fix the data or its reader")
     return flow

@@ -1,4 +1,4 @@
-"""What travels between the run and its workers: a sample to prepare, and how it went. Imports no vision."""
+"""What travels between the run and its workers: a sample to preprocess, and how it went. Imports no vision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from mer_bench.cache import Cache, Entry, cache_folder, content_digest
 from mer_bench.databases.base import Clip, DataSource
 from mer_bench.errors import Notice
-from mer_bench.representations.preparation import Recipe
+from mer_bench.representations.preprocessing import Recipe
 
 ARRAY = "array"
 """The one array of a cache entry."""
@@ -20,8 +20,8 @@ NO_FACE = "none"
 
 
 @dataclass(frozen=True)
-class PrepareTask:
-    """One sample to be prepared.
+class PreprocessTask:
+    """One sample to be preprocessed.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ class PrepareTask:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """How one sample's preparation ended; its arrays are in the cache.
+class Preprocessed:
+    """How one sample's preprocessing ended; its arrays are in the cache.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Prepared:
     seconds : mapping of str to float
         Time of each step that was computed: ``read``, ``face``, ``align``, ``flow``, ``regions``, ``interpolate``.
     notices : tuple of str
-        Damaged entries that were computed anew.
+        Damaged entries that were computed again.
     """
 
     sample_id: str
@@ -85,10 +85,10 @@ class Prepared:
     notices: tuple[str, ...] = ()
 
 
-def prepare_task(source: DataSource, sample_id: str, recipe: Recipe) -> PrepareTask:
-    """Return what a worker needs to prepare one sample."""
+def preprocess_task(source: DataSource, sample_id: str, recipe: Recipe) -> PreprocessTask:
+    """Return what a worker needs to preprocess one sample."""
     clip = source.clip(sample_id)
-    return PrepareTask(clip, source.digest(sample_id), content_digest(clip.frames), recipe, cache_folder())
+    return PreprocessTask(clip, source.digest(sample_id), content_digest(clip.frames), recipe, cache_folder())
 
 
 def count_facts(facts: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:

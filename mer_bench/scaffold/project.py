@@ -57,7 +57,7 @@ def new_plugin(
     kind : {"torch", "sklearn", "plain"}
         A network, a scikit-learn estimator, or numpy alone.
     representation : str
-        What the method eats.
+        What the method takes.
     title : str, optional
         As the field prints it; the name's words without it.
     citation : str, optional

@@ -1,1 +1,1 @@
-"""Figures from stored predictions: pure functions on arrays."""
+"""Scores from stored predictions: pure functions on arrays."""

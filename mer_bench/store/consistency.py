@@ -29,8 +29,8 @@ def row_problem(row: RowRecord) -> str | None:
         return "it has no fold, or a fold without samples"
     if bad := [name for name in folds if "/" in name or not name.isprintable()]:
         return f"the fold {bad[0]!r} cannot be a file's name"
-    if twins := _twins([key for fold in folds.values() for key in fold["samples"]]):
-        return f"{twins[0]} stands in two folds"
+    if duplicates := _duplicates([key for fold in folds.values() for key in fold["samples"]]):
+        return f"{duplicates[0]} stands in two folds"
     for fold in folds.values():
         for key, label in fold["samples"].items():
             if not 0 <= label < len(classes):
@@ -77,8 +77,8 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
 
 
 def _ids_problem(ids: Sequence[str], truth: Mapping[str, int]) -> str | None:
-    if twins := _twins(ids):
-        return f"it holds two predictions for {twins[0]}"
+    if duplicates := _duplicates(ids):
+        return f"it holds two predictions for {duplicates[0]}"
     if missing := sorted(set(truth) - set(ids)):
         return f"it holds no prediction for {missing[0]}"
     if unknown := sorted(set(ids) - set(truth)):
@@ -86,7 +86,7 @@ def _ids_problem(ids: Sequence[str], truth: Mapping[str, int]) -> str | None:
     return None
 
 
-def _twins(ids: Sequence[str]) -> list[str]:
+def _duplicates(ids: Sequence[str]) -> list[str]:
     return sorted(key for key, n in Counter(ids).items() if n > 1)
 
 

@@ -62,7 +62,7 @@ def open_for_writing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]
 
 
 def unwritable_cure(error: OSError, elsewhere: str) -> str:
-    """Return what mends a folder that cannot be written; ``elsewhere`` says how to choose another one."""
+    """Return what fixes a folder that cannot be written; ``elsewhere`` says how to choose another one."""
     if error.errno in _FULL:
         return "it is full: free some space and run the same command again; what is stored is kept"
     return f"it is read-only or not yours: {elsewhere}" if error.errno in _NOT_YOURS else elsewhere
@@ -79,4 +79,4 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise MerBenchError(f"{path} cannot be read ({error}); delete it to have it made anew") from error
+        raise MerBenchError(f"{path} cannot be read ({error}); delete it to have it made again") from error

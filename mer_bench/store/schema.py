@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-SCHEMA = 1
-"""Raised whenever an older mer-bench could not read what this one writes."""
+SCHEMA = 2
+"""Raised whenever a store of the version before cannot be read any more."""
 
 Training = Literal["full", "inner"]
 """``full``: every training subject trains. ``inner``: some of them are held out to choose the epoch."""
@@ -67,8 +67,8 @@ class RowRecord(TypedDict):
     representation: RepresentationRecord
     fingerprints: dict[str, str]
     """Database to the hash of its samples: ids, labels and content."""
-    marks: list[str]
-    """Of `mer_bench.marks`, or of a plugin's data; sorted; to be said beside every figure."""
+    caveats: list[str]
+    """Of `mer_bench.caveats`, or of a plugin's data; sorted; to be said beside every score."""
     folds: dict[str, FoldRecord]
     """Fold name (``smic-s1``) to the fold."""
 

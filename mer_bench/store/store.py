@@ -46,7 +46,7 @@ class Store:
 
     Missing, duplicate or unknown sample ids are errors, and so is everything else in which a stored file contradicts
     its row. Such a file is never scored in silence: it is told, and counts as absent, so that a report shows the fold
-    as missing and the next run computes it anew. One odd file must not block all the others.
+    as missing and the next run computes it again. One odd file must not block all the others.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Store:
         Raises
         ------
         MerBenchError
-            There is none at ``path``, or a newer mer-bench made it.
+            There is none at ``path``, or a mer-bench with another schema made it.
         """
         marker = path / "store.json"
         if not marker.exists():
@@ -112,10 +112,11 @@ class Store:
         schema = content.get("schema") if isinstance(content, dict) else None
         if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
             raise MerBenchError(f"{marker} does not state its schema; it was not written by mer-bench")
-        if schema > SCHEMA:
+        if schema != SCHEMA:
+            age, cure = ("newer", "upgrade mer-bench, or choose") if schema > SCHEMA else ("older", "choose")
             raise MerBenchError(
-                f"{path} was made by a newer mer-bench (store schema {schema}, this one reads up to {SCHEMA}); "
-                "upgrade mer-bench, or choose another folder with --results"
+                f"{path} was made by a {age} mer-bench (store schema {schema}, this one reads {SCHEMA}); "
+                f"{cure} another folder with --results"
             )
         return cls(path, notice)
 

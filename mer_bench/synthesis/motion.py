@@ -117,8 +117,8 @@ def scaled_to_peak(field: FloatArray, sway: FloatArray, peak: float) -> FloatArr
     moving = squared > 1e-6 * squared.max()
     squared = squared[moving]
     along = (field * sway).sum(axis=-1)[moving]
-    room = peak**2 - (sway**2).sum(axis=-1)[moving]
-    factor = ((np.sqrt(along**2 + squared * room) - along) / squared).min()
+    headroom = peak**2 - (sway**2).sum(axis=-1)[moving]
+    factor = ((np.sqrt(along**2 + squared * headroom) - along) / squared).min()
     return np.asarray(field * np.float32(factor), dtype=np.float32)
 
 

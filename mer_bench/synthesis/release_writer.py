@@ -13,8 +13,8 @@ import numpy as np
 
 from mer_bench.arrays import ByteArray
 from mer_bench.atomic import new_folder
+from mer_bench.caveats import SYNTHETIC_FILE
 from mer_bench.errors import MerBenchError, did_you_mean
-from mer_bench.marks import SYNTHETIC_FILE
 from mer_bench.synthesis import LAYOUTS, SIZES
 from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
 from mer_bench.synthesis.draws import GENERATOR_VERSION
@@ -106,7 +106,7 @@ def _mark(layout: str, size: str, seed: int) -> str:
     if seed < 0:
         raise MerBenchError(f"a synthetic release cannot be made with seed {seed}; name a seed of at least 0")
     return (
-        "SYNTHETIC: nothing in this folder is a recording of a person who took part in a study, and no figure that is "
+        "SYNTHETIC: nothing in this folder is a recording of a person who took part in a study, and no score that is "
         "measured on it says anything about a method's worth on real data.\n"
         "Every face is skimage.data.astronaut(), a photograph in the public domain, warped into made-up people and set "
         "in motion by mer-bench.\n"

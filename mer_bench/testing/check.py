@@ -20,7 +20,7 @@ class CheckStatus(str, Enum):
     """The method keeps this part of its contract."""
 
     FAILED = "failed"
-    """It does not; the message says what to mend."""
+    """It does not; the message says what to fix."""
 
     SKIPPED = "skipped"
     """Nothing can be said; the message says why."""
@@ -44,7 +44,7 @@ class Check:
     Parameters
     ----------
     function : callable
-        Raises `ContractError` with what to mend, `NotApplicableError`, or whatever the method raises.
+        Raises `ContractError` with what to fix, `NotApplicableError`, or whatever the method raises.
     """
 
     function: Callable[[Subject], None]
@@ -79,7 +79,7 @@ def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[Chec
         return CheckResult(check.name, CheckStatus.SKIPPED, str(error)), None
     if isinstance(error, UnusableError) and error.owner != check.name and error.owner in chosen:
         # It is the failure of one check, and of no other: eleven copies of one sentence would hide it.
-        return CheckResult(check.name, CheckStatus.SKIPPED, f"mend {error.owner} first"), None
+        return CheckResult(check.name, CheckStatus.SKIPPED, f"fix {error.owner} first"), None
     message = str(error) if isinstance(error, (ContractError, UnusableError)) else reason_of(error)
     cause = error.__cause__ if isinstance(error, UnusableError) else None
     return CheckResult(check.name, CheckStatus.FAILED, message), cause or error

@@ -13,7 +13,7 @@ from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.foreign import foreign_code, origin_of
 
 ROUNDING = 1e-3
-"""By how much of a column's spread over samples its scores may differ between test sides and between processes: a
+"""By how much of a column's spread over samples its scores may differ between test sets and between processes: a
 matrix product of one row may round otherwise than that of many, and one of arrays that lie elsewhere in memory too.
 Measured on mer-bench's own networks after two epochs: up to 1e-5. A draw, another sample or another fold that has its
 hand in the scores moves them by far more."""
@@ -23,7 +23,7 @@ samples. Up to 7e-7 was measured."""
 
 
 class ContractError(AssertionError):
-    """The method breaks its contract; the message says what to mend."""
+    """The method breaks its contract; the message says what to fix."""
 
 
 class UnusableError(Exception):

@@ -15,8 +15,8 @@ from mer_bench.settings import resolve_settings
 from mer_bench.specs import QUICK_PRESET, MethodSpec
 from mer_bench.testing import score_checks, spec_checks
 from mer_bench.testing.check import Check, CheckResult, CheckStatus, judge
-from mer_bench.testing.slots import Slots
 from mer_bench.testing.subject import EPOCHS, Subject
+from mer_bench.testing.workers import Workers
 
 if TYPE_CHECKING:
     import pytest
@@ -87,7 +87,7 @@ def check_methods(
     params: Mapping[str, object] | None = None,
     only: Collection[str] | None = None,
 ) -> Iterator[tuple[MethodSpec, list[CheckResult]]]:
-    """Check several methods, whose worker slots are shared; yields each one's results, as `check_method` gives them.
+    """Check several methods, whose workers are shared; yields each one's results, as `check_method` gives them.
 
     ``preset`` and ``params`` go to the methods that have them.
 
@@ -194,9 +194,9 @@ def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[s
         Subject(spec, values, may_hurry=not _asks_for_epochs(spec, params))
         for spec, values in zip(specs, settings, strict=True)
     ]
-    slots = Slots(subjects)
+    workers = Workers(subjects)
     for place, subject in enumerate(subjects):
-        subject.elsewhere = partial(slots.scores, place)
+        subject.elsewhere = partial(workers.scores, place)
     return subjects
 
 

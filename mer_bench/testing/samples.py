@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.representations.preparation import sample_shape
+from mer_bench.representations.preprocessing import sample_shape
 from mer_bench.specs import ParameterValue
 from mer_bench.strain import stack_strain
 
@@ -98,12 +98,12 @@ class KitFold:
         return [index % PATTERNS % self.n_classes for index in indices]
 
     def without(self, label: int) -> KitFold:
-        """Return the fold without a class on its training side."""
+        """Return the fold without a class on its training set."""
         kept = zip(self.train, self.labels(self.train), strict=True)
         return replace(self, train=tuple(index for index, own in kept if own != label))
 
     def only(self, label: int) -> KitFold:
-        """Return the fold with another training side, of one class."""
+        """Return the fold with another training set, of one class."""
         pool = tuple(range(2 * len(self.train)))
         kept = zip(pool, self.labels(pool), strict=True)
         return replace(self, train=tuple(index for index, own in kept if own == label))
@@ -111,7 +111,7 @@ class KitFold:
 
 @dataclass(frozen=True)
 class KitFolds:
-    """Two folds of equal sizes, so that what is kept by size is mistaken too, and other test sides of the first."""
+    """Two folds of equal sizes, so that what is kept by size is mistaken too, and other test sets of the first."""
 
     n_train: int
 

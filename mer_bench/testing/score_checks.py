@@ -13,13 +13,13 @@ from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import Method, UnlabelledSamples
-from mer_bench.representations.preparation import OF_METHOD
+from mer_bench.representations.preprocessing import OF_METHOD
 from mer_bench.specs import resolve_parameters
 from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, assert_same, require, rows_of
 from mer_bench.testing.subject import SEED, Subject
 
-_EACH_BY_ITSELF = "score every sample by itself, from what was learned of the training side"
+_EACH_BY_ITSELF = "score every sample by itself, from what was learned of the training set"
 
 
 @Check
@@ -42,7 +42,7 @@ def representation(subject: Subject) -> None:
     if declared.approximate is not None:
         other = replace(subject.folds.first, representation=declared.approximate)
         what = f"on {declared.approximate!r}, which it takes where {declared.name!r} cannot be had"
-        subject.attempt(what, other, "mend that, or declare no approximation")
+        subject.attempt(what, other, "fix that, or declare no approximation")
 
 
 @Check
@@ -65,8 +65,8 @@ def exact_samples(subject: Subject) -> None:
 @Check
 def learns(subject: Subject) -> None:
     """Finds the classes of the samples that it was trained on; a larger score is a likelier class."""
-    if subject.spec.family == "sanity":
-        raise NotApplicableError("a method of the family sanity need not learn")
+    if subject.spec.family == "baseline":
+        raise NotApplicableError("a method of the family baseline need not learn")
     if subject.by_epochs:
         raise NotApplicableError("after the few epochs of a check, a network need not have learned much")
     _ = subject.learned
@@ -110,7 +110,7 @@ def test_untouched(subject: Subject) -> None:
     with isolated(SEED):
         method = make_instance(subject.setting())
         if not isinstance(method, Method):
-            return  # a network scores its test side after every epoch: one that learns from it fails `alone`
+            return  # a network scores its test set after every epoch: one that learns from it fails `alone`
         method.fit(train, seed=SEED)
         scores, of_others, again = (_predicted(method, side) for side in (first, second, first))
     assert_same(
@@ -152,7 +152,7 @@ def folds_independent(subject: Subject) -> None:
 
 @Check
 def missing_class(subject: Subject) -> None:
-    """Works where the training side lacks a class, which never wins then, or has one class only."""
+    """Works where the training set lacks a class, which never wins then, or has one class only."""
     _ = subject.usable
     fold = subject.folds.wide
     trained = {
@@ -163,14 +163,14 @@ def missing_class(subject: Subject) -> None:
     found = {what: subject.attempt(what, case, cure) for what, case in trained.items()}
     if subject.by_epochs:
         return  # after few epochs anything may win
-    if subject.spec.family != "sanity":
+    if subject.spec.family != "baseline":
         _ = subject.learned  # else a wrong class wins anyway
     for what, case in trained.items():
         absent = set(range(fold.n_classes)) - set(case.labels(case.train))
         winners = sorted(absent & set(found[what].scores.argmax(axis=1).tolist()))
         require(
             not winners,
-            f"{what}: class {winners[0] if winners else ''} wins, which the training side lacks; let column k be class "
+            f"{what}: class {winners[0] if winners else ''} wins, which the training set lacks; let column k be class "
             "k, and score a class that is lacking below the others",
         )
 

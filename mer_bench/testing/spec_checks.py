@@ -69,7 +69,7 @@ def light_import(subject: Subject) -> None:
 def spec_complete(subject: Subject) -> None:
     """The spec says all that tables and help need, and its target is the class that it describes."""
     spec = subject.spec
-    for name in ("title", "version", *(() if spec.family == "sanity" else ("citation",))):
+    for name in ("title", "version", *(() if spec.family == "baseline" else ("citation",))):
         require(bool(str(getattr(spec, name)).strip()), f"the spec's {name} is empty; give it")
     undocumented = ", ".join(parameter.name for parameter in spec.parameters if not parameter.doc.strip())
     require(not undocumented, f"no doc is given for: {undocumented}; say what it does, and why its default")

@@ -20,7 +20,7 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.representations.preparation import OF_METHOD
+from mer_bench.representations.preprocessing import OF_METHOD
 from mer_bench.specs import MethodSpec, ParameterValue, resolve_parameters
 from mer_bench.testing.contract import ContractError, UnusableError, assert_same, failing, require
 from mer_bench.testing.samples import FEW, MANY, KitFold, KitFolds, make_sample
@@ -47,7 +47,7 @@ class Subject:
     may_hurry : bool
         Whether ``epochs`` may be another: 2, where the method takes that.
     elsewhere : callable, optional
-        Gives the scores of a fold that a worker slot carried out.
+        Gives the scores of a fold that a worker carried out.
     """
 
     spec: MethodSpec
@@ -99,12 +99,12 @@ class Subject:
         return extract_features(WatchedSetting(self.spec, self.params, n_classes, representation), sample)
 
     def scores(self, fold: KitFold) -> FoldScores:
-        """Train on a fold and return the scores of its test side, as the harness does."""
+        """Train on a fold and return the scores of its test set, as the harness does."""
         train, test = self.samples(fold)
         return predict_fold(self.setting(fold.n_classes, fold.representation), train, test, seed=SEED)
 
     def attempt(self, what: str, fold: KitFold, cure: str) -> FoldScores:
-        """Do as `scores` does; a failure names what was asked, and what mends it.
+        """Do as `scores` does; a failure names what was asked, and what fixes it.
 
         Raises
         ------
@@ -150,7 +150,7 @@ class Subject:
 
     @cached_property
     def wide(self) -> FoldScores:
-        """What the method says where the first fold's test side is larger."""
+        """What the method says where the first fold's test set is larger."""
         _ = self.reference
         return self.attempt(
             f"asked for {len(self.folds.wide.test)} test samples",

@@ -33,7 +33,7 @@ def train_fold(
         Inputs of shape (n, ..., channels), float32.
     held_out : sequence of UnlabelledSamples
         Inputs of shape (m, ..., channels), float32, each. They go through the network one by one: a network
-        that normalises over a batch must not carry anything from the test side to the validation side.
+        that normalises over a batch must not carry anything from the test set to the validation set.
     seed : int
     device : str
         A torch device: ``cpu``, ``cuda``, ``cuda:1``.
@@ -74,7 +74,7 @@ def train_fold(
 
 def _step(loss: Tensor, optimizer: torch.optim.Optimizer, epoch: int) -> None:
     if not torch.isfinite(loss):
-        raise MethodError(f"the training loss is {loss.item()} in epoch {epoch + 1}; a smaller lr may mend it")
+        raise MethodError(f"the training loss is {loss.item()} in epoch {epoch + 1}; a smaller lr may fix it")
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     optimizer.step()

@@ -257,7 +257,7 @@ def _face_landmarker(mediapipe: Any) -> Finder:
 def _pixels(landmarks: Sequence[Any], image: ByteArray) -> FloatArray:
     # 0 and 1 are the image's edges, half a pixel outside the centres of its first and last pixels.
     height, width = image.shape[:2]
-    return np.array([(mark.x * width - 0.5, mark.y * height - 0.5) for mark in landmarks], dtype=np.float32)
+    return np.array([(point.x * width - 0.5, point.y * height - 0.5) for point in landmarks], dtype=np.float32)
 
 
 # Two threads that put stderr aside at once would put each other's null device back.

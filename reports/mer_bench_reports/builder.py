@@ -8,8 +8,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
+from mer_bench.caveats import DATA_CAVEATS, caveat_sentence, is_synthetic
 from mer_bench.errors import MerBenchError
-from mer_bench.marks import DATA_MARKS, is_synthetic, mark_sentence
 from mer_bench.result_texts import slice_counts, slice_notes
 from mer_bench.results import RowResults, best, read_results
 from mer_bench.rules import NO_EPOCHS
@@ -70,8 +70,8 @@ def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> C
         number=number,
         protocol=_with_words(group.rows),
         selection=group.selection,
-        marks=group.marks,
-        banners=tuple(wording.banner(mark, problems) for mark in group.marks),
+        caveats=group.caveats,
+        banners=tuple(wording.banner(caveat, problems) for caveat in group.caveats),
         apart=why_apart(groups, number),
         slices={name: sum(counts) for name, counts in slice_counts(record).items()},
         families=_by_family(_entries(group.rows, footnotes), lambda entry: entry.row.record["method"]["family"]),
@@ -94,7 +94,7 @@ def _entries(rows: Sequence[RowResults], footnotes: Iterable[Fact]) -> list[Entr
         Entry(
             row=row,
             settings=_settings(row, rows),
-            signs="".join(signs[mark_sentence(mark)] for mark in _row_marks(row)),
+            signs="".join(signs[caveat_sentence(caveat)] for caveat in _row_caveats(row)),
             best=best_of_row,
         )
         for row, best_of_row in zip(rows, best(rows), strict=True)
@@ -123,13 +123,15 @@ def _settings(row: RowResults, rows: Sequence[RowResults]) -> str:
     return ", ".join(told)
 
 
-def _row_marks(row: RowResults) -> list[str]:
-    return [mark for mark in sorted(row.record["marks"]) if mark not in DATA_MARKS]
+def _row_caveats(row: RowResults) -> list[str]:
+    return [caveat for caveat in sorted(row.record["caveats"]) if caveat not in DATA_CAVEATS]
 
 
 def _footnotes(rows: Sequence[RowResults]) -> tuple[Fact, ...]:
-    marks = sorted({mark for row in rows for mark in _row_marks(row)})
-    return tuple((_SIGNS[i] if i < len(_SIGNS) else f"({i + 1})", mark_sentence(mark)) for i, mark in enumerate(marks))
+    caveats = sorted({caveat for row in rows for caveat in _row_caveats(row)})
+    return tuple(
+        (_SIGNS[i] if i < len(_SIGNS) else f"({i + 1})", caveat_sentence(caveat)) for i, caveat in enumerate(caveats)
+    )
 
 
 def _notes(group: Group) -> Iterable[str]:
@@ -144,7 +146,7 @@ def _cited_tables(comparisons: Sequence[Comparison]) -> tuple[CitedTable, ...]:
     tables = []
     for protocol in dict.fromkeys(comparison.protocol["name"] for comparison in comparisons):
         beside = [comparison for comparison in comparisons if comparison.protocol["name"] == protocol]
-        n_synthetic = sum(is_synthetic(comparison.marks) for comparison in beside)
+        n_synthetic = sum(is_synthetic(comparison.caveats) for comparison in beside)
         warning = wording.cited_warning(n_synthetic, len(beside))
         rows = [row for row in published if row.protocol == protocol]
         by_source = groupby(rows, attrgetter("source"))

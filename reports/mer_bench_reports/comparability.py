@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mer_bench.marks import DATA_MARKS, Mark
+from mer_bench.caveats import DATA_CAVEATS, Caveat
 from mer_bench.results import RowResults
 from mer_bench.rules import NO_EPOCHS, SELECTIONS
 from mer_bench_reports.provenance import protocol_name
@@ -14,7 +14,7 @@ from mer_bench_reports.wording import joined
 _SELECTION_ORDER = (*SELECTIONS, NO_EPOCHS)
 
 _Ground = tuple[tuple[str, ...], str, tuple[tuple[str, str], ...]]
-"""Data marks, protocol hash and fingerprints: what rows must share whatever their selection rule."""
+"""Data caveats, protocol hash and fingerprints: what rows must share whatever their selection rule."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Group:
     Parameters
     ----------
     selection : str
-    marks : tuple of str
-        The marks of the data, from `mer_bench.marks.DATA_MARKS`.
+    caveats : tuple of str
+        The caveats of the data, from `mer_bench.caveats.DATA_CAVEATS`.
     rows : tuple of RowResults
         At least one; in the order of the table.
     """
 
     selection: str
-    marks: tuple[str, ...]
+    caveats: tuple[str, ...]
     rows: tuple[RowResults, ...]
 
 
@@ -45,11 +45,11 @@ def group_rows(rows: Iterable[RowResults]) -> list[Group]:
     for row in rows:
         by_ground.setdefault(_ground(row), []).append(row)
     groups = []
-    for (marks, _, _), members in by_ground.items():
+    for (caveats, _, _), members in by_ground.items():
         rules = {row.selection for row in members} - {NO_EPOCHS} or {NO_EPOCHS}
         for rule in rules:
             matching = [row for row in members if row.selection in (rule, NO_EPOCHS)]
-            groups.append(Group(rule, marks, tuple(sorted(matching, key=_row_order))))
+            groups.append(Group(rule, caveats, tuple(sorted(matching, key=_row_order))))
     return sorted(groups, key=_group_order)
 
 
@@ -83,8 +83,8 @@ def _difference(here: Group, there: Group) -> str:
             if ours["fingerprints"].get(name) != theirs["fingerprints"].get(name)
         )
         reasons.append(f"other data: {joined(databases)}")
-    reasons += [f"{mark} data here" for mark in here.marks if mark not in there.marks]
-    reasons += [f"{mark} data there" for mark in there.marks if mark not in here.marks]
+    reasons += [f"{caveat} data here" for caveat in here.caveats if caveat not in there.caveats]
+    reasons += [f"{caveat} data there" for caveat in there.caveats if caveat not in here.caveats]
     if here.selection != there.selection and NO_EPOCHS not in (here.selection, there.selection):
         reasons.append(f"other selection rule: {here.selection!r} here, {there.selection!r} there")
     return "; ".join(reasons)
@@ -92,8 +92,8 @@ def _difference(here: Group, there: Group) -> str:
 
 def _ground(row: RowResults) -> _Ground:
     record = row.record
-    marks = tuple(mark for mark in DATA_MARKS if mark in record["marks"])
-    return marks, record["protocol"]["hash"], tuple(sorted(record["fingerprints"].items()))
+    caveats = tuple(caveat for caveat in DATA_CAVEATS if caveat in record["caveats"])
+    return caveats, record["protocol"]["hash"], tuple(sorted(record["fingerprints"].items()))
 
 
 def _row_order(row: RowResults) -> tuple[str, str, str]:
@@ -103,8 +103,8 @@ def _row_order(row: RowResults) -> tuple[str, str, str]:
 def _group_order(group: Group) -> tuple[bool, bool, str, int, str, tuple[tuple[str, str], ...], int]:
     protocol = group.rows[0].record["protocol"]
     return (
-        Mark.SYNTHETIC in group.marks,
-        Mark.PARTIAL in group.marks,
+        Caveat.SYNTHETIC in group.caveats,
+        Caveat.PARTIAL in group.caveats,
         protocol["name"],
         protocol["version"],
         protocol["hash"],

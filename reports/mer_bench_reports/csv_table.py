@@ -1,4 +1,4 @@
-"""The report's figures as CSV: a line for each slice of each seed, and one for the mean over seeds."""
+"""The report's scores as CSV: a line for each slice of each seed, and one for the mean over seeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from mer_bench.marks import Mark
+from mer_bench.caveats import Caveat
 from mer_bench.result_texts import incomplete_text
 from mer_bench.results import METRICS, Means, SeedResult, means
 from mer_bench_reports.provenance import params_text, value_text
@@ -16,10 +16,10 @@ _Line = dict[str, object]
 
 
 def render_csv(report: ReportData) -> str:
-    """Return the report as CSV, figures in full precision.
+    """Return the report as CSV, scores in full precision.
 
-    The column ``kind`` tells ``measured`` rows from the oracle ``diagnostic`` and from ``published`` figures;
-    ``comparison`` numbers the rows that may be compared. A seed with a fold missing has no figures; the mean is that of
+    The column ``kind`` tells ``measured`` rows from the oracle ``diagnostic`` and from ``published`` scores;
+    ``comparison`` numbers the rows that may be compared. A seed with a fold missing has no scores; the mean is that of
     the ``n_seeds`` others, and ``incomplete`` names it.
     """
     lines: list[_Line] = []
@@ -69,9 +69,9 @@ def _identity(entry: Entry, selection: str) -> _Line:
         "protocol_version": protocol["version"],
         "protocol_hash": protocol["hash"],
         "selection": selection,
-        "synthetic": value_text(Mark.SYNTHETIC in record["marks"]),
-        "partial": value_text(Mark.PARTIAL in record["marks"]),
-        "marks": " ".join(record["marks"]),
+        "synthetic": value_text(Caveat.SYNTHETIC in record["caveats"]),
+        "partial": value_text(Caveat.PARTIAL in record["caveats"]),
+        "caveats": " ".join(record["caveats"]),
         "family": method["family"],
         "method": method["name"],
         "title": method["title"],

@@ -1,4 +1,4 @@
-"""Where figures come from, without telling folders or user names."""
+"""Where scores come from, without telling folders or user names."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def row_facts(row: RowResults) -> tuple[Fact, ...]:
         ("representation", f"{representation['name']}{shaped}, hash {representation['hash'][:12]}"),
         ("protocol", f"{protocol_name(protocol)}, hash {protocol['hash'][:12]}"),
         ("data fingerprints", ", ".join(f"{name} {value[:12]}" for name, value in record["fingerprints"].items())),
-        ("marks", ", ".join(record["marks"]) or "none"),
+        ("caveats", ", ".join(record["caveats"]) or "none"),
         ("row key", record["row_key"][:12]),
         ("seeds", ", ".join(str(seed.seed) for seed in row.seeds)),
         ("device", ", ".join(sorted({cell["device"] for cell in row.stored})) or "unknown"),

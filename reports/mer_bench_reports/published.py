@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mer_bench.specs import FAMILIES, SANITY_FAMILY
+from mer_bench.specs import BASELINE_FAMILY, FAMILIES
 from mer_bench.strict_toml import TomlTable, read_toml
 
-_PUBLISHED_FAMILIES = tuple(family for family in FAMILIES if family != SANITY_FAMILY)
+_PUBLISHED_FAMILIES = tuple(family for family in FAMILIES if family != BASELINE_FAMILY)
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class PublishedRow:
     year : int
         As the source prints it.
     family : str
-        A method's family other than the sanity checks'.
+        A method's family other than the baselines'.
     protocol : str
         The protocol whose table it is listed with.
     source : str
-        Where the figures were read.
+        Where the scores were read.
     citation : str
         The method's own paper.
     note : str
-        What is known against the figures; may be empty.
+        What is known against the scores; may be empty.
     slices : mapping of str to tuple of float
         Slice name to (UF1, UAR), each in 0..1.
     """
@@ -58,7 +58,7 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
     Raises
     ------
     MerBenchError
-        The file cannot be read, is not TOML, lacks a key or has an unknown one, or holds a figure outside 0..1.
+        The file cannot be read, is not TOML, lacks a key or has an unknown one, or holds a score outside 0..1.
         The message names the file and the row.
     """
     top = read_toml("table of published results", path)

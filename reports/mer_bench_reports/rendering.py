@@ -15,7 +15,7 @@ from mer_bench.errors import MerBenchError
 from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
-from mer_bench_reports import figures, provenance, wording
+from mer_bench_reports import provenance, score_texts, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
 from mer_bench_reports.report_data import ReportData
@@ -92,6 +92,11 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
         lstrip_blocks=True,
     )
     environment.globals.update(
-        figures=figures, provenance=provenance, results=results, rules=rules, texts=result_texts, wording=wording
+        score_texts=score_texts,
+        provenance=provenance,
+        results=results,
+        rules=rules,
+        texts=result_texts,
+        wording=wording,
     )
     return environment

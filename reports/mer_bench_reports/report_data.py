@@ -45,7 +45,7 @@ class Comparison:
         Counted from 1.
     protocol : ProtocolRecord
     selection : str
-    marks : tuple of str
+    caveats : tuple of str
         ``synthetic`` and ``partial``, where they hold.
     banners : tuple of str
         What must be said loudly about the data.
@@ -64,7 +64,7 @@ class Comparison:
     number: int
     protocol: ProtocolRecord
     selection: str
-    marks: tuple[str, ...]
+    caveats: tuple[str, ...]
     banners: tuple[str, ...]
     apart: str
     slices: Mapping[str, int]
@@ -85,7 +85,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class CitedTable:
-    """Published figures of one protocol, as their source prints them.
+    """Published scores of one protocol, as their source prints them.
 
     Parameters
     ----------

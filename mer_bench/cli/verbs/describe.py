@@ -29,7 +29,7 @@ _NONE = "none"
 @click.option("--classes", type=click.IntRange(2, 1000), default=3, show_default=True, help="Classes to tell apart.")
 @json_option()
 def command(method: str, preset: str | None, overrides: dict[str, str], classes: int, as_json: bool) -> None:
-    """Show what METHOD is, eats and costs: parameters with reasons, presets, citation, and the size of its network."""
+    """Show what METHOD is, takes and costs: parameters with reasons, presets, citation, and the size of its network."""
     from mer_bench.engine.describe import describe_method
     from mer_bench.plugin_manager import load_catalogue
 
@@ -52,19 +52,22 @@ def _lines(found: Description) -> Iterator[str]:
 
 
 def _of_method(found: Description) -> Iterable[tuple[str, str]]:
-    spec, eaten, sample = found.spec, found.spec.representation, found.sample
+    spec, representation, sample = found.spec, found.spec.representation, found.sample
     size = "×".join(map(str, sample.shape))
-    shaped = f"; shaped by {_pairs(found.shaping)}" if eaten.parameters else ""
+    shaped = f"; shaped by {_pairs(found.shaping)}" if representation.parameters else ""
     yield "offered by", f"{found.distribution}: {spec.target}"
     yield "family", spec.family
     yield "citation", spec.citation or _NONE
-    yield "eats", f"{eaten.name} {size}: {', '.join(sample.axes)} ({', '.join(sample.channels)}){shaped}"
-    if eaten.name in ("frames", "flow"):
-        yield "", "height and width are --prepare size, here its default"
-    if eaten.approximate:
-        yield "", f"{eaten.approximate} where the data cannot give that; results are then marked 'approximation'"
+    yield "input", f"{representation.name} {size}: {', '.join(sample.axes)} ({', '.join(sample.channels)}){shaped}"
+    if representation.name in ("frames", "flow"):
+        yield "", "height and width are --preprocess size, here its default"
+    if representation.approximate:
+        yield (
+            "",
+            f"{representation.approximate} where the data cannot give that; results are then marked 'approximation'",
+        )
     if spec.features is not None:
-        depends = ", ".join((*eaten.parameters, *spec.features.parameters)) or "no parameter"
+        depends = ", ".join((*representation.parameters, *spec.features.parameters)) or "no parameter"
         n_values = math.prod(found.features or ())
         yield "features", f"{n_values:,} values a sample, extracted once; they depend on {depends}"
     elif found.network is None:
@@ -102,9 +105,11 @@ def _batch(shape: tuple[int, ...]) -> str:
 def _presets(found: Description) -> Table:
     table = _table("preset", "what it changes")
     for name, values in found.spec.presets.items():
-        marks = ["default"] if name == found.spec.default_preset else []
-        marks += ["shown"] if name == found.preset != found.spec.default_preset else []
-        table.add_row(" ".join([name, *(f"({mark})" for mark in marks)]), _pairs(values) or "nothing: defaults hold")
+        caveats = ["default"] if name == found.spec.default_preset else []
+        caveats += ["shown"] if name == found.preset != found.spec.default_preset else []
+        table.add_row(
+            " ".join([name, *(f"({caveat})" for caveat in caveats)]), _pairs(values) or "nothing: defaults hold"
+        )
     return table
 
 

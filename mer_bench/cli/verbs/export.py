@@ -57,12 +57,12 @@ def command(
         )
     entries = log_entries(result.predictions, result.record["protocol"]["classes"])
     write_log(Path(megc), entries)
-    marks = result.record["marks"]
-    told = f" [{', '.join(marks)}]" if marks else ""
+    caveats = result.record["caveats"]
+    told = f" [{', '.join(caveats)}]" if caveats else ""
     click.echo(f"{megc}: {len(entries)} samples, selection {result.selection}{told}")
-    if marks:
-        loud = " and ".join(mark.upper() for mark in marks)
-        click.echo(f"warning: {megc} carries no mark, but this result has: {loud}; say so wherever it goes", err=True)
+    if caveats:
+        loud = " and ".join(caveat.upper() for caveat in caveats)
+        click.echo(f"warning: {megc} carries no caveat, but this result has: {loud}; say so wherever it goes", err=True)
 
 
 def _having(

@@ -28,8 +28,8 @@ def command(kind: str, as_json: bool) -> None:
     if kind == "methods":
         for method in catalogue.methods.values():
             presets = ", ".join(method.presets)
-            eats = method.representation.name
-            rows.append({"name": method.name, "title": method.title, "eats": eats, "presets": presets})
+            takes = method.representation.name
+            rows.append({"name": method.name, "title": method.title, "input": takes, "presets": presets})
     elif kind == "databases":
         rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
     else:

@@ -10,7 +10,7 @@ import click
 
 from mer_bench.cli.console import console
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.cli.options import data_option, jobs_option, json_option, prepare_option, results_option, set_option
+from mer_bench.cli.options import data_option, jobs_option, json_option, preprocess_option, results_option, set_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 @set_option("A parameter: lr=1e-4, or ahmsa.lr=1e-4.")
 @click.option("--selection", help="Which epoch counts: last, inner, oracle.  [default: the protocol's]")
 @click.option("--allow-partial", is_flag=True, help="Go on with other counts than the protocol's, marked 'partial'.")
-@prepare_option
+@preprocess_option
 @results_option
 @jobs_option
 @click.option("--device", help="auto, cpu or cuda.  [default: auto]")
-@click.option("--timeout", type=float, help="Seconds a cell may take, the imports of a slot's first one included.")
+@click.option("--timeout", type=float, help="Seconds a cell may take, the imports of a worker's first one included.")
 @click.option(
-    "--sanity/--no-sanity",
+    "--baselines/--no-baselines",
     default=True,
     help="Add what any method must beat: random, majority, svm-flow.  [default: on]",
 )

@@ -21,7 +21,7 @@ def command(results: str | None, as_json: bool) -> None:
             "method": row.record["method"]["name"],
             "row_key": row.record["row_key"][:12],
             "training": row.record["training"],
-            "marks": ", ".join(row.record["marks"]),
+            "caveats": ", ".join(row.record["caveats"]),
             "seed": seed.seed,
             "done": seed.done,
             "failed": seed.failed,
@@ -33,7 +33,7 @@ def command(results: str | None, as_json: bool) -> None:
     lines = (
         f"{row['protocol']}  {row['method']} {row['row_key']}  training {row['training']}  seed {row['seed']}: "
         f"{row['done']} done, {row['failed']} failed, {row['missing']} missing"
-        + (f"  {row['marks']}" if row["marks"] else "")
+        + (f"  {row['caveats']}" if row["caveats"] else "")
         for row in rows
     )
     show(rows, lines if rows else ["no cell is stored yet"], as_json=as_json)

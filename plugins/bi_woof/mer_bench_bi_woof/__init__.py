@@ -46,7 +46,7 @@ _CLASSIFIER = (
     Parameter(
         "scaler",
         "standard",
-        "of each value of the descriptor, on the training side; not given: standard, the usual preparation for an SVM; "
+        "of each value of the descriptor, on the training set; not given: standard, usual for an SVM; "
         "with none, blocks keep the weights that their strain gives them",
         choices=("standard", "none"),
     ),
@@ -54,7 +54,7 @@ _CLASSIFIER = (
         "kernel",
         "linear",
         "the SVM's; not given, linear as usual with this descriptor; the gamma of rbf is scikit-learn's scale, "
-        "1/(values × their variance) on the training side",
+        "1/(values × their variance) on the training set",
         choices=("linear", "rbf"),
     ),
     Parameter("C", 1.0, "the SVM's penalty of a training error; not given, scikit-learn's", minimum=1e-9),

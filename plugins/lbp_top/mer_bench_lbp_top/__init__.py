@@ -76,7 +76,7 @@ _CLASSIFIER = (
     Parameter(
         "gamma",
         0.0,
-        "coefficient of rbf and poly; 0 is 1/(features × their variance) on the training side; not given: that",
+        "coefficient of rbf and poly; 0 is 1/(features × their variance) on the training set; not given: that",
         minimum=0.0,
     ),
     Parameter("degree", 3, "degree of poly; not given: scikit-learn's default", minimum=1, maximum=10),
@@ -84,7 +84,7 @@ _CLASSIFIER = (
     Parameter(
         "scaler",
         "none",
-        "each feature before the SVM, fitted on the training side: none, standard (zero mean, unit deviation) or "
+        "each feature before the SVM, fitted on the training set: none, standard (zero mean, unit deviation) or "
         "minmax (0..1); not given: none. Histograms that sum to one are small numbers, for which C=1 is a weak penalty",
         choices=("none", "standard", "minmax"),
     ),

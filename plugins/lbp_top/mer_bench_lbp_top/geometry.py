@@ -13,7 +13,7 @@ PLANES = {"XY": (1, 2), "XT": (0, 2), "YT": (0, 1)}
 _RADII_OF = {"axes": ("X", "Y", "T"), "planes": tuple(PLANES)}
 """What the three radii belong to. A radius reaches along every axis in its name."""
 
-_CURES = {"T": "--set length", "Y": "--prepare size", "X": "--prepare size"}
+_CURES = {"T": "--set length", "Y": "--preprocess size", "X": "--preprocess size"}
 _MOST_RAW_NEIGHBOURS = 10
 
 

@@ -13,6 +13,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             title="Majority class",
             target="mer_bench_majority.method:Majority",
             representation=Representation("face-flow"),
-            family="sanity",
+            family="baseline",
         ),
     )

@@ -1,4 +1,4 @@
-"""Predict the training side's most frequent class, whatever the input."""
+"""Predict the training set's most frequent class, whatever the input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mer_bench import FloatArray, LabelledSamples, Method, UnlabelledSamples
 
 
 class Majority(Method):
-    """The training side's class frequencies, as every sample's scores."""
+    """The training set's class frequencies, as every sample's scores."""
 
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
         """Count the classes."""

@@ -13,6 +13,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             title="Random guess",
             target="mer_bench_random.method:RandomGuess",
             representation=Representation("face-flow"),
-            family="sanity",
+            family="baseline",
         ),
     )

@@ -1,4 +1,4 @@
-"""Guess each sample's class with the training side's class frequencies."""
+"""Guess each sample's class with the training set's class frequencies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mer_bench import FloatArray, LabelledSamples, Method, UnlabelledSamples
 class RandomGuess(Method):
     """One draw a sample, from a hash of the seed and of the sample's own values.
 
-    A generator that is drawn from sample after sample would give other guesses for another order of the test side.
+    A generator that is drawn from sample after sample would give other guesses for another order of the test set.
     """
 
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
@@ -28,5 +28,5 @@ class RandomGuess(Method):
     def _guess(self, sample: FloatArray) -> int:
         content = np.ascontiguousarray(sample, dtype="<f4").tobytes()
         drawn = int.from_bytes(hashlib.sha256(f"{self._seed}\n".encode() + content).digest(), "big")
-        # The class of one training sample, picked by chance: a class that the training side lacks is never picked.
+        # The class of one training sample, picked by chance: a class that the training set lacks is never picked.
         return int(np.searchsorted(self._up_to, drawn % int(self._up_to[-1]), side="right"))

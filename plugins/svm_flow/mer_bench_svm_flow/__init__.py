@@ -13,7 +13,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             title="SVM on flow maps",
             target="mer_bench_svm_flow.method:SVMFlow",
             representation=Representation("face-flow"),
-            family="sanity",
+            family="baseline",
             parameters=(
                 Parameter("kernel", "rbf", "the kernel", choices=("rbf", "linear")),
                 Parameter("C", 10.0, "the penalty of a training error", minimum=1e-9),

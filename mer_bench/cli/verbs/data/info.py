@@ -10,7 +10,7 @@ from mer_bench.cli.options import data_arguments, json_option, named_source, not
 
 @click.command(name="info")
 @data_arguments
-@click.option("--clean", is_flag=True, help="Empty the cache; every representation is then computed anew.")
+@click.option("--clean", is_flag=True, help="Empty the cache; every representation is then computed again.")
 @json_option()
 def command(path: str | None, data_options: dict[str, str], clean: bool, as_json: bool) -> None:
     """Show the fingerprints of PATH under each protocol that fits it, and the size of the cache.

@@ -1,0 +1,56 @@
+"""``mer-bench data preprocess``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from mer_bench.cli.console import show
+from mer_bench.cli.exit_codes import ExitCode
+from mer_bench.cli.options import data_arguments, jobs_option, json_option, named_source, preprocess_option, set_option
+
+
+@click.command(name="preprocess")
+@data_arguments
+@click.option(
+    "--representation",
+    "-r",
+    "names",
+    multiple=True,
+    default=("region-flow",),
+    show_default=True,
+    help="frames, flow, face-flow or region-flow; repeat for several.",
+)
+@set_option("What a method may choose: length=10, layout=…")
+@preprocess_option
+@jobs_option
+@json_option()
+def command(
+    path: str | None,
+    data_options: dict[str, str],
+    names: tuple[str, ...],
+    overrides: dict[str, str],
+    preprocessing: dict[str, str],
+    jobs: int | None,
+    as_json: bool,
+) -> ExitCode:
+    """Compute and cache representations of every sample of PATH, in parallel.
+
+    What the cache holds is not computed again: the same command goes on where it was stopped. Ends with 1 where a
+    sample cannot be preprocessed; all others are.
+    """
+    from mer_bench.config import load_config
+    from mer_bench.engine.data_preprocess import preprocessing_tasks, summary
+    from mer_bench.engine.defaults import all_processors, named_jobs, named_preprocessing
+    from mer_bench.engine.preprocess import preprocess
+    from mer_bench.engine.resources import Resources
+    from mer_bench.progress import ProgressListener
+
+    config = load_config()
+    source = named_source(path, data_options)
+    tasks, cached = preprocessing_tasks(source, names, overrides, named_preprocessing(preprocessing, config, source))
+    resources = Resources(named_jobs(jobs, config, all_processors()))
+    found = summary(preprocess(tasks, jobs=resources.jobs, listener=ProgressListener()), cached)
+    show(asdict(found), found.lines(), as_json=as_json, indent=1)
+    return ExitCode.FAILED if found.failures else ExitCode.DONE

@@ -1,0 +1,60 @@
+"""Samples preprocessed side by side, in this process or in workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from mer_bench.engine.executors import carry_out
+from mer_bench.engine.listener import Interrupted, Listener
+from mer_bench.errors import MethodError
+from mer_bench.representations.task import Preprocessed, PreprocessTask
+
+_LISTED = 3
+
+
+def preprocess(tasks: Sequence[PreprocessTask], *, jobs: int, listener: Listener) -> list[Preprocessed]:
+    """Preprocess samples in up to ``jobs`` processes, and return how each went; a failed one stops no other.
+
+    Raises
+    ------
+    Interrupted
+        By Ctrl-C.
+    """
+    if not tasks:
+        return []
+    done: list[Preprocessed] = []
+    told: set[str] = set()
+    try:
+        with (
+            listener.steps("representations", len(tasks)) as step,
+            closing(carry_out(_preprocess, tasks, lost=_lost, jobs=jobs)) as samples,
+        ):
+            for preprocessed in samples:
+                for text in preprocessed.notices:
+                    if text not in told:
+                        listener.notice(text)
+                told.update(preprocessed.notices)
+                done.append(preprocessed)
+                step(not preprocessed.failure)
+    except KeyboardInterrupt:
+        raise Interrupted("what was preprocessed is in the cache; run the same command again to go on") from None
+    return done
+
+
+def listed(sentences: Sequence[str]) -> str:
+    """Return the first few sentences as one text."""
+    more = f"; and {len(sentences) - _LISTED} more" if len(sentences) > _LISTED else ""
+    return "; ".join(sentences[:_LISTED]) + more
+
+
+def _preprocess(task: PreprocessTask) -> Preprocessed:
+    # Here, because a run that finds everything in its cache needs no OpenCV, dlib or MediaPipe.
+    from mer_bench.representations.preprocess import preprocess_sample
+
+    return preprocess_sample(task)
+
+
+def _lost(task: PreprocessTask, error: MethodError, seconds: float) -> Preprocessed:
+    cure = "the machine may be out of memory; run the same command again, with fewer --jobs if it fails again"
+    return Preprocessed(task.clip.sample_id, f"{task.clip.sample_id}: {error}; {cure}")

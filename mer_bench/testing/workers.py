@@ -1,0 +1,95 @@
+"""The kit's folds in workers, as `mer-bench run --jobs 2` carries them out."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+
+from mer_bench.engine.executors import run_local
+from mer_bench.errors import MerBenchError, MethodError, reason_of
+from mer_bench.evaluation.fold_scores import FoldScores
+from mer_bench.foreign import foreign_code, origin_of
+from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.testing.contract import ContractError
+from mer_bench.testing.samples import KitFold
+from mer_bench.testing.subject import Subject
+
+_JOBS = 2
+_TIMEOUT_S = 600.0
+
+
+_Key = tuple[int, KitFold]
+_Outcome = FoldScores | str
+"""What came of a fold: scores, or why there are none."""
+
+
+@dataclass(frozen=True)
+class WorkerTask:
+    """A fold of the method at a place in the list; the worker makes the samples itself."""
+
+    place: int
+    spec: MethodSpec
+    params: Mapping[str, ParameterValue]
+    fold: KitFold
+
+    @property
+    def key(self) -> _Key:
+        return self.place, self.fold
+
+
+class Workers:
+    """The folds of one or more methods, run together when the first is asked for: a worker imports torch once."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._subjects = subjects
+
+    def scores(self, place: int, fold: KitFold) -> FoldScores:
+        """Return the scores of a fold of the method at a place in the list.
+
+        Raises
+        ------
+        ContractError
+            The worker gave none, or the spec cannot be sent to it.
+        """
+        outcome = self._outcomes[place, fold]
+        if isinstance(outcome, str):
+            raise ContractError(f"in another process: {outcome}")
+        return outcome
+
+    @cached_property
+    def _outcomes(self) -> Mapping[_Key, _Outcome]:
+        # The other fold first: a worker that gets both has then not done before what this process did.
+        tasks = [
+            WorkerTask(place, subject.spec, subject.params, fold)
+            for place, subject in enumerate(self._subjects)
+            for fold in (subject.folds.second, subject.folds.first)
+        ]
+        refusals = {task.key: _unsendable(task) for task in tasks}
+        sendable = [task for task in tasks if not refusals[task.key]]
+        with closing(run_local(work, sendable, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
+            return {**refusals, **dict(done)}
+
+
+def work(task: WorkerTask) -> tuple[_Key, _Outcome]:
+    """Carry a fold out; a failure is an outcome too."""
+    subject = Subject(task.spec, task.params, may_hurry=False)
+    try:
+        with foreign_code(task.spec.name, "a fold of the kit", recorded=True):
+            return task.key, subject.scores(task.fold)
+    except MerBenchError as failure:
+        return task.key, reason_of(origin_of(failure))
+
+
+def _lost(task: WorkerTask, error: MethodError, seconds: float) -> tuple[_Key, _Outcome]:
+    return task.key, reason_of(error)
+
+
+def _unsendable(task: WorkerTask) -> str:
+    try:
+        pickle.dumps(task)
+    except Exception as error:
+        return f"the spec cannot be sent there ({reason_of(error)}); let it hold plain values only"
+    return ""

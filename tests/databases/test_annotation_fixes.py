@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mer_bench.databases.annotation_fixes import OUT_OF_ORDER, Fix, FixTable, apply_fixes, load_fixes
+from mer_bench.databases.annotation_table import Annotation, FrameCell, Unread
+from mer_bench.errors import MerBenchError
+from mer_bench.samples import DATABASES
+
+SOUND = """
+[[fix]]
+sample = "sub04/EP12_01f"
+row = 7
+column = "apex"
+old = "/"
+new = 303
+reason = "open"
+source = "a table"
+"""
+
+
+def annotation(onset: FrameCell = 10, apex: FrameCell = 20, offset: FrameCell = 30, row: int = 7) -> Annotation:
+    return Annotation("sub04", "EP12_01f", "disgust", onset, apex, offset, f"book.xlsx row {row}", row)
+
+
+def fix(column: str = "apex", old: str = "20", new: int = 25, sample: str = "sub04/EP12_01f", row: int = 0) -> Fix:
+    return Fix(column, old, new, "it is wrong", "a paper", sample, row)
+
+
+def loaded(folder: Path, text: str) -> FixTable:
+    (folder / "casme2.toml").write_text(text, encoding="utf-8")
+    return load_fixes("casme2", folder)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_the_table_of_every_database_loads(database: str) -> None:
+    for known in load_fixes(database).fixes:
+        assert known.reason
+        assert known.source
+
+
+def test_the_tables_hold_the_corrections_that_are_published() -> None:
+    found = {
+        (database, fix.sample or str(fix.row), fix.column): fix.new
+        for database in DATABASES
+        for fix in load_fixes(database).fixes
+    }
+
+    assert found == {
+        ("casme2", "sub04/EP12_01f", "apex"): 303,
+        ("samm", "028/028_4_1", "apex"): 1105,
+        ("samm", "032/032_3_1", "apex"): 4945,
+        ("samm", "032/032_3_2", "apex"): 5130,
+        ("samm", "013/013_1_9", "offset"): 5739,
+        ("casme3", "spNO.149/d", "apex"): 160,
+        ("casme3", "710", "offset"): 34,
+        ("casme3", "751", "onset"): 2647,
+        ("casme3", "752", "onset"): 1,
+        ("casme3", "752", "apex"): 1,
+        ("casme3", "798", "offset"): 1845,
+        ("casme3", "800", "offset"): 2403,
+    }
+
+
+def test_a_fix_changes_its_column_and_says_what_why_and_from_where() -> None:
+    fixed, (note,) = apply_fixes([fix()], annotation())
+
+    assert (fixed.onset, fixed.apex, fixed.offset) == (10, 25, 30)
+    assert note == "book.xlsx row 7 (sub04/EP12_01f): apex '20' is read as 25: it is wrong (a paper)"
+
+
+def test_a_text_where_a_number_belongs_can_be_fixed() -> None:
+    fixed, notes = apply_fixes([fix(old="/")], annotation(apex=Unread("/", "no number")))
+
+    assert fixed.apex == 25
+    assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "row"),
+    [
+        (fix(old="21"), annotation()),
+        (fix(old=OUT_OF_ORDER), annotation()),
+        (fix(old=OUT_OF_ORDER), annotation(apex=Unread("/", "no number"))),
+        (fix(sample="sub04/EP12_02"), annotation()),
+        (fix(sample="", row=8), annotation()),
+        (fix(row=8), annotation()),
+        (fix(new=31), annotation()),
+        (fix(old=OUT_OF_ORDER, new=99), annotation(apex=5)),
+    ],
+    ids=[
+        "another value",
+        "in order",
+        "no number",
+        "another clip",
+        "another row",
+        "right clip, other row",
+        "breaks",
+        "fixes not",
+    ],
+)
+def test_a_fix_that_does_not_fit_or_would_break_the_order_is_left_alone(known: Fix, row: Annotation) -> None:
+    assert apply_fixes([known], row) == (row, ())
+
+
+def test_the_fixes_of_one_row_are_applied_together() -> None:
+    known = [
+        fix("onset", OUT_OF_ORDER, 1, sample="", row=7),
+        fix("apex", OUT_OF_ORDER, 1, sample="", row=7),
+    ]
+
+    fixed, notes = apply_fixes(known, annotation(onset=900, apex=950, offset=30))
+    assert (fixed.onset, fixed.apex, fixed.offset) == (1, 1, 30)
+    assert len(notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("column", "colum"), "unknown key 'colum' (did you mean 'column'?)"),
+        (('"apex"', '"emotion"'), "column = 'emotion' is not one of: onset, apex, offset"),
+        (("new = 303", 'new = "303"'), "new = '303' is not a whole number of at least 0"),
+        (("new = 303", "new = -1"), "new = -1 is not a whole number of at least 0"),
+        (("new = 303", "new = true"), "new = True is not a whole number"),
+        (("row = 7", "row = 1"), "row = 1 is not a whole number of at least 2"),
+        (("sub04/EP12_01f", "sub04"), "sample = 'sub04' is not of the form subject/clip"),
+        (('source = "a table"', ""), "[fix 1]: key 'source' is missing; state it"),
+        (('"open"', '" "'), "reason = ' ' is empty"),
+        (('"/"', "0"), "old = 0 is not a text"),
+        (('sample = "sub04/EP12_01f"\nrow = 7\n', ""), "names neither sample nor row"),
+        (("[[fix]]", "[fix]"), "is not a list of tables; write each under [[fix]]"),
+        (("[[fix]]", "[[fixes]]"), "unknown key 'fixes' (did you mean 'fix'?); known: fix, edition"),
+        (('sample = "sub04/EP12_01f"\n', ""), "corrects row 7 of no stated edition"),
+        (
+            (SOUND, "[edition]\nrows = 0\nrow = 2\nsample = 'a/b'"),
+            "[edition]: rows = 0 is not a whole number",
+        ),
+        ((SOUND, "[edition]\nrows = 5\nrow = 2\nsample = 'ab'"), "[edition]: sample = 'ab' is not of the form"),
+        (("[[fix]]", "edition = 3\n[[fix]]"), "edition = 3 is not a table"),
+        (("[[fix]]", "[edition]\nlines = 3\n[[fix]]"), "[edition]: unknown key 'lines'"),
+        (("row = 7", "row = "), "is not TOML"),
+    ],
+)
+def test_a_slip_in_a_table_is_refused(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
+    assert loaded(tmp_path, SOUND).fixes
+    with pytest.raises(MerBenchError) as caught:
+        loaded(tmp_path, SOUND.replace(*change))
+
+    assert complaint in str(caught.value)
+    assert "casme2.toml" in str(caught.value)
+
+
+def test_two_fixes_of_one_cell_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MerBenchError, match="corrects the apex of sub04/EP12_01f twice"):
+        loaded(tmp_path, SOUND + SOUND)
+
+
+EDITION = """
+[edition]
+rows = 3
+row = 2
+sample = "Sub04/ep12_01F"
+
+[[fix]]
+row = 3
+column = "apex"
+old = "20"
+new = 25
+reason = "it is wrong"
+source = "a paper"
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "fitting"),
+    [((2, 3, 4), 1), ((3, 4, 5), 0), ((2, 3), 0), ((2, 3, 4, 5), 0)],
+    ids=["the edition", "shifted by a row", "too short", "too long"],
+)
+def test_a_fix_that_knows_a_row_alone_is_for_one_edition(tmp_path: Path, rows: tuple[int, ...], fitting: int) -> None:
+    table = loaded(tmp_path, EDITION)
+    assert len(table.fitting([annotation(row=row) for row in rows])) == fitting
+
+
+def test_a_fix_that_names_its_sample_is_for_every_edition_and_in_any_capitals(tmp_path: Path) -> None:
+    table = loaded(tmp_path, SOUND.replace("sub04/EP12_01f", "SUB4/ep12_01F"))
+    fixed, _ = apply_fixes(table.fitting([]), annotation(apex=Unread("/", "no number"), offset=400))
+    assert fixed.apex == 303

@@ -1,0 +1,264 @@
+"""From ``--data`` to a source: the right reader, a diagnosis where there is none, and no reader's traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.bench import Bench
+from support.flow_data import ROWS, write_flow_data
+from support.hostile import install
+
+from mer_bench import DatabaseSpec, MerBenchError
+from mer_bench.databases.open import open_source
+from mer_bench.plugin_manager import Catalogue, load_catalogue
+
+READER = """
+    from pathlib import Path
+
+    import numpy as np
+    from mer_bench import Clip, DatabaseSpec, DataSource, Sample, SampleTable, hookimpl
+
+
+    class Skipped(BaseException):
+        pass
+
+
+    class Reader(DataSource):
+        native = "face-flow"
+        made = []
+
+        @classmethod
+        def recognises(cls, path):
+            return (path / "zoo.txt").exists()
+
+        def read_samples(self):
+            rows = [("smic", f"s{{i}}", f"s{{i}}_{{emotion}}", emotion)
+                    for i in (1, 2) for emotion in ("negative", "positive", "surprise")]
+            return SampleTable(Sample(*row, "zoo") for row in rows)
+
+        def load(self, sample_id):
+            return np.zeros((28, 28, 3), dtype=np.float32)
+
+        def digest(self, sample_id):
+            return sample_id
+
+
+    class Broken(Reader):
+        {flaw}
+
+
+    @hookimpl
+    def mer_bench_databases():
+        return (DatabaseSpec("zoo", "Zoo", "zoo_reader:Broken"),)
+"""
+
+FLAWS = {
+    "a constructor that raises": ("def __init__(self, path, options): raise KeyError('path')", "its constructor"),
+    "a constructor of its own kind": ("def __init__(self): pass", "its constructor"),
+    "an abstract class": ("digest = DataSource.digest", "its constructor"),
+    "no native representation": ("native = None", "native is None, neither 'face-flow' nor 'clip'"),
+    "a caveat for caveats": ("caveats = 'zoo'", "caveats is 'zoo', not a tuple of texts"),
+    "samples that raise": ("def read_samples(self): return {}['x']", "read_samples failed (KeyError: 'x')"),
+    "samples that skip": ("def read_samples(self): raise Skipped('no h5py')", "(Skipped: no h5py)"),
+    "samples that exit": ("def read_samples(self): raise SystemExit(0)", "(SystemExit: 0)"),
+    "samples that are a list": ("def read_samples(self): return []", "it returned list, not SampleTable"),
+    "samples that are not text": (
+        "def read_samples(self): return SampleTable([Sample('smic', 1, 'a', 'negative', 'zoo')])",
+        "holds something that is not text",
+    ),
+    "a digest that raises": ("def digest(self, sample_id): 1 / 0", "digest of smic/s1/s1_negative failed (ZeroDiv"),
+    "a digest of bytes": ("def digest(self, sample_id): return b'x'", "it returned bytes, not str"),
+    "a representation that no method is handed as it is": ("native = 'flow'", "native is 'flow', neither"),
+    "frames that are no paths": (
+        "native = 'clip'\n    def clip(self, sample_id): return Clip(sample_id, ('a.png',), 0)",
+        "the frames that it returned are not a tuple of Path objects",
+    ),
+    "an apex outside the clip": (
+        "native = 'clip'\n    def clip(self, sample_id): return Clip(sample_id, (Path('a.png'),), 1)",
+        "it returned apex 1 of 1 frames",
+    ),
+    "a load that raises": (
+        "def load(self, sample_id): raise OSError('disk')",
+        "load of smic/s1/s1_negative failed (OSError: disk)",
+    ),
+    "a load that gives nothing": (
+        "def load(self, sample_id): pass",
+        "smic/s1/s1_negative: the data's reader gave None",
+    ),
+    "a load of another shape": (
+        "def load(self, sample_id): return np.zeros((3, 28, 28))",
+        "gave an array of shape (3, 28, 28)",
+    ),
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    yield folder
+    sys.modules.pop("zoo_reader", None)
+
+
+def install_zoo(site: Path, flaw: str = "pass") -> None:
+    install(site, "zoo-reader", {"zoo_reader": textwrap.dedent(READER).format(flaw=flaw)})
+    Path("zoo").mkdir()
+    Path("zoo", "zoo.txt").write_text("")
+
+
+ZOO_RUN = ("run", "--data", "zoo", "-p", "loso-smic", "--allow-partial", "-m", "majority", "--jobs", "1", "--json")
+
+
+@pytest.mark.parametrize("case", FLAWS)
+def test_a_reader_that_breaks_gets_one_sentence(bench: Bench, site: Path, case: str) -> None:
+    flaw, said = FLAWS[case]
+    install_zoo(site, flaw)
+    ended = bench(*ZOO_RUN, "--results", bench.results)
+
+    assert ended.code == 2, ended.err
+    assert len(ended.errors) == 1
+    assert said in ended.errors[0]
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_the_sentence_names_database_call_and_cure(site: Path) -> None:
+    install_zoo(site, FLAWS["samples that raise"][0])
+
+    with pytest.raises(MerBenchError) as caught:
+        open_source("zoo", {}, load_catalogue()).read_samples()
+    assert str(caught.value) == (
+        "database zoo: read_samples failed (KeyError: 'x'); correct the data, or report it to the reader's author"
+    )
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_reader_that_works_is_used(bench: Bench, site: Path) -> None:
+    install_zoo(site)
+    ended = bench(*ZOO_RUN, "--results", bench.results)
+
+    assert ended.code == 0, ended.err
+    assert ended.objects[0]["n_samples"] == 6
+
+
+def test_a_reader_s_author_sees_the_failure_as_it_was(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_zoo(site, FLAWS["samples that raise"][0])
+    source = open_source("zoo", {}, load_catalogue())
+    monkeypatch.setenv("MER_BENCH_STRICT_PLUGINS", "1")
+
+    with pytest.raises(KeyError, match="x"):
+        source.read_samples()
+
+
+def test_an_interrupt_passes_through_a_reader(site: Path) -> None:
+    install_zoo(site, "def read_samples(self): raise KeyboardInterrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        open_source("zoo", {}, load_catalogue()).read_samples()
+
+
+def test_a_plugin_s_folder_may_hold_a_csv_of_its_own(site: Path) -> None:
+    install_zoo(site)
+    Path("zoo", "index.csv").write_text("name,age\n")
+
+    assert len(open_source("zoo", {}, load_catalogue()).read_samples()) == 6
+
+
+def test_a_reader_that_skips_while_it_is_asked_keeps_nobody_from_the_data(site: Path) -> None:
+    install_zoo(site, "@classmethod\n    def recognises(cls, path): raise Skipped('no h5py')")
+    write_flow_data(Path("maps"))
+
+    assert len(open_source("maps", {}, load_catalogue()).read_samples()) == 9
+    with pytest.raises(MerBenchError, match=r"reader zoo does not work: Skipped: no h5py"):
+        open_source("zoo", {}, load_catalogue())
+
+
+LABELS = Path("maps", "labels.csv")
+GOOD = "dataset,sub,filename_o,label\n" + "".join(f"{row}\n" for row in ROWS)
+DIAGNOSES: dict[str, tuple[bytes, str]] = {
+    "a typo in the header": (GOOD.replace("label", "lable").encode(), "row 1 names the column 'label' 0 times"),
+    "another header": (GOOD.replace("dataset,sub", "database,subject").encode(), "the column 'dataset' 0 times"),
+    "an unknown database": (b"casme4,sub01,EP02_01f,0\n", "starts with 'casme4' (did you mean 'casme"),
+    "UTF-16": (GOOD.encode("utf-16"), "is not UTF-8 text"),
+    "semicolons": (GOOD.replace(",", ";").encode(), "is separated by ';'; save it again with commas"),
+    "nothing": (b"", "holds no rows"),
+}
+
+
+@pytest.mark.parametrize("case", DIAGNOSES)
+def test_maps_with_labels_that_cannot_be_read_get_the_reader_s_diagnosis(case: str) -> None:
+    content, said = DIAGNOSES[case]
+    write_flow_data(Path("maps"))
+    LABELS.write_bytes(content)
+
+    with pytest.raises(MerBenchError) as caught:
+        open_source("maps", {}, load_catalogue()).read_samples()
+    assert "labels.csv" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_labels_without_maps_and_maps_without_labels_are_told() -> None:
+    write_flow_data(Path("maps"))
+    for file in Path("maps", "maps").iterdir():
+        file.unlink()
+    with pytest.raises(MerBenchError, match="9 of 9 rows have no map in"):
+        open_source("maps", {}, load_catalogue()).read_samples()
+    LABELS.unlink()
+    with pytest.raises(MerBenchError, match="has no CSV of labels"):
+        open_source("maps", {}, load_catalogue()).read_samples()
+
+
+def test_linked_maps_are_read() -> None:
+    write_flow_data(Path("maps"))
+    Path("maps", "maps").rename("other-disk")
+    Path("maps", "maps").symlink_to(Path("other-disk").absolute())
+
+    source = open_source("maps", {}, load_catalogue())
+    assert source.load(source.read_samples().ids[0]).shape == (28, 28, 3)
+
+
+def test_a_folder_of_other_workbooks_is_told_which_are_known() -> None:
+    Path("release").mkdir()
+    Path("release", "coding.xlsx").write_bytes(b"PK")
+
+    with pytest.raises(
+        MerBenchError, match=r"^release holds no release that mer-bench knows \(workbooks there: coding"
+    ):
+        open_source("release", {}, load_catalogue()).read_samples()
+
+
+@pytest.mark.parametrize("data", ["synthetic", "folder"])
+def test_data_whose_readers_are_blocked_names_the_plugin(data: str) -> None:
+    Path("folder").mkdir()
+    catalogue = load_catalogue(blocked=["databases"])
+
+    with pytest.raises(MerBenchError) as caught:
+        open_source(data, {}, catalogue)
+    message = str(caught.value)
+    assert "plugin 'databases' of mer-bench" in message
+    assert message.endswith("is blocked: blocked by the caller; see 'mer-bench plugins'")
+    assert "()" not in message
+    assert "one of" not in message
+
+
+def test_data_of_no_plugin_at_all_is_told_without_an_empty_list() -> None:
+    nothing = Catalogue({}, {}, {}, (), {})
+
+    with pytest.raises(MerBenchError, match=r"^--data synthetic does not exist; name a folder$"):
+        open_source("synthetic", {}, nothing)
+    with pytest.raises(MerBenchError, match=r"reads \(no reader is installed\)$"):
+        open_source(os.curdir, {}, nothing)
+
+
+def test_the_seed_of_synthetic_data_is_bounded() -> None:
+    spec: DatabaseSpec = load_catalogue().database("synthetic-maps")
+    (seed,) = (parameter for parameter in spec.parameters if parameter.name == "seed")
+
+    assert seed.parse("4294967295") == 2**32 - 1
+    with pytest.raises(MerBenchError, match="seed=4294967296 is above the largest allowed value, 4294967295"):
+        seed.parse("4294967296")

@@ -1,0 +1,86 @@
+"""What any method must beat stands in every run, unless it is not wanted."""
+
+from __future__ import annotations
+
+import pytest
+from support.bench import TINY, Bench
+from support.hostile import install
+
+import mer_bench
+
+ROWS = {"majority", "random", "svm-flow"}
+
+
+def methods(ended_objects: list[dict[str, object]]) -> list[object]:
+    return [found["method"] for found in ended_objects]
+
+
+def test_a_run_has_the_baseline_rows_after_the_named_methods(bench: Bench) -> None:
+    ended = bench.run("--method", "ahmsa", "--set", "epochs=1", "--preset", "quick", "--baselines", "--json")
+
+    assert ended.code == 0
+    assert methods(ended.objects) == ["ahmsa", *sorted(ROWS)]
+
+
+def test_without_them_a_run_has_the_named_methods_alone(bench: Bench) -> None:
+    assert methods(bench.run("--method", "majority", "--no-baselines", "--json").objects) == ["majority"]
+
+
+def test_they_are_the_default_on_the_command_line_and_in_python(bench: Bench) -> None:
+    shown = bench("run", *TINY, "--method", "majority", "--results", bench.results, "--jobs", "1", "--json")
+    frame = mer_bench.run("majority", data="synthetic-maps", data_options={"size": "tiny"}, results=bench.results)
+
+    assert set(methods(shown.objects)) == set(frame["method"]) == ROWS
+
+
+def test_one_that_is_named_is_measured_once_and_as_it_is_asked_for(bench: Bench) -> None:
+    ended = bench.run("--method", "svm_flow", "--set", "C=2", "--baselines", "--json")
+    settings = {found["method"]: found["params"] for found in ended.objects}
+
+    assert set(settings) == ROWS
+    assert settings["svm-flow"]["C"] == 2
+
+
+def test_neither_overrides_nor_presets_reach_one_that_is_not_named(bench: Bench, naughty: None) -> None:
+    ended = bench.run("--method", "kernel-net", "--set", "C=2", "--preset", "linear", "--baselines", "--json")
+    settings = {found["method"]: found["params"] for found in ended.objects}
+
+    assert settings["kernel-net"] == {"C": 2}
+    assert (settings["svm-flow"]["C"], settings["svm-flow"]["kernel"]) == (10, "rbf")
+
+
+@pytest.fixture
+def naughty(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method with a parameter and a preset of the names that svm-flow has, and a baseline."""
+    source = """
+        from mer_bench import Method, MethodSpec, Parameter, Representation, hookimpl
+        import numpy as np
+
+        class Net(Method):
+            def fit(self, train, *, seed):
+                pass
+
+            def predict(self, test):
+                return np.zeros((len(test), self.n_classes))
+
+        @hookimpl
+        def mer_bench_methods():
+            c = (Parameter("C", 1.0, "as that of svm-flow"),)
+            maps = Representation("face-flow")
+            net = "kernel_net:Net"
+            yield MethodSpec("kernel-net", "1", "K", net, maps, "handcrafted", c, {"linear": {"C": 3.0}})
+            yield MethodSpec("own-floor", "1", "F", net, maps, "baseline")
+    """
+    site = tmp_path_factory.mktemp("site")
+    install(site, "kernel-net", {"kernel_net": source})
+    monkeypatch.syspath_prepend(str(site))
+
+
+def test_a_plugin_adds_none_to_everybodys_runs(bench: Bench, naughty: None) -> None:
+    assert set(methods(bench.run("--method", "majority", "--baselines", "--json").objects)) == ROWS
+
+
+def test_one_that_is_blocked_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MER_BENCH_BLOCK_PLUGINS", "random")
+
+    assert set(methods(bench.run("--method", "majority", "--baselines", "--json").objects)) == ROWS - {"random"}

@@ -1,0 +1,538 @@
+"""One cell at work: what a fold hands to a method, what it takes from it, and that no held-out label is in reach."""
+
+from __future__ import annotations
+
+import gc
+import random
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mer_bench import (
+    LabelledSamples,
+    MerBenchError,
+    Method,
+    MethodSpec,
+    Parameter,
+    Representation,
+    TorchMethod,
+    UnlabelledSamples,
+    training_parameters,
+)
+from mer_bench.arrays import FloatArray
+from mer_bench.databases.synthetic_maps import SyntheticMaps
+from mer_bench.evaluation import network_scores
+from mer_bench.evaluation.cells import Outcome, Task, run_cell, seed_value, store_failure
+from mer_bench.evaluation.plan import make_plan
+from mer_bench.evaluation.request import Request
+from mer_bench.evaluation.rows import Row
+from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
+from mer_bench.plugin_manager import load_catalogue
+from mer_bench.results import read_row
+from mer_bench.store import Store
+from mer_bench.store.schema import CellRecord
+from mer_bench.testing import make_method
+from mer_bench.training import trainer
+from mer_bench_majority.method import Majority
+from mer_bench_svm_flow.method import SVMFlow
+
+FOLD = "casme2-synthetic01"
+EPOCHS = 4
+
+
+class Recorder(Method):
+    """Keeps its training set, as many methods do, and lists all that can be reached from what it was given."""
+
+    seen: ClassVar[list[object]] = []
+
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        self.train, self.seed = train, seed
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        type(self).seen = list(reachable(self, test))
+        assert any(thing is test.inputs for thing in self.seen)
+        return np.tile(np.arange(self.n_classes), (len(test), 1))
+
+
+class Net(TorchMethod):
+    seen: ClassVar[list[object]] = []
+
+    def build_network(self) -> nn.Module:
+        type(self).seen = list(reachable(self))
+        return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
+
+
+class Weighted(nn.Module):
+    """A network that is a target itself."""
+
+    def __init__(self, n_classes: int, *, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, width), nn.Linear(width, n_classes))
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layers(maps)
+        return logits
+
+
+class Careless(Method):
+    """Scribbles over everything it is given."""
+
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        train.inputs[:] = 0
+        train.labels[:] = 0
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        test.inputs[:] = 0
+        self.params["C"] = 99.0  # type: ignore[index]
+        return np.zeros((len(test), self.n_classes))
+
+
+class Answer(Method):
+    """Gives whatever a test puts here."""
+
+    give: ClassVar[Callable[[int, int], object]]
+
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        pass
+
+    def predict(self, test: UnlabelledSamples) -> Any:
+        return type(self).give(len(test), self.n_classes)
+
+
+class Draws(Method):
+    """Draws from every global generator there is."""
+
+    def fit(self, train: LabelledSamples, *, seed: int) -> None:
+        pass
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (len(test), 1))  # noqa: NPY002
+
+
+class Refusing(TorchMethod):
+    def build_network(self) -> nn.Module:
+        raise MerBenchError("width=100 is not a multiple of heads=3")
+
+
+class NoMethod:
+    def __init__(self, *_: object) -> None:
+        pass
+
+
+def reachable(*roots: object) -> Iterator[object]:
+    """Yield all objects that can be reached by attributes, items, closures of instances and bases of arrays.
+
+    Classes, functions and modules end the walk: by their globals everything in the process can be reached.
+    """
+    ends = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.FrameType)
+    todo, known = list(roots), set()
+    while todo:
+        thing = todo.pop()
+        if id(thing) in known or isinstance(thing, ends):
+            continue
+        known.add(id(thing))
+        yield thing
+        todo += gc.get_referents(thing)
+        todo += list(getattr(thing, "__dict__", {}).values())
+        todo += [thing.base] if isinstance(thing, np.ndarray) else []
+
+
+@cache
+def planned() -> tuple[Row, FloatArray]:
+    source = SyntheticMaps(None, {"size": "tiny", "seed": 0})
+    (row,) = make_plan(Request(("svm-flow",), baselines=False), source, load_catalogue()).rows
+    return row, np.stack([source.load(sample_id) for sample_id in row.table.sample_ids])
+
+
+def row_for(kind: type, training: str = "full") -> Row:
+    """Return the row of a class of this module on the 24 tiny synthetic samples."""
+    row, _ = planned()
+    network = issubclass(kind, TorchMethod)
+    params = dict(row.setting.params)
+    if network:
+        params = {p.name: p.default for p in training_parameters(epochs=EPOCHS, lr=0.002, batch_size=8)}
+    target = f"{kind.__module__}:{kind.__name__}"
+    spec = replace(row.setting.spec, target=target, trains_by_epoch=network)
+    record = {**row.record, "trains_by_epoch": network, "training": training}
+    return replace(row, record=record, setting=replace(row.setting, spec=spec, params=params))
+
+
+def run(folder: Path, row: Row, fold: str = FOLD, seed: int = 0) -> tuple[Outcome, CellRecord]:
+    folder.mkdir(exist_ok=True)
+    stack = folder / "stack.npy"
+    if not stack.exists():
+        np.save(stack, planned()[1])
+    store = Store.create(folder / "results")
+    outcome = run_cell(Task(row, seed, fold, stack, store.path, "run", "cpu"))
+    cell = store.read_cell(row.record, seed, fold)
+    assert cell is not None
+    return outcome, cell
+
+
+def relabelled(row: Row, positions: tuple[int, ...]) -> Row:
+    """Return the row with other labels of some samples."""
+    labels = tuple((label + 1) % 3 if i in positions else label for i, label in enumerate(row.table.labels))
+    table = replace(row.table, labels=labels)
+    folds = {
+        name: {"subject": fold.subject, "samples": {table.sample_ids[i]: labels[i] for i in fold.test}}
+        for name, fold in row.folds.items()
+    }
+    return replace(row, table=table, record={**row.record, "folds": folds})
+
+
+def scores_in(cell: CellRecord) -> FloatArray:
+    assert cell["status"] == "ok", cell["error"]
+    return np.array([prediction["scores"] for prediction in cell["predictions"]])
+
+
+@pytest.mark.parametrize("kind", [Recorder, Net])
+@pytest.mark.parametrize("training", ["full", "inner"])
+def test_no_label_or_id_of_the_held_out_subject_can_be_reached(tmp_path: Path, kind: Any, training: str) -> None:
+    row = row_for(kind, training)
+    kind.seen = []
+    run(tmp_path, row)
+    secrets = [row, row.record, row.table, row.table.labels, row.table.sample_ids, *row.folds.values()]
+    secrets += [row.record["folds"], *row.record["folds"].values(), row.record["folds"][FOLD]["samples"]]
+    clips = {sample_id.split("/")[2] for sample_id in row.table.sample_ids}
+
+    assert kind.seen
+    for thing in kind.seen:
+        assert not any(thing is secret for secret in secrets)
+        assert not (isinstance(thing, str) and any(clip in thing for clip in clips))
+        assert not isinstance(thing, np.memmap)
+        assert not (
+            isinstance(thing, np.ndarray) and thing.dtype.kind in "iu" and len(thing) != len(row.folds[FOLD].train)
+        )
+
+
+def test_the_walk_finds_what_is_there_to_be_found() -> None:
+    row = row_for(Recorder)
+    view = np.zeros((4, 3))[1:]
+    found = list(reachable(types.SimpleNamespace(inner=[UnlabelledSamples(view), {"row": row}])))
+
+    for hidden in (row.record, row.table.labels, row.table.sample_ids[0], view.base):
+        assert any(thing is hidden for thing in found)
+
+
+def test_a_method_gets_all_other_subjects_and_the_folds_own_seed(tmp_path: Path) -> None:
+    row = row_for(Recorder)
+    run(tmp_path, row, seed=3)
+    method = next(thing for thing in Recorder.seen if isinstance(thing, Recorder))
+    fold, stack = row.folds[FOLD], planned()[1]
+
+    np.testing.assert_array_equal(method.train.inputs, stack[list(fold.train)])
+    assert method.train.labels.tolist() == [row.table.labels[i] for i in fold.train]
+    assert method.train.subjects.tolist() == [row.table.subjects[i] for i in fold.train]
+    assert (len(method.train), method.train.labels.dtype) == (24 - len(fold.test), np.int64)
+    assert method.seed == seed_value("cde", FOLD, 3)
+    assert (method.params, method.n_classes) == (row.setting.params, 3)
+
+
+def test_every_fold_and_seed_starts_from_its_own_number_for_ever() -> None:
+    numbers = {seed_value(p, f, s) for p in ("cde", "loso-smic") for f in ("smic-s1", "smic-s11") for s in range(3)}
+
+    assert len(numbers) == 12
+    assert all(0 <= number < 2**32 for number in numbers)
+    assert seed_value("cde", "smic-s1", 0) == 4152144992
+
+
+LAZY = """
+import sys
+import numpy as np
+from mer_bench import MethodSpec, Representation
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.evaluation.predict import predict_fold
+from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
+
+
+class Lazy(Method):
+    def fit(self, train, *, seed):
+        import torch
+        from threadpoolctl import threadpool_info
+        import scipy.linalg
+
+        self.drawn = torch.rand(3).tolist()
+        self.threads = [library["num_threads"] for library in threadpool_info()]
+
+    def predict(self, test):
+        return np.array([self.drawn, [max(self.threads)] * 3])
+
+
+spec = MethodSpec("lazy", "1", "Lazy", "__main__:Lazy", Representation("face-flow"), "handcrafted")
+setting = MethodSetting(spec, {}, 3, "face-flow")
+train = LabelledSamples(np.zeros((4, 2), np.float32), np.array([0, 1, 2, 0]), np.array(["a"] * 4))
+test = UnlabelledSamples(np.zeros((2, 2), np.float32))
+assert "torch" not in sys.modules
+for _ in range(2):
+    print(predict_fold(setting, train, test, seed=5).scores.tolist())
+"""
+
+
+def test_what_a_method_imports_while_it_works_makes_its_first_fold_no_other() -> None:
+    ended = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
+    first, again = ended.stdout.splitlines()
+
+    assert first == again
+    assert first.endswith("[1.0, 1.0, 1.0]]")
+
+
+def test_what_a_method_draws_from_the_global_generators_comes_from_its_folds_seed(tmp_path: Path) -> None:
+    row = row_for(Draws)
+    before = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
+    first = scores_in(run(tmp_path / "a", row)[1])
+    after = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
+    np.random.random(), random.random(), torch.rand(3)  # noqa: NPY002
+    again = scores_in(run(tmp_path / "b", row)[1])
+
+    np.testing.assert_array_equal(first, again)
+    assert after == before
+    assert (scores_in(run(tmp_path / "c", row, seed=1)[1]) != first).all()
+
+
+@pytest.mark.parametrize(("kind", "training"), [(SVMFlow, "full"), (Majority, "full"), (Net, "full"), (Net, "inner")])
+def test_the_held_out_labels_change_nothing_but_the_truth(tmp_path: Path, kind: type, training: str) -> None:
+    row = row_for(kind, training)
+    turned = relabelled(row, row.folds[FOLD].test)
+    trained_on_others = relabelled(row, row.folds[FOLD].train)
+    cells = []
+    for name, variant in (("a", row), ("b", turned), ("c", trained_on_others)):
+        (tmp_path / name).mkdir()
+        cells.append(run(tmp_path / name, variant)[1])
+
+    np.testing.assert_array_equal(scores_in(cells[1]), scores_in(cells[0]))
+    assert cells[1]["selected_epoch"] == cells[0]["selected_epoch"]
+    truths = [[prediction["y_true"] for prediction in cell["predictions"]] for cell in cells]
+    assert truths[0] == truths[2] == [(label - 1) % 3 for label in truths[1]]
+    assert not np.array_equal(scores_in(cells[2]), scores_in(cells[0]))
+
+
+def test_a_careless_method_harms_no_other_cell(tmp_path: Path) -> None:
+    row = row_for(Careless)
+    before = dict(row.setting.params)
+    run(tmp_path, row)
+
+    np.testing.assert_array_equal(np.load(tmp_path / "stack.npy"), planned()[1])
+    assert row.setting.params == before
+    assert row.table == planned()[0].table
+
+
+@pytest.mark.parametrize(
+    ("give", "message"),
+    [
+        (lambda n, c: np.zeros((n, c + 1)), "scores have shape (5, 4), not (5, 3)"),
+        (lambda n, c: np.zeros((n - 1, c)), "scores have shape (4, 3), not (5, 3)"),
+        (lambda n, c: np.zeros(n, dtype=int), "scores have shape (5,), not (5, 3)"),
+        (lambda n, c: None, "scores have shape (), not (5, 3)"),
+        (lambda n, c: np.full((n, c), np.nan), "scores hold NaN"),
+        (lambda n, c: np.full((n, c), -np.inf), "scores hold NaN, infinite or other values"),
+        (lambda n, c: np.full((n, c), "a"), "that are no real numbers"),
+        (lambda n, c: np.zeros((n, c), complex), "that are no real numbers"),
+        (lambda n, c: np.zeros((n, c), object), "that are no real numbers"),
+        (lambda n, c: [[1.0] * c] * (n - 1) + [[1.0]], "inhomogeneous"),
+    ],
+)
+def test_an_answer_that_is_no_table_of_scores_fails_its_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, give: Callable[[int, int], object], message: str
+) -> None:
+    monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
+    outcome, cell = run(tmp_path, row_for(Answer))
+
+    assert (cell["status"], cell["predictions"]) == ("failed", [])
+    assert cell["error"] is not None
+    assert message in cell["error"]["message"]
+    assert message in outcome.failure
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.uint8])
+def test_scores_of_any_real_type_are_taken_and_the_first_of_equals_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: type
+) -> None:
+    monkeypatch.setattr(
+        Answer, "give", staticmethod(lambda n, _: np.tile([0, 2, 2], (n, 1)).astype(dtype)), raising=False
+    )
+    outcome, cell = run(tmp_path, row_for(Answer))
+
+    assert outcome.failure == ""
+    assert {prediction["y_pred"] for prediction in cell["predictions"]} == {1}
+    assert cell["predictions"][0]["scores"] == [0.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit("out"), MemoryError()])
+def test_an_error_in_a_method_fails_its_cell_with_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def give(_n: int, _c: int) -> object:
+        raise error
+
+    monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
+    outcome, cell = run(tmp_path, row_for(Answer))
+
+    assert outcome == Outcome("svm-flow", 0, FOLD, f"{type(error).__name__}: {error}")
+    assert cell["error"] is not None
+    assert "in give" in cell["error"]["traceback"]
+
+
+def test_a_setting_that_the_method_refuses_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(MerBenchError, match="width=100"):
+        run(tmp_path, row_for(Refusing))
+
+
+def test_a_network_can_be_the_target_itself() -> None:
+    spec = MethodSpec(
+        "mine",
+        "1",
+        "Mine",
+        f"{__name__}:Weighted",
+        Representation("region-flow", parameters=("layout",)),
+        "deep",
+        (Parameter("layout", "htnet", "a setting of the maps"), Parameter("width", 7, "units"), *training_parameters()),
+        trains_by_epoch=True,
+    )
+    network = make_method(spec, n_classes=5, width=6).build_network()
+
+    assert [tuple(weights.shape) for weights in network.parameters()] == [(6, 28 * 28 * 3), (6,), (5, 6), (5,)]
+
+
+def test_a_class_that_is_no_method_fails_its_cell(tmp_path: Path) -> None:
+    assert "NoMethod is neither a Method nor a TorchMethod" in run(tmp_path, row_for(NoMethod))[0].failure
+
+
+@pytest.mark.parametrize(("kind", "claim"), [(Net, False), (Recorder, True)])
+def test_a_spec_that_contradicts_its_class_about_epochs_fails_the_cell(tmp_path: Path, kind: type, claim: bool) -> None:
+    row = row_for(kind)
+    spec = replace(row.setting.spec, trains_by_epoch=claim)
+    row = replace(row, setting=replace(row.setting, spec=spec))
+
+    assert "its spec's trains_by_epoch does not fit its class" in run(tmp_path, row)[0].failure
+
+
+def test_the_last_epoch_counts_and_the_scores_of_all_are_kept(tmp_path: Path) -> None:
+    row = row_for(Net)
+    _, cell = run(tmp_path, row)
+    stored = Store.open(tmp_path / "results").read_epoch_scores(cell["key"])
+
+    assert stored is not None
+    sample_ids, epochs = stored
+    assert (cell["selected_epoch"], epochs.shape) == (EPOCHS - 1, (EPOCHS, len(row.folds[FOLD].test), 3))
+    assert sample_ids == [prediction["sample_id"] for prediction in cell["predictions"]]
+    np.testing.assert_array_equal(epochs[-1].astype(float), scores_in(cell))
+
+
+def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = row_for(Net, "inner")
+    fold, stack = row.folds[FOLD], planned()[1]
+    subjects = np.array([row.table.subjects[i] for i in fold.train])
+    held_out = validation_subjects(subjects, seed=seed_value("cde", FOLD, 0))
+    validation = [i for i in fold.train if row.table.subjects[i] in held_out]
+    given: dict[str, Any] = {}
+
+    def canned(
+        method: TorchMethod, train: LabelledSamples, out: Sequence[UnlabelledSamples], **_: object
+    ) -> list[FloatArray]:
+        given.update(train=train, out=out)
+        validated, tested = (np.zeros((EPOCHS, len(side), 3), np.float32) for side in out)
+        validated[..., 2] = 0.5
+        for position, i in enumerate(validation):
+            validated[1, position, row.table.labels[i]] = 1.0
+        tested[..., 0] = np.arange(EPOCHS)[:, None]
+        return [validated, tested]
+
+    monkeypatch.setattr(trainer, "train_fold", canned)
+    _, cell = run(tmp_path, row)
+
+    assert not held_out & set(given["train"].subjects)
+    assert set(given["train"].subjects) | held_out == set(subjects)
+    np.testing.assert_array_equal(given["out"][0].inputs, stack[validation])
+    np.testing.assert_array_equal(given["out"][1].inputs, stack[list(fold.test)])
+    assert cell["selected_epoch"] == 1
+    np.testing.assert_array_equal(scores_in(cell), [[1.0, 0.0, 0.0]] * len(fold.test))
+
+
+def test_the_oracle_diagnostic_is_never_below_the_last_epoch_in_any_fold(tmp_path: Path) -> None:
+    row = row_for(Net)
+    Store.create(tmp_path / "results").write_row(row.record)
+    for fold in row.folds:
+        assert run(tmp_path, row, fold)[0].failure == ""
+    found = read_row(Store.open(tmp_path / "results"), row.record)
+    (last,), (oracle,) = found.seeds, found.oracle
+
+    assert (last.selection, oracle.selection, last.complete, oracle.complete) == ("last", "oracle", True, True)
+    for fold in row.record["folds"].values():
+        right = [
+            sum(truth == predicted for truth, predicted in (result.predictions[key] for key in fold["samples"]))
+            for result in (last, oracle)
+        ]
+        assert right[1] >= right[0]
+
+
+def test_a_late_failure_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:
+    row, _ = planned()
+    _, done = run(tmp_path, row)
+    task = Task(row, 0, FOLD, tmp_path / "stack.npy", tmp_path / "results", "another-run", "cpu")
+
+    outcome = store_failure(task, RuntimeError("its process died"), "", 1.0)
+
+    assert outcome.failure == ""
+    assert Store(tmp_path / "results").read_cell(row.record, 0, FOLD) == done
+
+
+class Dicing(Majority):
+    """Draws from the global generators, as an estimator without a random state does."""
+
+    def predict(self, test: UnlabelledSamples) -> FloatArray:
+        scores = np.random.rand(len(test), self.n_classes) + random.random()  # noqa: NPY002
+        return scores.astype(np.float32)
+
+
+def test_global_generators_are_seeded_for_a_method_and_given_back(tmp_path: Path) -> None:
+    row = row_for(Dicing)
+    before = random.getstate()
+    _, first = run(tmp_path / "one", row)
+    random.random()
+    _, again = run(tmp_path / "two", row)
+    random.setstate(before)
+    untouched = random.random()
+    random.setstate(before)
+    run(tmp_path / "three", row)
+
+    assert first["predictions"] == again["predictions"]
+    assert random.random() == untouched
+
+
+class BatchNet(TorchMethod):
+    """Normalises over whatever batch it is given, also when it predicts."""
+
+    def build_network(self) -> nn.Module:
+        norm = nn.BatchNorm1d(28 * 28 * 3, track_running_stats=False)
+        return nn.Sequential(nn.Flatten(), norm, nn.Linear(28 * 28 * 3, self.n_classes))
+
+
+def test_the_inner_rule_sees_nothing_of_the_test_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def recording(scores: FloatArray, *arguments: Any, **options: Any) -> int:
+        seen.append(scores)
+        return best_inner_epoch(scores, *arguments, **options)
+
+    monkeypatch.setattr(network_scores, "best_inner_epoch", recording)
+    row = row_for(BatchNet, "inner")
+    run(tmp_path / "one", row)
+    (tmp_path / "two").mkdir()
+    stack = planned()[1].copy()
+    stack[list(row.folds[FOLD].test)] += 100
+    np.save(tmp_path / "two" / "stack.npy", stack)
+    run(tmp_path / "two", row)
+
+    assert np.array_equal(*seen)

@@ -1,0 +1,65 @@
+"""The built-in methods on data that cannot give all they ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.bench import Bench
+from support.clip_data import Clips
+
+from mer_bench.databases.synthetic_maps import SyntheticMaps
+from mer_bench.evaluation.plan import Plan, make_plan
+from mer_bench.evaluation.request import Request
+from mer_bench.plugin_manager import load_catalogue
+
+MAPS = {"size": "tiny", "seed": 0}
+
+
+def planned(method: str, source: SyntheticMaps | Clips) -> Plan:
+    return make_plan(Request((method,), allow_partial=True, baselines=False), source, load_catalogue())
+
+
+def test_lbp_top_on_flow_maps_is_refused_before_any_work(bench: Bench) -> None:
+    ended = bench.run("--method", "ststnet", "--method", "lbp_top", "--json")
+
+    assert ended.code == 2
+    assert ended.errors == [
+        "error: method lbp-top needs the representation 'frames', which this data (ready-made 'face-flow') cannot "
+        "give; choose another method, or data that holds the frames"
+    ]
+    assert not (bench.results / "store.json").exists()
+
+
+def test_bi_woof_on_ready_made_maps_is_marked_an_approximation(bench: Bench) -> None:
+    ended = bench.run("--method", "bi-woof", "--method", "majority", "--json")
+    approximated, exact = ended.objects
+
+    assert ended.code == 0
+    assert approximated["caveats"] == ["approximation", "partial", "synthetic"]
+    assert approximated["representation"]["name"] == "face-flow"
+    assert exact["caveats"] == ["partial", "synthetic"]
+    assert "a method is handed another representation than its own" in " ".join(ended.err.split())
+
+
+def test_the_report_says_that_a_row_is_an_approximation(bench: Bench) -> None:
+    bench.run("--method", "bi-woof")
+
+    assert "another representation than its own" in (bench.results / "report.html").read_text(encoding="utf-8")
+
+
+def test_bi_woof_on_frames_is_none(tmp_path: Path) -> None:
+    (row,) = planned("bi-woof", Clips(tmp_path)).rows
+
+    assert row.record["representation"]["name"] == "flow"
+    assert "approximation" not in row.record["caveats"]
+    assert row.setting.representation == "flow"
+
+
+@pytest.mark.parametrize("name", sorted({*load_catalogue().methods} - {"lbp-top"}))
+def test_every_other_method_eats_frames_and_ready_made_maps_and_tells_them_apart(name: str, tmp_path: Path) -> None:
+    rows = [planned(name, source).rows[0] for source in (Clips(tmp_path), SyntheticMaps(None, MAPS))]
+
+    assert [row.setting.representation for row in rows] == [row.record["representation"]["name"] for row in rows]
+    assert rows[0].record["row_key"] != rows[1].record["row_key"]
+    assert rows[0].stack_key != rows[1].stack_key

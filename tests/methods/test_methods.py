@@ -1,0 +1,220 @@
+"""The base class for scikit-learn estimators, and the two simplest methods: the majority class and an SVM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from support.method_instances import instance_of
+
+import mer_bench_majority
+import mer_bench_svm_flow
+from mer_bench import LabelledSamples, SklearnMethod, UnlabelledSamples
+from mer_bench.arrays import FloatArray
+from mer_bench.databases.synthetic_maps import SyntheticMaps
+from mer_bench.testing import make_method
+
+
+class Voting(ClassifierMixin, BaseEstimator):
+    """An estimator that only predicts: the class of the nearest mean."""
+
+    def fit(self, x: FloatArray, y: FloatArray) -> Voting:
+        self.classes_ = np.unique(y)
+        self.means_ = np.stack([x[y == label].mean(axis=0) for label in self.classes_])
+        return self
+
+    def predict(self, x: FloatArray) -> FloatArray:
+        return self.classes_[((x[:, None] - self.means_) ** 2).sum(axis=2).argmin(axis=1)]
+
+
+class Contrary(Voting):
+    """Its probabilities always favour the first class, as Platt scaling may against the votes."""
+
+    def predict_proba(self, x: FloatArray) -> FloatArray:
+        return np.tile([0.8, *[0.2 / (len(self.classes_) - 1)] * (len(self.classes_) - 1)], (len(x), 1))
+
+
+class Tied(Voting):
+    def decision_function(self, x: FloatArray) -> FloatArray:
+        return np.zeros((len(x), len(self.classes_)))
+
+
+ESTIMATORS: dict[str, Callable[[], Any]] = {
+    "probabilities": lambda: LogisticRegression(max_iter=500),
+    "decision values": lambda: SVC(kernel="linear"),
+    "one-vs-one values": lambda: SVC(kernel="linear", decision_function_shape="ovo"),
+    "ridge": RidgeClassifier,
+    "neighbours": lambda: KNeighborsClassifier(1),
+    "pipeline": lambda: make_pipeline(StandardScaler(), SVC()),
+    "votes": Voting,
+    "contrary": Contrary,
+    "tied": Tied,
+}
+
+
+def wrapped(name: str, n_classes: int = 3) -> SklearnMethod:
+    class Wrapped(SklearnMethod):
+        def build_estimator(self, n_classes: int, seed: int) -> Any:
+            self.built = ESTIMATORS[name]()
+            return self.built
+
+    return instance_of(Wrapped, n_classes=n_classes)
+
+
+def samples(labels: list[int], seed: int = 0) -> LabelledSamples:
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(len(labels), 2, 2, 3)).astype(np.float32)
+    inputs[np.arange(len(labels)), 0, 0, np.array(labels) % 3] += 2.0
+    return LabelledSamples(inputs, np.array(labels), np.array(["smic/s1"] * len(labels)))
+
+
+def flat(inputs: FloatArray) -> FloatArray:
+    return inputs.reshape(len(inputs), -1)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@given(labels=st.lists(st.integers(0, 3), min_size=6, max_size=14), seed=st.integers(0, 99))
+@settings(max_examples=12, deadline=None)
+def test_the_largest_score_is_the_estimators_own_prediction(name: str, labels: list[int], seed: int) -> None:
+    train, test = samples(labels, seed), samples([0, 1, 2, 3, 0, 1], seed + 100)
+    method = wrapped(name, n_classes=4)
+    method.fit(train, seed=0)
+    scores = method.predict(UnlabelledSamples(test.inputs))
+
+    assert (scores.shape, scores.dtype) == ((6, 4), np.float32)
+    assert np.isfinite(scores).all()
+    if len(set(labels)) == 1:
+        assert (scores.argmax(axis=1) == labels[0]).all()
+    else:
+        assert (scores.argmax(axis=1) == method.built.predict(flat(test.inputs))).all()
+
+
+@pytest.mark.parametrize("name", ["probabilities", "decision values", "ridge", "pipeline"])
+@pytest.mark.parametrize("labels", [[0, 2] * 6, [1, 2] * 6, [0, 1] * 6, [0, 1, 3] * 4])
+def test_a_class_that_the_training_side_lacks_scores_below_all_others(name: str, labels: list[int]) -> None:
+    method = wrapped(name, n_classes=4)
+    method.fit(samples(labels), seed=0)
+    scores = method.predict(UnlabelledSamples(samples([0, 1, 2, 3], seed=5).inputs))
+    present = sorted(set(labels))
+    absent = sorted(set(range(4)) - set(labels))
+
+    assert (scores[:, absent].max(axis=1) < scores[:, present].min(axis=1)).all()
+
+
+@pytest.mark.parametrize("label", [0, 2])
+def test_a_training_side_of_one_class_needs_no_estimator(label: int) -> None:
+    method = wrapped("decision values")
+    method.fit(samples([label] * 5), seed=0)
+
+    assert not hasattr(method, "built")
+    np.testing.assert_array_equal(
+        method.predict(UnlabelledSamples(samples([0, 1]).inputs)), np.eye(3, dtype=np.float32)[[label, label]]
+    )
+
+
+def test_probabilities_and_decision_values_are_passed_on_as_they_are() -> None:
+    train, test = samples([0, 1, 2] * 5), samples([0, 1, 2, 0], seed=3)
+    for name, values in (("probabilities", "predict_proba"), ("decision values", "decision_function")):
+        method = wrapped(name)
+        method.fit(train, seed=0)
+        scores = method.predict(UnlabelledSamples(test.inputs))
+        np.testing.assert_allclose(scores, getattr(method.built, values)(flat(test.inputs)), rtol=1e-6)
+
+
+def test_the_one_decision_value_of_two_classes_is_given_to_both() -> None:
+    method = wrapped("decision values")
+    method.fit(samples([0, 2] * 6), seed=0)
+    test = samples([0, 2, 0], seed=3)
+    values = method.built.decision_function(flat(test.inputs))
+    expected = np.stack([-values, -np.abs(values) - 1, values], axis=1)
+
+    np.testing.assert_allclose(method.predict(UnlabelledSamples(test.inputs)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["votes", "one-vs-one values", "tied"])
+def test_votes_stand_in_where_an_estimator_gives_no_usable_values(name: str) -> None:
+    method = wrapped(name, n_classes=4)
+    method.fit(samples([0, 1, 2, 3] * 4), seed=0)
+    test = samples([1, 2, 3], seed=4)
+    scores = method.predict(UnlabelledSamples(test.inputs))
+    predicted = method.built.predict(flat(test.inputs))
+    votes = np.eye(4)[predicted]
+    votes[(predicted == 0) & (name == "tied")] = 0
+
+    np.testing.assert_array_equal(scores, votes)
+
+
+def test_what_is_fitted_is_fitted_on_the_training_side_alone() -> None:
+    train, test = samples([0, 1, 2] * 5), samples([0, 1, 2], seed=3)
+    method = wrapped("pipeline")
+    method.fit(train, seed=0)
+    before = method.predict(UnlabelledSamples(test.inputs))
+    wild = np.concatenate([test.inputs, np.full((1, 2, 2, 3), 1e6, np.float32)])
+    beside = method.predict(UnlabelledSamples(wild))
+
+    np.testing.assert_allclose(method.built[0].mean_, flat(train.inputs).mean(axis=0), atol=1e-6)
+    np.testing.assert_array_equal(beside[:3], before)
+
+
+def test_the_estimator_gets_the_number_of_classes_and_the_seed() -> None:
+    class Seeded(SklearnMethod):
+        def build_estimator(self, n_classes: int, seed: int) -> Any:
+            self.given = (n_classes, seed)
+            return Voting()
+
+    method = instance_of(Seeded, n_classes=5)
+    method.fit(samples([0, 1]), seed=77)
+
+    assert method.given == (5, 77)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 1, 2], [2, 2, 2], [1, 1, 0, 0]])
+def test_majority_scores_every_sample_with_the_training_frequencies(labels: list[int]) -> None:
+    method = make_method(*mer_bench_majority.mer_bench_methods())
+    method.fit(samples(labels), seed=0)
+    scores = method.predict(UnlabelledSamples(samples([0, 1]).inputs))
+
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, [[labels.count(c) / len(labels) for c in range(3)]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "equivalent"),
+    [
+        (None, {}, SVC(kernel="rbf", C=10.0, class_weight="balanced")),
+        ("linear", {}, SVC(kernel="linear", C=1.0, class_weight="balanced")),
+        ("rbf", {"C": 0.5, "class_weight": "none"}, SVC(kernel="rbf", C=0.5)),
+    ],
+)
+def test_svm_flow_is_scikit_learns_svc_on_the_raw_maps(
+    preset: str | None, overrides: dict[str, object], equivalent: SVC
+) -> None:
+    (spec,) = mer_bench_svm_flow.mer_bench_methods()
+    source = SyntheticMaps(None, {"size": "tiny", "seed": 0})
+    frame = source.read_samples().frame
+    maps = np.stack([source.load(sample_id) for sample_id in frame["sample_id"]])
+    labels = frame["emotion"].map({"negative": 0, "positive": 1, "surprise": 2}).to_numpy(dtype=np.int64)
+    test = (frame["subject"] == "casme2/synthetic01").to_numpy()
+    method = make_method(spec, preset=preset, **overrides)
+    method.fit(LabelledSamples(maps[~test], labels[~test], frame["subject"].to_numpy(dtype=str)[~test]), seed=0)
+    scores = method.predict(UnlabelledSamples(maps[test]))
+    equivalent.fit(flat(maps[~test]), labels[~test])
+
+    np.testing.assert_array_equal(scores.argmax(axis=1), equivalent.predict(flat(maps[test])))
+    np.testing.assert_allclose(scores, equivalent.decision_function(flat(maps[test])), rtol=1e-5)
+
+
+def test_the_simple_methods_train_without_epochs_on_whole_face_maps() -> None:
+    for module, family in ((mer_bench_majority, "baseline"), (mer_bench_svm_flow, "baseline")):
+        (spec,) = module.mer_bench_methods()
+        assert (spec.representation.name, spec.trains_by_epoch, spec.family) == ("face-flow", False, family)

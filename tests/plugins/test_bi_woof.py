@@ -1,0 +1,417 @@
+"""Bi-WOOF: what its descriptor holds, and what it makes of maps that lost their zero."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
+from support.bench import Bench
+
+import mer_bench_bi_woof
+from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
+from mer_bench.arrays import FloatArray
+from mer_bench.methods.instances import make_extractor
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.testing import make_method
+from mer_bench_bi_woof.descriptor import bi_woof
+from mer_bench_bi_woof.method import BiWOOF
+
+(SPEC,) = mer_bench_bi_woof.mer_bench_methods()
+
+RIGHT, DOWN_RIGHT, DOWN, DOWN_LEFT = (1, 0), (1, 1), (0, 1), (-1, 1)
+LEFT, UP_LEFT, UP, UP_RIGHT = (-1, 0), (-1, -1), (0, -1), (1, -1)
+
+
+def stacked(u: object, v: object, strain: object) -> FloatArray:
+    return np.stack(np.broadcast_arrays(*(np.asarray(plane, dtype=np.float32) for plane in (u, v, strain))), axis=-1)
+
+
+def still(height: int = 10, width: int = 10) -> FloatArray:
+    return np.zeros((height, width, 3), dtype=np.float32)
+
+
+def random_flow(seed: int, height: int = 28, width: int = 28, bins: int = 8) -> FloatArray:
+    """Return motion in all directions but those on the edge of a bin, where a rounding would decide."""
+    rng = np.random.default_rng(seed)
+    width_of_bin = 2 * np.pi / bins
+    angle = (rng.integers(0, bins, (height, width)) + rng.uniform(0.1, 0.9, (height, width))) * width_of_bin - np.pi
+    length = rng.exponential(1.0, (height, width))
+    return stacked(length * np.cos(angle), length * np.sin(angle), rng.exponential(0.1, (height, width)))
+
+
+def extractor(representation: str, **overrides: object) -> BiWOOF:
+    """Return a method as extraction has it: with the parameters of its features alone."""
+    method = make_extractor(MethodSetting(SPEC, SPEC.resolve(None, overrides), 3, representation))
+    assert isinstance(method, BiWOOF)
+    return method
+
+
+def test_two_blocks_are_what_a_hand_computes() -> None:
+    """Left: lengths 3 to the right and 1 down, strain 0.5. Right: 5 up-left of centre (bin 1), strain 2."""
+    flow = still(2, 4)
+    flow[0, 0] = (3, 0, 0.2)
+    flow[1, 1] = (0, 1, 0.3)
+    flow[0, 2] = (-3, -4, 1.25)
+    flow[1, 3] = (0, 0, 0.75)
+    left, right = [0, 0, 0, 0, 0.5 * 3 / 4, 0, 0.5 * 1 / 4, 0], [0, 2, 0, 0, 0, 0, 0, 0]
+    expected = np.array(left + right)
+
+    np.testing.assert_allclose(bi_woof(flow, (1, 2), 8, 0, "last"), expected / np.linalg.norm(expected), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("direction", "expected"),
+    [
+        (LEFT, 0),
+        ((-2, -1), 0),
+        (UP_LEFT, 1),
+        ((-1, -2), 1),
+        (UP, 2),
+        ((1, -2), 2),
+        (UP_RIGHT, 3),
+        ((2, -1), 3),
+        (RIGHT, 4),
+        ((2, 1), 4),
+        (DOWN_RIGHT, 5),
+        ((1, 2), 5),
+        (DOWN, 6),
+        ((-1, 2), 6),
+        (DOWN_LEFT, 7),
+        ((-2, 1), 7),
+    ],
+)
+def test_a_bin_holds_its_lower_edge_and_turns_clockwise_on_the_screen_from_the_left(
+    direction: tuple[int, int], expected: int
+) -> None:
+    """v is downwards, so that -90 degrees, bin 2, is up."""
+    for length in (1.0, 0.3, 1e-3, 1e3):
+        u, v = np.float32(direction[0]) * np.float32(length), np.float32(direction[1]) * np.float32(length)
+        assert (
+            bi_woof(stacked(np.full((3, 3), u), v, 1.0), (1, 1), 8, 0, "last").tolist() == np.eye(8)[expected].tolist()
+        )
+
+
+def test_to_the_left_is_one_direction_whichever_the_sign_of_the_zero_in_v() -> None:
+    for zero in (0.0, -0.0):
+        assert bi_woof(stacked(np.full((2, 2), -1.0), zero, 1.0), (1, 1), 8, 0, "last").argmax() == 0
+
+
+@pytest.mark.parametrize("bins", [1, 2, 4, 12, 36])
+def test_the_bins_share_the_circle_equally(bins: int) -> None:
+    angles = (np.arange(bins) + 0.5) * 2 * np.pi / bins - np.pi
+    flow = stacked(np.cos(angles)[None], np.sin(angles)[None], 1.0)
+
+    np.testing.assert_allclose(bi_woof(flow, (1, 1), bins, 0, "last"), np.full(bins, bins**-0.5), rtol=1e-6)
+
+
+def test_a_pixel_votes_with_its_magnitude() -> None:
+    flow = still(1, 3)
+    flow[0] = [(6, 0, 1), (0, 1, 1), (0, 2, 1)]
+    histogram = bi_woof(flow, (1, 1), 8, 0, "last")
+
+    assert histogram[4] / histogram[6] == pytest.approx(6 / (1 + 2))
+    assert np.count_nonzero(histogram) == 2
+
+
+def test_a_block_counts_with_the_sum_of_its_strain_and_not_with_how_far_it_moves() -> None:
+    flow = still(2, 6)
+    flow[:, :3] = (100, 0, 0.1)
+    flow[:, 3:] = (1, 0, 0.3)
+    left, right = bi_woof(flow, (1, 2), 8, 0, "last").reshape(2, 8)[:, 4]
+
+    assert right / left == pytest.approx(3, rel=1e-5)
+    flow[0, 5, 2] = 1.5
+    left, right = bi_woof(flow, (1, 2), 8, 0, "last").reshape(2, 8)[:, 4]
+    assert right / left == pytest.approx((5 * 0.3 + 1.5) / (6 * 0.1), rel=1e-5)
+
+
+def test_a_block_without_motion_or_without_strain_is_zero() -> None:
+    flow = random_flow(0, 6, 6)
+    flow[:3, :3, :2] = 0
+    flow[3:, 3:, 2] = 0
+    blocks = bi_woof(flow, (2, 2), 8, 0, "last").reshape(4, 8)
+
+    assert blocks.any(axis=1).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("channels", [(0, 1), (2,), (0, 1, 2)])
+def test_a_map_that_does_not_move_is_all_zero_and_finite(channels: tuple[int, ...]) -> None:
+    flow = random_flow(1)
+    flow[..., channels] = 0
+
+    assert bi_woof(flow, (5, 5), 8, 1, "last").tolist() == [0.0] * 200
+
+
+def test_blocks_stand_row_by_row() -> None:
+    flow = still(4, 6)
+    for number in range(6):
+        row, column = divmod(number, 3)
+        flow[2 * row, 2 * column] = (1, 0, number + 1)
+    weights = bi_woof(flow, (2, 3), 8, 0, "last").reshape(6, 8)[:, 4]
+
+    np.testing.assert_allclose(weights / weights[0], [1, 2, 3, 4, 5, 6], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("overlap", "seen_by"), [(0, [False, True]), (1, [True, True])])
+def test_with_an_overlap_a_block_sees_one_pixel_of_its_neighbour(overlap: int, seen_by: list[bool]) -> None:
+    at_the_border, beyond = still(4, 8), still(4, 8)
+    at_the_border[2, 4] = (1, 0, 1)
+    beyond[2, 5] = (1, 0, 1)
+
+    assert bi_woof(at_the_border, (1, 2), 8, overlap, "last").reshape(2, 8).any(axis=1).tolist() == seen_by
+    assert bi_woof(beyond, (1, 2), 8, overlap, "last").reshape(2, 8).any(axis=1).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, [(0, 5), (4, 10), (9, 15), (14, 20), (19, 27)]),
+        ({"overlap": 0}, [(0, 4), (5, 9), (10, 14), (15, 19), (20, 27)]),
+        ({"remainder": "spread"}, [(0, 5), (4, 11), (10, 16), (15, 22), (21, 27)]),
+    ],
+)
+def test_28_pixels_are_cut_into_five_blocks_as_in_the_authors_code(
+    values: dict[str, object], expected: list[tuple[int, int]]
+) -> None:
+    """First and last pixel of each block, along both sides."""
+    seen_by = np.zeros((2, 28, 5), dtype=bool)
+    for pixel in range(28):
+        for side, at in enumerate([(pixel, 0), (0, pixel)]):
+            flow = still(28, 28)
+            flow[at] = (1, 0, 1)
+            votes = extractor("flow", **values).extract(flow).reshape(5, 5, 8).any(axis=2)
+            seen_by[side, pixel] = votes[:, 0] if side == 0 else votes[0]
+
+    for side in seen_by:
+        pixels = [np.flatnonzero(side[:, block]) for block in range(5)]
+        assert [(first, last) for first, *_, last in pixels] == expected
+        assert all((np.diff(run) == 1).all() for run in pixels)
+
+
+@pytest.mark.parametrize("blocks", [(5, 5), (3, 7), (1, 1), (28, 28)])
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_it_is_what_a_loop_over_the_pixels_gives(blocks: tuple[int, int], overlap: int) -> None:
+    flow = random_flow(2, 28, 30)
+    expected = []
+    for i in range(blocks[0]):
+        for j in range(blocks[1]):
+            top, bottom = max(28 * i // blocks[0] - overlap, 0), 28 * (i + 1) // blocks[0] + overlap
+            left, right = max(30 * j // blocks[1] - overlap, 0), 30 * (j + 1) // blocks[1] + overlap
+            histogram, strain = np.zeros(8), 0.0
+            for u, v, os in flow[top:bottom, left:right].reshape(-1, 3).astype(float):
+                histogram[int((np.degrees(np.arctan2(v, u)) + 180) // 45) % 8] += np.hypot(u, v)
+                strain += os
+            expected.append(histogram / histogram.sum() * strain)
+    expected = np.ravel(expected) / np.linalg.norm(expected)
+
+    np.testing.assert_allclose(bi_woof(flow, blocks, 8, overlap, "spread"), expected, rtol=1e-5, atol=1e-8)
+
+
+def test_by_default_it_has_200_values_of_length_one() -> None:
+    for shape in ((28, 28), (192, 192)):
+        features = extractor("flow").extract(random_flow(3, *shape))
+
+        assert (features.shape, features.dtype) == ((200,), np.float32)
+        assert np.linalg.norm(features) == pytest.approx(1, abs=1e-6)
+
+
+@given(seed=st.integers(0, 999), moved=st.integers(-20, 20), strained=st.integers(-20, 20), overlap=st.integers(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_the_unit_of_motion_and_the_unit_of_strain_cancel(seed: int, moved: int, strained: int, overlap: int) -> None:
+    flow = random_flow(seed, 12, 15)
+    scaled = flow * np.float32([2.0**moved, 2.0**moved, 2.0**strained])
+
+    np.testing.assert_allclose(
+        bi_woof(scaled, (3, 2), 8, overlap, "last"), bi_woof(flow, (3, 2), 8, overlap, "last"), rtol=1e-5, atol=1e-7
+    )
+
+
+@given(seed=st.integers(0, 999), turns=st.integers(0, 8))
+@settings(max_examples=30, deadline=None)
+def test_a_turn_by_45_degrees_moves_every_bin_to_the_next(seed: int, turns: int) -> None:
+    flow = random_flow(seed, 12, 15)
+    angle = turns * np.pi / 4
+    u, v, strain = np.moveaxis(flow, -1, 0)
+    turned = stacked(u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle), strain)
+    before, after = (bi_woof(x, (3, 2), 8, 1, "last").reshape(6, 8) for x in (flow, turned))
+
+    np.testing.assert_allclose(after, np.roll(before, turns, axis=1), rtol=1e-4, atol=1e-7)
+
+
+def resting(seed: int) -> FloatArray:
+    """Return motion of which less than half moves, so that the median is no motion; u and v have one range."""
+    flow = random_flow(seed)
+    flow[8:, :, :2] = 0
+    flow[0, 0, :2], flow[0, 1, :2] = (-9, -7), (7, 9)
+    u, v = np.clip(flow[..., 0], -9, 7), np.clip(flow[..., 1], -7, 9)
+    return stacked(u, v, flow[..., 2] - flow[..., 2].min())
+
+
+def min_max_scaled(flow: FloatArray) -> FloatArray:
+    least, most = flow.min(axis=(0, 1)), flow.max(axis=(0, 1))
+    return (flow - least) / (most - least)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_on_scaled_maps_the_median_gives_back_the_bins_where_it_is_no_motion(seed: int) -> None:
+    flow = resting(seed)
+    truth = extractor("flow").extract(flow)
+
+    np.testing.assert_allclose(extractor("face-flow").extract(min_max_scaled(flow)), truth, atol=1e-4)
+    assert np.abs(extractor("face-flow", zero="none").extract(min_max_scaled(flow)) - truth).max() > 0.1
+
+
+def test_a_map_in_levels_is_taken_like_one_from_0_to_1() -> None:
+    scaled = min_max_scaled(resting(6))
+
+    np.testing.assert_allclose(
+        extractor("face-flow").extract(scaled * 200 + 20), extractor("face-flow").extract(scaled), atol=1e-4
+    )
+
+
+def test_unequal_ranges_of_u_and_v_are_lost_so_scaled_maps_are_an_approximation() -> None:
+    flow = resting(7)
+    flow[0, 2, 0] = 60
+
+    assert np.abs(extractor("face-flow").extract(min_max_scaled(flow)) - extractor("flow").extract(flow)).max() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("representation", "zero", "same_as"),
+    [
+        ("flow", "auto", "none"),
+        ("face-flow", "auto", "median"),
+        ("face-flow", "none", "none"),
+        ("region-flow", "auto", "none"),
+        ("flow", "median", "median"),
+    ],
+)
+def test_what_counts_as_no_motion_follows_from_what_was_handed_over(
+    representation: str, zero: str, same_as: str
+) -> None:
+    flow = random_flow(8) + np.float32([0.3, -0.2, 0.05])
+    shifted = flow - np.float32([np.median(flow[..., 0]), np.median(flow[..., 1]), flow[..., 2].min()])
+    expected = bi_woof(flow if same_as == "none" else shifted, (5, 5), 8, 1, "last")
+
+    np.testing.assert_array_equal(extractor(representation, zero=zero).extract(flow), expected)
+
+
+def test_extracting_leaves_the_sample_as_it_was() -> None:
+    flow = random_flow(9)
+    before = flow.copy()
+    flow.flags.writeable = False
+    extractor("face-flow").extract(flow)
+
+    np.testing.assert_array_equal(flow, before)
+
+
+def test_every_parameter_of_the_descriptor_reaches_it() -> None:
+    flow = random_flow(10)
+
+    assert extractor("flow", blocks=(2, 3), bins=6).extract(flow).shape == (36,)
+    np.testing.assert_array_equal(extractor("flow", overlap=0).extract(flow), bi_woof(flow, (5, 5), 8, 0, "last"))
+    np.testing.assert_array_equal(
+        extractor("flow", remainder="spread").extract(flow), bi_woof(flow, (5, 5), 8, 1, "spread")
+    )
+    np.testing.assert_array_equal(extractor("flow").extract(flow), bi_woof(flow, (5, 5), 8, 1, "last"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"blocks": "29,5"},
+            "bi-woof: blocks=(29, 5) (rows, columns) cuts a 28×28 map (height×width) into blocks of less",
+        ),
+        ({"blocks": "5,29"}, "bi-woof: blocks=(5, 29) (rows, columns) cuts a 28×28 map"),
+    ],
+)
+def test_a_grid_that_fits_no_map_is_refused_with_its_value(overrides: dict[str, str], message: str) -> None:
+    with pytest.raises(MerBenchError) as caught:
+        extractor("flow", **overrides).extract(still(28, 28))
+
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        *({"blocks": "0,5"}, {"bins": "0"}, {"overlap": "2"}, {"zero": "mean"}, {"kernel": "poly2"}, {"C": "0"}),
+        *({"scaler": "robust"}, {"class_weight": "half"}, {"blocks": "a,b"}, {"bins": "8.5"}),
+        *({"blocks": "5"}, {"blocks": "5,5,5"}, {"blocks": "5,65"}, {"bins": "361"}, {"remainder": "first"}),
+    ],
+)
+def test_a_bad_setting_is_refused_when_it_is_given(overrides: dict[str, str]) -> None:
+    (name,) = overrides
+
+    with pytest.raises(MerBenchError, match=f"method bi-woof: {name}="):
+        SPEC.resolve(None, overrides)
+
+
+def learnable(labels: list[int], seed: int) -> FloatArray:
+    """Return the features of maps whose class is in where and whither they move."""
+    rng = np.random.default_rng(seed)
+    maps = rng.normal(0, 0.1, (len(labels), 28, 28, 3)).astype(np.float32)
+    maps[..., 2] = np.abs(maps[..., 2])
+    for image, label in zip(maps, labels, strict=True):
+        image[9 * label : 9 * label + 9, :14] += (0.8, label - 1.0, 0.4)
+    return np.stack([extractor("flow").extract(image) for image in maps])
+
+
+def fitted(labels: list[int], **overrides: object) -> BiWOOF:
+    method: BiWOOF = make_method(SPEC, **overrides)
+    method.fit(LabelledSamples(learnable(labels, 0), np.array(labels), np.array(["smic/s1"] * len(labels))), seed=0)
+    return method
+
+
+@pytest.mark.parametrize("overrides", [{}, {"kernel": "rbf", "C": 10.0, "class_weight": "balanced"}])
+def test_it_learns_where_and_whither_a_face_moves(overrides: dict[str, object]) -> None:
+    scores = fitted([0, 1, 2] * 6, **overrides).predict(UnlabelledSamples(learnable([2, 1, 0, 1], 1)))
+
+    assert (scores.shape, scores.dtype) == ((4, 3), np.float32)
+    assert scores.argmax(axis=1).tolist() == [2, 1, 0, 1]
+
+
+@pytest.mark.parametrize("labels", [[0, 2] * 5, [1] * 5])
+def test_a_class_that_the_training_side_lacks_is_never_predicted(labels: list[int]) -> None:
+    scores = fitted(labels).predict(UnlabelledSamples(learnable([0, 1, 2], 1)))
+
+    assert np.isfinite(scores).all()
+    assert set(scores.argmax(axis=1)) <= set(labels)
+
+
+def test_the_scaler_is_fitted_on_the_training_side_and_can_be_left_out() -> None:
+    labels = [0, 1, 2] * 4
+    with_scaler, without = fitted(labels)._estimator, fitted(labels, scaler="none")._estimator
+
+    assert isinstance(with_scaler[0], StandardScaler)
+    np.testing.assert_allclose(with_scaler[0].mean_, learnable(labels, 0).mean(axis=0), atol=1e-6)
+    assert without[0] == "passthrough"
+
+
+def test_every_parameter_of_the_classifier_reaches_it() -> None:
+    given = {"kernel": "rbf", "C": 3.0, "class_weight": "balanced"}
+    svc = make_method(SPEC, **given).build_estimator(3, 0)[-1]
+    plain = make_method(SPEC).build_estimator(3, 0)[-1]
+
+    assert {name: getattr(svc, name) for name in given} == given
+    assert (plain.kernel, plain.C, plain.class_weight, svc.gamma) == ("linear", 1.0, None, "scale")
+
+
+def test_it_takes_flow_and_says_that_ready_made_maps_are_an_approximation() -> None:
+    assert (SPEC.representation.name, SPEC.representation.approximate, SPEC.family) == (
+        "flow",
+        "face-flow",
+        "handcrafted",
+    )
+    assert SPEC.features.parameters == ("blocks", "remainder", "bins", "overlap", "zero")
+    assert "APPROXIMATION" in next(parameter.doc for parameter in SPEC.parameters if parameter.name == "zero")
+
+
+def test_a_run_on_ready_made_maps_is_marked_as_an_approximation(bench: Bench) -> None:
+    ended = bench.run("--method", "bi_woof", "--json")
+
+    assert ended.code == 0
+    assert "approximation" in ended.objects[0]["caveats"]

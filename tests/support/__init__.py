@@ -1,0 +1,1 @@
+"""What several test modules share: builders of data, plugins, stores and command lines."""

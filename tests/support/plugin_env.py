@@ -1,0 +1,149 @@
+"""A Python environment of its own for plugins: what is installed into it disturbs no other test.
+
+It sees all that this process sees, and has a ``pip``, a ``mer-bench``, a ``pytest`` and a ``python`` of its own. As a
+script (the tox env `plugin`) this renders a plugin of each kind and takes it the way of a third party's, with pip's own
+build isolation: ``python tests/support/plugin_env.py FOLDER``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+KINDS = {"torch": "kit-net", "sklearn": "kit-svm", "plain": "kit-mean"}
+TINY = "--data synthetic-maps --data-option size=tiny --device cpu"
+
+_MAIN = """
+import sys
+from {module} import main
+if __name__ == "__main__":
+    sys.argv[0] = {name!r}
+    sys.exit(main())
+"""
+
+
+@dataclass(frozen=True)
+class PluginEnvironment:
+    """An environment in ``folder``.
+
+    Parameters
+    ----------
+    folder : Path
+    offline : bool
+        Whether ``pip`` builds with the setuptools that is there, and looks at no index.
+    """
+
+    folder: Path
+    offline: bool = True
+
+    @classmethod
+    def create(cls, folder: Path, *, offline: bool = True) -> PluginEnvironment:
+        """Make the environment: without pip, which takes seconds; the parent's serves."""
+        venv.create(folder, with_pip=False, symlinks=True)
+        made = cls(folder.resolve(), offline)
+        made._see_parent()
+        made._write_script("mer-bench", "mer_bench.cli")
+        made._write_script("pytest", "pytest")
+        flags = " --no-index --no-deps --no-build-isolation" if offline else ""
+        made._write_shell("pip", f'command=$1; shift; exec {made._python} -m pip "$command"{flags} "$@"')
+        return made
+
+    def run(self, command: str, cwd: Path) -> str:
+        """Run a shell command and return its stdout; fails with all that it said where its exit code is not 0."""
+        done = subprocess.run(
+            ["bash", "-euc", command],
+            cwd=cwd,
+            env=self._variables(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\nended with {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    @property
+    def _bin(self) -> Path:
+        return self.folder / "bin"
+
+    @property
+    def _python(self) -> str:
+        return shlex.quote(str(self._bin / "python"))
+
+    def _variables(self) -> Mapping[str, str]:
+        """Return the environment: this process's own, whose search path is in the .pth file already."""
+        kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        return {
+            **kept,
+            "PATH": os.pathsep.join([str(self._bin), os.environ["PATH"]]),
+            "VIRTUAL_ENV": str(self.folder),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        }
+
+    def _see_parent(self) -> None:
+        """Add every place that this process imports from: site folders with their own .pth files, then search roots."""
+        sites = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+        roots = [path for path in sys.path if path and path not in sites and not _is_standard(path)]
+        lines = [
+            *(f"import site; site.addsitedir({path!r})" for path in sites),
+            *(str(Path(p).resolve()) for p in roots),
+        ]
+        own = Path(sysconfig.get_path("purelib", vars={"base": str(self.folder), "platbase": str(self.folder)}))
+        (own / "parent.pth").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    def _write_script(self, name: str, module: str) -> None:
+        """Write what pip writes for an entry point; a path may be too long for a first line that names Python."""
+        script = self._bin / f"start_{name.replace('-', '_')}.py"
+        script.write_text(_MAIN.format(name=name, module=module), encoding="utf-8")
+        self._write_shell(name, f'exec {self._python} {shlex.quote(str(script))} "$@"')
+
+    def _write_shell(self, name: str, line: str) -> None:
+        (self._bin / name).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+        (self._bin / name).chmod(0o755)
+
+
+def _is_standard(path: str) -> bool:
+    """Say whether a place is the standard library's, or the tests' own folder."""
+    standard = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(__file__).parents[1])}
+    return path.endswith(".zip") or any(path == place or path == f"{place}/lib-dynload" for place in standard)
+
+
+def author(environment: PluginEnvironment, kind: str, folder: Path) -> dict[str, Any]:
+    """Take one plugin the whole way: rendered, built, installed by its wheel, tested, checked and run.
+
+    Returns
+    -------
+    dict
+        What the run says as JSON.
+    """
+    name = KINDS[kind]
+    project = f"{name}-mer-bench"
+    environment.run(f"mer-bench plugin new {name} --kind {kind}", folder)
+    environment.run(f"pip wheel --no-deps --wheel-dir dist ./{project}", folder)
+    environment.run(f"pip install dist/{project.replace('-', '_')}-0.1.0-py3-none-any.whl", folder)
+    environment.run("pytest -q -p no:cacheprovider", folder / project)
+    environment.run(f"mer-bench check {name}", folder)
+    run = f"mer-bench run --method {name} --protocol cde {TINY} --no-baselines --jobs 1 --json --results results-{kind}"
+    (result,) = map(json.loads, environment.run(run, folder).splitlines())
+    return result
+
+
+def main(folder: Path) -> None:
+    """Take a plugin of each kind the whole way, each in a fresh environment."""
+    for kind in KINDS:
+        work = folder / kind
+        work.mkdir(parents=True)
+        print(kind, author(PluginEnvironment.create(work / "environment", offline=False), kind, work)["slices"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())

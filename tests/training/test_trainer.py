@@ -1,0 +1,578 @@
+"""The trainer: a fold's scores depend on its samples and seed alone, and the held-out side teaches it nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.method_instances import instance_of
+from torch import Tensor, nn
+
+from mer_bench import LabelledSamples, MerBenchError, MethodError, TorchMethod, UnlabelledSamples, training_parameters
+from mer_bench.arrays import FloatArray
+from mer_bench.methods.training_config import TrainingConfig
+from mer_bench.training import trainer
+from mer_bench.training.trainer import train_fold
+
+
+class Linear(TorchMethod):
+    def build_network(self) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(48, self.n_classes))
+
+
+class Dropping(TorchMethod):
+    def build_network(self) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(48, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, self.n_classes))
+
+
+class BatchNormalised(TorchMethod):
+    def build_network(self) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Linear(48, self.n_classes))
+
+
+DIVERGES = {"lr": 1e6, "weight_decay": 1e6, "optimizer": "sgd"}
+
+
+def method(kind: type[TorchMethod] = Linear, n_classes: int = 3, **params: object) -> TorchMethod:
+    values = {"epochs": 3, "lr": 0.01, "batch_size": 8, **params}
+    return instance_of(kind, parameters=training_parameters(), n_classes=n_classes, **values)
+
+
+def samples(n: int, *, seed: int = 0, labels: list[int] | None = None) -> LabelledSamples:
+    """Return 4×4×3 inputs in which a class brightens its own row, and which have an uneven scale."""
+    rng = np.random.default_rng(seed)
+    classes = np.array(labels if labels is not None else [i % 3 for i in range(n)], dtype=np.int64)
+    inputs = rng.normal(0.0, 1.0, (n, 4, 4, 3))
+    inputs[np.arange(n), classes] += 2.0
+    scaled = inputs * [1.0, 10.0, 0.1] + [5.0, 0.0, -1.0]
+    return LabelledSamples(scaled.astype(np.float32), classes, np.array([f"smic/s{i % 5}" for i in range(n)]))
+
+
+def train(kind: TorchMethod, side: LabelledSamples, held_out: FloatArray, seed: int = 1) -> FloatArray:
+    return train_fold(kind, side, [UnlabelledSamples(held_out)], seed=seed, device="cpu")[0]
+
+
+HELD_OUT = samples(7, seed=9).inputs
+
+
+class Several(nn.Module):
+    """Logits, so many times."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.layer, self.count = nn.Linear(48, 3), count
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (self.layer(x),) * self.count
+
+
+class Penalised(nn.Module):
+    """A linear network with a penalty, made of a parameter that its logits do not touch."""
+
+    def __init__(self, penalty: Callable[[nn.Parameter, nn.Linear], object], only_in_training: bool = False) -> None:
+        super().__init__()
+        self.layer, self.only_in_training = nn.Linear(48, 3), only_in_training
+        self.aside = nn.Parameter(torch.tensor(2.0))
+        self.penalty = penalty
+
+    def forward(self, x: Tensor) -> object:
+        logits = self.layer(x.flatten(1))
+        return logits if self.only_in_training and not self.training else (logits, self.penalty(self.aside, self.layer))
+
+
+def penalised(
+    penalty: Callable[[nn.Parameter, nn.Linear], object], *, only_in_training: bool = False, **params: object
+) -> tuple[FloatArray, Penalised]:
+    """Train with a penalty; return the held-out scores and the network."""
+    networks: list[Penalised] = []
+
+    class Method(TorchMethod):
+        def build_network(self) -> nn.Module:
+            networks.append(Penalised(penalty, only_in_training))
+            return networks[0]
+
+    return train(method(Method, **params), samples(20), HELD_OUT), networks[0]
+
+
+def test_scores_are_probabilities_of_every_epoch_sample_and_class() -> None:
+    scores = train(method(epochs=4), samples(20), HELD_OUT)
+
+    assert (scores.shape, scores.dtype) == ((4, 7, 3), np.float32)
+    assert (scores > 0).all()
+    np.testing.assert_allclose(scores.sum(axis=2), 1.0, atol=1e-6)
+    assert len({epoch.tobytes() for epoch in scores}) == 4
+
+
+def test_the_first_epochs_of_a_longer_training_are_the_shorter_training() -> None:
+    short, long = (train(method(Dropping, epochs=epochs), samples(20), HELD_OUT) for epochs in (2, 5))
+
+    np.testing.assert_array_equal(long[:2], short)
+
+
+@pytest.mark.parametrize("kind", [Linear, Dropping, BatchNormalised])
+def test_the_same_samples_and_seed_give_the_same_scores(kind: type[TorchMethod]) -> None:
+    alone = train(method(kind), samples(21), HELD_OUT)
+    train(method(Dropping), samples(30, seed=4), HELD_OUT, seed=8)
+
+    np.testing.assert_array_equal(train(method(kind), samples(21), HELD_OUT), alone)
+    assert not np.array_equal(train(method(kind), samples(21), HELD_OUT, seed=2), alone)
+
+
+def test_the_callers_random_state_neither_matters_nor_changes() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        first = train(method(Dropping), samples(20), HELD_OUT)
+        after_training = torch.rand(4)
+        torch.manual_seed(3)
+        np.testing.assert_array_equal(after_training, torch.rand(4))
+        torch.manual_seed(77)
+        np.testing.assert_array_equal(train(method(Dropping), samples(20), HELD_OUT), first)
+
+
+def test_the_callers_random_state_is_restored_after_a_failure() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        state = torch.get_rng_state()
+        with pytest.raises(MethodError):
+            train(method(**DIVERGES), samples(20), HELD_OUT)
+        assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("kind", [Dropping, BatchNormalised])
+def test_a_held_out_sample_scores_the_same_in_any_company(kind: type[TorchMethod]) -> None:
+    together = train(method(kind), samples(20), HELD_OUT)
+    order = np.random.default_rng(0).permutation(len(HELD_OUT))
+
+    np.testing.assert_allclose(train(method(kind), samples(20), HELD_OUT[order]), together[:, order], atol=1e-6)
+    np.testing.assert_allclose(train(method(kind), samples(20), HELD_OUT[2:3]), together[:, 2:3], atol=1e-6)
+
+
+def test_a_held_out_outlier_changes_no_other_score() -> None:
+    """Neither the normalisation nor the network may be measured on the held-out side."""
+    wild = HELD_OUT.copy()
+    wild[3] = 1e6
+    calm = train(method(BatchNormalised), samples(20), HELD_OUT)
+    beside = train(method(BatchNormalised), samples(20), wild)
+
+    np.testing.assert_allclose(np.delete(beside, 3, axis=1), np.delete(calm, 3, axis=1), atol=1e-6)
+    assert not np.allclose(beside[:, 3], calm[:, 3], atol=1e-3)
+
+
+def test_the_network_is_scored_in_evaluation_mode_and_trained_in_training_mode() -> None:
+    modes: list[tuple[bool, int]] = []
+
+    class Watching(TorchMethod):
+        def build_network(self) -> nn.Module:
+            network = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+            network.register_forward_hook(lambda module, inputs, _: modes.append((module.training, len(inputs[0]))))
+            return network
+
+    train(method(Watching, epochs=2), samples(20), HELD_OUT)
+
+    assert modes == [(True, 8), (True, 8), (True, 4), (False, 7)] * 2
+
+
+def seen_inputs(side: LabelledSamples, seed: int = 1, held_out: FloatArray | None = None, **params: object) -> Tensor:
+    """Return what the network is given in one epoch: of the training set, in its order, or of ``held_out``."""
+    seen: dict[bool, list[Tensor]] = {True: [], False: []}
+
+    class Watching(TorchMethod):
+        def build_network(self) -> nn.Module:
+            network = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+            network.register_forward_hook(lambda module, inputs, _: seen[module.training].append(inputs[0]))
+            return network
+
+    train(method(Watching, epochs=1, **params), side, HELD_OUT if held_out is None else held_out, seed)
+    return torch.cat(seen[held_out is None])
+
+
+def test_channels_are_normalised_on_the_training_side() -> None:
+    seen = seen_inputs(samples(20))
+
+    assert seen.shape == (20, 3, 4, 4)
+    np.testing.assert_allclose(seen.mean((0, 2, 3)), 0.0, atol=1e-5)
+    np.testing.assert_allclose(seen.std((0, 2, 3), unbiased=False), 1.0, atol=1e-5)
+
+
+NORMALISED: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    "none": lambda x, _: x,
+    "channel": lambda x, side: (x - side.mean((0, 1, 2))) / side.std((0, 1, 2)),
+    "unit": lambda x, side: (x - side.min((0, 1, 2))) / (side.max((0, 1, 2)) - side.min((0, 1, 2))),
+    "pixel-mean": lambda x, side: x - side.mean(0),
+}
+
+
+@pytest.mark.parametrize("kind", NORMALISED)
+def test_both_sides_are_normalised_by_what_the_training_side_measures(kind: str) -> None:
+    side, held_out = samples(20), HELD_OUT * np.float32(3)
+    expected = NORMALISED[kind](held_out.astype(float), side.inputs.astype(float))
+
+    seen = seen_inputs(side, held_out=held_out, normalisation=kind).permute(0, 2, 3, 1)
+    trained = seen_inputs(side, normalisation=kind).permute(0, 2, 3, 1).numpy()
+
+    np.testing.assert_allclose(seen, expected, atol=1e-4)
+    own = NORMALISED[kind](side.inputs.astype(float), side.inputs.astype(float))
+    np.testing.assert_allclose(np.sort(trained, axis=0), np.sort(own, axis=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", NORMALISED)
+def test_a_held_out_sample_is_normalised_alike_in_any_company(kind: str) -> None:
+    wild = HELD_OUT.copy()
+    wild[1:] = 1e5
+    calm, beside = (seen_inputs(samples(20), held_out=x, normalisation=kind)[0] for x in (HELD_OUT, wild))
+
+    assert torch.equal(calm, beside)
+
+
+def test_unit_takes_each_channel_of_the_training_side_to_zero_and_one() -> None:
+    seen = seen_inputs(samples(20), normalisation="unit")
+
+    assert seen.amin((0, 2, 3)).tolist() == [0.0, 0.0, 0.0]
+    assert seen.amax((0, 2, 3)).tolist() == [1.0, 1.0, 1.0]
+    beyond = seen_inputs(samples(20), held_out=HELD_OUT * np.float32(100), normalisation="unit")
+    assert beyond.min() < -1
+    assert beyond.max() > 2
+
+
+def test_the_pixel_mean_is_that_of_one_pixel_and_channel() -> None:
+    side = samples(20)
+    side.inputs[:, 2, 1, 0] = 7.0
+
+    seen = seen_inputs(side, normalisation="pixel-mean")
+
+    assert not seen[:, 0, 2, 1].any()
+    np.testing.assert_allclose(seen.mean(0), 0.0, atol=1e-5)
+    assert seen.std((0, 2, 3))[1] > 5 > seen.std((0, 2, 3))[0]
+    held_out = seen_inputs(side, held_out=HELD_OUT, normalisation="pixel-mean")
+    np.testing.assert_allclose(held_out[:, 0, 2, 1], HELD_OUT[:, 2, 1, 0] - 7.0, atol=1e-5)
+
+
+def test_without_normalisation_the_network_sees_the_inputs_as_they_are() -> None:
+    side = samples(20)
+    seen = seen_inputs(side, normalisation="none").permute(0, 2, 3, 1).numpy()
+
+    assert sorted(image.tobytes() for image in seen.copy()) == sorted(image.tobytes() for image in side.inputs)
+
+
+@pytest.mark.parametrize("kind", ["channel", "unit", "pixel-mean"])
+def test_a_constant_channel_is_only_centred(kind: str) -> None:
+    side = samples(20)
+    side.inputs[..., 1] = 0.1
+
+    seen = seen_inputs(side, normalisation=kind)
+    held_out = seen_inputs(side, held_out=HELD_OUT, normalisation=kind)
+
+    assert torch.isfinite(seen).all()
+    assert not seen[:, 1].any()
+    np.testing.assert_allclose(held_out[:, 1], HELD_OUT[..., 1] - 0.1, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", NORMALISED)
+def test_a_training_side_of_one_constant_sample_stays_finite(kind: str) -> None:
+    side = LabelledSamples(np.full((1, 4, 4, 3), 0.3, dtype=np.float32), np.array([1]), np.array(["smic/s1"]))
+
+    assert torch.isfinite(seen_inputs(side, normalisation=kind)).all()
+    assert torch.isfinite(seen_inputs(side, held_out=HELD_OUT, normalisation=kind)).all()
+
+
+def test_training_leaves_the_callers_arrays_alone() -> None:
+    side, held_out = samples(20), HELD_OUT.copy()
+    inputs, labels = side.inputs.copy(), side.labels.copy()
+
+    train(method(normalisation="none"), side, held_out)
+
+    np.testing.assert_array_equal(side.inputs, inputs)
+    np.testing.assert_array_equal(side.labels, labels)
+    np.testing.assert_array_equal(held_out, HELD_OUT)
+
+
+@given(n=st.integers(1, 70), size=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_an_epoch_takes_every_sample_once_in_batches_that_no_single_sample_ends(n: int, size: int, seed: int) -> None:
+    batches = [batch.tolist() for batch in trainer._batches(n, size, torch.Generator().manual_seed(seed))]
+
+    assert sorted(index for batch in batches for index in batch) == list(range(n))
+    assert len(batches[-1]) > 1 or size == 1 or n == 1
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert len(batches[-1]) <= (size + 1 if size > 1 else 1)
+
+
+def test_every_epoch_has_its_own_order() -> None:
+    order = torch.Generator().manual_seed(0)
+    epochs = [torch.cat(list(trainer._batches(50, 8, order))).tolist() for _ in range(5)]
+
+    assert len({tuple(epoch) for epoch in epochs}) == 5
+
+
+def test_every_seed_has_its_own_order() -> None:
+    orders = [seen_inputs(samples(20), seed=seed) for seed in (1, 1, 2)]
+
+    assert torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], orders[2])
+
+
+def test_one_thread_trains_whatever_the_caller_had() -> None:
+    """A sum over more threads would round differently, and the scores with it."""
+    threads: list[int] = []
+
+    class Watching(TorchMethod):
+        def build_network(self) -> nn.Module:
+            threads.append(torch.get_num_threads())
+            return nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        train(method(Watching), samples(20), HELD_OUT)
+        assert (threads, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("size", [4, 8, 16])
+def test_batch_normalisation_stands_a_single_sample_left_over(size: int) -> None:
+    assert np.isfinite(train(method(BatchNormalised, batch_size=size), samples(17), HELD_OUT)).all()
+
+
+def test_a_held_out_side_beyond_one_evaluation_batch_is_scored_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train(method(), samples(20), HELD_OUT)
+    monkeypatch.setattr(trainer, "_EVALUATION_BATCH", 3)
+
+    np.testing.assert_allclose(train(method(), samples(20), HELD_OUT), whole, atol=1e-6)
+
+
+def test_weights_of_the_classes_follow_the_training_counts() -> None:
+    weights = trainer._class_weights(np.array([0, 0, 0, 0, 2, 2]), 4, "balanced")
+
+    assert weights is not None
+    np.testing.assert_allclose(weights, [6 / (2 * 4), 0.0, 6 / (2 * 2), 0.0])
+    assert trainer._class_weights(np.array([0, 2]), 3, "none") is None
+
+
+def test_balanced_weights_favour_the_rare_class() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(50, 4, 4, 3)).astype(np.float32)
+    side = LabelledSamples(noise[:40], np.array([0] * 36 + [1] * 4), np.array(["smic/s1"] * 40))
+    plain, balanced = (
+        train(method(n_classes=2, class_weights=kind, epochs=20), side, noise[40:])[-1, :, 1].mean()
+        for kind in ("none", "balanced")
+    )
+
+    assert balanced > plain + 0.05
+
+
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+@pytest.mark.parametrize("labels", [[0, 2] * 10, [1] * 20])
+def test_a_class_that_the_training_side_lacks_is_scored_low(labels: list[int], class_weights: str) -> None:
+    scores = train(
+        method(epochs=30, lr=0.02, class_weights=class_weights),
+        samples(20, labels=labels),
+        samples(20, seed=9, labels=labels).inputs,
+    )
+
+    assert scores.shape == (30, 20, 3)
+    absent = [label for label in range(3) if label not in labels]
+    assert scores[-1][:, absent].mean() < 0.05 < scores[0][:, absent].mean()
+
+
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+def test_a_training_side_of_one_sample_can_be_trained_on(class_weights: str) -> None:
+    assert np.isfinite(train(method(class_weights=class_weights), samples(1), HELD_OUT)).all()
+
+
+@pytest.mark.parametrize(("optimizer", "lr"), [("adam", 0.02), ("adamw", 0.02), ("sgd", 0.05)])
+def test_every_optimiser_learns(optimizer: str, lr: float) -> None:
+    side, unseen = samples(60), samples(30, seed=5)
+    scores = train(method(optimizer=optimizer, lr=lr, epochs=15), side, np.concatenate([side.inputs, unseen.inputs]))
+    truth = np.concatenate([side.labels, unseen.labels])
+
+    assert (scores[-1, :60].argmax(axis=1) == truth[:60]).mean() > 0.95
+    assert (scores[-1, 60:].argmax(axis=1) == truth[60:]).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)]
+)
+def test_the_optimiser_gets_the_settings(name: str, kind: type[torch.optim.Optimizer]) -> None:
+    network = nn.Linear(2, 2)
+    config = TrainingConfig.from_params({"optimizer": name, "lr": 0.5, "weight_decay": 0.25})
+    optimizer = trainer._optimizer(network, config)
+
+    assert type(optimizer) is kind
+    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (0.5, 0.25)
+    assert [p for group in optimizer.param_groups for p in group["params"]] == list(network.parameters())
+
+
+def test_the_least_learning_rate_learns_next_to_nothing_and_none_at_all_is_refused() -> None:
+    scores = train(method(lr=1e-12), samples(20), HELD_OUT)
+
+    np.testing.assert_allclose(scores[0], scores[-1], atol=1e-7)
+    with pytest.raises(MerBenchError, match=r"lr=0\.0 is below the smallest allowed value"):
+        method(lr=0.0)
+
+
+def test_each_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
+    """Eq. 5, -1/N Σ log p, by gradient descent with momentum 0.9 on all samples at once."""
+    side = samples(12)
+    flat, held_out = (x.transpose(0, 3, 1, 2).reshape(len(x), -1).astype(float) for x in (side.inputs, HELD_OUT))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        layer = nn.Linear(48, 3)
+    weight, bias = (p.detach().numpy().astype(float) for p in (layer.weight, layer.bias))
+
+    def probabilities(x: FloatArray) -> FloatArray:
+        exponentials = np.exp(x @ weight.T + bias)
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    expected, velocity = [], [0.0, 0.0]
+    for _ in range(3):
+        error = (probabilities(flat) - np.eye(3)[side.labels]) / len(side)
+        velocity = [0.9 * velocity[0] + error.T @ flat, 0.9 * velocity[1] + error.sum(axis=0)]
+        weight, bias = weight - 0.001 * velocity[0], bias - 0.001 * velocity[1]
+        expected.append(probabilities(held_out))
+    descent = method(epochs=3, lr=0.001, batch_size=64, normalisation="none", optimizer="sgd")
+
+    np.testing.assert_allclose(train(descent, side, HELD_OUT), expected, atol=1e-5)
+    assert not np.allclose(expected[0], expected[2], atol=1e-2)
+
+
+def test_a_loss_that_is_not_finite_is_reported_with_its_epoch_and_a_cure() -> None:
+    with pytest.raises(MethodError, match=r"^the training loss is (nan|inf) in epoch \d+; a smaller lr may fix it$"):
+        train(method(**DIVERGES), samples(20), HELD_OUT)
+
+
+@pytest.mark.parametrize(
+    ("tail", "message"),
+    [
+        (nn.Linear(48, 5), "the network gives (8, 5) for 8 samples of 3 classes"),
+        (nn.Linear(48, 2), "the network gives (8, 2) for 8 samples of 3 classes"),
+        (nn.Sequential(nn.Linear(48, 3), nn.Unflatten(1, (3, 1))), "the network gives (8, 3, 1) for 8 samples"),
+        (Several(1), "the network gives an object of type tuple, not a tensor of logits"),
+        (Several(3), "the network gives an object of type tuple, not a tensor of logits"),
+        (nn.LSTM(48, 5), "the network gives (8, 5) for 8 samples of 3 classes"),
+    ],
+)
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+def test_a_network_of_the_wrong_output_is_refused_with_its_shape(
+    tail: nn.Module, message: str, class_weights: str
+) -> None:
+    class Wrong(TorchMethod):
+        def build_network(self) -> nn.Module:
+            return nn.Sequential(nn.Flatten(), tail)
+
+    with pytest.raises(MethodError) as caught:
+        train(method(Wrong, class_weights=class_weights), samples(20), HELD_OUT)
+    assert message in str(caught.value)
+
+
+def test_the_gradient_of_a_penalty_reaches_what_the_logits_do_not_touch() -> None:
+    """Three steps of gradient descent with momentum 0.9 on aside², written out."""
+    _, network = penalised(lambda aside, _: aside**2, epochs=1, optimizer="sgd", lr=0.1)
+    aside, velocity = 2.0, 0.0
+    for _ in range(3):
+        velocity = 0.9 * velocity + 2 * aside
+        aside -= 0.1 * velocity
+
+    assert network.aside.item() == pytest.approx(aside)
+    assert penalised(lambda aside, _: torch.zeros(()))[1].aside.item() == 2.0
+
+
+def test_a_penalty_is_added_to_the_cross_entropy_with_weight_one() -> None:
+    """A penalty of w/2 times the squared weights is what weight decay w is to plain gradient descent."""
+    settings: dict[str, Any] = {"optimizer": "sgd", "lr": 0.01, "epochs": 4}
+    plain, _ = penalised(lambda *_: 0.0, **settings)
+    decayed, _ = penalised(lambda *_: 0.0, weight_decay=0.5, **settings)
+    pulled, _ = penalised(lambda _, layer: 0.25 * sum(p.square().sum() for p in layer.parameters()), **settings)
+
+    np.testing.assert_allclose(pulled, decayed, atol=1e-6)
+    assert np.abs(pulled - plain).max() > 1e-2
+
+
+@pytest.mark.parametrize("only_in_training", [False, True])
+@pytest.mark.parametrize(
+    "nothing",
+    [lambda *_: 0.0, lambda *_: 0, lambda *_: torch.tensor(0.0), lambda *_: torch.zeros(1), lambda a, _: a * 0],
+)
+def test_a_penalty_of_zero_changes_no_bit(
+    nothing: Callable[[nn.Parameter, nn.Linear], object], only_in_training: bool
+) -> None:
+    plain = train(method(), samples(20), HELD_OUT)
+
+    np.testing.assert_array_equal(penalised(nothing, only_in_training=only_in_training)[0], plain)
+
+
+def test_a_penalty_does_not_move_the_scores_that_it_comes_with() -> None:
+    """The held-out side is scored by the logits alone."""
+    huge, _ = penalised(lambda aside, _: aside.detach() * 1e6, epochs=2)
+    none, _ = penalised(lambda *_: 0.0, epochs=2)
+
+    np.testing.assert_array_equal(huge, none)
+
+
+@pytest.mark.parametrize("shape", [(2,), (0,), (1, 3), (8,)])
+def test_a_penalty_that_is_not_one_number_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(MethodError) as caught:
+        penalised(lambda *_: torch.zeros(shape))
+    assert str(caught.value) == f"the network's penalty has the shape {shape}, and is not one number"
+
+
+@pytest.mark.parametrize("penalty", [None, "0.5", [0.5], {"penalty": 0.5}], ids=lambda value: type(value).__name__)
+def test_a_penalty_that_is_no_number_is_refused_with_its_type(penalty: object) -> None:
+    with pytest.raises(MethodError) as caught:
+        penalised(lambda aside, layer: penalty)
+
+    assert str(caught.value) == f"the network's penalty is of type {type(penalty).__name__}, and is not one number"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("kind", [float, torch.tensor])
+def test_a_penalty_that_is_not_finite_is_refused_as_such_a_loss_is(
+    value: float, kind: Callable[[float], object]
+) -> None:
+    with pytest.raises(MethodError, match=rf"^the training loss is {value} in epoch 1; a smaller lr may fix it$"):
+        penalised(lambda *_: kind(value))
+
+
+def test_training_settings_come_from_the_parameters_and_others_are_left_out() -> None:
+    config = TrainingConfig.from_params({"epochs": 7, "lr": 0.5, "width": 96})
+
+    defaults = {p.name: p.default for p in training_parameters()}
+    assert vars(config) == {**defaults, "epochs": 7, "lr": 0.5}
+
+
+def test_a_method_sets_its_own_defaults_and_no_unknown_ones() -> None:
+    chosen = {p.name: p.default for p in training_parameters(epochs=800, optimizer="sgd")}
+
+    assert (chosen["epochs"], chosen["optimizer"], chosen["lr"]) == (800, "sgd", 1e-3)
+    with pytest.raises(TypeError, match="not a training parameter: momentum, width"):
+        training_parameters(width=3, momentum=0.5)
+
+
+def test_a_clip_reaches_the_network_with_its_channel_before_time_and_place() -> None:
+    shapes = []
+
+    class OfClips(TorchMethod):
+        def build_network(self) -> nn.Module:
+            class Network(nn.Module):
+                def __init__(self, n_classes: int) -> None:
+                    super().__init__()
+                    self.layer = nn.Conv3d(1, n_classes, 3)
+
+                def forward(self, x: Tensor) -> Tensor:
+                    shapes.append(tuple(x.shape[1:]))
+                    return self.layer(x).mean(dim=(2, 3, 4))
+
+            return Network(self.n_classes)
+
+    rng = np.random.default_rng(0)
+    clips = rng.normal(size=(12, 4, 6, 5, 1)).astype(np.float32)
+    side = LabelledSamples(clips, np.arange(12) % 3, np.array([f"smic/s{i}" for i in range(12)]))
+    scores = train(method(OfClips), side, clips[:2])
+
+    assert scores.shape == (3, 2, 3)
+    assert set(shapes) == {(1, 4, 6, 5)}
