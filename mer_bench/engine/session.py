@@ -23,7 +23,7 @@ from mer_bench.representations.task import PreprocessTask, preprocess_task
 from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.rules import ORACLE
 from mer_bench.store import Store
-from mer_bench.store.schema import CellRecord
+from mer_bench.store.schema import SCHEMA, CellRecord
 from mer_bench.version import __version__
 
 
@@ -177,7 +177,7 @@ class Session:
 
     def _manifest(self, device: str) -> dict[str, object]:
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "argv": sys.argv,
             "mer_bench": __version__,
             "selection": self.plan.selection,

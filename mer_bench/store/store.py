@@ -237,7 +237,7 @@ class Store:
         except MerBenchError as error:
             self.notice(f"{error}; it counts as absent")
             return None
-        if not isinstance(content, dict) or content.get("schema", SCHEMA) not in range(1, SCHEMA + 1):
+        if not isinstance(content, dict) or content.get("schema", SCHEMA) != SCHEMA:
             self.notice(f"{file} is not of a schema that this mer-bench reads; it counts as absent")
             return None
         if (place := misfit(content, kind)) is not None:

@@ -199,7 +199,7 @@ def test_a_store_without_its_marker_is_taken_up_again(bench: Bench) -> None:
 
     assert ended.code == 0
     assert "6 stored, 0 to compute" in ended.out
-    assert json.loads((bench.results / "store.json").read_text()) == {"schema": 1}
+    assert json.loads((bench.results / "store.json").read_text()) == {"schema": 2}
 
 
 def test_a_start_that_was_killed_at_its_first_file_is_taken_up_again(bench: Bench) -> None:

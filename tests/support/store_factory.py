@@ -88,7 +88,7 @@ def make_row(
 def manifest(**changes: object) -> dict[str, object]:
     """Return a run's manifest as a run writes it."""
     return {
-        "schema": 1,
+        "schema": 2,
         "argv": ["/opt/env/bin/mer-bench", "run", "--method", "majority", "--protocol", "cde"],
         "mer_bench": "0.1.0",
         "selection": "last",
