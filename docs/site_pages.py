@@ -1,0 +1,94 @@
+"""Pages of the site that no file in docs/ holds: the README and others of the repository, and the command line.
+
+Links between pages are the repository's, so that they work on GitHub too. Here they become links of the site.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[1]
+METHODS = sorted(path.parent.name for path in ROOT.glob("plugins/*/README.md"))
+OUTSIDE = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    **{f"plugins/{name}/README.md": f"methods/{name}.md" for name in METHODS},
+}
+"""Path in the repository to path in the site."""
+LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Put the methods into the navigation."""
+    sections = [pages for section in config.nav or () for pages in section.values() if isinstance(pages, list)]
+    for pages in sections:
+        for page in pages:
+            if page.get("Methods") == "methods/":
+                page["Methods"] = [f"methods/{name}.md" for name in METHODS]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    """Add the pages from outside docs/."""
+    for source, page in OUTSIDE.items():
+        files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
+    files.append(File.generated(config, "cli.md", content="\n".join(command_line())))
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn links of the repository into links of the site; the strict build refuses those that lead nowhere."""
+    here = page.file.src_uri
+    source = next((path for path, uri in OUTSIDE.items() if uri == here), f"docs/{here}")
+    return LINK.sub(lambda link: site_link(link[1], source, here), markdown)
+
+
+def site_link(link: str, source: str, here: str) -> str:
+    """Return a link of the page ``here`` of the site for one of the file ``source`` of the repository."""
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
+    if (ROOT / path).is_dir():
+        path += "/README.md"
+    target = OUTSIDE.get(path) or path.removeprefix("docs/")
+    return posixpath.relpath(target, posixpath.dirname(here) or ".")
+
+
+def command_line() -> Iterator[str]:
+    """Yield the lines of the page on the command line: what each verb's ``--help`` says."""
+    sys.path.insert(0, str(ROOT))
+    from mer_bench.cli import cli
+
+    yield "# Command line\n"
+    yield from verb_lines(cli, click.Context(cli, info_name="mer-bench"))
+
+
+def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Yield the section of a verb, then those of the verbs below it."""
+    depth = context.command_path.count(" ") + 1
+    if depth > 1:
+        yield f"\n{'#' * depth} {context.command_path}\n"
+    yield f"{plain(command.help or '')}\n"
+    yield f"```console\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}\n```\n"
+    records = filter(None, (parameter.get_help_record(context) for parameter in command.get_params(context)))
+    yield from ("| option | what it does |", "|---|---|")
+    yield from (f"| {code(option)} | {plain(text)} |" for option, text in records)
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from verb_lines(below, click.Context(below, info_name=name, parent=context))
+
+
+def code(option: str) -> str:
+    return f"`{option}`".replace("|", r"\|")
+
+
+def plain(text: str) -> str:
+    """Return help as Markdown that shows every character."""
+    return re.sub(r"([<>*_`|\[\]])", r"\\\1", text.replace("\b\n", ""))
