@@ -5,6 +5,7 @@ Links between pages are the repository's, so that they work on GitHub too. Here 
 
 from __future__ import annotations
 
+import inspect
 import posixpath
 import re
 import sys
@@ -65,7 +66,7 @@ def command_line() -> Iterator[str]:
     sys.path.insert(0, str(ROOT))
     from mer_bench.cli import cli
 
-    yield "# Command line\n"
+    yield "# Command line\n\nEvery verb takes `-h` and `--help` too.\n"
     yield from verb_lines(cli, click.Context(cli, info_name="mer-bench"))
 
 
@@ -74,11 +75,11 @@ def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
     depth = context.command_path.count(" ") + 1
     if depth > 1:
         yield f"\n{'#' * depth} {context.command_path}\n"
-    yield f"{plain(command.help or '')}\n"
+    yield f"{plain(inspect.cleandoc(command.help or ''))}\n"
     yield f"```console\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}\n```\n"
-    records = filter(None, (parameter.get_help_record(context) for parameter in command.get_params(context)))
-    yield from ("| option | what it does |", "|---|---|")
-    yield from (f"| {code(option)} | {plain(text)} |" for option, text in records)
+    options = [parameter.get_help_record(context) for parameter in command.params]
+    rows = [f"| {code(option[0])} | {plain(option[1])} |" for option in options if option]
+    yield from ("| option | what it does |", "|---|---|", *rows) if rows else ()
     for name in command.list_commands(context) if isinstance(command, click.Group) else ():
         below = command.get_command(context, name)
         assert below is not None
