@@ -26,6 +26,7 @@ OUTSIDE = {
     **{f"plugins/{name}/README.md": f"methods/{name}.md" for name in METHODS},
 }
 """Path in the repository to path in the site."""
+CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
 
 
@@ -49,6 +50,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Turn links of the repository into links of the site; the strict build refuses those that lead nowhere."""
     here = page.file.src_uri
     source = next((path for path, uri in OUTSIDE.items() if uri == here), f"docs/{here}")
+    # GitHub wants a bar in a table's code escaped, and Python-Markdown does not.
+    markdown = CODE.sub(lambda code: code[0].replace(r"\|", "|"), markdown)
     return LINK.sub(lambda link: site_link(link[1], source, here), markdown)
 
 
@@ -78,16 +81,12 @@ def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
     yield f"{plain(inspect.cleandoc(command.help or ''))}\n"
     yield f"```console\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}\n```\n"
     options = [parameter.get_help_record(context) for parameter in command.params]
-    rows = [f"| {code(option[0])} | {plain(option[1])} |" for option in options if option]
+    rows = [f"| `{option[0]}` | {plain(option[1])} |" for option in options if option]
     yield from ("| option | what it does |", "|---|---|", *rows) if rows else ()
     for name in command.list_commands(context) if isinstance(command, click.Group) else ():
         below = command.get_command(context, name)
         assert below is not None
         yield from verb_lines(below, click.Context(below, info_name=name, parent=context))
-
-
-def code(option: str) -> str:
-    return f"`{option}`".replace("|", r"\|")
 
 
 def plain(text: str) -> str:

@@ -1,13 +1,16 @@
-"""The house keeps its own rules: floors, packaging, and plugins on the public interface alone."""
+"""The source keeps its rules: layers, packaging, plugins on the public interface only, plain words."""
 
 from __future__ import annotations
 
 import ast
 import configparser
+import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support.layer_picture import PICTURE, arrows, draw, is_package
 
 import mer_bench
 
@@ -82,7 +85,7 @@ ALLOWED = {
     },
     "mer_bench_protocols": {"hookspecs", "specs"},
 }
-"""What each package may import; those below a package stand before it."""
+"""What each package may import; a package comes after those that it may import."""
 TOP = {"cli", "__init__", "__main__"}
 
 LONGEST_FUNCTION = 60
@@ -159,6 +162,23 @@ def test_imports_go_down_only(package: str, path: Path) -> None:
 )
 def test_an_import_that_goes_up_is_noticed(package: str, source: str, upward: set[str]) -> None:
     assert upward_imports(package, source) == upward
+
+
+def test_the_picture_of_the_packages_is_the_table_s() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == draw(ALLOWED), "run: python tests/support/layer_picture.py"
+
+
+def test_every_arrow_of_the_picture_is_an_import() -> None:
+    """The table allows more than is imported; the picture must not show it."""
+    imports: dict[str, set[str]] = {}
+    for package, path in modules():
+        imported = imported_modules(path.read_text(encoding="utf-8"))
+        imports.setdefault(package, set()).update(package_of(module) for module in imported)
+
+    for upper, lower in arrows(ALLOWED):
+        # A single module between two packages is not drawn.
+        through = {name for name in imports[upper] if name not in TOP and not is_package(name)}
+        assert lower in imports[upper].union(*(imports[name] for name in through)), (upper, lower)
 
 
 def import_graph(sources: Mapping[str, str]) -> dict[str, set[str]]:
@@ -322,3 +342,48 @@ def test_every_hook_is_implemented_and_so_tested() -> None:
 
     assert hooks
     assert all(hook in tested for hook in hooks)
+
+
+def texts() -> list[Path]:
+    """Return every file that users or authors read."""
+    folders = ("mer_bench", "plugins", "protocols", "reports", "docs")
+    kinds = {".py", ".pyi", ".j2", ".md", ".toml"}
+    return [
+        *sorted(ROOT.glob("*.md")),
+        *(p for folder in folders for p in sorted((ROOT / folder).rglob("*")) if p.suffix in kinds),
+    ]
+
+
+OLD_WORDS = re.compile(
+    r"\b(anew|eats?|eaten|fared?|mend(s|ed)?|riddles?|vouch\w*|unprepared|sanity.(row|check)s?|(training|test).side)\b",
+    re.IGNORECASE,
+)
+
+
+def test_the_old_words_do_not_come_back() -> None:
+    """mer-bench once had a language of its own, which newcomers had to learn; these words have plain ones now."""
+    hits = [
+        f"{path.relative_to(ROOT)}:{number}: {hit[0]}"
+        for path in texts()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if (hit := OLD_WORDS.search(line))
+    ]
+
+    assert not hits
+
+
+def test_test_modules_have_unique_names_in_folders_that_mirror_the_packages() -> None:
+    """Pytest imports test modules by their names, as the folders are no packages."""
+    modules_ = sorted((ROOT / "tests").rglob("test_*.py"))
+    names = Counter(path.name for path in modules_)
+    folders = {path.parent.name for path in modules_} - {"tests"}
+    packages = {path.name for path in (ROOT / "mer_bench").iterdir() if path.is_dir()}
+
+    assert not [name for name, count in names.items() if count > 1]
+    assert folders <= packages | {"docs", "plugins", "protocols", "reports"}
+
+
+def test_the_page_on_the_python_interface_has_every_public_name() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"^::: mer_bench\.(\w+)$", page, flags=re.MULTILINE)) - {"testing"} == set(PUBLIC)

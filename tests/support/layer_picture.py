@@ -14,13 +14,13 @@ from statistics import fmean
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "packages.svg"
-WIDTH, LEFT, TOP, ROW, BOX = 1120, 720, 92, 66, 32
+WIDTH, LEFT, TOP, ROW, BOX, BOX_WIDTH = 1120, 710, 96, 68, 36, 172
 BANDS = (
     "plugins/: methods, which import from the public interface (mer_bench/__init__.pyi) only",
     "mer_bench/cli: the command line, which may import everything below",
 )
 STYLE = """
-  text { font: 13px sans-serif; text-anchor: middle; fill: #1a1a1a }
+  text { font: 15px sans-serif; text-anchor: middle; fill: #1a1a1a }
   .package { fill: #c5cae9; stroke: #303f9f }
   .package + text { font-weight: bold }
   .modules { text-anchor: end; fill: #555555 }
@@ -91,7 +91,7 @@ def lay_out(allowed: Table) -> tuple[dict[str, Point], list[list[Point]]]:
 
 def spread(wanted: Mapping[str, float], allowed: Table) -> dict[str, float]:
     """Return the x of what stands in a row: as near to what is wanted as the widths allow, within the margins."""
-    half = {name: 84.0 if name in allowed else 14.0 for name in wanted}
+    half = {name: BOX_WIDTH / 2 + 6 if name in allowed else 14.0 for name in wanted}
     names = sorted(wanted, key=lambda name: wanted[name])
     shift = 0.0
     for _ in range(2):  # first from the left, then with the mean of what that moved undone
@@ -101,7 +101,7 @@ def spread(wanted: Mapping[str, float], allowed: Table) -> dict[str, float]:
             placed[name] = max(wanted[name] + shift, edge + half[name])
             edge = placed[name] + half[name]
         shift = fmean([wanted[name] - placed[name] for name in names] or [0.0])
-    edge = LEFT + 84.0
+    edge = LEFT + BOX_WIDTH / 2 + 6
     for name in reversed(names):
         placed[name] = min(placed[name], edge - half[name])
         edge = placed[name] - half[name]
@@ -132,7 +132,7 @@ def draw(allowed: Table) -> str:
         bent = [(x, y + side * BOX / 2) for x, y in points for side in (-1, 1)][1:-1]
         parts.append(f'<polyline points="{" ".join(f"{x:.0f},{y:.0f}" for x, y in bent)}"/>')
     for name, place in places.items():
-        parts += box(name, place, 150)
+        parts += box(name, place, BOX_WIDTH)
     return "\n".join([*parts, "</svg>", ""])
 
 
