@@ -355,7 +355,8 @@ def texts() -> list[Path]:
 
 
 OLD_WORDS = re.compile(
-    r"\b(anew|eats?|eaten|fared?|mend(s|ed)?|riddles?|vouch\w*|unprepared|sanity.(row|check)s?|(training|test).side)\b",
+    r"\b(anew|eats?|eaten|fared?|mend(s|ed)?|riddles?|vouch\w*|unprepared|sanity.(row|check)s?|(training|test).side|belongs? into|stands? for itself)\b"
+    r"|\bfigures?\b(?! [0-9IVX])",  # in a paper it has a number
     re.IGNORECASE,
 )
 
