@@ -93,12 +93,12 @@ MOST_POSITIONAL = 5
 
 
 def modules() -> list[tuple[str, Path]]:
-    """Every module of the house with the package that it is part of."""
-    house = ROOT / "mer_bench"
-    found = [(path.relative_to(house).parts[0].removesuffix(".py"), path) for path in sorted(house.rglob("*.py"))]
+    """Return every module of mer-bench, protocols and reports, with its package."""
+    core = ROOT / "mer_bench"
+    pairs = [(path.relative_to(core).parts[0].removesuffix(".py"), path) for path in sorted(core.rglob("*.py"))]
     for folder in ("protocols/mer_bench_protocols", "reports/mer_bench_reports"):
-        found += [(Path(folder).name, path) for path in sorted((ROOT / folder).rglob("*.py"))]
-    return found
+        pairs += [(Path(folder).name, path) for path in sorted((ROOT / folder).rglob("*.py"))]
+    return pairs
 
 
 def name_of(path: Path) -> str:
@@ -119,23 +119,23 @@ PUBLIC = {
 
 
 def imported_modules(source: str) -> set[str]:
-    """Every module of the house that a module imports, in functions too; a public name stands for its own module."""
-    found = set()
+    """Return what a module imports of mer-bench, in functions too; a public name counts as its own module."""
+    names = set()
     for node in ast.walk(ast.parse(source)):
         assert not getattr(node, "level", 0), "a relative import, which this does not follow"
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == "mer_bench":
-            found |= {PUBLIC.get(alias.name, f"mer_bench.{alias.name}") for alias in node.names}
+            names |= {PUBLIC.get(alias.name, f"mer_bench.{alias.name}") for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {
+            names |= {
                 name if (name := f"{node.module}.{alias.name}") in MODULES else node.module for alias in node.names
             }
-    return {name for name in found if name.partition(".")[0].startswith("mer_bench")}
+    return {name for name in names if name.partition(".")[0].startswith("mer_bench")}
 
 
 def package_of(module: str) -> str:
-    """The package of a module, as `ALLOWED` names it."""
+    """Return the package of a module, as `ALLOWED` names it."""
     head, _, rest = module.partition(".")
     return (rest.partition(".")[0] or "__init__") if head == "mer_bench" else head
 
@@ -186,7 +186,7 @@ def import_graph(sources: Mapping[str, str]) -> dict[str, set[str]]:
 
 
 def circle(graph: Mapping[str, set[str]]) -> list[str]:
-    """The modules that stand in a circle of imports, or between two circles."""
+    """Return the modules in a circle of imports, or between two circles."""
     left = {name: set(imported) for name, imported in graph.items()}
     while True:
         wanted = set().union(*left.values())
@@ -213,7 +213,7 @@ def test_a_circle_is_noticed() -> None:
 
 
 def functions() -> list[tuple[str, ast.FunctionDef]]:
-    """Every function of the source, tests aside, with where it stands."""
+    """Return every function of the source, without tests, with its place."""
     paths = [
         path for folder in ("mer_bench", "plugins", "protocols", "reports") for path in (ROOT / folder).rglob("*.py")
     ]
@@ -226,7 +226,7 @@ def functions() -> list[tuple[str, ast.FunctionDef]]:
 
 
 def test_every_function_fits_a_screen() -> None:
-    """Counted without its docstring and its signature, which grow with what there is to say."""
+    """Docstrings and signatures do not count."""
     lengths = {}
     for where, node in functions():
         body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
@@ -248,21 +248,21 @@ def test_no_function_takes_many_arguments_by_position() -> None:
 
 
 def calls() -> list[tuple[str, int]]:
-    """Every call in the source, with how many arguments it has by position; those of libraries aside."""
+    """Return the place of every call of our own functions, with its number of positional arguments."""
     paths = [path for _, path in modules()] + plugin_modules()
-    found = []
+    places = []
     for path in paths:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         own = {node.name for node in ast.walk(tree) if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mer_bench"):
                 own |= {alias.name for alias in node.names}
-        found += [
+        places += [
             (f"{path.relative_to(ROOT)}:{node.lineno}", len(node.args))
             for node in ast.walk(tree)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own
         ]
-    return found
+    return places
 
 
 def test_nothing_is_called_with_many_arguments_by_position() -> None:
@@ -277,7 +277,7 @@ def plugin_modules() -> list[Path]:
 
 
 def inner_imports(source: str, own: str) -> set[str]:
-    """What a plugin imports of mer-bench past its public interface, or of another plugin."""
+    """Return what a plugin imports of mer-bench besides its public interface, or of another plugin."""
     inner = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module == "mer_bench":
@@ -290,7 +290,7 @@ def inner_imports(source: str, own: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", plugin_modules(), ids=lambda path: path.stem + "-" + path.parent.name)
-def test_plugins_import_the_public_interface_alone(path: Path) -> None:
+def test_plugins_import_only_the_public_interface(path: Path) -> None:
     assert not inner_imports(path.read_text(encoding="utf-8"), path.parent.name)
 
 
@@ -375,9 +375,9 @@ def test_the_old_words_do_not_come_back() -> None:
 
 def test_test_modules_have_unique_names_in_folders_that_mirror_the_packages() -> None:
     """Pytest imports test modules by their names, as the folders are no packages."""
-    modules_ = sorted((ROOT / "tests").rglob("test_*.py"))
-    names = Counter(path.name for path in modules_)
-    folders = {path.parent.name for path in modules_} - {"tests"}
+    test_modules = sorted((ROOT / "tests").rglob("test_*.py"))
+    names = Counter(path.name for path in test_modules)
+    folders = {path.parent.name for path in test_modules} - {"tests"}
     packages = {path.name for path in (ROOT / "mer_bench").iterdir() if path.is_dir()}
 
     assert not [name for name, count in names.items() if count > 1]
