@@ -27,6 +27,7 @@ OUTSIDE = {
 }
 """Path in the repository to path in the site."""
 CODE = re.compile(r"`[^`\n]*`")
+LIST = re.compile(r"^[^\s|#`*-].*\n(?=- )", re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
 
 
@@ -50,8 +51,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Turn links of the repository into links of the site; the strict build refuses those that lead nowhere."""
     here = page.file.src_uri
     source = next((path for path, uri in OUTSIDE.items() if uri == here), f"docs/{here}")
-    # GitHub wants a bar in a table's code escaped, and Python-Markdown does not.
+    # Unlike GitHub, Python-Markdown wants no backslash before a bar in a table's code, and a blank line before a list.
     markdown = CODE.sub(lambda code: code[0].replace(r"\|", "|"), markdown)
+    markdown = LIST.sub(r"\g<0>\n", markdown)
     return LINK.sub(lambda link: site_link(link[1], source, here), markdown)
 
 
