@@ -8,6 +8,7 @@ that differ print alike.
 
 from __future__ import annotations
 
+import csv
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from mer_bench.store import Store
 from mer_bench.store.schema import RowRecord
+from support.rendered import Line, texts
 from support.store_factory import Predictor, make_row, manifest, new_store, right, scattered, write_seed
 
 COUNTS = {
@@ -145,8 +147,8 @@ ROWS = {
     "svm": Row(
         make_row("svm-flow", title="SVM", family="handcrafted", samples=SAMPLES),
         {
-            0: Seed(scattered("s0", 5)),
-            1: Seed(right, missing=["smic-s2"], failed={"samm-007": "no file '/home/alice/x.png'"}),
+            0: Seed(right, missing=["smic-s2"], failed={"samm-007": "no file '/home/alice/x.png'"}),
+            1: Seed(scattered("s0", 5)),
             3: Seed(scattered("s3", 5)),
         },
     ),
@@ -184,3 +186,20 @@ def write_case(folder: Path) -> tuple[Store, dict[str, str]]:
             kept = {"missing": seed.missing, "failed": seed.failed, "oracle": seed.oracle}
             write_seed(store, row.record, seed.predict, seed=number, run_id=run_id, **kept)  # type: ignore[arg-type]
     return store, run_ids
+
+
+@dataclass(frozen=True)
+class Report:
+    """The store of this module, and the files of its report."""
+
+    store: Store
+    run_ids: dict[str, str]
+    html: str
+    markdown: str
+    csv: list[Line]
+
+    @classmethod
+    def of_case(cls, folder: Path) -> Report:
+        store, run_ids = write_case(folder)
+        files = texts(store)
+        return cls(store, run_ids, files["html"], files["markdown"], list(csv.DictReader(files["csv"].splitlines())))
