@@ -212,3 +212,7 @@ def _fill(store: Store, cell: CellRecord, row: RowRecord, predict: Predictor, or
         store.write_epoch_scores(cell["key"], ids, one_hot[[best, *[predicted] * (N_EPOCHS - 1)]])
         cell["epoch_scores"] = True
         cell["selected_epoch"] = N_EPOCHS - 1
+
+
+STORED_ROW = make_row("net", params={"lr": 0.1, "blocks": [1, 2]}, epochs=True)
+"""The row of the store that the tests of `mer_bench.store` begin with."""
