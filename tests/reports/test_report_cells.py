@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
+import pytest
 from support.rendered import Line, html_facts, html_tables, markdown_facts, markdown_tables
-from support.report_case import ROWS, Report, Row, Scores, mean_and_deviation
+from support.report_case import ROWS, Report, Row, Scores, Seed, mean_and_deviation
 from support.store_factory import CLASSES
 
 TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II"}
@@ -150,55 +151,43 @@ def seed_lines(number: int, name: str) -> list[Line]:
     return lines
 
 
-def confusion_lines(name: str, slice_name: str) -> list[list[tuple[int, str]]]:
-    """Return count and share of each cell for the first complete seed, from the row's predictions."""
-    row = ROWS[name]
-    seed = next(seed for seed in row.seeds.values() if seed.is_complete)
+def confusion_lines(row: Row, seed: Seed, slice_name: str, *, is_page: bool) -> list[Line]:
+    """Count a seed's predictions: true classes in rows, with the share of the row."""
     databases = row.record["protocol"]["slices"][slice_name]
     samples = {key: t for fold in row.record["folds"].values() for key, t in fold["samples"].items()}
     inside = [(t, seed.predict(key, t)) for key, t in samples.items() if key.split("/")[0] in databases]
-    counts = [[inside.count((true, predicted)) for predicted in range(3)] for true in range(3)]
-    return [[(n, f"{n / sum(line):.2f}" if sum(line) else "–") for n in line] for line in counts]
+    lines = []
+    for true, class_name in enumerate(CLASSES):
+        counts = [inside.count((true, predicted)) for predicted in range(3)]
+        shares = [f"{n / sum(counts):.2f}" if any(counts) else "–" for n in counts]
+        cells = [f"{n} {share}" if is_page else f"{n} ({share})" for n, share in zip(counts, shares, strict=True)]
+        corner = "true class" if is_page else "true class ↓, prediction →"
+        lines.append({corner: class_name, **dict(zip(CLASSES, cells, strict=True))})
+    return lines
 
 
-def matrices(number: int, name: str) -> dict[str, list[list[tuple[int, str]]]]:
-    """Return the confusion matrices of a row by caption; none without a complete seed."""
-    row = ROWS[name]
-    shown = next((seed for seed, state in row.seeds.items() if state.is_complete), None)
-    if shown is None:
-        return {}
-    return {f"{TITLES[part]}, seed {shown}": confusion_lines(name, part) for part in SIZES[number]}
-
-
-def test_seeds_and_confusion_matrices_of_the_page(report: Report) -> None:
+@pytest.mark.parametrize("is_page", [True, False], ids=["html", "markdown"])
+def test_seeds_and_confusion_matrices(report: Report, is_page: bool) -> None:
     expected = {}
     for (number, name), label in LABELS.items():
-        title = f"{label.title} {label.settings}".strip()
-        for caption, counts in matrices(number, name).items():
-            cells = [[f"{n} {share}" for n, share in line] for line in counts]
-            lines = [dict(zip(("true class", *CLASSES), (CLASSES[i], *c), strict=True)) for i, c in enumerate(cells)]
-            expected[number, title, caption] = lines
-        if len(ROWS[name].seeds) > 1:
-            expected[number, title, "UF1 and UAR of each seed"] = seed_lines(number, name)
-    tables = [table for table in html_tables(report.html) if "Confusion matrices" in table.under]
-    assert {(int(t.under[0][11]), t.under[2], t.caption): t.lines for t in tables} == expected
-    assert len(tables) == len(expected)
-
-
-def test_seeds_and_confusion_matrices_of_the_markdown(report: Report) -> None:
-    expected = {}
-    for (number, name), label in LABELS.items():
-        title = f"{label.title}{f' ({label.settings})' if label.settings else ''}: comparison {number}"
-        for caption, counts in matrices(number, name).items():
-            cells = [[f"{n} ({share})" for n, share in line] for line in counts]
-            heads = ("true class ↓, prediction →", *CLASSES)
-            lines = [dict(zip(heads, (CLASSES[i], *c), strict=True)) for i, c in enumerate(cells)]
-            expected[f"{title}, {caption}"] = lines
-        if len(ROWS[name].seeds) > 1:
-            expected[f"{title}, every seed"] = seed_lines(number, name)
-    tables = [t for t in markdown_tables(report.markdown) if t.under[0] == "Seeds and confusion matrices"]
-    assert {table.under[1]: table.lines for table in tables} == expected
-    assert len(tables) == len(expected)
+        row, settings = ROWS[name], label.settings if is_page else f"({label.settings})"
+        title = f"{label.title} {settings}" if label.settings else label.title
+        complete = [(seed, state) for seed, state in row.seeds.items() if state.is_complete]
+        for seed, state in complete[:1]:
+            for part in SIZES[number]:
+                caption = f"{TITLES[part]}, seed {seed}"
+                expected[number, title, caption] = confusion_lines(row, state, part, is_page=is_page)
+        if len(row.seeds) > 1:
+            caption = "UF1 and UAR of each seed" if is_page else "every seed"
+            expected[number, title, caption] = seed_lines(number, name)
+    tables = {}
+    for table in html_tables(report.html) if is_page else markdown_tables(report.markdown):
+        if is_page and "Confusion matrices" in table.under:
+            tables[int(table.under[0][11]), table.under[2], table.caption] = table.lines
+        elif table.under[0] == "Seeds and confusion matrices":
+            title, comparison, caption = re.split(": comparison |, ", table.under[1], maxsplit=2)
+            tables[int(comparison), title, caption] = table.lines
+    assert tables == expected
 
 
 def diagnostic_cells(name: str, slice_name: str) -> Line:
@@ -222,31 +211,21 @@ DIAGNOSED = {
 """The rows with an oracle: what the page and the Markdown say of its folds."""
 
 
-def test_the_oracle_s_table_of_the_page(report: Report) -> None:
-    (table,) = (table for table in html_tables(report.html) if table.under == ("Diagnostic: oracle selection",))
-    expected = []
-    for name, (folds, _) in list(DIAGNOSED.items())[:2]:
-        method = f"alpha net {LABELS[1, name].settings} {folds}".strip()
-        expected += [{"Method": method, "Slice": TITLES[s], **diagnostic_cells(name, s)} for s in TITLES]
-    nothing = dict.fromkeys(["Slice", *diagnostic_cells("beta", "full")], "folds 6/7, 1 failed: incomplete, no mean")
-    assert table.caption == "Beside comparison 1, cde@1"
-    assert table.lines == [*expected, {"Method": "Beta net", **nothing}]
-
-
-def test_the_oracle_s_table_of_the_markdown(report: Report) -> None:
+def test_the_oracle_s_tables(report: Report) -> None:
+    (on_page,) = (table for table in html_tables(report.html) if table.under == ("Diagnostic: oracle selection",))
     (table,) = (t for t in markdown_tables(report.markdown) if t.under[0] == "Diagnostic: oracle selection")
-    assert table.under[1] == "Beside comparison 1"
-    assert table.lines == [
-        {
-            "Method": LABELS[1, name].title,
-            "Settings": LABELS[1, name].settings,
-            "Folds": folds,
-            "Slice": TITLES[slice_name],
-            **diagnostic_cells(name, slice_name),
-        }
-        for name, (_, folds) in DIAGNOSED.items()
-        for slice_name in TITLES
-    ]
+    assert (on_page.caption, table.under[1]) == ("Beside comparison 1, cde@1", "Beside comparison 1")
+    page_lines, lines = [], []
+    for name, (folds_on_page, folds) in DIAGNOSED.items():
+        label = LABELS[1, name]
+        cells = [{"Slice": TITLES[part], **diagnostic_cells(name, part)} for part in TITLES]
+        lines += [{"Method": label.title, "Settings": label.settings, "Folds": folds, **line} for line in cells]
+        method = " ".join(filter(None, (label.title, label.settings, folds_on_page)))
+        if name == "beta":
+            cells = [dict.fromkeys(cells[0], f"{folds}: incomplete, no mean")]
+        page_lines += [{"Method": method, **line} for line in cells]
+    assert table.lines == lines
+    assert on_page.lines == page_lines
 
 
 PROGRESS = {

@@ -8,39 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import DATABASES
 from mer_bench.scoring.megc_log import LogEntry, format_log, log_entries, read_log, score_log, write_log
 from mer_bench.scoring.metrics import score
-
-SUBJECTS = {
-    "smic": st.integers(1, 20).map("s{}".format),
-    "samm": st.integers(6, 37).map("{:03d}".format),
-    "casme2": st.integers(1, 26).map("sub{:02d}".format),
-    "casme3": st.integers(1, 300).map("spNO.{}".format),
-}
-CLIPS = {
-    "smic": st.integers(1, 40).map("s1_ne_{:02d}".format),
-    "samm": st.integers(1, 9).map("006_1_{}".format),
-    "casme2": st.from_regex(r"EP[0-9]{2}_[0-9]{2}f?", fullmatch=True),
-    "casme3": st.from_regex(r"[a-zé]{1,3}@[0-9]{1,4}", fullmatch=True),
-}
-
-
-def _ids(database: str) -> st.SearchStrategy[str]:
-    return st.tuples(st.just(database), SUBJECTS[database], CLIPS[database]).map("/".join)
-
-
-labels = st.integers(0, 2)
-logs = st.lists(
-    st.builds(LogEntry, st.sampled_from(DATABASES).flatmap(_ids), labels, labels),
-    min_size=1,
-    max_size=30,
-    unique_by=lambda entry: entry.sample_id,
-)
 
 ENTRIES = [
     LogEntry("smic/s1/s1_ne_01", 0, 2),
@@ -61,24 +32,18 @@ def log(tmp_path: Path) -> Any:
     return write
 
 
-def test_truth_stands_before_the_prediction(log: Any) -> None:
-    assert read_log(log("casme2 sub01\nEP02_01f 1 2\n")) == [LogEntry("casme2/sub01/EP02_01f", truth=1, prediction=2)]
-
-
 @pytest.mark.parametrize(
     "text",
     [
         "casme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0\n",
-        "casme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0",
         "casme2 sub01\r\nEP02_01f 1 2\r\n\r\nsmic s1\r\ns1_ne_01 0 0\r\n",
         "casme2 sub01\rEP02_01f 1 2\r\rsmic s1\rs1_ne_01 0 0\r",
         "\n\n  casme2\tsub01  \n\tEP02_01f \t 1  2 \n  \t \n\n\nsmic s1\ns1_ne_01 0 0\n\n\n",
         "casme2 sub01\nEP02_01f 1 2\nsmic s1\ns1_ne_01 0 0\n",
         "\ufeffcasme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0\n",
         "CASME2 SUB01\nEP02_01f 1 2\n\nSMIC 1\ns1_ne_01 0 0\n",
-        "casme2 1\nEP02_01f 1 2\n\nsmic s01\ns01_ne_01 0 0\n",
     ],
-    ids=["plain", "no-last-newline", "crlf", "cr", "spaces", "no-blank-lines", "bom", "capitals", "padded"],
+    ids=["plain", "crlf", "cr", "spaces", "no-blank-lines", "bom", "capitals"],
 )
 def test_variants_of_one_log_read_alike(log: Any, text: str) -> None:
     assert read_log(log(text)) == [LogEntry("casme2/sub01/EP02_01f", 1, 2), LogEntry("smic/s1/s1_ne_01", 0, 0)]
@@ -103,11 +68,8 @@ def test_ids_become_canonical(log: Any) -> None:
         ("casme2 sub01\nEP02_01f 1\n", 2, "unknown database 'EP02_01f'.*fold's header"),
         ("samn 006\n006_1_2 1 1\n", 1, r"unknown database 'samn' \(did you mean 'samm'\?\)"),
         ("casme2 sub01\nEP02_01f one 1\n", 2, "truth 'one' is not one of the labels 0"),
-        ("casme2 sub01\nEP02_01f 1 1.0\n", 2, "prediction '1.0' is not one of the labels 0"),
         ("casme2 sub01\nEP02_01f 1 3\n", 2, "prediction '3' is not one of the labels 0"),
-        ("casme2 sub01\nEP02_01f -1 1\n", 2, "truth '-1' is not one of the labels 0"),
         ("casme2 sub01\nEP02_01f 1 ١\n", 2, "prediction '١' is not one of the labels 0"),
-        ("casme2 sub01\n# EP02_01f 1\n", 2, "truth 'EP02_01f' is not one of the labels 0"),
         ("casme2 sub01\nEP/02 1 1\n", 2, "cannot contain the clip name 'EP/02'"),
         ("casme2 sub/01\nEP02 1 1\n", 1, "cannot contain the subject name 'sub/01'"),
         ("casme2 sub01\nEP\x1b[31m 1 1\n", 2, r"cannot contain the clip name 'EP\\x1b\[31m'"),
@@ -173,38 +135,22 @@ def test_path_that_is_no_file_is_refused(tmp_path: Path, log: Any, name: str, me
         read_log(tmp_path / name)
 
 
-def test_log_is_grouped_by_database_and_subject_and_sorted() -> None:
-    assert format_log(ENTRIES) == (
-        "casme2 sub01\nEP02_01f 1 1\nEP19_05f 0 1\n"
-        "\n"
-        "casme2 sub02\nEP01_11f 0 0\n"
-        "\n"
-        "samm 006\n006_5_9 2 2\n"
-        "\n"
-        "smic s1\ns1_ne_01 0 2\n"
+def test_log_is_grouped_by_database_and_subject_and_sorted(log: Any) -> None:
+    path = log("something old")
+    write_log(path, [*ENTRIES[1:], replace(ENTRIES[0], sample_id="smic/s01/s01_ne_01")])
+    assert (
+        format_log(read_log(path))
+        == path.read_text("utf-8")
+        == (
+            "casme2 sub01\nEP02_01f 1 1\nEP19_05f 0 1\n"
+            "\n"
+            "casme2 sub02\nEP01_11f 0 0\n"
+            "\n"
+            "samm 006\n006_5_9 2 2\n"
+            "\n"
+            "smic s1\ns1_ne_01 0 2\n"
+        )
     )
-
-
-@settings(deadline=None, max_examples=25)
-@given(logs)
-def test_written_log_reads_back(tmp_path_factory: pytest.TempPathFactory, entries: list[LogEntry]) -> None:
-    path = tmp_path_factory.getbasetemp() / "round_trip.txt"
-    write_log(path, entries)
-    back = read_log(path)
-    assert sorted(back, key=lambda entry: entry.sample_id) == sorted(entries, key=lambda entry: entry.sample_id)
-    assert format_log(back) == format_log(reversed(entries)) == path.read_text(encoding="utf-8")
-
-
-@settings(deadline=None, max_examples=25)
-@given(content=st.one_of(st.binary(max_size=80), st.text(alphabet="smic 012\n\ts_/", max_size=40).map(str.encode)))
-def test_any_content_is_read_or_refused_by_name(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "any_content.txt"
-    path.write_bytes(content)
-    try:
-        outcome = str(read_log(path))
-    except MerBenchError as error:
-        outcome = str(error)
-    assert outcome.startswith("[LogEntry(") or str(path) in outcome
 
 
 @pytest.mark.parametrize(
@@ -230,13 +176,6 @@ def test_entry_that_makes_no_log_is_not_written(tmp_path: Path, entry: LogEntry,
     with pytest.raises(MerBenchError, match=message):
         write_log(path, [*ENTRIES, entry])
     assert not list(tmp_path.iterdir())
-
-
-def test_writing_replaces_the_old_log_and_leaves_nothing_else(log: Any) -> None:
-    path = log("something old")
-    write_log(path, ENTRIES)
-    assert path.read_bytes() == format_log(ENTRIES).encode()
-    assert list(path.parent.iterdir()) == [path]
 
 
 def test_failed_write_keeps_the_old_log_and_leaves_nothing_else(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
