@@ -83,8 +83,8 @@ def test_epoch_scores_that_contradict_their_row_make_a_missing_fold_of_the_oracl
     ids = list(row["folds"]["smic-s1"]["samples"])
     store.write_epoch_scores(cell["key"], ids, np.zeros((2, len(ids) - 1, 3), dtype=np.float32))
     notices: list[str] = []
-    found = read_row(Store.open(store.path, notices.append), row)
-    (last,), (oracle,) = found.seeds, found.oracle
+    results = read_row(Store.open(store.path, notices.append), row)
+    (last,), (oracle,) = results.seeds, results.oracle
 
     assert last.complete
     assert (oracle.done, oracle.slices) == (5, {})

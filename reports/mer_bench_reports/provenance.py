@@ -113,7 +113,7 @@ def without_folders(text: str) -> str:
     >>> without_folders("cannot read /home/ann/maps/a.png of smic/s1/s1_ne_01")
     'cannot read a.png of smic/s1/s1_ne_01'
     """
-    return _ABSOLUTE.sub(lambda found: _last_component(found[0]), text)
+    return _ABSOLUTE.sub(lambda path: _last_component(path[0]), text)
 
 
 def command_text(argv: Iterable[str]) -> str:

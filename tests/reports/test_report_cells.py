@@ -26,7 +26,7 @@ SIZES = {1: COMPOSITE_SIZES, 2: COMPOSITE_SIZES, 3: {"full": 64}}
 
 @dataclass(frozen=True)
 class Label:
-    """What stands beside the scores of a row."""
+    """The other cells of a row."""
 
     family: str
     title: str
@@ -208,13 +208,13 @@ DIAGNOSED = {
     "alpha 2": ("seed 1: folds 0/7", "seed 1: folds 0/7"),
     "beta": ("", "folds 6/7, 1 failed"),
 }
-"""The rows with an oracle: what the page and the Markdown say of its folds."""
+"""The rows with an oracle: the text on its folds, on the page and in Markdown."""
 
 
 def test_the_oracle_s_tables(report: Report) -> None:
     (on_page,) = (table for table in html_tables(report.html) if table.under == ("Diagnostic: oracle selection",))
     (table,) = (t for t in markdown_tables(report.markdown) if t.under[0] == "Diagnostic: oracle selection")
-    assert (on_page.caption, table.under[1]) == ("Beside comparison 1, cde@1", "Beside comparison 1")
+    assert (on_page.caption, table.under[1]) == ("Rows of comparison 1, cde@1", "Rows of comparison 1")
     page_lines, lines = [], []
     for name, (folds_on_page, folds) in DIAGNOSED.items():
         label = LABELS[1, name]
@@ -377,7 +377,7 @@ NOTES = (
 )
 
 
-def test_notes_stand_below_their_table_with_their_signs(report: Report) -> None:
+def test_notes_are_below_their_table_with_their_signs(report: Report) -> None:
     for text, item in ((report.html, r"<li>(?!<a)(.*)</li>"), (report.markdown, "- (.*)")):
         scores, _, _ = text.partition("Diagnostic: oracle selection")
         sections = re.split(r"Comparison \d: ", unescape(scores))[1:]

@@ -156,7 +156,7 @@ def test_slices_without_samples_are_named() -> None:
     assert slice_notes(row, slice_title) == ["CASME II: the data has no sample in this slice"]
 
 
-def test_a_protocol_s_note_and_reference_stand_above_its_table(store: Store) -> None:
+def test_a_protocol_s_note_and_reference_are_above_its_table(store: Store) -> None:
     write_seed(store, make_row("old"), right)
     assert all("Note:" not in text and "Defined in" not in text for text in texts(store).values())
     write_seed(store, make_row("new", words={"reference": "Li et al., 2023", "note": "687 of <943> samples."}), right)

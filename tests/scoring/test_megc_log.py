@@ -99,7 +99,7 @@ def test_a_database_is_known_where_the_caller_names_it(log: Any) -> None:
     ],
     ids=["same-fold", "padded-in-another-fold"],
 )
-def test_clip_that_stands_twice_is_refused_with_both_lines(log: Any, text: str) -> None:
+def test_duplicate_clip_is_refused_with_both_lines(log: Any, text: str) -> None:
     last = len(text.splitlines())
     with pytest.raises(MerBenchError, match=f"line {last}: smic/s1/s1_ne_01 is already in line 2"):
         read_log(log(text))

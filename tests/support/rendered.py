@@ -17,7 +17,7 @@ Line = dict[str, str]
 
 @dataclass
 class Table:
-    """A table below its headings (of level 2 and deeper); spanning headings stand before those that they span."""
+    """A table below its headings (of level 2 and deeper); a spanning heading comes before those below it."""
 
     under: tuple[str, ...]
     caption: str
@@ -126,8 +126,8 @@ def html_facts(page: str) -> dict[str, Line]:
     """Return the provenance of each row and run: label to text, below its summary."""
     facts = {}
     for summary, pairs in re.findall(r"<summary>([^<]*)</summary>\s*<dl>(.*?)</dl>", page, re.DOTALL):
-        found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", pairs)
-        facts[unescape(summary).partition(":")[0]] = {unescape(label): unescape(text) for label, text in found}
+        texts_by_label = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", pairs)
+        facts[unescape(summary).partition(":")[0]] = {unescape(label): unescape(text) for label, text in texts_by_label}
     return facts
 
 
