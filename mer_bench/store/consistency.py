@@ -78,11 +78,11 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
 
 def _ids_problem(ids: Sequence[str], truth: Mapping[str, int]) -> str | None:
     if duplicates := _duplicates(ids):
-        return f"it has two predictions for {duplicates[0]}"
+        return f"it holds two predictions for {duplicates[0]}"
     if missing := sorted(set(truth) - set(ids)):
-        return f"it has no prediction for {missing[0]}"
+        return f"it holds no prediction for {missing[0]}"
     if unknown := sorted(set(ids) - set(truth)):
-        return f"it has a prediction for {unknown[0]}, which is not in its fold"
+        return f"it holds a prediction for {unknown[0]}, which is not in its fold"
     return None
 
 
