@@ -68,7 +68,7 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
     for prediction in cell["predictions"]:
         key, scores = prediction["sample_id"], prediction["scores"]
         if prediction["y_true"] != truth[key]:
-            return f"it gives {key} the label {prediction['y_true']}, but its row gives {truth[key]}"
+            return f"it gives {key} the label {prediction['y_true']}, and its row says {truth[key]}"
         if not 0 <= prediction["y_pred"] < n_classes:
             return f"it predicts the label {prediction['y_pred']} for {key}, outside the {n_classes} classes"
         if len(scores) != n_classes or not all(map(_is_finite, scores)):

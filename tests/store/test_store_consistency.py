@@ -32,7 +32,7 @@ ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a prediction below the classes": (lambda c: c["predictions"][0].update(y_pred=-1), "predicts the label -1"),
     "another truth": (
         lambda c: c["predictions"][0].update(y_true=2),
-        f"gives {FIRST} the label 2, but its row gives 0",
+        f"gives {FIRST} the label 2, and its row says 0",
     ),
     "a missing sample": (lambda c: c["predictions"].pop(0), f"no prediction for {FIRST}"),
     "no sample": (lambda c: c["predictions"].clear(), "no prediction for"),
