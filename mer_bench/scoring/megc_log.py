@@ -94,7 +94,7 @@ def log_entries(predictions: Mapping[str, tuple[int, int]], classes: Sequence[st
     """
     if sorted(classes) != sorted(CLASSES):
         raise MerBenchError(
-            f"a MEGC2019 log has the classes {', '.join(CLASSES)}, but these predictions have the classes "
+            f"a MEGC2019 log has the classes {', '.join(CLASSES)}, and these predictions are of the classes "
             f"{', '.join(classes)}; export results of a protocol with the classes of the log"
         )
     labels = [CLASSES.index(name) for name in classes]

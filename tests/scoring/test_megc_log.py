@@ -204,7 +204,7 @@ def test_entries_take_the_challenge_s_labels_by_name() -> None:
         LogEntry("b/s/2", 2, 1),
     ]
     with pytest.raises(
-        MerBenchError, match=r"has the classes negative, positive, surprise, but .* the classes a, b, c;"
+        MerBenchError, match=r"has the classes negative, positive, surprise, and .* of the classes a, b, c;"
     ):
         log_entries({}, ["a", "b", "c"])
 
