@@ -199,9 +199,9 @@ def test_log_is_written_to_a_file_in_a_folder_only(tmp_path: Path, name: str) ->
 
 
 def test_entries_take_the_challenge_s_labels_by_name() -> None:
-    assert log_entries({"b/s/2": (0, 1), "a/s/1": (2, 0)}, ["surprise", "positive", "negative"]) == [
-        LogEntry("a/s/1", 0, 2),
-        LogEntry("b/s/2", 2, 1),
+    assert log_entries({"b/s/2": (0, 1), "a/s/1": (2, 0)}, ["surprise", "negative", "positive"]) == [
+        LogEntry("a/s/1", 1, 2),
+        LogEntry("b/s/2", 2, 0),
     ]
     with pytest.raises(
         MerBenchError, match=r"has the classes negative, positive, surprise, and .* of the classes a, b, c;"
