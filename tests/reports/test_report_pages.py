@@ -16,7 +16,7 @@ from support.store_factory import always, make_row, new_store, right, samples_of
 
 from mer_bench.store import Store
 from mer_bench_reports import build_report
-from mer_bench_reports.provenance import command_text, without_folders
+from mer_bench_reports.provenance import command_text, run_facts, without_folders
 from mer_bench_reports.rendering import render_html
 
 
@@ -76,6 +76,7 @@ def test_only_the_first_failures_are_shown_with_the_number_of_all(store: Store) 
 def test_a_run_without_manifest_is_named(store: Store) -> None:
     write_seed(store, make_row(), right, run_id="20250101T000000-abcdef")
     assert list(build_report(store).runs.values()) == [(("manifest", "missing"),)]
+    assert run_facts({"started": "today", "jobs": 3}) == (("started", "today"), ("worker processes", "3"))
 
 
 def test_the_page_is_a_function_of_store_and_time(store: Store) -> None:
@@ -101,8 +102,19 @@ def test_absolute_paths_keep_their_last_component_only(text: str, expected: str)
 
 
 def test_a_command_keeps_options_and_loses_folders() -> None:
-    argv = ["/x/mer_bench/__main__.py", "run", "--set", "maps=/home/alice/m", "--seeds", "3", "--data", "~/maps", "a b"]
-    assert command_text(argv) == "mer-bench run --set maps=m --seeds 3 --data maps 'a b'"
+    argv = [
+        "/x/mer_bench/__main__.py",
+        "run",
+        "--set",
+        "maps=/home/alice/m",
+        "--seeds",
+        "3",
+        "--data",
+        "~/maps",
+        "a b",
+        "/",
+    ]
+    assert command_text(argv) == "mer-bench run --set maps=m --seeds 3 --data maps 'a b' /"
 
 
 def test_a_report_is_made_without_anything_heavy(report: Report, tmp_path: Path) -> None:

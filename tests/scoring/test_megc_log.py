@@ -198,6 +198,11 @@ def test_log_is_written_to_a_file_in_a_folder_only(tmp_path: Path, name: str) ->
     assert not list(tmp_path.iterdir())
 
 
+def test_a_log_needs_an_entry(tmp_path: Path) -> None:
+    with pytest.raises(MerBenchError, match="there is no entry to write"):
+        write_log(tmp_path / "log.txt", [])
+
+
 def test_entries_take_the_challenge_s_labels_by_name() -> None:
     assert log_entries({"b/s/2": (0, 1), "a/s/1": (2, 0)}, ["surprise", "negative", "positive"]) == [
         LogEntry("a/s/1", 1, 2),
