@@ -28,7 +28,7 @@ def rewrite(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 FIRST, SECOND = list(ROW["folds"][FOLD]["samples"])[:2]
 ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "a prediction outside the classes": (lambda c: c["predictions"][0].update(y_pred=7), "predicts the label 7"),
+    "a prediction outside the classes": (lambda c: c["predictions"][0].update(y_pred=3), "predicts the label 3"),
     "a prediction below the classes": (lambda c: c["predictions"][0].update(y_pred=-1), "predicts the label -1"),
     "another truth": (
         lambda c: c["predictions"][0].update(y_true=2),
@@ -84,6 +84,7 @@ def first_fold(row: dict[str, Any]) -> dict[str, int]:
 ODD_ROWS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an unknown rule": (lambda r: r["protocol"].update(absent_class="x"), "absent_class 'x' is not one of: exclude"),
     "no classes": (lambda r: r["protocol"].update(classes=[]), "different classes, and has []"),
+    "one class": (lambda r: r["protocol"].update(classes=["a"]), "different classes, and has ['a']"),
     "a class twice": (lambda r: r["protocol"].update(classes=["a", "a", "b"]), "and has ['a', 'a', 'b']"),
     "no slices": (lambda r: r["protocol"].update(slices={}), "first slice of its protocol is not 'full'"),
     "no folds": (lambda r: r.update(folds={}), "no fold"),
