@@ -1,4 +1,4 @@
-"""Results as words: what the terminal, ``--json`` and every report say alike."""
+"""Results as text: the same words in the terminal, in ``--json`` and in every report."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def folds_text(seed: SeedResult) -> str:
 
 
 def seeds_text(seeds: Sequence[SeedResult]) -> str:
-    """Return how many seeds a mean is of: ``3``, or ``2 of 3`` where one is not complete."""
+    """Return the number of seeds behind a mean: ``3``, or ``2 of 3`` if one is incomplete."""
     complete = sum(seed.complete for seed in seeds)
     return str(complete) if complete == len(seeds) else f"{complete} of {len(seeds)}"
 
 
 def incomplete_text(seeds: Sequence[SeedResult]) -> str:
-    """Return which seeds are not complete: ``seed 1: folds 57/68, 2 failed``; empty where all are."""
+    """Return which seeds are incomplete: ``seed 1: folds 57/68, 2 failed``; empty if none is."""
     return "; ".join(
         (f"seed {seed.seed}: " if len(seeds) > 1 else "") + f"folds {folds_text(seed)}"
         for seed in seeds
@@ -39,7 +39,7 @@ def incomplete_text(seeds: Sequence[SeedResult]) -> str:
 
 
 def slice_counts(record: RowRecord) -> dict[str, tuple[int, ...]]:
-    """Return how many true samples of each class a slice has, in label order."""
+    """Return the number of true samples of each class, in label order, for every slice."""
     protocol = record["protocol"]
     labels = [
         (sample_id.split("/", 1)[0], label)
@@ -54,20 +54,20 @@ def slice_counts(record: RowRecord) -> dict[str, tuple[int, ...]]:
 
 
 def slice_notes(record: RowRecord, title: Callable[[str], str] = str) -> list[str]:
-    """Say which slices have no sample, or none of a class, and what that does to their means.
+    """Return a note for each slice without samples or without a class, with the effect on its means.
 
     Parameters
     ----------
     record : RowRecord
     title : callable, optional
-        From a slice's name to what it is called; the name itself by default.
+        Gives the title of a slice; its name by default.
     """
     protocol = record["protocol"]
     notes = []
     for name, counts in slice_counts(record).items():
         absent = [protocol["classes"][label] for label, count in enumerate(counts) if not count]
         if not any(counts):
-            notes.append(f"{title(name)}: the data holds no sample of this slice")
+            notes.append(f"{title(name)}: the data has no sample in this slice")
         elif absent:
             rule = protocol["absent_class"]
             sentence = f"rule {rule!r}: {absent_class_sentence(rule)}"
@@ -76,7 +76,7 @@ def slice_notes(record: RowRecord, title: Callable[[str], str] = str) -> list[st
 
 
 def result_object(result: SeedResult) -> dict[str, object]:
-    """Return a result as ``--json`` prints it; without scores where folds are missing."""
+    """Return a result as ``--json`` prints it; without scores if folds are missing."""
     record = result.record
     return {
         "protocol": record["protocol"]["name"],

@@ -1,6 +1,6 @@
-"""From stored cells to scores: the one summary that every table, JSON, frame and report shows.
+"""From stored cells to scores: the one summary behind every table, JSON, frame and report.
 
-Metrics are never stored: a mistake in a metric must not cost a rerun.
+Scores are computed from stored predictions and never stored: a fixed metric needs no new run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mer_bench.store.schema import CellRecord, RowRecord
 METRICS = ("uf1", "uar", "accuracy")
 
 Cells = Mapping[tuple[int, str], CellRecord | None]
-"""Seed and fold to the cell; None where nothing usable is stored."""
+"""Seed and fold to the cell; None if nothing usable is stored."""
 
 _Predictions = Mapping[str, tuple[int, int]]
 _PRINTED_DECIMALS = 4
@@ -38,11 +38,11 @@ class SeedResult:
         ``last``, ``inner``, ``oracle``, or `mer_bench.rules.NO_EPOCHS`.
     seed : int
     done, failed, total : int
-        Folds stored, folds whose cell failed, and folds that the protocol asks for.
+        Number of folds with predictions, of failed folds, and of folds in the protocol.
     slices : mapping of str to Scores
-        Empty unless every fold is done: scores of a part of the folds are no scores of the protocol.
+        Empty unless every fold is done: scores of some folds are not scores of the protocol.
     predictions : mapping of str to (int, int)
-        Sample id to truth and prediction, of the folds that are done.
+        Sample id to truth and prediction, for the folds that are done.
     """
 
     record: RowRecord
@@ -82,15 +82,15 @@ Means = Mapping[tuple[str, str], Mean]
 
 @dataclass(frozen=True, eq=False)
 class RowResults:
-    """All that is stored of one row; `read_row` makes it.
+    """Everything stored for one row, as `read_row` reads it.
 
     Parameters
     ----------
     record : RowRecord
     cells : Cells
-        Every fold of every seed, by seed and fold.
+        The cell of each seed and fold.
     store : Store
-        Asked for the scores of every epoch, once, where the oracle is looked at.
+        Read once more, for the scores of every epoch, if the oracle is used.
     """
 
     record: RowRecord
@@ -99,19 +99,19 @@ class RowResults:
 
     @property
     def selection(self) -> str:
-        """The selection rule that the row's own predictions follow."""
+        """The selection rule of the row's stored predictions."""
         if not self.record["trains_by_epoch"]:
             return NO_EPOCHS
         return "inner" if self.record["training"] == "inner" else "last"
 
     @cached_property
     def seeds(self) -> tuple[SeedResult, ...]:
-        """Each seed under the row's own rule, in ascending order."""
+        """The result of each seed under the row's own rule, by ascending seed."""
         return self._under(self.selection, _stored_predictions)
 
     @cached_property
     def oracle(self) -> tuple[SeedResult, ...]:
-        """Each seed under the oracle, a diagnostic; empty for a row whose training has none."""
+        """The result of each seed under the oracle, a diagnostic; empty for a row without one."""
         if self.selection != "last":
             return ()
         return self._under(ORACLE, lambda cell: _oracle_predictions(self.store, self.record, cell))
@@ -123,7 +123,7 @@ class RowResults:
 
     @cached_property
     def stored(self) -> tuple[CellRecord, ...]:
-        """The cells that are stored, failed ones included; by seed, then fold."""
+        """The stored cells, failed ones included; by seed, then fold."""
         return tuple(cell for cell in self.cells.values() if cell is not None)
 
     @property
@@ -133,11 +133,11 @@ class RowResults:
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """The runs that the cells came from, sorted."""
+        """The ids of the runs that computed the cells, sorted."""
         return tuple(sorted({cell["run_id"] for cell in self.stored}))
 
     def under(self, selection: str, seeds: Collection[int] | None = None) -> tuple[SeedResult, ...]:
-        """Return the seeds under the selection rule that a run asked for; of a row without epochs, its only ones.
+        """Return the results of a selection rule; for a row without epochs, its only ones.
 
         Parameters
         ----------
@@ -145,8 +145,8 @@ class RowResults:
         seeds : collection of int, optional
             The seeds of interest; all by default.
         """
-        found = self.oracle if selection == ORACLE and self.selection != NO_EPOCHS else self.seeds
-        return tuple(result for result in found if seeds is None or result.seed in seeds)
+        results = self.oracle if selection == ORACLE and self.selection != NO_EPOCHS else self.seeds
+        return tuple(result for result in results if seeds is None or result.seed in seeds)
 
     def _under(self, selection: str, predict: Callable[[CellRecord], _Predictions | None]) -> tuple[SeedResult, ...]:
         seeds = sorted({seed for seed, _ in self.cells})
@@ -173,14 +173,14 @@ class RowResults:
 
 
 def read_row(store: Store, record: RowRecord, cells: Cells | None = None) -> RowResults:
-    """Read what a store holds of a row: every fold of every seed, each file once.
+    """Read everything that is stored for a row, each file once.
 
     Parameters
     ----------
     store : Store
     record : RowRecord
     cells : Cells, optional
-        Cells that are known already; they are not read again.
+        Cells that are already known and need no reading.
     """
     known = cells or {}
     seeds = sorted({*store.seeds(record), *(seed for seed, _ in known)})
@@ -193,20 +193,20 @@ def read_row(store: Store, record: RowRecord, cells: Cells | None = None) -> Row
 
 
 def read_results(store: Store, known: Mapping[str, RowResults] | None = None) -> list[RowResults]:
-    """Read every row of a store of which a seed is stored, in the store's order.
+    """Read every row with a stored seed, in the order of the store.
 
     Parameters
     ----------
     store : Store
     known : mapping of str to RowResults, optional
-        Row key to a row that is read already.
+        Row key to a row that has been read already.
     """
     rows = [(known or {}).get(record["row_key"]) or read_row(store, record) for record in store.rows()]
     return [row for row in rows if row.cells]
 
 
 def means(seeds: Sequence[SeedResult]) -> Means:
-    """Return the means of every slice over the complete seeds; nothing where none is complete."""
+    """Return the means over the complete seeds for every slice and metric; empty if no seed is complete."""
     complete = [seed for seed in seeds if seed.complete]
     return {
         (name, metric): _mean([getattr(seed.slices[name], metric) for seed in complete])
@@ -218,8 +218,8 @@ def means(seeds: Sequence[SeedResult]) -> Means:
 def best(rows: Sequence[RowResults]) -> list[frozenset[tuple[str, str]]]:
     """Return, for each row, the slices and metrics in which no other row is better.
 
-    Only rows of which every seed is complete compete: a mean over fewer seeds than were asked for may be lucky. A row
-    that competes alone is the best of nothing. Means that print alike are equally good.
+    Only rows with every seed complete are compared: a mean over fewer seeds may be lucky. A row with nothing to compare
+    to is best in nothing. Means that look the same when printed are equally good.
     """
     printed = [_printed(row) for row in rows]
     columns: dict[tuple[str, str], list[float]] = {}
@@ -235,7 +235,7 @@ def best(rows: Sequence[RowResults]) -> list[frozenset[tuple[str, str]]]:
 
 
 def best_epoch(scores: FloatArray, labels: list[int]) -> int:
-    """Return the epoch with the most correct samples, the latest among equals (as published test-epoch code does).
+    """Return the epoch with the most correct samples, and of equals the latest (as published test-epoch code does).
 
     Parameters
     ----------

@@ -313,8 +313,10 @@ def resolve_parameters(
 
 
 def value_text(value: object) -> str:
-    """Return a value as ``--set`` takes it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """Return a parameter's value as ``--set`` takes it: ``true``, ``0.1``, ``1,2,3``."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(value_text, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _convert(text: str, like: ParameterValue) -> object:

@@ -1,1 +1,1 @@
-"""Scores from stored predictions: pure functions on arrays."""
+"""Scores from predictions: pure functions on arrays."""

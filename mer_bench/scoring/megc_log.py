@@ -1,4 +1,4 @@
-"""The MEGC2019 log: one fold a block, ``database subject`` above, then ``clip truth prediction`` lines."""
+"""The MEGC2019 log: a block for each fold, with a header ``database subject`` and lines ``clip truth prediction``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CLASSES = tuple(SMIC_CODES)
 
 FULL_DATABASES = ("smic", "samm", "casme2")
 FULL_SAMPLES = 442
-"""How many samples the challenge's full list holds, of its three databases together."""
+"""Number of samples in the challenge's full list, over its three databases."""
 
 _LABELS = ", ".join(f"{label} ({name})" for label, name in enumerate(CLASSES))
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,21 @@ class LogEntry:
 
 
 def read_log(path: Path, databases: Collection[str] = DATABASES) -> list[LogEntry]:
-    """Read a log, in its own order.
+    """Read a log in the order of the file.
 
-    A line of two words is a fold's header. Blank lines between folds may be missing, as they are in published logs.
-    Database names are taken in capitals or small letters; subjects and clips become canonical (``s01`` is ``s1``).
+    A line of two words is the header of a fold. Published logs often lack the blank lines between folds, so they are
+    optional. Database names may be in upper or lower case; subjects and clips become canonical (``s01`` is ``s1``).
 
     Parameters
     ----------
     path : Path
     databases : collection of str
-        The names that a header may begin with: any other is an error, because it may be a misspelt one.
+        The databases that a header may name; any other is an error, because it may be a misspelt one.
 
     Raises
     ------
     MerBenchError
-        The file cannot be read, holds no clip, or breaks the format: the message names the file and the line.
+        The file cannot be read, has no clip, or breaks the format; the message names the file and the line.
     """
     entries: list[LogEntry] = []
     seen: dict[str, int] = {}
@@ -64,28 +64,28 @@ def read_log(path: Path, databases: Collection[str] = DATABASES) -> list[LogEntr
                 first = seen.setdefault(entry.sample_id, number)
                 if first != number:
                     raise MerBenchError(
-                        f"{entry.sample_id} stands here and in line {first}; keep one prediction for each sample"
+                        f"{entry.sample_id} is already in line {first}; keep one prediction for each sample"
                     )
                 entries.append(entry)
             else:
-                # A blank line ends a fold: a lost header must not give a subject's clips to the subject before.
+                # A blank line ends a fold: without its header, a subject's clips must not go to the previous subject.
                 header = None
         except MerBenchError as error:
             raise MerBenchError(f"{path}, line {number}: {error}") from None
     if not entries:
-        raise MerBenchError(f"{path} holds no clip line; a log has lines of the form 'clip truth prediction'")
+        raise MerBenchError(f"{path} has no clip line; a log has lines of the form 'clip truth prediction'")
     return entries
 
 
 def log_entries(predictions: Mapping[str, tuple[int, int]], classes: Sequence[str]) -> list[LogEntry]:
-    """Return predictions as entries, sorted by sample id, their labels translated to those of `CLASSES` by name.
+    """Return predictions as entries sorted by sample id, with their labels mapped to those of `CLASSES` by name.
 
     Parameters
     ----------
     predictions : mapping of str to (int, int)
         Sample id to truth and prediction.
     classes : sequence of str
-        The names of these labels, in their own order.
+        The class names of these labels, in label order.
 
     Raises
     ------
@@ -94,20 +94,20 @@ def log_entries(predictions: Mapping[str, tuple[int, int]], classes: Sequence[st
     """
     if sorted(classes) != sorted(CLASSES):
         raise MerBenchError(
-            f"a MEGC2019 log knows the classes {', '.join(CLASSES)}, and these predictions are of the classes "
-            f"{', '.join(classes)}; export results of a protocol with the log's classes"
+            f"a MEGC2019 log has the classes {', '.join(CLASSES)}, and these predictions are of the classes "
+            f"{', '.join(classes)}; export results of a protocol with the classes of the log"
         )
     labels = [CLASSES.index(name) for name in classes]
     return [LogEntry(key, labels[truth], labels[predicted]) for key, (truth, predicted) in sorted(predictions.items())]
 
 
 def write_log(path: Path, entries: Sequence[LogEntry]) -> None:
-    """Write a log whole or not at all: a file already there stays as it is until the new one is complete.
+    """Write a log atomically: an existing file stays as it is until the new one is complete.
 
     Raises
     ------
     MerBenchError
-        The entries do not make a log (see `format_log`), or the file cannot be written.
+        The entries cannot be written as a log (see `format_log`), or the file cannot be written.
     """
     content = format_log(entries).encode("utf-8")
     try:
@@ -120,13 +120,13 @@ def write_log(path: Path, entries: Sequence[LogEntry]) -> None:
 
 
 def format_log(entries: Iterable[LogEntry]) -> str:
-    """Return the text of a log: folds by database and subject, clips within them, all sorted by name.
+    """Return the text of a log: one fold for each subject, with databases, subjects and clips sorted by name.
 
     Raises
     ------
     MerBenchError
-        There is no entry, two are of one sample, or a sample id is not of the form ``database/subject/clip`` with names
-        that a line of words can hold.
+        There is no entry, two entries have the same sample, or a sample id is not ``database/subject/clip`` with names
+        without white space.
     """
     lines: list[str] = []
     for (database, subject), fold in groupby(sorted(_checked(entries).items()), key=lambda item: item[0][:2]):
@@ -141,14 +141,14 @@ def score_log(entries: Sequence[LogEntry], *, absent_class: str = "exclude") -> 
     Parameters
     ----------
     entries : sequence of LogEntry
-        At least one, as `read_log` gives them.
+        At least one, as `read_log` returns them.
     absent_class : str
         One of `ABSENT_CLASS_RULES`.
 
     Returns
     -------
     dict
-        ``full`` first, then each database that has a sample, in the order of `ordered_databases`.
+        ``full`` first, then each database with a sample, in the order of `ordered_databases`.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def _parse_clip(header: tuple[str, str] | None, words: list[str]) -> LogEntry:
         )
     clip, truth, prediction = words
     if header is None:
-        raise MerBenchError(f"clip {clip!r} stands under no header; start each fold with a line 'database subject'")
+        raise MerBenchError(f"clip {clip!r} has no header above it; start each fold with a line 'database subject'")
     _check_name("clip", clip)
     key = _canonical(*header, clip)
     return LogEntry("/".join(key), _parse_label("truth", truth), _parse_label("prediction", prediction))
@@ -214,7 +214,7 @@ def _parse_label(name: str, text: str) -> int:
 
 
 def _checked(entries: Iterable[LogEntry]) -> dict[tuple[str, str, str], LogEntry]:
-    """Return the entries by canonical (database, subject, clip), each of them fit for a log."""
+    """Return the entries by canonical (database, subject, clip); refuse those that a log cannot contain."""
     checked: dict[tuple[str, str, str], LogEntry] = {}
     for entry in entries:
         key = _split_id(entry.sample_id)
@@ -222,7 +222,7 @@ def _checked(entries: Iterable[LogEntry]) -> dict[tuple[str, str, str], LogEntry
             raise MerBenchError(f"two entries for one sample {'/'.join(key)}; keep one prediction for each sample")
         checked[key] = entry
     if not checked:
-        raise MerBenchError("a log without entries says nothing; give one entry for each predicted sample")
+        raise MerBenchError("there is no entry to write; give one for each predicted sample")
     return checked
 
 
@@ -233,8 +233,8 @@ def _split_id(sample_id: str) -> tuple[str, str, str]:
     database, subject, clip = parts
     if not is_name(database):
         raise MerBenchError(
-            f"sample {sample_id!r}: database {database!r} cannot stand in a log; name it in lower case words joined by"
-            " hyphens"
+            f"sample {sample_id!r}: a log cannot contain the database name {database!r}; use lower-case words"
+            " joined by hyphens"
         )
     _check_name("subject", subject)
     _check_name("clip", clip)
@@ -246,9 +246,9 @@ def _canonical(database: str, subject: str, clip: str) -> tuple[str, str, str]:
 
 
 def _check_name(kind: str, name: str) -> None:
-    # The words of a line are split at white space and the parts of a sample id at "/": such a name would not read back.
-    if not name or "/" in name or any(c.isspace() or not c.isprintable() for c in name) or len(name) > _LONGEST_NAME:
+    # Lines are split at white space and sample ids at "/": a name with either would not read back.
+    if not name or "/" in name or any(c.isspace() or not c.isprintable() for c in name) or len(name) > _MAX_NAME_LENGTH:
         raise MerBenchError(
-            f"{kind} {name[:_LONGEST_NAME]!r} cannot stand in a log; give it 1 to {_LONGEST_NAME} printable characters,"
-            " none of them white space or '/'"
+            f"a log cannot contain the {kind} name {name[:_MAX_NAME_LENGTH]!r}; use 1 to {_MAX_NAME_LENGTH} printable"
+            " characters without white space or '/'"
         )

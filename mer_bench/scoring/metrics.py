@@ -1,4 +1,4 @@
-"""UF1, UAR and accuracy over a fixed set of classes, from counts pooled over all folds."""
+"""UF1, UAR and accuracy over a fixed set of classes, from predictions pooled over all folds."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Scores:
     uar : float
         Unweighted average recall, the mean of the classes' recall, in [0, 1].
     accuracy : float
-        Share of samples predicted right, in [0, 1].
+        Share of correctly predicted samples, in [0, 1].
     n_samples : int
         Number of scored samples.
     confusion : tuple of tuple of int
         Rows are the truth, columns the prediction.
     absent : tuple of int
-        Labels of the fixed class set that no sample truly has.
+        Labels of the fixed class set without a true sample.
     """
 
     uf1: float
@@ -41,21 +41,21 @@ class Scores:
 
 
 def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class: str = "exclude") -> Scores:
-    """Score predictions pooled over all folds; those of several folds are never scored fold by fold.
+    """Score predictions pooled over all folds; folds are never scored one by one.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,), integer
         True and predicted labels, 0 to ``n_classes - 1``, in the same order.
     n_classes : int
-        Size of the fixed class set; it never depends on which labels happen to occur.
+        Size of the fixed class set; it does not depend on which labels occur.
     absent_class : {"exclude", "zero"}
-        What a class without a true sample does to both means: see `mer_bench.rules.ABSENT_CLASS_RULES`.
+        How a class without a true sample enters both means: see `mer_bench.rules.ABSENT_CLASS_RULES`.
 
     Raises
     ------
     MerBenchError
-        The lengths differ, there is no sample, a label is no integer or outside the class set, or the rule is unknown.
+        The lengths differ, there is no sample, a label is not an integer or not a class, or the rule is unknown.
 
     References
     ----------
@@ -68,7 +68,7 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
     true_positives = np.diag(counts)
     n_true = counts.sum(axis=1)
     present = n_true > 0
-    # 2TP + FP + FN is what was predicted as the class plus what truly is of it; it is 0 only for an absent class.
+    # 2TP + FP + FN = (times predicted) + (true samples) of the class; it is 0 only for an absent class.
     f1 = 2 * true_positives / np.maximum(n_true + counts.sum(axis=0), 1)
     recall = true_positives / np.maximum(n_true, 1)
     averaged = present if absent_class == "exclude" else np.ones_like(present)
@@ -84,7 +84,7 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
 
 
 def _confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> IntArray:
-    """Count the pairs of truth (rows) and prediction (columns)."""
+    """Count pairs of truth (rows) and prediction (columns)."""
     truth = _labels("y_true", y_true, n_classes)
     prediction = _labels("y_pred", y_pred, n_classes)
     if len(truth) != len(prediction):

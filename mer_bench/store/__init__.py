@@ -1,4 +1,4 @@
-"""Where finished cells live: one JSON file each."""
+"""The stored cells of a results folder: one JSON file each."""
 
 from mer_bench.store.store import Store, cell_key
 

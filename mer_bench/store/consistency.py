@@ -1,4 +1,4 @@
-"""Does what is stored agree with its row? What does not is told and counts as absent: it is never scored."""
+"""Checks that a stored file agrees with its row; one that does not is reported and never scored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mer_bench.arrays import FloatArray
 from mer_bench.rules import ABSENT_CLASS_RULES
 from mer_bench.store.schema import CellRecord, RowRecord
 
-_MOST_SECONDS = 1e12
+_MAX_SECONDS = 1e12
 
 
 def row_problem(row: RowRecord) -> str | None:
@@ -20,7 +20,7 @@ def row_problem(row: RowRecord) -> str | None:
     protocol, folds = row["protocol"], row["folds"]
     classes, slices = protocol["classes"], protocol["slices"]
     if len(classes) < 2 or len(set(classes)) < len(classes):
-        return f"its protocol's classes {classes} are not two or more different names"
+        return f"its protocol needs two or more different classes, and has {classes}"
     if protocol["absent_class"] not in ABSENT_CLASS_RULES:
         return f"its absent_class {protocol['absent_class']!r} is not one of: {', '.join(ABSENT_CLASS_RULES)}"
     if next(iter(slices), None) != "full":
@@ -28,9 +28,9 @@ def row_problem(row: RowRecord) -> str | None:
     if not folds or not all(fold["samples"] for fold in folds.values()):
         return "it has no fold, or a fold without samples"
     if bad := [name for name in folds if "/" in name or not name.isprintable()]:
-        return f"the fold {bad[0]!r} cannot be a file's name"
+        return f"the fold {bad[0]!r} is not usable as a file name"
     if duplicates := _duplicates([key for fold in folds.values() for key in fold["samples"]]):
-        return f"{duplicates[0]} stands in two folds"
+        return f"{duplicates[0]} is in two folds"
     for fold in folds.values():
         for key, label in fold["samples"].items():
             if not 0 <= label < len(classes):
@@ -42,8 +42,8 @@ def cell_problem(cell: CellRecord, row: RowRecord, seed: int, fold: str) -> str 
     """Return how a cell contradicts its place or its row, or None."""
     if (cell["seed"], cell["fold"], cell["row_key"]) != (seed, fold, row["row_key"]):
         return "it is the record of another cell"
-    if not 0 <= cell["seconds"] <= _MOST_SECONDS:
-        return f"its seconds {cell['seconds']} are no time"
+    if not 0 <= cell["seconds"] <= _MAX_SECONDS:
+        return f"its seconds = {cell['seconds']} is not a duration"
     return _predictions_problem(cell, row, fold) if cell["status"] == "ok" else None
 
 
@@ -68,7 +68,7 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
     for prediction in cell["predictions"]:
         key, scores = prediction["sample_id"], prediction["scores"]
         if prediction["y_true"] != truth[key]:
-            return f"it says that {key} has the label {prediction['y_true']}, and its row says {truth[key]}"
+            return f"it gives {key} the label {prediction['y_true']}, and its row says {truth[key]}"
         if not 0 <= prediction["y_pred"] < n_classes:
             return f"it predicts the label {prediction['y_pred']} for {key}, outside the {n_classes} classes"
         if len(scores) != n_classes or not all(map(_is_finite, scores)):
@@ -82,7 +82,7 @@ def _ids_problem(ids: Sequence[str], truth: Mapping[str, int]) -> str | None:
     if missing := sorted(set(truth) - set(ids)):
         return f"it holds no prediction for {missing[0]}"
     if unknown := sorted(set(ids) - set(truth)):
-        return f"it holds a prediction for {unknown[0]}, which is not of its fold"
+        return f"it holds a prediction for {unknown[0]}, which is not in its fold"
     return None
 
 
@@ -91,5 +91,5 @@ def _duplicates(ids: Sequence[str]) -> list[str]:
 
 
 def _is_finite(number: float) -> bool:
-    # JSON holds whole numbers of any length; those that no float can take are refused here, as is NaN.
+    # JSON allows integers of any length; one that no float can represent is refused here, as is NaN.
     return abs(number) <= sys.float_info.max

@@ -1,4 +1,4 @@
-"""The store's files: JSON that is the same everywhere, written whole or not at all."""
+"""The store's files: canonical JSON, written atomically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mer_bench.atomic import open_atomically
 from mer_bench.errors import MerBenchError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NOT_YOURS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
 
 
 def canonical_json(value: object) -> str:
@@ -28,12 +28,12 @@ def digest(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write ``value`` atomically, with the folders above it.
+    """Write ``value`` atomically, and create its parent folders.
 
     Raises
     ------
     MerBenchError
-        The folder cannot be written: read-only, full, or not a folder; or a folder stands in the file's place.
+        The folder cannot be written: it is read-only, full, or not a folder; or ``path`` itself is a folder.
     """
     write_bytes(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
@@ -46,9 +46,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def open_for_writing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
-    """Yield a stream whose content takes the file's place at the end; raises as `write_json` does.
+    """Yield a stream whose content replaces the file at the end; raises as `write_json` does.
 
-    A ``private`` file is its owner's alone.
+    Only its owner can read a ``private`` file.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,10 +62,10 @@ def open_for_writing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]
 
 
 def unwritable_cure(error: OSError, elsewhere: str) -> str:
-    """Return what fixes a folder that cannot be written; ``elsewhere`` says how to choose another one."""
+    """Return how to fix a folder that cannot be written; ``elsewhere`` says how to choose another one."""
     if error.errno in _FULL:
         return "it is full: free some space and run the same command again; what is stored is kept"
-    return f"it is read-only or not yours: {elsewhere}" if error.errno in _NOT_YOURS else elsewhere
+    return f"it is read-only or not yours: {elsewhere}" if error.errno in _NOT_WRITABLE else elsewhere
 
 
 def read_json(path: Path) -> Any:
@@ -74,9 +74,9 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     MerBenchError
-        It cannot be read, or does not parse.
+        The file cannot be read, or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise MerBenchError(f"{path} cannot be read ({error}); delete it to have it made again") from error
+        raise MerBenchError(f"{path} cannot be read ({error}); delete it, and it will be written again") from error

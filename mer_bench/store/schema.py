@@ -1,14 +1,14 @@
-"""The JSON that a store holds: it outlives versions, so it is stated here once, field by field."""
+"""The JSON files of a store, field by field: they outlive the version that wrote them."""
 
 from __future__ import annotations
 
 from typing import Literal, TypedDict
 
 SCHEMA = 2
-"""Raised whenever a store of the version before cannot be read any more."""
+"""Incremented whenever stores of the previous version can no longer be read."""
 
 Training = Literal["full", "inner"]
-"""``full``: every training subject trains. ``inner``: some of them are held out to choose the epoch."""
+"""``full``: all training subjects are used for training. ``inner``: some are held out to choose the epoch."""
 
 
 class MethodRecord(TypedDict):
@@ -20,12 +20,12 @@ class MethodRecord(TypedDict):
 
 
 class ProtocolWords(TypedDict, total=False):
-    """Words for people, which change no result; an older store may lack them."""
+    """Texts for the reader, which change no result; an older store may lack them."""
 
     reference: str
     """The paper that defines the protocol."""
     note: str
-    """What a reader of its results must know; may be empty."""
+    """A remark shown beside its results; may be empty."""
 
 
 class ProtocolRecord(ProtocolWords):
@@ -54,11 +54,11 @@ class FoldRecord(TypedDict):
 
 
 class RowRecord(TypedDict):
-    """``row.json``: all that the cells of one row share (a row of a comparison table, over seeds and folds)."""
+    """``row.json``: what all cells of one row share (a row of a comparison table, over seeds and folds)."""
 
     schema: int
     row_key: str
-    """SHA-256 over everything that can change a prediction, less seed and fold."""
+    """SHA-256 over everything that can change a prediction, except seed and fold."""
     method: MethodRecord
     params: dict[str, object]
     protocol: ProtocolRecord
@@ -68,7 +68,7 @@ class RowRecord(TypedDict):
     fingerprints: dict[str, str]
     """Database to the hash of its samples: ids, labels and content."""
     caveats: list[str]
-    """Of `mer_bench.caveats`, or of a plugin's data; sorted; to be said beside every score."""
+    """From `mer_bench.caveats`, or from a plugin's data; sorted; shown beside every score."""
     folds: dict[str, FoldRecord]
     """Fold name (``smic-s1``) to the fold."""
 

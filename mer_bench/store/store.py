@@ -1,4 +1,4 @@
-"""The store: a folder with one JSON file a cell, which is the truth about what was measured."""
+"""The store: a folder with one JSON file for each finished cell."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _LEFTOVERS = (
     _TEMPORARY,
     *(f"{folder}/{_TEMPORARY}" for folder in ("cells/**", "runs/*", "artifacts/*", "representations")),
 )
-"""What a process that was killed while writing may have left."""
+"""Temporary files that a process may leave when it is killed while writing."""
 
-_LEFT_FOR_SECONDS = 3600
-"""A younger file may be another process's that is still writing it."""
+_MIN_AGE_SECONDS = 3600
+"""Another process may still be writing a younger file."""
 
 _RecordT = TypeVar("_RecordT", RowRecord, CellRecord, dict[str, object])
 
@@ -44,16 +44,16 @@ def cell_key(row_key: str, seed: int, fold: str) -> str:
 class Store:
     """A results folder.
 
-    Missing, duplicate or unknown sample ids are errors, and so is everything else in which a stored file contradicts
-    its row. Such a file is never scored in silence: it is told, and counts as absent, so that a report shows the fold
-    as missing and the next run computes it again. One odd file must not block all the others.
+    A stored file that contradicts its row (missing, duplicate or unknown sample ids, other labels) is never scored. It
+    is reported and counts as absent: reports show the fold as missing, and the next run computes it again. One bad file
+    does not block the others.
 
     Parameters
     ----------
     path : Path
-        The folder; `create` makes it. It is kept as an absolute path: a method may change the current folder.
+        The folder; `create` makes it. Stored as an absolute path, because a method may change the current folder.
     notice : callable, optional
-        Told, in a sentence, of every file that cannot be used and so counts as absent.
+        Called with a sentence for every file that cannot be used and so counts as absent.
     """
 
     def __init__(self, path: Path, notice: Notice = lambda sentence: None) -> None:
@@ -62,14 +62,14 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
-        """Open the store at ``path``, making it where there is none, and try that it can be written.
+        """Open the store at ``path``, create it if there is none, and check that it can be written.
 
-        Files that a killed process left half written are removed.
+        Temporary files of killed processes are removed.
 
         Raises
         ------
         MerBenchError
-            The folder cannot be written, holds something else, or was made by a newer mer-bench.
+            The folder cannot be written, contains something else, or was made by a mer-bench with another schema.
         """
         marker = path / "store.json"
         if not marker.exists():
@@ -84,12 +84,12 @@ class Store:
 
     @classmethod
     def look(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
-        """Open a store to see what it holds, where there may be none yet; nothing is written.
+        """Open a store for reading, even if there is none yet; nothing is written.
 
         Raises
         ------
         MerBenchError
-            The folder holds something else, or was made by a newer mer-bench.
+            The folder contains something else, or was made by a mer-bench with another schema.
         """
         if (path / "store.json").exists():
             return cls.open(path, notice)
@@ -98,7 +98,7 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
-        """Open an existing store, to read it.
+        """Open an existing store for reading.
 
         Raises
         ------
@@ -121,19 +121,19 @@ class Store:
         return cls(path, notice)
 
     def write_row(self, row: RowRecord) -> None:
-        """Store what the cells of one row share; a file that cannot be used, or says anything else, is replaced."""
+        """Store what the cells of one row share; a stored file that cannot be used, or that differs, is replaced."""
         target = self._row_folder(row) / "row.json"
-        # As text, so that the order counts too: the first slice is the full one.
+        # Compared as text, because order matters: the first slice is the full one.
         if not target.exists() or json.dumps(self._read_row(target)) != json.dumps(row):
             write_json(target, row)
 
     def rows(self) -> Iterator[RowRecord]:
-        """Return every stored row by protocol, method and key; one that cannot be used is skipped with a notice."""
-        found = map(self._read_row, sorted(self.path.glob("cells/*/*/*/row.json")))
-        return (row for row in found if row is not None)
+        """Return every stored row, ordered by protocol, method and key; unusable ones are skipped with a notice."""
+        rows = map(self._read_row, sorted(self.path.glob("cells/*/*/*/row.json")))
+        return (row for row in rows if row is not None)
 
     def cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
-        """Return where a cell is stored, or would be."""
+        """Return the path of a cell, stored or not."""
         return self._row_folder(row) / f"seed-{seed}" / f"{fold}.json"
 
     def write_cell(self, row: RowRecord, cell: CellRecord) -> None:
@@ -141,7 +141,7 @@ class Store:
         write_json(self.cell_file(row, cell["seed"], cell["fold"]), cell)
 
     def read_cell(self, row: RowRecord, seed: int, fold: str) -> CellRecord | None:
-        """Return a stored cell; None where there is none, or where its file cannot be used or contradicts its row."""
+        """Return a stored cell; None if there is none, or if its file cannot be used or contradicts its row."""
         file = self.cell_file(row, seed, fold)
         if not file.exists():
             return None
@@ -149,7 +149,7 @@ class Store:
         if cell is None:
             return None
         if cell["key"] != cell_key(row["row_key"], seed, fold):
-            self.notice(f"{file} holds another cell's key; it counts as absent")
+            self.notice(f"{file} counts as absent: it has the key of another cell")
             return None
         if problem := cell_problem(cell, row, seed, fold):
             self.notice(f"{file} counts as absent: {problem}")
@@ -157,7 +157,7 @@ class Store:
         return cell
 
     def seeds(self, row: RowRecord) -> list[int]:
-        """Return the seed indices of which anything is stored, ascending."""
+        """Return the seeds with anything stored, in ascending order."""
         folders = self._row_folder(row).glob("seed-*")
         names = (folder.name.removeprefix("seed-") for folder in folders)
         return sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
@@ -180,14 +180,14 @@ class Store:
     def read_epoch_scores(
         self, key: str, row: RowRecord | None = None, fold: str = ""
     ) -> tuple[list[str], FloatArray] | None:
-        """Return sample ids and scores as `write_epoch_scores` took them; None where they cannot be used.
+        """Return sample ids and scores as given to `write_epoch_scores`; None if they cannot be used.
 
         Parameters
         ----------
         key : str
             The cell's key.
         row, fold : RowRecord and str, optional
-            Where the row is given, scores that contradict it cannot be used.
+            If a row is given, scores that contradict it cannot be used.
         """
         file = self._epoch_scores_file(key)
         try:
@@ -196,17 +196,17 @@ class Store:
                 scores: FloatArray = stream.get_tensor("scores")
         except FileNotFoundError:
             return None
-        # The last two are of a data type that numpy lacks, and of ids nested without end.
+        # AttributeError: a data type that numpy lacks. RecursionError: ids that are nested too deeply.
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            self.notice(f"{file} cannot be read ({error}); the oracle diagnostic of that fold is missing")
+            self.notice(f"{file} cannot be read ({error}); the oracle diagnostic of this fold is missing")
             return None
         if row is not None and (problem := epochs_problem(sample_ids, scores, row, fold)):
-            self.notice(f"{file} cannot be used: {problem}; the oracle diagnostic of that fold is missing")
+            self.notice(f"{file} cannot be used: {problem}; the oracle diagnostic of this fold is missing")
             return None
         return sample_ids, scores
 
     def start_run(self, manifest: Mapping[str, object]) -> str:
-        """Store a run's manifest and return the run's id."""
+        """Store the manifest of a run and return the run's id."""
         now = datetime.now(timezone.utc)
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         write_json(
@@ -215,7 +215,7 @@ class Store:
         return run_id
 
     def manifest(self, run_id: str) -> dict[str, object] | None:
-        """Return a run's manifest; None where there is none."""
+        """Return the manifest of a run; None if there is none."""
         file = self.path / "runs" / run_id / "manifest.json"
         return self._parsed(file, dict[str, object]) if file.exists() else None
 
@@ -238,7 +238,7 @@ class Store:
             self.notice(f"{error}; it counts as absent")
             return None
         if not isinstance(content, dict) or content.get("schema", SCHEMA) != SCHEMA:
-            self.notice(f"{file} is not of a schema that this mer-bench reads; it counts as absent")
+            self.notice(f"{file} has a schema that this mer-bench cannot read; it counts as absent")
             return None
         if (place := misfit(content, kind)) is not None:
             self.notice(f"{file}: {place!r} is missing or of the wrong type; the file counts as absent")
@@ -254,22 +254,22 @@ class Store:
 
 
 def _refuse_others(path: Path) -> None:
-    """Refuse what holds something else; looked for is the marker too, which another process may make meanwhile."""
-    standing = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
-    if not standing.is_dir():
-        raise MerBenchError(f"{path} cannot be a folder, as {standing} is none; choose another folder with --results")
+    """Refuse a folder with other content; look for the marker last, as another process may just have written it."""
+    existing = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        raise MerBenchError(f"cannot create {path}: {existing} is not a folder; choose another folder with --results")
     if path.is_dir() and not _may_become_store(path) and not (path / "store.json").exists():
-        raise MerBenchError(f"{path} is not empty and not a mer-bench store; choose another folder with --results")
+        raise MerBenchError(f"{path} is not empty and is not a mer-bench store; choose another folder with --results")
 
 
 def _may_become_store(path: Path) -> bool:
-    """Say whether a folder without ``store.json`` is empty, but for what an interrupted start or a lost marker left."""
+    """Return whether a folder without ``store.json`` is empty, or an interrupted or damaged store."""
     names = [child.name for child in path.iterdir()]
     return "cells" in names or all(name.startswith(".store.json.") for name in names)
 
 
 def _sweep(path: Path) -> None:
-    oldest = time.time() - _LEFT_FOR_SECONDS
+    oldest = time.time() - _MIN_AGE_SECONDS
     for pattern in _LEFTOVERS:
         for file in path.glob(pattern):
             with suppress(OSError):

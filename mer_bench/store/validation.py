@@ -1,4 +1,4 @@
-"""Does parsed JSON fit the schema? The schema's own types are the rule, so that it is stated once."""
+"""Checks parsed JSON against the typed dicts of the schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 
 def misfit(value: object, kind: Any, place: str = "") -> str | None:
-    """Return where ``value`` first departs from ``kind``, or None where it fits.
+    """Return where ``value`` first differs from ``kind``, or None where it fits.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def misfit(value: object, kind: Any, place: str = "") -> str | None:
     kind : type
         A typed dict, ``list[...]``, ``dict[str, ...]``, a literal, a union, or a plain type.
     place : str
-        Where ``value`` stands: put before the answer, which reads ``predictions[0].y_true``.
+        The place of ``value`` in the file; the answer begins with it: ``predictions[0].y_true``.
     """
     if is_typeddict(kind):
         return _misfit_in(value, kind, place)
@@ -26,8 +26,8 @@ def misfit(value: object, kind: Any, place: str = "") -> str | None:
     if origin is Literal:
         return None if value in arguments else place
     if origin in (Union, types.UnionType):
-        found = [misfit(value, argument, place) for argument in arguments]
-        return None if None in found else found[0]
+        misfits = [misfit(value, argument, place) for argument in arguments]
+        return None if None in misfits else misfits[0]
     if origin is list and isinstance(value, list):
         return _first(misfit(item, arguments[0], f"{place}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, dict):
@@ -40,7 +40,7 @@ def misfit(value: object, kind: Any, place: str = "") -> str | None:
 def _misfit_in(value: object, record: Any, place: str) -> str | None:
     if not isinstance(value, dict):
         return place
-    # A required field that is missing departs as much as one of the wrong type; `...` fits nothing that JSON can hold.
+    # A missing required field is a misfit too: no type fits `...`, and JSON cannot contain it.
     return _first(
         misfit(value.get(name, ...), kind, f"{place}.{name}".lstrip("."))
         for name, kind in _fields(record).items()
@@ -49,7 +49,7 @@ def _misfit_in(value: object, record: Any, place: str) -> str | None:
 
 
 def _first(misfits: Iterable[str | None]) -> str | None:
-    return next((found for found in misfits if found is not None), None)
+    return next((place for place in misfits if place is not None), None)
 
 
 @cache

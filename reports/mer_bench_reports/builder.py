@@ -1,4 +1,4 @@
-"""From a store to one `ReportData`: which rows compare, and why others stand apart."""
+"""Builds the `ReportData` of a store: which rows can be compared, and why others cannot."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mer_bench.store import Store
 from mer_bench.store.schema import ProtocolRecord
 from mer_bench.version import __version__
 from mer_bench_reports import wording
-from mer_bench_reports.comparability import Group, group_rows, why_apart
-from mer_bench_reports.provenance import Manifests, count_problems, run_facts, value_text
+from mer_bench_reports.comparability import Group, group_rows, why_not_comparable
+from mer_bench_reports.provenance import Manifests, count_problems, run_facts, shown_value
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
 
@@ -30,20 +30,20 @@ _RowT = TypeVar("_RowT", Entry, PublishedRow)
 def build_report(
     store: Store, rows: Sequence[RowResults] | None = None, *, generated: datetime | None = None
 ) -> ReportData:
-    """Work out what a report says of a store.
+    """Return the content of a report on a store.
 
     Parameters
     ----------
     store : Store
     rows : sequence of RowResults, optional
-        What the store holds; read from it by default.
+        What the store contains; read from it by default.
     generated : datetime, optional
-        When the report is made, with its time zone; now by default.
+        When the report is made, with a time zone; now by default.
 
     Raises
     ------
     MerBenchError
-        The store holds no result.
+        The store has no result.
     """
     rows = read_results(store) if rows is None else rows
     if not rows:
@@ -56,7 +56,7 @@ def build_report(
         version=__version__,
         comparisons=comparisons,
         cited=_cited_tables(comparisons),
-        rows=_in_order_of_appearance(comparisons),
+        rows=_rows_once(comparisons),
         runs={run_id: run_facts(manifests[run_id]) for run_id in sorted(manifests)},
     )
 
@@ -71,8 +71,8 @@ def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> C
         protocol=_with_words(group.rows),
         selection=group.selection,
         caveats=group.caveats,
-        banners=tuple(wording.banner(caveat, problems) for caveat in group.caveats),
-        apart=why_apart(groups, number),
+        warnings=tuple(wording.data_warning(caveat, problems) for caveat in group.caveats),
+        not_comparable=why_not_comparable(groups, number),
         slices={name: sum(counts) for name, counts in slice_counts(record).items()},
         families=_by_family(_entries(group.rows, footnotes), lambda entry: entry.row.record["method"]["family"]),
         notes=tuple(_notes(group)),
@@ -81,7 +81,7 @@ def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> C
 
 
 def _with_words(rows: Sequence[RowResults]) -> ProtocolRecord:
-    """Return the rows' protocol with what it says to people; rows of older stores may lack that."""
+    """Return the protocol of the rows with its reference and note, which rows of older stores may lack."""
     records = [row.record["protocol"] for row in rows]
     reference = next((text for record in records if (text := record.get("reference", ""))), "")
     note = next((text for record in records if (text := record.get("note", ""))), "")
@@ -108,19 +108,19 @@ def _by_family(rows: Sequence[_RowT], family_of: Callable[[_RowT], str]) -> tupl
 
 
 def _settings(row: RowResults, rows: Sequence[RowResults]) -> str:
-    """Name what tells a row from the others of its method: version, parameters, representation."""
-    namesakes = [other.record for other in rows if other.record["method"]["name"] == row.record["method"]["name"]]
+    """Return what distinguishes a row from the others of its method: version, parameters, representation."""
+    same_method = [other.record for other in rows if other.record["method"]["name"] == row.record["method"]["name"]]
     record = row.record
-    told = []
-    if len({other["method"]["version"] for other in namesakes}) > 1:
-        told.append(f"version {record['method']['version']}")
-    for name in sorted({name for other in namesakes for name in other["params"]}):
-        texts = {value_text(other["params"].get(name, "unset")) for other in namesakes}
+    differences = []
+    if len({other["method"]["version"] for other in same_method}) > 1:
+        differences.append(f"version {record['method']['version']}")
+    for name in sorted({name for other in same_method for name in other["params"]}):
+        texts = {shown_value(other["params"].get(name, "unset")) for other in same_method}
         if len(texts) > 1:
-            told.append(f"{name}={value_text(record['params'].get(name, 'unset'))}")
-    if not told and len({other["representation"]["hash"] for other in namesakes}) > 1:
-        told.append(f"{record['representation']['name']} {record['representation']['hash'][:8]}")
-    return ", ".join(told)
+            differences.append(f"{name}={shown_value(record['params'].get(name, 'unset'))}")
+    if not differences and len({other["representation"]["hash"] for other in same_method}) > 1:
+        differences.append(f"{record['representation']['name']} {record['representation']['hash'][:8]}")
+    return ", ".join(differences)
 
 
 def _row_caveats(row: RowResults) -> list[str]:
@@ -137,11 +137,11 @@ def _footnotes(rows: Sequence[RowResults]) -> tuple[Fact, ...]:
 def _notes(group: Group) -> Iterable[str]:
     yield from slice_notes(group.rows[0].record, wording.slice_title)
     if group.selection != NO_EPOCHS and any(row.selection == NO_EPOCHS for row in group.rows):
-        yield "Methods without epochs have nothing to select; they stand in the comparison of every selection rule."
+        yield "Methods without epochs need no selection rule; they appear in the comparison of every rule."
 
 
 def _cited_tables(comparisons: Sequence[Comparison]) -> tuple[CitedTable, ...]:
-    """Return the published tables of the protocols that occur, each source by itself."""
+    """Return the published tables of the report's protocols, one for each source."""
     published = load_published()
     tables = []
     for protocol in dict.fromkeys(comparison.protocol["name"] for comparison in comparisons):
@@ -169,6 +169,6 @@ def _cited_table(source: str, rows: tuple[PublishedRow, ...], warning: str) -> C
     )
 
 
-def _in_order_of_appearance(comparisons: Iterable[Comparison]) -> tuple[RowResults, ...]:
+def _rows_once(comparisons: Iterable[Comparison]) -> tuple[RowResults, ...]:
     seen = {entry.row.record["row_key"]: entry.row for comparison in comparisons for entry in comparison.entries}
     return tuple(seen.values())

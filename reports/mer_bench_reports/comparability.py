@@ -1,4 +1,4 @@
-"""Which rows may stand in one comparison, and why the others may not."""
+"""Which rows can be compared with each other, and why others cannot."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mer_bench_reports.wording import joined
 
 _SELECTION_ORDER = (*SELECTIONS, NO_EPOCHS)
 
-_Ground = tuple[tuple[str, ...], str, tuple[tuple[str, str], ...]]
-"""Data caveats, protocol hash and fingerprints: what rows must share whatever their selection rule."""
+_Basis = tuple[tuple[str, ...], str, tuple[tuple[str, str], ...]]
+"""Data caveats, protocol hash and fingerprints: what rows must share under any selection rule."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that agree in protocol hash, data fingerprints and selection rule.
+    """Rows with the same protocol hash, data fingerprints and selection rule.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Group:
     caveats : tuple of str
         The caveats of the data, from `mer_bench.caveats.DATA_CAVEATS`.
     rows : tuple of RowResults
-        At least one; in the order of the table.
+        At least one, in the order of the table.
     """
 
     selection: str
@@ -38,14 +38,14 @@ class Group:
 def group_rows(rows: Iterable[RowResults]) -> list[Group]:
     """Split rows into groups; real data comes first, and complete data before partial.
 
-    A method without epochs fits every selection rule: it joins each group of its protocol and data, and makes a group
-    of its own only where there is no other.
+    A method without epochs fits every selection rule: it joins each group of its protocol and data, and forms its own
+    group only if there is no other.
     """
-    by_ground: dict[_Ground, list[RowResults]] = {}
+    by_basis: dict[_Basis, list[RowResults]] = {}
     for row in rows:
-        by_ground.setdefault(_ground(row), []).append(row)
+        by_basis.setdefault(_basis(row), []).append(row)
     groups = []
-    for (caveats, _, _), members in by_ground.items():
+    for (caveats, _, _), members in by_basis.items():
         rules = {row.selection for row in members} - {NO_EPOCHS} or {NO_EPOCHS}
         for rule in rules:
             matching = [row for row in members if row.selection in (rule, NO_EPOCHS)]
@@ -53,8 +53,8 @@ def group_rows(rows: Iterable[RowResults]) -> list[Group]:
     return sorted(groups, key=_group_order)
 
 
-def why_apart(groups: Sequence[Group], number: int) -> str:
-    """Say why group ``number`` (from 1) is not one table with the others; empty where there is no other."""
+def why_not_comparable(groups: Sequence[Group], number: int) -> str:
+    """Return why group ``number`` (from 1) cannot be compared with the others; empty if there is no other."""
     here = groups[number - 1]
     by_reason: dict[str, list[str]] = {}
     for other, group in enumerate(groups, start=1):
@@ -66,16 +66,16 @@ def why_apart(groups: Sequence[Group], number: int) -> str:
         f"{'comparison' if len(numbers) == 1 else 'comparisons'} {joined(numbers)} ({reason})"
         for reason, numbers in by_reason.items()
     ]
-    return f"Stands apart from {joined(parts)}."
+    return f"Not comparable with {joined(parts)}."
 
 
 def _difference(here: Group, there: Group) -> str:
-    """Name what differs; a protocol's change already says that the data is another, so that is not said as well."""
+    """Return what differs. With another protocol the data differs anyway, so only the protocol is named."""
     reasons = []
     ours, theirs = here.rows[0].record, there.rows[0].record
     if ours["protocol"]["hash"] != theirs["protocol"]["hash"]:
-        named = [protocol_name(record["protocol"]) for record in (ours, theirs)]
-        reasons.append("other content of the protocol of that name" if named[0] == named[1] else "other protocol")
+        names = [protocol_name(record["protocol"]) for record in (ours, theirs)]
+        reasons.append("other version of the same protocol" if names[0] == names[1] else "other protocol")
     elif ours["fingerprints"] != theirs["fingerprints"]:
         databases = sorted(
             name
@@ -90,7 +90,7 @@ def _difference(here: Group, there: Group) -> str:
     return "; ".join(reasons)
 
 
-def _ground(row: RowResults) -> _Ground:
+def _basis(row: RowResults) -> _Basis:
     record = row.record
     caveats = tuple(caveat for caveat in DATA_CAVEATS if caveat in record["caveats"])
     return caveats, record["protocol"]["hash"], tuple(sorted(record["fingerprints"].items()))
@@ -108,6 +108,6 @@ def _group_order(group: Group) -> tuple[bool, bool, str, int, str, tuple[tuple[s
         protocol["name"],
         protocol["version"],
         protocol["hash"],
-        _ground(group.rows[0])[2],
+        _basis(group.rows[0])[2],
         _SELECTION_ORDER.index(group.selection),
     )

@@ -1,4 +1,4 @@
-"""The report's scores as CSV: a line for each slice of each seed, and one for the mean over seeds."""
+"""The report's scores as CSV: a line for each slice of each seed, and for each slice of the mean over seeds."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from collections.abc import Iterator, Sequence
 from mer_bench.caveats import Caveat
 from mer_bench.result_texts import incomplete_text
 from mer_bench.results import METRICS, Means, SeedResult, means
-from mer_bench_reports.provenance import params_text, value_text
+from mer_bench.specs import value_text
+from mer_bench_reports.provenance import params_text
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
 
 _Line = dict[str, object]
 
 
 def render_csv(report: ReportData) -> str:
-    """Return the report as CSV, scores in full precision.
+    """Return the report as CSV, with scores in full precision.
 
-    The column ``kind`` tells ``measured`` rows from the oracle ``diagnostic`` and from ``published`` scores;
-    ``comparison`` numbers the rows that may be compared. A seed with a fold missing has no scores; the mean is that of
-    the ``n_seeds`` others, and ``incomplete`` names it.
+    The column ``kind`` is ``measured``, ``diagnostic`` (the oracle) or ``published``; rows with the same ``comparison``
+    can be compared. A seed with a missing fold has no scores: the mean is over the ``n_seeds`` complete seeds, and
+    ``incomplete`` names the others.
     """
     lines: list[_Line] = []
     for comparison in report.comparisons:
@@ -31,7 +32,7 @@ def render_csv(report: ReportData) -> str:
     for table in report.cited:
         lines += _published(table)
     stream = io.StringIO()
-    # A report has a measured line, and such a line names every column.
+    # A report has at least one measured line, and such a line has every column.
     writer = csv.DictWriter(stream, list(lines[0]), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
@@ -43,7 +44,7 @@ def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[S
     if len(seeds) > 1:
         groups.append(("mean", seeds))
     for name, members in groups:
-        found = means(members)
+        means_of_members = means(members)
         for slice_name, n_samples in comparison.slices.items():
             yield {
                 "comparison": comparison.number,
@@ -51,8 +52,8 @@ def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[S
                 **_identity(entry, seeds[0].selection),
                 "seed": name,
                 "slice": slice_name,
-                **_scores(found, slice_name),
-                "n_samples": n_samples if (slice_name, "uf1") in found else "",
+                **_scores(means_of_members, slice_name),
+                "n_samples": n_samples if (slice_name, "uf1") in means_of_members else "",
                 **_progress(members),
                 "row_key": entry.row.record["row_key"],
                 "year": "",
@@ -82,10 +83,10 @@ def _identity(entry: Entry, selection: str) -> _Line:
     }
 
 
-def _scores(found: Means, slice_name: str) -> _Line:
+def _scores(means_of_members: Means, slice_name: str) -> _Line:
     line: _Line = {}
     for metric in METRICS:
-        mean = found.get((slice_name, metric))
+        mean = means_of_members.get((slice_name, metric))
         line |= {metric: mean.value if mean else "", f"{metric}_std": mean.std if mean else ""}
     return line
 

@@ -1,4 +1,4 @@
-"""Where scores come from, without telling folders or user names."""
+"""Where scores come from: data, settings, software and hardware, without folders and user names."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from mer_bench.results import RowResults
+from mer_bench.specs import value_text
 from mer_bench.store.schema import CellRecord, ProtocolRecord, failure_text
 from mer_bench_reports.report_data import Fact
 
 _HOMES = ("home", "Users")
 _ABSOLUTE = re.compile(r"(?<![\w./\\~-])(?:[A-Za-z]:|~[\w.-]*)?[/\\](?:[^\s/\\'\"<>|:;,()]+[/\\])+[^\s/\\'\"<>|:;,()]*")
 
-_LONGEST_ERROR = 400
+_MAX_ERROR_LENGTH = 400
 
 Manifests = Mapping[str, Mapping[str, object] | None]
-"""Run id to the run's manifest; None where there is none."""
+"""Run id to the manifest of the run; None if there is none."""
 
 _MANIFEST_LABELS = {
     "mer_bench": "mer-bench",
-    "git": "git state",
-    "selection": "selection asked for",
+    "git": "git commit",
+    "selection": "requested selection rule",
     "device": "device",
     "jobs": "worker processes",
     "gpu": "GPU",
@@ -32,12 +33,12 @@ _MANIFEST_LABELS = {
 
 
 def count_problems(manifests: Manifests, run_ids: Iterable[str]) -> list[str]:
-    """Return how the data of these runs differs from what the protocol declares."""
-    found: dict[str, None] = {}
+    """Return how the sample counts of these runs differ from those that the protocol declares."""
+    all_problems: dict[str, None] = {}
     for run_id in sorted(set(run_ids)):
         problems = (manifests[run_id] or {}).get("count_problems")
-        found.update(dict.fromkeys(map(str, problems) if isinstance(problems, list) else ()))
-    return [without_folders(problem) for problem in found]
+        all_problems.update(dict.fromkeys(map(str, problems) if isinstance(problems, list) else ()))
+    return [without_folders(problem) for problem in all_problems]
 
 
 def protocol_name(protocol: ProtocolRecord) -> str:
@@ -51,27 +52,27 @@ def row_label(row: RowResults) -> str:
 
 
 def row_facts(row: RowResults) -> tuple[Fact, ...]:
-    """Return what identifies a row, and what it cost."""
+    """Return what identifies a row, and its computing time."""
     record = row.record
     method, protocol, representation = record["method"], record["protocol"], record["representation"]
-    shaped = f" ({params_text(representation['params'])})" if representation["params"] else ""
+    settings = f" ({params_text(representation['params'])})" if representation["params"] else ""
     return (
         ("method", f"{method['name']}, version {method['version']}"),
         ("citation", method["citation"] or "none"),
         ("parameters", params_text(record["params"]) or "none"),
-        ("representation", f"{representation['name']}{shaped}, hash {representation['hash'][:12]}"),
+        ("representation", f"{representation['name']}{settings}, hash {representation['hash'][:12]}"),
         ("protocol", f"{protocol_name(protocol)}, hash {protocol['hash'][:12]}"),
         ("data fingerprints", ", ".join(f"{name} {value[:12]}" for name, value in record["fingerprints"].items())),
         ("caveats", ", ".join(record["caveats"]) or "none"),
         ("row key", record["row_key"][:12]),
         ("seeds", ", ".join(str(seed.seed) for seed in row.seeds)),
         ("device", ", ".join(sorted({cell["device"] for cell in row.stored})) or "unknown"),
-        ("computing time", f"{sum(cell['seconds'] for cell in row.stored):.1f} s, all cells added up"),
+        ("computing time", f"{sum(cell['seconds'] for cell in row.stored):.1f} s, summed over all cells"),
     )
 
 
 def run_facts(manifest: Mapping[str, object] | None) -> tuple[Fact, ...]:
-    """Return what a run's manifest says of it; None is a manifest that is missing."""
+    """Return what the manifest of a run says; None stands for a missing manifest."""
     if manifest is None:
         return (("manifest", "missing"),)
     argv, packages = manifest.get("argv"), manifest.get("packages")
@@ -91,21 +92,17 @@ def failure_line(cell: CellRecord) -> str:
     error = cell["error"]
     text = failure_text(error) if error else "no reason stored"
     line = " ".join(without_folders(text).split())
-    return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]}…"
+    return line if len(line) <= _MAX_ERROR_LENGTH else f"{line[:_MAX_ERROR_LENGTH]}…"
 
 
 def params_text(params: Mapping[str, object]) -> str:
-    """Return parameters as ``name=value``, sorted by name."""
-    return ", ".join(f"{name}={value_text(params[name])}" for name in sorted(params))
+    """Return parameters as ``name=value``, sorted by name, without folders."""
+    return ", ".join(f"{name}={shown_value(params[name])}" for name in sorted(params))
 
 
-def value_text(value: object) -> str:
-    """Return a parameter's value as the command line takes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(value_text, value))
-    return without_folders(str(value))
+def shown_value(value: object) -> str:
+    """Return a parameter's value as ``--set`` takes it, without folders."""
+    return without_folders(value_text(value))
 
 
 def without_folders(text: str) -> str:
@@ -116,7 +113,7 @@ def without_folders(text: str) -> str:
     >>> without_folders("cannot read /home/ann/maps/a.png of smic/s1/s1_ne_01")
     'cannot read a.png of smic/s1/s1_ne_01'
     """
-    return _ABSOLUTE.sub(lambda found: _last_component(found[0]), text)
+    return _ABSOLUTE.sub(lambda path: _last_component(path[0]), text)
 
 
 def command_text(argv: Iterable[str]) -> str:
@@ -140,6 +137,6 @@ def _last_component(path: str) -> str:
     parts = [part for part in re.split(r"[/\\]", path) if part]
     if not parts:
         return path
-    # The folder under /home is a user's name, and so is what follows a tilde.
+    # The folder below /home is a user name, and so is what follows a tilde.
     is_home = (len(parts) > 1 and parts[-2] in _HOMES) or parts[-1].startswith("~")
     return "~" if is_home else parts[-1]

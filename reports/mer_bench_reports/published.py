@@ -1,4 +1,4 @@
-"""Results that others published, each with its source: cited beside measured ones, never mixed with them."""
+"""Published results, each with its source: shown beside measured ones, never mixed with them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class PublishedRow:
     year : int
         As the source prints it.
     family : str
-        A method's family other than the baselines'.
+        A family of methods other than the baselines.
     protocol : str
         The protocol whose table it is listed with.
     source : str
-        Where the scores were read.
+        The table that prints the scores.
     citation : str
-        The method's own paper.
+        The paper of the method.
     note : str
-        What is known against the scores; may be empty.
+        A known problem of the scores; may be empty.
     slices : mapping of str to tuple of float
         Slice name to (UF1, UAR), each in 0..1.
     """
@@ -47,7 +47,7 @@ class PublishedRow:
 
 
 def load_published() -> tuple[PublishedRow, ...]:
-    """Return the rows of every table that comes with mer-bench, in the tables' order."""
+    """Return the rows of all tables of this package, in the order of the tables."""
     folder = Path(__file__).parent / "published"
     return tuple(row for path in sorted(folder.glob("*.toml")) for row in read_published(path))
 
@@ -58,8 +58,8 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
     Raises
     ------
     MerBenchError
-        The file cannot be read, is not TOML, lacks a key or has an unknown one, or holds a score outside 0..1.
-        The message names the file and the row.
+        The file cannot be read, is not TOML, lacks a key, has an unknown one, or has a score outside 0..1. The message
+        names the file and the row.
     """
     top = read_toml("table of published results", path)
     top.expect(("source", "protocol", "rows"))

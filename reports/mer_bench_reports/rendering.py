@@ -1,4 +1,4 @@
-"""A report as files: HTML, Markdown and CSV, each a function of one `ReportData`."""
+"""Renders a `ReportData` as HTML, Markdown and CSV files."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from mer_bench_reports.report_data import ReportData
 
 
 def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None = None) -> dict[str, Path]:
-    """Write ``report.html``, ``report.md`` and ``report.csv`` into ``folder``, each whole or not at all.
+    """Write ``report.html``, ``report.md`` and ``report.csv`` into ``folder``, each atomically.
 
     Parameters
     ----------
     store : Store
     folder : Path
     rows : sequence of RowResults, optional
-        What the store holds; read from it by default.
+        What the store contains; read from it by default.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None =
     Raises
     ------
     MerBenchError
-        The store holds no result, or the folder cannot be written.
+        The store has no result, or the folder cannot be written.
     """
     report = build_report(store, rows)
     contents = {
@@ -55,7 +55,7 @@ def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None =
 
 
 def render_html(report: ReportData) -> str:
-    """Return one page that needs nothing but itself: no script, no network."""
+    """Return the report as one HTML page, without scripts and without network access."""
     return _environment().get_template("report.html.j2").render(report=report)
 
 
@@ -65,7 +65,7 @@ def render_markdown(report: ReportData) -> str:
 
 
 def _markdown(value: object) -> Markup:
-    """Keep a text from being read as Markdown or HTML, or from ending its table cell; a macro's output is markup."""
+    """Escape what Markdown or HTML would interpret, or would end a table cell; the output of macros is kept."""
     if isinstance(value, Markup):
         return value
     line = " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;")
@@ -82,7 +82,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _environment(escape: Callable[[object], Markup] | None = None) -> Environment:
-    # select_autoescape() judges by the last suffix and would leave .html.j2 unescaped.
+    # select_autoescape() looks at the last suffix only, and would leave .html.j2 unescaped.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

@@ -1,4 +1,4 @@
-"""The summary that every rendering is a function of."""
+"""The content of a report, from which every format is rendered."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mer_bench.store.schema import ProtocolRecord
 from mer_bench_reports.published import PublishedRow
 
 Fact = tuple[str, str]
-"""A label and what is to be said under it."""
+"""A label and its text."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A row as it stands in one comparison.
+    """A row of one comparison.
 
     Parameters
     ----------
     row : RowResults
     settings : str
-        What tells it from the other rows of its method there; empty where there are none.
+        What distinguishes it from the other rows of its method there; empty if there are none.
     signs : str
         Footnote signs.
     best : frozenset of (str, str)
-        Slice and metric of the means that no other complete row exceeds.
+        Slice and metric of the means that no other complete row exceeds: printed in bold.
     """
 
     row: RowResults
@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows that may be compared: same protocol, same data, same selection rule.
+    """Rows that can be compared: same protocol, same data, same selection rule.
 
     Parameters
     ----------
@@ -46,17 +46,17 @@ class Comparison:
     protocol : ProtocolRecord
     selection : str
     caveats : tuple of str
-        ``synthetic`` and ``partial``, where they hold.
-    banners : tuple of str
-        What must be said loudly about the data.
-    apart : str
-        Why it is not one table with the others; empty for the only comparison.
+        The caveats of the data: ``synthetic``, ``partial``.
+    warnings : tuple of str
+        Sentences shown prominently above the table.
+    not_comparable : str
+        Why the rows cannot be compared with those of other comparisons; empty for the only comparison.
     slices : mapping of str to int
         Slice to its number of samples, in reporting order; ``full`` is the first.
     families : tuple of (str, tuple of Entry)
-        The rows of each kind of method, under its heading.
+        Heading and rows of each family of methods.
     notes : tuple of str
-        Absent classes and the like.
+        Remarks below the table, such as absent classes.
     footnotes : tuple of Fact
         Sign and text.
     """
@@ -65,8 +65,8 @@ class Comparison:
     protocol: ProtocolRecord
     selection: str
     caveats: tuple[str, ...]
-    banners: tuple[str, ...]
-    apart: str
+    warnings: tuple[str, ...]
+    not_comparable: str
     slices: Mapping[str, int]
     families: tuple[tuple[str, tuple[Entry, ...]], ...]
     notes: tuple[str, ...]
@@ -79,7 +79,7 @@ class Comparison:
 
     @property
     def diagnosed(self) -> tuple[Entry, ...]:
-        """The rows of which the oracle diagnostic is stored; their own rule is the last epoch."""
+        """The rows with a stored oracle diagnostic; their own rule is ``last``."""
         return tuple(entry for entry in self.entries if any(seed.done for seed in entry.row.oracle))
 
 
@@ -93,12 +93,12 @@ class CitedTable:
         The protocol's name.
     source : str
     slices : tuple of str
-        Each slice that a row states.
+        Every slice of a row.
     families : tuple of (str, tuple of PublishedRow)
     notes : mapping of str to int
-        A note to its number, in order.
+        Note to its number, in order.
     warning : str
-        What to say where measured rows come from synthetic data; may be empty.
+        A sentence for measured rows on synthetic data; may be empty.
     """
 
     protocol: str
@@ -111,20 +111,20 @@ class CitedTable:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that a report says.
+    """Everything in a report.
 
     Parameters
     ----------
     generated : datetime
-        Aware; shown in UTC.
+        With a time zone; shown in UTC.
     version : str
-        The mer-bench that wrote the report.
+        The version of mer-bench that wrote the report.
     comparisons : tuple of Comparison
     cited : tuple of CitedTable
     rows : tuple of RowResults
-        Each once, though it may stand in several comparisons.
+        Each row once, even if it is in several comparisons.
     runs : mapping of str to tuple of Fact
-        Run id to what is known of the invocation and of what it ran on, oldest first.
+        Run id to command, software and hardware of the run, oldest first.
     """
 
     generated: datetime

@@ -1,4 +1,4 @@
-"""How a report prints its numbers."""
+"""How a report prints numbers."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from mer_bench.results import Mean, Means, RowResults, SeedResult, means
 
 
 def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the slices and metrics that a table has columns for."""
+    """Return the slice and metric of each score column of a table."""
     return [(name, metric) for name in slices for metric in ("uf1", "uar")]
 
 
 def difference_text(last: Mean | None, oracle: Mean | None) -> str:
-    """Return how far the oracle's mean lies above that of the last epoch, with its sign."""
+    """Return the oracle's mean minus that of the last epoch, with a sign."""
     return MISSING if last is None or oracle is None else f"{oracle.value - last.value:+.4f}"
 
 
 def folds_text(seeds: Sequence[SeedResult]) -> str:
-    """Return ``68``, or which seeds are not complete."""
+    """Return ``68``, or which seeds are incomplete."""
     return incomplete_text(seeds) or str(seeds[0].total)
 
 
 def samples_text(seeds: Sequence[SeedResult], n_samples: int) -> str:
-    """Return ``442``, or how many of them are predicted: ``312/442``, named by seed where there are several."""
+    """Return ``442``, or how many of them have a prediction: ``312/442``, with the seed if there are several."""
     parts = [
         (f"seed {seed.seed}: " if len(seeds) > 1 else "") + f"{len(seed.predictions)}/{n_samples}"
         for seed in seeds
@@ -34,9 +34,9 @@ def samples_text(seeds: Sequence[SeedResult], n_samples: int) -> str:
 
 
 def count_texts(counts: Iterable[int]) -> list[tuple[int, float, str]]:
-    """Return each count of a row of a confusion matrix, its share of the row, and the share as text.
+    """Return for each count in a row of a confusion matrix: the count, its share of the row, and the share as text.
 
-    The text is a dash in the row of a class without a true sample.
+    For a class without a true sample, the text is a dash.
     """
     counts = tuple(counts)
     n_true = sum(counts)
@@ -44,11 +44,11 @@ def count_texts(counts: Iterable[int]) -> list[tuple[int, float, str]]:
 
 
 def shown_seed(row: RowResults) -> SeedResult | None:
-    """Return the seed whose confusion matrices are shown: the first complete one."""
+    """Return the seed whose confusion matrices are shown: the first complete one, or None."""
     return next((seed for seed in row.seeds if seed.complete), None)
 
 
 def diagnosis(row: RowResults) -> tuple[Means, Means]:
-    """Return the means by the last epoch and by the oracle, both over the seeds that are complete under the oracle."""
-    both = [(last, oracle) for last, oracle in zip(row.seeds, row.oracle, strict=True) if oracle.complete]
-    return means([last for last, _ in both]), means([oracle for _, oracle in both])
+    """Return the means of ``last`` and of the oracle, both over the seeds that are complete under the oracle."""
+    pairs = [(last, oracle) for last, oracle in zip(row.seeds, row.oracle, strict=True) if oracle.complete]
+    return means([last for last, _ in pairs]), means([oracle for _, oracle in pairs])

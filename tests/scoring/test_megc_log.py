@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import os
-import stat
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import DATABASES
-from mer_bench.scoring.megc_log import LogEntry, format_log, read_log, score_log, write_log
+from mer_bench.scoring.megc_log import LogEntry, format_log, log_entries, read_log, score_log, write_log
 from mer_bench.scoring.metrics import score
-
-SUBJECTS = {
-    "smic": st.integers(1, 20).map("s{}".format),
-    "samm": st.integers(6, 37).map("{:03d}".format),
-    "casme2": st.integers(1, 26).map("sub{:02d}".format),
-    "casme3": st.integers(1, 300).map("spNO.{}".format),
-}
-CLIPS = {
-    "smic": st.integers(1, 40).map("s1_ne_{:02d}".format),
-    "samm": st.integers(1, 9).map("006_1_{}".format),
-    "casme2": st.from_regex(r"EP[0-9]{2}_[0-9]{2}f?", fullmatch=True),
-    "casme3": st.from_regex(r"[a-zé]{1,3}@[0-9]{1,4}", fullmatch=True),
-}
-
-
-def _ids(database: str) -> st.SearchStrategy[str]:
-    return st.tuples(st.just(database), SUBJECTS[database], CLIPS[database]).map("/".join)
-
-
-labels = st.integers(0, 2)
-logs = st.lists(
-    st.builds(LogEntry, st.sampled_from(DATABASES).flatmap(_ids), labels, labels),
-    min_size=1,
-    max_size=30,
-    unique_by=lambda entry: entry.sample_id,
-)
 
 ENTRIES = [
     LogEntry("smic/s1/s1_ne_01", 0, 2),
@@ -64,33 +32,18 @@ def log(tmp_path: Path) -> Any:
     return write
 
 
-def test_truth_stands_before_the_prediction(log: Any) -> None:
-    assert read_log(log("casme2 sub01\nEP02_01f 1 2\n")) == [LogEntry("casme2/sub01/EP02_01f", truth=1, prediction=2)]
-
-
-def test_folds_are_read_in_the_order_of_the_file(log: Any) -> None:
-    text = "smic s1\ns1_ne_01 0 2\n\ncasme2 sub01\nEP02_01f 1 1\nEP19_05f 0 0\n"
-    assert [entry.sample_id for entry in read_log(log(text))] == [
-        "smic/s1/s1_ne_01",
-        "casme2/sub01/EP02_01f",
-        "casme2/sub01/EP19_05f",
-    ]
-
-
 @pytest.mark.parametrize(
     "text",
     [
         "casme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0\n",
-        "casme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0",
         "casme2 sub01\r\nEP02_01f 1 2\r\n\r\nsmic s1\r\ns1_ne_01 0 0\r\n",
         "casme2 sub01\rEP02_01f 1 2\r\rsmic s1\rs1_ne_01 0 0\r",
         "\n\n  casme2\tsub01  \n\tEP02_01f \t 1  2 \n  \t \n\n\nsmic s1\ns1_ne_01 0 0\n\n\n",
         "casme2 sub01\nEP02_01f 1 2\nsmic s1\ns1_ne_01 0 0\n",
         "\ufeffcasme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0\n",
         "CASME2 SUB01\nEP02_01f 1 2\n\nSMIC 1\ns1_ne_01 0 0\n",
-        "casme2 1\nEP02_01f 1 2\n\nsmic s01\ns01_ne_01 0 0\n",
     ],
-    ids=["plain", "no-last-newline", "crlf", "cr", "spaces", "no-blank-lines", "bom", "capitals", "padded"],
+    ids=["plain", "crlf", "cr", "spaces", "no-blank-lines", "bom", "capitals"],
 )
 def test_variants_of_one_log_read_alike(log: Any, text: str) -> None:
     assert read_log(log(text)) == [LogEntry("casme2/sub01/EP02_01f", 1, 2), LogEntry("smic/s1/s1_ne_01", 0, 0)]
@@ -108,22 +61,19 @@ def test_ids_become_canonical(log: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("EP02_01f 1 1\n", 1, "clip 'EP02_01f' stands under no header"),
-        ("casme2 sub01\nEP02_01f 1 1\n\nEP19_05f 0 0\n", 4, "clip 'EP19_05f' stands under no header"),
+        ("EP02_01f 1 1\n", 1, "clip 'EP02_01f' has no header above it"),
+        ("casme2 sub01\nEP02_01f 1 1\n\nEP19_05f 0 0\n", 4, "clip 'EP19_05f' has no header above it"),
         ("casme2 sub01\nEP02_01f 1 1 1\n", 2, "4 words, the first being 'EP02_01f'"),
         ("casme2\nEP02_01f 1 1\n", 1, "1 word, the first being 'casme2'"),
         ("casme2 sub01\nEP02_01f 1\n", 2, "unknown database 'EP02_01f'.*fold's header"),
         ("samn 006\n006_1_2 1 1\n", 1, r"unknown database 'samn' \(did you mean 'samm'\?\)"),
         ("casme2 sub01\nEP02_01f one 1\n", 2, "truth 'one' is not one of the labels 0"),
-        ("casme2 sub01\nEP02_01f 1 1.0\n", 2, "prediction '1.0' is not one of the labels 0"),
         ("casme2 sub01\nEP02_01f 1 3\n", 2, "prediction '3' is not one of the labels 0"),
-        ("casme2 sub01\nEP02_01f -1 1\n", 2, "truth '-1' is not one of the labels 0"),
         ("casme2 sub01\nEP02_01f 1 ١\n", 2, "prediction '١' is not one of the labels 0"),
-        ("casme2 sub01\n# EP02_01f 1\n", 2, "truth 'EP02_01f' is not one of the labels 0"),
-        ("casme2 sub01\nEP/02 1 1\n", 2, "clip 'EP/02' cannot stand in a log"),
-        ("casme2 sub/01\nEP02 1 1\n", 1, "subject 'sub/01' cannot stand in a log"),
-        ("casme2 sub01\nEP\x1b[31m 1 1\n", 2, r"clip 'EP\\x1b\[31m' cannot stand in a log"),
-        ("smic " + "1" * 5000 + "\ns1_ne_01 1 1\n", 1, "cannot stand in a log"),
+        ("casme2 sub01\nEP/02 1 1\n", 2, "cannot contain the clip name 'EP/02'"),
+        ("casme2 sub/01\nEP02 1 1\n", 1, "cannot contain the subject name 'sub/01'"),
+        ("casme2 sub01\nEP\x1b[31m 1 1\n", 2, r"cannot contain the clip name 'EP\\x1b\[31m'"),
+        ("smic " + "1" * 5000 + "\ns1_ne_01 1 1\n", 1, "a log cannot contain the"),
     ],
 )
 def test_broken_line_is_refused_with_file_and_line(log: Any, text: str, line: int, message: str) -> None:
@@ -141,11 +91,6 @@ def test_a_database_is_known_where_the_caller_names_it(log: Any) -> None:
         read_log(path)
 
 
-def test_a_misspelt_release_is_no_database_of_its_own(log: Any) -> None:
-    with pytest.raises(MerBenchError, match=r"unknown database 'samn' \(did you mean 'samm'\?\).*known: samm, mylab$"):
-        read_log(log("samn 006\n006_1_2 1 1\n"), ["samm", "mylab"])
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -154,16 +99,16 @@ def test_a_misspelt_release_is_no_database_of_its_own(log: Any) -> None:
     ],
     ids=["same-fold", "padded-in-another-fold"],
 )
-def test_clip_that_stands_twice_is_refused_with_both_lines(log: Any, text: str) -> None:
+def test_duplicate_clip_is_refused_with_both_lines(log: Any, text: str) -> None:
     last = len(text.splitlines())
-    with pytest.raises(MerBenchError, match=f"line {last}: smic/s1/s1_ne_01 stands here and in line 2"):
+    with pytest.raises(MerBenchError, match=f"line {last}: smic/s1/s1_ne_01 is already in line 2"):
         read_log(log(text))
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", "casme2 sub01\n"])
 def test_log_without_a_clip_is_refused(log: Any, text: str) -> None:
     path = log(text)
-    with pytest.raises(MerBenchError, match="holds no clip line") as caught:
+    with pytest.raises(MerBenchError, match="has no clip line") as caught:
         read_log(path)
     assert str(path) in str(caught.value)
 
@@ -176,90 +121,53 @@ def test_file_that_is_not_utf8_is_refused_with_the_line(log: Any, content: bytes
         read_log(log(content))
 
 
-def test_file_in_utf16_is_refused(log: Any) -> None:
-    with pytest.raises(MerBenchError, match="line 1: not UTF-8 text"):
-        read_log(log("casme2 sub01\nEP02_01f 1 1\n".encode("utf-16")))
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent.txt", r"there is no log .*absent\.txt; check the path"),
+        (".", "is a folder; give the log file itself"),
+        ("log.txt/x", "cannot read the log .*: Not a directory; check the path"),
+    ],
+)
+def test_path_that_is_no_file_is_refused(tmp_path: Path, log: Any, name: str, message: str) -> None:
+    log("casme2 sub01\n")
+    with pytest.raises(MerBenchError, match=message):
+        read_log(tmp_path / name)
 
 
-def test_missing_file_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match=r"there is no log .*absent\.txt"):
-        read_log(tmp_path / "absent.txt")
-
-
-def test_folder_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match="is a folder; give the log file itself"):
-        read_log(tmp_path)
-
-
-def test_path_through_a_file_is_refused(log: Any) -> None:
-    with pytest.raises(MerBenchError, match="cannot read the log"):
-        read_log(log("casme2 sub01\n") / "log.txt")
-
-
-def test_log_is_grouped_by_database_and_subject_and_sorted() -> None:
-    assert format_log(ENTRIES) == (
-        "casme2 sub01\nEP02_01f 1 1\nEP19_05f 0 1\n"
-        "\n"
-        "casme2 sub02\nEP01_11f 0 0\n"
-        "\n"
-        "samm 006\n006_5_9 2 2\n"
-        "\n"
-        "smic s1\ns1_ne_01 0 2\n"
+def test_log_is_grouped_by_database_and_subject_and_sorted(log: Any) -> None:
+    path = log("something old")
+    write_log(path, [*ENTRIES[1:], replace(ENTRIES[0], sample_id="smic/s01/s01_ne_01")])
+    assert (
+        format_log(read_log(path))
+        == path.read_text("utf-8")
+        == (
+            "casme2 sub01\nEP02_01f 1 1\nEP19_05f 0 1\n"
+            "\n"
+            "casme2 sub02\nEP01_11f 0 0\n"
+            "\n"
+            "samm 006\n006_5_9 2 2\n"
+            "\n"
+            "smic s1\ns1_ne_01 0 2\n"
+        )
     )
-
-
-def test_numpy_labels_and_padded_ids_are_written_plainly() -> None:
-    entry = LogEntry("smic/s01/s01_ne_01", np.int64(1), np.int8(2))  # type: ignore[arg-type]
-    assert format_log([entry]) == "smic s1\ns1_ne_01 1 2\n"
-
-
-@settings(deadline=None)
-@given(logs)
-def test_written_log_reads_back(tmp_path_factory: pytest.TempPathFactory, entries: list[LogEntry]) -> None:
-    path = tmp_path_factory.getbasetemp() / "round_trip.txt"
-    write_log(path, entries)
-    back = read_log(path)
-    assert sorted(back, key=lambda entry: entry.sample_id) == sorted(entries, key=lambda entry: entry.sample_id)
-    assert format_log(back) == format_log(reversed(entries)) == path.read_text(encoding="utf-8")
-
-
-@settings(deadline=None)
-@given(clip=st.text(min_size=1, max_size=8))
-def test_any_clip_name_either_reads_back_or_is_refused(tmp_path_factory: pytest.TempPathFactory, clip: str) -> None:
-    path = tmp_path_factory.getbasetemp() / "any_name.txt"
-    entry = LogEntry(f"casme2/sub01/{clip}", 0, 1)
-    try:
-        write_log(path, [entry])
-    except MerBenchError:
-        assert any(c.isspace() or c == "/" or not c.isprintable() for c in clip)
-    else:
-        assert read_log(path) == [entry]
-
-
-@settings(deadline=None)
-@given(content=st.one_of(st.binary(max_size=80), st.text(alphabet="smic 012\n\ts_/", max_size=40).map(str.encode)))
-def test_any_content_is_read_or_refused_by_name(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "any_content.txt"
-    path.write_bytes(content)
-    try:
-        outcome = str(read_log(path))
-    except MerBenchError as error:
-        outcome = str(error)
-    assert outcome.startswith("[LogEntry(") or str(path) in outcome
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        (LogEntry("casme2/sub01/EP 02", 0, 0), "clip 'EP 02' cannot stand in a log"),
-        (LogEntry("casme2/sub01/EP02\n", 0, 0), r"clip 'EP02\\n' cannot stand in a log"),
-        (LogEntry("casme2/sub01/EP\u00a002", 0, 0), "cannot stand in a log"),
-        (LogEntry("casme2/sub01/EP\ud800", 0, 0), "cannot stand in a log"),
-        (LogEntry("casme2/sub 01/EP02", 0, 0), "subject 'sub 01' cannot stand in a log"),
-        (LogEntry("casme2/sub01/", 0, 0), "clip '' cannot stand in a log"),
+        (LogEntry("casme2/sub01/EP 02", 0, 0), "cannot contain the clip name 'EP 02'"),
+        (LogEntry("casme2/sub01/EP02\n", 0, 0), r"cannot contain the clip name 'EP02\\n'"),
+        (LogEntry("casme2/sub01/EP\u00a002", 0, 0), "a log cannot contain the"),
+        (LogEntry("casme2/sub01/EP\ud800", 0, 0), "a log cannot contain the"),
+        (LogEntry("casme2/sub 01/EP02", 0, 0), "cannot contain the subject name 'sub 01'"),
+        (LogEntry("casme2/sub01/", 0, 0), "cannot contain the clip name ''"),
         (LogEntry("casme2/sub01", 0, 0), "sample id 'casme2/sub01' is not of the form 'database/subject/clip'"),
         (LogEntry("casme2/sub01/a/b", 0, 0), "is not of the form 'database/subject/clip'"),
-        (LogEntry("My Lab/006/006_1_2", 0, 0), "database 'My Lab' cannot stand in a log; name it in lower case"),
+        (
+            LogEntry("My Lab/006/006_1_2", 0, 0),
+            "cannot contain the database name 'My Lab'; use lower-case words joined",
+        ),
         (replace(ENTRIES[0], sample_id="smic/s01/s01_ne_01"), "two entries for one sample smic/s1/s1_ne_01"),
     ],
 )
@@ -268,19 +176,6 @@ def test_entry_that_makes_no_log_is_not_written(tmp_path: Path, entry: LogEntry,
     with pytest.raises(MerBenchError, match=message):
         write_log(path, [*ENTRIES, entry])
     assert not list(tmp_path.iterdir())
-
-
-def test_empty_log_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match="log without entries"):
-        write_log(tmp_path / "log.txt", [])
-    assert not list(tmp_path.iterdir())
-
-
-def test_writing_replaces_the_old_log_and_leaves_nothing_else(log: Any) -> None:
-    path = log("something old")
-    write_log(path, ENTRIES)
-    assert path.read_bytes() == format_log(ENTRIES).encode()
-    assert list(path.parent.iterdir()) == [path]
 
 
 def test_failed_write_keeps_the_old_log_and_leaves_nothing_else(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,31 +191,27 @@ def test_failed_write_keeps_the_old_log_and_leaves_nothing_else(log: Any, monkey
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="permission bits are POSIX")
-def test_written_log_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
-    (tmp_path / "ordinary").touch()
-    write_log(tmp_path / "log.txt", ENTRIES)
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    assert len(modes) == 1
-
-
-def test_writing_onto_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(MerBenchError, match=r"cannot write the log .*folder"):
-        write_log(tmp_path / "folder", ENTRIES)
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
-
-
-def test_writing_onto_the_current_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(MerBenchError, match="cannot write the log"):
-        write_log(Path(), ENTRIES)
+@pytest.mark.parametrize("name", [".", "absent/log.txt"])
+def test_log_is_written_to_a_file_in_a_folder_only(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MerBenchError, match=r"cannot write the log .*; give a file in a folder you can write to"):
+        write_log(tmp_path / name, ENTRIES)
     assert not list(tmp_path.iterdir())
 
 
-def test_writing_into_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match="No such file or directory; give a file in a folder you can write to"):
-        write_log(tmp_path / "absent" / "log.txt", ENTRIES)
+def test_a_log_needs_an_entry(tmp_path: Path) -> None:
+    with pytest.raises(MerBenchError, match="there is no entry to write"):
+        write_log(tmp_path / "log.txt", [])
+
+
+def test_entries_take_the_challenge_s_labels_by_name() -> None:
+    assert log_entries({"b/s/2": (0, 1), "a/s/1": (2, 0)}, ["surprise", "negative", "positive"]) == [
+        LogEntry("a/s/1", 1, 2),
+        LogEntry("b/s/2", 2, 0),
+    ]
+    with pytest.raises(
+        MerBenchError, match=r"has the classes negative, positive, surprise, and .* of the classes a, b, c;"
+    ):
+        log_entries({}, ["a", "b", "c"])
 
 
 def test_slices_are_full_and_then_the_databases_present_in_reporting_order() -> None:
@@ -339,26 +230,3 @@ def test_slices_keep_the_three_classes_and_the_absent_class_rule() -> None:
     zeroed = score_log(entries, absent_class="zero")["casme2"]
     assert zeroed.uf1 == pytest.approx(2 / 3)
     assert zeroed.absent == (2,)
-
-
-def test_score_of_a_log_is_pooled_over_its_folds_and_no_mean_of_theirs() -> None:
-    folds = {
-        "casme2/sub01": [LogEntry("casme2/sub01/a", 0, 0), LogEntry("casme2/sub01/b", 1, 0)],
-        "casme2/sub02": [LogEntry("casme2/sub02/c", 1, 1), LogEntry("casme2/sub02/d", 1, 1)],
-    }
-    pooled = score_log([entry for fold in folds.values() for entry in fold])["full"].uf1
-    assert pooled == pytest.approx((2 / 3 + 4 / 5) / 2)
-    assert np.mean([score_log(fold)["full"].uf1 for fold in folds.values()]) == pytest.approx((1 / 3 + 1) / 2)
-
-
-def test_unknown_absent_class_rule_is_refused() -> None:
-    with pytest.raises(MerBenchError, match="absent_class='drop'"):
-        score_log(ENTRIES, absent_class="drop")
-
-
-@settings(deadline=None)
-@given(logs)
-def test_slices_add_up_to_full(entries: list[LogEntry]) -> None:
-    scores = score_log(entries)
-    full = np.array(scores.pop("full").confusion)
-    assert (full == sum(np.array(part.confusion) for part in scores.values())).all()

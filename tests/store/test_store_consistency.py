@@ -1,4 +1,4 @@
-"""Stored files that contradict each other: told by name, absent, and in nobody else's way."""
+"""Stored files that contradict each other: reported by name, absent, and no obstacle to others."""
 
 from __future__ import annotations
 
@@ -10,27 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.store_factory import always, make_row, new_store, right, write_seed
+from support.store_factory import STORED_ROW as ROW
+from support.store_factory import make_row, new_store, right, write_seed
 
 from mer_bench.errors import MerBenchError
 from mer_bench.store import Store
 from mer_bench.store.files import write_bytes
 
-ROW = make_row("net", params={"lr": 0.1, "blocks": [1, 2]}, epochs=True)
 FOLD = next(iter(ROW["folds"]))
-
-
-@pytest.fixture
-def notices() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def store(tmp_path: Path, notices: list[str]) -> Store:
-    """A store with the cells of one row at one seed."""
-    made = new_store(tmp_path)
-    write_seed(made, ROW, right, oracle=always(0))
-    return Store.open(made.path, notices.append)
 
 
 def rewrite(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -41,22 +28,26 @@ def rewrite(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 FIRST, SECOND = list(ROW["folds"][FOLD]["samples"])[:2]
 ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "a prediction outside the classes": (lambda c: c["predictions"][0].update(y_pred=7), "predicts the label 7"),
+    "a prediction outside the classes": (lambda c: c["predictions"][0].update(y_pred=3), "predicts the label 3"),
     "a prediction below the classes": (lambda c: c["predictions"][0].update(y_pred=-1), "predicts the label -1"),
-    "another truth": (lambda c: c["predictions"][0].update(y_true=2), "has the label 2, and its row says 0"),
+    "another truth": (
+        lambda c: c["predictions"][0].update(y_true=2),
+        f"gives {FIRST} the label 2, and its row says 0",
+    ),
     "a missing sample": (lambda c: c["predictions"].pop(0), f"no prediction for {FIRST}"),
     "no sample": (lambda c: c["predictions"].clear(), "no prediction for"),
     "a sample twice": (lambda c: c["predictions"].append(c["predictions"][0]), f"two predictions for {FIRST}"),
     "an unknown sample": (
         lambda c: c["predictions"].append({**c["predictions"][0], "sample_id": "smic/s9/x"}),
-        "smic/s9/x, which is not of its fold",
+        "smic/s9/x, which is not in its fold",
     ),
     "too few scores": (lambda c: c["predictions"][1]["scores"].pop(), f"scores of {SECOND} are not 3 finite"),
     "NaN": (lambda c: c["predictions"][1].update(scores=[0, float("nan"), 0]), "are not 3 finite"),
     "infinity": (lambda c: c["predictions"][1].update(scores=[0, float("inf"), 0]), "are not 3 finite"),
     "a number that no float holds": (lambda c: c["predictions"][1].update(scores=[0, 10**400, 0]), "are not 3 finite"),
-    "no time": (lambda c: c.update(seconds=float("nan")), "seconds nan"),
-    "a time that no float holds": (lambda c: c.update(seconds=10**400), "are no time"),
+    "a negative time": (lambda c: c.update(seconds=-1), "is not a duration"),
+    "no time": (lambda c: c.update(seconds=float("nan")), "its seconds = nan is not a duration"),
+    "a time that no float holds": (lambda c: c.update(seconds=10**400), "is not a duration"),
     "another fold": (lambda c: c.update(fold="smic-s9"), "record of another cell"),
     "another seed": (lambda c: c.update(seed=3), "record of another cell"),
     "another row": (lambda c: c.update(row_key="0"), "record of another cell"),
@@ -64,15 +55,15 @@ ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 
 @pytest.mark.parametrize("case", ODD_CELLS)
-def test_a_cell_that_contradicts_its_row_is_told_and_absent(store: Store, notices: list[str], case: str) -> None:
-    change, said = ODD_CELLS[case]
+def test_a_cell_that_contradicts_its_row_is_reported_and_absent(store: Store, notices: list[str], case: str) -> None:
+    change, reason = ODD_CELLS[case]
     file = store.cell_file(ROW, 0, FOLD)
     rewrite(file, change)
 
     assert store.read_cell(ROW, 0, FOLD) is None
     (notice,) = notices
     assert notice.startswith(f"{file} counts as absent: ")
-    assert said in notice
+    assert reason in notice
 
 
 def test_a_failed_cell_needs_no_predictions(tmp_path: Path, notices: list[str]) -> None:
@@ -92,22 +83,26 @@ def first_fold(row: dict[str, Any]) -> dict[str, int]:
 
 ODD_ROWS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "an unknown rule": (lambda r: r["protocol"].update(absent_class="x"), "absent_class 'x' is not one of: exclude"),
-    "no classes": (lambda r: r["protocol"].update(classes=[]), "classes []"),
-    "a class twice": (lambda r: r["protocol"].update(classes=["a", "a", "b"]), "classes ['a', 'a', 'b']"),
+    "no classes": (lambda r: r["protocol"].update(classes=[]), "different classes, and has []"),
+    "one class": (lambda r: r["protocol"].update(classes=["a"]), "different classes, and has ['a']"),
+    "a class twice": (lambda r: r["protocol"].update(classes=["a", "a", "b"]), "and has ['a', 'a', 'b']"),
     "no slices": (lambda r: r["protocol"].update(slices={}), "first slice of its protocol is not 'full'"),
     "no folds": (lambda r: r.update(folds={}), "no fold"),
     "an empty fold": (lambda r: first_fold(r).clear(), "a fold without samples"),
     "a label outside the classes": (lambda r: first_fold(r).update({FIRST: 3}), f"{FIRST} has the label 3"),
-    "a sample in two folds": (lambda r: r["folds"]["samm-006"]["samples"].update({FIRST: 0}), "stands in two folds"),
-    "a fold elsewhere": (lambda r: r["folds"].update({"../x": r["folds"].pop(FOLD)}), "'../x' cannot be a file's name"),
+    "a sample in two folds": (lambda r: r["folds"]["samm-006"]["samples"].update({FIRST: 0}), "is in two folds"),
+    "a fold elsewhere": (
+        lambda r: r["folds"].update({"../x": r["folds"].pop(FOLD)}),
+        "'../x' is not usable as a file name",
+    ),
     "another key": (lambda r: r.update(row_key="0" * 64), "record of another row"),
     "another protocol": (lambda r: r["protocol"].update(name="../../x"), "record of another row"),
 }
 
 
 @pytest.mark.parametrize("case", ODD_ROWS)
-def test_an_odd_row_is_told_and_hides_no_other(store: Store, notices: list[str], case: str) -> None:
-    change, said = ODD_ROWS[case]
+def test_an_odd_row_is_reported_and_hides_no_other(store: Store, notices: list[str], case: str) -> None:
+    change, reason = ODD_ROWS[case]
     store.write_row(make_row("another"))
     file = store.cell_file(ROW, 0, FOLD).parent.parent / "row.json"
     rewrite(file, change)
@@ -115,7 +110,7 @@ def test_an_odd_row_is_told_and_hides_no_other(store: Store, notices: list[str],
     assert [row["method"]["name"] for row in store.rows()] == ["another"]
     (notice,) = notices
     assert notice.startswith(f"{file} counts as absent: ")
-    assert said in notice
+    assert reason in notice
 
 
 def test_a_copied_row_is_not_counted_twice(store: Store, notices: list[str]) -> None:
@@ -131,13 +126,13 @@ GOOD = np.zeros((2, len(IDS), 3), dtype=np.float32)
 
 
 @pytest.mark.parametrize(
-    ("ids", "scores", "said"),
+    ("ids", "scores", "reason"),
     [
         (3, GOOD, "sample_ids are not a list"),
         ([[]] * len(IDS), GOOD, "sample_ids are not a list"),
         (IDS[1:], GOOD[:, 1:], "no prediction for"),
         ([*IDS, IDS[0]], np.zeros((2, 7, 3)), "two predictions for"),
-        ([*IDS, "smic/s9/x"], np.zeros((2, 7, 3)), "not of its fold"),
+        ([*IDS, "smic/s9/x"], np.zeros((2, 7, 3)), "not in its fold"),
         (IDS, GOOD[:, 1:], r"shape (2, 5, 3), not (epochs, 6, 3)"),
         (IDS, GOOD[:, :, :2], r"shape (2, 6, 2)"),
         (IDS, GOOD[0], r"shape (6, 3)"),
@@ -145,15 +140,15 @@ GOOD = np.zeros((2, len(IDS), 3), dtype=np.float32)
         (IDS, GOOD * np.float32("nan"), "not all finite"),
     ],
 )
-def test_scores_of_epochs_that_contradict_their_row_are_told(
-    store: Store, notices: list[str], ids: Any, scores: Any, said: str
+def test_scores_of_epochs_that_contradict_their_row_are_reported(
+    store: Store, notices: list[str], ids: Any, scores: Any, reason: str
 ) -> None:
     store.write_epoch_scores("k", ids, scores)
 
     assert store.read_epoch_scores("k", ROW, FOLD) is None
     (notice,) = notices
     assert str(store.path / "artifacts" / "k" / "epoch_scores.safetensors") in notice
-    assert said in notice
+    assert reason in notice
 
 
 def test_scores_of_epochs_that_fit_their_row_are_read(store: Store, notices: list[str]) -> None:
@@ -166,7 +161,9 @@ def test_scores_of_epochs_that_fit_their_row_are_read(store: Store, notices: lis
 @pytest.mark.parametrize(
     ("kind", "ids"), [("F32", "[" * 100_000), ("BF16", "[]"), ("F8_E4M3", "[]")], ids=["deep", "BF16", "F8"]
 )
-def test_scores_that_numpy_or_json_cannot_take_are_told(store: Store, notices: list[str], kind: str, ids: str) -> None:
+def test_scores_that_numpy_or_json_cannot_take_are_reported(
+    store: Store, notices: list[str], kind: str, ids: str
+) -> None:
     size = {"F32": 4, "BF16": 2, "F8_E4M3": 1}[kind]
     tensor = {"dtype": kind, "shape": [1, 1, 1], "data_offsets": [0, size]}
     header = json.dumps({"scores": tensor, "__metadata__": {"sample_ids": ids}}).encode()
@@ -177,7 +174,7 @@ def test_scores_that_numpy_or_json_cannot_take_are_told(store: Store, notices: l
     assert "epoch_scores.safetensors cannot be read" in notices[0]
 
 
-def test_json_nested_without_end_is_told(store: Store, notices: list[str]) -> None:
+def test_json_nested_too_deeply_is_reported(store: Store, notices: list[str]) -> None:
     store.cell_file(ROW, 0, FOLD).write_text("[" * 100_000)
     assert store.read_cell(ROW, 0, FOLD) is None
     assert "cannot be read" in notices[0]

@@ -166,4 +166,4 @@ def _pairs(values: Mapping[str, object]) -> str:
 def _text(value: object) -> str:
     from mer_bench.specs import value_text
 
-    return value_text(value).lower() if isinstance(value, bool) else value_text(value)
+    return value_text(value)

@@ -1,0 +1,384 @@
+"""Every cell of every table of a report, under its headings, in every format, against scores computed by hand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+import pytest
+from support.rendered import Line, html_facts, html_tables, markdown_facts, markdown_tables
+from support.report_case import ROWS, Report, Row, Scores, Seed, mean_and_deviation
+from support.store_factory import CLASSES
+
+TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II"}
+PAIRS = [(name, metric) for name in TITLES for metric in ("uf1", "uar")]
+NAMES = {
+    1: ("floor", "svm", "alpha", "alpha 2", "beta", "lab"),
+    2: ("floor", "svm", "inner", "lab"),
+    3: ("guess", "other"),
+}
+"""The rows of each comparison in the order of its table."""
+
+COMPOSITE_SIZES = {"full": 83, "smic": 27, "samm": 26, "casme2": 30}
+SIZES = {1: COMPOSITE_SIZES, 2: COMPOSITE_SIZES, 3: {"full": 64}}
+
+
+@dataclass(frozen=True)
+class Label:
+    """The other cells of a row."""
+
+    family: str
+    title: str
+    seeds: str
+    folds: str
+    samples: str
+    settings: str = ""
+    signs: str = ""
+
+
+FLOOR = Label("Baselines", "Floor", "1", "7", "83")
+SVM = Label("Handcrafted", "SVM", "2 of 3", "seed 0: folds 5/7, 1 failed", "seed 0: 60/83")
+LABELS = {
+    (1, "floor"): FLOOR,
+    (1, "svm"): SVM,
+    (1, "alpha"): Label("Deep learning", "alpha net", "2", "7", "83", "lr=0.1", "¶"),
+    (1, "alpha 2"): Label("Deep learning", "alpha net", "2", "7", "83", "lr=0.2", "‡"),
+    (1, "beta"): Label("Deep learning", "Beta net", "0 of 1", "folds 6/7, 1 failed", "67/83", "", "†(5)"),
+    (1, "lab"): Label("aardvark", "Lab trick", "1", "7", "83", "", "§"),
+    (2, "floor"): FLOOR,
+    (2, "svm"): SVM,
+    (2, "inner"): Label("Deep learning", "alpha net", "1", "7", "83"),
+    (2, "lab"): Label("aardvark", "Lab trick", "1", "7", "83", "", "†"),
+    (3, "guess"): Label("Baselines", "Guess", "2", "3", "64"),
+    (3, "other"): Label("Baselines", "Other", "2", "3", "64"),
+}
+
+
+def seed_scores(row: Row) -> list[Scores]:
+    return [row.scores(seed) for seed in row.seeds]
+
+
+def printed(mean: tuple[float, float | None] | None) -> str:
+    if mean is None:
+        return "–"
+    return f"{mean[0]:.4f}" if mean[1] is None else f"{mean[0]:.4f} ± {mean[1]:.4f}"
+
+
+def heading(column: tuple[str, str]) -> str:
+    return f"{TITLES[column[0]]} {column[1].capitalize() if column[1] == 'accuracy' else column[1].upper()}"
+
+
+def columns(number: int) -> list[tuple[str, str]]:
+    return [(name, metric) for name, metric in PAIRS if name in SIZES[number]] + [("full", "accuracy")]
+
+
+def score_cells(number: int, name: str) -> Line:
+    """Return a row's scores by heading, with an asterisk before the best of a column among the complete rows."""
+    cells = {}
+    competitors = [seed_scores(ROWS[other]) for other in NAMES[number] if ROWS[other].is_complete]
+    for column in columns(number):
+        text = printed(mean_and_deviation(seed_scores(ROWS[name]), column))
+        best = max(printed(mean_and_deviation(scores, column))[:6] for scores in competitors)
+        cells[heading(column)] = "*" * (ROWS[name].is_complete and text[:6] == best) + text
+    return cells
+
+
+def test_the_case_can_tell_cells_apart() -> None:
+    for number in (1, 2):
+        cells = [score_cells(number, name) for name in NAMES[number]]
+        values = [text.lstrip("*") for row in cells for text in row.values() if text != "–"]
+        assert len(set(values)) == len(values)
+    best = {head: name for name in NAMES[1] for head, text in score_cells(1, name).items() if text.startswith("*")}
+    assert set(best.values()) == {"floor", "alpha", "alpha 2", "lab"}
+    assert best["Full UF1"] != best["Full UAR"]
+    guess, other = (mean_and_deviation(seed_scores(ROWS[name]), ("full", "uf1")) for name in NAMES[3])
+    assert guess is not None
+    assert other is not None
+    assert 0 < abs(guess[0] - other[0]) < 5e-5
+    assert all(score_cells(3, name)["Full UF1"].startswith("*") for name in NAMES[3])
+
+
+def test_comparison_tables_of_the_page(report: Report) -> None:
+    tables = [table for table in html_tables(report.html) if len(table.under) == 1 and "Comparison" in table.under[0]]
+    assert [(table.under[0], table.caption) for table in tables] == [
+        ("Comparison 1: Protocol cde", "Measured under cde@1, selection rule last"),
+        ("Comparison 2: Protocol cde", "Measured under cde@1, selection rule inner"),
+        (
+            "Comparison 3: Protocol loso-casme3",
+            "Measured under loso-casme3@1, selection rule none; synthetic, partial data",
+        ),
+    ]
+    for number, table in enumerate(tables, start=1):
+        expected = []
+        for name in NAMES[number]:
+            label, cells = LABELS[number, name], score_cells(number, name)
+            line = {"Method": " ".join(filter(None, (label.title, label.signs, label.settings))), **cells}
+            line["Folds"] = label.folds
+            if set(cells.values()) == {"–"}:
+                line |= dict.fromkeys([*cells, "Folds"], f"{label.folds}: incomplete, no mean")
+            expected.append({"family": label.family, **line, "Samples": label.samples, "Seeds": label.seeds})
+        assert table.lines == expected
+
+
+def test_comparison_tables_of_the_markdown(report: Report) -> None:
+    tables = [table for table in markdown_tables(report.markdown) if table.under[0].startswith("Comparison")]
+    assert len(tables) == len(NAMES)
+    for number, table in enumerate(tables, start=1):
+        labels = {name: LABELS[number, name] for name in NAMES[number]}
+        assert table.lines == [
+            {
+                "family": label.family,
+                "Method": label.title + label.signs,
+                "Settings": label.settings,
+                "Seeds": label.seeds,
+                "Folds": label.folds,
+                "Samples": label.samples,
+                **score_cells(number, name),
+            }
+            for name, label in labels.items()
+        ]
+
+
+def seed_lines(number: int, name: str) -> list[Line]:
+    lines = []
+    for seed, state in ROWS[name].seeds.items():
+        folds = (
+            f"{3 if number == 3 else 7}" if state.is_complete else LABELS[number, name].folds.removeprefix("seed 0: ")
+        )
+        means = {heading(c): printed(mean_and_deviation([ROWS[name].scores(seed)], c)) for c in columns(number)[:-1]}
+        lines.append({"Seed": str(seed), "Folds": folds, **means})
+    return lines
+
+
+def confusion_lines(row: Row, seed: Seed, slice_name: str, *, is_page: bool) -> list[Line]:
+    """Count a seed's predictions: true classes in rows, with the share of the row."""
+    databases = row.record["protocol"]["slices"][slice_name]
+    samples = {key: t for fold in row.record["folds"].values() for key, t in fold["samples"].items()}
+    inside = [(t, seed.predict(key, t)) for key, t in samples.items() if key.split("/")[0] in databases]
+    lines = []
+    for true, class_name in enumerate(CLASSES):
+        counts = [inside.count((true, predicted)) for predicted in range(3)]
+        shares = [f"{n / sum(counts):.2f}" if any(counts) else "–" for n in counts]
+        cells = [f"{n} {share}" if is_page else f"{n} ({share})" for n, share in zip(counts, shares, strict=True)]
+        corner = "true class" if is_page else "true class ↓, prediction →"
+        lines.append({corner: class_name, **dict(zip(CLASSES, cells, strict=True))})
+    return lines
+
+
+@pytest.mark.parametrize("is_page", [True, False], ids=["html", "markdown"])
+def test_seeds_and_confusion_matrices(report: Report, is_page: bool) -> None:
+    expected = {}
+    for (number, name), label in LABELS.items():
+        row, settings = ROWS[name], label.settings if is_page else f"({label.settings})"
+        title = f"{label.title} {settings}" if label.settings else label.title
+        complete = [(seed, state) for seed, state in row.seeds.items() if state.is_complete]
+        for seed, state in complete[:1]:
+            for part in SIZES[number]:
+                caption = f"{TITLES[part]}, seed {seed}"
+                expected[number, title, caption] = confusion_lines(row, state, part, is_page=is_page)
+        if len(row.seeds) > 1:
+            caption = "UF1 and UAR of each seed" if is_page else "every seed"
+            expected[number, title, caption] = seed_lines(number, name)
+    tables = {}
+    for table in html_tables(report.html) if is_page else markdown_tables(report.markdown):
+        if is_page and "Confusion matrices" in table.under:
+            tables[int(table.under[0][11]), table.under[2], table.caption] = table.lines
+        elif table.under[0] == "Seeds and confusion matrices":
+            title, comparison, caption = re.split(": comparison |, ", table.under[1], maxsplit=2)
+            tables[int(comparison), title, caption] = table.lines
+    assert tables == expected
+
+
+def diagnostic_cells(name: str, slice_name: str) -> Line:
+    """Return means and differences over the seeds with an oracle."""
+    row = ROWS[name]
+    seeds = [seed for seed in row.seeds if row.oracle_scores(seed)]
+    cells = {}
+    for metric in ("uf1", "uar"):
+        last = mean_and_deviation([row.scores(seed) for seed in seeds], (slice_name, metric))
+        oracle = mean_and_deviation([row.oracle_scores(seed) for seed in seeds], (slice_name, metric))
+        cells[f"{metric.upper()} last"], cells[f"{metric.upper()} oracle"] = printed(last), printed(oracle)
+        cells[f"{metric.upper()} difference"] = f"{oracle[0] - last[0]:+.4f}" if last and oracle else "–"
+    return cells
+
+
+DIAGNOSED = {
+    "alpha": ("", "7"),
+    "alpha 2": ("seed 1: folds 0/7", "seed 1: folds 0/7"),
+    "beta": ("", "folds 6/7, 1 failed"),
+}
+"""The rows with an oracle: the text on its folds, on the page and in Markdown."""
+
+
+def test_the_oracle_s_tables(report: Report) -> None:
+    (on_page,) = (table for table in html_tables(report.html) if table.under == ("Diagnostic: oracle selection",))
+    (table,) = (t for t in markdown_tables(report.markdown) if t.under[0] == "Diagnostic: oracle selection")
+    assert (on_page.caption, table.under[1]) == ("Rows of comparison 1, cde@1", "Rows of comparison 1")
+    page_lines, lines = [], []
+    for name, (folds_on_page, folds) in DIAGNOSED.items():
+        label = LABELS[1, name]
+        cells = [{"Slice": TITLES[part], **diagnostic_cells(name, part)} for part in TITLES]
+        lines += [{"Method": label.title, "Settings": label.settings, "Folds": folds, **line} for line in cells]
+        method = " ".join(filter(None, (label.title, label.settings, folds_on_page)))
+        if name == "beta":
+            cells = [dict.fromkeys(cells[0], f"{folds}: incomplete, no mean")]
+        page_lines += [{"Method": method, **line} for line in cells]
+    assert table.lines == lines
+    assert on_page.lines == page_lines
+
+
+PROGRESS = {
+    # name and seed: n_seeds, n_folds, folds_done, folds_failed, complete, incomplete
+    ("svm", 0): ("0", "7", "5", "1", "false", "folds 5/7, 1 failed"),
+    ("svm", "mean"): ("2", "7", "5", "1", "false", "seed 0: folds 5/7, 1 failed"),
+    ("beta", 0): ("0", "7", "6", "1", "false", "folds 6/7, 1 failed"),
+    ("alpha 2 oracle", 1): ("0", "7", "0", "0", "false", "folds 0/7"),
+    ("alpha 2 oracle", "mean"): ("1", "7", "0", "0", "false", "seed 1: folds 0/7"),
+    ("beta oracle", 0): ("0", "7", "6", "1", "false", "folds 6/7, 1 failed"),
+}
+"""Of the lines that are not complete."""
+
+
+def csv_lines(number: int, name: str, *, is_oracle: bool = False) -> list[Line]:
+    """Return the lines of a row, without the protocol's and the method's columns; scores as `repr` prints them."""
+    row = ROWS[name]
+    by_seed = {seed: row.oracle_scores(seed) if is_oracle else row.scores(seed) for seed in row.seeds}
+    groups: dict[int | str, list[Scores]] = {seed: [scores] for seed, scores in by_seed.items()}
+    if len(by_seed) > 1:
+        groups["mean"] = list(by_seed.values())
+    lines = []
+    for seed, members in groups.items():
+        complete = sum(map(bool, members))
+        n_folds = str(len(row.record["folds"]))
+        progress = PROGRESS.get((f"{name} oracle" if is_oracle else name, seed))
+        for part, size in SIZES[number].items():
+            line = {"comparison": str(number), "kind": "diagnostic" if is_oracle else "measured", "seed": str(seed)}
+            for metric in ("uf1", "uar", "accuracy"):
+                mean, deviation = mean_and_deviation(members, (part, metric)) or (None, None)
+                line |= {metric: shortened(mean), f"{metric}_std": shortened(deviation)}
+            heads = ("n_seeds", "n_folds", "folds_done", "folds_failed", "complete", "incomplete")
+            cells = progress or (str(complete), n_folds, n_folds, "0", "true", "")
+            line |= {"slice": part, "n_samples": str(size) if complete else "", **dict(zip(heads, cells, strict=True))}
+            lines.append(line)
+    return lines
+
+
+def shortened(number: float | str | None) -> str:
+    """Return a number to 12 digits: sums of other order differ in the last ones."""
+    return "" if number in (None, "") else f"{float(number):.12f}"
+
+
+IDENTITY = {
+    # selection, caveats, family, method, title, params
+    "floor": ("none", "", "baseline", "floor", "Floor", ""),
+    "svm": ("none", "", "handcrafted", "svm-flow", "SVM", ""),
+    "alpha": ("last", "template-landmarks", "deep", "z-net", "alpha net", "lr=0.1"),
+    "alpha 2": ("last", "blurred", "deep", "z-net", "alpha net", "lr=0.2"),
+    "beta": ("last", "approximation whole-frame", "deep", "a-net", "Beta net", ""),
+    "lab": ("none", "cropped", "aardvark", "m-lab", "Lab trick", ""),
+    "inner": ("inner", "", "deep", "z-net", "alpha net", "lr=0.3"),
+    "guess": ("none", "partial synthetic", "baseline", "guess", "Guess", ""),
+    "other": ("none", "partial synthetic", "baseline", "other", "Other", ""),
+}
+
+
+def identity(name: str, *, is_oracle: bool = False) -> Line:
+    record = ROWS[name].record
+    is_synthetic = str(name in NAMES[3]).lower()
+    selection, caveats, family, method, title, params = IDENTITY[name]
+    return {
+        "selection": "oracle" if is_oracle else selection,
+        "caveats": caveats,
+        "family": family,
+        "method": method,
+        "title": title,
+        "params": params,
+        "synthetic": is_synthetic,
+        "partial": is_synthetic,
+        "protocol": "loso-casme3" if name in NAMES[3] else "cde",
+        "protocol_version": "1",
+        "protocol_hash": record["protocol"]["hash"],
+        "method_version": "3",
+        "representation": "face-flow",
+        "representation_params": "",
+        "row_key": record["row_key"],
+        "year": "",
+        "source": "",
+        "note": "",
+    }
+
+
+def test_measured_and_diagnostic_lines_of_the_csv(report: Report) -> None:
+    expected = []
+    for number, names in NAMES.items():
+        expected += [{**identity(name), **line} for name in names for line in csv_lines(number, name)]
+        for name in DIAGNOSED if number == 1 else ():
+            expected += [{**identity(name, is_oracle=True), **line} for line in csv_lines(1, name, is_oracle=True)]
+    numbers = [f"{metric}{std}" for metric in ("uf1", "uar", "accuracy") for std in ("", "_std")]
+    lines = [line for line in report.csv if line["kind"] != "published"]
+    assert [{**line, **{head: shortened(line[head]) for head in numbers}} for line in lines] == expected
+
+
+def test_provenance_is_of_its_row_and_run(report: Report) -> None:
+    record = ROWS["alpha"].record
+    alpha = {
+        "method": "z-net, version 3",
+        "citation": "none",
+        "parameters": "lr=0.1",
+        "representation": f"face-flow, hash {record['representation']['hash'][:12]}",
+        "protocol": f"cde@1, hash {record['protocol']['hash'][:12]}",
+        "data fingerprints": ", ".join(f"{n} {record['fingerprints'][n][:12]}" for n in ("casme2", "samm", "smic")),
+        "caveats": "template-landmarks",
+        "row key": record["row_key"][:12],
+        "seeds": "0, 2",
+        "device": "cpu",
+        "computing time": "7.0 s, summed over all cells",
+    }
+    started = {name: str((report.store.manifest(key) or {})["started"]) for name, key in report.run_ids.items()}
+    composite = {
+        "started": started["composite"],
+        "command": "mer-bench run --data maps '--results=~'",
+        "mer-bench": "0.7.3",
+        "git commit": "abc123-dirty",
+        "requested selection rule": "last",
+        "device": "cuda",
+        "worker processes": "6",
+        "GPU": "A GPU",
+        "processor": "A Processor",
+        "platform": "An OS",
+        "Python": "3.11.9",
+        "packages": "numpy 1.26.4, torch 2.6.0",
+    }
+    page, text = html_facts(report.html), markdown_facts(report.markdown)
+    label = f"alpha net ({record['row_key'][:8]})"
+    assert page[label] == alpha
+    assert text[label] == {**alpha, "runs": report.run_ids["composite"]}
+    assert page[report.run_ids["composite"]] == text[report.run_ids["composite"]] == composite
+    assert page[report.run_ids["synthetic"]]["requested selection rule"] == "oracle"
+    assert page[f"Beta net ({ROWS['beta'].record['row_key'][:8]})"]["computing time"] == "3.5 s, summed over all cells"
+    assert len(page) == len(text) == len(ROWS) + len(report.run_ids)
+    assert all("alice" not in written for written in (report.html, report.markdown))
+
+
+FOOTNOTES = (
+    "† a method is handed another representation than its own, which this data cannot give",
+    "‡ blurred",
+    "§ cropped",
+    "¶ key regions cut at constant template places, not at detected landmarks",
+    "(5) samples without a detected face are kept: the face is the largest centred square of their frames",
+)
+JOINED = "Methods without epochs need no selection rule; they appear in the comparison of every rule."
+NO_SURPRISE = "SAMM: no true sample of surprise (rule 'exclude': an absent class is left out of both means)"
+NOTES = (
+    (NO_SURPRISE, JOINED, *FOOTNOTES),
+    (NO_SURPRISE, JOINED, "† cropped"),
+    ("Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)",),
+)
+
+
+def test_notes_are_below_their_table_with_their_signs(report: Report) -> None:
+    for text, item in ((report.html, r"<li>(?!<a)(.*)</li>"), (report.markdown, "- (.*)")):
+        scores, _, _ = text.partition("Diagnostic: oracle selection")
+        sections = re.split(r"Comparison \d: ", unescape(scores))[1:]
+        assert [tuple(re.findall(item, section)) for section in sections] == list(NOTES)
