@@ -97,18 +97,19 @@ def shrink_map(flow: FloatArray, side: int = MAP_SIDE) -> FloatArray:
 
     Parameters
     ----------
-    flow : ndarray of shape (height, width, channels), float32
+    flow : ndarray of shape (height, width, 3), float32
+        Channels (u, v, os).
     side : int
         Side of the result in pixels; not larger than the map.
 
     Returns
     -------
-    ndarray of shape (side, side, channels), float32
+    ndarray of shape (side, side, 3), float32
     """
     import cv2
 
     small = cv2.resize(np.ascontiguousarray(flow), (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.float32).reshape(side, side, flow.shape[2])
+    return np.asarray(small, dtype=np.float32)
 
 
 def _solver(algorithm: str, settings: Mapping[str, Any]) -> Any:

@@ -52,18 +52,6 @@ def test_a_face_gets_its_standard_position_from_any_other(
     assert np.allclose((aligned + 0.5) / size, CROP_LANDMARKS, atol=2e-3)
 
 
-@given(st.lists(st.floats(-1000, 1000, width=32), min_size=10, max_size=10))
-def test_the_transform_is_a_similarity_and_never_a_reflection(numbers: list[float]) -> None:
-    try:
-        transform = aligning_transform(np.array(numbers, dtype=np.float32).reshape(5, 2), 192)
-    except MerBenchError:
-        return
-    (a, b), (c, d) = transform[:, :2]
-    assert np.isfinite(transform).all()
-    assert (a, b) == (d, -c)
-    assert a * d - b * c >= 0
-
-
 def test_the_transform_is_the_least_squares_fit_of_eyes_and_nose() -> None:
     key_points = placed(192, 0.3, 1.7, 40 - 25j)
     key_points[:3] += np.array([(4, -1), (-2, 3), (5, 2)], dtype=np.float32)
@@ -72,12 +60,6 @@ def test_the_transform_is_the_least_squares_fit_of_eyes_and_nose() -> None:
     design = np.vstack((np.column_stack((x, -y, one, zero)), np.column_stack((y, x, zero, one))))
     a, b, dx, dy = np.linalg.lstsq(design, target.T.ravel(), rcond=None)[0]
     np.testing.assert_allclose(aligning_transform(key_points, 192), [(a, -b, dx), (b, a, dy)], rtol=1e-4, atol=1e-4)
-
-
-def test_the_mouth_does_not_move_the_face() -> None:
-    still, smiling = placed(192), placed(192)
-    smiling[3:] += np.array([[-6, -3], [6, -3]], dtype=np.float32)
-    assert np.array_equal(aligning_transform(still, 192), aligning_transform(smiling, 192))
 
 
 @pytest.mark.parametrize("size", [28, 224])
@@ -159,29 +141,11 @@ def test_grey_is_the_luma_of_rgb_and_grey_images_are_unchanged() -> None:
     assert to_grey(GREY) is GREY
 
 
-@pytest.mark.parametrize("gain", [0.5, 0.9, 1.0, 1.1])
-def test_brightness_is_matched_to_the_reference_by_one_gain(gain: float) -> None:
-    reference = np.random.default_rng(0).integers(40, 200, size=(50, 60), dtype=np.uint8)
-    darker = np.rint(reference * gain).astype(np.uint8)
-    matched = match_brightness(darker, reference)
-
-    assert abs(float(matched.mean()) - float(reference.mean())) < 1.0
-    assert np.abs(matched.astype(int) - reference).max() <= 1 / gain + 1
-
-
 def test_the_gain_is_the_median_over_pixels_that_are_not_dark_and_levels_are_clipped() -> None:
     image = np.array([[15, 15, 15, 15, 15], [16, 20, 100, 200, 120]], dtype=np.uint8)
     reference = np.array([[200, 200, 200, 200, 200], [24, 32, 150, 255, 60]], dtype=np.uint8)
     # Ratios of the bright pixels: 1.5, 1.6, 1.5, 1.275 and 0.5.
     assert match_brightness(image, reference).tolist() == [[22] * 5, [24, 30, 150, 255, 180]]
-
-
-def test_a_part_that_darkens_alone_changes_no_other() -> None:
-    reference = np.random.default_rng(0).integers(40, 200, size=(50, 60), dtype=np.uint8)
-    opened = reference.copy()
-    opened[30:45, 15:45] //= 4
-
-    np.testing.assert_array_equal(match_brightness(opened, reference), opened)
 
 
 def test_a_black_image_is_unchanged() -> None:

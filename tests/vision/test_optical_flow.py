@@ -32,7 +32,6 @@ def moved(u: FloatArray, v: FloatArray) -> ByteArray:
     return np.asarray(cv2.remap(ONSET, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
-SHIFT = (np.full((SIZE, SIZE), 0.6, dtype=np.float32), np.full((SIZE, SIZE), -0.4, dtype=np.float32))
 WEIGHT = np.exp(-((COLUMNS - 41) ** 2 + (ROWS - 85) ** 2) / (2 * 10.0**2)).astype(np.float32)
 BUMP = (-0.5 * WEIGHT, -2.0 * WEIGHT)
 """A lip corner that is pulled up by two pixels and outward by half a pixel."""
@@ -43,14 +42,8 @@ def end_point_error(flow: FloatArray, u: FloatArray, v: FloatArray) -> float:
     return float(np.hypot(flow[..., 0] - u, flow[..., 1] - v)[INNER].mean())
 
 
-@pytest.mark.parametrize(("algorithm", "bound"), [("tv-l1", 0.05), ("farneback", 0.15), ("dis", 0.1)])
-def test_a_sub_pixel_shift_is_measured_with_its_sign(algorithm: str, bound: float) -> None:
-    # Measured: 0.03 for TV-L1, 0.06 for Farnebäck and DIS.
-    assert end_point_error(optical_flow(ONSET, moved(*SHIFT), algorithm), *SHIFT) < bound
-
-
 @pytest.mark.parametrize(("algorithm", "bound"), [("tv-l1", 0.04), ("farneback", 0.08), ("dis", 0.06)])
-def test_a_smooth_local_motion_is_measured_at_its_position(algorithm: str, bound: float) -> None:
+def test_a_local_motion_is_measured_at_its_position_with_its_direction(algorithm: str, bound: float) -> None:
     flow = optical_flow(ONSET, APEX, algorithm)
     assert end_point_error(flow, *BUMP) < bound
     assert np.abs(flow[10:40, 80:110]).max() < 0.2
@@ -61,14 +54,6 @@ def test_a_smooth_local_motion_is_measured_at_its_position(algorithm: str, bound
 @pytest.mark.parametrize(("algorithm", "settings"), [("tv-l1", {}), ("dis", {}), ("dis", {"dis_preset": "ultrafast"})])
 def test_a_face_that_does_not_move_has_no_flow_and_no_strain(algorithm: str, settings: dict[str, str]) -> None:
     assert not stack_strain(optical_flow(ONSET, ONSET, algorithm, settings)).any()
-
-
-def test_under_noise_and_flicker_a_still_face_has_little_flow() -> None:
-    noise = np.random.default_rng(0).normal(2, 2, ONSET.shape)
-    again = np.clip(ONSET + noise, 0, 255).round().astype(np.uint8)
-    maps = stack_strain(optical_flow(ONSET, again, "tv-l1"))
-    assert np.hypot(maps[..., 0], maps[..., 1]).mean() < 0.15
-    assert maps[..., 2].mean() < 0.05
 
 
 def test_farneback_is_the_function_that_htnet_calls() -> None:
@@ -244,9 +229,3 @@ def test_shrinking_averages_areas_and_keeps_the_unit() -> None:
     assert np.allclose(shrink_map(maps), expected, atol=1e-6)
     uneven = np.random.default_rng(3).normal(size=(45, 45, 3)).astype(np.float32)
     assert np.allclose(shrink_map(uneven, 7).mean(axis=(0, 1)), uneven.mean(axis=(0, 1)), atol=1e-5)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3])
-def test_shrinking_keeps_the_channels(channels: int) -> None:
-    maps = np.zeros((192, 192, channels), dtype=np.float32)
-    assert shrink_map(maps).shape == (28, 28, channels)
