@@ -111,8 +111,8 @@ def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[
     for name in overrides:
         if name not in known:
             raise MerBenchError(
-                f"--set {name}: none of {', '.join(names)} has a setting {name!r}{did_you_mean(name, known)}; "
-                f"settings: {', '.join(known) or 'none'}"
+                f"--set {name}: none of {', '.join(names)} has a parameter {name!r}{did_you_mean(name, known)}; "
+                f"parameters: {', '.join(known) or 'none'}"
             )
     return {
         name: resolve_parameters(

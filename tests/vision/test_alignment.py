@@ -118,15 +118,13 @@ def test_scaling_adds_no_shift(scale: float) -> None:
     assert np.sum(crop * rows) / crop.sum() == pytest.approx(25, abs=0.03)
 
 
-@pytest.mark.parametrize("scale", [0.25, 0.75])
-def test_details_are_averaged_over_areas_only_below_half_size(scale: float) -> None:
-    # A quarter of the size is the mean of 4×4 blocks; three quarters is linear interpolation.
+@pytest.mark.parametrize("size", [128, 205, 384])
+def test_details_are_averaged_over_areas_only_below_half_size(size: int) -> None:
+    scale = size / 512
     transform = np.array([[scale, 0, 0.5 * scale - 0.5], [0, scale, 0.5 * scale - 0.5]], dtype=np.float32)
-    size = int(512 * scale)
-    crop = align(PORTRAIT, transform, size).astype(float)
-    blocks = GREY.reshape(128, 4, 128, 4).mean(axis=(1, 3))
-    linear = cv2.resize(GREY, (size, size), interpolation=cv2.INTER_LINEAR)
-    assert np.abs(crop - (blocks if scale < 0.5 else linear))[2:-2, 2:-2].max() < 4
+    method = cv2.INTER_LINEAR if size == 384 else cv2.INTER_AREA
+    expected = cv2.resize(GREY, (size, size), interpolation=method).astype(float)
+    assert np.abs(align(PORTRAIT, transform, size) - expected)[2:-2, 2:-2].max() < 4
 
 
 def test_outside_the_frame_its_border_is_repeated() -> None:
