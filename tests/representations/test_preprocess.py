@@ -226,13 +226,6 @@ def test_a_setting_changes_the_hash_of_the_representation(source: Clips, setting
     assert record_of("region-flow", source, **settings)["hash"] != record_of("region-flow", source)["hash"]
 
 
-def test_a_changed_frame_is_another_entry(source: Clips) -> None:
-    preprocessed("face-flow", source)
-    overwrite(source, 2, frame(source, 1))
-
-    assert "flow" in preprocessed("face-flow", source).seconds
-
-
 def test_a_damaged_entry_is_computed_again_with_a_notice(source: Clips) -> None:
     task = task_of("face-flow", source)
     preprocess_sample(task)

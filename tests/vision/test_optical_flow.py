@@ -112,13 +112,11 @@ class Recording:
         return np.full((*onset.shape, 2), self.given, dtype=np.float32)
 
 
-@pytest.mark.parametrize("changed", [False, True])
-def test_each_parameter_of_tvl1_reaches_opencv(changed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_parameter_of_tvl1_reaches_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = Recording()
     monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: solver)
-    settings = {f"tvl1_{name}": other for name, (_, _, other) in TVL1.items()} if changed else {}
-    optical_flow(ONSET, APEX, "tv-l1", settings)
-    assert solver.settings == {name: other if changed else default for name, default, other in TVL1.values()}
+    optical_flow(ONSET, APEX, "tv-l1", {f"tvl1_{name}": other for name, (_, _, other) in TVL1.items()})
+    assert solver.settings == {name: other for name, _, other in TVL1.values()}
 
 
 def test_tvl1_defaults_are_those_of_opencv() -> None:
@@ -172,18 +170,9 @@ def test_frames_too_small_for_the_algorithm_are_refused_in_one_sentence() -> Non
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "settings", "message"),
-    [
-        ("tv-l1", {"tvl1_tau": -1}, "optical flow tv-l1: tvl1_tau=-1"),
-        ("tv-l1", {"tvl1_median": 4}, "tvl1_median=4 is not one of: 1, 3, 5"),
-        ("tv-l1", {"farneback_levels": 2}, "tv-l1 has no parameter 'farneback_levels'"),
-        ("dis", {"dis_preset": "mediun"}, "dis_preset='mediun' is not one of: ultrafast, fast, medium"),
-    ],
-)
-def test_invalid_settings_are_refused(algorithm: str, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(MerBenchError, match=message):
-        optical_flow(ONSET, ONSET, algorithm, settings)
+def test_a_setting_of_another_algorithm_is_refused() -> None:
+    with pytest.raises(MerBenchError, match="optical flow tv-l1 has no parameter 'farneback_levels'"):
+        optical_flow(ONSET, ONSET, "tv-l1", {"farneback_levels": 2})
 
 
 def field(a: float, b: float, c: float, d: float) -> FloatArray:
