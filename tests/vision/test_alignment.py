@@ -139,11 +139,11 @@ def test_grey_is_the_luma_of_rgb_and_grey_images_are_unchanged() -> None:
     assert to_grey(GREY) is GREY
 
 
-def test_the_gain_is_the_median_over_pixels_that_are_not_dark_and_levels_are_clipped() -> None:
+def test_the_gain_is_the_median_over_pixels_that_are_not_dark_and_levels_are_rounded_and_clipped() -> None:
     image = np.array([[15, 15, 15, 15, 15], [16, 20, 100, 200, 120]], dtype=np.uint8)
-    reference = np.array([[200, 200, 200, 200, 200], [24, 32, 150, 255, 60]], dtype=np.uint8)
-    # Ratios of the bright pixels: 1.5, 1.6, 1.5, 1.275 and 0.5.
-    assert match_brightness(image, reference).tolist() == [[22] * 5, [24, 30, 150, 255, 180]]
+    reference = np.array([[200, 200, 200, 200, 200], [25, 32, 159, 255, 200]], dtype=np.uint8)
+    # The median ratio of the pixels that are not dark is 1.59.
+    assert match_brightness(image, reference).tolist() == [[24] * 5, [25, 32, 159, 255, 191]]
 
 
 def test_a_black_image_is_unchanged() -> None:
