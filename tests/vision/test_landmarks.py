@@ -104,8 +104,8 @@ class Box:
     [
         ([1.0, 0.5], (400, 600), 1, (30, 40, 90, 110)),  # half of the best score is enough for the larger box
         ([1.0, 0.49], (400, 600), 1, (10, 20, 35, 50)),
-        ([1.0, 0.5], (960, 1280), 1, (60, 80, 180, 220)),  # found in the halved image, given at full size
-        ([1.0, 0.5], (960, 1280), 2, (30, 40, 90, 110)),
+        ([1.0, 0.5], (480, 2560), 1, (122, 162, 362, 442)),  # found at a quarter of the size, given at full size
+        ([1.0, 0.5], (480, 2560), 2, (30, 40, 90, 110)),
         ([1.0, 0.5], (400, 600), 2, (15, 20, 45, 55)),  # found at twice the size
         ([1.0, 0.5], (400, 600), 3, None),
     ],
@@ -113,14 +113,20 @@ class Box:
 def test_dlib_takes_the_largest_certain_box_of_the_first_successful_search(
     scores: list[float], shape: tuple[int, int], searches: int, expected: tuple[int, ...] | None
 ) -> None:
-    sizes: list[tuple[int, int]] = []
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    searched: list[ByteArray] = []
 
     def run(image: ByteArray, upsample: int) -> tuple[list[Box], list[float], list[int]]:
-        sizes.append(image.shape)
-        return ([Box(10, 20, 35, 50), Box(30, 40, 90, 110)], scores, [0, 0]) if len(sizes) == searches else ([], [], [])
+        searched.append(image)
+        return (
+            ([Box(10, 20, 35, 50), Box(30, 40, 90, 110)], scores, [0, 0]) if len(searched) == searches else ([], [], [])
+        )
 
-    assert landmarks._dlib_box(np.zeros(shape, dtype=np.uint8), types.SimpleNamespace(run=run)) == expected
-    assert sizes == {400: [(400, 600), (800, 1200)], 960: [(480, 640), (960, 1280)]}[shape[0]][:searches]
+    assert landmarks._dlib_box(image, types.SimpleNamespace(run=run)) == expected
+    first, second = {400: ((400, 600), (800, 1200)), 480: ((120, 640), (480, 2560))}[shape[0]]
+    assert [one.shape for one in searched] == [first, second][:searches]
+    if shape[0] == 480:
+        assert np.abs(searched[0] - image.reshape(120, 4, 640, 4).mean(axis=(1, 3))).max() < 1, "averaged over areas"
 
 
 @pytest.mark.parametrize("shape", [(240, 320, 3), (240, 320), (1, 1), (3, 200, 3)])
