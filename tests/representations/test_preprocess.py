@@ -219,11 +219,20 @@ def test_new_code_of_a_step_changes_the_keys_and_hashes_of_all_steps_built_on_it
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [{"no_face": "whole-frame"}, {"size": 112}, {"regions_by": "dlib"}, {"farneback_levels": 2}, {"layout": "htnet"}],
+    ("name", "settings"),
+    [
+        ("frames", {"no_face": "whole-frame"}),
+        ("flow", {"no_face": "whole-frame"}),
+        ("region-flow", {"size": 112}),
+        ("region-flow", {"regions_by": "dlib"}),
+        ("face-flow", {"farneback_levels": 2}),
+        ("region-flow", {"layout": "htnet"}),
+    ],
 )
-def test_a_setting_changes_the_hash_of_the_representation(source: Clips, settings: dict[str, object]) -> None:
-    assert record_of("region-flow", source, **settings)["hash"] != record_of("region-flow", source)["hash"]
+def test_a_setting_changes_the_hash_of_the_representation(
+    source: Clips, name: str, settings: dict[str, object]
+) -> None:
+    assert record_of(name, source, **settings)["hash"] != record_of(name, source)["hash"]
 
 
 def test_a_damaged_entry_is_computed_again_with_a_notice(source: Clips) -> None:
