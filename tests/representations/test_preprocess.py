@@ -317,8 +317,8 @@ def test_a_cache_that_cannot_be_written_ends_the_work_at_the_first_sample(source
     ("content", "failure"),
     [
         (
-            cv2.imencode(".png", GREY[:180, :200])[1].tobytes(),
-            "smic/s1/a: s1/a/img2.png has 200×180 pixels and the onset frame 240×240; all frames of a clip must have "
+            cv2.imencode(".png", GREY[:, :200])[1].tobytes(),
+            "smic/s1/a: s1/a/img2.png has 200×240 pixels and the onset frame 240×240; all frames of a clip must have "
             "the same size: restore them from the release",
         ),
         (b"", "img2.png"),
