@@ -172,7 +172,7 @@ def content_digest(files: Sequence[Path]) -> str:
 
 def _parse(content: bytes) -> Entry | None:
     checksum, rest = content[:32], content[32:]
-    if len(rest) < 4 or hashlib.sha256(rest).digest() != checksum:
+    if hashlib.sha256(rest).digest() != checksum:
         return None
     size = int.from_bytes(rest[:4], "little")
     try:

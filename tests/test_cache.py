@@ -99,7 +99,7 @@ def test_usage_and_clearing_concern_only_the_files_of_mer_bench(cache: Cache) ->
     releases = cache.folder / "synthetic"
     (releases / "3db-tiny-0-v1" / "SMIC").mkdir(parents=True)
     (releases / "3db-tiny-0-v1" / "SMIC" / "SYNTHETIC.txt").write_text("text")
-    mine = cache.folder / "flow" / "ab" / "thesis.txt"
+    mine = cache.folder / "flow" / "ab" / f"{KEY}.entry.txt"
     mine.write_text("precious")
     size = cache.path("flow", KEY).stat().st_size
 

@@ -370,8 +370,8 @@ from mer_bench.representations.task import PreprocessTask
 from mer_bench.engine import session
 frames = tuple(Path({str(source.folder / IDS[0])!r}) / f"img{{number}}.png" for number in range(5))
 recipe = Recipe("region-flow", {dict(recipe("region-flow", source).params)!r})
-digest = content_digest(frames)
-task = PreprocessTask(Clip("x", frames, 2), digest, digest, recipe, Path({str(cache_folder())!r}))
+digest = {source.digest(IDS[0])!r}
+task = PreprocessTask(Clip("x", frames, 2), digest, content_digest(frames), recipe, Path({str(cache_folder())!r}))
 print(task.cached(print).arrays["array"].shape)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)

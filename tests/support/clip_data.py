@@ -50,4 +50,4 @@ class Clips(DataSource):
         return Clip(sample_id, tuple(self.frame(sample_id, number) for number in range(5)), 2)
 
     def digest(self, sample_id: str) -> str:
-        return content_digest(self.clip(sample_id).frames)
+        return f"{content_digest(self.clip(sample_id).frames)}, apex 2"
