@@ -1,8 +1,8 @@
-"""What the harness costs: leave-one-subject-out of an SVM by a plain loop, and by mer-bench, in one process run.
+"""Overhead of the harness: leave-one-subject-out of an SVM in a plain loop and in mer-bench, timed in one process.
 
 Usage: python benchmarks/harness_overhead.py [--data PATH] [--rounds N]
 
-Prints medians over the rounds and the ratios to the plain loop. The plain loop keeps nothing and checks nothing.
+Prints medians over the rounds and the ratios to the plain loop. The plain loop stores nothing and checks nothing.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from mer_bench.plugin_manager import load_catalogue
 
 
 def main() -> None:
-    """Time the ways in turn, round by round, so that a drifting machine hits them all."""
+    """Time all variants once per round, so that changes of the machine's speed affect all of them."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--data", default="synthetic-maps")
     arguments.add_argument("--rounds", type=int, default=3)
     options = arguments.parse_args()
-    ways: dict[str, Callable[[], None]] = {
+    variants: dict[str, Callable[[], None]] = {
         "plain loop": lambda: plain_loop(options.data),
         "mer-bench --jobs 1": lambda: through_harness(options.data, 1),
         "mer-bench --jobs 2": lambda: through_harness(options.data, 2),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(options.rounds):
-        for name, way in ways.items():
+        for name, variant in variants.items():
             started = time.perf_counter()
-            way()
+            variant()
             seconds[name].append(time.perf_counter() - started)
     print(f"{environment()['processor']}, Python {platform.python_version()}, data: {options.data}")
     base = statistics.median(seconds["plain loop"])
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def plain_loop(data: str) -> None:
-    """Fit and predict fold by fold, with nothing around it."""
+    """Fit and predict fold by fold, and nothing else."""
     source = open_source(data, {}, load_catalogue())
     frame = source.read_samples().frame
     inputs = np.stack([source.load(sample_id) for sample_id in frame["sample_id"]]).reshape(len(frame), -1)

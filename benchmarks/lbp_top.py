@@ -1,10 +1,10 @@
-"""What vectorising LBP-TOP gains: a clip's descriptor by a plain loop over planes with scikit-image, and by lbp-top.
+"""Speed-up of the vectorised LBP-TOP: a clip's descriptor by scikit-image in a loop over planes, and by lbp-top.
 
 Usage: python benchmarks/lbp_top.py [--rounds N] [--size N]
 
-Both describe the same clip of random grey levels with the preset ``benchmark``, whose radii are equal, as scikit-image
-needs them, and must agree exactly. Prints medians over the rounds and their ratio; the preset ``megc2019``, whose
-ellipses scikit-image does not offer, is timed beside them. One thread each.
+Both compute the descriptor of the same clip of random grey levels with the preset ``benchmark``, whose radii are equal
+because scikit-image needs that; the results must be identical. Prints medians over the rounds and their ratio. The
+preset ``megc2019``, whose ellipses scikit-image does not support, is timed too. One thread each.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from mer_bench.testing import make_method
 
 _POINTS, _RADIUS, _BINS = 8, 1, 59
 _BLOCKS = (2, 4, 4)
-"""Temporal, rows, columns: the preset's own."""
+"""Temporal, rows, columns, as in the preset."""
 
 
 def main() -> None:
-    """Time the ways in turn, round by round, so that a drifting machine hits them all."""
+    """Time all variants once per round, so that changes of the machine's speed affect all of them."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rounds", type=int, default=7)
     arguments.add_argument("--size", type=int, default=192)
@@ -39,19 +39,19 @@ def main() -> None:
     methods = {preset: make_method(spec, preset=preset) for preset in ("benchmark", "megc2019")}
     grey = np.random.default_rng(0).integers(0, 256, (10, options.size, options.size, 1)).astype(np.uint8)
     sample = grey.astype(np.float32)
-    ways: dict[str, Callable[[], FloatArray]] = {
+    variants: dict[str, Callable[[], FloatArray]] = {
         "plain loop": lambda: plain_loop(grey[..., 0]),
         "lbp-top benchmark": lambda: methods["benchmark"].extract(sample),
         "lbp-top megc2019": lambda: methods["megc2019"].extract(sample),
     }
     with threadpool_limits(1):
-        if not np.array_equal(ways["plain loop"](), ways["lbp-top benchmark"]()):
-            raise SystemExit("the plain loop and lbp-top describe the same clip differently")
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        if not np.array_equal(variants["plain loop"](), variants["lbp-top benchmark"]()):
+            raise SystemExit("the plain loop and lbp-top give different descriptors of the same clip")
+        seconds: dict[str, list[float]] = {name: [] for name in variants}
         for _ in range(options.rounds):
-            for name, way in ways.items():
+            for name, variant in variants.items():
                 started = time.perf_counter()
-                way()
+                variant()
                 seconds[name].append(time.perf_counter() - started)
     print(f"{environment()['processor']}, one thread, Python {platform.python_version()}, clip {sample.shape}")
     medians = {name: statistics.median(values) for name, values in seconds.items()}
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def plain_loop(clip: ByteArray) -> FloatArray:
-    """Describe plane after plane, image after image, block after block."""
+    """Compute the descriptor plane by plane, image by image, block by block."""
     planes = (
         np.stack([codes_of(clip[t]) for t in range(clip.shape[0])]),
         np.stack([codes_of(clip[:, y]) for y in range(clip.shape[1])], axis=1),
@@ -78,8 +78,8 @@ def plain_loop(clip: ByteArray) -> FloatArray:
             ]
             counts = np.bincount(part[tuple(bounds)].ravel(), minlength=_BINS)
             histograms.append(counts / counts.sum())
-    described: FloatArray = np.concatenate(histograms).astype(np.float32)
-    return described
+    descriptor: FloatArray = np.concatenate(histograms).astype(np.float32)
+    return descriptor
 
 
 def codes_of(image: ByteArray) -> IntArray:

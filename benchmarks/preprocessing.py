@@ -1,11 +1,11 @@
-"""What it costs to make network input of frames: pairs a second on one core and on all, and where the time goes.
+"""Cost of preprocessing: pairs per second on one core and on all, and the share of each step.
 
 Usage: python benchmarks/preprocessing.py --data PATH [--limit N] [--preprocess K=V ...]
 
 PATH is a release; ``mer-bench data synth --layout 3db --size large --out PATH`` writes one as large as the official
-composite. Prints, in one run: throughput and the share of each step with one process and with one a processor, their
-ratio, the time of a second pass that finds everything in the cache, and the memory of all processes together as the
-preprocessing goes on.
+composite. Prints throughput and the share of each step with one process and with one process per processor, their
+ratio, the time of a second pass that finds everything in the cache, and the peak memory of all processes in each
+quarter of the run.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _QUARTERS = 4
 
 
 def main() -> None:
-    """Preprocess the same samples with one process and with one a processor, each into an empty cache."""
+    """Preprocess the same samples with one process and with one per processor, each into an empty cache."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--data", required=True)
-    arguments.add_argument("--limit", type=int, help="samples; all without it")
+    arguments.add_argument("--limit", type=int, help="number of samples (default: all)")
     arguments.add_argument("--preprocess", action="append", default=[], metavar="K=V")
     options = arguments.parse_args()
     settings = dict(text.split("=", 1) for text in options.preprocess)
@@ -52,17 +52,17 @@ def main() -> None:
 
 
 def measure(source: DataSource, settings: Mapping[str, object], jobs: int, limit: int | None) -> float:
-    """Preprocess into an empty cache, then look everything up again; return pairs a second."""
+    """Preprocess into an empty cache, then read everything from it; return pairs per second."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MER_BENCH_CACHE"] = folder
         tasks = preprocessing_tasks(source, ["region-flow"], {}, settings)[0][:limit]
         memory = Memory()
-        watching = Watching(memory)
+        listener = MemoryListener(memory)
         started = time.perf_counter()
-        done = preprocess(tasks, jobs=jobs, listener=watching)
+        done = preprocess(tasks, jobs=jobs, listener=listener)
         elapsed = time.perf_counter() - started
         memory.stop()
-        peaks = watching.peaks
+        peaks = listener.peaks
         seconds: Counter[str] = Counter()
         for preprocessed in done:
             if preprocessed.failure:
@@ -75,12 +75,14 @@ def measure(source: DataSource, settings: Mapping[str, object], jobs: int, limit
     shares = ", ".join(f"{step} {part / total:.0%}" for step, part in seconds.most_common())
     print(f"jobs {jobs}: {len(tasks)} pairs in {elapsed:.1f} s, {len(tasks) / elapsed:.2f} pairs/s; {shares}")
     print(f"jobs {jobs}: second pass, {cached} from the cache: {again:.2f} s")
-    print(f"jobs {jobs}: peak memory by quarter of the way, MB: " + ", ".join(f"{peak / 1e6:.0f}" for peak in peaks))
+    print(
+        f"jobs {jobs}: peak memory in each quarter of the run, MB: " + ", ".join(f"{peak / 1e6:.0f}" for peak in peaks)
+    )
     return len(tasks) / elapsed
 
 
-class Watching(Listener):
-    """Takes the peak of memory in each quarter of the way."""
+class MemoryListener(Listener):
+    """Records the peak memory in each quarter of the run."""
 
     def __init__(self, memory: Memory) -> None:
         self.peaks = [0.0] * _QUARTERS
@@ -98,12 +100,12 @@ class Watching(Listener):
 
 
 class Memory:
-    """Watches the resident memory of this process and its descendants."""
+    """Measures the resident memory of this process and its descendants."""
 
     def __init__(self) -> None:
         self._peak = 0.0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread = threading.Thread(target=self._measure, daemon=True)
         self._thread.start()
 
     def take_peak(self) -> float:
@@ -112,11 +114,11 @@ class Memory:
         return peak
 
     def stop(self) -> None:
-        """End the watch."""
+        """Stop measuring."""
         self._ended.set()
         self._thread.join()
 
-    def _watch(self) -> None:
+    def _measure(self) -> None:
         while not self._ended.wait(0.1):
             self._peak = max(self._peak, _resident(os.getpid()))
 

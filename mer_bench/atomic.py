@@ -1,4 +1,4 @@
-"""Writing a file or a folder so that a crash leaves the old one or the new one, never half of one."""
+"""Write a file or folder so that a crash leaves either the old one or the new one, never a part of it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ from typing import BinaryIO
 from mer_bench.errors import MerBenchError
 
 _LONGEST_PREFIX = 50
-"""Of the name that a temporary file carries on: with it a long name would get too long for a file system."""
+"""Characters of the target's name in a temporary file's name: file systems limit the length of names."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content``; as `open_atomically`."""
+    """Write a file as `open_atomically` does."""
     with open_atomically(path) as stream:
         stream.write(content)
 
 
 @contextmanager
 def open_atomically(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """Yield a stream whose content takes the file's place at the end: temporary file in its folder, fsync, rename.
+    """Yield a stream whose content replaces the file at the end: temporary file in the same folder, fsync, rename.
 
-    ``mode`` is the new file's, less the umask.
-
-    The temporary file is called ``.<name>.<random>.tmp``; only a process that was killed leaves it behind.
+    ``mode`` is the mode of the new file, minus the umask. The temporary file is called ``.<name>.<random>.tmp``; only a
+    process that is killed leaves it behind.
 
     Raises
     ------
     OSError
-        The file cannot be written; one that was there stays as it was.
+        The file cannot be written; an existing one is unchanged.
     """
     temporary = _beside(path)
     try:
@@ -49,13 +48,13 @@ def open_atomically(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_folder(
-    path: Path, noun: str, cure: str, as_good: Callable[[Path], bool] = lambda found: False
+    path: Path, noun: str, cure: str, as_good: Callable[[Path], bool] = lambda existing: False
 ) -> Iterator[Path]:
-    """Yield an empty folder to be filled, which takes the place of ``path`` at the end: all of it or nothing.
+    """Yield an empty folder to fill, which becomes ``path`` at the end, completely or not at all.
 
-    ``path`` must not exist, or be an empty folder or a link to one. An empty folder stays and is filled: the user may
-    stand in it. ``noun`` says in messages what is written, ``cure`` how to choose another folder, and ``as_good``
-    whether what another process has put in that place meanwhile serves as well.
+    ``path`` must not exist, or be an empty folder or a link to one. An existing empty folder is filled, not replaced,
+    because it may be the user's current folder. In messages, ``noun`` names the content and ``cure`` how to choose
+    another folder. ``as_good`` decides whether a folder that another process has put there meanwhile is accepted.
 
     Raises
     ------
@@ -64,25 +63,23 @@ def new_folder(
     """
     try:
         _check_free(path, cure)
-        # Beside the folder that a link leads to: a rename cannot go from one disk to another.
+        # In the parent of the folder that a link points to: a rename cannot cross file systems.
         target = path.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        stands = target.is_dir()
+        exists = target.is_dir()
         temporary = _beside(target)
         temporary.mkdir()
         try:
             yield temporary
             try:
-                _move(temporary, target, stands)
+                _move(temporary, target, into_existing=exists)
             except OSError:
                 if not as_good(target):
                     raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise MerBenchError(
-            f"{noun} cannot be written to {path}: {error.strerror or error}; free the place, or {cure}"
-        ) from error
+        raise MerBenchError(f"{noun} cannot be written to {path}: {error.strerror or error}; {cure}") from error
 
 
 def _beside(path: Path) -> Path:
@@ -91,15 +88,15 @@ def _beside(path: Path) -> Path:
 
 def _check_free(path: Path, cure: str) -> None:
     if path.is_symlink() and not path.exists():
-        raise MerBenchError(f"{path} is a link that leads nowhere; {cure}")
+        raise MerBenchError(f"{path} is a broken link; {cure}")
     if path.exists() and not path.is_dir():
         raise MerBenchError(f"{path} is a file; {cure}")
     if path.is_dir() and any(path.iterdir()):
         raise MerBenchError(f"{path} is not empty; {cure}, or empty this one")
 
 
-def _move(temporary: Path, target: Path, stands: bool) -> None:
-    if not stands:
+def _move(temporary: Path, target: Path, *, into_existing: bool) -> None:
+    if not into_existing:
         temporary.rename(target)
         return
     if any(target.iterdir()):

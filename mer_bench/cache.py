@@ -1,4 +1,4 @@
-"""A folder of computed arrays: one checksummed file an entry, named by the hash of all that it depends on."""
+"""A folder of computed arrays: one checksummed file per entry, named by a hash of everything that it depends on."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ from mer_bench.errors import MerBenchError, Notice
 CACHE_VARIABLE = "MER_BENCH_CACHE"
 
 SYNTHETIC = "synthetic"
-"""The subfolder of synthetic releases."""
+"""The subfolder for synthetic releases."""
 
 _OURS = re.compile(r"[0-9a-f]{64}\.(entry|json)|\.[0-9a-f]{50}\.[0-9a-f]{16}\.tmp")
-"""Nothing else in the folder is counted or removed: a user may have named one that holds other things."""
+"""Other files in the folder are neither counted nor removed: a user may have chosen a folder that has such files."""
 
 
 def cache_folder() -> Path:
-    """Return the folder of the cache: ``MER_BENCH_CACHE``, else ``mer-bench`` in the user's own cache folder."""
+    """Return the folder of the cache: ``MER_BENCH_CACHE``, else ``mer-bench`` in the user's cache folder."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
-        return Path(os.path.expanduser(named))  # noqa: PTH111  (pathlib's raises where there is no such user)
+        return Path(os.path.expanduser(named))  # noqa: PTH111  (pathlib's raises if there is no such user)
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
     return Path(base) / "mer-bench"
 
 
 class CacheError(MerBenchError):
-    """The cache cannot be written: no other entry could be either."""
+    """The cache cannot be written, neither this entry nor any other."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Arrays, and facts to be said of them: which detector found the face, for one."""
+    """Arrays, and facts about them, such as the detector that found the face."""
 
     arrays: Mapping[str, FloatArray]
     facts: Mapping[str, str]
 
 
 class Cache:
-    """Entries on disk; several processes may read and write them at once.
+    """Entries on disk, which several processes may read and write at once.
 
-    The arrays come from faces, so the folders that this class makes, and its files, are their owner's alone.
-    ``notice`` is told of a damaged entry.
+    The arrays show faces, so only the owner can read the folders and files that this class creates. ``notice`` is
+    called with a sentence about each damaged entry.
     """
 
     def __init__(self, folder: Path, notice: Notice = lambda text: None) -> None:
@@ -61,7 +61,7 @@ class Cache:
         self._notice = notice
 
     def read(self, kind: str, key: str) -> Entry | None:
-        """Return an entry, or None where there is none, or none whose checksum holds."""
+        """Return an entry, or None if there is none or it is damaged."""
         file = self.path(kind, key)
         try:
             content = file.read_bytes()
@@ -76,11 +76,11 @@ class Cache:
         return entry
 
     def has(self, kind: str, key: str) -> bool:
-        """Say whether there is a file for an entry, without reading it."""
+        """Return whether an entry has a file, without reading it."""
         return self.path(kind, key).is_file()
 
     def write(self, kind: str, key: str, entry: Entry) -> None:
-        """Store an entry, whole or not at all.
+        """Store an entry atomically.
 
         Raises
         ------
@@ -94,11 +94,11 @@ class Cache:
         self.write_file(file, hashlib.sha256(rest).digest() + rest)
 
     def write_file(self, file: Path, content: bytes) -> None:
-        """Write a file of the cache atomically, with the folders above it; raises as `write` does."""
+        """Write a file of the cache atomically and create the folders above it; raises as `write` does."""
         try:
             inner = reversed(file.relative_to(self.folder).parents[:-1])
             for folder in (self.folder, *(self.folder / name for name in inner)):
-                # Path.mkdir gives its mode to the last folder alone.
+                # Path.mkdir applies its mode to the last folder only.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with open_atomically(file, mode=0o600) as stream:
                 stream.write(content)
@@ -110,15 +110,15 @@ class Cache:
 
     def usage(self) -> dict[str, tuple[int, int]]:
         """Return, for each kind of content, the number of files and their size in bytes."""
-        found: dict[str, tuple[int, int]] = {}
+        used: dict[str, tuple[int, int]] = {}
         for kind, file in self._files():
-            with suppress(FileNotFoundError):  # another process may clean, too
-                files, size = found.get(kind, (0, 0))
-                found[kind] = (files + 1, size + file.stat().st_size)
-        return dict(sorted(found.items()))
+            with suppress(FileNotFoundError):  # another process may be clearing the cache
+                files, size = used.get(kind, (0, 0))
+                used[kind] = (files + 1, size + file.stat().st_size)
+        return dict(sorted(used.items()))
 
     def clear(self) -> int:
-        """Remove every file that mer-bench wrote here, and return how many bytes that freed."""
+        """Remove every file that mer-bench wrote here, and return the number of bytes freed."""
         freed = 0
         for _, file in list(self._files()):
             with suppress(FileNotFoundError):
@@ -126,12 +126,12 @@ class Cache:
                 file.unlink()
         for folder in sorted((self.folder / SYNTHETIC).rglob("*"), reverse=True):
             if folder.is_dir():
-                with suppress(OSError):  # it holds something else
+                with suppress(OSError):  # it contains other files
                     folder.rmdir()
         return freed
 
     def _files(self) -> Iterator[tuple[str, Path]]:
-        """Yield what is mer-bench's: entries, what a killed process left of one, and synthetic releases."""
+        """Yield the files of mer-bench: entries, temporary files of killed processes, and synthetic releases."""
         for kind in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             if kind.name == SYNTHETIC:
                 yield from ((kind.name, file) for file in sorted(kind.rglob("*")) if file.is_file())
@@ -139,14 +139,14 @@ class Cache:
                 yield from ((kind.name, file) for file in sorted(kind.glob("??/*")) if _OURS.fullmatch(file.name))
 
     def path(self, kind: str, key: str) -> Path:
-        """Return where an entry lies."""
+        """Return the file of an entry."""
         return self.folder / kind / key[:2] / f"{key}.entry"
 
 
 def content_digest(files: Sequence[Path]) -> str:
-    """Return the SHA-256 over the contents of files, in their order; their names and places are not in it.
+    """Return the SHA-256 over the contents of files, in their order; their names and folders do not enter it.
 
-    A file whose size, time stamps and inode are as before is not read again: its hash is remembered in the cache.
+    Files whose sizes, time stamps and inodes are unchanged are not read again: the cache remembers their hash.
 
     Raises
     ------
@@ -156,8 +156,8 @@ def content_digest(files: Sequence[Path]) -> str:
     states = [_state(file) for file in files]
     identity = hashlib.sha256(json.dumps([str(file.absolute()) for file in files]).encode()).hexdigest()
     cache = Cache(cache_folder())
-    memory = cache.folder / "digests" / identity[:2] / f"{identity}.json"
-    remembered = _remembered(memory)
+    record = cache.folder / "digests" / identity[:2] / f"{identity}.json"
+    remembered = _remembered(record)
     if remembered is not None and remembered.get("states") == states:
         return str(remembered["digest"])
     whole = hashlib.sha256()
@@ -165,14 +165,14 @@ def content_digest(files: Sequence[Path]) -> str:
         with _readable(file):
             whole.update(file_digest(file))
     if states == [_state(file) for file in files]:
-        with suppress(CacheError):  # it is then hashed again next time
-            cache.write_file(memory, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
+        with suppress(CacheError):  # the files are then hashed again next time
+            cache.write_file(record, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
     return whole.hexdigest()
 
 
 def _parse(content: bytes) -> Entry | None:
     checksum, rest = content[:32], content[32:]
-    if len(rest) < 4 or hashlib.sha256(rest).digest() != checksum:
+    if hashlib.sha256(rest).digest() != checksum:
         return None
     size = int.from_bytes(rest[:4], "little")
     try:
@@ -183,12 +183,12 @@ def _parse(content: bytes) -> Entry | None:
 
 def _state(file: Path) -> list[int]:
     with _readable(file):
-        found = file.stat()
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+        status = file.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def file_digest(file: Path) -> bytes:
-    """Return the SHA-256 of a file, of which a part at a time is in memory; raises OSError."""
+    """Return the SHA-256 of a file, read in parts of 1 MiB; raises OSError."""
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while part := stream.read(1 << 20):
@@ -204,9 +204,9 @@ def _readable(file: Path) -> Iterator[None]:
         raise MerBenchError(f"{file} cannot be read ({error.strerror}); restore it from the release") from error
 
 
-def _remembered(memory: Path) -> dict[str, object] | None:
+def _remembered(record: Path) -> dict[str, object] | None:
     try:
-        content = json.loads(memory.read_bytes())
+        content = json.loads(record.read_bytes())
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) and isinstance(content.get("digest"), str) else None

@@ -1,4 +1,4 @@
-"""One thread: a sum that is split over more rounds differently, and training amplifies that."""
+"""Limit libraries to one thread: a sum that is split over threads rounds differently, and training amplifies that."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from threadpoolctl import threadpool_limits
 
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Read by numerical libraries as they are loaded."""
+"""Numerical libraries read these while they are loaded."""
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit the numerical libraries that are loaded, torch and OpenCV among them.
+    """Limit all loaded numerical libraries, including torch and OpenCV, to one thread.
 
-    Those that are loaded meanwhile are limited as far as they heed the environment: OpenCV and torch's own pool do not.
+    Libraries that are loaded inside the context are limited only if they read the environment, which OpenCV and
+    torch's own pool do not.
     """
     before = {name: os.environ.get(name) for name in _VARIABLES}
     torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")

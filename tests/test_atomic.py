@@ -4,39 +4,59 @@ from pathlib import Path
 
 import pytest
 
-from mer_bench.atomic import new_folder
+from mer_bench.atomic import new_folder, write_atomically
 from mer_bench.errors import MerBenchError
 
 
-def test_a_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
-    with new_folder(tmp_path / "above" / "new", "the plugin", "name another folder") as root:
+def test_a_file_that_cannot_be_written_keeps_its_old_content(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a.txt", b"old")
+    with pytest.raises(TypeError):
+        write_atomically(tmp_path / "a.txt", "no bytes")  # type: ignore[arg-type]
+
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.txt", b"old")]
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_folder_appears_with_its_content_and_an_empty_one_is_not_replaced(tmp_path: Path, exists: bool) -> None:
+    target = tmp_path / "above" / "new"
+    if exists:
+        target.mkdir(parents=True)
+        before = target.stat().st_ino
+    with new_folder(target, "the plugin", "name another folder") as root:
         (root / "a.txt").write_text("a")
-        assert not (tmp_path / "above" / "new").exists()
+        assert not (target / "a.txt").exists()
 
-    assert (tmp_path / "above" / "new" / "a.txt").read_text() == "a"
-    assert [path.name for path in (tmp_path / "above").iterdir()] == ["new"]
-
-
-def test_an_empty_folder_that_stands_is_filled_and_not_replaced(tmp_path: Path) -> None:
-    before = tmp_path.stat().st_ino
-
-    with new_folder(tmp_path, "the plugin", "name another folder") as root:
-        (root / "a.txt").write_text("a")
-
-    assert tmp_path.stat().st_ino == before
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (target / "a.txt").read_text() == "a"
+    assert [path.name for path in target.parent.iterdir()] == ["new"]
+    assert not exists or target.stat().st_ino == before
 
 
-def test_a_folder_that_another_process_fills_meanwhile_stays_as_that_left_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_folder_that_another_process_fills_meanwhile_is_not_changed(tmp_path: Path, accepted: bool) -> None:
     def fill_both() -> None:
-        with new_folder(tmp_path / "new", "the plugin", "go away") as root:
+        with new_folder(tmp_path / "new", "the plugin", "go away", lambda existing: accepted) as root:
             (root / "a.txt").write_text("mine")
             (tmp_path / "new" / "a.txt").write_text("theirs")
 
     (tmp_path / "new").mkdir()
-
-    with pytest.raises(MerBenchError, match=r"^the plugin cannot be written to .*new: .*; free the place, or go away$"):
+    if accepted:
         fill_both()
+    else:
+        with pytest.raises(
+            MerBenchError, match=r"^the plugin cannot be written to .*new: Directory not empty; go away$"
+        ):
+            fill_both()
 
     assert (tmp_path / "new" / "a.txt").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "reason"), [("file", "is a file"), ("link", "is a broken link"), ("", "is not empty")]
+)
+def test_a_path_in_use_is_refused(tmp_path: Path, taken: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("gone")
+
+    with pytest.raises(MerBenchError, match=reason), new_folder(tmp_path / taken, "the plugin", "go away"):
+        raise AssertionError

@@ -1,4 +1,4 @@
-"""Preprocessing a whole source ahead of any run, and what came of it."""
+"""Preprocess a whole data source before any run, and summarise the outcome."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mer_bench.specs import ParameterValue, resolve_parameters
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of preprocessing.
+    """The outcome of preprocessing a data source.
 
     Parameters
     ----------
     preprocessed, cached : int
-        Computed now, and found in the cache.
+        Number of samples computed now, and of those that were in the cache already.
     found_by : dict of str to dict of str to int
-        For the face (``aligned_by``) and the key regions (``regions_by``), how often each detector found them; what
-        was in the cache included.
+        For faces (``aligned_by``) and key regions (``regions_by``), how many each detector found, cached samples
+        included.
     seconds : dict of str to float
-        Time of each step, summed over the processes.
+        Seconds spent in each step, summed over the processes.
     failures : list of str
-        A sentence each.
+        One sentence per failed sample.
     """
 
     preprocessed: int
@@ -38,7 +38,7 @@ class Summary:
     failures: list[str]
 
     def lines(self) -> Iterator[str]:
-        """Yield it for people, a line each."""
+        """Yield the summary as lines of text."""
         yield f"{self.preprocessed} preprocessed, {self.cached} in the cache already, {len(self.failures)} failed"
         yield from facts_lines(self.found_by)
         total = sum(self.seconds.values())
@@ -50,24 +50,27 @@ class Summary:
 def preprocessing_tasks(
     source: DataSource, names: Sequence[str], overrides: Mapping[str, str], preprocessing: Mapping[str, object]
 ) -> tuple[list[PreprocessTask], list[Preprocessed]]:
-    """Return what is to be computed for representations of all samples, and what is in the cache already.
+    """Return the tasks for representations of all samples, and those that are in the cache already.
 
     Parameters
     ----------
     source : DataSource
     names : sequence of str
-        Representations.
+        Names of representations.
     overrides : mapping of str to str
-        What a method may choose of them, such as ``length``.
+        Settings that methods may choose, such as ``length``.
     preprocessing : mapping
+        Settings of preprocessing.
 
     Raises
     ------
     MerBenchError
-        Ready-made data, an unknown representation or setting, or data that cannot be read.
+        The data is ready-made or cannot be read, or a representation or setting is unknown.
     """
     if source.native != CLIP:
-        raise MerBenchError(f"this data is ready-made {source.native!r}: there is nothing to preprocess")
+        raise MerBenchError(
+            f"this data is ready-made {source.native!r}: there is nothing to preprocess; choose data with frames"
+        )
     settings = resolve_preprocessing(preprocessing, source)
     recipes = [
         Recipe(name, {**settings, **own})
@@ -76,7 +79,7 @@ def preprocessing_tasks(
     tasks: list[PreprocessTask] = []
     cached: list[Preprocessed] = []
     ids = source.read_samples().ids
-    # Recipe by recipe: two processes must not compute a step of one sample at once that two recipes share.
+    # Recipe by recipe: recipes share steps, and two processes should not compute the same step of a sample at once.
     for recipe in recipes:
         for sample_id in ids:
             task = preprocess_task(source, sample_id, recipe)
@@ -89,7 +92,7 @@ def preprocessing_tasks(
 
 
 def summary(done: Sequence[Preprocessed], cached: Sequence[Preprocessed]) -> Summary:
-    """Sum up how each sample went."""
+    """Summarise the outcomes of all samples."""
     seconds: Counter[str] = Counter()
     for preprocessed in done:
         seconds.update(preprocessed.seconds)
@@ -99,7 +102,7 @@ def summary(done: Sequence[Preprocessed], cached: Sequence[Preprocessed]) -> Sum
 
 
 def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[str, dict[str, ParameterValue]]:
-    """Return, for each representation, what a method may choose of it."""
+    """Return, for each representation, the settings that a method may choose."""
     for name in names:
         if name not in OF_METHOD:
             raise unknown("representation", name, OF_METHOD)
@@ -109,7 +112,7 @@ def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[
         if name not in known:
             raise MerBenchError(
                 f"--set {name}: none of {', '.join(names)} has a parameter {name!r}{did_you_mean(name, known)}; "
-                f"what can be set: {', '.join(known) or 'nothing'}"
+                f"parameters: {', '.join(known) or 'none'}"
             )
     return {
         name: resolve_parameters(

@@ -1,4 +1,4 @@
-"""Samples preprocessed side by side, in this process or in workers."""
+"""Preprocess samples, in this process or in parallel in workers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LISTED = 3
 
 
 def preprocess(tasks: Sequence[PreprocessTask], *, jobs: int, listener: Listener) -> list[Preprocessed]:
-    """Preprocess samples in up to ``jobs`` processes, and return how each went; a failed one stops no other.
+    """Preprocess samples in up to ``jobs`` processes, and return all outcomes; a failure does not stop the others.
 
     Raises
     ------
     Interrupted
-        By Ctrl-C.
+        The user pressed Ctrl-C.
     """
     if not tasks:
         return []
     done: list[Preprocessed] = []
-    told: set[str] = set()
+    announced: set[str] = set()
     try:
         with (
             listener.steps("representations", len(tasks)) as step,
@@ -32,9 +32,9 @@ def preprocess(tasks: Sequence[PreprocessTask], *, jobs: int, listener: Listener
         ):
             for preprocessed in samples:
                 for text in preprocessed.notices:
-                    if text not in told:
+                    if text not in announced:
                         listener.notice(text)
-                told.update(preprocessed.notices)
+                announced.update(preprocessed.notices)
                 done.append(preprocessed)
                 step(not preprocessed.failure)
     except KeyboardInterrupt:
@@ -43,13 +43,13 @@ def preprocess(tasks: Sequence[PreprocessTask], *, jobs: int, listener: Listener
 
 
 def listed(sentences: Sequence[str]) -> str:
-    """Return the first few sentences as one text."""
+    """Return the first three sentences as one text, with the number of the others."""
     more = f"; and {len(sentences) - _LISTED} more" if len(sentences) > _LISTED else ""
     return "; ".join(sentences[:_LISTED]) + more
 
 
 def _preprocess(task: PreprocessTask) -> Preprocessed:
-    # Here, because a run that finds everything in its cache needs no OpenCV, dlib or MediaPipe.
+    # Imported here: a run whose samples are all in the cache needs no OpenCV, dlib or MediaPipe.
     from mer_bench.representations.preprocess import preprocess_sample
 
     return preprocess_sample(task)

@@ -1,4 +1,4 @@
-"""What a row's method is handed, as a file that every worker maps: its stacked representation, or its features."""
+"""The input of a row's method as a file that every worker maps: its stacked representation, or its features."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from mer_bench.store.files import read_json, write_json
 
 @dataclass(frozen=True)
 class Stacks:
-    """The folder of stacks, and what makes those that are missing.
+    """The folder of stacks, and the way to compute missing ones.
 
     Parameters
     ----------
     folder : Path
     source : DataSource
     resources : Resources
-        Worker processes for features, and seconds that one sample's may take.
+        Number of worker processes for features, and the time limit of one sample in seconds.
     listener : Listener
     """
 
@@ -39,21 +39,21 @@ class Stacks:
     source: DataSource
     resources: Resources
     listener: Listener
-    _told: set[str] = field(default_factory=set, init=False)
+    _announced: set[str] = field(default_factory=set, init=False)
 
     def are_stored(self, row: Row) -> bool:
-        """Say whether nothing is left to be made for a row."""
+        """Return whether everything that a row needs is stored."""
         return is_stored(self.folder, row.features_key or row.stack_key, self._notice)
 
     def file(self, row: Row) -> tuple[Path, Extracted | None]:
-        """Return the file of what a row's method is handed, made where it is missing, and what went wrong.
+        """Return the input file of a row's method, computed if it is missing, and the failure of its features, if any.
 
         Returns
         -------
         Path
             A ``.npy`` file, its first axis in the order of the row's table.
         Extracted or None
-            The sample whose features failed: then the file is of no use to the row.
+            The sample whose features failed; the row cannot use the file then.
         """
         key, count = row.features_key, len(row.table.sample_ids)
         if key is not None and is_stored(self.folder, key, self._notice):
@@ -71,12 +71,12 @@ class Stacks:
         return file, None
 
     def faces(self, row: Row) -> dict[str, dict[str, int]]:
-        """Return how often each detector found a row's faces and key regions; nothing for ready-made data."""
+        """Return how many of a row's faces and key regions each detector found; empty for ready-made data."""
         file = self._facts_file(row)
         return dict(read_json(file)) if file.exists() else {}
 
     def _extract(self, row: Row, tasks: list[ExtractTask]) -> Extracted | None:
-        """Extract all samples' features; return the first sample that fails, or whose features are of another shape."""
+        """Extract the features of all samples; return the first that fails or has features of another shape."""
         jobs, timeout = self.resources.jobs, self.resources.timeout
         with (
             self.listener.steps(f"features of {row.name}", len(tasks)) as step,
@@ -91,24 +91,24 @@ class Stacks:
             first = features.shape if first is None else first
             if features.shape != first:
                 return Extracted(
-                    task.index, f"extract gives the shape {features.shape}, and {first} for the first sample"
+                    task.index, f"extract returns the shape {features.shape} here, but {first} for the first sample"
                 )
         return None
 
     def _arrays(self, row: Row) -> Iterator[FloatArray]:
         facts = []
         record = row.record["representation"]
-        for array, found in compute_representation(self.source, row.table.sample_ids, record, self._notice):
-            facts.append(found)
+        for array, of_sample in compute_representation(self.source, row.table.sample_ids, record, self._notice):
+            facts.append(of_sample)
             yield array
         if fingerprint(row.table, self.source) != row.record["fingerprints"]:
-            raise MerBenchError("the data changed while it was read; nothing of it is kept: run the same command again")
+            raise MerBenchError("the data changed while it was read, so nothing was stored; run the same command again")
         write_json(self._facts_file(row), count_facts(facts))
 
     def _notice(self, text: str) -> None:
-        """Tell each sentence once: a damaged stack is looked at more than once before it is replaced."""
-        if text not in self._told:
-            self._told.add(text)
+        """Report each sentence once: a damaged stack is checked several times before it is replaced."""
+        if text not in self._announced:
+            self._announced.add(text)
             self.listener.notice(text)
 
     def _facts_file(self, row: Row) -> Path:
@@ -120,6 +120,6 @@ def _features(tasks: list[ExtractTask]) -> Iterator[FloatArray]:
         features = task.stored()
         if features is None:
             raise MerBenchError(
-                f"features in {task.parts} were removed or damaged meanwhile; run the same command again"
+                f"features in {task.parts} were removed or damaged during the run; run the same command again"
             )
         yield features

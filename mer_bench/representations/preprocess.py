@@ -1,4 +1,4 @@
-"""One sample's way from frames to cached arrays: face, alignment, flow, key regions, interpolated frames."""
+"""Preprocess one sample, from frames to cached arrays: face, alignment, flow, key regions, interpolated frames."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from mer_bench.vision.sequence import interpolate_frames
 
 
 def preprocess_sample(task: PreprocessTask) -> Preprocessed:
-    """Compute and cache one sample's representation; what the cache holds is not computed again.
+    """Compute and cache one sample's representation; steps that the cache holds are not computed again.
 
-    It uses one thread: the work is spread over samples.
+    Uses one thread: samples are processed in parallel instead.
     """
     notices: list[str] = []
-    work = _Work(task, notices.append)
+    steps = _Steps(task, notices.append)
     failure, facts = "", {}
     try:
         with one_thread():
-            facts = dict(work.step(task.recipe.representation).facts)
+            facts = dict(steps.entry(task.recipe.representation).facts)
     except CacheError:
         raise
     except MerBenchError as error:
         failure = str(error)
-    return Preprocessed(task.clip.sample_id, failure, facts, work.seconds, tuple(notices))
+    return Preprocessed(task.clip.sample_id, failure, facts, steps.seconds, tuple(notices))
 
 
 def computed_entry(task: PreprocessTask, notice: Notice) -> Entry:
@@ -56,14 +56,14 @@ def computed_entry(task: PreprocessTask, notice: Notice) -> Entry:
     Raises
     ------
     MerBenchError
-        A frame cannot be read, or no face is found in it.
+        A frame cannot be read, no face is found in the onset frame, or the cache cannot be written.
     """
     with one_thread():
-        return _Work(task, notice).step(task.recipe.representation)
+        return _Steps(task, notice).entry(task.recipe.representation)
 
 
-class _Work:
-    """The steps of one sample; frames and transform are made once, and only where a step needs them."""
+class _Steps:
+    """The steps of one sample; frames and transform are read and computed once, when a step needs them."""
 
     def __init__(self, task: PreprocessTask, notice: Notice) -> None:
         self.task = task
@@ -72,21 +72,22 @@ class _Work:
         self.size = int(str(self.params["size"]))
         self.seconds: dict[str, float] = {}
 
-    def step(self, name: str) -> Entry:
+    def entry(self, name: str) -> Entry:
+        """Return a step's entry, from the cache if it holds an acceptable one."""
         key = self.task.recipe.key(name, self.task.sample_digest)
         entry = self.cache.read(name, key)
-        if entry is None or not self.task.takes(entry):
+        if entry is None or not self.task.accepts(entry):
             entry = self._compute[name]()
             self._check_unchanged()
             self.cache.write(name, key, entry)
         return entry
 
     def _check_unchanged(self) -> None:
-        """Refuse frames that changed since their digest was taken: their arrays would be kept under a wrong key."""
+        """Refuse frames that changed since they were hashed: their arrays would be cached under a wrong key."""
         if content_digest(self.task.clip.frames) != self.task.content:
             raise MerBenchError(
-                f"{self.task.clip.sample_id}: its frames changed while they were read; nothing of it is kept: run the "
-                "same command again"
+                f"{self.task.clip.sample_id}: its frames changed while they were read, so nothing of it was stored; "
+                "run the same command again"
             )
 
     @property
@@ -101,10 +102,10 @@ class _Work:
         }
 
     def _face(self) -> Entry:
-        """Key points on the onset frame; none where no face is found."""
+        """Find the key points on the onset frame: an array without rows if no face is found."""
         with self._timed("face"):
-            face = self._detected(self._onset, "align_by")
-        points, by = face or (np.empty((0, 2), dtype=np.float32), NO_FACE)
+            detected = self._detect(self._onset, "align_by")
+        points, by = detected or (np.empty((0, 2), dtype=np.float32), NO_FACE)
         return Entry({ARRAY: points}, {"aligned_by": by})
 
     def _flow(self) -> Entry:
@@ -115,20 +116,20 @@ class _Work:
             algorithm = str(self.params["flow"])
             settings = {parameter.name: self.params[parameter.name] for parameter in FLOW_PARAMETERS[algorithm]}
             flow = stack_strain(optical_flow(onset, apex, algorithm, settings))
-        return Entry({ARRAY: flow}, self._found.facts)
+        return Entry({ARRAY: flow}, self._face_entry.facts)
 
     def _regions(self) -> Entry:
-        """Key points on the apex frame; where none are found there, the onset frame's, and without those the crop's."""
-        onset_points = self._found.arrays[ARRAY]
+        """Find the key points on the apex frame; else take those of the onset frame, else `CROP_LANDMARKS`."""
+        onset_points = self._face_entry.arrays[ARRAY]
         with self._timed("regions"):
-            face = self._detected(self._apex, "regions_by") if len(onset_points) else None
-        if face is not None:
-            points, by = transform_points(face[0], self._transform), face[1]
+            detected = self._detect(self._apex, "regions_by") if len(onset_points) else None
+        if detected is not None:
+            points, by = transform_points(detected[0], self._transform), detected[1]
         elif len(onset_points):
             points, by = transform_points(onset_points, self._transform), "onset"
         else:
             points, by = np.asarray(CROP_LANDMARKS * self.size - 0.5, dtype=np.float32), NO_FACE
-        return Entry({ARRAY: points}, {**self._found.facts, "regions_by": by})
+        return Entry({ARRAY: points}, {**self._face_entry.facts, "regions_by": by})
 
     def _frames(self) -> Entry:
         clip = self.task.clip
@@ -136,15 +137,15 @@ class _Work:
         with self._timed("interpolate"):
             length, method = self.params["length"], self.params["interpolation"]
             frames = interpolate_frames(aligned, int(str(length)), str(method))
-        # Interpolated in time, a grey level may leave its range.
-        return Entry({ARRAY: np.clip(frames, 0.0, 255.0)[..., np.newaxis]}, self._found.facts)
+        # Interpolation in time can leave the range of grey levels.
+        return Entry({ARRAY: np.clip(frames, 0.0, 255.0)[..., np.newaxis]}, self._face_entry.facts)
 
     def _face_flow(self) -> Entry:
-        flow = self.step("flow")
+        flow = self.entry("flow")
         return Entry({ARRAY: shrink_map(flow.arrays[ARRAY])}, flow.facts)
 
     def _region_flow(self) -> Entry:
-        flow, regions = self.step("flow"), self.step("regions")
+        flow, regions = self.entry("flow"), self.entry("regions")
         recombined = recombine_regions(flow.arrays[ARRAY], regions.arrays[ARRAY], str(self.params["layout"]))
         return Entry({ARRAY: recombined}, regions.facts)
 
@@ -157,25 +158,25 @@ class _Work:
         return self._read(self.task.clip.frames[self.task.clip.apex])
 
     @cached_property
-    def _found(self) -> Entry:
-        return self.step("face")
+    def _face_entry(self) -> Entry:
+        return self.entry("face")
 
     @cached_property
     def _transform(self) -> FloatArray:
-        points = self._found.arrays[ARRAY]
+        points = self._face_entry.arrays[ARRAY]
         if len(points):
             return aligning_transform(points, self.size)
         if self.params["no_face"] == "refuse":
             clip = self.task.clip
             raise MerBenchError(
-                f"{clip.sample_id}: no face is found in the onset frame {_place(clip.frames[0])} by "
+                f"{clip.sample_id}: no face is found in the onset frame {_short(clip.frames[0])} by "
                 f"{self.params['align_by']}; check it, or keep such samples with --preprocess no_face=whole-frame"
             )
         return whole_frame_transform(self._onset.shape, self.size)
 
-    def _detected(self, image: ByteArray, order: str) -> tuple[FloatArray, str] | None:
-        """Return a face's key points, and the detector with its version: another one may give other points."""
-        face = detect_face(image, str(self.params[order]).split(","))
+    def _detect(self, image: ByteArray, setting: str) -> tuple[FloatArray, str] | None:
+        """Return a face's key points, and the detector with its version: another version may find other points."""
+        face = detect_face(image, str(self.params[setting]).split(","))
         return (face.key_points, f"{face.detector} {detector_version(face.detector)}") if face else None
 
     def _aligned(self, image: ByteArray) -> ByteArray:
@@ -189,8 +190,8 @@ class _Work:
         if path != self.task.clip.frames[0] and image.shape != self._onset.shape:
             (height, width), (rows, columns) = image.shape[:2], self._onset.shape[:2]
             raise MerBenchError(
-                f"{self.task.clip.sample_id}: {_place(path)} is {width}×{height} pixels and the onset frame "
-                f"{columns}×{rows}; the frames of a clip must be of one size: restore them from the release"
+                f"{self.task.clip.sample_id}: {_short(path)} has {width}×{height} pixels and the onset frame "
+                f"{columns}×{rows}; all frames of a clip must have the same size: restore them from the release"
             )
         return image
 
@@ -201,6 +202,6 @@ class _Work:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
 
 
-def _place(path: Path) -> str:
-    """Name a frame without naming where a user keeps the data: the last three parts of its path."""
+def _short(path: Path) -> str:
+    """Return the last three parts of a frame's path, which do not reveal where a user keeps the data."""
     return "/".join(path.parts[-3:])

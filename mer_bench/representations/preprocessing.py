@@ -1,4 +1,4 @@
-"""The settings by which frames become representations, the steps on the way, and what comes out: its axes and shape."""
+"""The settings of preprocessing, its steps and their cache keys, and the axes and shape of each representation."""
 
 from __future__ import annotations
 
@@ -21,45 +21,50 @@ PREPROCESSING: tuple[Parameter, ...] = (
     Parameter(
         "size",
         192,
-        "side of the aligned face, pixels: near that of the faces in the releases' frames; the paper is silent",
+        "side of the aligned face, pixels; about that of the faces in the releases' frames (no paper states it)",
         minimum=56,
         maximum=1024,
     ),
-    Parameter("align_by", "dlib,mediapipe", "detectors asked for the onset frame's face, in turn", choices=_ORDERS),
+    Parameter(
+        "align_by", "dlib,mediapipe", "face detectors for the onset frame, in the order of trying them", choices=_ORDERS
+    ),
     Parameter(
         "regions_by",
         "mediapipe,dlib",
-        "detectors asked for the apex frame's key regions, in turn (the paper: MediaPipe); then the onset's own",
+        "face detectors for the apex frame's key regions, in the order of trying them (the paper: MediaPipe); if all "
+        "fail, the key points of the onset frame are used",
         choices=_ORDERS,
     ),
     Parameter(
         "no_face",
         "refuse",
-        "a sample in whose onset frame no face is found: refuse it, or keep it with the largest centred square of its "
-        "frames as the face",
+        "for a sample without a face in its onset frame: refuse it, or use the largest centred square of its frames as "
+        "the face",
         choices=("refuse", "whole-frame"),
     ),
     Parameter(
         "brightness",
         "match",
-        "before the flow: match the apex frame's grey levels to the onset's by one factor, because flow takes "
-        "brightness for constant and flickering light for motion (measured: docs/results.md), or take them as-is",
+        "before the flow: match the apex frame's grey levels to the onset's by one factor, or use them as-is; optical "
+        "flow assumes constant brightness and mistakes flicker for motion (measured: docs/results.md)",
         choices=("match", "as-is"),
     ),
-    Parameter("flow", "tv-l1", "the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
+    Parameter("flow", "tv-l1", "algorithm of the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
     *chain.from_iterable(FLOW_PARAMETERS.values()),
 )
 
 OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
     "frames": (
-        Parameter("length", 10, "frames of the interpolated clip", minimum=1, maximum=1000),
-        Parameter("interpolation", "graph", "TIM by graph embedding, or linear", choices=METHODS),
+        Parameter("length", 10, "number of frames after temporal interpolation", minimum=1, maximum=1000),
+        Parameter(
+            "interpolation", "graph", "temporal interpolation: by graph embedding (TIM), or linear", choices=METHODS
+        ),
     ),
     "flow": (),
     "face-flow": (),
-    "region-flow": (Parameter("layout", "five-mosaic", "how the regions are put together", choices=tuple(LAYOUTS)),),
+    "region-flow": (Parameter("layout", "five-mosaic", "how the key regions tile the map", choices=tuple(LAYOUTS)),),
 }
-"""What a method may choose of its representation, by naming parameters of its own so."""
+"""Settings of each representation that a method may choose: it has parameters of its own with these names."""
 
 _BUILT_ON: Mapping[str, tuple[str, ...]] = {
     "face": (),
@@ -78,33 +83,33 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "region-flow": ("layout",),
 }
 VERSIONS: dict[str, int] = dict.fromkeys(_BUILT_ON, 1)
-"""Raised, step by step, whenever its code may give other arrays for the same sample."""
+"""The version of each step's code, raised whenever it may compute other arrays for the same sample."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All settings of a representation that is made of frames; sent to the workers as it is."""
+    """A representation that is computed from frames, with all its settings; it is sent to the workers."""
 
     representation: str
     params: Mapping[str, ParameterValue]
 
     def key(self, step: str, sample_digest: str) -> str:
-        """Return the cache's key of one sample's arrays: all that they depend on, and nothing else.
+        """Return the cache key of one sample's arrays: a hash of everything that they depend on, and nothing else.
 
-        Whether a sample without a face is kept decides which samples there are, not what their arrays hold.
+        ``no_face`` is left out: it decides which samples are kept, not what their arrays contain.
         """
         chosen = {name: self.params[name] for name in parameter_names(step, self.params) if name != "no_face"}
         return digest([step, step_versions(step), chosen, sample_digest])
 
 
 def step_versions(step: str) -> dict[str, int]:
-    """Return the version of a step and of those that it is built on."""
+    """Return the version of a step and of all steps below it."""
     below = {name: version for part in _BUILT_ON[step] for name, version in step_versions(part).items()}
     return {**below, step: VERSIONS[step]}
 
 
 def parameter_names(step: str, params: Mapping[str, ParameterValue]) -> tuple[str, ...]:
-    """Return the names of the settings that a step reads, those that it is built on included."""
+    """Return the names of the settings that a step and all steps below it read."""
     names = [name for part in _BUILT_ON[step] for name in parameter_names(part, params)]
     names += _READS[step]
     if step == "flow":
@@ -113,28 +118,28 @@ def parameter_names(step: str, params: Mapping[str, ParameterValue]) -> tuple[st
 
 
 def resolve_preprocessing(values: Mapping[str, object], source: DataSource) -> dict[str, ParameterValue]:
-    """Return a value for each of `PREPROCESSING`; nothing for data that is ready-made.
+    """Return a value for each of `PREPROCESSING`; nothing for ready-made data.
 
     Raises
     ------
     MerBenchError
-        An unknown setting, a value that is not allowed, or any setting for ready-made data.
+        A setting is unknown or not allowed, belongs to another flow, or is given for ready-made data.
     """
     if source.native == CLIP:
         resolved = resolve_parameters("preprocessing", PREPROCESSING, values)
         for algorithm, parameters in FLOW_PARAMETERS.items():
-            idle = [parameter.name for parameter in parameters if parameter.name in values]
-            if idle and algorithm != resolved["flow"]:
+            unused = [parameter.name for parameter in parameters if parameter.name in values]
+            if unused and algorithm != resolved["flow"]:
                 raise MerBenchError(
-                    f"preprocessing: {idle[0]} is a setting of flow={algorithm}, and flow={resolved['flow']}; "
-                    "leave it out, or choose that flow"
+                    f"preprocessing: {unused[0]} is a setting of flow={algorithm}, but flow is {resolved['flow']}; "
+                    f"leave it out, or set flow={algorithm}"
                 )
         return resolved
     if values:
         name = next(iter(values))
         raise MerBenchError(
             f"--preprocess {name}={values[name]}: this data is ready-made {source.native!r} and is not preprocessed; "
-            "leave it out, or name data that holds the frames"
+            "leave the setting out, or choose data with frames"
         )
     return {}
 
@@ -149,18 +154,18 @@ class SampleShape:
 
 
 def sample_shape(representation: str, chosen: Mapping[str, ParameterValue]) -> SampleShape:
-    """Return the shape of a sample, with the preprocessing's default ``size``.
+    """Return the shape of a sample at the default ``size`` of preprocessing.
 
     Parameters
     ----------
     representation : str
     chosen : mapping
-        What a method chooses of it, such as ``length``; defaults hold for what it leaves open.
+        Settings that a method chooses, such as ``length``; defaults for the others.
 
     Raises
     ------
     MerBenchError
-        A setting that does not shape this representation, or a value that is not allowed.
+        The representation has no such setting, or the value is not allowed.
     """
     settings = resolve_parameters(f"representation {representation}", OF_METHOD[representation], chosen)
     size = int(str(resolve_parameters("preprocessing", PREPROCESSING, {})["size"]))

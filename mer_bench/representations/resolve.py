@@ -1,4 +1,4 @@
-"""What a method takes as input, settled before anything is computed: name, settings, hash, caveats."""
+"""Which representation a method takes as input, decided before anything is computed: name, settings, hash, caveats."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mer_bench.specs import MethodSpec, ParameterValue, Representation, resolve_
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
 
-_GIVES = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
-"""What can be made of each native representation."""
+_AVAILABLE = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
+"""The representations that each kind of data can provide."""
 
 
 def resolve_representation(
@@ -28,21 +28,21 @@ def resolve_representation(
     ----------
     spec : MethodSpec
     params : mapping
-        The method's own.
+        A value for each of the method's parameters.
     source : DataSource
     preprocessing : mapping
-        A value for each of `PREPROCESSING` where the data holds frames, else empty.
+        A value for each of `PREPROCESSING` if the data has frames, else empty.
 
     Raises
     ------
     MerBenchError
-        The data cannot give it, or the method names a parameter that shapes no such representation.
+        The data cannot provide it, or the method names a parameter that the representation does not have.
     """
     name = given_representation(spec, source)
     if name is None:
         raise MerBenchError(
             f"method {spec.name} needs the representation {spec.representation.name!r}, which this data (ready-made "
-            f"{source.native!r}) cannot give; choose another method, or data that holds the frames"
+            f"{source.native!r}) cannot give; choose another method, or data with frames"
         )
     own = _own_parameters(spec, name, params)
     if source.native != CLIP:
@@ -55,23 +55,23 @@ def resolve_representation(
 
 
 def given_representation(spec: MethodSpec, source: DataSource) -> str | None:
-    """Return the name of what a method is handed: its own, else the approximation that it takes, else None."""
-    given = _GIVES.get(source.native, ())
+    """Return the name of the representation that a method gets: its own, else its approximation, else None."""
+    given = _AVAILABLE.get(source.native, ())
     wanted = (spec.representation.name, spec.representation.approximate)
     return next((name for name in wanted if name in given), None)
 
 
 def recipe_of(record: RepresentationRecord) -> Recipe | None:
-    """Return the recipe of a representation that is made of frames; None for a ready-made one."""
+    """Return the recipe of a representation that is computed from frames; None for a ready-made one."""
     params: dict[str, ParameterValue] = dict(record["params"])  # type: ignore[arg-type]
     return Recipe(record["name"], params) if "align_by" in params else None
 
 
 def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
-    """Return what must be said of scores on this representation.
+    """Return the caveats of scores on this representation.
 
-    Ready-made maps come without landmarks, so that their key regions are cut at constant places. Frames may be kept
-    whole where no face is found.
+    Ready-made maps have no landmarks, so their key regions are cut at constant positions. Frames without a face may be
+    used whole.
     """
     if recipe_of(record) is not None:
         return (Caveat.WHOLE_FRAME,) if record["params"]["no_face"] == "whole-frame" else ()
@@ -80,7 +80,7 @@ def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
 
 
 def _own_parameters(spec: MethodSpec, given: str, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
-    """Return what the method chooses of its representation, with the defaults for what it leaves open."""
+    """Return the settings of the representation: those that the method chooses, and defaults for the others."""
     wanted: Representation = spec.representation
     if given != wanted.name:
         return resolve_parameters(f"method {spec.name}", OF_METHOD[given], {})
@@ -88,8 +88,9 @@ def _own_parameters(spec: MethodSpec, given: str, params: Mapping[str, Parameter
     for name in wanted.parameters:
         if name not in known:
             raise MerBenchError(
-                f"method {spec.name}: parameter {name!r} does not shape the representation {wanted.name!r}"
-                f"{did_you_mean(name, known)}; what does: {', '.join(known) or 'nothing'}; report it to its author"
+                f"method {spec.name}: {name!r} is not a setting of the representation {wanted.name!r}"
+                f"{did_you_mean(name, known)}; its settings: {', '.join(known) or 'none'}; report this to the method's "
+                "author"
             )
     chosen = {name: params[name] for name in wanted.parameters}
     return resolve_parameters(f"method {spec.name}", OF_METHOD[given], chosen)

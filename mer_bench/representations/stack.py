@@ -1,4 +1,4 @@
-"""The samples of a row as one array on disk, to be memory-mapped by every worker."""
+"""All samples of a row stacked in one file, which every worker maps into memory."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def compute_representation(
 ) -> Iterator[tuple[FloatArray, Mapping[str, str]]]:
     """Yield the samples' arrays one by one, in the order of ``sample_ids``, each with its facts.
 
-    Facts say which detector found the face (``aligned_by``, ``regions_by``); a ready-made array has none.
+    Facts name the detectors (``aligned_by``, ``regions_by``); a ready-made array has none.
 
     Yields
     ------
     ndarray, float32
         ``face-flow`` and ``region-flow``: (28, 28, 3), channels (u, v, os); ``flow``: (size, size, 3), the same
-        channels; ``frames``: (length, size, size, 1), grey levels from 0 to 255. Flow made of frames is in pixels of
-        the aligned face, whatever the map's own size.
+        channels; ``frames``: (length, size, size, 1), grey levels from 0 to 255. Flow computed from frames is in
+        pixels of the aligned face, whatever the size of the map.
 
     Raises
     ------
     MerBenchError
-        A sample cannot be loaded, or what is loaded is no map.
+        A sample cannot be loaded, or its reader does not give a map.
     """
     recipe = recipe_of(record)
     for sample_id in sample_ids:
@@ -52,7 +52,7 @@ def compute_representation(
             task = preprocess_task(source, sample_id, recipe)
             entry = task.cached(notice)
             if entry is None:
-                # Here, because a machine that trains from the cache may have no OpenCV, dlib or MediaPipe.
+                # Imported here: a machine that trains from the cache may lack OpenCV, dlib and MediaPipe.
                 from mer_bench.representations.preprocess import computed_entry
 
                 entry = computed_entry(task, notice)
@@ -62,26 +62,26 @@ def compute_representation(
 def stored_representation(
     folder: Path, key: str, count: int, compute: Callable[[], Iterator[FloatArray]], notice: Notice
 ) -> Path:
-    """Return the file of a stacked representation, computing it where it is missing or damaged.
+    """Return the file of a stacked representation; compute it if it is missing or damaged.
 
-    One sample at a time is in memory.
+    Holds one sample at a time in memory.
 
     Parameters
     ----------
     folder : Path
     key : str
-        Hash of everything that the array depends on.
+        A hash of everything that the array depends on.
     count : int
-        How many samples.
+        Number of samples.
     compute : callable
-        Makes their arrays, all of one shape.
+        Yields their arrays, all of one shape.
     notice : callable
-        Told of a damaged file.
+        Called with a sentence about a damaged file.
 
     Returns
     -------
     Path
-        A ``.npy`` file to be memory-mapped; its SHA-256 stands beside it.
+        A ``.npy`` file; its SHA-256 is in the file ``<key>.sha256`` next to it.
     """
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if is_stored(folder, key, notice):
@@ -98,13 +98,13 @@ def stored_representation(
             content = np.ascontiguousarray(array, dtype="<f4").tobytes()
             stream.write(content)
             written.update(content)
-        # The checksum goes first: a file without its checksum would count as damaged.
+        # Written before the file is renamed: a file without its checksum would count as damaged.
         write_bytes(checksum, written.hexdigest().encode())
     return file
 
 
 def is_stored(folder: Path, key: str, notice: Notice) -> bool:
-    """Say whether a stack is there and whole."""
+    """Return whether a stack exists and matches its checksum; a damaged one causes a notice."""
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if not file.exists():
         return False
@@ -115,7 +115,13 @@ def is_stored(folder: Path, key: str, notice: Notice) -> bool:
 
 
 def load_map(source: DataSource, sample_id: str) -> FloatArray:
-    """Load a ``face-flow`` map, and make sure that it is one: a reader may come from a plugin."""
+    """Load a ``face-flow`` map and check it, because the reader may be a plugin.
+
+    Raises
+    ------
+    MerBenchError
+        It is not a finite array of floats of shape (28, 28, 3).
+    """
     loaded: object = source.load(sample_id)
     if not isinstance(loaded, np.ndarray) or not np.issubdtype(loaded.dtype, np.floating):
         what = f"dtype {loaded.dtype}" if isinstance(loaded, np.ndarray) else type(loaded).__name__

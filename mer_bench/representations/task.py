@@ -1,4 +1,4 @@
-"""What travels between the run and its workers: a sample to preprocess, and how it went. Imports no vision."""
+"""Messages between the run and its workers: a sample to preprocess, and its outcome. Imports no vision library."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from mer_bench.errors import Notice
 from mer_bench.representations.preprocessing import Recipe
 
 ARRAY = "array"
-"""The one array of a cache entry."""
+"""The name of the only array in a cache entry."""
 
 NO_FACE = "none"
-"""In the place of a detector that found a face."""
+"""Stands for the detector in the facts of a sample without a face."""
 
 
 @dataclass(frozen=True)
 class PreprocessTask:
-    """One sample to be preprocessed.
+    """A sample to preprocess.
 
     Parameters
     ----------
     clip : Clip
     sample_digest : str
-        Hash of all that the frames depend on.
+        A hash of everything that the sample's arrays depend on, apart from settings and code.
     content : str
-        `content_digest` of the frames: they must be the same when they have been read.
+        The `content_digest` of the frames, which must still be the same after they have been read.
     recipe : Recipe
     cache : Path
         The cache's folder.
@@ -43,39 +43,38 @@ class PreprocessTask:
 
     @property
     def key(self) -> str:
-        """The cache's key of the representation."""
+        """The cache key of the representation."""
         return self.recipe.key(self.recipe.representation, self.sample_digest)
 
     def cached(self, notice: Notice) -> Entry | None:
-        """Return the representation from the cache, or None where it must be computed, or refused."""
+        """Return the representation from the cache; None if it has to be computed, or refused."""
         entry = Cache(self.cache, notice).read(self.recipe.representation, self.key)
-        return entry if entry is not None and self.takes(entry) else None
+        return entry if entry is not None and self.accepts(entry) else None
 
     def is_cached(self) -> bool:
-        """Say whether the cache has an entry, without reading it."""
+        """Return whether the cache has an entry, without reading it."""
         return Cache(self.cache).has(self.recipe.representation, self.key)
 
-    def takes(self, entry: Entry) -> bool:
-        """Say whether an entry may be used: not one without a face where those are refused."""
+    def accepts(self, entry: Entry) -> bool:
+        """Return whether an entry may be used: one without a face may not if ``no_face`` is ``refuse``."""
         return entry.facts.get("aligned_by") != NO_FACE or self.recipe.params["no_face"] != "refuse"
 
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """How one sample's preprocessing ended; its arrays are in the cache.
+    """The outcome of preprocessing one sample; its arrays are in the cache.
 
     Parameters
     ----------
     sample_id : str
     failure : str
-        A sentence; empty where it went well.
+        The error as a sentence; empty if there was none.
     facts : mapping of str to str
-        ``aligned_by`` and, where key regions were looked for, ``regions_by``: the detector that found them, with
-        its version.
+        ``aligned_by`` and, if the representation has key regions, ``regions_by``: the detector with its version.
     seconds : mapping of str to float
-        Time of each step that was computed: ``read``, ``face``, ``align``, ``flow``, ``regions``, ``interpolate``.
+        Seconds of each computed step: ``read``, ``face``, ``align``, ``flow``, ``regions``, ``interpolate``.
     notices : tuple of str
-        Damaged entries that were computed again.
+        A sentence for each damaged entry that was computed again.
     """
 
     sample_id: str
@@ -86,22 +85,28 @@ class Preprocessed:
 
 
 def preprocess_task(source: DataSource, sample_id: str, recipe: Recipe) -> PreprocessTask:
-    """Return what a worker needs to preprocess one sample."""
+    """Return the task of preprocessing one sample.
+
+    Raises
+    ------
+    MerBenchError
+        There is no such sample, or a frame cannot be read.
+    """
     clip = source.clip(sample_id)
     return PreprocessTask(clip, source.digest(sample_id), content_digest(clip.frames), recipe, cache_folder())
 
 
 def count_facts(facts: Iterable[Mapping[str, str]]) -> dict[str, dict[str, int]]:
-    """Return, for each kind of fact, how often each was found."""
+    """Return, for each kind of fact, how many samples have each value."""
     counted: dict[str, Counter[str]] = {}
-    for found in facts:
-        for what, detector in found.items():
-            counted.setdefault(what, Counter())[detector] += 1
-    return {what: dict(sorted(counter.items())) for what, counter in sorted(counted.items())}
+    for of_sample in facts:
+        for kind, detector in of_sample.items():
+            counted.setdefault(kind, Counter())[detector] += 1
+    return {kind: dict(sorted(counter.items())) for kind, counter in sorted(counted.items())}
 
 
 def facts_lines(counted: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
-    """Yield counted facts for people, a line a kind."""
+    """Yield counted facts as text, one line for each kind."""
     words = {"aligned_by": "faces found by", "regions_by": "key regions found by"}
-    for what, counts in counted.items():
-        yield f"{words.get(what, what)}: " + ", ".join(f"{name} ({count})" for name, count in counts.items())
+    for kind, counts in counted.items():
+        yield f"{words.get(kind, kind)}: " + ", ".join(f"{name} ({count})" for name, count in counts.items())

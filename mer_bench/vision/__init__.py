@@ -1,1 +1,1 @@
-"""Pure functions on arrays: no paths, no pandas."""
+"""Pure functions on arrays: they know no files and no pandas."""

@@ -1,6 +1,6 @@
-"""Faces brought to one place and size: a similarity transform from the onset frame, used for every frame of a clip.
+"""Alignment of faces: one similarity transform, fitted on the onset frame, is applied to every frame of a clip.
 
-Points are (x, y); integer coordinates are the centres of pixels, so an image of width w reaches from -0.5 to w - 0.5.
+Points are (x, y). Integer coordinates are pixel centres, so an image of width w extends from -0.5 to w - 0.5.
 """
 
 from __future__ import annotations
@@ -13,25 +13,24 @@ import numpy as np
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
 
-# On an adult face, in distances between the eyes: the nose tip lies 0.6 below the eyes, the mouth 1.05 and the chin
-# 1.75, the mouth is 0.82 wide and the face 2.2. An eye distance of 0.34 leaves 0.97 above the eyes (raised brows and
-# the forehead they wrinkle) and 1.97 below (a dropped jaw); the temples are inside with a little background.
+# On an adult face, in units of the distance between the eyes: the nose tip lies 0.6 below the eyes, the mouth 1.05 and
+# the chin 1.75; the mouth is 0.82 wide and the face 2.2. An eye distance of 0.34 leaves 0.97 above the eyes (raised
+# brows and the forehead they wrinkle) and 1.97 below (a dropped jaw); the temples fit in, with a little background.
 CROP_LANDMARKS: FloatArray = np.array(
     [(0.33, 0.33), (0.67, 0.33), (0.50, 0.535), (0.36, 0.69), (0.64, 0.69)], dtype=np.float32
 )
-"""(x, y) of `mer_bench.vision.regions.REGIONS` in the crop, whose sides are 0 and 1."""
+"""(x, y) of `mer_bench.vision.regions.REGIONS` in the crop, from 0 (left or upper edge) to 1 (right or lower edge)."""
 CROP_LANDMARKS.setflags(write=False)
 
-
 _DARKEST = 16
-"""Of darker pixels, noise decides what they differ by."""
+"""Darker pixels are ignored when two images are compared: their ratio is mostly noise."""
 
 
 def aligning_transform(key_points: FloatArray, size: int) -> FloatArray:
-    """Return the similarity transform that brings a face to its place in the crop.
+    """Return the similarity transform that maps a face to its standard position in the crop.
 
-    Rotation, uniform scale and shift, never a reflection: the least squares fit of both eye centres and the nose tip
-    to `CROP_LANDMARKS`. The lip corners are left out, because expressions move them.
+    It consists of rotation, uniform scale and shift, never a reflection: the least squares fit of both eye centres and
+    the nose tip to `CROP_LANDMARKS`. The lip corners are left out, because expressions move them.
 
     Parameters
     ----------
@@ -43,16 +42,16 @@ def aligning_transform(key_points: FloatArray, size: int) -> FloatArray:
     Returns
     -------
     ndarray of shape (2, 3), float32
-        Takes (x, y, 1) in pixels of the frame to (x, y) in pixels of the crop.
+        Maps (x, y, 1) in pixels of the frame to (x, y) in pixels of the crop.
 
     Raises
     ------
     MerBenchError
-        Points of another shape, not finite, or all in one place.
+        The points have another shape, are not finite, or coincide.
 
     References
     ----------
-    Umeyama, PAMI 1991; in the plane the fit is one complex factor: Σ conj(p) q / Σ |p|² of the centred points.
+    Umeyama, PAMI 1991. In the plane the fit is one complex factor: Σ conj(p) q / Σ |p|² over the centred points.
     """
     if key_points.shape != CROP_LANDMARKS.shape or not np.isfinite(key_points).all():
         raise MerBenchError(
@@ -61,19 +60,19 @@ def aligning_transform(key_points: FloatArray, size: int) -> FloatArray:
     source, target = _complex(key_points[:3]), _complex(CROP_LANDMARKS[:3]) * size - (0.5 + 0.5j)
     spread = source - source.mean()
     extent = float(np.sum(np.abs(spread) ** 2))
-    # Closer together than a thousandth of a pixel, points are one point and rounding.
+    # Points closer together than a thousandth of a pixel differ only by rounding.
     factor = complex(np.sum(spread.conj() * (target - target.mean()))) / extent if extent > 1e-6 else 0j
     if factor == 0:
         raise MerBenchError(
-            f"the eyes and the nose of a face are at {np.asarray(key_points[:3]).tolist()}, which gives no size and "
-            "direction of a face; detect it again"
+            f"the eyes and the nose of a face are at {np.asarray(key_points[:3]).tolist()}, from which the size and "
+            "direction of the face cannot be computed; detect the face again"
         )
     shift = complex(target.mean() - factor * source.mean())
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]], dtype=np.float32)
 
 
 def whole_frame_transform(shape: tuple[int, ...], size: int) -> FloatArray:
-    """Return the transform that brings the largest centred square of a frame to the crop, where no face was found.
+    """Return the transform that maps the largest centred square of a frame to the crop, for a frame without a face.
 
     Parameters
     ----------
@@ -85,7 +84,7 @@ def whole_frame_transform(shape: tuple[int, ...], size: int) -> FloatArray:
     Returns
     -------
     ndarray of shape (2, 3), float32
-        As of `aligning_transform`.
+        As `aligning_transform` returns it.
     """
     height, width = shape[:2]
     scale = size / min(height, width)
@@ -96,17 +95,17 @@ def whole_frame_transform(shape: tuple[int, ...], size: int) -> FloatArray:
 
 
 def align(image: ByteArray, transform: FloatArray, size: int) -> ByteArray:
-    """Cut the aligned grey face out of a frame.
+    """Cut the aligned face out of a frame, in grey.
 
-    A frame that shrinks to less than a half is averaged over areas first: by then linear interpolation skips pixels,
-    and what is finer than the crop's would alias into motion. What lies outside the frame repeats its border.
+    A frame that shrinks to less than half its size is averaged over areas first: linear interpolation alone would skip
+    pixels, and details finer than the crop's pixels would alias into motion. Outside the frame, its border is repeated.
 
     Parameters
     ----------
     image : ndarray of shape (height, width, 3) or (height, width), uint8
         RGB or grey.
     transform : ndarray of shape (2, 3), float32
-        As of `aligning_transform`; the same for every frame of a clip, so that alignment adds no motion.
+        As `aligning_transform` returns it; the same for every frame of a clip, so that alignment adds no motion.
     size : int
         Side of the crop in pixels.
 
@@ -142,10 +141,10 @@ def to_grey(image: ByteArray) -> ByteArray:
 
 
 def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:
-    """Scale an image's grey levels by the one factor that most of its pixels differ from the reference by.
+    """Scale an image's grey levels by one factor, so that its brightness matches the reference's.
 
-    The factor is the median over the pixels: a part that moves or darkens by itself, such as an opening mouth, does
-    not change the rest.
+    The factor is the median over the pixels of reference / image: a part that moves or darkens alone, such as an
+    opening mouth, does not change the rest.
 
     Parameters
     ----------
@@ -154,7 +153,7 @@ def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:
     Returns
     -------
     ndarray of shape (height, width), uint8
-        The image itself where it is black.
+        The image itself if all its pixels are nearly black.
     """
     bright = image >= _DARKEST
     if not bright.any():
@@ -164,7 +163,7 @@ def match_brightness(image: ByteArray, reference: ByteArray) -> ByteArray:
 
 
 def transform_points(points: FloatArray, transform: FloatArray) -> FloatArray:
-    """Return where a transform takes points.
+    """Apply a transform to points.
 
     Parameters
     ----------
@@ -186,5 +185,5 @@ def _complex(points: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.complex12
 
 
 def _enlarging(x: float, y: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    # Edges meet edges, so centres move: the first pixel of the small image covers x·y pixels of the large one.
+    # The edges of both images coincide, so pixel centres move: the small image's first pixel covers x·y large ones.
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])

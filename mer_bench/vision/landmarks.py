@@ -1,4 +1,4 @@
-"""Faces in images: where one is, and the five points on it that alignment and the key regions use."""
+"""Face detection: the landmarks of a face, and the five points that alignment and the key regions use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
 
 DETECTORS = ("dlib", "mediapipe")
-"""Every detector, in the order in which they are tried."""
+"""Every detector, in the default order of trying them."""
 MODEL_VARIABLE = "MER_BENCH_FACE_LANDMARKER"
-"""The environment variable with the model file that MediaPipe needs from 0.10.30 on."""
+"""The environment variable that names the model file, which MediaPipe needs from version 0.10.30 on."""
 
 Finder = Callable[[ByteArray], "FloatArray | None"]
 
@@ -32,11 +32,11 @@ Finder = Callable[[ByteArray], "FloatArray | None"]
 def detect_face(image: ByteArray, detectors: Sequence[str] = DETECTORS) -> Face | None:
     """Find the landmarks of the face in an image.
 
-    The detectors are tried in the order given, and the first that finds a face answers. dlib takes the largest of
-    several faces, leaving out those less than half as certain as the surest; MediaPipe takes the most certain one. It
-    misses faces narrower than about an eighth of the image; dlib misses those tilted by more than about 30 degrees.
+    The detectors are tried in the given order; the first face found is returned. Of several faces, dlib takes the
+    largest whose score is at least half of the best score, and MediaPipe takes the one with the best score. MediaPipe
+    misses faces narrower than about an eighth of the image; dlib misses faces tilted by more than about 30 degrees.
 
-    A detector that is not installed is an error and not passed over: which one aligns a clip must not depend on the
+    A detector that is not installed is an error and is not skipped: which one aligns a clip must not depend on the
     machine.
 
     Parameters
@@ -44,17 +44,17 @@ def detect_face(image: ByteArray, detectors: Sequence[str] = DETECTORS) -> Face 
     image : ndarray of shape (height, width, 3) or (height, width), uint8
         RGB or grey.
     detectors : sequence of str
-        Names out of `DETECTORS`.
+        Names from `DETECTORS`.
 
     Returns
     -------
     Face or None
-        None where no detector finds a face.
+        None if no detector finds a face.
 
     Raises
     ------
     MerBenchError
-        A detector's package or model file is missing.
+        The package or the model file of a detector is missing.
 
     References
     ----------
@@ -72,7 +72,7 @@ def detect_face(image: ByteArray, detectors: Sequence[str] = DETECTORS) -> Face 
 
 @functools.cache
 def detector_version(detector: str) -> str:
-    """Return the version of a detector that has been used, with a hash of its model where the user brought that.
+    """Return the version of an installed detector, with a hash of the model file if the user provided one.
 
     Another version may find other points in the same image.
     """
@@ -91,7 +91,7 @@ class Face:
     Parameters
     ----------
     detector : str
-        The one out of `DETECTORS` that found it.
+        The one of `DETECTORS` that found it.
     points : ndarray of shape (68, 2) for dlib and (468, 2) or (478, 2) for mediapipe, float32
         (x, y) in pixels of the image, 0 at the centre of the first pixel; a point may lie outside the image.
     """
@@ -103,8 +103,8 @@ class Face:
     def key_points(self) -> FloatArray:
         """The five points of `mer_bench.vision.regions.REGIONS`: (x, y) in pixels, shape (5, 2), float32.
 
-        Eye centres, nose tip, lip corners. Left is the image's left on an upright face (the person's own right); on
-        a face that is upside down the names stay with the face, so that alignment turns it upright.
+        Eye centres, nose tip, lip corners. On an upright face, left is the left of the image (the person's own right).
+        On a face that is upside down the names stay with the face, so that alignment turns it upright.
         """
         groups = _KEY_POINTS[self.detector]
         centres = [self.points[list(group)].mean(axis=0) for group in groups]
@@ -114,18 +114,18 @@ class Face:
 _KEY_POINTS: Mapping[str, tuple[tuple[int, ...], ...]] = MappingProxyType(
     {
         "dlib": ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47), (30,), (48,), (54,)),
-        # Eyes by their corners, which blinking does not move. Of the mesh's points on the nose ridge, 4 is the one
-        # that sticks out farthest, and the one that dlib's 30 lies on; 1 is between it and the lip.
+        # Each eye by its two corners, which blinking does not move. Of the mesh's points on the nose ridge, 4 protrudes
+        # most and coincides with dlib's 30; 1 lies between it and the lip.
         "mediapipe": ((33, 133), (362, 263), (4,), (61,), (291,)),
     }
 )
-"""What each of the five points is the mean of."""
+"""For each detector, the landmarks whose mean is each of the five points."""
 
 _BOX_SIDE = 640
-"""dlib looks for the box on an image of at most this longer side: its time grows with the area."""
+"""dlib searches an image whose longer side is at most this many pixels, because its time grows with the area."""
 
 _MARGIN = 0.25
-"""The border, as a share of the longer side, that is added for a face that fills its image."""
+"""The border added around a face that fills its image, as a share of the longer side."""
 
 
 def _find_by_dlib(image: ByteArray) -> FloatArray | None:
@@ -140,15 +140,15 @@ def _find_by_dlib(image: ByteArray) -> FloatArray | None:
 def _dlib_box(image: ByteArray, detector: Any) -> tuple[int, ...] | None:
     longer = max(image.shape[:2])
     first = min(1.0, _BOX_SIDE / longer)
-    # A face below 80 pixels is not found: the second look is at the full size, or at twice a small one.
+    # dlib misses faces below 80 pixels: the second search is at full size, or at twice the size of a small image.
     for scale in (first, 1.0 if first < 1.0 else 2.0):
         interpolation = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
-        seen = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation)
-        boxes, scores, _ = detector.run(seen, 0)
+        resized = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation)
+        boxes, scores, _ = detector.run(resized, 0)
         if boxes:
-            # Folds of clothes score a little above nothing, and may be larger than the face.
-            sure = [box for box, score in zip(boxes, scores, strict=True) if score >= max(scores) / 2]
-            largest = max(sure, key=lambda box: box.area())
+            # Folds of clothes score a little above zero, and may be larger than the face.
+            certain = [box for box, score in zip(boxes, scores, strict=True) if score >= max(scores) / 2]
+            largest = max(certain, key=lambda box: box.area())
             sides = (largest.left(), largest.top(), largest.right(), largest.bottom())
             return tuple(round((side + 0.5) / scale - 0.5) for side in sides)
     return None
@@ -165,7 +165,7 @@ def _dlib_models() -> tuple[Any, Any, Any]:
             f"the face detector dlib cannot be imported ({error}): pip install dlib-bin, "
             "or choose the detector mediapipe"
         ) from error
-    # Found, never imported: the package's own code needs pkg_resources, which setuptools no longer has.
+    # Located, never imported: the package's own code needs pkg_resources, which setuptools no longer has.
     spec = importlib.util.find_spec("face_recognition_models")
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
@@ -189,7 +189,7 @@ def _find_by_mediapipe(image: ByteArray) -> FloatArray | None:
     with _silence():
         points = find(rgb)
         if points is None:
-            # Its detector expects some background around the face, which a crop to the face has lost.
+            # MediaPipe's detector expects some background around the face, which a tight crop does not have.
             margin = round(_MARGIN * max(rgb.shape))
             bordered = cv2.copyMakeBorder(rgb, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
             points = find(np.asarray(bordered, dtype=np.uint8))
@@ -199,7 +199,7 @@ def _find_by_mediapipe(image: ByteArray) -> FloatArray | None:
 
 @functools.cache
 def _mediapipe_finder() -> tuple[int, Finder]:
-    """Return what finds faces, and the process that it runs in: its threads do not come along into a fork."""
+    """Return a finder of faces, and the process that started it: a fork does not inherit its threads."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _silence():
@@ -210,7 +210,7 @@ def _mediapipe_finder() -> tuple[int, Finder]:
                 f"the face detector mediapipe cannot be imported ({error}): pip install mediapipe==0.10.21, "
                 "or choose the detector dlib"
             ) from error
-        # Gone from 0.10.30 on, and with it the models in the package.
+        # From 0.10.30 on, neither `solutions` nor the models are in the package.
         start = _face_mesh if hasattr(mediapipe, "solutions") else _face_landmarker
         return os.getpid(), start(mediapipe)
 
@@ -228,11 +228,12 @@ def _face_mesh(mediapipe: Any) -> Finder:
 def _face_landmarker(mediapipe: Any) -> Finder:
     file = Path(os.environ.get(MODEL_VARIABLE, ""))
     if not file.is_file():
-        stated = f"it names {str(file)!r}, which is no file" if os.environ.get(MODEL_VARIABLE) else "it is not set"
+        stated = f"it names {str(file)!r}, which is not a file" if os.environ.get(MODEL_VARIABLE) else "it is not set"
         raise MerBenchError(
-            f"mediapipe {getattr(mediapipe, '__version__', '')} comes without its face model: set {MODEL_VARIABLE} to "
-            f"the file face_landmarker.task from https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker "
-            f"({stated}), or pip install mediapipe==0.10.21, which has the model inside"
+            f"mediapipe {getattr(mediapipe, '__version__', '')} is installed without a face model: set "
+            f"{MODEL_VARIABLE} to the file face_landmarker.task from "
+            "https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker "
+            f"({stated}), or pip install mediapipe==0.10.21, which includes the model"
         )
     vision = mediapipe.tasks.vision
     options = vision.FaceLandmarkerOptions(
@@ -244,7 +245,7 @@ def _face_landmarker(mediapipe: Any) -> Finder:
         landmarker = vision.FaceLandmarker.create_from_options(options)
     except (RuntimeError, ValueError) as error:
         raise MerBenchError(
-            f"mediapipe cannot use the face model {file} ({error}); fetch face_landmarker.task again"
+            f"mediapipe cannot use the face model {file} ({error}); download face_landmarker.task again"
         ) from error
 
     def find(image: ByteArray) -> FloatArray | None:
@@ -255,23 +256,23 @@ def _face_landmarker(mediapipe: Any) -> Finder:
 
 
 def _pixels(landmarks: Sequence[Any], image: ByteArray) -> FloatArray:
-    # 0 and 1 are the image's edges, half a pixel outside the centres of its first and last pixels.
+    # 0 and 1 are the image's edges, half a pixel outside its first and last pixel centres.
     height, width = image.shape[:2]
     return np.array([(point.x * width - 0.5, point.y * height - 0.5) for point in landmarks], dtype=np.float32)
 
 
-# Two threads that put stderr aside at once would put each other's null device back.
+# Two threads that redirect stderr at once would restore each other's null device.
 _STDERR = threading.RLock()
 
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep what MediaPipe's native libraries log, and what its Python code warns of, off the terminal."""
+    """Hide the log lines of MediaPipe's native libraries and the warnings of its Python code."""
     with _STDERR, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             kept = os.dup(2)
-        except OSError:  # The process runs without a stderr, and so nothing shows.
+        except OSError:  # The process has no stderr, so there is nothing to hide.
             yield
             return
         try:

@@ -1,4 +1,4 @@
-"""Motion between two frames of a face: optical flow, its strain, and the small maps that networks take."""
+"""Motion between two frames of a face: optical flow, and its reduction to the small maps that networks take."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from mer_bench.threads import one_thread
 
 # Total variation with an L1 data term: Zach, Pock and Bischof, DAGM 2007; Sánchez Pérez et al., IPOL 2013.
 _TVL1 = (
-    Parameter("tvl1_tau", 0.25, "TV-L1: time step; OpenCV's default, as all of them here", minimum=1e-6, maximum=1.0),
+    Parameter("tvl1_tau", 0.25, "TV-L1: time step; all TV-L1 defaults are OpenCV's", minimum=1e-6, maximum=1.0),
     Parameter("tvl1_lambda", 0.15, "TV-L1: weight of the data term; smaller is smoother", minimum=1e-6),
-    Parameter("tvl1_theta", 0.3, "TV-L1: tightness between the data term and smoothness", minimum=1e-6),
-    Parameter("tvl1_scales", 5, "TV-L1: levels of the pyramid", minimum=1, maximum=20),
-    Parameter("tvl1_warps", 5, "TV-L1: warpings a level", minimum=1, maximum=100),
-    Parameter("tvl1_epsilon", 0.01, "TV-L1: change at which the iteration stops", minimum=1e-9),
+    Parameter("tvl1_theta", 0.3, "TV-L1: coupling of the data term and smoothness", minimum=1e-6),
+    Parameter("tvl1_scales", 5, "TV-L1: pyramid levels", minimum=1, maximum=20),
+    Parameter("tvl1_warps", 5, "TV-L1: warps per level", minimum=1, maximum=100),
+    Parameter("tvl1_epsilon", 0.01, "TV-L1: the iteration stops when the change is smaller", minimum=1e-9),
     Parameter("tvl1_inner", 30, "TV-L1: inner iterations", minimum=1, maximum=1000),
     Parameter("tvl1_outer", 10, "TV-L1: outer iterations", minimum=1, maximum=1000),
-    Parameter("tvl1_scale_step", 0.8, "TV-L1: scale between two levels", minimum=0.1, maximum=0.99),
-    Parameter("tvl1_median", 5, "TV-L1: median filter, pixels", choices=(1, 3, 5)),
+    Parameter("tvl1_scale_step", 0.8, "TV-L1: scale factor between two levels", minimum=0.1, maximum=0.99),
+    Parameter("tvl1_median", 5, "TV-L1: side of the median filter, pixels", choices=(1, 3, 5)),
 )
-# Polynomial expansion: Farnebäck, SCIA 2003. OpenCV's version sees motion at the right and lower borders where there
+# Polynomial expansion: Farnebäck, SCIA 2003. OpenCV's version reports motion at the right and lower borders where there
 # is none: 0.3 pixels between two identical faces.
 _FARNEBACK = (
-    Parameter("farneback_pyramid_scale", 0.5, "Farneback: as HTNet's code, all of them", minimum=0.1, maximum=0.99),
-    Parameter("farneback_levels", 3, "Farneback: levels of the pyramid", minimum=1, maximum=20),
-    Parameter("farneback_window", 15, "Farneback: averaging window, pixels", minimum=3, maximum=255),
-    Parameter("farneback_iterations", 3, "Farneback: iterations a level", minimum=1, maximum=100),
-    Parameter("farneback_poly_n", 5, "Farneback: neighbourhood of the polynomials, pixels", minimum=3, maximum=15),
-    Parameter("farneback_poly_sigma", 1.2, "Farneback: their Gaussian, pixels", minimum=0.1, maximum=10.0),
+    Parameter("farneback_pyramid_scale", 0.5, "Farneback: scale; all defaults are HTNet's", minimum=0.1, maximum=0.99),
+    Parameter("farneback_levels", 3, "Farneback: pyramid levels", minimum=1, maximum=20),
+    Parameter("farneback_window", 15, "Farneback: side of the averaging window, pixels", minimum=3, maximum=255),
+    Parameter("farneback_iterations", 3, "Farneback: iterations per level", minimum=1, maximum=100),
+    Parameter("farneback_poly_n", 5, "Farneback: polynomial neighbourhood, pixels", minimum=3, maximum=15),
+    Parameter("farneback_poly_sigma", 1.2, "Farneback: sigma of its Gaussian, pixels", minimum=0.1, maximum=10.0),
 )
-# Dense inverse search, the fast one: Kroeger et al., ECCV 2016.
+# Dense inverse search, the fastest of the three: Kroeger et al., ECCV 2016.
 _DIS = (Parameter("dis_preset", "medium", "DIS: OpenCV's preset", choices=("ultrafast", "fast", "medium")),)
 
 FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
     {"tv-l1": _TVL1, "farneback": _FARNEBACK, "dis": _DIS}
 )
-"""Every algorithm's settings, with defaults and limits, as a user names them."""
+"""The settings of every algorithm, with defaults and limits, under the names that users give them."""
 
 
 def optical_flow(
     onset: ByteArray, apex: ByteArray, algorithm: str, settings: Mapping[str, object] = MappingProxyType({})
 ) -> FloatArray:
-    """Estimate where each pixel of the onset frame has gone in the apex frame: onset(x) = apex(x + flow(x)).
+    """Estimate how far each pixel of the onset frame has moved in the apex frame: onset(x) = apex(x + flow(x)).
 
-    Runs on one thread, and leaves OpenCV's number of threads as it was: pairs are what runs in parallel.
+    Runs on one thread, and restores OpenCV's number of threads: several pairs run in parallel instead.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def optical_flow(
     algorithm : str
         One of `FLOW_PARAMETERS`.
     settings : mapping
-        Values of the algorithm's parameters; the others have their defaults.
+        Values of some of the algorithm's parameters; defaults for the others.
 
     Returns
     -------
@@ -69,46 +69,47 @@ def optical_flow(
     Raises
     ------
     MerBenchError
-        A setting that the algorithm does not take, an OpenCV without TV-L1 or that refuses the frames, or a flow that
-        is not finite.
+        The algorithm has no such setting, OpenCV lacks TV-L1 or refuses the frames, or the flow is not finite.
     """
     import cv2
 
     values = resolve_parameters(f"optical flow {algorithm}", FLOW_PARAMETERS[algorithm], settings)
     frames = np.ascontiguousarray(onset), np.ascontiguousarray(apex)
-    stated = ", ".join(f"{name}={value}" for name, value in values.items())
+    described = ", ".join(f"{name}={value}" for name, value in values.items())
     try:
         with one_thread():
             flow = np.asarray(_solver(algorithm, values).calc(*frames, None), dtype=np.float32)
     except cv2.error as error:
         raise MerBenchError(
-            f"OpenCV finds no flow by {algorithm} ({stated}) between frames of {onset.shape[1]}×{onset.shape[0]} "
-            f"pixels ({' '.join(str(error).split())}); take a larger crop or other parameters"
+            f"OpenCV cannot compute the flow {algorithm} ({described}) between frames of "
+            f"{onset.shape[1]}×{onset.shape[0]} pixels ({' '.join(str(error).split())}); choose a larger "
+            "size or other parameters"
         ) from error
     if not np.isfinite(flow).all():
-        raise MerBenchError(f"the flow by {algorithm} ({stated}) is not finite everywhere; take other parameters")
+        raise MerBenchError(f"the flow {algorithm} ({described}) is not finite everywhere; choose other parameters")
     return flow
 
 
 def shrink_map(flow: FloatArray, side: int = MAP_SIDE) -> FloatArray:
-    """Average a map over areas, down to a small square.
+    """Reduce a map to a small square by averaging over areas.
 
-    The values keep the unit they had: pixels of the full-size map, not of the small one.
+    The values keep their unit: pixels of the full-size map, not of the small one.
 
     Parameters
     ----------
-    flow : ndarray of shape (height, width, channels), float32
+    flow : ndarray of shape (height, width, 3), float32
+        Channels (u, v, os).
     side : int
-        Of the result, in pixels; no larger than the map.
+        Side of the result in pixels; not larger than the map.
 
     Returns
     -------
-    ndarray of shape (side, side, channels), float32
+    ndarray of shape (side, side, 3), float32
     """
     import cv2
 
     small = cv2.resize(np.ascontiguousarray(flow), (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.float32).reshape(side, side, flow.shape[2])
+    return np.asarray(small, dtype=np.float32)
 
 
 def _solver(algorithm: str, settings: Mapping[str, Any]) -> Any:
@@ -134,7 +135,7 @@ def _tvl1(settings: Mapping[str, Any]) -> Any:
     optflow: Any = getattr(cv2, "optflow", None)
     if optflow is None:
         raise MerBenchError(
-            f"OpenCV {cv2.__version__} is here without its optflow module, which has TV-L1: "
+            f"OpenCV {cv2.__version__} is installed without its module optflow, which has TV-L1: "
             "pip uninstall opencv-python opencv-python-headless, then pip install opencv-contrib-python"
         )
     solver = optflow.DualTVL1OpticalFlow_create()

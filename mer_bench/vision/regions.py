@@ -1,4 +1,4 @@
-"""The key regions of a face (eyes, nose, lip corners), cut from a flow map and put together again at 28×28."""
+"""The key regions of a face (eyes, nose, lip corners), cut from a flow map and recombined into one 28×28 map."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy as np
 from mer_bench.arrays import MAP_SIDE, FloatArray
 
 REGIONS = ("left eye", "right eye", "nose", "left lip corner", "right lip corner")
-"""In landmark order; left is the image's left, where x is smaller."""
+"""In landmark order; left is the left of the image, where x is smaller."""
 
 
 def recombine_regions(flow: FloatArray, landmarks: FloatArray, layout: str) -> FloatArray:
-    """Cut a window around each landmark and lay the windows out as one small map.
+    """Cut a window around each landmark and place the windows in one small map.
 
-    A tile of h×w takes a window of (h·height/28)×(w·width/28) pixels, centred on its landmark and moved inside the
-    map where it would leave it. On a 28×28 map the windows are exact copies; on any other they are area-averaged to
-    the tile, and the values keep the unit they had (pixels of the full-size map).
+    A tile of h×w shows a window of (h·height/28)×(w·width/28) pixels, centred on its landmark. A window that would
+    leave the map is shifted back inside. On a 28×28 map the windows are exact copies; on any other they are averaged
+    over areas to the tile's size. The values keep their unit (pixels of the full-size map).
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def recombine_regions(flow: FloatArray, landmarks: FloatArray, layout: str) -> F
 
     References
     ----------
-    AHMSA-Net cuts and recombines five regions without saying how; HTNet's public code is the layout ``htnet``.
+    AHMSA-Net cuts and recombines five regions but does not state how; ``htnet`` is the layout of HTNet's public code.
     """
     chosen, (height, width) = LAYOUTS[layout], flow.shape[:2]
     recombined = np.empty((MAP_SIDE, MAP_SIDE, flow.shape[2]), dtype=np.float32)
@@ -53,7 +53,7 @@ def recombine_regions(flow: FloatArray, landmarks: FloatArray, layout: str) -> F
 
 @dataclass(frozen=True)
 class Tile:
-    """One region's place in the 28×28 result: an index into `REGIONS`, its size, and its upper left corner."""
+    """One region in the 28×28 result: an index into `REGIONS`, the tile's size, and its upper left corner."""
 
     region: int
     height: int
@@ -64,9 +64,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """How regions tile the 28×28 result, each pixel of it once.
+    """How regions tile the 28×28 result: each pixel belongs to one tile.
 
-    A ``transposed`` layout takes each landmark's x as the row and its y as the column, as HTNet's code does.
+    A ``transposed`` layout uses each landmark's x as the row and its y as the column, as HTNet's code does.
     """
 
     tiles: tuple[Tile, ...]
@@ -76,14 +76,14 @@ class Layout:
 TEMPLATE_LANDMARKS: FloatArray = np.array(
     [(9.528, 11.063), (21.396, 10.920), (15.380, 17.381), (10.255, 22.121), (20.584, 22.256)], dtype=np.float32
 )
-"""(x, y) of `REGIONS` on a 28×28 whole-face map: the constants HTNet falls back on, and CausalNet uses throughout."""
+"""(x, y) of `REGIONS` on a 28×28 whole-face map: constants of HTNet's code (its fallback) and of CausalNet's."""
 TEMPLATE_LANDMARKS.setflags(write=False)
 
 _CORNERS = (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14))
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
-        # Five 14×14 tiles do not fit 28×28: the eyes keep their size, and the lower three share the width.
+        # Five 14×14 tiles do not fit into 28×28: the eyes have 14×14, the three below share the width.
         "five-mosaic": Layout(
             (
                 Tile(0, 14, 14, 0, 0),
@@ -94,17 +94,17 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             )
         ),
         "four-corners": Layout(_CORNERS),
-        # HTNet indexes image[x, y]: the cut around the right eye shows the lower left of the face. It drops the nose.
+        # HTNet indexes image[x, y]: the window of the right eye shows the lower left of the face. The nose is left out.
         "htnet": Layout(_CORNERS, transposed=True),
-        # One tile as large as the map: wherever its landmark lies, the window is the whole map.
+        # One tile as large as the map: wherever its landmark lies, its window is the whole map.
         "whole-face": Layout((Tile(2, 28, 28, 0, 0),)),
     }
 )
-"""``five-mosaic``: all five; ``four-corners``: no nose; ``htnet``: as its code cuts; ``whole-face``: the map itself."""
+"""``five-mosaic``: all five; ``four-corners``: no nose; ``htnet``: as HTNet's code; ``whole-face``: the map itself."""
 
 
 def _span(centre: float, tile_size: int, extent: int) -> slice:
-    # On 28 pixels this is HTNet's own rule: clamp to [7, 21], int(), then 7 to either side.
+    # On 28 pixels this is HTNet's own rule: clamp the centre to [7, 21], int(), then 7 pixels to either side.
     size = max(1, round(tile_size * extent / MAP_SIDE))
     start = math.floor(min(max(centre - size / 2, 0.0), extent - size))
     return slice(start, start + size)
@@ -113,7 +113,7 @@ def _span(centre: float, tile_size: int, extent: int) -> slice:
 def _fit(window: FloatArray, tile: Tile) -> FloatArray:
     if window.shape[:2] == (tile.height, tile.width):
         return window
-    # Here, because 28×28 maps never need it and importing OpenCV takes a good part of a second.
+    # Imported here: 28×28 maps never need it, and importing OpenCV takes most of a second.
     import cv2
 
     resized = cv2.resize(np.ascontiguousarray(window), (tile.width, tile.height), interpolation=cv2.INTER_AREA)

@@ -26,7 +26,7 @@ def test_lbp_top_on_flow_maps_is_refused_before_any_work(bench: Bench) -> None:
     assert ended.code == 2
     assert ended.errors == [
         "error: method lbp-top needs the representation 'frames', which this data (ready-made 'face-flow') cannot "
-        "give; choose another method, or data that holds the frames"
+        "give; choose another method, or data with frames"
     ]
     assert not (bench.results / "store.json").exists()
 

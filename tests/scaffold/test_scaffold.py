@@ -260,7 +260,7 @@ def test_an_empty_folder_and_a_link_to_one_are_filled(tmp_path: Path) -> None:
     [
         ("file", "file is a file; name another folder with --out"),
         ("file/net", "the plugin cannot be written to file/net: "),
-        ("nowhere", "nowhere is a link that leads nowhere; name another folder with --out"),
+        ("nowhere", "nowhere is a broken link; name another folder with --out"),
     ],
 )
 def test_a_place_that_is_no_folder_is_refused(tmp_path: Path, out: str, reason: str) -> None:
@@ -282,7 +282,7 @@ def test_nothing_is_left_where_writing_fails_half_way(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Path, "write_text", full_disk)
 
-    with pytest.raises(MerBenchError, match="cannot be written to plugin: No space left on device; free the place"):
+    with pytest.raises(MerBenchError, match="cannot be written to plugin: No space left on device; name another"):
         new_plugin("kit-net", CATALOGUE, out=Path("plugin"))
     assert not list(tmp_path.iterdir())
 

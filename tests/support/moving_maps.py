@@ -1,4 +1,4 @@
-"""Maps of flow from which a network can learn."""
+"""Flow maps from which a network can learn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mer_bench import LabelledSamples
 
 
 def motion(n: int = 24, *, either_channel: bool = False, by: float = 2.0) -> LabelledSamples:
-    """Return maps (28, 28, 3) whose class is where they move, and with ``either_channel`` in which of u and v."""
+    """Return maps (28, 28, 3) whose class decides where they move and, with ``either_channel``, whether in u or v."""
     rng = np.random.default_rng(0)
     labels = np.arange(n) % 3
     maps = rng.normal(0, 0.3, (n, 28, 28, 3)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Synthetic clips in memory, with the motion that is truly in them."""
+"""Synthetic clips in memory, with their true motion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mer_bench.synthesis.plans import ClipPlan
 
 @dataclass(frozen=True)
 class RenderedClip:
-    """Frames from onset to offset, the key frame's place among them, and the true motion from the first to it."""
+    """Frames from onset to offset, the index of the apex frame, and the true motion from onset to apex."""
 
     frames: tuple[ByteArray, ...]
     apex: int
@@ -21,7 +21,7 @@ class RenderedClip:
 
 
 class BarePlan(ClipPlan):
-    """A clip of any name that is compared at its apex, whatever the database."""
+    """A clip with any name, whose key frame is its apex in every database."""
 
     @property
     def clip(self) -> str:
@@ -33,7 +33,7 @@ class BarePlan(ClipPlan):
 
 
 class StillRecording(Recording):
-    """A face that does not move at all, under the sensor's noise."""
+    """A face that does not move, recorded with the sensor's noise."""
 
     def motion(self, frame: int) -> FloatArray:
         return np.zeros((self.camera.height, self.camera.width, 2), dtype=np.float32)
@@ -42,7 +42,7 @@ class StillRecording(Recording):
 def render_clip(
     database: str, subject: str, clip: str, kind: str, *, length: int = 9, apex: int = 4, still: bool = False
 ) -> RenderedClip:
-    """Render a clip whose first frame is its onset, and whose frame ``apex`` is strongest and is compared with it."""
+    """Render a clip whose first frame is the onset, and whose frame ``apex`` shows the strongest expression."""
     maker = StillRecording if still else Recording
     recording = maker(BarePlan(database, subject, clip, kind, kind, 0, apex, length - 1), seed=0)
     return RenderedClip(tuple(recording.frame(n) for n in range(length)), apex, recording.motion(apex))

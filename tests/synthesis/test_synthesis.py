@@ -368,6 +368,6 @@ def test_a_file_or_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(MerBenchError, match="is a file; name another folder"):
         write_release("smic", tmp_path / "file", size="tiny")
-    with pytest.raises(MerBenchError, match=r"cannot be written to .*below.*; free the place"):
+    with pytest.raises(MerBenchError, match=r"cannot be written to .*below.*; name another"):
         write_release("smic", tmp_path / "file" / "below", size="tiny")
     assert (tmp_path / "file").read_text() == "kept"

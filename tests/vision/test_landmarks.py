@@ -1,43 +1,33 @@
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from skimage import data
+from support.portrait import PORTRAIT, face_in, portrait_face
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
 from mer_bench.vision import landmarks
 from mer_bench.vision.alignment import to_grey, transform_points
-from mer_bench.vision.landmarks import DETECTORS, MODEL_VARIABLE, Face, detect_face
+from mer_bench.vision.landmarks import DETECTORS, MODEL_VARIABLE, Face, detect_face, detector_version
 
-FACE: ByteArray = data.astronaut()
 BLANK: ByteArray = np.full((240, 320, 3), 128, dtype=np.uint8)
 
 
 @pytest.fixture
-def nothing_loaded() -> Iterator[None]:
-    """Detectors are looked for again, and whatever a test puts in their place is forgotten."""
-    caches = (landmarks._dlib_models, landmarks._mediapipe_finder)
-    for cache in caches:
-        cache.cache_clear()
-    yield
-    for cache in caches:
-        cache.cache_clear()
-
-
-def found(image: ByteArray, detector: str) -> Face:
-    face = detect_face(image, (detector,))
-    assert face is not None
-    return face
+def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the detectors again during a test, and keep those of the process for the other tests."""
+    for name in ("_dlib_models", "_mediapipe_finder", "detector_version"):
+        monkeypatch.setattr(landmarks, name, functools.cache(getattr(landmarks, name).__wrapped__))
 
 
 def distance(one: FloatArray, other: FloatArray) -> float:
@@ -46,24 +36,27 @@ def distance(one: FloatArray, other: FloatArray) -> float:
 
 @pytest.mark.parametrize(("detector", "counts"), [("dlib", {68}), ("mediapipe", {468, 478})])
 def test_each_detector_finds_the_face_and_names_itself(detector: str, counts: set[int]) -> None:
-    face = found(FACE, detector)
+    face = portrait_face(detector)
     assert face.detector == detector
     assert face.points.shape[0] in counts
-    assert face.points.dtype == np.float32
-    assert face.key_points.shape == (5, 2)
-    assert face.key_points.dtype == np.float32
+    assert (face.points.dtype, face.key_points.dtype) == (np.float32, np.float32)
+    # By hand, from the picture: eye centres, nose tip, lip corners, the left of the image first.
+    by_hand = np.array([(204, 104), (242, 106), (224, 124), (204, 144), (242, 146)], dtype=np.float32)
+    assert distance(face.key_points, by_hand) < 6
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
-def test_key_points_come_as_eyes_nose_and_lip_corners_with_the_image_left_first(detector: str) -> None:
-    left_eye, right_eye, nose, left_lip, right_lip = found(FACE, detector).key_points
-    assert left_eye[0] < nose[0] < right_eye[0]
-    assert left_lip[0] < nose[0] < right_lip[0]
-    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_lip[1], right_lip[1])
-
-
-def test_the_detectors_agree_on_the_key_points() -> None:
-    assert distance(found(FACE, "dlib").key_points, found(FACE, "mediapipe").key_points) < 2.5
+@pytest.mark.parametrize(
+    ("detector", "count", "groups"),
+    [
+        ("dlib", 68, [range(36, 42), range(42, 48), [30], [48], [54]]),
+        ("mediapipe", 478, [[33, 133], [362, 263], [4], [61], [291]]),
+    ],
+)
+def test_key_points_are_means_of_these_landmarks(detector: str, count: int, groups: list[Sequence[int]]) -> None:
+    # dlib: iBUG 300-W's numbering; MediaPipe: its canonical face mesh.
+    points = np.random.default_rng(0).uniform(0, 500, (count, 2)).astype(np.float32)
+    expected = [points[list(group)].mean(axis=0) for group in groups]
+    np.testing.assert_allclose(Face(detector, points).key_points, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
@@ -71,50 +64,69 @@ def test_the_detectors_agree_on_the_key_points() -> None:
 def test_key_points_move_with_the_face(detector: str, angle: float, scale: float) -> None:
     turn = cv2.getRotationMatrix2D((225, 120), angle, scale)
     turn[:, 2] += (21.5, 130.5)
-    moved = np.asarray(cv2.warpAffine(FACE, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
-    expected = transform_points(found(FACE, detector).key_points, turn.astype(np.float32))
-    assert distance(found(moved, detector).key_points, expected) < 3.0 * scale
+    moved = np.asarray(cv2.warpAffine(PORTRAIT, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
+    expected = transform_points(portrait_face(detector).key_points, turn.astype(np.float32))
+    assert distance(face_in(moved, detector).key_points, expected) < 3.0 * scale
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
-def test_grey_images_do(detector: str) -> None:
-    assert distance(found(to_grey(FACE), detector).key_points, found(FACE, detector).key_points) < 2.0
+def test_grey_images_have_the_same_key_points(detector: str) -> None:
+    assert distance(face_in(to_grey(PORTRAIT), detector).key_points, portrait_face(detector).key_points) < 2.0
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
-def test_a_face_that_fills_its_image_is_found_where_it_is(detector: str) -> None:
-    crop = FACE[85:180, 180:272]
-    expected = found(FACE, detector).key_points - np.array((180, 85), dtype=np.float32)
-    assert distance(found(crop, detector).key_points, expected) < 3.0
+@pytest.mark.parametrize(
+    ("detector", "left", "top", "right", "bottom"),
+    [
+        ("dlib", 180, 85, 272, 180),
+        ("mediapipe", 180, 85, 272, 180),
+        ("mediapipe", 190, 90, 260, 150),  # cut at brows and lips: found only within an added border
+    ],
+)
+def test_a_face_that_fills_its_image_keeps_its_position(
+    detector: str, left: int, top: int, right: int, bottom: int
+) -> None:
+    expected = portrait_face(detector).key_points - np.array((left, top), dtype=np.float32)
+    assert distance(face_in(PORTRAIT[top:bottom, left:right], detector).key_points, expected) < 4.0
 
 
-def test_mediapipe_finds_a_face_cut_at_brows_and_lips_within_a_border_of_its_own() -> None:
-    crop = FACE[90:150, 190:260]
-    expected = found(FACE, "mediapipe").key_points - np.array((190, 90), dtype=np.float32)
-    assert distance(found(crop, "mediapipe").key_points, expected) < 4.0
+class Box:
+    """A rectangle as dlib's detector returns it."""
+
+    def __init__(self, *sides: int) -> None:
+        self.left, self.top, self.right, self.bottom = (lambda side=side: side for side in sides)
+
+    def area(self) -> int:
+        return (self.right() - self.left()) * (self.bottom() - self.top())
 
 
-def test_a_large_frame_is_searched_small_but_its_points_are_of_the_full_size() -> None:
-    frame = np.asarray(cv2.resize(FACE, (2048, 2048), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-    expected = (found(FACE, "dlib").key_points + 0.5) * 4 - 0.5
-    assert distance(found(frame, "dlib").key_points, expected) < 8.0
+@pytest.mark.parametrize(
+    ("scores", "shape", "searches", "expected"),
+    [
+        ([1.0, 0.5], (400, 600), 1, (30, 40, 90, 110)),  # half of the best score is enough for the larger box
+        ([1.0, 0.49], (400, 600), 1, (10, 20, 35, 50)),
+        ([1.0, 0.5], (480, 2560), 1, (122, 162, 362, 442)),  # found at a quarter of the size, given at full size
+        ([1.0, 0.5], (480, 2560), 2, (30, 40, 90, 110)),
+        ([1.0, 0.5], (400, 600), 2, (15, 20, 45, 55)),  # found at twice the size
+        ([1.0, 0.5], (400, 600), 3, None),
+    ],
+)
+def test_dlib_takes_the_largest_certain_box_of_the_first_successful_search(
+    scores: list[float], shape: tuple[int, int], searches: int, expected: tuple[int, ...] | None
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    searched: list[ByteArray] = []
 
+    def run(image: ByteArray, upsample: int) -> tuple[list[Box], list[float], list[int]]:
+        searched.append(image)
+        return (
+            ([Box(10, 20, 35, 50), Box(30, 40, 90, 110)], scores, [0, 0]) if len(searched) == searches else ([], [], [])
+        )
 
-def test_a_small_face_in_a_large_frame_is_found_at_the_second_look() -> None:
-    frame = np.full((1400, 1400, 3), 127, dtype=np.uint8)
-    frame[600:1112, 800:1312] = FACE
-    assert distance(found(frame, "dlib").key_points, found(FACE, "dlib").key_points + np.float32((800, 600))) < 2.0
-
-
-def test_a_larger_but_doubtful_box_is_not_the_face() -> None:
-    frame = np.full((640, 640, 3), 127, dtype=np.uint8)
-    frame[100:612, 100:612] = FACE
-    assert distance(found(frame, "dlib").key_points, found(FACE, "dlib").key_points + np.float32(100)) < 2.0
-
-
-@pytest.mark.parametrize("detector", DETECTORS)
-def test_the_same_image_gives_the_same_points_bit_for_bit(detector: str) -> None:
-    assert np.array_equal(found(FACE, detector).points, found(FACE, detector).points)
+    assert landmarks._dlib_box(image, types.SimpleNamespace(run=run)) == expected
+    first, second = {400: ((400, 600), (800, 1200)), 480: ((120, 640), (480, 2560))}[shape[0]]
+    assert [one.shape for one in searched] == [first, second][:searches]
+    if shape[0] == 480:
+        assert np.abs(searched[0] - image.reshape(120, 4, 640, 4).mean(axis=(1, 3))).max() < 1, "averaged over areas"
 
 
 @pytest.mark.parametrize("shape", [(240, 320, 3), (240, 320), (1, 1), (3, 200, 3)])
@@ -124,46 +136,57 @@ def test_an_image_without_a_face_gives_none(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("order", [("dlib", "mediapipe"), ("mediapipe", "dlib")])
 @pytest.mark.parametrize("blind", DETECTORS)
-def test_the_first_detector_of_the_order_that_finds_a_face_answers(
+def test_the_first_detector_of_the_order_that_finds_a_face_is_used(
     order: Sequence[str], blind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    tried: list[str] = []
 
     def finder(name: str) -> Any:
         def find(image: ByteArray) -> FloatArray | None:
-            asked.append(name)
+            tried.append(name)
             return None if name == blind else np.zeros((478, 2), dtype=np.float32)
 
         return find
 
-    monkeypatch.setattr(landmarks, "_find_by_dlib", finder("dlib"))
-    monkeypatch.setattr(landmarks, "_find_by_mediapipe", finder("mediapipe"))
+    for name in DETECTORS:
+        monkeypatch.setattr(landmarks, f"_find_by_{name}", finder(name))
     face = detect_face(BLANK, order)
-    seeing = next(name for name in order if name != blind)
+    finding = next(name for name in order if name != blind)
     assert face is not None
-    assert face.detector == seeing
-    assert asked == list(order[: order.index(seeing) + 1])
+    assert face.detector == finding
+    assert tried == list(order[: order.index(finding) + 1])
 
 
 @pytest.mark.usefixtures("nothing_loaded")
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    assert detect_face(FACE, ("mediapipe",)) is not None
+    assert detect_face(PORTRAIT, ("mediapipe",)) is not None
     assert detect_face(BLANK) is None
     assert capfd.readouterr() == ("", "")
     os.write(2, b"still here")
     assert capfd.readouterr().err == "still here"
 
 
-def test_stderr_comes_back_after_an_error(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_stderr_is_restored_after_an_error(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     def fail(image: ByteArray) -> FloatArray | None:
         os.write(2, b"noise")
         raise RuntimeError("the graph broke")
 
     monkeypatch.setattr(landmarks, "_mediapipe_finder", lambda: (os.getpid(), fail))
     with pytest.raises(RuntimeError, match="the graph broke"):
-        detect_face(FACE, ("mediapipe",))
+        detect_face(PORTRAIT, ("mediapipe",))
     os.write(2, b"still here")
     assert capfd.readouterr().err == "still here"
+
+
+def test_a_process_without_stderr_can_detect_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_descriptor(number: int) -> int:
+        raise OSError
+
+    monkeypatch.setattr(landmarks, "_mediapipe_finder", lambda: (os.getpid(), lambda image: None))
+    with monkeypatch.context() as patch:
+        patch.setattr(landmarks.os, "dup", no_descriptor)
+        face = detect_face(BLANK, ("mediapipe",))
+    assert face is None
 
 
 @pytest.mark.usefixtures("nothing_loaded")
@@ -175,30 +198,35 @@ def test_a_missing_detector_is_an_error_with_the_command_that_installs_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MerBenchError, match=cure):
-        detect_face(FACE, (module, *DETECTORS))
+        detect_face(PORTRAIT, (module, *DETECTORS))
 
 
 @pytest.mark.usefixtures("nothing_loaded")
+@pytest.mark.parametrize("spec", [None, types.SimpleNamespace(submodule_search_locations=["/nowhere"])])
 def test_a_missing_landmark_model_is_an_error_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch,
+    spec: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landmarks.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(landmarks.importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(MerBenchError, match="pip install face_recognition_models"):
-        detect_face(FACE, ("dlib",))
+        detect_face(PORTRAIT, ("dlib",))
 
 
-@pytest.mark.usefixtures("nothing_loaded")
-def test_a_fork_of_a_process_that_started_mediapipe_is_told_so_instead_of_hanging(
+def test_a_fork_of_a_process_that_started_mediapipe_gets_an_error_instead_of_hanging(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert detect_face(FACE, ("mediapipe",)) is not None
+    portrait_face("mediapipe")
     monkeypatch.setattr(landmarks.os, "getpid", lambda: -1)
     with pytest.raises(MerBenchError, match="'spawn'"):
-        detect_face(FACE, ("mediapipe",))
+        detect_face(PORTRAIT, ("mediapipe",))
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_the_version_of_a_detector_is_that_of_its_package(detector: str) -> None:
+    assert detector_version(detector) == __import__(detector).__version__
 
 
 class TestNewMediaPipe:
-    """From 0.10.30 on: no `solutions`, and a model file of the user's own."""
+    """From 0.10.30 on: no `solutions`, and a model file that the user provides."""
 
     @pytest.fixture(autouse=True)
     def _new_mediapipe(self, monkeypatch: pytest.MonkeyPatch, nothing_loaded: None) -> None:
@@ -208,30 +236,34 @@ class TestNewMediaPipe:
         model = tmp_path / "face_landmarker.task"
         model.write_bytes(b"model")
         monkeypatch.setenv(MODEL_VARIABLE, str(model))
-        face = found(FACE, "mediapipe")
+        face = face_in(PORTRAIT[:400], "mediapipe")
         assert face.points.shape == (478, 2)
-        assert np.allclose(face.points, (512 * 0.25 - 0.5, 512 * 0.5 - 0.5))
+        assert np.allclose(face.points, (512 * 0.25 - 0.5, 400 * 0.5 - 0.5))
         assert detect_face(BLANK, ("mediapipe",)) is None
+        # sha256 of b"model"
+        assert landmarks.detector_version("mediapipe") == "1.2 with model 9372c470"
 
-    @pytest.mark.parametrize("value", [None, "", "/nowhere/face_landmarker.task"])
+    @pytest.mark.parametrize(
+        ("value", "stated"), [(None, "it is not set"), ("/nowhere/face.task", "'/nowhere/face.task', which is not a")]
+    )
     def test_without_the_model_file_the_error_names_it_and_the_variable(
-        self, value: str | None, monkeypatch: pytest.MonkeyPatch
+        self, value: str | None, stated: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if value is not None:
             monkeypatch.setenv(MODEL_VARIABLE, value)
-        with pytest.raises(MerBenchError, match=rf"{MODEL_VARIABLE} to the file face_landmarker\.task from https://"):
-            detect_face(FACE, ("mediapipe",))
+        with pytest.raises(MerBenchError, match=rf"{MODEL_VARIABLE} to the file face_landmarker\.task .*{stated}"):
+            detect_face(PORTRAIT, ("mediapipe",))
 
-    def test_a_file_that_is_no_model_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_file_that_is_not_a_model_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         broken = tmp_path / "broken.task"
         broken.write_bytes(b"")
         monkeypatch.setenv(MODEL_VARIABLE, str(broken))
         with pytest.raises(MerBenchError, match=r"broken\.task \(Unable to open zip archive\)"):
-            detect_face(FACE, ("mediapipe",))
+            detect_face(PORTRAIT, ("mediapipe",))
 
 
 def new_mediapipe() -> Any:
-    """A stand-in with the parts of mediapipe 1.x that are used, and its habit of warning and printing."""
+    """A stand-in with the parts of mediapipe 1.x that are used; like the real one, it warns and prints."""
 
     class FaceLandmarker:
         @staticmethod
@@ -245,10 +277,11 @@ def new_mediapipe() -> Any:
             os.write(2, b"W0000 native noise\n")
             warnings.warn("Python noise", DeprecationWarning, stacklevel=1)
             assert image.image_format == "SRGB"
-            seen = [[types.SimpleNamespace(x=0.25, y=0.5, z=0.0)] * 478] if image.data.std() > 0 else []
-            return types.SimpleNamespace(face_landmarks=seen)
+            faces = [[types.SimpleNamespace(x=0.25, y=0.5, z=0.0)] * 478] if image.data.std() > 0 else []
+            return types.SimpleNamespace(face_landmarks=faces)
 
     module: Any = types.ModuleType("mediapipe")
+    module.__version__ = "1.2"
     module.Image = types.SimpleNamespace
     module.ImageFormat = types.SimpleNamespace(SRGB="SRGB")
     module.tasks = types.SimpleNamespace(

@@ -5,7 +5,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from skimage import data
+from support.portrait import PORTRAIT
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
@@ -14,15 +14,15 @@ from mer_bench.vision.alignment import align
 from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, shrink_map
 
 SIZE = 128
-# The face of the picture, eyes level with the picture's own sides.
+# The face of the portrait, its eyes level with the picture's sides.
 ZOOM = np.array([[1.0, 0.0, -160.0], [0.0, 1.0, -55.0]], dtype=np.float32)
-ONSET: ByteArray = cv2.GaussianBlur(align(data.astronaut(), ZOOM, SIZE), (0, 0), 1.0)
+ONSET: ByteArray = cv2.GaussianBlur(align(PORTRAIT, ZOOM, SIZE), (0, 0), 1.0)
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE].astype(np.float32)
 INNER = np.s_[8:-8, 8:-8]
 
 
 def moved(u: FloatArray, v: FloatArray) -> ByteArray:
-    """The apex frame to ONSET under a flow: apex(x + flow(x)) = onset(x), solved for where each pixel came from."""
+    """The apex frame to ONSET under a flow: apex(x + flow(x)) = onset(x), solved for the origin of each pixel."""
     x, y = COLUMNS.copy(), ROWS.copy()
     for _ in range(50):
         x, y = (
@@ -32,108 +32,112 @@ def moved(u: FloatArray, v: FloatArray) -> ByteArray:
     return np.asarray(cv2.remap(ONSET, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
-def uniform(value: float) -> FloatArray:
-    return np.full((SIZE, SIZE), value, dtype=np.float32)
-
-
-def bump() -> tuple[FloatArray, FloatArray]:
-    """A lip corner that is pulled up and outward by two pixels."""
-    weight = np.exp(-((COLUMNS - 41) ** 2 + (ROWS - 85) ** 2) / (2 * 10.0**2)).astype(np.float32)
-    return -0.5 * weight, -2.0 * weight
+WEIGHT = np.exp(-((COLUMNS - 41) ** 2 + (ROWS - 85) ** 2) / (2 * 10.0**2)).astype(np.float32)
+BUMP = (-0.5 * WEIGHT, -2.0 * WEIGHT)
+"""A lip corner that is pulled up by two pixels and outward by half a pixel."""
+APEX = moved(*BUMP)
 
 
 def end_point_error(flow: FloatArray, u: FloatArray, v: FloatArray) -> float:
     return float(np.hypot(flow[..., 0] - u, flow[..., 1] - v)[INNER].mean())
 
 
-@pytest.mark.parametrize(("algorithm", "bound"), [("tv-l1", 0.05), ("farneback", 0.15), ("dis", 0.1)])
-def test_a_sub_pixel_shift_is_found_with_its_sign(algorithm: str, bound: float) -> None:
-    # Measured: 0.03 for TV-L1, 0.06 for Farnebäck and DIS.
-    u, v = uniform(0.6), uniform(-0.4)
-    assert end_point_error(optical_flow(ONSET, moved(u, v), algorithm), u, v) < bound
-
-
 @pytest.mark.parametrize(("algorithm", "bound"), [("tv-l1", 0.04), ("farneback", 0.08), ("dis", 0.06)])
-def test_a_smooth_local_motion_is_found_where_it_is(algorithm: str, bound: float) -> None:
-    u, v = bump()
-    flow = optical_flow(ONSET, moved(u, v), algorithm)
-    assert end_point_error(flow, u, v) < bound
+def test_a_local_motion_is_measured_at_its_position_with_its_direction(algorithm: str, bound: float) -> None:
+    flow = optical_flow(ONSET, APEX, algorithm)
+    assert end_point_error(flow, *BUMP) < bound
     assert np.abs(flow[10:40, 80:110]).max() < 0.2
     row, column = np.unravel_index(np.argmin(flow[..., 1]), (SIZE, SIZE))
     assert np.hypot(row - 85, column - 41) < 10
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "settings"),
-    [("tv-l1", {}), ("dis", {}), ("dis", {"dis_preset": "fast"}), ("dis", {"dis_preset": "ultrafast"})],
-)
+@pytest.mark.parametrize(("algorithm", "settings"), [("tv-l1", {}), ("dis", {}), ("dis", {"dis_preset": "ultrafast"})])
 def test_a_face_that_does_not_move_has_no_flow_and_no_strain(algorithm: str, settings: dict[str, str]) -> None:
     assert not stack_strain(optical_flow(ONSET, ONSET, algorithm, settings)).any()
 
 
-def test_under_noise_and_flicker_a_still_face_has_little_flow() -> None:
-    noise = np.random.default_rng(0).normal(2, 2, ONSET.shape)
-    again = np.clip(ONSET + noise, 0, 255).round().astype(np.uint8)
-    maps = stack_strain(optical_flow(ONSET, again, "tv-l1"))
-    assert np.hypot(maps[..., 0], maps[..., 1]).mean() < 0.15
-    assert maps[..., 2].mean() < 0.05
-
-
 def test_farneback_is_the_function_that_htnet_calls() -> None:
-    apex = moved(*bump())
-    direct = cv2.calcOpticalFlowFarneback(ONSET, apex, None, 0.5, 3, 15, 3, 5, 1.2, 0)
-    assert np.array_equal(optical_flow(ONSET, apex, "farneback"), direct)
-
-
-def test_tvl1_defaults_are_those_of_opencv() -> None:
-    apex = moved(*bump())
-    direct = cv2.optflow.DualTVL1OpticalFlow_create().calc(ONSET, apex, None)
-    assert np.array_equal(optical_flow(ONSET, apex, "tv-l1"), direct)
+    direct = cv2.calcOpticalFlowFarneback(ONSET, APEX, None, 0.5, 3, 15, 3, 5, 1.2, 0)
+    assert np.array_equal(optical_flow(ONSET, APEX, "farneback"), direct)
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"tvl1_tau": 0.1},
-        {"tvl1_lambda": 0.05},
-        {"tvl1_theta": 0.1},
-        {"tvl1_scales": 1},
-        {"tvl1_warps": 1},
-        {"tvl1_epsilon": 0.5},
-        {"tvl1_inner": 2},
-        {"tvl1_outer": 1},
-        {"tvl1_scale_step": 0.5},
-        {"tvl1_median": 1},
-    ],
+    ("preset", "constant"),
+    [("ultrafast", 0), ("fast", 1), ("medium", 2)],  # the values of OpenCV's PRESET_...
 )
-def test_each_parameter_of_tvl1_reaches_opencv(change: dict[str, float]) -> None:
-    small, apex = ONSET[48:112, 16:80], moved(*bump())[48:112, 16:80]
-    usual = optical_flow(small, apex, "tv-l1")
-    assert not np.array_equal(optical_flow(small, apex, "tv-l1", change), usual)
+def test_dis_uses_the_preset_of_this_name(preset: str, constant: int) -> None:
+    direct = cv2.DISOpticalFlow.create(constant).calc(ONSET, APEX, None)
+    assert np.array_equal(optical_flow(ONSET, APEX, "dis", {"dis_preset": preset}), direct)
+
+
+FARNEBACK = {"pyramid_scale": 0.6, "levels": 1, "window": 11, "iterations": 4, "poly_n": 7, "poly_sigma": 1.5}
+
+
+def test_each_parameter_of_farneback_reaches_opencv() -> None:
+    settings = {f"farneback_{name}": value for name, value in FARNEBACK.items()}
+    direct = cv2.calcOpticalFlowFarneback(ONSET, APEX, None, *FARNEBACK.values(), 0)
+    assert np.array_equal(optical_flow(ONSET, APEX, "farneback", settings), direct)
+
+
+# Each setting with OpenCV's own name and default, and another value.
+TVL1 = {
+    "tau": ("Tau", 0.25, 0.1),
+    "lambda": ("Lambda", 0.15, 0.05),
+    "theta": ("Theta", 0.3, 0.2),
+    "scales": ("ScalesNumber", 5, 3),
+    "warps": ("WarpingsNumber", 5, 2),
+    "epsilon": ("Epsilon", 0.01, 0.5),
+    "inner": ("InnerIterations", 30, 4),
+    "outer": ("OuterIterations", 10, 7),
+    "scale_step": ("ScaleStep", 0.8, 0.6),
+    "median": ("MedianFiltering", 5, 1),
+}
+
+
+class Recording:
+    """A TV-L1 solver that records its settings and gives a flow of its own."""
+
+    def __init__(self, given: float = 0.0) -> None:
+        self.settings: dict[str, float] = {}
+        self.threads: list[int] = []
+        self.given = given
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda value: self.settings.__setitem__(name.removeprefix("set"), value)
+
+    def calc(self, onset: ByteArray, apex: ByteArray, flow: None) -> FloatArray:
+        self.threads.append(cv2.getNumThreads())
+        if apex[0, 0] == 0:
+            raise cv2.error("broken")
+        return np.full((*onset.shape, 2), self.given, dtype=np.float32)
+
+
+def test_each_parameter_of_tvl1_reaches_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    solver = Recording()
+    monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: solver)
+    optical_flow(ONSET, APEX, "tv-l1", {f"tvl1_{name}": other for name, (_, _, other) in TVL1.items()})
+    assert solver.settings == {name: other for name, _, other in TVL1.values()}
+
+
+def test_tvl1_defaults_are_those_of_opencv() -> None:
+    solver = cv2.optflow.DualTVL1OpticalFlow_create()
+    assert {name: getattr(solver, f"get{name}")() for name, _, _ in TVL1.values()} == {
+        name: default for name, default, _ in TVL1.values()
+    }
+    assert np.array_equal(optical_flow(ONSET, APEX, "tv-l1"), solver.calc(ONSET, APEX, None))
 
 
 @pytest.mark.parametrize("algorithm", FLOW_PARAMETERS)
 def test_the_flow_is_the_same_bit_for_bit_each_time_and_for_views(algorithm: str) -> None:
-    apex = moved(*bump())
-    wide = np.repeat(apex, 2, axis=1)
-    first = optical_flow(ONSET, apex, algorithm)
-    assert first.shape == (SIZE, SIZE, 2)
-    assert first.dtype == np.float32
-    assert np.array_equal(optical_flow(ONSET, apex, algorithm), first)
+    wide = np.repeat(APEX, 2, axis=1)
+    first = optical_flow(ONSET, APEX, algorithm)
+    assert (first.shape, first.dtype) == ((SIZE, SIZE, 2), np.float32)
     assert np.array_equal(optical_flow(ONSET, wide[:, ::2], algorithm), first)
 
 
-def test_opencv_runs_on_one_thread_and_gets_its_threads_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    during: list[int] = []
-
-    class Solver:
-        def calc(self, onset: ByteArray, apex: ByteArray, flow: None) -> FloatArray:
-            during.append(cv2.getNumThreads())
-            if apex[0, 0] == 0:
-                raise cv2.error("broken")
-            return np.zeros((*onset.shape, 2), dtype=np.float32)
-
-    monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: recording(Solver()))
+def test_opencv_runs_on_one_thread_and_its_number_of_threads_is_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    solver = Recording()
+    monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: solver)
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
     try:
@@ -144,17 +148,13 @@ def test_opencv_runs_on_one_thread_and_gets_its_threads_back(monkeypatch: pytest
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(before)
-    assert during == [1, 1]
+    assert solver.threads == [1, 1]
 
 
 def test_a_flow_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Solver:
-        def calc(self, onset: ByteArray, apex: ByteArray, flow: None) -> FloatArray:
-            return np.full((*onset.shape, 2), np.nan, dtype=np.float32)
-
-    monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: recording(Solver()))
-    with pytest.raises(MerBenchError, match="not finite"):
-        optical_flow(ONSET, ONSET, "tv-l1")
+    monkeypatch.setattr(cv2.optflow, "DualTVL1OpticalFlow_create", lambda: Recording(np.nan))
+    with pytest.raises(MerBenchError, match=r"tvl1_tau=0.25, .*not finite everywhere"):
+        optical_flow(ONSET, APEX, "tv-l1")
 
 
 def test_an_opencv_without_tvl1_is_an_error_that_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,23 +165,14 @@ def test_an_opencv_without_tvl1_is_an_error_that_names_the_package(monkeypatch: 
 
 
 def test_frames_too_small_for_the_algorithm_are_refused_in_one_sentence() -> None:
-    with pytest.raises(MerBenchError, match="8×8 pixels") as refusal:
-        optical_flow(ONSET[:8, :8], ONSET[:8, :8], "dis")
+    with pytest.raises(MerBenchError, match="9×8 pixels") as refusal:
+        optical_flow(ONSET[:8, :9], ONSET[:8, :9], "dis")
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "settings", "message"),
-    [
-        ("tv-l1", {"tvl1_tau": -1}, "optical flow tv-l1: tvl1_tau=-1"),
-        ("tv-l1", {"tvl1_median": 4}, "tvl1_median=4 is not one of: 1, 3, 5"),
-        ("tv-l1", {"farneback_levels": 2}, "tv-l1 has no parameter 'farneback_levels'"),
-        ("dis", {"dis_preset": "mediun"}, "dis_preset='mediun' is not one of: ultrafast, fast, medium"),
-    ],
-)
-def test_senseless_settings_are_refused(algorithm: str, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(MerBenchError, match=message):
-        optical_flow(ONSET, ONSET, algorithm, settings)
+def test_a_setting_of_another_algorithm_is_refused() -> None:
+    with pytest.raises(MerBenchError, match="optical flow tv-l1 has no parameter 'farneback_levels'"):
+        optical_flow(ONSET, ONSET, "tv-l1", {"farneback_levels": 2})
 
 
 def field(a: float, b: float, c: float, d: float) -> FloatArray:
@@ -195,54 +186,35 @@ def field(a: float, b: float, c: float, d: float) -> FloatArray:
     [
         (field(0, 0, 0, 0) + np.float32((3, -2)), 0.0),  # a shift
         (field(0, -0.02, 0.02, 0), 0.0),  # an infinitesimal rotation
-        (field(0.05, 0, 0, 0), 0.05),  # a stretch along x
-        (field(0, 0, 0, -0.03), 0.03),  # a squeeze along y
-        (field(0.03, 0, 0, 0.04), 0.05),
+        (field(0.03, 0, 0, 0.04), 0.05),  # a stretch along both axes
         (field(0, 0.04, 0, 0), 0.04 / np.sqrt(2)),  # a shear: e_xy = 0.02, counted twice
-        (field(0.1, 0.02, 0.06, 0), np.sqrt(0.1**2 + 2 * 0.04**2)),
+        (field(0.1, 0.02, 0.06, -0.03), np.sqrt(0.1**2 + 0.03**2 + 2 * 0.04**2)),
     ],
 )
 def test_strain_is_the_frobenius_norm_of_the_tensor(flow: FloatArray, strain: float) -> None:
     measured = optical_strain(flow)
-    assert measured.shape == (20, 30)
-    assert measured.dtype == np.float32
+    assert (measured.shape, measured.dtype) == ((20, 30), np.float32)
     assert np.allclose(measured, strain, atol=1e-6)
 
 
 def test_stacking_keeps_the_flow_and_adds_the_strain() -> None:
     flow = np.random.default_rng(1).normal(size=(9, 7, 2)).astype(np.float32)
     maps = stack_strain(flow)
-    assert maps.shape == (9, 7, 3)
     assert maps.dtype == np.float32
     assert np.array_equal(maps[..., :2], flow)
     assert np.array_equal(maps[..., 2], optical_strain(flow))
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (5, 5, 3), (1, 5, 2), (5, 1, 2)])
-def test_strain_of_what_is_no_flow_field_is_refused(shape: tuple[int, ...]) -> None:
+def test_strain_of_an_array_that_is_not_a_flow_field_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(MerBenchError, match="a flow field has the shape"):
         stack_strain(np.zeros(shape, dtype=np.float32))
 
 
 def test_shrinking_averages_areas_and_keeps_the_unit() -> None:
+    # Noise by whole factors, 2 and 3: only averages over areas equal the means of blocks.
     maps = np.random.default_rng(2).normal(size=(56, 84, 3)).astype(np.float32)
     expected = maps.reshape(28, 2, 28, 3, 3).mean(axis=(1, 3))
     assert np.allclose(shrink_map(maps), expected, atol=1e-6)
-    assert np.allclose(shrink_map(np.full((100, 130, 3), 1.5, dtype=np.float32)), 1.5)
     uneven = np.random.default_rng(3).normal(size=(45, 45, 3)).astype(np.float32)
     assert np.allclose(shrink_map(uneven, 7).mean(axis=(0, 1)), uneven.mean(axis=(0, 1)), atol=1e-5)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3])
-def test_shrinking_keeps_the_channels(channels: int) -> None:
-    maps = np.zeros((192, 192, channels), dtype=np.float32)
-    assert shrink_map(maps).shape == (28, 28, channels)
-    assert np.array_equal(shrink_map(maps, 192), maps)
-
-
-def recording(solver: Any) -> Any:
-    """A solver that takes every parameter of TV-L1 and forgets it."""
-    names = ("Tau", "Lambda", "Theta", "ScalesNumber", "WarpingsNumber", "Epsilon", "InnerIterations")
-    for name in (*names, "OuterIterations", "ScaleStep", "MedianFiltering"):
-        setattr(solver, f"set{name}", lambda value: None)
-    return solver

@@ -16,7 +16,7 @@ def clip(count: int, seed: int = 0) -> FloatArray:
 
 
 def published_model(frames: FloatArray, length: int) -> FloatArray:
-    """TIM step by step as its paper has it, for linearly independent frames: the check on the shorter way."""
+    """TIM step by step as in its paper, for linearly independent frames."""
     count = len(frames)
     images = frames.reshape(count, -1).T.astype(np.float64)
     mean = images.mean(axis=1, keepdims=True)
@@ -45,23 +45,20 @@ def test_graph_interpolation_is_the_published_model(count: int, length: int) -> 
 
 
 @given(count=st.integers(1, 40), method=st.sampled_from(METHODS))
-def test_at_its_own_length_a_clip_is_itself(count: int, method: str) -> None:
+def test_at_its_own_length_a_clip_is_unchanged(count: int, method: str) -> None:
     frames = clip(count)
     assert np.allclose(interpolate_frames(frames, count, method), frames, atol=1e-3)
 
 
 @given(count=st.integers(1, 30), length=st.integers(2, 50), method=st.sampled_from(METHODS))
-def test_the_first_and_the_last_frame_stay(count: int, length: int, method: str) -> None:
+def test_the_first_and_the_last_frame_are_kept(count: int, length: int, method: str) -> None:
     frames = clip(count)
     longer = interpolate_frames(frames, length, method)
     assert longer.shape == (length, 6, 5)
     assert longer.dtype == np.float32
     assert np.allclose(longer[[0, -1]], frames[[0, -1]], atol=1e-3)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_one_frame_is_repeated(method: str) -> None:
-    assert np.allclose(interpolate_frames(clip(1), 10, method), np.repeat(clip(1), 10, axis=0), atol=1e-4)
+    if count == 1:
+        assert np.allclose(longer, frames, atol=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -72,20 +69,14 @@ def test_a_length_of_one_gives_the_middle(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_identical_frames_stay_identical(method: str) -> None:
-    frames = np.repeat(clip(1), 8, axis=0)
-    assert np.allclose(interpolate_frames(frames, 13, method), frames[0], atol=1e-3)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_repeated_frames_within_a_clip_do_no_harm(method: str) -> None:
+def test_repeated_frames_within_a_clip_are_kept(method: str) -> None:
     frames = clip(4)[[0, 1, 1, 2, 3, 3]]
     assert np.allclose(interpolate_frames(frames, 11, method)[::2], frames, atol=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("count", "length"), [(2, 10), (11, 30), (58, 10)])
-def test_a_face_that_grows_brighter_does_so_all_along(method: str, count: int, length: int) -> None:
+def test_a_clip_that_grows_brighter_does_so_monotonically(method: str, count: int, length: int) -> None:
     ramp = np.linspace(50, 200, count, dtype=np.float32)[:, np.newaxis, np.newaxis] * np.ones((1, 3, 3), np.float32)
     brightness = interpolate_frames(ramp, length, method)[:, 0, 0]
     assert (np.diff(brightness) > 0).all()
@@ -99,7 +90,7 @@ def test_linear_interpolation_mixes_the_two_nearest_frames() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_bytes_and_floats_give_the_same_and_the_clip_is_left_alone(method: str) -> None:
+def test_bytes_and_floats_give_the_same_and_the_clip_is_not_changed(method: str) -> None:
     frames = clip(6).astype(np.uint8)
     kept = frames.copy()
     assert np.array_equal(
