@@ -51,7 +51,7 @@ class PluginNames:
             )
         if len(names.method) > _LONGEST:
             raise MerBenchError(
-                f"plugin name {name!r} is longer than {_LONGEST} characters; use a short name, and --title for the long one"
+                f"plugin name {name!r} is longer than {_LONGEST} characters; shorten it, and give --title the full name"
             )
         owner = names._owner()
         if owner:
