@@ -22,7 +22,6 @@ from mer_bench import (
     ProtocolSpec,
     Representation,
     did_you_mean,
-    training_parameters,
 )
 from mer_bench.names import normalise_name
 from mer_bench.specs import resolve_parameters, value_text
@@ -70,26 +69,6 @@ def test_any_text_is_either_read_or_refused_with_a_sentence(text: str, default: 
 
 
 @pytest.mark.parametrize(
-    ("default", "text", "message"),
-    [
-        (True, "yes", "x='yes' is not true or false"),
-        (1, "1.5", "x='1.5' is not a whole number"),
-        (1, "1e3", "x='1e3' is not a whole number"),
-        (1.0, "fast", "x='fast' is not a number"),
-        (1.0, "nan", "x=nan is not a finite number"),
-        (1.0, "1e999", "x=inf is not a finite number"),
-        ((1,), "64,,64", "x='64,,64' is not a comma-separated list of whole numbers"),
-        ((1,), "64;64", "x='64;64' is not a comma-separated list of whole numbers"),
-        ((1,), ")64(", "x=')64(' is not a comma-separated list of whole numbers"),
-    ],
-)
-def test_text_of_the_wrong_type_is_named_with_what_is_wanted(default: ParameterValue, text: str, message: str) -> None:
-    with pytest.raises(MerBenchError) as caught:
-        Parameter("x", default, "").parse(text)
-    assert str(caught.value) == message
-
-
-@pytest.mark.parametrize(
     ("default", "given", "value"),
     [
         (False, "TRUE", True),
@@ -111,7 +90,12 @@ def test_a_value_becomes_one_of_the_parameters_type(default: ParameterValue, giv
 @pytest.mark.parametrize(
     ("default", "value", "message"),
     [
-        (1.0, math.inf, "x=inf is not a finite number"),
+        (True, "yes", "x='yes' is not true or false"),
+        (1, "1.5", "x='1.5' is not a whole number"),
+        (1.0, "fast", "x='fast' is not a number"),
+        (1.0, "1e999", "x=inf is not a finite number"),
+        ((1,), "64,,64", "x='64,,64' is not a comma-separated list of whole numbers"),
+        ((1,), ")64(", "x=')64(' is not a comma-separated list of whole numbers"),
         (1.0, math.nan, "x=nan is not a finite number"),
         (1.0, 10**400, "is not a number"),
         (1.0, True, "x=True is not a number"),
@@ -119,17 +103,13 @@ def test_a_value_becomes_one_of_the_parameters_type(default: ParameterValue, giv
         (1, 1.0, "x=1.0 is not a whole number"),
         (True, 1, "x=1 is not true or false"),
         ("a", 1, "x=1 is not a text"),
+        *(((1,), value, "is not a comma-separated list of whole numbers") for value in ([1.0, 2], ["1"], [True], 5)),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(default: ParameterValue, value: object, message: str) -> None:
+    parameter = Parameter("x", default, "")
     with pytest.raises(MerBenchError, match=f"{re.escape(message)}$"):
-        Parameter("x", default, "").check(value)
-
-
-@pytest.mark.parametrize("value", [[1.0, 2], ["1"], [True], 5, "64"])
-def test_a_list_of_anything_but_whole_numbers_is_refused(value: object) -> None:
-    with pytest.raises(MerBenchError, match="is not a comma-separated list of whole numbers"):
-        WIDTHS.check(value)
+        parameter.parse(value) if isinstance(value, str) else parameter.check(value)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +136,6 @@ def test_limits_include_their_own_value(
         parameter.parse(refused)
 
 
-@pytest.mark.parametrize("name", ["epochs", "batch_size"])
-def test_training_parameters_have_an_upper_limit(name: str) -> None:
-    (parameter,) = (p for p in training_parameters(epochs=800, batch_size=8) if p.name == name)
-    assert parameter.check(1_000_000) == 1_000_000
-    with pytest.raises(MerBenchError, match="is above the largest allowed value, 1000000"):
-        parameter.parse("1000001")
-
-
 @pytest.mark.parametrize(
     ("default", "limits", "message"),
     [
@@ -188,20 +160,9 @@ def test_parameters_resolve_to_defaults_then_preset_then_overrides() -> None:
     quick = {"learning-rate": 1e-3, "widths": (64, 128), "layout": "five", "epochs": 5}
     assert METHOD.resolve(None, {}) == quick
     assert METHOD.resolve("paper", {}) == {**quick, "epochs": 800, "learning-rate": 5e-5}
-    assert METHOD.resolve("paper", {"epochs": "9", "widths": [8]}) == {
-        "learning-rate": 5e-5,
-        "widths": (8,),
-        "layout": "five",
-        "epochs": 9,
-    }
+    resolved = METHOD.resolve("paper", {"epochs": "9", "widths": [8]})
+    assert list(resolved.items()) == [("learning-rate", 5e-5), ("widths", (8,)), ("layout", "five"), ("epochs", 9)]
     assert replace(METHOD, default_preset=None).resolve(None, {})["epochs"] == 800
-
-
-@given(st.permutations(["learning-rate", "widths", "layout", "epochs"]))
-def test_the_order_of_overrides_changes_nothing(order: list[str]) -> None:
-    texts = {"learning-rate": "0.5", "widths": "3", "layout": "nine", "epochs": "2"}
-    resolved = METHOD.resolve(None, {name: texts[name] for name in order})
-    assert list(resolved.items()) == [("learning-rate", 0.5), ("widths", (3,)), ("layout", "nine"), ("epochs", 2)]
 
 
 def test_an_unknown_preset_gets_the_nearest_and_all_known_ones() -> None:
@@ -248,7 +209,6 @@ def test_a_bad_value_is_reported_with_its_owner() -> None:
     ("change", "message"),
     [
         ({"name": "Region Net"}, "method name 'Region Net' is not lower case words joined by hyphens"),
-        ({"name": "region_net"}, "method name 'region_net' is not"),
         ({"name": "region-net\n"}, "is not lower case words"),
         ({"target": "acme.net"}, "region-net: target 'acme.net' is not of the form 'package.module:ClassName'"),
         ({"target": ":Net"}, "is not of the form"),
@@ -265,20 +225,14 @@ def test_a_bad_value_is_reported_with_its_owner() -> None:
         ({"validate": lambda params: None}, "method region-net: validate must be a function of a module"),
         ({"features": "size"}, "method region-net: features 'size' is not of type Features"),
         ({"parameters": (RATE, EPOCHS, LAYOUT, EPOCHS)}, "method region-net has two parameters named 'epochs'"),
-        ({"name": None}, "method name None is not"),
         ({"version": 2}, "method region-net: version 2 is not of type str"),
-        ({"title": None}, "method region-net: title None is not of type str"),
-        ({"target": object}, "method region-net: target <class 'object'> is not of type str"),
         ({"representation": "flow"}, "method region-net: representation 'flow' is not of type Representation"),
         ({"family": ["deep"]}, "method region-net: family ['deep'] is not of type str"),
-        ({"parameters": [RATE]}, "method region-net: parameters [Parameter("),
         ({"parameters": ("rate",)}, "method region-net: parameters has 'rate', which is not of type Parameter"),
         ({"presets": ("quick",)}, "method region-net: presets ('quick',) is not of type Mapping"),
-        ({"presets": {"quick": None}}, "method region-net: presets has None, which is not of type Mapping"),
         ({"presets": {"quick": {}, 1: {}}}, "method region-net: presets has 1, which is not of type str"),
         ({"presets": {"quick": {1: 1}}}, "method region-net: preset 'quick' has 1, which is not of type str"),
         ({"default_preset": ["quick"]}, "method region-net: default_preset ['quick'] is not of type str"),
-        ({"citation": {"a"}}, "method region-net: citation {'a'} is not of type str"),
         ({"trains_by_epoch": 1}, "method region-net: trains_by_epoch 1 is not of type bool"),
     ],
 )
@@ -297,17 +251,13 @@ def test_a_method_that_contradicts_itself_is_refused(change: dict[str, object], 
             lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=(LAYOUT, LAYOUT)),
             "database zoo has two parameters named 'layout'",
         ),
-        (lambda: DatabaseSpec("zoo", None, "acme:Zoo"), "database zoo: title None is not of type str"),
-        (lambda: DatabaseSpec("zoo", "Zoo", 5), "database zoo: target 5 is not of type str"),
         (lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", "no"), "database zoo: needs_path 'no' is not of type bool"),
         (
             lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=(5,)),
             "database zoo: parameters has 5, which is not of type Parameter",
         ),
-        (lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=None), "parameters None is not of type tuple"),
         (lambda: ProtocolSpec("loso", "loso.toml"), "protocol loso: path 'loso.toml' is not of type Path"),
         (lambda: ProtocolSpec("loso_zoo", Path("zoo.toml")), "protocol name 'loso_zoo'"),
-        (lambda: ProtocolSpec(5, Path("loso.toml")), "protocol name 5 is not lower case words"),
         (lambda: Representation(None), "representation None: name None is not of type str"),
         (lambda: Representation("flow", ["layout"]), "parameters ['layout'] is not of type tuple"),
         (lambda: Representation("flow", (LAYOUT,)), "which is not of type str"),
@@ -315,7 +265,6 @@ def test_a_method_that_contradicts_itself_is_refused(change: dict[str, object], 
             lambda: Representation("face-flows"),
             "unknown representation 'face-flows' (did you mean 'face-flow'?); known: frames, flow, face-flow, region-",
         ),
-        (lambda: Parameter(5, 1, ""), "parameter 5: name 5 is not of type str"),
         (lambda: Parameter("x", 1, None), "parameter x: doc None is not of type str"),
     ],
 )

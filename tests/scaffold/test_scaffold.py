@@ -163,24 +163,29 @@ MALFORMED = "is not lower case words joined by hyphens and starting with a lette
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("arguments", "reason"),
     [
-        *((name, MALFORMED) for name in ("", "my net", "3d-net", "net-", "net--two", "nét", "../net")),
-        ("a" * 41, "is longer than 40 characters; shorten it"),
-        ("class", "is already used by Python's grammar"),
-        ("none", "is already used by Python's grammar"),
-        ("json", "is already used by Python's standard library"),
-        ("value-error", "is already used by Python's builtins"),
-        ("torch-method", "is already used by mer-bench's public interface"),
-        ("network", "is already used by mer-bench's public interface"),
-        ("mer_bench", "is already used by mer-bench's public interface"),
-        ("svm_flow", "method 'svm-flow' is already installed by mer-bench; choose another name, or"),
+        *(([name], MALFORMED) for name in ("", "my net", "3d-net", "net-", "net--two", "nét", "../net")),
+        (["a" * 41], "is longer than 40 characters; shorten it"),
+        (["class"], "is already used by Python's grammar"),
+        (["none"], "is already used by Python's grammar"),
+        (["json"], "is already used by Python's standard library"),
+        (["value-error"], "is already used by Python's builtins"),
+        (["torch-method"], "is already used by mer-bench's public interface"),
+        (["network"], "is already used by mer-bench's public interface"),
+        (["mer_bench"], "is already used by mer-bench's public interface"),
+        (["kit-net", "--kind", "tensorflow"], "--kind 'tensorflow' is not one of: torch, sklearn, plain"),
+        (["kit-net", "--representation", "faceflow"], "(did you mean 'face-flow'?)"),
+        (["kit-net", "--ci", "gitlab"], "--ci 'gitlab' is not one of: github, none"),
+        (["kit-net", "--title", " "], "--title ' ' is empty or not one line of printable text"),
+        (["kit-net", "--citation", "Doe\n2024"], "--citation 'Doe\\n2024' is empty or not one line of printable text"),
+        (["svm_flow"], "method 'svm-flow' is already installed by mer-bench; choose another name, or"),
     ],
 )
-def test_a_name_that_cannot_be_used_is_refused_in_one_sentence(
-    bench: Bench, tmp_path: Path, name: str, reason: str
+def test_a_name_or_option_that_cannot_be_used_is_refused_in_one_sentence(
+    bench: Bench, tmp_path: Path, arguments: list[str], reason: str
 ) -> None:
-    ended = bench("plugin", "new", name)
+    ended = bench("plugin", "new", *arguments)
 
     assert (ended.code, ended.out, len(ended.err.splitlines())) == (2, "", 1)
     assert reason in ended.errors[0]
@@ -189,26 +194,6 @@ def test_a_name_that_cannot_be_used_is_refused_in_one_sentence(
 
 def test_a_name_can_be_used_where_the_method_is_not_installed() -> None:
     assert PluginNames.of("svm-flow", Catalogue({}, {}, {}, (), {})).class_name == "SvmFlow"
-
-
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        (("--kind", "tensorflow"), "--kind 'tensorflow' is not one of: torch, sklearn, plain"),
-        (("--representation", "faceflow"), "(did you mean 'face-flow'?)"),
-        (("--ci", "gitlab"), "--ci 'gitlab' is not one of: github, none"),
-        (("--title", " "), "--title ' ' is empty or not one line of printable text"),
-        (("--citation", "Doe\n2024"), "--citation 'Doe\\n2024' is empty or not one line of printable text"),
-    ],
-)
-def test_an_option_that_cannot_be_used_is_refused(
-    bench: Bench, tmp_path: Path, options: tuple[str, ...], reason: str
-) -> None:
-    ended = bench("plugin", "new", "kit-net", *options)
-
-    assert (ended.code, len(ended.errors)) == (2, 1)
-    assert reason in ended.errors[0]
-    assert not written(tmp_path)
 
 
 def test_a_folder_with_files_is_refused_and_stays_unchanged(bench: Bench, tmp_path: Path) -> None:
@@ -235,16 +220,6 @@ def test_the_current_folder_is_filled_and_not_replaced(
     assert written(Path()) == FILES
     assert (here.stat().st_ino, here.stat().st_mode) == (before.st_ino, before.st_mode)
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
-
-
-def test_an_empty_folder_and_a_link_to_one_are_filled(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "link").symlink_to("empty")
-
-    new_plugin("kit-net", CATALOGUE, out=tmp_path / "link")
-
-    assert (tmp_path / "link").is_symlink()
-    assert written(tmp_path / "empty") == FILES
 
 
 @pytest.mark.parametrize(

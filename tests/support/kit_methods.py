@@ -109,7 +109,6 @@ SPOILS: dict[str, Callable[[Any, Any], Any]] = {
     "LearnsNothing": lambda scores, test: np.zeros_like(scores),
     "Nan": lambda scores, test: scores * np.nan,
     "Narrow": lambda scores, test: scores[:, 1:],
-    "Neighbours": lambda scores, test: scores - scores.mean(),
     "Position": lambda scores, test: scores * (1 + np.arange(len(test)))[:, None],
     "ScribblesTest": scribble,
     "SmallerIsBetter": lambda scores, test: -scores,
@@ -278,11 +277,6 @@ class WarmsUp(Linear):
         return super().build_network()
 
 
-class TooWide(TorchMethod):
-    def build_network(self) -> nn.Module:
-        return nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, self.n_classes + 1))
-
-
 class MovesBias(TorchMethod):
     def build_network(self) -> nn.Module:
         return Moving(self.n_classes)
@@ -300,19 +294,6 @@ class Moving(nn.Module):
         if not self.training:
             self.linear.bias.data[0] += 1e-4 * len(maps)
         return self.linear(maps.flatten(1))
-
-
-class TrainModeNorm(nn.BatchNorm2d):
-    def train(self, mode: bool = True) -> Any:
-        return super().train(True)
-
-
-class NormsByBatch(TorchMethod):
-    def build_network(self) -> nn.Module:
-        head = nn.Linear(8 * 28 * 28, self.n_classes)
-        nn.init.zeros_(head.weight)
-        nn.init.zeros_(head.bias)
-        return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), TrainModeNorm(8), nn.ReLU(), nn.Flatten(), head)
 
 
 class Wide(nn.Sequential):

@@ -120,7 +120,6 @@ BROKEN = {
     "finite-scores": [
         (spec_of("Nan"), "scores hold NaN"),
         (spec_of("Narrow"), "scores have shape (5, 2), not (5, 3)"),
-        (network("TooWide"), "the network gives (24, 4) for 24 samples of 3 classes"),
     ],
     "one-row-per-sample": [
         (spec_of("TooFew"), "scores have shape (4, 3), not (5, 3)"),
@@ -142,12 +141,10 @@ BROKEN = {
     ],
     "sample-order": [(spec_of("Position"), "a sample's scores depend on its position among the test samples")],
     "samples-independent": [
-        (spec_of("Neighbours"), "a sample's scores depend on the other test samples"),
         (spec_of("CentresMany"), "a sample's scores depend on the other test samples"),
         (spec_of("HugeColumn"), "a sample's scores depend on the other test samples"),
         (spec_of("Squeezed"), "with a single test sample: scores have shape (3,), not (1, 3)"),
         (network("MovesBias", lr=5e-5), "a sample's scores depend on the other test samples"),
-        (network("NormsByBatch", lr=5e-5), "a sample's scores depend on the other test samples"),
     ],
     "inputs-unchanged": [
         (spec_of("ScribblesTraining"), "train.inputs is changed"),
