@@ -17,6 +17,9 @@ from mer_bench.protocol import DatabaseRule, Protocol, Split
 from mer_bench.rules import ABSENT_CLASS_RULES, SELECTIONS
 from mer_bench.scaffold import new_plugin
 
+# A page takes a minute on an idle machine.
+pytestmark = pytest.mark.timeout(900)
+
 OWN = {"motion-net": "torch", "flow-trees": "sklearn"}
 COMPARED = {*OWN, "ahmsa", "majority", "random", "svm-flow"}
 
