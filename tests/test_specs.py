@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_bench import (
@@ -49,6 +49,7 @@ METHOD = MethodSpec(
 
 
 @given(values)
+@settings(max_examples=50)
 def test_a_value_survives_being_printed_and_read(value: ParameterValue) -> None:
     for text in (str(value), value_text(value)):
         parsed = Parameter("x", value, "").parse(text)

@@ -19,7 +19,8 @@ from support.kit_methods import spec_of
 
 from mer_bench import Features, MerBenchError, MethodSpec, Parameter, Representation, training_parameters
 from mer_bench.plugin_manager import Catalogue, load_catalogue
-from mer_bench.testing import CHECKS, CheckResult, CheckStatus, check_method, check_methods, conformance
+from mer_bench.testing import CHECKS, CheckResult, CheckStatus, check_method, check_methods, conformance, subject
+from mer_bench.testing.samples import FEW, MANY
 from mer_bench.testing.watched import WatchedSetting
 
 NAMES = [check.name for check in CHECKS]
@@ -61,10 +62,6 @@ GOOD = {
     "with parameters that count in some settings": spec_of("ReadsWhereItMatters", parameters=MODES),
     "a baseline": spec_of("Majority", citation="", family="baseline"),
     "a network": network("Linear"),
-    **{
-        kind: spec_of("Estimator", parameters=(Parameter("kind", kind, "which estimator", choices=KINDS),))
-        for kind in KINDS
-    },
 }
 
 
@@ -109,7 +106,7 @@ BROKEN = {
             "parameter 'layuot' does not change the representation 'region-flow' (did you mean 'layout'?)",
         ),
         (spec_of("Good", **shaped("layout", "five-mosaic", "round")), "layout='round' is not one of"),
-        (spec_of("OtherSize"), "with inputs of shape (120, 28, 28, 3): ValueError: "),
+        (spec_of("OtherSize"), "with inputs of shape (24, 28, 28, 3): ValueError: "),
         (spec_of("Exits"), "SystemExit: no [good] reason"),
         (extracts("ExtractsUndeclared"), "extract reads the parameter 'penalty'; declare it"),
         (
@@ -133,7 +130,7 @@ BROKEN = {
     ],
     "learns": [
         (spec_of("SmallerIsBetter"), "let a larger score mean a more likely class"),
-        (spec_of("LearnsNothing"), "predicts the class of 52 of its 120 training samples, of which 52 have one class"),
+        (spec_of("LearnsNothing"), "predicts the class of 10 of its 24 training samples, of which 10 have one class"),
     ],
     "deterministic": [
         (spec_of("Entropy"), "the same fold and seed give different scores"),
@@ -168,8 +165,9 @@ CASES = [(check, spec, message) for check, cases in BROKEN.items() for spec, mes
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> None:
-    """Reset what some of the methods keep between folds."""
+def _small_and_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use fewer training samples than the kit does, and reset what some of the methods keep between folds."""
+    monkeypatch.setattr(subject, "MANY", FEW)
     kit_methods.Accumulates.counts[:] = 0
     for kept in (kit_methods.BUFFERS, kit_methods.BY_SHAPE, kit_methods.SEEN):
         kept.clear()
@@ -193,6 +191,14 @@ def test_a_sound_method_passes_every_check(case: str) -> None:
     assert [result.check for result in results] == QUICK
     assert statuses(results, CheckStatus.FAILED) == {}
     assert statuses(results, CheckStatus.SKIPPED) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_training_sets_are_large_enough_for_estimators(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(subject, "MANY", MANY)
+    spec = spec_of("Estimator", parameters=(Parameter("kind", kind, "which estimator", choices=KINDS),))
+
+    assert not statuses(check_method(spec, only=["class-count", "missing-class"]), CheckStatus.FAILED)
 
 
 @pytest.mark.parametrize(("check", "spec", "message"), CASES, ids=[f"{check}-{spec.name}" for check, spec, _ in CASES])
