@@ -148,14 +148,13 @@ class LearnsFromTest(Good):
 
 
 class KeepsTheLast(Good):
-    """Remembers the number of the test samples before these."""
+    """Changes the scores of 3 samples that follow 5."""
 
     last = 0
 
     def spoil(self, scores: Any, test: UnlabelledSamples) -> Any:
-        scores = scores + self.last if len(test) == 5 else scores
-        self.last = 0 if len(test) == 5 else len(test)
-        return scores
+        before, self.last = self.last, len(test)
+        return scores + 1 if (before, self.last) == (5, 3) else scores
 
 
 class NeedsAll(Good):
