@@ -1,7 +1,7 @@
 """mer-bench: a benchmark harness for micro-expression recognition.
 
-This is the public interface, for plugin authors and notebooks. Its names stand in ``__init__.pyi`` and are imported
-on first use, so that ``import mer_bench`` costs nothing.
+This is the public interface, for plugin authors and notebooks. ``__init__.pyi`` lists its names. Each is imported on
+first use, so that ``import mer_bench`` is quick.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Which entry points are installed: read distribution by distribution, so that a damaged one hides no other."""
+"""The installed entry points, read one distribution at a time, so that a damaged one does not hide the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mer_bench.errors import MerBenchError
 
 @dataclass(frozen=True)
 class Damaged:
-    """A distribution whose entry points cannot be read: its name, or its folder's where that is unknown too."""
+    """A distribution whose entry points cannot be read; ``name`` is its folder's where its own is unreadable too."""
 
     name: str
     version: str
@@ -22,10 +22,10 @@ class Damaged:
 def find_entry_points(group: str) -> tuple[list[EntryPoint], list[Damaged]]:
     """Return a group's entry points, sorted by name and distribution, and the distributions that cannot be read.
 
-    As in ``importlib.metadata.entry_points``, the first distribution of a name on the path hides the others; but that
-    function gives up at the first damaged one.
+    As in ``importlib.metadata.entry_points``, the first distribution of a name on ``sys.path`` hides the others. Unlike
+    here, that function raises at the first damaged one.
     """
-    found: list[EntryPoint] = []
+    points: list[EntryPoint] = []
     damaged: list[Damaged] = []
     seen: set[str] = set()
     for distribution in distributions():
@@ -35,15 +35,15 @@ def find_entry_points(group: str) -> tuple[list[EntryPoint], list[Damaged]]:
             continue
         seen.add(name)
         try:
-            found += distribution.entry_points.select(group=group)
+            points += distribution.entry_points.select(group=group)
         except Exception as error:
-            refusal = MerBenchError(
+            unreadable = MerBenchError(
                 f"entry_points.txt of {folder} cannot be read ({type(error).__name__}: {error}); "
-                "each of its lines must be 'name = package.module'; reinstall the distribution"
+                "each line must be 'name = package.module'; reinstall the distribution"
             )
-            refusal.__cause__ = error
-            damaged.append(Damaged(*origin(distribution), refusal))
-    return sorted(found, key=lambda point: (point.name, origin(point.dist))), damaged
+            unreadable.__cause__ = error
+            damaged.append(Damaged(*origin(distribution), unreadable))
+    return sorted(points, key=lambda point: (point.name, origin(point.dist))), damaged
 
 
 def origin(distribution: Distribution | None) -> tuple[str, str]:
@@ -55,12 +55,12 @@ def origin(distribution: Distribution | None) -> tuple[str, str]:
 
 
 def check_entry_point(point: EntryPoint) -> None:
-    """Refuse what ``EntryPoint.load`` would fail at with a riddle.
+    """Raise a clear error where ``EntryPoint.load`` would raise an obscure one.
 
     Raises
     ------
     MerBenchError
-        The distribution's metadata cannot be read, or the entry point names no object.
+        The distribution's metadata cannot be read, or the entry point is malformed.
     """
     if point.dist is not None:
         try:
@@ -71,17 +71,17 @@ def check_entry_point(point: EntryPoint) -> None:
             ) from error
     if point.pattern.match(point.value) is None:
         raise MerBenchError(
-            f"its entry point {point.name!r} is malformed: {point.value!r} is neither 'package.module' nor "
+            f"entry point {point.name!r} is malformed: {point.value!r} is neither 'package.module' nor "
             "'package.module:attribute'"
         )
 
 
 def _stated_origin(distribution: Distribution) -> tuple[str, str]:
-    """Return a distribution's own name and version; hand-made metadata may lack either."""
+    """Return the name and version in a distribution's metadata; either may be missing there."""
     metadata = distribution.metadata
     return metadata.get_all("Name", ["unknown"])[0], metadata.get_all("Version", [""])[0]
 
 
 def _folder(distribution: Distribution | None) -> str:
-    """Return ``name-version.dist-info``, for which no file is read; the standard library has no public way."""
+    """Return ``name-version.dist-info`` without reading a file; the standard library has no public function."""
     return os.path.basename(str(getattr(distribution, "_path", "")))  # noqa: PTH119  (it may lie in a zip file)

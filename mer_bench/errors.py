@@ -1,4 +1,4 @@
-"""The one error that a user sees: a sentence with cause, value and cure."""
+"""The errors that users and reports show: one sentence with cause, value and cure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 _LONGEST_REASON = 300
 
 Notice = Callable[[str], None]
-"""Told, in a sentence, what a user should know and what stops nothing."""
+"""A function that shows the user one sentence: something to know that does not stop the command."""
 
 
 class MerBenchError(Exception):
@@ -21,7 +21,7 @@ class MerBenchError(Exception):
 
 
 class MethodError(Exception):
-    """A method broke its contract (wrong shape, NaN scores, ...): its cell fails, the others go on."""
+    """A method broke its contract (wrong shape, NaN scores, ...): its cell fails, the other cells continue."""
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
@@ -31,13 +31,13 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> MerBenchError:
-    """Return the refusal of a name that is none of those that are known."""
+    """Return the error for a name that is not among the known ones."""
     names = list(known)
     return MerBenchError(f"unknown {what} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
 
 
 def error_text(error: BaseException) -> str:
-    """Return an error's message on one line; a foreign error may fail even at that."""
+    """Return an error's message on one line, even where a plugin's error cannot be converted to text."""
     try:
         return " ".join(str(error).split())
     except KeyboardInterrupt:
@@ -47,7 +47,7 @@ def error_text(error: BaseException) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an error's type and message on one line of bounded length; mer-bench's own errors speak for themselves."""
+    """Return an error's type and message on one line of bounded length; of mer-bench's own errors, the message only."""
     text = error_text(error)
     if text and isinstance(error, (MerBenchError, MethodError)):
         return text

@@ -1,4 +1,4 @@
-"""The fence around plugin code: it may raise anything, and a user is to read one sentence."""
+"""The fence around plugin code: plugin code may raise anything, and the user reads one sentence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STRICT_VARIABLE = "MER_BENCH_STRICT_PLUGINS"
 
 
 class ForeignError(MerBenchError):
-    """Plugin code failed: the sentence, in ``owner`` whose code it is, and in ``error`` what was raised."""
+    """Plugin code failed. ``owner`` is whose code it is, ``error`` the exception that it raised."""
 
     def __init__(self, owner: str, sentence: str, error: BaseException) -> None:
         super().__init__(sentence)
@@ -26,25 +26,26 @@ class ForeignError(MerBenchError):
 def foreign_code(
     owner: str,
     what: str,
-    cure: str = f"report it to its author, or see where with {STRICT_VARIABLE}=1",
+    cure: str = f"report it to its author, or set {STRICT_VARIABLE}=1 to see the traceback",
     *,
     recorded: bool = False,
 ) -> Iterator[None]:
-    """Turn what plugin code raises, `SystemExit` included, into a `ForeignError`; what it prints goes to stderr.
+    """Turn whatever plugin code raises, `SystemExit` included, into a `ForeignError`; send what it prints to stderr.
 
-    A `MerBenchError` is a sentence already, and Ctrl-C is the user's: both pass as they are. Stdout is for answers,
-    such as those of ``--json``.
+    A `MerBenchError`, which already is one sentence, and Ctrl-C pass unchanged. Stdout is kept for the command's own
+    output, such as that of ``--json``.
 
     Parameters
     ----------
     owner : str
         Whose code it is: ``method ahmsa``.
     what : str
-        What it is asked for: ``build_network``.
+        What it was called for: ``build_network``.
     cure : str
+        How to fix it, as the end of the sentence.
     recorded : bool
-        The caller keeps the traceback, or goes on without: then ``MER_BENCH_STRICT_PLUGINS=1``, by which authors have
-        the exception as it is, changes nothing.
+        True where the caller stores the traceback or can continue without it. ``MER_BENCH_STRICT_PLUGINS=1``, which
+        otherwise raises the plugin's exception unchanged, then has no effect.
     """
     try:
         with redirect_stdout(sys.stderr):
@@ -58,12 +59,12 @@ def foreign_code(
 
 
 def strict() -> bool:
-    """Say whether plugins' exceptions are to be raised as they are, for their authors."""
+    """Return whether plugins' exceptions are raised unchanged, for their authors."""
     return os.environ.get(STRICT_VARIABLE, "") not in ("", "0")
 
 
 def origin_of(error: BaseException) -> BaseException:
-    """Return what plugin code raised, where the fence made a sentence of it; else the error itself."""
+    """Return the exception that plugin code raised where the fence wrapped it, else the error itself."""
     return error.error if isinstance(error, ForeignError) else error
 
 

@@ -1,4 +1,4 @@
-"""Every hook a plugin may implement. Declare one under the entry-point group ``mer_bench.plugins``."""
+"""The hooks that a plugin may implement. A plugin is a module named in the entry-point group ``mer_bench.plugins``."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def mer_bench_methods() -> Iterable[MethodSpec]:
-    """Return the methods this plugin offers."""
+    """Return the methods that this plugin provides."""
     return ()
 
 
 @hookspec
 def mer_bench_databases() -> Iterable[DatabaseSpec]:
-    """Return the database readers this plugin offers."""
+    """Return the database readers that this plugin provides."""
     return ()
 
 
 @hookspec
 def mer_bench_protocols() -> Iterable[ProtocolSpec]:
-    """Return the protocols this plugin offers."""
+    """Return the protocols that this plugin provides."""
     return ()

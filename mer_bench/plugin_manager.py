@@ -1,8 +1,8 @@
-"""The plugin loader: what is installed, what it offers, and why a plugin could not be used.
+"""The plugin loader: which plugins are installed, what each provides, and why one could not be used.
 
-A broken plugin never breaks the command line: whatever goes wrong while it is loaded is kept in its `PluginRecord`.
-Environment variables: ``MER_BENCH_BLOCK_PLUGINS=name,name`` leaves plugins out before any of their code runs, and
-``MER_BENCH_STRICT_PLUGINS=1`` raises the first failure as it is, for authors.
+A broken plugin never breaks the command line: an error while it is loaded is kept in its `PluginRecord`.
+Environment variables: ``MER_BENCH_BLOCK_PLUGINS=name,name`` skips plugins before any of their code runs, and
+``MER_BENCH_STRICT_PLUGINS=1`` raises the first plugin error unchanged, for authors.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ _HOOKS: dict[str, tuple[str, type[_Spec]]] = {
 
 
 class PluginStatus(str, Enum):
-    """How a plugin fared."""
+    """The state of an installed plugin after loading."""
 
     OK = "ok"
-    """All that it offers is used."""
+    """Everything that it provides is used."""
 
     BLOCKED = "blocked"
-    """Left out on request; none of its code ran."""
+    """Skipped on request; none of its code ran."""
 
     FAILED = "failed"
-    """Something in it is wrong; none of its offers is used."""
+    """It has an error; nothing that it provides is used."""
 
     SHADOWED = "shadowed"
-    """Another plugin keeps one of its names; its other offers are used."""
+    """Another plugin provides one of its names, and that one is used; the rest of this plugin is used."""
 
     __str__ = str.__str__
 
@@ -65,9 +65,9 @@ _ABSENT = {PluginStatus.BLOCKED: "is blocked", PluginStatus.FAILED: "failed"}
 
 @dataclass(frozen=True)
 class PluginRecord:
-    """One installed plugin: its entry-point name, who brought it, and how it fared.
+    """One installed plugin: its entry-point name, its distribution, and its state.
 
-    ``reason`` is one line, empty for a plugin that is ok; ``traceback`` is there for a plugin that failed.
+    ``reason`` is one line, empty where the status is ok; ``traceback`` is empty unless the plugin failed.
     """
 
     name: str
@@ -80,10 +80,10 @@ class PluginRecord:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What is installed: every spec by name, each mapping sorted by name.
+    """Everything that the installed plugins provide: specs by name, each mapping sorted by name.
 
-    ``records`` has one entry a plugin, whatever its status; ``owners`` maps ``("method", "ahmsa")`` to the name of
-    the distribution that offers it.
+    ``records`` has one entry per plugin, whatever its status. ``owners`` maps ``("method", "ahmsa")`` to the name of
+    the distribution that provides it.
     """
 
     methods: Mapping[str, MethodSpec]
@@ -93,28 +93,28 @@ class Catalogue:
     owners: Mapping[_Key, str]
 
     def method(self, name: str) -> MethodSpec:
-        """Return a method's spec; underscores are taken as hyphens.
+        """Return a method's spec; underscores in the name count as hyphens.
 
         Raises
         ------
         MerBenchError
-            No such method: the message names those there are, and any plugin that is blocked or failed.
+            There is no such method. The message lists the known ones and the plugins that are blocked or failed.
         """
         return self._find("method", name, self.methods)
 
     def named_methods(self, names: Iterable[str]) -> list[MethodSpec]:
-        """Return the specs of methods in the order in which they are named, each once; raises as `method` does."""
+        """Return the specs of the named methods in that order, each once. Raises what `method` raises."""
         specs = [self.method(name) for name in dict.fromkeys(map(normalise_name, names))]
         if not specs:
-            raise MerBenchError("no method named; `mer-bench list methods` shows what is installed")
+            raise MerBenchError("no method named; `mer-bench list methods` shows the installed ones")
         return specs
 
     def database(self, name: str) -> DatabaseSpec:
-        """Return a database's spec, as `method` does a method's."""
+        """Return a database's spec. Raises what `method` raises."""
         return self._find("database", name, self.databases)
 
     def protocol(self, name: str) -> ProtocolSpec:
-        """Return a protocol's spec, as `method` does a method's."""
+        """Return a protocol's spec. Raises what `method` raises."""
         return self._find("protocol", name, self.protocols)
 
     def _find(self, kind: str, name: str, known: Mapping[str, _SpecT]) -> _SpecT:
@@ -131,9 +131,9 @@ class Catalogue:
         raise MerBenchError("; ".join(parts))
 
     def absences(self, wanted: str) -> list[str]:
-        """Return, for an error message, a clause for each plugin that is blocked or failed, and where to read more.
+        """Return the clauses of an error message that name each blocked or failed plugin, and where to read more.
 
-        Those whose names look like ``wanted`` come first; the list is empty where every plugin works.
+        Plugins with a name similar to ``wanted`` come first. The list is empty where every plugin works.
         """
         absent = [record for record in self.records if record.status in _ABSENT]
         absent.sort(key=lambda record: not did_you_mean(wanted, [normalise_name(record.name)]))
@@ -146,30 +146,30 @@ class Catalogue:
 
 
 def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
-    """Load every installed plugin and return what they offer.
+    """Load every installed plugin and return what they provide.
 
-    Where two plugins offer one name, the distribution ``mer-bench`` keeps it, else the first by distribution and
-    entry-point name. A plugin without any hook fails; hooks that return nothing are fine (a plugin may offer its
-    methods only where some library is there).
+    Where two plugins provide the same name, that of the distribution ``mer-bench`` is used, else the first by
+    distribution and entry-point name. A plugin that implements no hook fails; a hook may return nothing (a plugin may
+    provide its methods only where some library is installed).
 
     Parameters
     ----------
     blocked : collection of str
-        Entry-point names to leave out, besides those in ``MER_BENCH_BLOCK_PLUGINS``.
+        Entry-point names to skip, besides those in ``MER_BENCH_BLOCK_PLUGINS``.
 
     Raises
     ------
     Exception
-        Only under ``MER_BENCH_STRICT_PLUGINS=1``: the first plugin's failure, as it was raised.
+        Only with ``MER_BENCH_STRICT_PLUGINS=1``: the first plugin's error, unchanged.
     """
-    refused = {normalise_name(name): "blocked by the caller" for name in blocked}
+    reasons = {normalise_name(name): "blocked by the caller" for name in blocked}
     for name in os.environ.get(BLOCK_VARIABLE, "").split(","):
-        refused[normalise_name(name)] = f"named in {BLOCK_VARIABLE}"
+        reasons[normalise_name(name)] = f"named in {BLOCK_VARIABLE}"
     loaded: dict[str, object] = {}
-    found, damaged = find_entry_points(ENTRY_POINT_GROUP)
+    points, damaged = find_entry_points(ENTRY_POINT_GROUP)
     with _contained():
-        plugins = [_load(loaded, point, refused.get(normalise_name(point.name))) for point in found]
-    return _merge([*plugins, *map(_unread, damaged)])
+        plugins = [_load(loaded, point, reasons.get(normalise_name(point.name))) for point in points]
+    return _merge([*plugins, *map(_unreadable, damaged)])
 
 
 def load_target(target: str) -> type:
@@ -189,14 +189,14 @@ def load_target(target: str) -> type:
     cure = "install what it needs, or correct the target in the plugin's spec"
     with _contained(), foreign_code(f"target {target!r}", f"the import of module {module_name!r}", cure):
         module = import_module(module_name)
-        # A module may import what it offers when it is asked for it.
-        found = getattr(module, class_name, None)
-    if found is None:
+        # Inside the fence too: a module may import a class only when it is asked for it.
+        loaded = getattr(module, class_name, None)
+    if loaded is None:
         hint = did_you_mean(class_name, dir(module))
         raise MerBenchError(f"target {target!r}: module {module_name!r} has no class {class_name!r}{hint}")
-    if not isinstance(found, type):
-        raise MerBenchError(f"target {target!r} is of type {type(found).__name__}; it must name a class")
-    return found
+    if not isinstance(loaded, type):
+        raise MerBenchError(f"target {target!r} is of type {type(loaded).__name__}; it must name a class")
+    return loaded
 
 
 @dataclass(frozen=True)
@@ -207,21 +207,21 @@ class _Plugin:
 
 @contextmanager
 def _contained() -> Iterator[None]:
-    """Let none of a plugin's warnings stop the loading."""
+    """Keep a warning in a plugin from becoming an error that stops its loading."""
     with warnings.catch_warnings():
         if any(action == "error" for action, *_ in warnings.filters):
             warnings.simplefilter("default")
         yield
 
 
-def _load(loaded: dict[str, object], point: EntryPoint, refusal: str | None) -> _Plugin:
+def _load(loaded: dict[str, object], point: EntryPoint, block_reason: str | None) -> _Plugin:
     distribution, version = origin(point.dist)
     record = PluginRecord(point.name, distribution, version, PluginStatus.OK)
-    if refusal is not None:
-        return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=refusal))
+    if block_reason is not None:
+        return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=block_reason))
     owner = f"plugin {point.name}"
     try:
-        with foreign_code(owner, "its loading"):
+        with foreign_code(owner, "loading it"):
             check_entry_point(point)
             plugin, name = point.load(), f"{distribution}:{point.name}"
             specs = _read_specs(loaded, plugin, name)
@@ -230,12 +230,12 @@ def _load(loaded: dict[str, object], point: EntryPoint, refusal: str | None) -> 
     except MerBenchError as error:
         if strict():
             raise
-        # A fence further in, around a spec's `validate` say, has told more than what was raised.
+        # An inner fence, for example around a spec's `validate`, has a more exact message than the original error.
         own = isinstance(error, ForeignError) and error.owner == owner
         return _failed(record, origin_of(error) if own else error)
 
 
-def _unread(damaged: Damaged) -> _Plugin:
+def _unreadable(damaged: Damaged) -> _Plugin:
     if strict():
         raise damaged.error
     return _failed(PluginRecord(damaged.name, damaged.name, damaged.version, PluginStatus.FAILED), damaged.error)
@@ -246,19 +246,19 @@ def _failed(record: PluginRecord, error: BaseException) -> _Plugin:
 
 
 def _read_specs(loaded: Mapping[str, object], plugin: object, name: str) -> dict[_Key, _Spec]:
-    # A manager for each: one plugin's exception would hide the answers of all the others in a shared call.
+    # One manager per plugin: in a shared call, one plugin's exception would hide the results of all others.
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     _check_hooks(manager, plugin)
     for other, known in loaded.items():
         if plugin is known:
-            raise MerBenchError(f"is the same object as plugin {other!r}; remove one entry point")
+            raise MerBenchError(f"is the same object as plugin {other!r}; remove one of the two entry points")
     manager.register(plugin, name=name)
     return _call_hooks(manager)
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
-    """Refuse what pluggy would pass over in silence: misspelt hooks, unmarked ones, or none at all."""
+    """Refuse what pluggy would silently ignore: misspelt hooks, unmarked hooks, or no hook at all."""
     implemented = False
     for name in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, name)
@@ -266,35 +266,41 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
             if not name.startswith(f"{PROJECT}_") or not callable(getattr(plugin, name)):
                 continue
             if name in _HOOKS:
-                raise MerBenchError(f"hook {name!r} is not a function marked with mer_bench.hookimpl")
+                raise MerBenchError(f"hook {name!r} is not marked; decorate it with @mer_bench.hookimpl")
         hook = name if options is None else options.get("specname") or name
         if hook not in _HOOKS:
             raise MerBenchError(f"unknown hook {hook!r}{did_you_mean(hook, _HOOKS)}")
         implemented = True
     if not implemented:
-        raise MerBenchError("registers nothing: mark its functions with mer_bench.hookimpl")
+        raise MerBenchError("implements no hook; decorate its hook functions with @mer_bench.hookimpl")
 
 
 def _call_hooks(manager: pluggy.PluginManager) -> dict[_Key, _Spec]:
-    # Not through the relay: it drops None, so that a forgotten ``return`` would pass unseen.
+    # Not through `manager.hook`: it drops None, and would hide a forgotten ``return``.
     specs: dict[_Key, _Spec] = {}
     for hook, (kind, wanted) in _HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
             if implementation.hookwrapper or implementation.wrapper:
-                raise MerBenchError(f"hook {hook!r} is a wrapper; it must return {wanted.__name__} objects")
+                raise MerBenchError(
+                    f"hook {hook!r} is a hook wrapper; use a plain hook that returns {wanted.__name__} objects"
+                )
             for spec in _checked(hook, implementation.function(), wanted):
                 if (kind, spec.name) in specs:
-                    raise MerBenchError(f"offers two {kind}s named {spec.name!r}; rename one of them")
+                    raise MerBenchError(f"provides two {kind}s named {spec.name!r}; rename one of them")
                 specs[kind, spec.name] = spec
     return specs
 
 
-def _checked(hook: str, answer: object, wanted: type[_Spec]) -> Iterator[_Spec]:
-    if not isinstance(answer, Iterable):
-        raise MerBenchError(f"hook {hook!r} returned {_kind_of(answer)}, not a tuple of {wanted.__name__} objects")
-    for spec in answer:
+def _checked(hook: str, returned: object, wanted: type[_Spec]) -> Iterator[_Spec]:
+    if not isinstance(returned, Iterable):
+        raise MerBenchError(
+            f"hook {hook!r} returned {_kind_of(returned)}; it must return a tuple of {wanted.__name__} objects"
+        )
+    for spec in returned:
         if not isinstance(spec, wanted):
-            raise MerBenchError(f"hook {hook!r} returned {_kind_of(spec)} where a {wanted.__name__} is wanted")
+            raise MerBenchError(
+                f"hook {hook!r} returned a collection with {_kind_of(spec)}; each item must be a {wanted.__name__}"
+            )
         yield spec
 
 
@@ -303,14 +309,14 @@ def _kind_of(value: object) -> str:
 
 
 def _merge(plugins: list[_Plugin]) -> Catalogue:
-    """Give every name to one plugin, whatever the order in which they were found."""
+    """Assign every name to one plugin, independent of the order of ``plugins``."""
     keepers: dict[_Key, _Plugin] = {}
     records = []
     for plugin in sorted(plugins, key=_rank):
-        losses = [_loss(key, plugin, keepers[key]) for key in sorted(plugin.specs) if key in keepers]
+        ignored = [_ignored(key, keepers[key]) for key in sorted(plugin.specs) if key in keepers]
         keepers.update({key: plugin for key in plugin.specs if key not in keepers})
         record = plugin.record
-        records.append(replace(record, status=PluginStatus.SHADOWED, reason="; ".join(losses)) if losses else record)
+        records.append(replace(record, status=PluginStatus.SHADOWED, reason="; ".join(ignored)) if ignored else record)
     chosen = [(key, keepers[key].specs[key]) for key in sorted(keepers)]
     return Catalogue(
         methods={name: spec for (_, name), spec in chosen if isinstance(spec, MethodSpec)},
@@ -326,8 +332,9 @@ def _rank(plugin: _Plugin) -> tuple[bool, str, str]:
     return distribution != _HOME_DISTRIBUTION, distribution, plugin.record.name
 
 
-def _loss(key: _Key, loser: _Plugin, keeper: _Plugin) -> str:
+def _ignored(key: _Key, keeper: _Plugin) -> str:
+    kind, name = key
     return (
-        f"{key[0]} {key[1]!r} of {loser.record.distribution} gives way to the one of {keeper.record.distribution} "
-        f"(plugin {keeper.record.name!r})"
+        f"its {kind} {name!r} is ignored: plugin {keeper.record.name!r} of {keeper.record.distribution} already "
+        "provides that name"
     )

@@ -1,6 +1,6 @@
-"""What a plugin registers: frozen descriptions of methods, databases and protocols.
+"""The specs that plugins register: frozen descriptions of methods, databases and protocols.
 
-Nothing here imports numpy, pandas or torch: listing what is installed must cost nothing.
+This module imports neither numpy nor pandas nor torch, so that listing the installed plugins is quick.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ParameterValue = bool | int | float | str | tuple[int, ...]
 REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
 BASELINE_FAMILY = "baseline"
 QUICK_PRESET = "quick"
-"""The preset, of a method that has one, for trying it out: on synthetic data, and where a contract is checked."""
+"""The name of the preset for quick trials: the default on synthetic data and in ``mer-bench check``."""
 FAMILIES = (BASELINE_FAMILY, "handcrafted", "deep")
 
 
@@ -33,17 +33,22 @@ class Parameter:
     name : str
         The name used with ``--set NAME=VALUE``.
     default : bool, int, float, str or tuple of int
-        The default; its type is the parameter's type.
+        The default value; its type is the parameter's type.
     doc : str
-        What it does and, where a paper is silent, why this default.
+        What the parameter does and, where the paper does not state a value, the reason for this default.
     choices : tuple, optional
-        The allowed values, when only some are.
+        The allowed values; any value is allowed without it.
     minimum : float, optional
-        The smallest allowed value of a number.
+        The smallest allowed number, itself allowed; for a tuple, of each item.
     maximum : float, optional
-        The largest allowed value of a number.
+        The largest allowed number, itself allowed; for a tuple, of each item.
     length : int, optional
-        How many numbers a tuple has to have.
+        The required number of items of a tuple.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type, or the default is not an allowed value.
     """
 
     name: str
@@ -78,12 +83,13 @@ class Parameter:
             raise MerBenchError(f"{self.name}={text!r} is not {_type_name(self.default)}") from None
 
     def check(self, value: object) -> ParameterValue:
-        """Return ``value`` in the parameter's own type.
+        """Return ``value`` converted to the parameter's type.
 
         Raises
         ------
         MerBenchError
-            The value has the wrong type, is not one of the choices, is not finite, or is outside the limits.
+            The value has the wrong type, is not one of the choices, is not finite, is outside the limits, or is a tuple
+            of the wrong length.
         """
         typed = _as_type(value, self.default)
         if typed is None:
@@ -107,16 +113,24 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Representation:
-    """What a method takes as input.
+    """The input of a method.
 
     Parameters
     ----------
-    name : str
-        One of `REPRESENTATIONS`.
+    name : {"frames", "flow", "face-flow", "region-flow"}
+        ``frames``: the grey frames of a clip; ``flow``: the optical flow of a whole face; ``face-flow``: the flow on
+        28×28 pixels; ``region-flow``: the flow of key regions on 28×28 pixels.
     parameters : tuple of str
-        The method's parameters that shape it (a region layout, say): they enter the representation's own hash.
+        The names of the method's parameters that change the representation, such as a region layout. They are part of
+        the representation's hash.
     approximate : str, optional
-        What the method takes where the data cannot give ``name``; its results are then marked ``approximation``.
+        The representation that the method takes where the data cannot provide ``name``. Its scores then have the
+        caveat ``approximation``.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type, or the representation is unknown.
     """
 
     name: str
@@ -133,10 +147,13 @@ class Representation:
 
 @dataclass(frozen=True)
 class Features:
-    """Says that a method extracts features: `Method.extract` is called once a sample, and all folds share them.
+    """Declares that a method extracts features: `Method.extract` is called once per sample, for all folds together.
 
-    ``parameters`` names the method's parameters that shape the features, those of its representation aside:
-    `Method.extract` sees these alone, and another value of any other parameter extracts nothing again.
+    Parameters
+    ----------
+    parameters : tuple of str
+        The names of the method's parameters that change the features, without those of its representation.
+        `Method.extract` can read these only. A new value of any other parameter uses the stored features.
     """
 
     parameters: tuple[str, ...] = ()
@@ -153,32 +170,39 @@ class MethodSpec:
     Parameters
     ----------
     name : str
-        Lower case with hyphens.
+        The name on the command line: lower case words joined by hyphens.
     version : str
-        Raise it whenever the same input may give other predictions: it is part of every result's key.
+        Part of the key of every result. Raise it whenever the same input may give different predictions.
     title : str
-        The name as the field prints it.
+        The name as papers print it.
     target : str
         ``"package.module:ClassName"`` of a `Method`, of a `TorchMethod`, or of a network whose constructor takes the
         number of classes and, by name, the parameters; imported in the worker only.
     representation : Representation
         What the method takes.
     family : {"baseline", "handcrafted", "deep"}
-        Where it stands in comparison tables.
+        The group of rows in comparison tables to which the method belongs.
     parameters : tuple of Parameter
+        Its settings.
     presets : mapping of str to mapping
         Named sets of parameter values.
     default_preset : str, optional
-        The preset used when none is asked for; without it the parameters' defaults hold.
+        The preset used when none is named; without it, the parameters' defaults are used.
     citation : str
         The paper, with its DOI or arXiv number.
     trains_by_epoch : bool
-        True for a `TorchMethod` and for a network: there is an epoch to select.
+        True for a `TorchMethod` and for a network: an epoch has to be selected.
     features : Features, optional
-        Given where the method has an `extract` of its own.
+        Required where the class defines `Method.extract`.
     validate : callable, optional
-        A light function of a module, which is handed a value for each parameter before anything is computed, and
-        raises `MerBenchError` where they do not fit each other: a patch that does not divide the map, say.
+        Called with the value of each parameter before anything is computed. It raises `MerBenchError` where the values
+        cannot be combined, such as a patch size that does not divide the map. It must be a module's function that
+        imports nothing heavy.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type, or two fields contradict each other.
     """
 
     name: str
@@ -215,17 +239,16 @@ class MethodSpec:
             raise MerBenchError(f"method {self.name}: default preset {self.default_preset!r} is not among its presets")
         _check_parameters(owner, self.parameters)
         known = {parameter.name for parameter in self.parameters}
-        for name in self.representation.parameters:
-            if name not in known:
-                raise MerBenchError(f"method {self.name}: its representation needs parameter {name!r}, which it lacks")
+        featured = self.features.parameters if self.features is not None else ()
+        for field_name, names in (("representation", self.representation.parameters), ("features", featured)):
+            for name in names:
+                if name not in known:
+                    raise MerBenchError(f"{owner}: {field_name} names {name!r}, which is not one of its parameters")
         if self.features is not None and self.trains_by_epoch:
-            raise MerBenchError(f"method {self.name}: a network is handed its representation; it has no features")
-        for name in self.features.parameters if self.features is not None else ():
-            if name not in known:
-                raise MerBenchError(f"method {self.name}: its features need parameter {name!r}, which it lacks")
+            raise MerBenchError(f"method {self.name}: a network takes its representation as input; remove features")
         if self.validate is not None and "<" in getattr(self.validate, "__qualname__", "<"):
-            raise MerBenchError(f"{owner}: validate is not a function of a module, and workers could not import it")
-        # Plain dicts travel to the worker processes; other mappings need not.
+            raise MerBenchError(f"{owner}: validate must be a function of a module, or workers cannot import it")
+        # Plain dicts can be pickled for worker processes; other mappings may not.
         object.__setattr__(self, "presets", {preset: dict(values) for preset, values in self.presets.items()})
         for preset in self.presets:
             self.resolve(preset, {})
@@ -236,8 +259,7 @@ class MethodSpec:
         Raises
         ------
         MerBenchError
-            An unknown preset, an unknown parameter name, a value that is not allowed, or values that do not fit each
-            other.
+            The preset or a parameter is unknown, a value is not allowed, or values cannot be combined.
         """
         chosen = preset if preset is not None else self.default_preset
         if chosen is not None and chosen not in self.presets:
@@ -257,8 +279,23 @@ class MethodSpec:
 class DatabaseSpec:
     """A reader of one kind of data, described without importing it.
 
-    ``target`` is ``"package.module:ClassName"`` of a `DataSource`. ``needs_path`` is False for data that is
-    made rather than read.
+    Parameters
+    ----------
+    name : str
+        The name on the command line: lower case words joined by hyphens.
+    title : str
+        The name as people read it.
+    target : str
+        ``"package.module:ClassName"`` of a `DataSource`.
+    needs_path : bool
+        False where the data is generated rather than read.
+    parameters : tuple of Parameter
+        Its options, for ``--data-option``.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type or form.
     """
 
     name: str
@@ -277,7 +314,20 @@ class DatabaseSpec:
 
 @dataclass(frozen=True)
 class ProtocolSpec:
-    """A protocol file: a name and the TOML file that states it."""
+    """A protocol, described by a TOML file.
+
+    Parameters
+    ----------
+    name : str
+        The name on the command line: lower case words joined by hyphens.
+    path : Path
+        The TOML file.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type or form.
+    """
 
     name: str
     path: Path
@@ -290,12 +340,12 @@ class ProtocolSpec:
 def resolve_parameters(
     owner: str, parameters: tuple[Parameter, ...], values: Mapping[str, object]
 ) -> dict[str, ParameterValue]:
-    """Return every parameter's value, with ``values`` (text or typed) over the defaults.
+    """Return every parameter's value: those in ``values``, as text or typed, and the defaults of all others.
 
     Raises
     ------
     MerBenchError
-        A name that is not a parameter, or a value that is not allowed.
+        A name is not a parameter, or a value is not allowed.
     """
     by_name = {parameter.name: parameter for parameter in parameters}
     resolved: dict[str, ParameterValue] = {parameter.name: parameter.default for parameter in parameters}
@@ -313,10 +363,10 @@ def resolve_parameters(
 
 
 def value_text(value: object) -> str:
-    """Return a parameter's value as ``--set`` takes it: ``true``, ``0.1``, ``1,2,3``."""
+    """Return a parameter's value as text that ``--set`` accepts: ``true``, ``1,2,8``, ``0.5``."""
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(value_text, value)) if isinstance(value, (tuple, list)) else str(value)
+    return ",".join(map(value_text, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _convert(text: str, like: ParameterValue) -> object:
@@ -329,7 +379,7 @@ def _convert(text: str, like: ParameterValue) -> object:
     if isinstance(like, float):
         return float(text)
     if isinstance(like, tuple):
-        # An empty item inside the list is an error: "64,,64" is a lost number more often than a short list.
+        # An empty item is an error: "64,,64" is more likely a list with a number missing than a shorter list.
         inner = text.strip().removeprefix("(").removesuffix(")").strip().removesuffix(",")
         return tuple(int(part) for part in inner.split(",")) if inner else ()
     return text
@@ -368,7 +418,7 @@ def _check_name(kind: str, name: str) -> None:
 
 
 def _check_types(owner: str, spec: object, **wanted: type) -> None:
-    """Refuse fields of another type now: they would be noticed late, where results are written or read."""
+    """Refuse fields of another type here: otherwise they fail late, where results are written or read."""
     for name, kind in wanted.items():
         value = getattr(spec, name)
         if not isinstance(value, kind):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import json
 import os
 import subprocess
@@ -12,21 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.hostile import BROKEN, install, method_plugin, write_project
+from support.hostile import BROKEN, install, method_plugin
 
 from mer_bench import MerBenchError, hookspecs
 from mer_bench.plugin_manager import Catalogue, PluginRecord, PluginStatus, load_catalogue, load_target
-
-BUILT_IN = method_plugin("fake_built_in", "ahmsa", "majority")
 
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A site folder that hides the installed mer-bench behind a small distribution of the same name."""
     folder = tmp_path / "site"
-    install(folder, "mer-bench", {"fake_built_in": BUILT_IN}, {"built-in": "fake_built_in"}, "0.1.0")
-    monkeypatch.delenv("MER_BENCH_BLOCK_PLUGINS", raising=False)
-    monkeypatch.delenv("MER_BENCH_STRICT_PLUGINS", raising=False)
+    built_in = method_plugin("fake_built_in", "ahmsa", "majority")
+    install(folder, "mer-bench", {"fake_built_in": built_in}, {"built-in": "fake_built_in"}, "0.1.0")
     monkeypatch.syspath_prepend(str(folder))
     before = set(sys.modules)
     yield folder
@@ -35,8 +31,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
+def record_of(catalogue: Catalogue, name: str) -> PluginRecord:
+    (record,) = [record for record in catalogue.records if record.name == name]
+    return record
+
+
 @pytest.mark.parametrize("flaw", BROKEN)
-def test_a_broken_plugin_fails_alone_and_says_why(site: Path, flaw: str) -> None:
+def test_a_broken_plugin_fails_alone_with_a_reason(site: Path, flaw: str) -> None:
     source, reason = BROKEN[flaw]
     install(site, "acme-plugins", {"acme": source}, version="3.1")
     install(site, "healthy-plugin", {"zz_healthy": method_plugin("zz_healthy", "zz-net")})
@@ -46,19 +47,26 @@ def test_a_broken_plugin_fails_alone_and_says_why(site: Path, flaw: str) -> None
     assert record.reason.startswith(reason)
     assert "Traceback" in record.traceback
     assert list(catalogue.methods) == ["ahmsa", "majority", "zz-net"]
-    assert not catalogue.databases
-    assert not catalogue.protocols
+    assert (dict(catalogue.databases), dict(catalogue.protocols)) == ({}, {})
     assert record_of(catalogue, "zz_healthy").status == "ok"
 
 
-def test_an_entry_point_to_a_missing_module_or_attribute_fails(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": "x = 1"}, {"gone": "no_such_acme", "attribute": "acme:nothing"})
-    catalogue = load_catalogue()
-    assert record_of(catalogue, "gone").reason == "ModuleNotFoundError: No module named 'no_such_acme'"
-    assert record_of(catalogue, "attribute").reason.startswith("AttributeError: module 'acme' has no attribute")
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("no_such_acme", "ModuleNotFoundError: No module named 'no_such_acme'"),
+        ("acme:nothing", "AttributeError: module 'acme' has no attribute"),
+        ("", "entry point 'plugin' is malformed: '' is neither 'package.module' nor"),
+        ("1 + 2", "entry point 'plugin' is malformed: '1 + 2' is neither"),
+        ("acme:two words", "entry point 'plugin' is malformed: 'acme:two words' is neither"),
+    ],
+)
+def test_an_entry_point_that_names_no_object_fails(site: Path, target: str, reason: str) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")}, {"plugin": target})
+    assert record_of(load_catalogue(), "plugin").reason.startswith(reason)
 
 
-def test_a_plugin_may_be_a_module_a_class_instance_or_name_its_hooks_freely(site: Path) -> None:
+def test_a_plugin_may_be_an_object_and_may_name_its_hooks_freely(site: Path) -> None:
     source = """
         from mer_bench import MethodSpec, Representation, hookimpl
 
@@ -82,20 +90,22 @@ def test_a_plugin_may_be_a_module_a_class_instance_or_name_its_hooks_freely(site
     assert record_of(catalogue, "instance").status is PluginStatus.OK
 
 
-def test_hooks_that_return_nothing_are_sound(site: Path) -> None:
+def test_a_plugin_whose_hook_returns_nothing_is_ok(site: Path) -> None:
     install(site, "acme-plugins", {"acme": method_plugin("acme")})
     assert record_of(load_catalogue(), "acme") == PluginRecord("acme", "acme-plugins", "1.0", PluginStatus.OK)
 
 
-def test_every_hook_of_the_hookspecs_is_called_and_its_answer_checked(site: Path) -> None:
+def test_every_hook_is_called_and_its_result_checked(site: Path) -> None:
     hooks = [name for name, _ in inspect.getmembers(hookspecs, inspect.isfunction) if name.startswith("mer_bench_")]
     for hook in hooks:
         lines = f"from mer_bench import hookimpl\n@hookimpl\ndef {hook}(): return (1,)"
         install(site, f"only-{hook}", {f"only_{hook}": lines}, {hook: f"only_{hook}"})
     catalogue = load_catalogue()
-    assert hooks
+    assert len(hooks) == 3
     for hook in hooks:
-        assert record_of(catalogue, hook).reason.startswith(f"hook {hook!r} returned an object of type int where a")
+        assert record_of(catalogue, hook).reason.startswith(
+            f"hook {hook!r} returned a collection with an object of type"
+        )
 
 
 def test_databases_and_protocols_are_catalogued_by_name(site: Path) -> None:
@@ -117,12 +127,11 @@ def test_databases_and_protocols_are_catalogued_by_name(site: Path) -> None:
     assert catalogue.database("ARK ").title == "Ark"
     assert catalogue.protocol("zoo_loso").path == Path("zoo.toml")
     assert catalogue.owners["database", "zoo"] == "acme-plugins"
-    assert catalogue.owners["method", "ahmsa"] == "mer-bench"
     with pytest.raises(MerBenchError, match=r"^unknown database 'zo' \(did you mean 'zoo'\?\); known: ark, zoo$"):
         catalogue.database("zo")
 
 
-def test_the_readers_that_come_with_mer_bench_load_without_heavy_imports(site: Path) -> None:
+def test_the_readers_of_mer_bench_load_without_heavy_imports(site: Path) -> None:
     install(site, "mer-bench", {}, {"databases": "mer_bench.databases"}, "0.1.0")
     code = """
         import json, sys
@@ -130,30 +139,27 @@ def test_the_readers_that_come_with_mer_bench_load_without_heavy_imports(site: P
         names = list(load_catalogue(blocked=()).databases)
         print(json.dumps([names, sorted({"numpy", "pandas", "torch", "sklearn", "cv2"} & set(sys.modules))]))
     """
-    names, heavy = json.loads(python(site, code).stdout)
-    assert names == ["flow-maps", "releases", "synthetic", "synthetic-maps"]
-    assert heavy == []
+    path = os.pathsep.join([str(site), *(entry for entry in sys.path if entry)])
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout) == [["flow-maps", "releases", "synthetic", "synthetic-maps"], []]
 
 
-def test_a_blocked_plugin_runs_no_code(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trace = tmp_path / "ran"
-    touch = f"from pathlib import Path\nPath({str(trace)!r}).touch()\n"
-    install(site, "acme-plugins", {"acme": touch + method_plugin("acme", "net")}, {"Acme_Nets": "acme"})
+def test_a_blocked_plugin_runs_no_code(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("acme", "zoo"):
+        install(site, f"{module}-plugins", {module: "raise SystemError"}, {f"{module.title()}_Nets": module})
     monkeypatch.setenv("MER_BENCH_BLOCK_PLUGINS", "other, acme-nets")
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(blocked=["ZOO-nets"])
     expected = PluginRecord(
         "Acme_Nets", "acme-plugins", "1.0", PluginStatus.BLOCKED, "named in MER_BENCH_BLOCK_PLUGINS"
     )
     assert record_of(catalogue, "Acme_Nets") == expected
+    assert record_of(catalogue, "Zoo_Nets").reason == "blocked by the caller"
     assert list(catalogue.methods) == ["ahmsa", "majority"]
-    assert not trace.exists()
-
-
-def test_a_caller_may_block_too(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": "raise SystemError"})
-    catalogue = load_catalogue(blocked=["ACME"])
-    assert record_of(catalogue, "acme").status is PluginStatus.BLOCKED
-    assert record_of(catalogue, "acme").reason == "blocked by the caller"
+    message = "plugin 'Acme_Nets' of acme-plugins 1.0 is blocked: named in MER_BENCH_BLOCK_PLUGINS"
+    with pytest.raises(MerBenchError, match=message):
+        catalogue.method("net")
 
 
 def test_the_built_in_keeps_its_name_and_the_other_plugin_its_other_methods(site: Path) -> None:
@@ -165,7 +171,7 @@ def test_the_built_in_keeps_its_name_and_the_other_plugin_its_other_methods(site
     assert record_of(catalogue, "built-in").status is PluginStatus.OK
     record = record_of(catalogue, "aaa")
     assert record.status is PluginStatus.SHADOWED
-    assert record.reason == "method 'ahmsa' of aaa-plugins gives way to the one of mer-bench (plugin 'built-in')"
+    assert record.reason == "its method 'ahmsa' is ignored: plugin 'built-in' of mer-bench already provides that name"
 
 
 def test_between_third_parties_the_first_distribution_keeps_the_name(site: Path) -> None:
@@ -173,10 +179,8 @@ def test_between_third_parties_the_first_distribution_keeps_the_name(site: Path)
     install(site, "ark-plugins", {"z_ark": method_plugin("z_ark", "net")})
     catalogue = load_catalogue()
     assert catalogue.owners["method", "net"] == "ark-plugins"
-    assert (
-        record_of(catalogue, "a_zoo").reason
-        == "method 'net' of zoo-plugins gives way to the one of ark-plugins (plugin 'z_ark')"
-    )
+    reason = "its method 'net' is ignored: plugin 'z_ark' of ark-plugins already provides that name"
+    assert record_of(catalogue, "a_zoo").reason == reason
     assert "zoo-net" in catalogue.methods
 
 
@@ -188,31 +192,33 @@ def test_a_failed_plugin_shadows_nobody(site: Path) -> None:
     assert record_of(catalogue, "zoo").status is PluginStatus.OK
 
 
-def test_one_module_behind_two_entry_points_is_used_once(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")}, {"first": "acme", "second": "acme"})
+@pytest.mark.parametrize(
+    ("source", "first", "second"),
+    [
+        (
+            method_plugin("acme", "net"),
+            "",
+            "is the same object as plugin 'acme-plugins:first'; remove one of the two entry points",
+        ),
+        (BROKEN["a hook that raises"][0], *["ZeroDivisionError: division by zero"] * 2),
+    ],
+)
+def test_one_module_behind_two_entry_points_is_used_once(site: Path, source: str, first: str, second: str) -> None:
+    install(site, "acme-plugins", {"acme": source}, {"first": "acme", "second": "acme"})
     catalogue = load_catalogue()
-    assert record_of(catalogue, "first").status is PluginStatus.OK
-    assert (
-        record_of(catalogue, "second").reason
-        == "is the same object as plugin 'acme-plugins:first'; remove one entry point"
-    )
-    assert "net" in catalogue.methods
+    assert [record_of(catalogue, name).reason for name in ("first", "second")] == [first, second]
 
 
-def test_a_module_that_failed_fails_alike_behind_its_second_entry_point(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": BROKEN["a hook that raises"][0]}, {"first": "acme", "second": "acme"})
-    catalogue = load_catalogue()
-    assert record_of(catalogue, "first").reason == "ZeroDivisionError: division by zero"
-    assert record_of(catalogue, "second").reason == "ZeroDivisionError: division by zero"
-
-
-def test_strict_mode_raises_the_failure_as_it_was(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_mode_raises_the_first_error_unchanged(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(site, "acme-plugins", {"acme": "raise ZeroDivisionError('from acme')"})
     monkeypatch.setenv("MER_BENCH_STRICT_PLUGINS", "1")
     with pytest.raises(ZeroDivisionError, match="from acme"):
         load_catalogue()
+    damage(site, "entry_points.txt", b"\xff")
+    with pytest.raises(MerBenchError, match=r"^entry_points\.txt of acme_plugins"):
+        load_catalogue()
     monkeypatch.setenv("MER_BENCH_STRICT_PLUGINS", "0")
-    assert record_of(load_catalogue(), "acme").status is PluginStatus.FAILED
+    assert record_of(load_catalogue(), "acme-plugins").status is PluginStatus.FAILED
 
 
 def test_an_interrupt_passes_through(site: Path) -> None:
@@ -222,46 +228,32 @@ def test_an_interrupt_passes_through(site: Path) -> None:
 
 
 def test_a_warning_at_import_does_not_fail_a_plugin(site: Path) -> None:
-    source = "import warnings\nwarnings.warn('old', DeprecationWarning)\n" + method_plugin("acme", "net")
-    install(site, "acme-plugins", {"acme": source})
-    code = """
-        from mer_bench.plugin_manager import load_catalogue
-        catalogue = load_catalogue()
-        print("net" in catalogue.methods)
-    """
-    result = python(site, code, "-W", "error")
-    assert result.stdout == "True\n"
-    assert "DeprecationWarning: old" in result.stderr
+    source = "import warnings\nwarnings.warn('old', DeprecationWarning)\nwarnings.simplefilter('ignore')\n"
+    install(site, "acme-plugins", {"acme": source + method_plugin("acme", "net")})
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        assert "net" in load_catalogue().methods
+        assert warnings.filters == before
+    assert [str(warning.message) for warning in shown] == ["old"]
 
 
-def test_the_loader_leaves_the_warning_filters_as_they_were(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": "import warnings\nwarnings.simplefilter('ignore')\nx = 1"})
-    before = list(warnings.filters)
+def test_what_a_plugin_prints_goes_to_stderr(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hook = "\n@hookimpl\ndef mer_bench_protocols():\n    print('in a hook')\n    return ()\n"
+    install(site, "acme-plugins", {"acme": "print('at import')\n" + method_plugin("acme", "net") + hook})
     load_catalogue()
-    assert warnings.filters == before
-
-
-def test_what_a_plugin_prints_goes_to_stderr(site: Path) -> None:
-    source = (
-        "print('noise at import')\n"
-        + method_plugin("acme", "net")
-        + "\n@hookimpl\ndef mer_bench_protocols():\n    print('noise in a hook')\n    return ()\n"
-    )
-    install(site, "acme-plugins", {"acme": source})
-    result = python(site, "from mer_bench.plugin_manager import load_catalogue\nload_catalogue()\nprint('{}')")
-    assert result.stdout == "{}\n"
-    assert result.stderr == "noise at import\nnoise in a hook\n"
-
-
-def test_metadata_without_name_and_version_is_borne(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
-    (site / "acme_plugins-1.0.dist-info" / "METADATA").unlink()
-    record = record_of(load_catalogue(), "acme")
-    assert (record.distribution, record.version, record.status) == ("unknown", "", PluginStatus.OK)
+    assert capsys.readouterr() == ("", "at import\nin a hook\n")
 
 
 def damage(site: Path, file: str, content: bytes) -> None:
     (site / "acme_plugins-1.0.dist-info" / file).write_bytes(content)
+
+
+def test_metadata_may_lack_name_and_version(site: Path) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
+    (site / "acme_plugins-1.0.dist-info" / "METADATA").unlink()
+    record = record_of(load_catalogue(), "acme")
+    assert (record.distribution, record.version, record.status) == ("unknown", "", PluginStatus.OK)
 
 
 @pytest.mark.parametrize("content", [b"[mer_bench.plugins]\nacme = acme\xff\n", b"[mer_bench.plugins]\nacme\n"])
@@ -274,16 +266,11 @@ def test_a_distribution_whose_entry_points_cannot_be_read_fails_alone(site: Path
     assert record.reason.startswith("entry_points.txt of acme_plugins-1.0.dist-info cannot be read (")
     assert "Traceback" in record.traceback
     assert "ahmsa" in catalogue.methods
-
-
-def test_a_distribution_of_which_nothing_can_be_read_is_named_by_its_folder(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
-    damage(site, "entry_points.txt", b"\xff")
     damage(site, "METADATA", b"\xff")
     assert record_of(load_catalogue(), "acme_plugins-1.0.dist-info").status is PluginStatus.FAILED
 
 
-def test_a_plugin_whose_metadata_cannot_be_read_fails_by_its_name(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_whose_metadata_cannot_be_read_fails(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
     damage(site, "METADATA", "Name: acme-plugins\nVersion: 1.0\nAuthor: José\n".encode("latin-1"))
     record = record_of(load_catalogue(), "acme")
@@ -293,139 +280,76 @@ def test_a_plugin_whose_metadata_cannot_be_read_fails_by_its_name(site: Path, mo
     assert record_of(load_catalogue(), "acme").status is PluginStatus.BLOCKED
 
 
-@pytest.mark.parametrize("target", ["", "1 + 2", "acme:", "acme:two words"])
-def test_a_malformed_entry_point_is_called_so(site: Path, target: str) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")}, {"acme": target})
-    reason = record_of(load_catalogue(), "acme").reason
-    assert reason.startswith(f"its entry point 'acme' is malformed: {target!r} is neither 'package.module' nor")
-
-
 def test_the_first_distribution_of_a_name_on_the_path_hides_the_others(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(site, "acme-plugins", {"acme_old": method_plugin("acme_old", "net")})
-    install(tmp_path / "newer", "Acme.Plugins", {"acme_new": method_plugin("acme_new", "net")}, version="2.0")
-    monkeypatch.syspath_prepend(str(tmp_path / "newer"))
+    install(site, "acme-plugins", {"acme_old": method_plugin("acme_old", "net")}, version="3.0")
+    install(tmp_path / "first", "Acme.Plugins", {"acme_new": method_plugin("acme_new", "net")}, version="2.0")
+    monkeypatch.syspath_prepend(str(tmp_path / "first"))
     catalogue = load_catalogue()
     assert catalogue.method("net").target == "acme_new.method:Net"
     assert "acme_old" not in {record.name for record in catalogue.records}
 
 
-def test_strict_mode_raises_for_a_damaged_distribution_too(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
-    damage(site, "entry_points.txt", b"\xff")
-    monkeypatch.setenv("MER_BENCH_STRICT_PLUGINS", "1")
-    with pytest.raises(MerBenchError, match=r"^entry_points\.txt of acme_plugins"):
-        load_catalogue()
-
-
-def test_names_are_found_with_underscores_and_capitals(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "lbp-top")})
-    assert load_catalogue().method("LBP_TOP").name == "lbp-top"
-
-
 def test_an_unknown_method_gets_the_nearest_name_and_all_known_ones(site: Path) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "lbp-top")})
     catalogue = load_catalogue()
-    expected = r"^unknown method 'ahsma' \(did you mean 'ahmsa'\?\); known: ahmsa, majority"
-    with pytest.raises(MerBenchError, match=expected):
+    assert catalogue.method("LBP_TOP").name == "lbp-top"
+    with pytest.raises(
+        MerBenchError, match=r"^unknown method 'ahsma' \(did you mean 'ahmsa'\?\); known: ahmsa, lbp-to"
+    ):
         catalogue.method("ahsma")
 
 
-def test_asking_for_a_method_of_a_failed_plugin_says_which_distribution_failed_and_why(site: Path) -> None:
+def test_an_unknown_method_is_explained_by_the_plugins_that_failed(site: Path) -> None:
     install(site, "acme-plugins", {"acme": "import torch_that_is_missing"}, {"super_flow": "acme"}, "4.2")
     install(site, "aaa-plugins", {"aaa": "x = 1"})
     with pytest.raises(MerBenchError) as caught:
         load_catalogue().method("super-flow")
-    message = str(caught.value)
-    cause = (
-        "plugin 'super_flow' of acme-plugins 4.2 failed: ModuleNotFoundError: No module named 'torch_that_is_missing'"
+    assert str(caught.value) == (
+        "unknown method 'super-flow'; plugin 'super_flow' of acme-plugins 4.2 failed: ModuleNotFoundError: No module "
+        "named 'torch_that_is_missing'; plugin 'aaa' of aaa-plugins 1.0 failed: implements no hook; decorate its hook "
+        "functions with @mer_bench.hookimpl; known: ahmsa, majority; see 'mer-bench plugins'"
     )
-    assert cause in message
-    assert message.index(cause) < message.index("plugin 'aaa' of aaa-plugins 1.0 failed: registers nothing")
-    assert message.endswith("see 'mer-bench plugins'")
-    assert "\n" not in message
-
-
-def test_asking_for_a_method_of_a_blocked_plugin_says_so(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
-    monkeypatch.setenv("MER_BENCH_BLOCK_PLUGINS", "acme")
-    expected = "plugin 'acme' of acme-plugins 1.0 is blocked: named in MER_BENCH_BLOCK_PLUGINS"
-    with pytest.raises(MerBenchError, match=expected):
-        load_catalogue().method("net")
 
 
 def test_a_long_reason_is_one_bounded_line(site: Path) -> None:
     install(site, "acme-plugins", {"acme": "raise ImportError('numpy\\n' + 'was compiled otherwise ' * 100)"})
     reason = record_of(load_catalogue(), "acme").reason
     assert reason.startswith("ImportError: numpy was compiled")
-    assert len(reason) <= 300
-    assert "\n" not in reason
+    assert 280 < len(reason) <= 300
 
 
 def test_a_status_reads_as_its_value() -> None:
     assert [f"{status}" for status in PluginStatus] == ["ok", "blocked", "failed", "shadowed"]
-    assert json.dumps(PluginStatus.OK) == '"ok"'
 
 
-def test_a_target_is_imported_as_a_class(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": "class Net:\n    pass"}, {})
+def test_a_target_is_imported_as_a_class(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, "acme-plugins", {"acme": "print('noise')\nclass Net: pass"}, {})
     assert load_target("acme:Net").__name__ == "Net"
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
     ("target", "source", "message", "cause"),
     [
         ("acme_gone:Net", "", "target 'acme_gone:Net': the import of module 'acme_gone' failed", ModuleNotFoundError),
-        ("acme:Net", "import acme_needs_this", "No module named 'acme_needs_this'", ModuleNotFoundError),
         ("acme:Net", "raise SystemExit(1)", "SystemExit: 1", SystemExit),
-        ("acme:Net", "import asyncio\nraise asyncio.CancelledError", "CancelledError", BaseException),
         ("acme:Nett", "class Net: pass", r"has no class 'Nett' \(did you mean 'Net'\?\)", type(None)),
         ("acme:Net", "Net = 5", "target 'acme:Net' is of type int; it must name a class", type(None)),
         (".acme:Net", "", "the import of module '.acme' failed", TypeError),
+        (
+            "acme:Net",
+            "def __getattr__(name): raise ImportError('torch is not installed')",
+            r"module 'acme' failed \(ImportError: torch is not installed\)",
+            ImportError,
+        ),
     ],
 )
-def test_a_target_that_cannot_be_had_says_why(
+def test_a_target_that_cannot_be_imported_is_explained(
     site: Path, target: str, source: str, message: str, cause: type[BaseException]
 ) -> None:
     install(site, "acme-plugins", {"acme": source}, {})
     with pytest.raises(MerBenchError, match=message) as caught:
         load_target(target)
     assert isinstance(caught.value.__cause__, cause)
-
-
-def test_importing_a_target_keeps_stdout_clean(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(site, "acme-plugins", {"acme": "print('noise')\nclass Net: pass"}, {})
-    out = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", out)
-    load_target("acme:Net")
-    assert out.getvalue() == ""
-
-
-def test_a_plugin_that_pip_installed_is_found(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    write_project(project, "acme-plugins", "acme", "acme", method_plugin("acme", "net"))
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
-    site = tmp_path / "site"
-    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(site), str(project)]
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    code = """
-        import json
-        from mer_bench.plugin_manager import load_catalogue
-        catalogue = load_catalogue()
-        record = next(record for record in catalogue.records if record.name == "acme")
-        print(json.dumps([record.distribution, record.version, record.status, catalogue.method("net").target]))
-    """
-    assert json.loads(python(site, code).stdout) == ["acme-plugins", "2.5", "ok", "acme.method:Net"]
-
-
-def record_of(catalogue: Catalogue, name: str) -> PluginRecord:
-    (found,) = [record for record in catalogue.records if record.name == name]
-    return found
-
-
-def python(site: Path, code: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh interpreter that sees the site folder first."""
-    path = os.pathsep.join([str(site), *(entry for entry in sys.path if entry)])
-    environment = {**os.environ, "PYTHONPATH": path}
-    command = [sys.executable, *options, "-c", textwrap.dedent(code)]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""A new plugin's files, rendered: what ``mer-bench plugin new`` writes."""
+"""The files of a new plugin, rendered from templates for ``mer-bench plugin new``."""
 
 from mer_bench.scaffold.names import PluginNames
 from mer_bench.scaffold.project import NewPlugin, new_plugin

@@ -1,4 +1,4 @@
-"""What a new plugin is called: its method, its distribution, its package and its class."""
+"""The names of a new plugin: of its method, distribution, package and class."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _TEMPLATE_CLASSES = ("Network",)
 class PluginNames:
     """One name in its four forms.
 
-    The package ends in ``_mer_bench``, and does not begin with ``mer_bench_``: those packages are mer-bench's own. A
-    later release may bring one of any name, and pip would put its files over the plugin's without a word.
+    The package ends in ``_mer_bench`` and does not begin with ``mer_bench_``, as mer-bench's own packages do. A later
+    release may contain a package of any such name, and pip would silently overwrite the plugin's files with its own.
 
     Parameters
     ----------
@@ -37,31 +37,29 @@ class PluginNames:
 
     @classmethod
     def of(cls, name: str, catalogue: Catalogue) -> PluginNames:
-        """Return the names of a new plugin; underscores are taken as hyphens.
+        """Return the names of a new plugin; underscores in ``name`` count as hyphens.
 
         Raises
         ------
         MerBenchError
-            The name is malformed or too long, is Python's own or mer-bench's, or is that of an installed method.
+            The name is malformed or too long, or is already used by Python, mer-bench or an installed method.
         """
         names = cls(normalise_name(name))
         if not _NAME.fullmatch(names.method):
             raise MerBenchError(
-                f"plugin name {name!r} is not {NAME_RULE}, of which the first begins with a "
-                "letter; write it like motion-net"
+                f"plugin name {name!r} is not {NAME_RULE} and starting with a letter; use a name such as motion-net"
             )
         if len(names.method) > _LONGEST:
             raise MerBenchError(
-                f"plugin name {name!r} is longer than {_LONGEST} characters; take a short one, and say the rest in "
-                "--title"
+                f"plugin name {name!r} is longer than {_LONGEST} characters; shorten it, and give --title the full name"
             )
         owner = names._owner()
         if owner:
-            raise MerBenchError(f"plugin name {name!r} is a name of {owner} already; choose another")
+            raise MerBenchError(f"plugin name {name!r} is already used by {owner}; choose another name")
         if names.method in catalogue.methods:
             raise MerBenchError(
-                f"a method {names.method!r} is installed already, by {catalogue.owners['method', names.method]}; "
-                "choose another name, or uninstall that one"
+                f"method {names.method!r} is already installed by {catalogue.owners['method', names.method]}; choose "
+                "another name, or uninstall that distribution"
             )
         return names
 
@@ -86,7 +84,7 @@ class PluginNames:
         return "".join(word.capitalize() for word in self.method.split("-"))
 
     def _owner(self) -> str:
-        """Return who has the name already, where a class or module of this name would hide another or not compile."""
+        """Return what already uses the name, where a class or module of that name would not compile or hide another."""
         if keyword.iskeyword(self.module) or keyword.iskeyword(self.class_name):
             return "Python's grammar"
         if self.module in sys.stdlib_module_names:

@@ -1,4 +1,4 @@
-"""A complete distribution, written all at once or not at all."""
+"""Write a new plugin's distribution, either completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CI = ("github", "none")
 
 @dataclass(frozen=True)
 class NewPlugin:
-    """What was written.
+    """A plugin that was written.
 
     Parameters
     ----------
     names : PluginNames
     folder : Path
     files : tuple of str
-        Below the folder, sorted.
+        Paths relative to the folder, sorted.
     citation : str
-        What the spec says now.
+        The citation in the spec.
     """
 
     names: PluginNames
@@ -46,31 +46,31 @@ def new_plugin(
     out: Path | None = None,
     ci: str = "github",
 ) -> NewPlugin:
-    """Write a distribution with one method that works as it is: package, spec, test, tox and CI settings.
+    """Write a distribution with one working method: package, spec, tests, and the settings of tox and CI.
 
     Parameters
     ----------
     name : str
         The method's name.
     catalogue : Catalogue
-        What is installed: its methods' names are taken.
+        The installed plugins; the names of their methods cannot be used again.
     kind : {"torch", "sklearn", "plain"}
-        A network, a scikit-learn estimator, or numpy alone.
+        A network, a scikit-learn estimator, or numpy only.
     representation : str
-        What the method takes.
+        The method's input, one of `REPRESENTATIONS`.
     title : str, optional
-        As the field prints it; the name's words without it.
+        The name as papers print it; by default, the words of ``name``.
     citation : str, optional
-        The paper. Without it the spec says that the method is unpublished.
+        The paper; by default, the spec says that the method is unpublished.
     out : Path, optional
-        The folder to write, ``<name>-mer-bench`` by default. It must not exist or must be empty.
+        The folder to write, by default ``<name>-mer-bench``. It must be new or empty.
     ci : {"github", "none"}
-        Which continuous integration to write a file for.
+        The continuous-integration service for which to write a file.
 
     Raises
     ------
     MerBenchError
-        A name or choice that cannot be used, or a folder that is in use or cannot be written.
+        The name or another value cannot be used, or the folder is not empty or cannot be written.
     """
     names = PluginNames.of(name, catalogue)
     for option, value, known in (
@@ -93,7 +93,7 @@ def new_plugin(
 
 
 def _line(option: str, text: str) -> str:
-    """Return a text that fits into Python, TOML and Markdown on one line."""
+    """Return a text without surrounding spaces, checked to be one line for Python, TOML and Markdown."""
     stripped = text.strip()
     if not stripped or not stripped.isprintable():
         raise MerBenchError(f"--{option} {text!r} is empty or not one line of printable text; write it on one line")

@@ -1,4 +1,4 @@
-"""From templates to the texts of a plugin's files."""
+"""Render the files of a plugin from templates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def render_files(
         "names": names,
         "kind": kind,
         "representation": representation,
-        # A whole flow field or clip is too many numbers for an estimator: it is averaged over a grid.
+        # A whole flow field or clip has too many values for an estimator, which takes averages over a grid instead.
         "pooled": kind != "torch" and representation not in _MAPS,
         "data": "synthetic-maps" if representation in _MAPS else "synthetic",
         "title": title,
@@ -37,7 +37,7 @@ def render_files(
 
 
 def _templates(names: PluginNames, kind: str, ci: str) -> dict[str, str]:
-    """Return the template of each file; theirs are plain names, for a package drops those that begin with a dot."""
+    """Return each file's template. Template names do not begin with a dot: package data leaves such files out."""
     package = f"src/{names.package}"
     return {
         "pyproject.toml": "pyproject.toml.j2",
@@ -68,7 +68,7 @@ def _environment() -> Environment:
 
 
 def _python_string(text: str) -> str:
-    """Return printable text as a Python literal, with the quotes that ruff and black prefer."""
+    """Return printable text as a Python string literal, with the quotes that ruff and black prefer."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     escaped = text.replace("\\", "\\\\").replace(quote, f"\\{quote}")
     return f"{quote}{escaped}{quote}"

@@ -1,4 +1,4 @@
-"""The conformance kit: whether a method keeps its contract with the harness, check by check.
+"""The conformance kit: checks of whether a method keeps its contract with the harness.
 
 In a plugin's own tests::
 
@@ -8,8 +8,8 @@ In a plugin's own tests::
     def test_mynet_conforms(check):
         check()
 
-`make_method` makes an instance for tests of one's own. `check_method` gives the results as objects, and ``mer-bench
-check mynet`` prints them. Importing this imports neither torch nor pytest.
+`make_method` makes an instance for your own tests. `check_method` returns the results as objects, and ``mer-bench check
+mynet`` prints them. Importing this module imports neither torch nor pytest.
 """
 
 from __future__ import annotations

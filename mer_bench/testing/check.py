@@ -1,4 +1,4 @@
-"""What a check is, and how it ends."""
+"""A check, and its result."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from mer_bench.testing.subject import Subject
 
 
 class CheckStatus(str, Enum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     PASSED = "passed"
     """The method keeps this part of its contract."""
 
     FAILED = "failed"
-    """It does not; the message says what to fix."""
+    """The method breaks this part of its contract; the message says what to fix."""
 
     SKIPPED = "skipped"
-    """Nothing can be said; the message says why."""
+    """The check does not apply, or another one has to pass first; the message says which."""
 
     __str__ = str.__str__
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one check of a method ended, with the reason in one line; the message is empty where it passed."""
+    """The result of one check of a method; ``message`` is one line, empty where the check passed."""
 
     check: str
     status: CheckStatus
@@ -39,7 +39,7 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a method must do, made of a function that looks at a method.
+    """One requirement on every method, defined by a function that takes a method.
 
     Parameters
     ----------
@@ -51,23 +51,23 @@ class Check:
 
     @property
     def name(self) -> str:
-        """Lower case with hyphens."""
+        """The function's name, with hyphens."""
         return self.function.__name__.replace("_", "-")
 
     @property
     def doc(self) -> str:
-        """It, in a line."""
+        """The requirement in one line."""
         return (self.function.__doc__ or "").partition("\n")[0]
 
 
 def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[CheckResult, BaseException | None]:
-    """Let a check look at a method; return how it ended, and the exception behind a failure.
+    """Run a check on a method; return its result, and the exception behind a failure.
 
-    Of the checks that are ``chosen``, one that cannot say anything because of what another is about leaves the failure
-    to that one.
+    A check that cannot give a result because the method fails the subject of another check is skipped, if that other
+    check is among the ``chosen`` ones.
     """
     try:
-        # Warnings are the plugin's own matter: a check must not depend on the caller's filter.
+        # A result must not depend on the caller's warning filters.
         with warnings.catch_warnings(), foreign_code(subject.spec.name, check.name, recorded=True):
             warnings.simplefilter("ignore")
             check.function(subject)
@@ -78,7 +78,7 @@ def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[Chec
     if isinstance(error, NotApplicableError):
         return CheckResult(check.name, CheckStatus.SKIPPED, str(error)), None
     if isinstance(error, UnusableError) and error.owner != check.name and error.owner in chosen:
-        # It is the failure of one check, and of no other: eleven copies of one sentence would hide it.
+        # One failure is reported once: eleven copies of one sentence would hide it.
         return CheckResult(check.name, CheckStatus.SKIPPED, f"fix {error.owner} first"), None
     message = str(error) if isinstance(error, (ContractError, UnusableError)) else reason_of(error)
     cause = error.__cause__ if isinstance(error, UnusableError) else None

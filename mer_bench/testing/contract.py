@@ -1,4 +1,4 @@
-"""How a check says that a method breaks its contract, and when scores count as the same."""
+"""The errors that checks raise, and when two sets of scores count as equal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.foreign import foreign_code, origin_of
 
 ROUNDING = 1e-3
-"""By how much of a column's spread over samples its scores may differ between test sets and between processes: a
-matrix product of one row may round otherwise than that of many, and one of arrays that lie elsewhere in memory too.
-Measured on mer-bench's own networks after two epochs: up to 1e-5. A draw, another sample or another fold that has its
-hand in the scores moves them by far more."""
+"""The share of a column's spread over samples by which its scores may differ between test sets and between processes: a
+matrix product may round differently with another number of rows, or at another place in memory. Measured on mer-bench's
+own networks after two epochs: up to 1e-5. Random draws, other samples or other folds change scores by far more."""
 FLOAT_ROUNDING = 5e-6
-"""The same, of a column's largest score: some 40 times what float32 resolves, where scores hardly differ between
-samples. Up to 7e-7 was measured."""
+"""The same, as a share of a column's largest score, for scores that hardly differ between samples: some 40 times the
+resolution of float32. Up to 7e-7 was measured."""
 
 
 class ContractError(AssertionError):
@@ -27,7 +26,7 @@ class ContractError(AssertionError):
 
 
 class UnusableError(Exception):
-    """A check cannot say anything, because the method fails at what the check ``owner`` is about."""
+    """A check has no result, because the method fails what the check ``owner`` tests."""
 
     def __init__(self, owner: str, reason: str) -> None:
         super().__init__(reason)
@@ -35,12 +34,12 @@ class UnusableError(Exception):
 
 
 class NotApplicableError(Exception):
-    """A check has nothing to look at."""
+    """A check does not apply to this method."""
 
 
 @contextmanager
 def failing(to_raise: Callable[[BaseException], Exception]) -> Iterator[None]:
-    """Raise, instead of what a method fails with, what is made of it."""
+    """Replace an exception of the method by the one that ``to_raise`` makes of it."""
     try:
         with foreign_code("the method", "a fold of the kit", recorded=True):
             yield
@@ -50,30 +49,33 @@ def failing(to_raise: Callable[[BaseException], Exception]) -> Iterator[None]:
 
 
 def require(holds: bool, sentence: str) -> None:
-    """Raise ContractError with a sentence where something does not hold; unlike ``assert``, with ``python -O`` too."""
+    """Raise ContractError with a sentence unless a condition holds; unlike ``assert``, also with ``python -O``."""
     if not holds:
         raise ContractError(sentence)
 
 
-def assert_same(found: FoldScores, wanted: FoldScores, sentence: str, *, spread_of: FoldScores | None = None) -> None:
-    """Raise ContractError with a sentence where scores differ, of any epoch.
+def assert_same(
+    actual: FoldScores, expected: FoldScores, sentence: str, *, spread_of: FoldScores | None = None
+) -> None:
+    """Raise ContractError with a sentence where scores differ, in any epoch.
 
-    With ``spread_of`` they may differ by rounding: as judged by how much those differ between samples, by column.
+    With ``spread_of``, differences up to rounding are allowed. Their limit depends on how much the scores of
+    ``spread_of`` differ between samples, per column.
     """
     if spread_of is None:
-        spread_of, shares = wanted, (0.0, 0.0)
+        spread_of, shares = expected, (0.0, 0.0)
     else:
         shares = (ROUNDING, FLOAT_ROUNDING)
-    for left, right, judged_by in zip(_all_of(found), _all_of(wanted), _all_of(spread_of), strict=True):
-        spread = judged_by.max(axis=-2, keepdims=True) - judged_by.min(axis=-2, keepdims=True)
-        allowed = shares[0] * spread + shares[1] * np.abs(judged_by).max(axis=-2, keepdims=True)
-        apart = np.abs(left - right)
-        if (apart > allowed).any():
-            raise ContractError(f"{sentence} (they are up to {apart.max():.2g} apart)")
+    for left, right, reference in zip(_all_of(actual), _all_of(expected), _all_of(spread_of), strict=True):
+        spread = reference.max(axis=-2, keepdims=True) - reference.min(axis=-2, keepdims=True)
+        allowed = shares[0] * spread + shares[1] * np.abs(reference).max(axis=-2, keepdims=True)
+        difference = np.abs(left - right)
+        if (difference > allowed).any():
+            raise ContractError(f"{sentence} (largest difference: {difference.max():.2g})")
 
 
 def rows_of(scores: FoldScores, places: list[int]) -> FoldScores:
-    """Return the scores of some of the samples."""
+    """Return the scores of the samples at some places."""
     epochs = scores.epoch_scores
     return FoldScores(scores.scores[places], None if epochs is None else epochs[:, places])
 

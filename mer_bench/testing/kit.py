@@ -1,4 +1,4 @@
-"""The checks in their order, the ways to have them carried out, and instances for an author's own tests."""
+"""The checks in their order, the functions that run them, and instances for an author's own tests."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 CHECKS: tuple[Check, ...] = (
     spec_checks.light_import,
     spec_checks.spec_complete,
-    spec_checks.params_json,
+    spec_checks.parameters_roundtrip,
     score_checks.representation,
     score_checks.finite_scores,
-    score_checks.exact_samples,
-    spec_checks.parameters_read,
+    score_checks.one_row_per_sample,
+    spec_checks.parameters_used,
     score_checks.learns,
     score_checks.deterministic,
-    score_checks.order,
-    score_checks.alone,
-    score_checks.test_untouched,
+    score_checks.sample_order,
+    score_checks.samples_independent,
+    score_checks.inputs_unchanged,
     score_checks.folds_independent,
     score_checks.missing_class,
-    score_checks.classes,
-    score_checks.side_by_side,
+    score_checks.class_count,
+    score_checks.worker_processes,
 )
-"""What every method must do; each is about one thing, and can be asked for by its name."""
+"""The requirements on every method, in the order of their results."""
 _NAMES = [check.name for check in CHECKS]
 
 
@@ -50,31 +50,31 @@ def check_method(
     params: Mapping[str, object] | None = None,
     only: Collection[str] | None = None,
 ) -> list[CheckResult]:
-    """Check a method against its contract, on samples of the kit's own: 120 to train on, or 24 where it has epochs.
+    """Check whether a method keeps its contract, on synthetic samples: 120 for training, or 24 if it trains by epochs.
 
-    To be quick, a method that has a preset ``quick`` is checked with that, and a parameter ``epochs`` is set to 2 where
-    the method takes that: the contract is the same for any setting.
+    The contract is the same for all settings. To save time, the preset ``quick`` is used where the method has it, and a
+    parameter ``epochs`` is set to 2 where the method accepts that.
 
     Parameters
     ----------
     spec : MethodSpec
     preset : str, optional
-        Another preset.
+        Another preset than ``quick``.
     params : mapping of str to value, optional
-        Values over the preset's, as text or typed.
+        Values that replace the preset's, as text or typed.
     only : collection of str, optional
-        The names of the checks to carry out; all of `CHECKS` without it.
+        The names of the checks to run; all of `CHECKS` without it.
 
     Returns
     -------
     list of CheckResult
-        In the order of `CHECKS`. A method's exception is the failure of a check; the others go on. Where a check
-        fails for what another one is about, it is skipped.
+        In the order of `CHECKS`. Where the method raises an exception, the check fails and the next one runs. A check
+        that needs what the method fails in another check is skipped.
 
     Raises
     ------
     MerBenchError
-        An unknown check, preset or parameter.
+        A check, the preset or a parameter is unknown.
     """
     ((_, results),) = check_methods([spec], preset=preset, params=params, only=only)
     return results
@@ -87,14 +87,14 @@ def check_methods(
     params: Mapping[str, object] | None = None,
     only: Collection[str] | None = None,
 ) -> Iterator[tuple[MethodSpec, list[CheckResult]]]:
-    """Check several methods, whose workers are shared; yields each one's results, as `check_method` gives them.
+    """Check several methods with the same worker processes; yield each method's spec and results.
 
-    ``preset`` and ``params`` go to the methods that have them.
+    Parameters and results are those of `check_method`. ``preset`` and ``params`` apply to the methods that have them.
 
     Raises
     ------
     MerBenchError
-        At once: an unknown check, or a preset or parameter that none of the methods has.
+        Before the first check: a check is unknown, or none of the methods has the preset or a parameter.
     """
     checks = _chosen(only)
     subjects = _subjects(specs, preset, params or {})
@@ -105,30 +105,30 @@ def check_methods(
 def make_method(
     spec: MethodSpec, *, preset: str | None = None, n_classes: int = 3, representation: str = "", **params: object
 ) -> Any:
-    """Return a new instance of a method, as a run makes one.
+    """Return a new instance of a method, made in the same way as in a run.
 
     Parameters
     ----------
     spec : MethodSpec
     preset : str, optional
-        The spec's default without it.
+        The spec's default preset without it.
     n_classes : int
     representation : str
-        What its inputs are; the spec's own without it.
+        The representation of its inputs; the spec's own without it.
     **params
-        Values over the preset's, as text or typed.
+        Values that replace the preset's, as text or typed.
 
     Returns
     -------
     Method or TorchMethod
-        Of the class that the spec names, for which its type is left open.
+        An instance of the spec's class; it is typed as Any, so that the members of that class are accessible.
 
     Raises
     ------
     MerBenchError
-        An unknown preset or parameter, or values that are not allowed or do not fit each other.
+        The preset or a parameter is unknown, a value is not allowed, or values cannot be combined.
     MethodError
-        The class is not what the spec says.
+        The class does not match the spec.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def make_method(
 def conformance(
     method: str | MethodSpec, *, preset: str | None = None, params: Mapping[str, object] | None = None
 ) -> pytest.MarkDecorator:
-    """Return a decorator that makes a test of every check: the test has one argument, ``check``, and calls it.
+    """Return a decorator that parametrises a pytest test over all checks; the test calls its argument ``check``.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def conformance(
 
     @lru_cache(maxsize=1)
     def subject() -> Subject:
-        # When the first test runs, not when tests are collected: an unknown name is then a failure of these tests.
+        # Not during collection: an unknown name then fails these tests only.
         spec = load_catalogue().method(method) if isinstance(method, str) else method
         return _subjects([spec], preset, params or {})[0]
 
@@ -191,12 +191,12 @@ def _chosen(only: Collection[str] | None) -> list[Check]:
 def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> list[Subject]:
     settings = resolve_settings(specs, preset=preset, overrides=params, otherwise=QUICK_PRESET)
     subjects = [
-        Subject(spec, values, may_hurry=not _asks_for_epochs(spec, params))
+        Subject(spec, values, few_epochs=not _asks_for_epochs(spec, params))
         for spec, values in zip(specs, settings, strict=True)
     ]
     workers = Workers(subjects)
     for place, subject in enumerate(subjects):
-        subject.elsewhere = partial(workers.scores, place)
+        subject.in_worker = partial(workers.scores, place)
     return subjects
 
 

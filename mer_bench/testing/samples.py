@@ -1,4 +1,4 @@
-"""The kit's own samples: arrays of the shapes that methods really get, with a signal that can be learned; and folds."""
+"""The kit's synthetic samples, of the shapes that methods get in a run and with a signal to learn; and its folds."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from mer_bench.specs import ParameterValue
 from mer_bench.strain import stack_strain
 
 PATTERNS = 7
-"""Kinds of samples; sample ``i`` shows pattern ``i % 7``."""
+"""The number of patterns; sample ``i`` shows pattern ``i % 7``."""
 _TEST = 5
 _WIDE_TEST = 30
 _SHIFT = 12
-"""How many samples the other fold starts later: its classes then have other shares."""
+"""The offset of the second fold's samples: its classes then have other shares."""
 
 
 def make_sample(representation: str, shaped_by: Mapping[str, ParameterValue], index: int) -> FloatArray:
-    """Return a new copy of one of the kit's samples in a representation, the same at every call.
+    """Return a new copy of one of the kit's samples in a representation, with the same values at every call.
 
-    A pattern is a bump of motion at a place and in a direction of its own, under noise.
+    Each pattern is a bump of motion at its own place and in its own direction, with noise.
 
     Parameters
     ----------
     representation : str
     shaped_by : mapping
-        Its settings: ``length`` of ``frames`` is used.
+        Its settings, of which ``length`` of ``frames`` is used.
     index : int
 
     Returns
@@ -85,7 +85,7 @@ class KitFold:
     n_classes : int
         A sample's label is its pattern, modulo this.
     representation : str
-        Another than the spec's own: its approximation.
+        The spec's approximation, where the fold is to use that instead.
     """
 
     train: tuple[int, ...]
@@ -98,12 +98,12 @@ class KitFold:
         return [index % PATTERNS % self.n_classes for index in indices]
 
     def without(self, label: int) -> KitFold:
-        """Return the fold without a class on its training set."""
+        """Return the fold with all samples of a class removed from its training set."""
         kept = zip(self.train, self.labels(self.train), strict=True)
         return replace(self, train=tuple(index for index, own in kept if own != label))
 
     def only(self, label: int) -> KitFold:
-        """Return the fold with another training set, of one class."""
+        """Return the fold with a training set of one class only."""
         pool = tuple(range(2 * len(self.train)))
         kept = zip(pool, self.labels(pool), strict=True)
         return replace(self, train=tuple(index for index, own in kept if own == label))
@@ -111,33 +111,33 @@ class KitFold:
 
 @dataclass(frozen=True)
 class KitFolds:
-    """Two folds of equal sizes, so that what is kept by size is mistaken too, and other test sets of the first."""
+    """Two folds of equal sizes, so that a cache keyed by size is noticed too, and other test sets of the first fold."""
 
     n_train: int
 
     @property
     def first(self) -> KitFold:
-        """The fold that most checks are about."""
+        """The fold that most checks use."""
         return KitFold(tuple(range(self.n_train)), tuple(range(self.n_train, self.n_train + _TEST)))
 
     @property
     def second(self) -> KitFold:
-        """The other one."""
+        """Another fold."""
         return KitFold(tuple(range(_SHIFT, _SHIFT + self.n_train)), tuple(range(_TEST)))
 
     @property
     def wide(self) -> KitFold:
-        """The first, with more to test; it starts with the same samples."""
+        """The first fold with a larger test set, which starts with the same samples."""
         return replace(self.first, test=tuple(range(self.n_train, self.n_train + _WIDE_TEST)))
 
     @property
     def elsewhere(self) -> KitFold:
-        """The first, with samples to test that none of the others holds."""
+        """The first fold with test samples that are in no other fold."""
         start = self.n_train + _WIDE_TEST
         return replace(self.first, test=(start, start + 1, start + 2))
 
 
 FEW = KitFolds(24)
-"""For what is trained by epochs: each takes its time."""
+"""For methods that train by epochs, where each sample takes time."""
 MANY = KitFolds(120)
-"""Enough for 50 components, 25 neighbours, or five parts with all of 7 classes in each."""
+"""Enough for 50 components, for 25 neighbours, or for five parts with all of 7 classes in each."""

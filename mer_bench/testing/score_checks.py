@@ -1,4 +1,4 @@
-"""Checks of scores: of one fold, what they are and may depend on; of several, that no fold reaches another."""
+"""Checks of scores: their form, what they may depend on, and that folds are independent."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, assert_same, require, rows_of
 from mer_bench.testing.subject import SEED, Subject
 
-_EACH_BY_ITSELF = "score every sample by itself, from what was learned of the training set"
+_PER_SAMPLE = "score each sample on its own, with what was learned from the training set"
 
 
 @Check
 def representation(subject: Subject) -> None:
-    """Trains and predicts on its representation as it really is, and declares what shapes it."""
+    """Works on its representation in real shape, and declares the parameters that change it."""
     spec = subject.spec
     declared = spec.representation
     known = {parameter.name: parameter for parameter in OF_METHOD[declared.name]}
     for name in declared.parameters:
         require(
             name in known,
-            f"the spec says that the parameter {name!r} shapes {declared.name!r}{did_you_mean(name, known)}; "
-            f"what does: {', '.join(known) or 'nothing'}; take it out of Representation(parameters=...)",
+            f"parameter {name!r} does not change the representation {declared.name!r}{did_you_mean(name, known)}; "
+            f"those that do: {', '.join(known) or 'none'}; remove it from Representation(parameters=...)",
         )
     for parameter in spec.parameters:
         if parameter.name in declared.parameters:
@@ -41,8 +41,8 @@ def representation(subject: Subject) -> None:
     _ = subject.usable
     if declared.approximate is not None:
         other = replace(subject.folds.first, representation=declared.approximate)
-        what = f"on {declared.approximate!r}, which it takes where {declared.name!r} cannot be had"
-        subject.attempt(what, other, "fix that, or declare no approximation")
+        what = f"on {declared.approximate!r}, its approximation of {declared.name!r}"
+        subject.attempt(what, other, "fix this, or remove approximate=... from the representation")
 
 
 @Check
@@ -52,57 +52,57 @@ def finite_scores(subject: Subject) -> None:
 
 
 @Check
-def exact_samples(subject: Subject) -> None:
-    """Gives one row of scores for each sample that is asked for, and for no other."""
+def one_row_per_sample(subject: Subject) -> None:
+    """Returns one row of scores per test sample, also where two samples are equal."""
     _ = subject.usable
     fold = subject.folds.first
-    cure = "give one row of scores for each row of test.inputs, equal ones included"
-    subject.attempt("asked for 3 other samples", subject.folds.elsewhere, cure)
+    cure = "return one row of scores for each row of test.inputs, also for equal rows"
+    subject.attempt("with 3 test samples", subject.folds.elsewhere, cure)
     twice = (*fold.test[:2], fold.test[0])
-    subject.attempt("asked for 3 samples, two of them equal", replace(fold, test=twice), cure)
+    subject.attempt("with 3 test samples, two of them equal", replace(fold, test=twice), cure)
 
 
 @Check
 def learns(subject: Subject) -> None:
-    """Finds the classes of the samples that it was trained on; a larger score is a likelier class."""
+    """Recognises the classes of its training samples; a larger score means a more likely class."""
     if subject.spec.family == "baseline":
-        raise NotApplicableError("a method of the family baseline need not learn")
+        raise NotApplicableError("a method of the family baseline does not have to learn")
     if subject.by_epochs:
-        raise NotApplicableError("after the few epochs of a check, a network need not have learned much")
+        raise NotApplicableError("after the few epochs of a check, a network may not have learned much")
     _ = subject.learned
 
 
 @Check
 def deterministic(subject: Subject) -> None:
-    """The same fold and seed give the same scores, and the same sample the same features."""
+    """Gives the same scores for the same fold and seed, and the same features for the same sample."""
     _ = subject.reference
 
 
 @Check
-def order(subject: Subject) -> None:
-    """Another order of the test samples changes the order of the scores, and nothing else."""
+def sample_order(subject: Subject) -> None:
+    """Gives each test sample the same scores in any order of the test samples."""
     wide, fold = subject.wide, subject.folds.wide
     shuffled = [int(place) for place in np.random.default_rng(SEED).permutation(len(fold.test))]
-    found = subject.scores(replace(fold, test=tuple(fold.test[place] for place in shuffled)))
-    sentence = f"a sample's scores depend on its place among the test samples; {_EACH_BY_ITSELF}"
-    assert_same(found, rows_of(wide, shuffled), sentence, spread_of=wide)
+    scores = subject.scores(replace(fold, test=tuple(fold.test[place] for place in shuffled)))
+    sentence = f"a sample's scores depend on its position among the test samples; {_PER_SAMPLE}"
+    assert_same(scores, rows_of(wide, shuffled), sentence, spread_of=wide)
 
 
 @Check
-def alone(subject: Subject) -> None:
-    """A single test sample gets the same scores as among others, be they few or many."""
+def samples_independent(subject: Subject) -> None:
+    """Gives a test sample the same scores with many, few or no other test samples."""
     reference, wide, fold = subject.reference, subject.wide, subject.folds.first
-    sentence = f"a sample's scores depend on which other samples are tested with it; {_EACH_BY_ITSELF}"
+    sentence = f"a sample's scores depend on the other test samples; {_PER_SAMPLE}"
     places = list(range(len(fold.test)))
     assert_same(rows_of(wide, places), reference, sentence, spread_of=wide)
     single = replace(fold, test=fold.test[:1])
-    found = subject.attempt("asked for a single test sample", single, "mind the case of one row in predict")
-    assert_same(found, rows_of(reference, [0]), sentence, spread_of=wide)
+    scores = subject.attempt("with a single test sample", single, "handle an input of one row in predict")
+    assert_same(scores, rows_of(reference, [0]), sentence, spread_of=wide)
 
 
 @Check
-def test_untouched(subject: Subject) -> None:
-    """Changes no array that it is handed, and learns nothing from those that it is to score."""
+def inputs_unchanged(subject: Subject) -> None:
+    """Changes none of its input arrays, and learns nothing from test samples."""
     _ = subject.reference
     _check_arrays(subject)
     other = subject.folds.elsewhere
@@ -110,73 +110,73 @@ def test_untouched(subject: Subject) -> None:
     with isolated(SEED):
         method = make_instance(subject.setting())
         if not isinstance(method, Method):
-            return  # a network scores its test set after every epoch: one that learns from it fails `alone`
+            return  # a network scores its test set every epoch: one that learns from it fails `samples_independent`
         method.fit(train, seed=SEED)
-        scores, of_others, again = (_predicted(method, side) for side in (first, second, first))
+        scores, of_others, again = (_predicted(method, test) for test in (first, second, first))
     assert_same(
         again,
         scores,
-        "predict gives other scores of the same samples the second time; let it change nothing of the method",
+        "predict gives different scores for the same samples the second time; it must not change the method",
     )
     assert_same(
         of_others,
         subject.scores(other),
-        "predict gives other scores after it has seen other test samples; let it keep nothing of them",
+        "predict gives different scores after other test samples; it must not keep anything of them",
     )
 
 
-def _predicted(method: Method, side: UnlabelledSamples) -> FoldScores:
-    return FoldScores(np.array(method.predict(UnlabelledSamples(side.inputs.copy()))))
+def _predicted(method: Method, test: UnlabelledSamples) -> FoldScores:
+    return FoldScores(np.array(method.predict(UnlabelledSamples(test.inputs.copy()))))
 
 
 def _check_arrays(subject: Subject) -> None:
     if subject.spec.features is not None:
         sample = subject.sample(0)
-        handed = sample.copy()
-        subject.extract(handed)
-        require(np.array_equal(handed, sample), "extract changes the array that it is handed; let it work on a copy")
-    sides = subject.samples(subject.folds.first)
-    copies = [{name: array.copy() for name, array in vars(side).items()} for side in sides]
-    predict_fold(subject.setting(), *sides, seed=SEED)
-    for side, owner, copy in zip(sides, ("train", "test"), copies, strict=True):
-        for name, array in copy.items():
-            now: FloatArray = getattr(side, name)
-            require(np.array_equal(now, array), f"{owner}.{name} is changed; let fit and predict work on a copy")
+        given = sample.copy()
+        subject.extract(given)
+        require(np.array_equal(given, sample), "extract changes its input array; let it work on a copy")
+    sets = subject.samples(subject.folds.first)
+    copies = [{name: array.copy() for name, array in vars(samples).items()} for samples in sets]
+    predict_fold(subject.setting(), *sets, seed=SEED)
+    for samples, argument, copy in zip(sets, ("train", "test"), copies, strict=True):
+        for name, before in copy.items():
+            after: FloatArray = getattr(samples, name)
+            require(np.array_equal(after, before), f"{argument}.{name} is changed; let fit and predict work on a copy")
 
 
 @Check
 def folds_independent(subject: Subject) -> None:
-    """A fold's scores are the same after another fold was trained in the same process."""
+    """Gives a fold the same scores after another fold in the same process."""
     _ = subject.independent
 
 
 @Check
 def missing_class(subject: Subject) -> None:
-    """Works where the training set lacks a class, which never wins then, or has one class only."""
+    """Works where the training set lacks classes, and never predicts a class that it lacks."""
     _ = subject.usable
     fold = subject.folds.wide
     trained = {
         f"trained without class {label} of {fold.n_classes}": fold.without(label) for label in range(fold.n_classes)
     }
     trained["trained on class 1 alone"] = fold.only(1)
-    cure = "a held-out subject may take all samples of a class with it: score such a class below the others"
-    found = {what: subject.attempt(what, case, cure) for what, case in trained.items()}
+    cure = "a held-out subject may have all samples of a class: give a class without training samples the lowest score"
+    outcomes = {what: subject.attempt(what, case, cure) for what, case in trained.items()}
     if subject.by_epochs:
-        return  # after few epochs anything may win
+        return  # after few epochs any class may have the largest score
     if subject.spec.family != "baseline":
-        _ = subject.learned  # else a wrong class wins anyway
+        _ = subject.learned  # a method that has not learned may predict any class
     for what, case in trained.items():
         absent = set(range(fold.n_classes)) - set(case.labels(case.train))
-        winners = sorted(absent & set(found[what].scores.argmax(axis=1).tolist()))
+        winners = sorted(absent & set(outcomes[what].scores.argmax(axis=1).tolist()))
         require(
             not winners,
-            f"{what}: class {winners[0] if winners else ''} wins, which the training set lacks; let column k be class "
-            "k, and score a class that is lacking below the others",
+            f"{what}: predicts class {winners[0] if winners else ''}, which the training set lacks; let column k be "
+            "class k, and give a class without training samples the lowest score",
         )
 
 
 @Check
-def classes(subject: Subject) -> None:
+def class_count(subject: Subject) -> None:
     """Works with 2, 3, 4 and 7 classes."""
     _ = subject.usable
     for n_classes in (2, 4, 7):
@@ -187,20 +187,20 @@ def classes(subject: Subject) -> None:
         sample = subject.sample(0)
         require(
             np.array_equal(subject.extract(sample.copy(), 2), subject.extract(sample.copy(), 7)),
-            "extract gives other features for another number of classes; features serve every protocol",
+            "extract gives different features for another number of classes; features are shared by all protocols",
         )
 
 
 @Check
-def side_by_side(subject: Subject) -> None:
-    """Folds carried out in two worker processes give the same as one by one in this process."""
-    if subject.elsewhere is None:
+def worker_processes(subject: Subject) -> None:
+    """Gives the same scores in two worker processes as in this process."""
+    if subject.in_worker is None:
         raise NotApplicableError("this process is a worker itself")
     for fold, expected in subject.independent.items():
         assert_same(
-            subject.elsewhere(fold),
+            subject.in_worker(fold),
             expected,
-            "a fold gives other scores in another process; let nothing depend on what the process did or imported "
-            "before, or on the order of a set of texts",
+            "a fold has different scores in another process; scores must not depend on what the process did or "
+            "imported before, or on the order of a set of strings",
             spread_of=expected,
         )

@@ -1,4 +1,4 @@
-"""A method under check: folds of the kit's samples, its scores of them, and what several checks build on."""
+"""A method under check: its scores on the kit's folds, and the results that several checks share."""
 
 from __future__ import annotations
 
@@ -34,53 +34,53 @@ _QUICK_EPOCHS = 2
 
 @dataclass(eq=False)
 class Subject:
-    """A method with its parameters' values, and what it says of the kit's folds.
+    """A method with the values of its parameters, and its scores on the kit's folds.
 
-    What several checks build on is a property. It raises `UnusableError` where the method fails at it; the owner is
-    the check that this is the failure of.
+    Results that several checks share are cached properties. They raise `UnusableError` where the method fails; its
+    ``owner`` is the check that reports this failure.
 
     Parameters
     ----------
     spec : MethodSpec
-    asked : mapping
-        A value for each of the spec's parameters, of the preset and of those who ask.
-    may_hurry : bool
-        Whether ``epochs`` may be another: 2, where the method takes that.
-    elsewhere : callable, optional
-        Gives the scores of a fold that a worker carried out.
+    requested : mapping
+        The value of each of the spec's parameters: the preset's, and those that the caller gave.
+    few_epochs : bool
+        Whether ``epochs`` may be set to 2, where the method accepts that.
+    in_worker : callable, optional
+        Returns the scores of a fold computed in a worker process.
     """
 
     spec: MethodSpec
-    asked: Mapping[str, ParameterValue]
-    may_hurry: bool = True
-    elsewhere: Callable[[KitFold], FoldScores] | None = None
+    requested: Mapping[str, ParameterValue]
+    few_epochs: bool = True
+    in_worker: Callable[[KitFold], FoldScores] | None = None
     _features: dict[tuple[str, int], FloatArray] = field(default_factory=dict)
 
     @cached_property
     def params(self) -> Mapping[str, ParameterValue]:
         """The values that the method is checked with."""
-        hurried = {**self.asked, EPOCHS: _QUICK_EPOCHS}
-        if not self.may_hurry or not self._allows(hurried):
-            return self.asked
-        # What it refuses either way is the matter of the checks.
-        return self.asked if self._refuses(hurried) and not self._refuses(self.asked) else hurried
+        quick = {**self.requested, EPOCHS: _QUICK_EPOCHS}
+        if not self.few_epochs or not self._allows(quick):
+            return self.requested
+        # A method that refuses both fails a check in either case.
+        return self.requested if self._refuses(quick) and not self._refuses(self.requested) else quick
 
     @property
     def by_epochs(self) -> bool:
-        """Whether it trains by epochs, the harness's or its own: after two it need not have learned much."""
+        """Whether it trains by epochs, of the harness or its own: after two epochs it may not have learned much."""
         return self.spec.trains_by_epoch or any(parameter.name == EPOCHS for parameter in self.spec.parameters)
 
     @property
     def folds(self) -> KitFolds:
-        """The folds that it is asked for."""
+        """The folds on which the method is checked."""
         return FEW if self.by_epochs else MANY
 
     def setting(self, n_classes: int = 3, representation: str = "") -> MethodSetting:
-        """Return what the harness makes an instance of."""
+        """Return the setting from which the harness makes an instance."""
         return MethodSetting(self.spec, self.params, n_classes, representation)
 
     def samples(self, fold: KitFold) -> tuple[LabelledSamples, UnlabelledSamples]:
-        """Return copies of a fold's two sides, as the method gets them: features where it extracts any."""
+        """Return copies of a fold's training and test set as the method gets them: features if it extracts any."""
         labels = np.array(fold.labels(fold.train), dtype=np.int64)
         subjects = np.array([f"kit/s{index % _SUBJECTS}" for index in fold.train])
         train = LabelledSamples(self._inputs(fold.train, fold.representation), labels, subjects)
@@ -95,16 +95,16 @@ class Subject:
         return make_sample(name, shaped_by, index)
 
     def extract(self, sample: FloatArray, n_classes: int = 3, representation: str = "") -> FloatArray:
-        """Return a sample's features, as the harness extracts them."""
+        """Return a sample's features, extracted in the same way as by the harness."""
         return extract_features(WatchedSetting(self.spec, self.params, n_classes, representation), sample)
 
     def scores(self, fold: KitFold) -> FoldScores:
-        """Train on a fold and return the scores of its test set, as the harness does."""
+        """Train on a fold and return the scores of its test set, in the same way as the harness."""
         train, test = self.samples(fold)
         return predict_fold(self.setting(fold.n_classes, fold.representation), train, test, seed=SEED)
 
     def attempt(self, what: str, fold: KitFold, cure: str) -> FoldScores:
-        """Do as `scores` does; a failure names what was asked, and what fixes it.
+        """Return what `scores` returns; an error names the case ``what`` and the ``cure``.
 
         Raises
         ------
@@ -115,13 +115,13 @@ class Subject:
             return self.scores(fold)
 
     def instance(self) -> Method | TorchMethod:
-        """Return a new instance, as the harness makes one."""
+        """Return a new instance, made in the same way as by the harness."""
         with isolated(SEED):
             return make_instance(self.setting())
 
     @cached_property
     def usable(self) -> FoldScores:
-        """What the method says of the first fold, where that can be used."""
+        """The scores of the first fold, in the required form."""
         with failing(lambda error: UnusableError("spec-complete", reason_of(error))):
             self.instance()
         with failing(lambda error: UnusableError("representation", reason_of(error))):
@@ -131,69 +131,69 @@ class Subject:
 
     @cached_property
     def reference(self) -> FoldScores:
-        """What the method says of the first fold, `usable` and no matter of chance."""
+        """The scores of the first fold, `usable` and the same every time."""
         first = self.usable
         with _differing("deterministic"):
             assert_same(
                 self.scores(self.folds.first),
                 first,
-                "the same fold and seed give other scores; let all that is drawn start from the seed given to fit (a "
-                "network's draws from torch's global generator)",
+                "the same fold and seed give different scores; seed every random generator with the seed given to fit "
+                "(in a network, use torch's global generator)",
             )
             if self.spec.features is not None:
                 require(
                     np.array_equal(self.extract(self.sample(0)), self._input(0, "")),
-                    "extract gives other features of the same sample; let it draw nothing, and keep nothing between "
-                    "samples",
+                    "extract gives different features for the same sample; it must not draw random numbers, or keep "
+                    "anything between samples",
                 )
         return first
 
     @cached_property
     def wide(self) -> FoldScores:
-        """What the method says where the first fold's test set is larger."""
+        """The scores of the first fold with a larger test set."""
         _ = self.reference
         return self.attempt(
-            f"asked for {len(self.folds.wide.test)} test samples",
+            f"with {len(self.folds.wide.test)} test samples",
             self.folds.wide,
             "score any number of test samples",
         )
 
     @cached_property
     def learned(self) -> FoldScores:
-        """What the method says of its own training samples, when it tells their classes apart."""
+        """The scores of the training samples themselves, which distinguish the classes."""
         _ = self.usable
         fold = self.folds.first
         with _differing("learns"):
             own = replace(fold, test=fold.train)
-            cure = "let it score any samples, those that it was trained on too"
-            found = self.attempt("asked for its own training samples", own, cure)
+            cure = "score any samples, training samples too"
+            scores = self.attempt("with its own training samples as test set", own, cure)
             labels = np.array(fold.labels(fold.train))
-            right, largest = int((found.scores.argmax(axis=1) == labels).sum()), int(np.bincount(labels).max())
+            correct, largest = int((scores.scores.argmax(axis=1) == labels).sum()), int(np.bincount(labels).max())
             require(
                 # A quarter of the way from the majority's share to all of them.
-                4 * right >= 3 * largest + len(labels),
-                f"it finds the class of {right} of the {len(labels)} samples that it was trained on, and {largest} are "
-                "of one class; let a larger score mean a likelier class, and column k be class k",
+                4 * correct >= 3 * largest + len(labels),
+                f"predicts the class of {correct} of its {len(labels)} training samples, of which {largest} have one "
+                "class; let a larger score mean a more likely class, and column k be class k",
             )
-        return found
+        return scores
 
     @cached_property
     def independent(self) -> Mapping[KitFold, FoldScores]:
-        """What the method says of the first fold, and after that of the second, when neither changes the other."""
+        """The scores of the first fold and then of the second, neither of which changes the other."""
         reference = self.reference
         other = self.scores(self.folds.second)
         with _differing("folds-independent"):
             assert_same(
                 self.scores(self.folds.first),
                 reference,
-                "a fold's scores depend on the folds before it; keep what is learned on the instance (self), not on "
-                "the class or in the module",
+                "a fold's scores depend on earlier folds; keep what is learned on the instance (self), not on the "
+                "class or in the module",
             )
         return {self.folds.first: reference, self.folds.second: other}
 
     def reads(self, params: Mapping[str, ParameterValue]) -> set[str]:
-        """Return the parameters that the method reads for a fold, with other values; those before a failure, if any."""
-        trial = self if params is self.params else Subject(self.spec, params, may_hurry=False)
+        """Return the parameters that the method reads in a fold with ``params``, up to an error if one occurs."""
+        trial = self if params is self.params else Subject(self.spec, params, few_epochs=False)
         setting = WatchedSetting(self.spec, params, self.folds.first.n_classes)
         with suppress(MerBenchError), foreign_code(self.spec.name, "a fold of the kit", recorded=True):
             if self.spec.features is not None:
@@ -219,7 +219,7 @@ class Subject:
         return True
 
     def _refuses(self, params: Mapping[str, ParameterValue]) -> bool:
-        trial = Subject(self.spec, params, may_hurry=False)
+        trial = Subject(self.spec, params, few_epochs=False)
         try:
             with foreign_code(self.spec.name, "a fold of the kit", recorded=True), isolated(SEED):
                 method = make_instance(trial.setting())
@@ -233,12 +233,12 @@ class Subject:
 
     def _why_unusable(self, error: BaseException) -> UnusableError:
         if isinstance(error, MethodError):
-            return UnusableError("exact-samples" if self._miscounts() else "finite-scores", reason_of(error))
+            return UnusableError("one-row-per-sample" if self._miscounts() else "finite-scores", reason_of(error))
         train, _ = self.samples(self.folds.first)
-        return UnusableError("representation", f"with inputs of the shape {train.inputs.shape}: {reason_of(error)}")
+        return UnusableError("representation", f"with inputs of shape {train.inputs.shape}: {reason_of(error)}")
 
     def _miscounts(self) -> bool:
-        """Say whether a method gives another number of rows than there are samples, whatever the rows hold."""
+        """Return whether a method's number of rows differs from the number of test samples."""
         train, test = self.samples(self.folds.first)
         method = self.instance()
         if not isinstance(method, Method):

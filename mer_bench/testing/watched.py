@@ -1,4 +1,4 @@
-"""Parameters that remember which of them a method reads."""
+"""Parameters that record which of them a method reads."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from mer_bench.specs import ParameterValue
 
 @dataclass(frozen=True)
 class WatchedSetting(MethodSetting):
-    """A setting that knows what its instances read, and that `extract` reads nothing but what its features declare.
+    """A setting that records what its instances read, and lets `extract` read only what the spec's features declare.
 
     Parameters
     ----------
     reads : set of str
-        The names of the parameters that were read.
+        The names of the parameters read so far.
     """
 
     reads: set[str] = field(default_factory=set)
 
     def own_params(self) -> Mapping[str, ParameterValue]:
-        """Return parameters that are watched; the spec's others are not to be read."""
+        """Return the recording parameters; reading any other parameter of the spec raises `MethodError`."""
         return _Watched(self.params, self.reads, {parameter.name for parameter in self.spec.parameters})
 
 
 class _Watched(dict[str, Any]):
-    """A dict, as in a run; whatever gets at a value, `dict` and ``**`` too, goes through ``[]``."""
+    """A dict, as in a run, of which every access to a value goes through ``[]``, `dict` and ``**`` included."""
 
     def __init__(self, params: Mapping[str, ParameterValue], reads: set[str], known: Collection[str]) -> None:
         super().__init__(params)
@@ -38,17 +38,17 @@ class _Watched(dict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name in self._hidden:
-            # A KeyError would say less, and `get` nothing.
+            # A KeyError would not name the cure, and `get` would hide the access.
             raise MethodError(f"extract reads the parameter {name!r}; declare it: Features(parameters=({name!r}, ...))")
         value = super().__getitem__(name)
         self._reads.add(name)
         return value
 
     def __iter__(self) -> Iterator[str]:
-        # Without an `__iter__` of its own, a dict's values are copied past `__getitem__`.
+        # Without its own `__iter__`, a dict's values are copied without a call of `__getitem__`.
         return super().__iter__()
 
-    # A dict's own of these go past `__getitem__`; a mapping's do not.
+    # A dict's own versions bypass `__getitem__`; those of Mapping do not.
     get, items, values = Mapping.get, Mapping.items, Mapping.values  # type: ignore[assignment]
     pop = MutableMapping.pop
 

@@ -1,4 +1,4 @@
-"""The kit's folds in workers, as `mer-bench run --jobs 2` carries them out."""
+"""The kit's folds in worker processes, as in `mer-bench run --jobs 2`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _TIMEOUT_S = 600.0
 
 _Key = tuple[int, KitFold]
 _Outcome = FoldScores | str
-"""What came of a fold: scores, or why there are none."""
+"""The result of a fold: its scores, or why there are none."""
 
 
 @dataclass(frozen=True)
 class WorkerTask:
-    """A fold of the method at a place in the list; the worker makes the samples itself."""
+    """A fold of the method at ``place`` in the list of subjects; the worker makes the samples itself."""
 
     place: int
     spec: MethodSpec
@@ -41,41 +41,41 @@ class WorkerTask:
 
 
 class Workers:
-    """The folds of one or more methods, run together when the first is asked for: a worker imports torch once."""
+    """The folds of all checked methods, computed together on first use, so that each worker imports torch once."""
 
     def __init__(self, subjects: Sequence[Subject]) -> None:
         self._subjects = subjects
 
     def scores(self, place: int, fold: KitFold) -> FoldScores:
-        """Return the scores of a fold of the method at a place in the list.
+        """Return the scores of a fold of the method at ``place`` in the list of subjects.
 
         Raises
         ------
         ContractError
-            The worker gave none, or the spec cannot be sent to it.
+            The fold failed in the worker, or the spec cannot be sent to it.
         """
         outcome = self._outcomes[place, fold]
         if isinstance(outcome, str):
-            raise ContractError(f"in another process: {outcome}")
+            raise ContractError(f"in a worker process: {outcome}")
         return outcome
 
     @cached_property
     def _outcomes(self) -> Mapping[_Key, _Outcome]:
-        # The other fold first: a worker that gets both has then not done before what this process did.
+        # The second fold first: a worker that gets both then computes them in another order than this process.
         tasks = [
             WorkerTask(place, subject.spec, subject.params, fold)
             for place, subject in enumerate(self._subjects)
             for fold in (subject.folds.second, subject.folds.first)
         ]
-        refusals = {task.key: _unsendable(task) for task in tasks}
-        sendable = [task for task in tasks if not refusals[task.key]]
+        unsendable = {task.key: _unsendable(task) for task in tasks}
+        sendable = [task for task in tasks if not unsendable[task.key]]
         with closing(run_local(work, sendable, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
-            return {**refusals, **dict(done)}
+            return {**unsendable, **dict(done)}
 
 
 def work(task: WorkerTask) -> tuple[_Key, _Outcome]:
-    """Carry a fold out; a failure is an outcome too."""
-    subject = Subject(task.spec, task.params, may_hurry=False)
+    """Compute a fold, in a worker; a failure is returned as its reason."""
+    subject = Subject(task.spec, task.params, few_epochs=False)
     try:
         with foreign_code(task.spec.name, "a fold of the kit", recorded=True):
             return task.key, subject.scores(task.fold)
@@ -91,5 +91,5 @@ def _unsendable(task: WorkerTask) -> str:
     try:
         pickle.dumps(task)
     except Exception as error:
-        return f"the spec cannot be sent there ({reason_of(error)}); let it hold plain values only"
+        return f"the spec cannot be pickled ({reason_of(error)}); use plain values only in it"
     return ""

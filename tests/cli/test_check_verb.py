@@ -7,7 +7,7 @@ from support.bench import Bench
 
 from mer_bench.testing import CHECKS
 
-QUICKLY = ("--only", "params-json", "--only", "Missing_Class")
+QUICKLY = ("--only", "parameters-roundtrip", "--only", "Missing_Class")
 
 
 def test_a_line_a_check_in_the_order_of_the_checks(bench: Bench) -> None:
@@ -15,9 +15,9 @@ def test_a_line_a_check_in_the_order_of_the_checks(bench: Bench) -> None:
 
     assert ended.code == 0
     assert ended.out.splitlines() == [
-        "passed   svm-flow params-json",
+        "passed   svm-flow parameters-roundtrip",
         "passed   svm-flow missing-class",
-        "passed   majority params-json",
+        "passed   majority parameters-roundtrip",
         "passed   majority missing-class",
     ]
 
@@ -28,26 +28,26 @@ def test_a_method_named_twice_is_checked_once(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("naughty")
 def test_a_failed_check_says_why_and_ends_with_one(bench: Bench) -> None:
-    ended = bench("check", "words", "good", "--only", "finite-scores", "--only", "alone")
+    ended = bench("check", "words", "good", "--only", "finite-scores", "--only", "samples-independent")
 
     assert ended.code == 1
     assert ended.out.splitlines() == [
         "failed   words finite-scores: scores hold NaN, infinite or other values that are no real numbers",
-        "skipped  words alone: fix finite-scores first",
+        "skipped  words samples-independent: fix finite-scores first",
         "passed   good finite-scores",
-        "passed   good alone",
+        "passed   good samples-independent",
     ]
 
 
 @pytest.mark.usefixtures("naughty")
 def test_json_has_one_object_a_method(bench: Bench) -> None:
-    ended = bench("check", "nan", "good", "--only", "finite-scores", "--only", "order", "--json")
+    ended = bench("check", "nan", "good", "--only", "finite-scores", "--only", "sample-order", "--json")
     ways = {checked["method"]: {c["check"]: c["status"] for c in checked["checks"]} for checked in ended.objects}
 
     assert ended.code == 1
     assert ways == {
-        "nan": {"finite-scores": "failed", "order": "skipped"},
-        "good": {"finite-scores": "passed", "order": "passed"},
+        "nan": {"finite-scores": "failed", "sample-order": "skipped"},
+        "good": {"finite-scores": "passed", "sample-order": "passed"},
     }
     assert [c["message"] for c in ended.objects[0]["checks"]][1] == "fix finite-scores first"
     assert set(ended.objects[0]) == {"method", "version", "checks"}
@@ -66,7 +66,7 @@ def test_the_checks_are_listed(bench: Bench) -> None:
     [
         ((), "no method named"),
         (("majorty",), "unknown method 'majorty' (did you mean 'majority'?)"),
-        (("majority", "--only", "ordr"), "unknown check 'ordr' (did you mean 'order'?)"),
+        (("majority", "--only", "class-cont"), "unknown check 'class-cont' (did you mean 'class-count'?)"),
         (("majority", "--preset", "quick"), "method majority has no preset 'quick'"),
         (("svm-flow", "--set", "kernels=rbf"), "method svm-flow has no parameter 'kernels' (did you mean 'kernel'?)"),
         (("svm-flow", "--set", "C=-1"), "C=-1.0 is below the smallest allowed value"),

@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""The plugin, verbs and options that the README shows work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def python_blocks() -> dict[str, str]:
     """Return the Python blocks that begin with a comment naming their file."""
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     named = ((re.match(r"# (\S+\.py)", block), block) for block in blocks)
-    return {found[1]: block for found, block in named if found}
+    return {match[1]: block for match, block in named if match}
 
 
 def test_the_plugin_of_the_readme_runs_beside_the_built_in_ones(
@@ -32,9 +32,9 @@ def test_the_plugin_of_the_readme_runs_beside_the_built_in_ones(
 
     ended = bench.run("--method", "mynet", "--method", "majority", "--set", "epochs=3", "--json")
 
-    assert {name for name, _ in python_blocks().items()} == {"mynet_mer_bench/__init__.py", "mynet_mer_bench/method.py"}
+    assert set(python_blocks()) == {"mynet_mer_bench/__init__.py", "mynet_mer_bench/method.py"}
     assert ended.code == 0
-    assert [(found["method"], found["folds_done"]) for found in ended.objects] == [("mynet", 6), ("majority", 6)]
+    assert [(row["method"], row["folds_done"]) for row in ended.objects] == [("mynet", 6), ("majority", 6)]
 
 
 def test_every_verb_and_option_of_the_readme_exists(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from mer_bench.testing import CheckStatus, check_methods, conformance
 
 CATALOGUE = load_catalogue()
 BUILT_IN = [name for name in CATALOGUE.methods if CATALOGUE.owners["method", name] == "mer-bench"]
-SHARED = "side-by-side"
+SHARED = "worker-processes"
 """Done for all methods at once: its workers import torch."""
 
 CASES = [

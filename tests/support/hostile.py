@@ -1,4 +1,4 @@
-"""Builds plugin distributions, sound and broken ones, and leaves them as ``pip install --target`` would."""
+"""Writes plugin distributions, sound and broken ones, in the form that ``pip install --target`` would."""
 
 from __future__ import annotations
 
@@ -53,34 +53,14 @@ def method_plugin(module: str, *names: str) -> str:
     return textwrap.dedent(METHOD_PLUGIN).format(module=module, names=list(names))
 
 
-def write_project(folder: Path, distribution: str, module: str, plugin: str, source: str) -> None:
-    """Write a plugin project that pip can build: a pyproject.toml and one module."""
-    folder.mkdir(parents=True)
-    (folder / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
-    (folder / "pyproject.toml").write_text(
-        textwrap.dedent(f"""
-            [build-system]
-            requires = ["setuptools"]
-            build-backend = "setuptools.build_meta"
-
-            [project]
-            name = "{distribution}"
-            version = "2.5"
-
-            [project.entry-points."{GROUP}"]
-            {plugin} = "{module}"
-
-            [tool.setuptools]
-            py-modules = ["{module}"]
-        """),
-        encoding="utf-8",
-    )
-
-
 def _record(name: str, text: str) -> str:
     content = text.encode()
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     return f"{name},sha256={digest},{len(content)}\n"
+
+
+def _hook(body: str, signature: str = "mer_bench_methods()", mark: str = "@hookimpl") -> str:
+    return f"from mer_bench import *\nfrom pathlib import Path\n{mark}\ndef {signature}: {body}"
 
 
 BROKEN: dict[str, tuple[str, str]] = {
@@ -91,60 +71,48 @@ BROKEN: dict[str, tuple[str, str]] = {
         "class Skipped(BaseException):\n    pass\nraise Skipped('could not import torch')",
         "Skipped: could not import torch",
     ),
-    "a spec with a field of another type": (
-        "from mer_bench import hookimpl, MethodSpec, Representation\n@hookimpl\ndef mer_bench_methods():\n"
-        "    return (MethodSpec('net', 2, 'Net', 'acme:Net', Representation('flow'), 'deep'),)",
-        "method net: version 2 is not of type str",
-    ),
-    "no hook": ("x = 1", "registers nothing: mark its functions with mer_bench.hookimpl"),
     "an error that cannot be printed": (
         "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute",
-        "Mute",
+        "Mute: its message cannot be printed",
     ),
+    "a spec with a field of another type": (
+        _hook("return (MethodSpec('net', 2, 'Net', 'acme:Net', Representation('flow'), 'deep'),)"),
+        "method net: version 2 is not of type str",
+    ),
+    "no hook": ("x = 1", "implements no hook; decorate its hook functions with @mer_bench.hookimpl"),
     "a hook without hookimpl": (
-        "def mer_bench_methods(): return []",
-        "hook 'mer_bench_methods' is not a function marked with mer_bench.hookimpl",
+        _hook("return []", mark=""),
+        "hook 'mer_bench_methods' is not marked; decorate it with @mer_bench.hookimpl",
     ),
     "a misspelt hook": (
-        "from mer_bench import hookimpl\n@hookimpl\ndef mer_bench_method(): return []",
+        _hook("return []", "mer_bench_method()"),
         "unknown hook 'mer_bench_method' (did you mean 'mer_bench_methods'?)",
     ),
     "a misspelt and unmarked hook": (
-        "def mer_bench_protocol(): return []",
+        _hook("return []", "mer_bench_protocol()", mark=""),
         "unknown hook 'mer_bench_protocol' (did you mean 'mer_bench_protocols'?)",
     ),
     "a misspelt hook name given to hookimpl": (
-        "from mer_bench import hookimpl\n@hookimpl(specname='mer_bench_metods')\ndef offers(): return []",
+        _hook("return []", "offers()", mark="@hookimpl(specname='mer_bench_metods')"),
         "unknown hook 'mer_bench_metods' (did you mean 'mer_bench_methods'?)",
     ),
-    "a marked function of another name": (
-        "from mer_bench import hookimpl\n@hookimpl\ndef methods(): return []",
-        "unknown hook 'methods'",
-    ),
+    "a marked function of another name": (_hook("return []", "methods()"), "unknown hook 'methods'"),
     "a wrong signature": (
-        "from mer_bench import hookimpl\n@hookimpl\ndef mer_bench_methods(config): return []",
+        _hook("return []", "mer_bench_methods(config)"),
         "PluginValidationError: Plugin 'acme-plugins:acme' for hook 'mer_bench_methods'",
     ),
-    "a hook that raises": (
-        "from mer_bench import hookimpl\n@hookimpl\ndef mer_bench_methods(): return 1 / 0",
-        "ZeroDivisionError: division by zero",
-    ),
-    "a hook that exits": (
-        "from mer_bench import hookimpl\n@hookimpl\ndef mer_bench_methods(): raise SystemExit",
-        "SystemExit",
-    ),
+    "a hook that raises": (_hook("return 1 / 0"), "ZeroDivisionError: division by zero"),
     "a hook without return": (
-        "from mer_bench import hookimpl\n@hookimpl\ndef mer_bench_methods(): pass",
-        "hook 'mer_bench_methods' returned None, not a tuple of MethodSpec objects",
+        _hook("pass"),
+        "hook 'mer_bench_methods' returned None; it must return a tuple of MethodSpec objects",
     ),
     "a hook that returns names": (
-        "from mer_bench import hookimpl\n@hookimpl\ndef mer_bench_methods(): return ['net']",
-        "hook 'mer_bench_methods' returned an object of type str where a MethodSpec is wanted",
+        _hook("return ['net']"),
+        "hook 'mer_bench_methods' returned a collection with an object of type str; each item must be a MethodSpec",
     ),
     "a hook that returns another kind of spec": (
-        "from mer_bench import hookimpl, ProtocolSpec\nfrom pathlib import Path\n"
-        "@hookimpl\ndef mer_bench_databases(): return [ProtocolSpec('p', Path('p.toml'))]",
-        "hook 'mer_bench_databases' returned an object of type ProtocolSpec where a DatabaseSpec is wanted",
+        _hook("return [ProtocolSpec('p', Path('p.toml'))]", "mer_bench_databases()"),
+        "hook 'mer_bench_databases' returned a collection with an object of type ProtocolSpec; each item must be a Dat",
     ),
     "a generator that raises half-way": (
         method_plugin("acme", "net")
@@ -152,10 +120,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         "OSError: disk",
     ),
     "a hook wrapper": (
-        "from mer_bench import hookimpl\n@hookimpl(wrapper=True)\ndef mer_bench_methods(): return (yield)",
-        "hook 'mer_bench_methods' is a wrapper; it must return MethodSpec objects",
+        _hook("return (yield)", mark="@hookimpl(wrapper=True)"),
+        "hook 'mer_bench_methods' is a hook wrapper; use a plain hook that returns MethodSpec objects",
     ),
-    "two methods of one name": (method_plugin("acme", "net", "net"), "offers two methods named 'net'"),
+    "two methods of one name": (method_plugin("acme", "net", "net"), "provides two methods named 'net'"),
     "a bad spec": (method_plugin("acme", "Big Net"), "method name 'Big Net' is not lower case words"),
 }
-"""What is wrong to a module ``acme`` that has it wrong, and how the reason given for its failure begins."""
+"""The source of a module ``acme`` with the flaw, and the beginning of the reason for its failure."""

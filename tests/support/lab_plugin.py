@@ -1,4 +1,4 @@
-"""A plugin that brings databases of its own: a reader of maps, and a protocol of one of them and SMIC."""
+"""A plugin with a reader of its own databases, and a protocol of one of them and SMIC."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ FILES = ("mmew_p1_a_negative", "mmew_p1_b_positive", "mmew_p2_c_surprise", "4dme
 
 @contextmanager
 def installed_lab(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Install the plugin for a while; yield the folder of its protocols."""
+    """Install the plugin during a ``with`` block; yield the folder of its protocols."""
     install(folder, "lab-plugin", {"lab_plugin_mer_bench": SOURCE})
     (folder / "lab-and-smic.toml").write_text(PROTOCOL, encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))

@@ -1,16 +1,15 @@
-"""Methods that misbehave on one fold of six, each in its own way: `NAUGHTY` is the source of their plugin."""
+"""`NAUGHTY`, the source of a plugin with methods that fail on one of six folds, each in its own way."""
 
 from __future__ import annotations
 
 STRUCK = "smic-synthetic01"
-"""The fold on which they misbehave, unless the environment says HEALED."""
+"""The fold on which they fail, unless the environment has a variable HEALED."""
 
 NAUGHTY = '''
     import ctypes
     import os
     import resource
     import signal
-    import sys
     import time
     from pathlib import Path
 
@@ -39,94 +38,51 @@ NAUGHTY = '''
             return scores
 
 
-    class Raises(Good):
-        def misbehave(self):
-            raise ValueError("no [good] reason\\nat all")
-
-
     class Mute(Exception):
         def __str__(self):
             raise TypeError("not even this")
-
-
-    class RaisesMute(Good):
-        def misbehave(self):
-            raise Mute
 
 
     class Stop(BaseException):
         pass
 
 
-    class RaisesStop(Good):
+    def raising(error):
         def misbehave(self):
-            raise Stop("stop")
+            raise error
+
+        return type("Raises", (Good,), {"misbehave": misbehave})
 
 
-    class Exits(Good):
-        def misbehave(self):
-            sys.exit(3)
+    def doing(action):
+        return type("Does", (Good,), {"misbehave": lambda self: action()})
 
 
-    class Nan(Good):
-        def spoil(self, scores):
-            scores[0, 0] = np.nan
-            return scores
+    def spoiling(change):
+        return type("Spoils", (Good,), {"spoil": lambda self, scores: change(scores)})
 
 
-    class Infinite(Good):
-        def spoil(self, scores):
-            return scores + np.inf
+    Raises = raising(ValueError("no [good] reason\\nat all"))
+    RaisesMute = raising(Mute())
+    RaisesStop = raising(Stop("stop"))
+    Exits = raising(SystemExit(3))
+    Refuses = raising(MerBenchError("setting 'warp' is beyond 9; lower it"))
 
+    Dies = doing(lambda: os._exit(3))
+    DiesQuietly = doing(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    Sleeps = doing(lambda: time.sleep(60))
+    # The disk is full from the moment a fold is trained on, for the files of this process.
+    Fills = doing(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY)))
 
-    class WrongShape(Good):
-        def spoil(self, scores):
-            return scores[:, :2]
-
-
-    class TooFew(Good):
-        def spoil(self, scores):
-            return scores[1:]
-
-
-    class Labels(Good):
-        def spoil(self, scores):
-            return scores.argmax(axis=1)
-
-
-    class Nothing(Good):
-        def spoil(self, scores):
-            return None
-
-
-    class Words(Good):
-        def spoil(self, scores):
-            return scores.astype(str)
-
-
-    class Complex(Good):
-        def spoil(self, scores):
-            return scores.astype(complex)
-
-
-    class Ragged(Good):
-        def spoil(self, scores):
-            return [[0.5], [0.25, 0.25]]
-
-
-    class Dies(Good):
-        def misbehave(self):
-            os._exit(3)
-
-
-    class DiesQuietly(Good):
-        def misbehave(self):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-    class Sleeps(Good):
-        def misbehave(self):
-            time.sleep(60)
+    Nan = spoiling(lambda scores: scores * np.where(np.arange(scores.size).reshape(scores.shape) == 0, np.nan, 1))
+    Infinite = spoiling(lambda scores: scores + np.inf)
+    WrongShape = spoiling(lambda scores: scores[:, :2])
+    TooFew = spoiling(lambda scores: scores[1:])
+    Labels = spoiling(lambda scores: scores.argmax(axis=1))
+    Nothing = spoiling(lambda scores: None)
+    Words = spoiling(lambda scores: scores.astype(str))
+    Complex = spoiling(lambda scores: scores.astype(complex))
+    Ragged = spoiling(lambda scores: [[0.5], [0.25, 0.25]])
 
 
     class Slow(Good):
@@ -144,7 +100,7 @@ NAUGHTY = '''
 
 
     class Changes(Good):
-        """Its scores tell how often the parameters were changed before."""
+        """Its scores count how often its parameters were changed before."""
 
         def fit(self, train, *, seed):
             super().fit(train, seed=seed)
@@ -154,49 +110,15 @@ NAUGHTY = '''
             return np.full((len(test), self.n_classes), float(self.params["count"]))
 
 
-    class Fills(Good):
-        """The disk is full from the moment a fold is trained on, for the files of this process."""
-
-        def misbehave(self):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
-
-
-    class Refuses(Good):
-        def misbehave(self):
-            raise MerBenchError("setting 'warp' is beyond 9; lower it")
-
-
     class NoMethod:
         def __init__(self, *settings):
             pass
 
 
-    CLASSES = {
-        "good": "Good",
-        "raises": "Raises",
-        "raises-mute": "RaisesMute",
-        "raises-stop": "RaisesStop",
-        "exits": "Exits",
-        "nan": "Nan",
-        "infinite": "Infinite",
-        "wrong-shape": "WrongShape",
-        "too-few": "TooFew",
-        "labels": "Labels",
-        "nothing": "Nothing",
-        "words": "Words",
-        "complex": "Complex",
-        "ragged": "Ragged",
-        "dies": "Dies",
-        "dies-quietly": "DiesQuietly",
-        "sleeps": "Sleeps",
-        "slow": "Slow",
-        "prints": "Prints",
-        "changes": "Changes",
-        "fills": "Fills",
-        "refuses": "Refuses",
-        "no-method": "NoMethod",
-        "no-class": "Absent",
-    }
+    NAMES = (
+        "good raises raises-mute raises-stop exits nan infinite wrong-shape too-few labels nothing words complex "
+        "ragged dies dies-quietly sleeps slow prints changes fills refuses no-method"
+    )
     PARAMETERS = {
         "slow": (Parameter("seconds", 0.2, "how long a fit lasts"),),
         "changes": (Parameter("count", 0, "how often it was changed"),),
@@ -210,7 +132,8 @@ NAUGHTY = '''
 
     @hookimpl
     def mer_bench_methods():
-        yield from (spec(name, f"naughty_plugin:{class_name}") for name, class_name in CLASSES.items())
+        yield from (spec(name, f"naughty_plugin:{name.title().replace('-', '')}") for name in NAMES.split())
+        yield spec("no-class", "naughty_plugin:Absent")
         yield spec("no-module", "a_module_that_nobody_has:Net")
         yield spec("takes-frames", "naughty_plugin:Good", "frames")
 '''

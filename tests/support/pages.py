@@ -1,4 +1,4 @@
-"""Pages of docs/ as tests take them: files are written, commands run, and what a page shows is what a command says."""
+"""The pages of docs/ that tests follow: files are written, commands run, and their output compared with the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Block:
 
     @property
     def path(self) -> str:
-        """Of a file: its path, which is its first comment."""
+        """The path of a file, which its first comment states."""
         named = re.match(r"# (\S+)\n", self.text)
         assert named, f"this block does not begin with a comment that names its file:\n{self.text}"
         return named[1]
@@ -36,40 +36,49 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of docs/, by its file name."""
+    """A page, by its path in docs/."""
 
-    name: str
+    path: str
+
+    @property
+    def text(self) -> str:
+        return (DOCS / self.path).read_text(encoding="utf-8")
 
     @property
     def blocks(self) -> list[Block]:
-        text = (DOCS / self.name).read_text(encoding="utf-8")
-        assert text.count("```") % 2 == 0
-        return [Block(*found) for found in re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)]
+        assert self.text.count("```") % 2 == 0
+        matches = re.findall(r"^```(\w*)\n(.*?)^```$", self.text, flags=re.MULTILINE | re.DOTALL)
+        return [Block(*match) for match in matches]
 
     @property
     def files(self) -> list[Block]:
         return [block for block in self.blocks if block.language in ("python", "toml")]
 
     def check_blocks(self) -> None:
-        """Fail where a block is of a kind that `run` does not look at."""
+        """Fail if a block is of a kind that `run` ignores."""
         assert {block.language for block in self.blocks} <= {"bash", "python", "text", "toml"}
         before_text = [before.language for before, block in pairwise(self.blocks) if block.language == "text"]
         assert set(before_text) == {"bash"}
 
     def run(self, folder: Path) -> Path:
-        """Follow the page from top to bottom in an environment of its own; return the folder in which it worked."""
+        """Follow the page from top to bottom in a new environment; return the working folder."""
         environment = PluginEnvironment.create(folder / "environment")
         work = folder / "work"
         work.mkdir()
-        said = ""
+        output = ""
         for block in self.blocks:
             if block.language == "bash":
-                said = environment.run(block.text, work)
+                output = environment.run(block.text, work)
             elif block.language == "text":
-                assert not unsaid(block.text, said), f"{unsaid(block.text, said)} is not in\n{said}"
+                assert not missing_lines(block.text, output), f"{missing_lines(block.text, output)} is not in\n{output}"
             else:
                 write(block, work)
         return work
+
+
+METHOD = Page("add-a-method.md")
+DATABASE = Page("add-a-database.md")
+PROTOCOL = Page("add-a-protocol.md")
 
 
 def write(block: Block, folder: Path) -> None:
@@ -79,7 +88,7 @@ def write(block: Block, folder: Path) -> None:
 
 
 def check_style(project: Path, cache: Path, *mypy: str) -> None:
-    """Fail where ruff or mypy finds something in a plugin's project."""
+    """Fail if ruff or mypy reports anything in a plugin's project."""
     commands = (
         ["ruff", "check", "--isolated", "--no-cache", "."],
         ["ruff", "format", "--isolated", "--no-cache", "--check", "."],
@@ -91,13 +100,13 @@ def check_style(project: Path, cache: Path, *mypy: str) -> None:
 
 
 def comparable(text: str) -> list[str]:
-    """Return a text's lines with every space and score alike: training amplifies a processor's last digit."""
+    """Return a text's lines with equal spaces and scores: processors round differently, and training amplifies it."""
     return [re.sub(r"\d\.\d{4}", "0.0000", " ".join(line.split())) for line in text.splitlines()]
 
 
-def unsaid(shown: str, said: str) -> list[str]:
-    """Return what a page shows and a command does not say, from the first such line on; a path may begin earlier."""
-    lines = iter(comparable(said))
+def missing_lines(shown: str, output: str) -> list[str]:
+    """Return the lines of a page from the first one on that a command does not print; a path may begin earlier."""
+    lines = iter(comparable(output))
     wanted = comparable(shown)
-    found = takewhile(lambda line: any(other == line or other.endswith(f"/{line}") for other in lines), wanted)
-    return wanted[sum(1 for _ in found) :]
+    printed = takewhile(lambda line: any(other == line or other.endswith(f"/{line}") for other in lines), wanted)
+    return wanted[sum(1 for _ in printed) :]

@@ -1,8 +1,8 @@
-"""A Python environment of its own for plugins: what is installed into it disturbs no other test.
+"""A separate Python environment for plugins, so that installing one affects no other test.
 
-It sees all that this process sees, and has a ``pip``, a ``mer-bench``, a ``pytest`` and a ``python`` of its own. As a
-script (the tox env `plugin`) this renders a plugin of each kind and takes it the way of a third party's, with pip's own
-build isolation: ``python tests/support/plugin_env.py FOLDER``.
+It sees every package that this process sees, and has its own ``pip``, ``mer-bench``, ``pytest`` and ``python``. As a
+script (in the tox env `plugin`), this module renders a plugin of each kind, then builds it with pip's build isolation,
+installs, tests, checks and runs it: ``python tests/support/plugin_env.py FOLDER``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PluginEnvironment:
     ----------
     folder : Path
     offline : bool
-        Whether ``pip`` builds with the setuptools that is there, and looks at no index.
+        Whether ``pip`` builds with the installed setuptools and uses no package index.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class PluginEnvironment:
 
     @classmethod
     def create(cls, folder: Path, *, offline: bool = True) -> PluginEnvironment:
-        """Make the environment: without pip, which takes seconds; the parent's serves."""
+        """Make the environment. It uses the parent's pip, since installing another one takes seconds."""
         venv.create(folder, with_pip=False, symlinks=True)
         made = cls(folder.resolve(), offline)
         made._see_parent()
@@ -58,14 +58,14 @@ class PluginEnvironment:
         return made
 
     def run(self, command: str, cwd: Path) -> str:
-        """Run a shell command and return its stdout; fails with all that it said where its exit code is not 0."""
+        """Run a shell command and return its stdout; fail with its whole output if its exit code is not 0."""
         done = subprocess.run(
             ["bash", "-euc", command],
             cwd=cwd,
             env=self._variables(),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, f"{command}\nended with {done.returncode}\n{done.stdout}{done.stderr}"
@@ -80,7 +80,7 @@ class PluginEnvironment:
         return shlex.quote(str(self._bin / "python"))
 
     def _variables(self) -> Mapping[str, str]:
-        """Return the environment: this process's own, whose search path is in the .pth file already."""
+        """Return this process's environment variables, without its search path, which is in the .pth file."""
         kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
         return {
             **kept,
@@ -90,7 +90,7 @@ class PluginEnvironment:
         }
 
     def _see_parent(self) -> None:
-        """Add every place that this process imports from: site folders with their own .pth files, then search roots."""
+        """Add every folder from which this process imports: site folders with their .pth files, then search roots."""
         sites = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
         roots = [path for path in sys.path if path and path not in sites and not _is_standard(path)]
         lines = [
@@ -101,7 +101,7 @@ class PluginEnvironment:
         (own / "parent.pth").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def _write_script(self, name: str, module: str) -> None:
-        """Write what pip writes for an entry point; a path may be too long for a first line that names Python."""
+        """Write the script of an entry point, through a shell: a path may be too long for a ``#!`` line."""
         script = self._bin / f"start_{name.replace('-', '_')}.py"
         script.write_text(_MAIN.format(name=name, module=module), encoding="utf-8")
         self._write_shell(name, f'exec {self._python} {shlex.quote(str(script))} "$@"')
@@ -112,19 +112,13 @@ class PluginEnvironment:
 
 
 def _is_standard(path: str) -> bool:
-    """Say whether a place is the standard library's, or the tests' own folder."""
+    """Return whether a path is part of the standard library, or is the folder of the tests."""
     standard = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(__file__).parents[1])}
     return path.endswith(".zip") or any(path == place or path == f"{place}/lib-dynload" for place in standard)
 
 
 def author(environment: PluginEnvironment, kind: str, folder: Path) -> dict[str, Any]:
-    """Take one plugin the whole way: rendered, built, installed by its wheel, tested, checked and run.
-
-    Returns
-    -------
-    dict
-        What the run says as JSON.
-    """
+    """Render a plugin, build and install its wheel, test, check and run it; return the JSON of the run."""
     name = KINDS[kind]
     project = f"{name}-mer-bench"
     environment.run(f"mer-bench plugin new {name} --kind {kind}", folder)
@@ -138,7 +132,7 @@ def author(environment: PluginEnvironment, kind: str, folder: Path) -> dict[str,
 
 
 def main(folder: Path) -> None:
-    """Take a plugin of each kind the whole way, each in a fresh environment."""
+    """Do `author` with a plugin of each kind, each in a new environment."""
     for kind in KINDS:
         work = folder / kind
         work.mkdir(parents=True)
