@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from mer_bench.cli.console import show
+from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.options import json_option, open_results, results_option
 
 
 @click.command(name="status")
 @results_option
-@json_option("A JSON list on stdout.")
+@json_option("Print a JSON list on stdout.")
 def command(results: str | None, as_json: bool) -> None:
-    """Show what a results folder holds: rows, seeds, folds done, failed and missing."""
+    """Show what the results folder holds: rows and seeds, with their done, failed and missing folds."""
     from mer_bench.results import read_results
 
     rows = [
@@ -30,10 +30,7 @@ def command(results: str | None, as_json: bool) -> None:
         for row in read_results(open_results(results))
         for seed in row.seeds
     ]
-    lines = (
-        f"{row['protocol']}  {row['method']} {row['row_key']}  training {row['training']}  seed {row['seed']}: "
-        f"{row['done']} done, {row['failed']} failed, {row['missing']} missing"
-        + (f"  {row['caveats']}" if row["caveats"] else "")
-        for row in rows
-    )
+    columns = ("protocol", "method", "row_key", "training", "seed", "done", "failed", "missing", "caveats")
+    headings = [column.replace("_", " ") for column in columns]
+    lines = table_lines(headings, [[str(row[column]) for column in columns] for row in rows])
     show(rows, lines if rows else ["no cell is stored yet"], as_json=as_json)
