@@ -42,7 +42,7 @@ def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | N
 
 
 def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table; cells are folded at words where a terminal is too narrow, and never in a file."""
+    """Return the lines of a table; cells are folded at words if a terminal is too narrow, and never in a file."""
     from rich import box
     from rich.table import Table
 
@@ -50,8 +50,10 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[
     if not people.is_terminal:
         people.width = _UNBOUNDED
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading == headings[0])
+    rows = list(rows)
+    for number, heading in enumerate(headings):
+        # What has no spaces keeps its width, the rest is folded at words.
+        table.add_column(heading, no_wrap=not any(" " in row[number] for row in rows), overflow="fold")
     for row in rows:
         table.add_row(*row)
     with people.capture() as captured:

@@ -31,7 +31,8 @@ def plan_lines(plan: Plan, n_pending: int, *, verbose: bool = False) -> Iterator
     yield from _data_lines(plan)
     for row in plan.rows:
         settings = row.setting.params if verbose else _changed(row)
-        yield f"method {row.name} ({_input(row)}): {pairs_text(settings) or 'default settings'}"
+        otherwise = "default settings" if row.setting.params else "no settings"
+        yield f"method {row.name} ({_input(row)}): {pairs_text(settings) or otherwise}"
     preprocessing = _preprocessing(plan, verbose=verbose)
     if preprocessing:
         yield f"preprocessing: {pairs_text(preprocessing)}"

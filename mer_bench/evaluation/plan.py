@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mer_bench.caveats import is_synthetic
 from mer_bench.databases.base import DataSource
-from mer_bench.errors import unknown
+from mer_bench.errors import MerBenchError, unknown
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row

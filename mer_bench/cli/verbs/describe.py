@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MIDDLE_WIDTH = 16
 _NONE = "none"
+_RESULTS = f"`mer-bench run` writes them to the folder given by --results; default: {RESULTS_DEFAULT}"
 
 
 @click.command(name="describe", cls=SettingsCommand)
@@ -46,7 +47,8 @@ def _lines(description: Description) -> Iterator[str]:
     spec, page = description.spec, console()
     with page.capture() as captured:
         page.print(f"{spec.title} ({spec.name} {spec.version})", style="bold")
-        page.print(_facts([*_of_method(description), *_of_network(description.network, description.n_classes)]))
+        network = _of_network(description.network, description.n_classes)
+        page.print(_facts([*_of_method(description), *network, ("results", _RESULTS)]))
         if spec.presets:
             page.print(_presets(description))
         if spec.parameters:
@@ -80,7 +82,6 @@ def _of_method(description: Description) -> Iterable[tuple[str, str]]:
         yield "presets", _NONE
     if not spec.parameters:
         yield "parameters", _NONE
-    yield "results", f"`mer-bench run` writes to --results; default: {RESULTS_DEFAULT}"
 
 
 def _of_network(network: NetworkFacts | None, classes: int) -> Iterable[tuple[str, str]]:

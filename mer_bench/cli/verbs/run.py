@@ -67,9 +67,7 @@ if TYPE_CHECKING:
     help="Add the methods that any method must beat: random, majority, svm-flow.  [default: on]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Print every setting, not only those that differ from the defaults."
-)
+@click.option("--verbose", "-v", is_flag=True, help="Print every setting, not only changed ones.")
 @json_option("Print one JSON object per method and seed on stdout, a line each.")
 def command(*, dry_run: bool, verbose: bool, as_json: bool, **asked: Any) -> ExitCode:
     """Measure methods under a protocol, and write a report.

@@ -8,10 +8,18 @@ import click
 
 from mer_bench.cli.console import show
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.cli.options import data_arguments, jobs_option, json_option, named_source, preprocess_option, set_option
+from mer_bench.cli.options import (
+    SettingsCommand,
+    data_arguments,
+    jobs_option,
+    json_option,
+    named_source,
+    preprocess_option,
+    set_option,
+)
 
 
-@click.command(name="preprocess")
+@click.command(name="preprocess", cls=SettingsCommand)
 @data_arguments
 @click.option(
     "--representation",
