@@ -29,7 +29,7 @@ KINDS = {
 
 
 def run(*methods: str, **options: object) -> pd.DataFrame:
-    return mer_bench.run(methods, **{**TINY, "baseline": False, **options})  # type: ignore[arg-type]
+    return mer_bench.run(methods, **{**TINY, "baselines": False, **options})  # type: ignore[arg-type]
 
 
 def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:

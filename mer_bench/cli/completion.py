@@ -109,7 +109,8 @@ def _named_methods(context: click.Context, catalogue: Catalogue) -> list[MethodS
     from mer_bench.names import normalise_name
 
     named = next((context.params[name] for name in _METHOD_ARGUMENTS if context.params.get(name)), ())
-    names = [named] if isinstance(named, str) else named
+    # An argument before an option without its value, which is what is being typed, is left in ``args``.
+    names = [*([named] if isinstance(named, str) else named), *context.args]
     specs = [catalogue.methods[name] for name in map(normalise_name, names) if name in catalogue.methods]
     return specs or list(catalogue.methods.values())
 

@@ -21,7 +21,7 @@ OPTIONS = {"data": "synthetic-maps", "data_options": {"size": "tiny"}}
 def called(method: str, **options: Any) -> str:
     """Run in Python; return the sentence of a refusal, or nothing."""
     try:
-        mer_bench.run(method, **{**OPTIONS, "baseline": False, **options})
+        mer_bench.run(method, **{**OPTIONS, "baselines": False, **options})
     except MerBenchError as refusal:
         return str(refusal)
     return ""
