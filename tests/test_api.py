@@ -55,7 +55,7 @@ def test_what_is_loaded_is_what_was_run(bench: Bench) -> None:
     assert set(loaded["selection"]) == {"last", "oracle", "none"}
 
 
-def test_the_same_figures_as_on_the_command_line(bench: Bench) -> None:
+def test_the_same_scores_as_on_the_command_line(bench: Bench) -> None:
     frame = run("svm-flow", params={"C": 2}, results=bench.results)
     ended = bench.run("--method", "svm-flow", "--set", "C=2", "--json")
 
@@ -120,7 +120,7 @@ def test_folders_and_partial_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"methods": []}, "no method named"),
         ({"methods": "ahsma"}, "did you mean 'ahmsa'"),
@@ -136,11 +136,11 @@ def test_folders_and_partial_data(tmp_path: Path) -> None:
         ({"selection": "best"}, "last, inner, oracle"),
     ],
 )
-def test_what_cannot_be_used_raises_one_sentence(options: dict[str, object], said: str) -> None:
+def test_what_cannot_be_used_raises_one_sentence(options: dict[str, object], message: str) -> None:
     with pytest.raises(MerBenchError) as caught:
         mer_bench.run(**{"methods": "majority", "data": "synthetic-maps", **options})  # type: ignore[arg-type]
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -176,7 +176,7 @@ def test_a_damaged_representation_is_told_and_computed_anew(bench: Bench) -> Non
         file.unlink()
     ended = bench.run("--method", "svm-flow")
 
-    assert f"note: {stack} is damaged; it is computed again" in ended.out
+    assert f"note: {stack} is damaged; it is computed again" in ended.err
     assert bench.predictions() == before
 
 
@@ -188,7 +188,7 @@ def test_what_is_stored_is_not_computed_again(bench: Bench) -> None:
 
     assert "6 stored, 0 to compute" in ended.out
     assert "all 6 cells are stored already; nothing to compute" in ended.err
-    assert "12 in all, 6 stored, 6 to compute" in more.out
+    assert "12 in total, 6 stored, 6 to compute" in more.out
     assert {file: file.stat().st_mtime_ns for file in before} == before
 
 
