@@ -84,7 +84,7 @@ def test_they_are_skipped_on_request_with_a_notice(bench: Bench) -> None:
     ended = bench.run("--method", "lbp-top", "--method", "majority", *arguments)
 
     assert ended.code == 0
-    assert [found["method"] for found in ended.objects] == ["majority"]
+    assert [result["method"] for result in ended.objects] == ["majority"]
     assert f"note: lbp-top is left out: it needs 'frames', {MAPS}" in ended.err.splitlines()
 
 

@@ -383,22 +383,22 @@ def test_the_shape_is_that_of_a_preprocessed_sample(name: str, tmp_path: Path) -
     record = resolve_representation(spec, spec.resolve(None, {}), source, preprocessing)
     ((array, _),) = compute_representation(source, ["smic/s1/a"], record, print)
 
-    found = described(name)
-    representation = found.sample
+    description = described(name)
+    representation = description.sample
 
-    assert (found.spec.representation.name, representation.shape) == (record["name"], array.shape)
+    assert (description.spec.representation.name, representation.shape) == (record["name"], array.shape)
     assert len(representation.channels) == array.shape[-1]
     assert len(representation.axes) == array.ndim
 
 
 @pytest.mark.usefixtures("plugin")
 def test_features_are_extracted_once_from_a_generated_sample() -> None:
-    found = described("extracting", width=5, length=3)
+    description = described("extracting", width=5, length=3)
 
     shape = (3, 192, 192, 1, 5)
-    assert found.as_json()["features"] == {"parameters": ("width",), "shape": shape, "size": math.prod(shape)}
-    assert found.as_json()["representation"]["approximate"] == "flow"
-    assert found.network is None
+    assert description.as_json()["features"] == {"parameters": ("width",), "shape": shape, "size": math.prod(shape)}
+    assert description.as_json()["representation"]["approximate"] == "flow"
+    assert description.network is None
 
 
 @pytest.mark.parametrize(
@@ -410,15 +410,15 @@ def test_features_are_extracted_once_from_a_generated_sample() -> None:
     ],
 )
 def test_the_size_of_the_features_follows_the_settings(name: str, overrides: dict[str, object], size: int) -> None:
-    found = described(name, **overrides)
+    description = described(name, **overrides)
 
-    assert found.features is not None
-    assert math.prod(found.features) == size
+    assert description.features is not None
+    assert math.prod(description.features) == size
 
 
 def test_parameters_show_type_default_value_limits_and_reason() -> None:
-    found = described("ahmsa", preset="quick", **{"ahmsa.width": "48", "width": "60"})
-    parameters = {parameter["name"]: parameter for parameter in found.as_json()["parameters"]}
+    description = described("ahmsa", preset="quick", **{"ahmsa.width": "48", "width": "60"})
+    parameters = {parameter["name"]: parameter for parameter in description.as_json()["parameters"]}
     spec = load_catalogue().method("ahmsa")
 
     assert list(parameters) == [parameter.name for parameter in spec.parameters]
@@ -428,25 +428,25 @@ def test_parameters_show_type_default_value_limits_and_reason() -> None:
     assert (layout["type"], layout["choices"][0]) == ("str", "five-mosaic")
     assert (parameters["epochs"]["value"], parameters["blocks"]["type"]) == (30, "ints")
     assert (parameters["residual"]["type"], parameters["dropout"]["type"]) == ("bool", "float")
-    assert found.as_json()["presets"] == spec.presets
-    assert found.as_json()["preset"] == "quick"
-    assert (found.preset, found.as_json()["default_preset"]) == ("quick", "paper")
+    assert description.as_json()["presets"] == spec.presets
+    assert description.as_json()["preset"] == "quick"
+    assert (description.preset, description.as_json()["default_preset"]) == ("quick", "paper")
 
 
 @pytest.mark.parametrize("name", [*OTHERS, *NETWORKS])
 def test_every_installed_method_is_described_on_one_object(name: str, bench: Bench) -> None:
     ended = bench("describe", name.replace("-", "_"), "--json")
     spec = load_catalogue().method(name)
-    found = json.loads(ended.out)
+    shown = json.loads(ended.out)
 
     assert (ended.code, ended.err) == (0, "")
-    assert (found["name"], found["title"], found["version"]) == (name, spec.title, spec.version)
-    assert (found["citation"], found["target"], found["family"]) == (spec.citation, spec.target, spec.family)
-    assert found["distribution"] == load_catalogue().owners["method", name]
-    assert found["representation"]["name"] == spec.representation.name
-    assert (found["network"] is not None) == spec.trains_by_epoch
-    assert (found["features"] is not None) == (spec.features is not None)
-    assert {p["name"]: p["default"] for p in found["parameters"]} == json.loads(
+    assert (shown["name"], shown["title"], shown["version"]) == (name, spec.title, spec.version)
+    assert (shown["citation"], shown["target"], shown["family"]) == (spec.citation, spec.target, spec.family)
+    assert shown["distribution"] == load_catalogue().owners["method", name]
+    assert shown["representation"]["name"] == spec.representation.name
+    assert (shown["network"] is not None) == spec.trains_by_epoch
+    assert (shown["features"] is not None) == (spec.features is not None)
+    assert {p["name"]: p["default"] for p in shown["parameters"]} == json.loads(
         json.dumps({p.name: p.default for p in spec.parameters})
     )
 
@@ -585,8 +585,8 @@ def test_methods_that_are_no_networks_are_described_without_torch() -> None:
 
 
 def test_python_gets_the_facts_and_the_same_refusal() -> None:
-    found = described("majority", n_classes=7)
+    description = described("majority", n_classes=7)
 
-    assert (found.n_classes, found.spec.parameters, found.preset) == (7, (), None)
+    assert (description.n_classes, description.spec.parameters, description.preset) == (7, (), None)
     with pytest.raises(MerBenchError, match="method majority has no parameter 'lr'; its parameters: none"):
         described("majority", lr=1)
