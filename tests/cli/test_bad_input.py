@@ -287,45 +287,20 @@ def test_a_store_without_a_schema(bench: Bench, marker: str, message: str) -> No
     assert_refused(refused_store(bench, "status", marker), "store.json", message)
 
 
-CELLS: dict[str, tuple[Callable[[list[dict[str, object]]], object], str]] = {
-    "a missing sample": (lambda predictions: predictions.pop(), "holds no prediction for casme2/synthetic01/"),
-    "a duplicate sample": (lambda predictions: predictions.append(predictions[0]), "holds two predictions for casme2/"),
-    "an unknown sample": (
-        lambda predictions: predictions.append({**predictions[0], "sample_id": "smic/s9/x"}),
-        "holds a prediction for smic/s9/x",
-    ),
-    "another truth": (
-        lambda predictions: predictions[0].update(y_true=(int(str(predictions[0]["y_true"])) + 1) % 3),
-        "and its row says",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CELLS)
-def test_a_stored_cell_with_wrong_samples_is_reported_and_computed_again(bench: Bench, case: str) -> None:
-    change, texts = CELLS[case]
+def test_a_stored_cell_with_wrong_samples_is_reported_and_computed_again(bench: Bench) -> None:
     bench.run("--method", "majority")
     before = bench.predictions()
     file = bench.cell_files()[0]
     cell = json.loads(file.read_text())
-    change(cell["predictions"])
+    cell["predictions"].pop()
     file.write_text(json.dumps(cell))
     resumed = bench.run("--method", "majority", "--json")
 
     assert resumed.code == 0
     assert f"note: {file} counts as absent" in resumed.err
-    assert texts in resumed.err
+    assert "holds no prediction for casme2/synthetic01/" in resumed.err
     assert "5 stored, 1 to compute" in resumed.err
     assert bench.predictions() == before
-
-
-def test_nan_scores_fail_their_cell_and_no_other(bench: Bench, naughty: None) -> None:
-    ended = bench.run("--method", "nan", "--method", "good", "--json")
-
-    assert ended.code == 1
-    assert [(o["method"], o["folds_done"], o["folds_failed"]) for o in ended.objects] == [("nan", 5, 1), ("good", 6, 0)]
-    assert "scores hold NaN" in ended.err
-    assert "Traceback" not in ended.err
 
 
 CONFIGS = {

@@ -104,12 +104,6 @@ def test_check_lists_every_defect_instead_of_stopping_at_the_first(bench: Bench,
     assert "restore it from the release" in checked["problems"][0]
 
 
-def test_check_counts_against_the_protocol_that_is_named(bench: Bench, composite: Path) -> None:
-    checked = json.loads(bench("data", "check", composite, "--json", "--protocol", "loso-samm").out)
-
-    assert list(checked["protocols"]) == ["loso-samm"]
-
-
 def test_check_looks_at_ready_made_maps_too(bench: Bench, tmp_path: Path) -> None:
     folder = write_flow_data(tmp_path / "maps")
     next((folder / "maps").glob("*.png")).write_bytes(b"no image")
