@@ -17,7 +17,7 @@ from support.hostile import install
 
 import mer_bench.cli.verbs
 from mer_bench.cli import cli
-from mer_bench.cli.console import console
+from mer_bench.cli.console import console, print_line
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.scoring.megc_log import read_log, score_log
 
@@ -126,6 +126,18 @@ def test_text_in_a_file_is_wide_and_printed_as_it_is(
     console(stderr=True).print(text)
 
     assert capsys.readouterr() == ("", text + "\n")
+
+
+@pytest.mark.parametrize(("is_terminal", "n_lines"), [(True, 2), (False, 1)])
+def test_a_line_is_folded_at_words_in_a_terminal_and_never_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], is_terminal: bool, n_lines: int
+) -> None:
+    monkeypatch.setattr("rich.console.Console.is_terminal", is_terminal)
+    monkeypatch.setenv("COLUMNS", "130")
+    print_line(console(), "twelve folds " * 14)
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [line.split()[-1] for line in lines] == ["folds"] * n_lines
 
 
 def test_without_a_verb_the_help_is_shown(bench: Bench) -> None:
