@@ -132,7 +132,7 @@ def test_a_damaged_cell_is_told_and_computed_anew(bench: Bench, damage: object) 
     resumed = bench.run("--method", "svm-flow", "--json")
 
     assert status.code == 0
-    assert "5 done, 0 failed, 1 missing" in status.out
+    assert status.out.rstrip().endswith(" 5/6")
     assert status.err.count("note: ") == 1
     assert f"note: {file}" in status.err
     assert "absent" in status.err
@@ -148,7 +148,7 @@ def test_half_written_files_are_not_taken_for_cells(bench: Bench) -> None:
     file.rename(file.with_name(f".{file.name}.abc123"))
     status = bench("status", "--results", bench.results)
 
-    assert "5 done, 0 failed, 1 missing" in status.out
+    assert status.out.rstrip().endswith(" 5/6")
     assert status.err == ""
     assert bench.run("--method", "majority").code == 0
 
