@@ -1,4 +1,4 @@
-"""Python's way to run: a pandas frame comes back."""
+"""`run` and its progress, for Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mer_bench.engine.listener import Listener
-from mer_bench.engine.run import run as carry_out
+from mer_bench.engine.run import run as run_request
 from mer_bench.evaluation.request import Request
 from mer_bench.frames import results_frame
 from mer_bench.progress import ProgressListener
@@ -35,16 +35,17 @@ def run(
     allow_partial: bool = False,
     preprocessing: Mapping[str, object] | None = None,
     baselines: bool = True,
+    skip_unsuitable: bool = False,
     results: str | Path | None = None,
     jobs: int | None = None,
     device: str | None = None,
     timeout: float | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Measure methods under a protocol; what the results folder holds already is not computed again.
+    """Measure methods under a protocol; cells that the results folder already holds are not computed again.
 
-    What is None is decided as on the command line: by the environment, then the config file, then the default. What a
-    user should know (synthetic data, a damaged file) is warned of.
+    Arguments that are None are decided as on the command line: by the environment, then the config file, then a
+    default. Notices (synthetic data, a damaged file) are issued as warnings.
 
     Parameters
     ----------
@@ -54,41 +55,44 @@ def run(
     data : str or Path, optional
         A folder, or ``"synthetic"``, which is the default.
     data_options : mapping, optional
-        Parameters of the data's reader.
+        Parameters of the reader of the data.
     seeds : int
-        How many.
+        How many seeds; they count from 0.
     preset : str, optional
-        Without it a method's own default; on synthetic data ``quick``.
+        By default each method's own; on synthetic data ``quick``.
     params : mapping, optional
         ``{"lr": 1e-4}`` or ``{"ahmsa.lr": 1e-4}``.
     selection : {"last", "inner", "oracle"}, optional
-        Without it, the protocol's rule.
+        By default the protocol's rule.
     allow_partial : bool
+        Continue if the counts of the data differ from the protocol's.
     preprocessing : mapping, optional
         Settings by which frames become representations: ``{"flow": "farneback", "size": 224}``.
     baselines : bool
         Add the baselines (chance, majority class, a support vector machine on raw maps).
+    skip_unsuitable : bool
+        Leave out the methods whose input the data cannot give, with a warning, instead of raising.
     results : str or Path, optional
-        The results folder; ``mer-bench-results`` by default.
+        The results folder. By default the config file's, else ``mer-bench-results``.
     jobs : int, optional
-        By default one. With more, worker processes are spawned: a script must then keep this call under
+        Worker processes; one by default. With more, they are spawned: a script must keep this call under
         ``if __name__ == "__main__":``.
     device : {"auto", "cpu", "cuda"}, optional
         ``"auto"`` by default.
     timeout : float, optional
-        Seconds a cell may take.
+        Seconds that a cell may take.
     progress : bool
-        Show on stderr how far it is, and what fails: a bar in a terminal or a notebook, lines elsewhere.
+        Show the progress and failed cells on stderr: a bar in a terminal or a notebook, lines elsewhere.
 
     Returns
     -------
     pandas.DataFrame
-        As `mer_bench.load_results` gives it, of this request alone.
+        The results of this request, in the columns of `mer_bench.load_results`.
 
     Raises
     ------
     MerBenchError
-        Anything that cannot be used; a failed cell raises nothing and shows in ``folds_failed``.
+        The request cannot be met. A failed cell raises nothing: it counts in ``folds_failed``.
     """
     request = Request(
         methods=(methods,) if isinstance(methods, str) else tuple(methods),
@@ -102,17 +106,18 @@ def run(
         allow_partial=allow_partial,
         preprocessing={name: _plain(value) for name, value in (preprocessing or {}).items()},
         baselines=baselines,
+        skip_unsuitable=skip_unsuitable,
         results=None if results is None else str(results),
         jobs=jobs,
         device=device,
         timeout=timeout,
     )
-    session = carry_out(request, _Shown() if progress else _Warned())
+    session = run_request(request, _Shown() if progress else _Warned())
     return results_frame(chain.from_iterable(session.asked(session.results())))
 
 
 def _plain(value: object) -> object:
-    """Return a path as text, and numpy's numbers and lists as Python's: they are as good as plain ones."""
+    """Return a path as text, and numpy's numbers and lists as Python's."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, (list, tuple)):
@@ -130,7 +135,7 @@ class _Shown(_Warned, ProgressListener):
 
 
 def _warn(text: str) -> None:
-    """Warn at the caller's own line: the frames between are mer-bench's."""
+    """Warn at the line of the caller: the frames between are mer-bench's."""
     depth, frame = 1, sys._getframe()
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("mer_bench."):
         depth, frame = depth + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""Where data and results are: command line, then environment, then a config file."""
+"""The config file and the environment variables: where data and results are."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from mer_bench.strict_toml import read_toml
 DATA_VARIABLE = "MER_BENCH_DATA"
 CONFIG_VARIABLE = "MER_BENCH_CONFIG"
 DEFAULT_RESULTS = "mer-bench-results"
+RESULTS_DEFAULT = f"'results' in the config file, else ./{DEFAULT_RESULTS}"
+"""Where results go if ``--results`` is not given, for help texts."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """The settings of a config file, each under its field's name; None where it is silent."""
+    """The settings of a config file, each under its field's name; None if it is not stated."""
 
     data: str | None = None
     data_options: Mapping[str, str] = field(default_factory=dict)
@@ -27,15 +29,16 @@ class Config:
 
 
 def results_folder(named: str | Path | None, config: Config) -> Path:
-    """Return the results folder that is named, else the config file's, else the default."""
+    """Return the named results folder, else the config file's, else the default."""
     return Path(named or config.results or DEFAULT_RESULTS)
 
 
 def load_config() -> Config:
-    """Read the config file: ``MER_BENCH_CONFIG``, else ``mer-bench.toml`` here, else the user's own.
+    """Read the config file.
 
-    The environment's ``MER_BENCH_DATA`` stands over the file's ``data`` and ``data-options``. Relative paths in the
-    file are taken from the file's folder.
+    It is the file named by ``MER_BENCH_CONFIG``, else ``mer-bench.toml`` in the current folder, else
+    ``~/.config/mer-bench/config.toml``. The variable ``MER_BENCH_DATA`` replaces the file's ``data`` and
+    ``data-options``. Relative paths in the file start from the file's folder.
 
     Raises
     ------
@@ -72,11 +75,11 @@ def _read(file: Path) -> Config:
 
 
 def _located(data: str, base: Path) -> str:
-    """Take a relative folder from the config file's own; a database's name (``synthetic``) is left alone."""
+    """Resolve a relative folder from the config file's own; leave a database's name (``synthetic``) as it is."""
     path = base / _expanded(data)
     return str(path) if path.exists() or os.sep in data else data
 
 
 def _expanded(path: str) -> str:
-    # Unlike pathlib's, this one leaves a home that cannot be found as it is, instead of raising RuntimeError.
+    # Unlike pathlib's, this leaves `~` as it is if there is no home, instead of raising RuntimeError.
     return os.path.expanduser(path)  # noqa: PTH111

@@ -33,28 +33,27 @@ COLUMNS = (
 
 
 def load_results(results: str | Path | None = None) -> pd.DataFrame:
-    """Return every result of a results folder, a row for each method, parameters, data, selection, seed and slice.
+    """Return every result in a results folder: a row for each method, parameters, data, selection, seed and slice.
 
     Parameters
     ----------
     results : str or Path, optional
-        The results folder; ``mer-bench-results`` by default.
+        The results folder. By default the config file's, else ``mer-bench-results``.
 
     Returns
     -------
     pandas.DataFrame
-        UF1, UAR and accuracy are NaN for a seed of which folds are missing, so that a mean over seeds is over the
-        complete ones.
+        UF1, UAR and accuracy are NaN for a seed with missing folds, so that a mean over seeds is over complete seeds.
 
     Raises
     ------
     MerBenchError
-        The folder is no store, or one of a newer mer-bench.
+        The folder is not a store, or was written by a newer mer-bench.
 
     Warns
     -----
     UserWarning
-        For each file that cannot be used and so counts as absent.
+        For each file that cannot be used and therefore counts as absent.
     """
     notices: list[str] = []
     store = Store.open(results_folder(results, load_config()), notices.append)
@@ -65,7 +64,7 @@ def load_results(results: str | Path | None = None) -> pd.DataFrame:
 
 
 def results_frame(results: Iterable[SeedResult]) -> pd.DataFrame:
-    """Return results as a frame with a row a slice."""
+    """Return results as a frame with a row for each slice."""
     return pd.DataFrame(
         [_frame_row(result, name) for result in results for name in result.record["protocol"]["slices"]],
         columns=list(COLUMNS),

@@ -1,4 +1,4 @@
-"""How far a run is, for people: a bar in a terminal or a notebook, a plain line now and then elsewhere."""
+"""The progress of a run, for people: a bar in a terminal or a notebook, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -19,21 +19,18 @@ _PLAIN_INTERVAL_S = 5.0
 
 
 class ProgressListener(Listener):
-    """Shows on stderr how far each part of the work is, and what fails."""
+    """Shows on stderr the progress of each part of the work, notices, and what fails."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
 
     def notice(self, text: str) -> None:
-        """Say it at once."""
-        click.echo(f"note: {text}", err=True)
+        """Print it at once; above the bar while there is one."""
+        self._print(f"note: {text}", "yellow")
 
     def failed(self, text: str) -> None:
-        """Say it at once."""
-        if self._bar is None:
-            click.echo(f"failed: {text}", err=True)
-        else:
-            self._bar.console.print(f"failed: {text}", style="red", markup=False)
+        """Print it at once; above the bar while there is one."""
+        self._print(f"failed: {text}", "red")
 
     def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
         """Show a bar, or lines."""
@@ -41,32 +38,38 @@ class ProgressListener(Listener):
             return self._drawn(what, total, done)
         return _printed(what, total, done)
 
+    def _print(self, text: str, colour: str) -> None:
+        if self._bar is None:
+            click.secho(text, fg=colour, err=True)
+        else:
+            self._bar.console.print(text, style=colour, markup=False, highlight=False, emoji=False)
+
     @contextmanager
     def _drawn(self, what: str, total: int, done: int) -> Iterator[Step]:
         with _new_bar() as bar:
             self._bar = bar
             task = bar.add_task(what, total=total, completed=done, fresh=0)
             try:
-                yield lambda went_well: bar.update(task, advance=1, fresh=bar.tasks[0].fields["fresh"] + 1)
+                yield lambda succeeded: bar.update(task, advance=1, fresh=bar.tasks[0].fields["fresh"] + 1)
             finally:
                 self._bar = None
 
 
 @contextmanager
 def _printed(what: str, total: int, done: int) -> Iterator[Step]:
-    """Print done, rate and time left, at most every few seconds, and at the end."""
+    """Print what is done, the rate and the time left, every few seconds and at the end."""
     if done == total:
         click.echo(f"all {total} {what} are stored already; nothing to compute", err=True)
     fresh = n_failed = 0
-    started = told = time.monotonic()
+    started = printed = time.monotonic()
 
-    def step(went_well: bool) -> None:
-        nonlocal fresh, n_failed, told
-        fresh, n_failed, now = fresh + 1, n_failed + (not went_well), time.monotonic()
+    def step(succeeded: bool) -> None:
+        nonlocal fresh, n_failed, printed
+        fresh, n_failed, now = fresh + 1, n_failed + (not succeeded), time.monotonic()
         left = total - done - fresh
-        if now - told < _PLAIN_INTERVAL_S and left:
+        if now - printed < _PLAIN_INTERVAL_S and left:
             return
-        told, rate = now, fresh / max(now - started, 1e-9)
+        printed, rate = now, fresh / max(now - started, 1e-9)
         failures = f", {n_failed} failed" if n_failed else ""
         click.echo(f"{done + fresh}/{total} {what}{failures}, {rate:.2f}/s, {left / rate:.0f} s left", err=True)
 
@@ -89,9 +92,10 @@ class _Rate(ProgressColumn):
 def _new_bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None),
         MofNCompleteColumn(),
         _Rate(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        expand=True,
     )

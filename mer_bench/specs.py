@@ -6,6 +6,7 @@ This module imports neither numpy nor pandas nor torch, so that listing the inst
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -353,13 +354,29 @@ def resolve_parameters(
         if name not in by_name:
             known = ", ".join(sorted(by_name)) or "none"
             raise MerBenchError(
-                f"{owner} has no parameter {name!r}{did_you_mean(name, by_name)}; its parameters: {known}"
+                f"{owner} has no parameter {name!r}{parameter_hint(name, parameters)}; its parameters: {known}"
             )
         try:
             resolved[name] = by_name[name].parse(value) if isinstance(value, str) else by_name[name].check(value)
         except MerBenchError as error:
             raise MerBenchError(f"{owner}: {error}") from None
     return resolved
+
+
+def parameter_hint(wrong: str, parameters: Iterable[Parameter]) -> str:
+    """Return ``" (did you mean 'lr'?)"`` for the parameter that is probably meant, or an empty string."""
+    parameters = list(parameters)
+    meant = described_parameter(wrong, parameters)
+    return did_you_mean(wrong, [own.name for own in parameters]) if meant is None else did_you_mean(meant, [meant])
+
+
+def described_parameter(words: str, parameters: Iterable[Parameter]) -> str | None:
+    """Return the parameter of this name, else one whose description begins so: ``learning_rate`` gives ``lr``."""
+    parameters = list(parameters)
+    if words in {own.name for own in parameters}:
+        return words
+    spaced = re.compile(re.escape(re.sub("[-_]", " ", words.lower())) + r"\b")
+    return next((own.name for own in parameters if words and spaced.match(own.doc.lower())), None)
 
 
 def value_text(value: object) -> str:

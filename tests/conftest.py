@@ -13,20 +13,28 @@ from support.naughty import NAUGHTY
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C: what a shell starts in the background ignores it, and so would all that the tests start."""
+    """Handle Ctrl-C: background jobs of a shell ignore it, and so would the processes that tests start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of all tests, which may share it because its keys are hashes of contents; workers have it in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "mer-bench-cache"
+
+
 @pytest.fixture(autouse=True)
-def _isolated(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the person at the keyboard reaches a test or the processes it starts: no settings, no home, no cwd."""
+def _isolated(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, shared_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep the settings, home and working directory of the user from the tests and the processes that they start."""
     for name in list(os.environ):
         if name.startswith("MER_BENCH_") and name != "MER_BENCH_REAL_DATA":
             monkeypatch.delenv(name)
     home = str(tmp_path_factory.mktemp("home"))
-    # Content-addressed, so tests may share it: the workers of a run have one parent folder.
-    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path_factory.getbasetemp().parent / "mer-bench-cache"))
+    monkeypatch.setenv("MER_BENCH_CACHE", str(shared_cache))
     monkeypatch.setenv("HOME", home)
     monkeypatch.setenv("XDG_CONFIG_HOME", home)
     monkeypatch.chdir(tmp_path)
@@ -34,7 +42,7 @@ def _isolated(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypa
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Bench]:
-    """The command line with a store of its own and tiny synthetic data."""
+    """The command line with its own store and tiny synthetic data."""
     command_line = Bench(tmp_path / "results", monkeypatch, capsys)
     yield command_line
     command_line.end()
@@ -42,7 +50,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 @pytest.fixture
 def naughty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Install the methods of `naughty.NAUGHTY`, for this process and for those it starts."""
+    """Install the methods of `naughty.NAUGHTY`, for this process and those that it starts."""
     site = tmp_path / "site"
     install(site, "naughty-plugins", {"naughty_plugin": NAUGHTY})
     monkeypatch.syspath_prepend(str(site))
@@ -53,7 +61,7 @@ def naughty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def reproducible() -> Iterator[None]:
-    """Torch on one thread, drawing the same numbers in every test."""
+    """Torch on one thread, with the same random numbers in every test."""
     import torch
 
     threads = torch.get_num_threads()

@@ -29,7 +29,7 @@ KINDS = {
 
 
 def run(*methods: str, **options: object) -> pd.DataFrame:
-    return mer_bench.run(methods, **{**TINY, "baseline": False, **options})  # type: ignore[arg-type]
+    return mer_bench.run(methods, **{**TINY, "baselines": False, **options})  # type: ignore[arg-type]
 
 
 def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
@@ -55,7 +55,7 @@ def test_what_is_loaded_is_what_was_run(bench: Bench) -> None:
     assert set(loaded["selection"]) == {"last", "oracle", "none"}
 
 
-def test_the_same_figures_as_on_the_command_line(bench: Bench) -> None:
+def test_the_same_scores_as_on_the_command_line(bench: Bench) -> None:
     frame = run("svm-flow", params={"C": 2}, results=bench.results)
     ended = bench.run("--method", "svm-flow", "--set", "C=2", "--json")
 
@@ -120,27 +120,23 @@ def test_folders_and_partial_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"methods": []}, "no method named"),
         ({"methods": "ahsma"}, "did you mean 'ahmsa'"),
-        ({"protocol": "cdee"}, "did you mean 'cde'"),
         ({"seeds": 0}, "--seeds 0"),
+        ({"seeds": [0, 1]}, "--seeds [0, 1] is not a whole number"),
         ({"jobs": 0}, "--jobs 0"),
-        ({"timeout": -1.0}, "--timeout -1"),
-        ({"device": "tpu"}, "'tpu'"),
         ({"params": {"C": 1}}, "method majority has no parameter 'C'"),
         ({"methods": "svm-flow", "params": {"C": None}}, "is not a number"),
         ({"data": "nowhere"}, "--data nowhere does not exist"),
-        ({"results": "/proc/results"}, "choose another folder with --results"),
-        ({"selection": "best"}, "last, inner, oracle"),
     ],
 )
-def test_what_cannot_be_used_raises_one_sentence(options: dict[str, object], said: str) -> None:
+def test_what_cannot_be_used_raises_one_sentence(options: dict[str, object], message: str) -> None:
     with pytest.raises(MerBenchError) as caught:
         mer_bench.run(**{"methods": "majority", "data": "synthetic-maps", **options})  # type: ignore[arg-type]
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -15,7 +15,7 @@ from support.bench import Bench
 from support.store_factory import always, make_row, new_store, right, samples_of, scattered, write_seed, wrong_for
 
 from mer_bench import load_results
-from mer_bench.cli.tables import results_tables
+from mer_bench.cli.tables import print_results
 from mer_bench.result_texts import result_object
 from mer_bench.results import RowResults, read_results, read_row
 from mer_bench.store import Store
@@ -60,8 +60,7 @@ def svm(store: Store) -> RowResults:
 
 def table_of(rows: Iterable[RowResults]) -> str:
     console = Console(file=StringIO(), width=160)
-    for table in results_tables([row.seeds for row in rows], console):
-        console.print(table)
+    print_results([row.seeds for row in rows], console)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 

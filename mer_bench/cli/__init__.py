@@ -1,4 +1,4 @@
-"""The command line: one module a verb, imported only when the verb is used."""
+"""The command line: one module per verb, imported only when the verb is used."""
 
 from __future__ import annotations
 
@@ -6,39 +6,51 @@ import io
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
+from mer_bench.cli.completion import enable_completion, is_completing
 from mer_bench.cli.exit_codes import ExitCode
+from mer_bench.config import RESULTS_DEFAULT
 from mer_bench.errors import MerBenchError, unknown
 from mer_bench.version import __version__
 
+_UNBOUNDED = 10_000
+"""Columns: help is as wide as the terminal, where click would stop at 80."""
+
 _VERBS = {
-    "run": "measure methods under a protocol",
-    "status": "what a results folder holds, and what is missing",
+    "run": "measure methods under a protocol, and write a report",
+    "status": "show what a results folder holds, and what is missing",
     "report": "write the comparison as HTML, Markdown and CSV",
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",
-    "list": "what is installed: methods, protocols, databases",
-    "describe": "a method: parameters, presets, citation, size of its network",
-    "plugins": "installed plugins, and why one does not work",
+    "list": "list the installed methods, protocols or databases",
+    "describe": "show a method's parameters, presets, citation and network size",
+    "plugins": "show the installed plugins, and why one does not work",
     "plugin": "start a plugin of your own",
-    "check": "whether a method keeps its contract",
-    "data": "check, list, preprocess and make data",
+    "check": "check whether a method keeps its contract",
+    "data": "check, list, preprocess and generate data",
 }
 
 
+_RESULTS_GO = (
+    f"Results of runs go to the folder given by --results (default: {RESULTS_DEFAULT}); representations go to the "
+    "cache (`mer-bench data info` shows where)."
+)
+
+
 class LazyGroup(click.Group):
-    """A group that knows its verbs by name and imports the one that is called.
+    """A group that knows its verbs by name and imports only the one that is called.
 
     Parameters
     ----------
     verbs : mapping of str to str
-        Verb to its line of help.
+        The line of help of each verb.
     home : str
-        The verb's module, with ``{}`` for its name; it holds a click command called ``command``.
+        The module of a verb, with ``{}`` for its name; it holds a click command called ``command``.
     """
 
     def __init__(self, *, verbs: Mapping[str, str], home: str, **attributes: Any) -> None:
@@ -53,6 +65,7 @@ class LazyGroup(click.Group):
         if name not in self.verbs:
             raise unknown("verb", cmd_name, self.verbs)
         command: click.Command = import_module(self.home.format(name)).command
+        command.epilog = _RESULTS_GO
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -68,7 +81,12 @@ def _hyphenated(token: str) -> str:
     cls=LazyGroup,
     verbs=_VERBS,
     home="mer_bench.cli.verbs.{}",
-    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _hyphenated},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": _hyphenated,
+        "max_content_width": _UNBOUNDED,
+    },
+    epilog=_RESULTS_GO,
 )
 @click.version_option(__version__, prog_name="mer-bench")
 def cli() -> None:
@@ -76,39 +94,49 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; one sentence and exit code 2 for bad input, never a traceback."""
+    """Run the command line. Bad input gives one sentence and exit code 2, never a traceback."""
+    if is_completing():
+        _complete()
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A path need not be UTF-8, nor the terminal: an odd character is no reason to stop.
+            # Neither paths nor terminals need be UTF-8: a character that cannot be printed is no reason to stop.
             stream.reconfigure(errors="backslashreplace")
     code = _run()
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        # Python would flush once more when it ends, and complain once more.
+        # Python would flush again when it ends, and complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError) and code != ExitCode.BAD_INPUT:  # else it is said already
+        if not isinstance(error, BrokenPipeError) and code != ExitCode.BAD_INPUT:  # else there is an error line already
             code = _say_error(f"cannot write to the standard output ({error.strerror})")
     sys.exit(code)
 
 
 def _open_standard_streams() -> None:
-    """Give a closed stdin, stdout or stderr the null device: else the next file opened would take its number."""
+    """Open the null device for a closed stdin, stdout or stderr: else the next file opened would get its number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  (it lives as long as we do)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  (it stays open)
+
+
+def _complete() -> NoReturn:
+    """Answer a shell that asks for completions; say nothing, whatever goes wrong."""
+    enable_completion()
+    with suppress(Exception):
+        cli.main(prog_name="mer-bench")
+    sys.exit(ExitCode.DONE)
 
 
 def _run() -> int:
     try:
-        # Not standalone: what the verb returns comes back, through the groups above it.
+        # Not standalone: then the verb's return value is returned here.
         code: int | None = cli.main(prog_name="mer-bench", standalone_mode=False)
         return ExitCode.DONE if code is None else code
     except click.UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # no verb: newer versions of click raise the help
+        if type(error).__name__ == "NoArgsIsHelpError":  # no verb: newer versions of click raise this
             error.show()
             return ExitCode.BAD_INPUT
         place = error.ctx.command_path if error.ctx else "mer-bench"
@@ -118,12 +146,12 @@ def _run() -> int:
     except MerBenchError as error:
         return _say_error(str(error))
     except (click.Abort, KeyboardInterrupt) as stop:
-        # click makes an Abort of Ctrl-C; what mer-bench says of it stands in the cause.
+        # click turns Ctrl-C into an Abort; mer-bench's own sentence is in its cause.
         kept = str(stop.__cause__ or stop)
         click.echo(f"interrupted: {kept}" if kept else "interrupted", err=True)
         return ExitCode.INTERRUPTED
     except SystemExit:
-        # click ends a broken pipe with 1, which says here that cells failed; it leaves this wrapper behind.
+        # click exits with 1 on a broken pipe, which here means that cells failed; it leaves this wrapper behind.
         if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
             return ExitCode.DONE
         raise

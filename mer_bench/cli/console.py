@@ -1,27 +1,36 @@
-"""How a verb prints its answer: as JSON, or in lines for people."""
+"""How a verb prints its answer: as JSON, or as lines for people."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from mer_bench.specs import value_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
+_UNBOUNDED = 10_000
+"""Columns; wider than any line of a table."""
 _FILE_WIDTH = 120
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return the console for people: it prints text as it stands, and lines in a file are wide enough for a table."""
+    """Return a console that prints text as it is; in a file it is wide enough for a table."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not made.is_terminal:
-        made.width = max(made.width, _FILE_WIDTH)
-    return made
+    people = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not people.is_terminal:
+        people.width = max(people.width, _FILE_WIDTH)
+    return people
+
+
+def print_line(people: Console, text: str, style: str | None = None) -> None:
+    """Print a line of text: folded at words at the width of a terminal, and never folded in a file."""
+    people.print(text, style=style, soft_wrap=not people.is_terminal)
 
 
 def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | None = None) -> None:
@@ -30,3 +39,33 @@ def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | N
         lines = [json.dumps(answer, indent=indent, allow_nan=False)]
     for line in lines:
         click.echo(line)
+
+
+def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table; cells are folded at words if a terminal is too narrow, and never in a file."""
+    from rich import box
+    from rich.table import Table
+
+    people = console()
+    if not people.is_terminal:
+        people.width = _UNBOUNDED
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    rows = list(rows)
+    for number, heading in enumerate(headings):
+        # What has no spaces keeps its width, the rest is folded at words.
+        table.add_column(heading, no_wrap=not any(" " in row[number] for row in rows), overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    with people.capture() as captured:
+        people.print(table)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def pairs_text(values: Mapping[str, object]) -> str:
+    """Return settings as ``--set`` takes them: ``width=96, residual=true``."""
+    return ", ".join(f"{name}={setting_text(value)}" for name, value in values.items())
+
+
+def setting_text(value: object) -> str:
+    """Return a value as ``--set`` takes it, ``true`` and ``false`` in lower case."""
+    return value_text(value).lower() if isinstance(value, bool) else value_text(value)

@@ -1,13 +1,22 @@
-"""The options that several verbs take, and what they name."""
+"""The options that several verbs take, and the hints on options that no verb takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mer_bench.config import DEFAULT_RESULTS, load_config, results_folder
+from mer_bench.cli.completion import (
+    complete_data,
+    complete_folder,
+    complete_method,
+    complete_preprocessing,
+    complete_preset,
+    complete_protocol,
+    complete_setting,
+)
+from mer_bench.config import RESULTS_DEFAULT, load_config, results_folder
 from mer_bench.errors import MerBenchError
 
 if TYPE_CHECKING:
@@ -17,17 +26,59 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def json_option(help_text: str = "One JSON object on stdout.") -> Callable[[_Command], _Command]:
+class SettingsCommand(click.Command):
+    """A verb with ``--set``, which explains what to type for a parameter that is given as an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as click does; an unknown option that is the name of a parameter gets a hint."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name, _, value = error.option_name.lstrip("-").partition("=")
+            hint = _setting_hint(name.replace("-", "_"), value or _value_after(error.option_name, typed))
+            if hint is None or ctx.resilient_parsing:
+                raise
+            raise click.UsageError(f"no option {error.option_name!r}: {hint}", ctx=ctx) from error
+
+
+def _value_after(option: str, typed: Sequence[str]) -> str:
+    for token, following in zip(typed, [*typed[1:], ""], strict=True):
+        name, equals, value = token.partition("=")
+        if name == option:
+            return value if equals else following
+    return ""
+
+
+def _setting_hint(name: str, value: str) -> str | None:
+    """Return how to set what ``name`` names: a parameter of an installed method, or a setting of the preprocessing."""
+    from mer_bench.plugin_manager import load_catalogue
+    from mer_bench.representations.preprocessing import PREPROCESSING
+    from mer_bench.specs import described_parameter
+
+    value = value if value and not value.startswith("-") else "VALUE"
+    of_methods = [parameter for spec in load_catalogue().methods.values() for parameter in spec.parameters]
+    for option, what, parameters in (
+        ("--set", "a parameter", of_methods),
+        ("--preprocess", "a setting of the preprocessing", PREPROCESSING),
+    ):
+        meant = described_parameter(name, parameters)
+        if meant is not None:
+            return f"{meant!r} is {what}; use {option} {meant}={value}"
+    return None
+
+
+def json_option(help_text: str = "Print one JSON object on stdout.") -> Callable[[_Command], _Command]:
     """``--json``, as the argument ``as_json``."""
     return click.option("--json", "as_json", is_flag=True, help=help_text)
 
 
 def set_option(help_text: str) -> Callable[[_Command], _Command]:
     """``--set``, as the argument ``overrides``: a dict of str to str."""
-    return _pairs_option("--set", "overrides", help_text)
+    return _pairs_option("--set", "overrides", help_text, shell_complete=complete_setting)
 
 
-def _pairs_option(name: str, destination: str, help_text: str) -> Callable[[_Command], _Command]:
+def _pairs_option(name: str, destination: str, help_text: str, **attributes: Any) -> Callable[[_Command], _Command]:
     def parse(context: click.Context, option: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
         pairs: dict[str, str] = {}
         for text in texts:
@@ -39,22 +90,50 @@ def _pairs_option(name: str, destination: str, help_text: str) -> Callable[[_Com
             pairs[key] = value
         return pairs
 
-    return click.option(name, destination, multiple=True, metavar="K=V", callback=parse, help=help_text)
+    return click.option(
+        name, destination, multiple=True, metavar="NAME=VALUE", callback=parse, help=help_text, **attributes
+    )
 
 
-results_option = click.option("--results", help=f"The results folder.  [default: {DEFAULT_RESULTS}]")
-jobs_option = click.option("--jobs", "-j", type=int, help="Worker processes.  [default: one a processor]")
-preprocess_option = _pairs_option("--preprocess", "preprocessing", "How frames are preprocessed: flow=farneback.")
-data_option = _pairs_option("--data-option", "data_options", "A parameter of the data's reader.")
+def methods_option(command: _Command) -> _Command:
+    """Add ``--method``, as the argument ``methods``."""
+    return click.option(
+        *("--method", "-m", "methods"),
+        multiple=True,
+        required=True,
+        shell_complete=complete_method,
+        help="A method; repeat for several. `mer-bench list methods` lists them.",
+    )(command)
+
+
+def protocol_option(*names: str, **attributes: Any) -> Callable[[_Command], _Command]:
+    """``--protocol``."""
+    return click.option("--protocol", "-p", *names, shell_complete=complete_protocol, **attributes)
+
+
+def preset_option(help_text: str) -> Callable[[_Command], _Command]:
+    """``--preset``."""
+    return click.option("--preset", shell_complete=complete_preset, help=help_text)
+
+
+results_option = click.option(
+    "--results", shell_complete=complete_folder, help=f"The results folder.  [default: {RESULTS_DEFAULT}]"
+)
+jobs_option = click.option("--jobs", "-j", type=int, help="Worker processes.  [default: one per processor]")
+preprocess_option = _pairs_option(
+    *("--preprocess", "preprocessing", "How frames are preprocessed: flow=farneback. Repeat for several."),
+    shell_complete=complete_preprocessing,
+)
+data_option = _pairs_option("--data-option", "data_options", "A parameter of the reader of the data.")
 
 
 def data_arguments(command: _Command) -> _Command:
     """Add ``PATH`` and ``--data-option``, by which every verb of ``mer-bench data`` names its data."""
-    return click.argument("path", required=False)(data_option(command))
+    return click.argument("path", required=False, shell_complete=complete_data)(data_option(command))
 
 
 def named_source(path: str | None, data_options: Mapping[str, str]) -> DataSource:
-    """Open what the command line names, else what is configured, else the synthetic release.
+    """Open the data that the command line names, else the configured data, else the synthetic release.
 
     Raises
     ------
@@ -68,12 +147,12 @@ def named_source(path: str | None, data_options: Mapping[str, str]) -> DataSourc
 
 
 def open_results(results: str | None) -> Store:
-    """Open the folder named on the command line, in the config file, or by default; notices go to stderr.
+    """Open the folder that is named on the command line, in the config file, or by default; notices go to stderr.
 
     Raises
     ------
     MerBenchError
-        There is no store, or a newer mer-bench made it.
+        There is no store, or a newer mer-bench wrote it.
     """
     from mer_bench.store import Store
 
@@ -81,5 +160,5 @@ def open_results(results: str | None) -> Store:
 
 
 def notice(text: str) -> None:
-    """Say on stderr what a user should know."""
+    """Print a notice on stderr."""
     click.echo(f"note: {text}", err=True)

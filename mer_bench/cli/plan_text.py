@@ -1,27 +1,42 @@
-"""What the terminal shows of a plan, before it is carried out."""
+"""The plan of a run, as the terminal shows it before the work starts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from mer_bench.caveats import is_synthetic
+from mer_bench.cli.console import pairs_text
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.evaluation.rows import Row
-from mer_bench.specs import QUICK_PRESET, value_text
+from mer_bench.representations.preprocessing import PREPROCESSING
+from mer_bench.representations.resolve import recipe_of
+from mer_bench.specs import QUICK_PRESET, ParameterValue, resolve_parameters
 
 
-def plan_lines(plan: Plan, n_pending: int) -> Iterator[str]:
-    """Yield the plan in a few lines: protocol, data, rows, cells stored and to be computed."""
+def plan_lines(plan: Plan, n_pending: int, *, verbose: bool = False) -> Iterator[str]:
+    """Yield the plan, a line each: protocol, data, methods, preprocessing, and cells stored and to be computed.
+
+    Parameters
+    ----------
+    plan : Plan
+    n_pending : int
+        Cells to be computed.
+    verbose : bool
+        Show every setting, not only those that differ from their defaults.
+    """
     n_cells = len(plan.cells)
     if plan.chose_quick:
-        yield f"Synthetic data: preset {QUICK_PRESET!r} is used; ask for another with --preset."
+        yield f"preset {QUICK_PRESET!r} is used, because the data is synthetic; choose another with --preset"
     yield from _data_lines(plan)
     for row in plan.rows:
-        params = ", ".join(f"{name}={value_text(value)}" for name, value in row.setting.params.items())
-        yield f"method {row.name}: {params or 'no parameters'}"
-        yield f"  takes {_representation(row)}"
-    yield f"cells: {n_cells} in all, {n_cells - n_pending} stored, {n_pending} to compute"
+        settings = row.setting.params if verbose else _changed(row)
+        otherwise = "default settings" if row.setting.params else "no settings"
+        yield f"method {row.name} ({_input(row)}): {pairs_text(settings) or otherwise}"
+    preprocessing = _preprocessing(plan, verbose=verbose)
+    if preprocessing:
+        yield f"preprocessing: {pairs_text(preprocessing)}"
+    yield f"cells: {n_cells} in total, {n_cells - n_pending} stored, {n_pending} to compute"
 
 
 def _data_lines(plan: Plan) -> Iterator[str]:
@@ -40,14 +55,32 @@ def _data_lines(plan: Plan) -> Iterator[str]:
 
 def _partial_lines(data: ProtocolData) -> Iterator[str]:
     if is_synthetic(data.caveats) and data.problems:
-        yield f"partial: {len(data.problems)} counts are not the protocol's; those of synthetic data need not be"
+        yield f"partial: {len(data.problems)} counts differ from the protocol's, as synthetic data may"
     else:
         yield from (f"partial: {problem}" for problem in data.problems)
 
 
-def _representation(row: Row) -> str:
+def _changed(row: Row) -> dict[str, ParameterValue]:
+    """Return the settings that differ from those that the method has without ``--preset`` and ``--set``."""
+    spec = row.setting.spec
+    preset = spec.presets[spec.default_preset] if spec.default_preset is not None else {}
+    defaults = resolve_parameters(f"method {spec.name}", spec.parameters, preset)
+    return {name: value for name, value in row.setting.params.items() if value != defaults[name]}
+
+
+def _input(row: Row) -> str:
     representation = row.record["representation"]
-    params = ", ".join(
-        f"{name}={value}" for name, value in representation["params"].items() if name not in row.setting.params
-    )
-    return f"{representation['name']}" + (f": {params}" if params else ", ready-made")
+    own = row.setting.spec.representation.name
+    stands_in = f" instead of {own}" if representation["name"] != own else ""
+    ready_made = "" if recipe_of(representation) else "ready-made "
+    return f"{ready_made}{representation['name']}{stands_in}"
+
+
+def _preprocessing(plan: Plan, *, verbose: bool) -> dict[str, object]:
+    """Return the settings by which frames are preprocessed, which are the same for all rows."""
+    used = {name: value for row in plan.rows for name, value in row.record["representation"]["params"].items()}
+    return {
+        setting.name: used[setting.name]
+        for setting in PREPROCESSING
+        if setting.name in used and (verbose or used[setting.name] != setting.default)
+    }

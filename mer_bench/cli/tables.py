@@ -1,4 +1,4 @@
-"""What the terminal shows of results."""
+"""Tables of results in the terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_bench.caveats import caveat_sentence
+from mer_bench.cli.console import print_line
 from mer_bench.result_texts import folds_text, incomplete_text, mean_text, seeds_text, slice_notes
 from mer_bench.results import METRICS, SeedResult, means
 from mer_bench.rules import ORACLE, selection_sentence
@@ -19,11 +20,11 @@ _UNBOUNDED = 10_000
 """Columns; wider than any table."""
 
 
-def results_tables(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> list[Table]:
-    """Return one table, or two: an oracle's scores never stand beside results.
+def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> None:
+    """Print one table, or two: an oracle's scores never stand beside results.
 
-    A table has a line for each row and seed, and a mean where there are several seeds. Where that is too wide for the
-    console it has a line for each slice too.
+    A table has a line for each row and seed, and a mean if there are several seeds. If that is too wide for the
+    console, it has a line for each slice too. Title and captions are as wide as the console, whatever the table.
 
     Parameters
     ----------
@@ -31,23 +32,24 @@ def results_tables(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> 
         The seeds of each row.
     console : Console
     """
-    by_kind = ([seeds for seeds in rows if seeds and (seeds[0].selection == ORACLE) == kind] for kind in (False, True))
-    return [_table(chosen, console) for chosen in by_kind if chosen]
+    for kind in (False, True):
+        chosen = [seeds for seeds in rows if seeds and (seeds[0].selection == ORACLE) == kind]
+        if chosen:
+            print_line(console, f"\n{chosen[0][0].record['protocol']['title']}", "bold")
+            console.print(_table(chosen, console))
+            for caption in _captions(chosen):
+                print_line(console, caption)
 
 
 def _table(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> Table:
-    protocol = rows[0][0].record["protocol"]
-    slices = list(protocol["slices"])
+    slices = list(rows[0][0].record["protocol"]["slices"])
     wide = _wide_table(rows, slices)
     unbounded = console.options.update(max_width=_UNBOUNDED)
     fits = Measurement.get(console, unbounded, wide).maximum <= console.width
-    table = wide if fits else _long_table(rows, slices)
-    table.title = Text(protocol["title"])
-    table.caption = Text("\n".join(_caption(rows)))
-    return table
+    return wide if fits else _long_table(rows, slices)
 
 
-def _caption(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[str]:
+def _captions(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[str]:
     records = [seeds[0].record for seeds in rows]
     for selection in sorted({seeds[0].selection for seeds in rows}):
         name = selection.upper() if selection == ORACLE else selection
@@ -64,9 +66,7 @@ def _caption(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[str]:
 
 
 def _blank_table(headings: Sequence[str]) -> Table:
-    table = Table(
-        title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in headings:
         table.add_column(Text(heading), no_wrap=True)
     return table
@@ -93,7 +93,7 @@ def _long_table(rows: Sequence[tuple[SeedResult, ...]], slices: list[str]) -> Ta
 
 
 def _lines(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[tuple[list[str], Sequence[SeedResult]]]:
-    """Yield what stands first in each line, and whose mean the line shows: each seed's, then that of all of them."""
+    """Yield the first cells of each line, and the seeds whose mean it shows: each seed alone, then all of them."""
     for seeds in rows:
         method = seeds[0].record["method"]["name"]
         for seed in seeds:
@@ -103,5 +103,5 @@ def _lines(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[tuple[list[str], 
 
 
 def _mean_texts(seeds: Sequence[SeedResult], name: str) -> list[str]:
-    found = means(seeds)
-    return [mean_text(found.get((name, metric))) for metric in METRICS]
+    known = means(seeds)
+    return [mean_text(known.get((name, metric))) for metric in METRICS]

@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import SampleTable
 from mer_bench.specs import ParameterValue
+
+if TYPE_CHECKING:
+    from mer_bench.samples import SampleTable
 
 CLIP = "clip"
 """The `DataSource.native` of data that gives frames, of which any representation can be made."""

@@ -1,4 +1,4 @@
-"""What a user leaves open: the environment, then the config file, then a default; the same for every way in."""
+"""Settings that a request leaves open: the environment decides, then the config file, then a default."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mer_bench.plugin_manager import Catalogue
 
 DEFAULT_DATA = "synthetic"
 NO_DATA = (
-    "No data is configured: this run uses the built-in SYNTHETIC release (one public-domain face, animated). "
-    "Its scores say nothing about real micro-expressions. Point --data or MER_BENCH_DATA at your data."
+    "no data is named: this run uses the built-in SYNTHETIC release (one public-domain face, animated). "
+    "Its scores say nothing about real micro-expressions. Name your data with --data or MER_BENCH_DATA."
 )
 
 
 @dataclass(frozen=True)
 class RunSetup:
-    """What a run works with, once nothing is open any more.
+    """What a run works with, fully decided.
 
     Parameters
     ----------
@@ -42,26 +42,26 @@ class RunSetup:
 
 
 def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int, notice: Notice) -> RunSetup:
-    """Decide what a request leaves open.
+    """Decide the settings that a request leaves open.
 
     Parameters
     ----------
     request : Request
     config : Config
-        The environment's variables stand in it already.
+        With the environment variables already applied.
     catalogue : Catalogue
     jobs : int
-        Worker processes where neither the request nor the config file names them.
+        Worker processes, if neither the request nor the config file states them.
     notice : callable
-        Told where the data that is used may not be what was meant.
+        Receives a warning if the data may not be the data that was meant.
 
     Raises
     ------
     MerBenchError
-        The data cannot be opened, or a resource is none.
+        The data cannot be opened, or a resource is invalid.
     """
     if request.data is not None and config.data_options:
-        notice("--data is given, so the config file's data-options are not used")
+        notice("--data is given, so the data-options of the config file are not used")
     if request.data is None and config.data is None:
         notice(NO_DATA)
     device = request.device or config.device or DEVICES[0]
@@ -76,9 +76,9 @@ def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int,
 
 
 def named_source(data: str | None, options: Mapping[str, str], config: Config, catalogue: Catalogue) -> DataSource:
-    """Open the data that is named, else the config file's, else the synthetic release.
+    """Open the named data, else the config file's, else the synthetic release.
 
-    The config file's data-options belong to its own data: they are not used where other data is named.
+    The config file's data-options apply to its own data only.
 
     Raises
     ------
@@ -91,12 +91,12 @@ def named_source(data: str | None, options: Mapping[str, str], config: Config, c
 
 
 def named_preprocessing(named: Mapping[str, object], config: Config, source: DataSource) -> dict[str, object]:
-    """Return the named settings over the config file's; the latter are not meant for ready-made data."""
+    """Return the named settings over the config file's, which do not apply to ready-made data."""
     return {**(config.preprocess if source.native == CLIP else {}), **named}
 
 
 def named_jobs(named: int | None, config: Config, otherwise: int) -> int:
-    """Return the worker processes that are named, else the config file's, else others."""
+    """Return the named number of worker processes, else the config file's, else ``otherwise``."""
     return next(jobs for jobs in (named, config.jobs, otherwise) if jobs is not None)
 
 

@@ -1,4 +1,4 @@
-"""What a method is, takes and costs, found out without data: its spec, one made-up sample, and its network's size."""
+"""Describe a method without data: its spec, its input on one generated sample, and the size of its network."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _TYPES = {bool: "bool", int: "int", float: "float", str: "str", tuple: "ints"}
 
 @dataclass(frozen=True)
 class Description:
-    """All that can be said of a method without data.
+    """Everything that is known of a method without data.
 
     Parameters
     ----------
     spec : MethodSpec
     distribution : str
-        Who offers it.
+        The distribution that offers it.
     params : mapping
-        A value for each parameter, with the chosen preset and settings.
+        A value for each parameter, with the chosen preset and overrides applied.
     preset : str or None
-        The one that the values are of.
+        The preset of ``params``.
     n_classes : int
     sample : SampleShape
-        What the method is handed of one sample, with the preprocessing's default ``size``.
+        The method's input for one sample, with the preprocessing's default ``size``.
     features : tuple of int or None
-        The shape of what is extracted once a sample.
+        The shape of the features of one sample.
     network : NetworkFacts or None
     """
 
@@ -64,7 +64,7 @@ class Description:
         return {name: self.params[name] for name in self.spec.representation.parameters}
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values; feature sizes included."""
+        """Return JSON values, sizes of features included."""
         spec = self.spec
         features = spec.features and {"parameters": spec.features.parameters, "shape": self.features}
         return {
@@ -99,7 +99,7 @@ class Description:
 
 
 def type_word(parameter: Parameter) -> str:
-    """Return what a parameter takes, in a word or two: ``int``, ``2 ints``."""
+    """Return the type of a parameter's values in a word or two: ``int``, ``2 ints``."""
     return f"{parameter.length} ints" if parameter.length else _TYPES[type(parameter.default)]
 
 
@@ -108,19 +108,19 @@ def describe_method(
 ) -> Description:
     """Describe an installed method.
 
-    Its class is imported; torch is only where it is a network. A network is built without memory for its weights
-    where that can be done.
+    Its class is imported; torch only if it is a network. A network is built without memory for its weights, if that is
+    possible.
 
     Parameters
     ----------
     catalogue : Catalogue
     name : str
     preset : str, optional
-        Without it, the method's own default.
+        By default the method's own.
     overrides : mapping
-        Values, text or typed, over those of the preset; ``ahmsa.lr`` is taken as ``lr`` of that method.
+        Values, text or typed, that replace those of the preset; ``ahmsa.lr`` is ``lr`` of that method.
     n_classes : int
-        How many classes the method is to tell apart.
+        The number of classes.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _plugin_code(owner: str, what: str) -> Iterator[None]:
 
 @contextmanager
 def _naming(owner: str) -> Iterator[None]:
-    """Say whose method it is that mer-bench itself refuses."""
+    """Put the owner of the method before what mer-bench itself refuses."""
     try:
         yield
     except MerBenchError as error:

@@ -1,4 +1,4 @@
-"""The size of a network and the cost of a forward pass, measured without data and, where it can be, without memory."""
+"""The size of a network and the cost of a forward pass, measured without data and, if possible, without memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 LARGEST_ON_CPU = 2**30
-"""Bytes of weights up to which a network that cannot be run without values is given memory for a forward pass."""
+"""Bytes of weights up to which a network that cannot run without values gets memory for a forward pass."""
 
 _NO_PRODUCTS = re.compile(
     r"(?:^|_)(?:"
@@ -29,9 +29,9 @@ _NO_PRODUCTS = re.compile(
     r"|fill|zero|new|like|uniform|normal|bernoulli|random|exponential"
     r")(?:\dd)?(?:_|$)"
 )
-"""Names of operations that are no sum of products: of normalisation, activation, pooling, reduction, copying, filling.
+"""Operations that are not sums of products: normalisation, activation, pooling, reduction, copying, filling.
 
-Torch tags as ``pointwise`` most of those that work on each element by itself.
+Torch tags most elementwise operations as ``pointwise``; those are not listed here.
 """
 
 
@@ -43,13 +43,13 @@ class NetworkFacts:
     ----------
     parameters : int
     trainable : int
-        How many of them are trained.
+        How many of these are trained.
     flops : int or None
-        Of one forward pass of one sample in evaluation mode, 2 a multiply-add: of convolutions, matrix products and
-        attention, not of normalisations, activations, pooling and what is done element by element. None where the pass
+        Of one forward pass of one sample in evaluation mode, 2 per multiply-add, in convolutions, matrix products and
+        attention; normalisations, activations, pooling and elementwise operations are not counted. None if the pass
         fails.
     not_counted : str
-        What is missing in ``flops``, or why there are none.
+        Operations that ``flops`` lacks, or why it is None.
     input_shape : tuple of int
         Of one sample, channels first.
     output_shape : tuple of int or None
@@ -65,12 +65,12 @@ class NetworkFacts:
 
 
 def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) -> NetworkFacts:
-    """Measure on torch's meta device, where arrays are shapes alone; on the CPU where a network will not go there.
+    """Measure on torch's meta device, where arrays are shapes only, or on the CPU if a network does not run there.
 
     Parameters
     ----------
     owner : str
-        What an error names.
+        The owner that an error names.
     setting : MethodSetting
     shape : tuple of int
         Of one sample, channels first.
@@ -78,9 +78,9 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
     Raises
     ------
     MerBenchError
-        The network has lazy modules, and no forward pass tells their sizes.
+        The network has lazy modules, and no forward pass initialises them.
     Exception
-        What ``build_network`` raises on the CPU, where it fails on the meta device too.
+        What ``build_network`` raises on the CPU, after it failed on the meta device.
     """
     import torch
 
@@ -100,7 +100,7 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
             f"{owner}: the sizes of its network's lazy modules are not known: {cost.not_counted}; "
             "fix the pass, or give the modules their sizes"
         )
-    # Lazy modules have their sizes from the pass alone, so this stands after it.
+    # Lazy modules get their sizes from the pass only, so this comes after it.
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
     return NetworkFacts(
         parameters=sum(count for count, _ in sizes),
@@ -112,7 +112,7 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
 
 @dataclass(frozen=True)
 class _Cost:
-    """The part of `NetworkFacts` that a forward pass tells."""
+    """The part of `NetworkFacts` that a forward pass gives."""
 
     flops: int | None
     not_counted: str
@@ -131,7 +131,7 @@ def _built(setting: MethodSetting, device: str) -> nn.Module:
 def _with_values(
     setting: MethodSetting, shape: tuple[int, ...], network: nn.Module, cost: _Cost
 ) -> tuple[nn.Module, _Cost]:
-    """Run a network on the CPU whose pass failed on the meta device, unless its weights are too large for that."""
+    """Run a network whose pass failed on the meta device on the CPU, unless its weights are too large for that."""
     import torch
 
     weights = [each for each in chain(network.parameters(), network.buffers()) if not torch.nn.parameter.is_lazy(each)]
@@ -171,8 +171,8 @@ def _counted(network: nn.Module, inputs: torch.Tensor) -> _Cost:
             return func(*args, **(kwargs or {}))
 
     seeing = Seeing()  # type: ignore[no-untyped-call]
-    # Outside the counter, which takes operations apart where it can: what arrives here is what it has counted or not.
-    # Fused attention has no formula on every device; as plain matrix products it has one everywhere.
+    # Outside the counter, which decomposes operations if it can: what arrives here it has either counted or not.
+    # Fused attention lacks a formula on some devices; as plain matrix products it has one everywhere.
     with seeing, sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         outputs = network(inputs)
     silent = {str(func.overloadpacket.__name__) for func in seen if func.overloadpacket not in counter.flop_registry}
@@ -183,7 +183,7 @@ def _counted(network: nn.Module, inputs: torch.Tensor) -> _Cost:
 
 
 def _has_no_products(func: Any) -> bool:
-    """Whether an operation is element by element, a view, made of no tensor, or known by its name."""
+    """Return whether an operation is elementwise, a view, takes no tensor, or is known by its name."""
     tagged = {"pointwise", "inplace_view"} & {tag.name for tag in func.tags}
     made_of_none = not any("Tensor" in str(argument.type) for argument in func._schema.arguments)
     return bool(tagged or func.is_view or made_of_none or _NO_PRODUCTS.search(func.overloadpacket.__name__))

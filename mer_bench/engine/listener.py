@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: whoever shows it to people overrides this."""
+"""The interface by which a run reports its progress; subclasses show it to people."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from contextlib import AbstractContextManager, nullcontext
 from mer_bench.evaluation.plan import Plan
 
 Step = Callable[[bool], None]
-"""Called once for each thing done, with whether it went well."""
+"""Called once for each item that is done, with whether it succeeded."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with a sentence on what is kept and how to go on."""
+    """Ctrl-C, with a sentence on what is kept and how to continue."""
 
 
 class Listener:
-    """Hears of a run, and shows nothing."""
+    """Receives the events of a run, and shows nothing."""
 
     def notice(self, text: str) -> None:
-        """Hear a sentence that a user should know; nothing stops because of it."""
+        """Receive a sentence that the user should read; the run continues."""
 
     def failed(self, text: str) -> None:
-        """Hear which cell failed, and why."""
+        """Receive which cell failed, and why."""
 
     def planned(self, plan: Plan, n_pending: int) -> None:
-        """Hear what is going to be done, before anything is, and how many cells are to be computed."""
+        """Receive the plan, before any work starts, and how many cells are to be computed."""
 
     def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
-        """Hear that work begins.
+        """Receive that a part of the work starts.
 
         Parameters
         ----------
         what : str
             ``representations``, ``cells``, ...
         total : int
-            How many there are.
+            How many items there are.
         done : int
             How many of them were done before.
 
         Returns
         -------
         context manager of callable
-            To be called with each thing that is done now.
+            To be called once for each item, as it is done.
         """
-        return nullcontext(lambda went_well: None)
+        return nullcontext(lambda succeeded: None)

@@ -1,4 +1,4 @@
-"""The one way to run: from what a user asks to a session that has done it; the command line and Python call it."""
+"""Run a request. The command line and Python both call this."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from mer_bench.store import Store
 
 
 def run(request: Request, listener: Listener, *, jobs: int = 1) -> Session:
-    """Plan a request and carry it out; what the results folder holds already is not computed again.
+    """Plan a request and execute it; cells that the results folder already holds are not computed again.
 
     Parameters
     ----------
     request : Request
     listener : Listener
     jobs : int
-        Worker processes where neither the request nor the config file names them.
+        Worker processes, if neither the request nor the config file states them.
 
     Raises
     ------
     MerBenchError
-        Anything that cannot be used; a failed cell raises nothing and stands in the session's ``failures``.
+        The request cannot be met. A failed cell raises nothing: it is in the session's ``failures``.
     Interrupted
-        By Ctrl-C.
+        Ctrl-C was pressed.
     """
     session = open_session(request, listener, jobs=jobs)
     session.carry_out()
@@ -37,9 +37,9 @@ def run(request: Request, listener: Listener, *, jobs: int = 1) -> Session:
 
 
 def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bool = False) -> Session:
-    """Plan a request, look what the results folder holds of it, and tell the listener.
+    """Plan a request, read which cells the results folder already holds, and notify the listener.
 
-    The parameters are those of `run`, and raised is what `run` raises.
+    Takes the parameters of `run`, and raises the same errors.
 
     Parameters
     ----------
@@ -53,5 +53,7 @@ def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bo
         setup.resources.torch_device()
     make = Store.look if dry else Store.create
     session = Session(plan, make(setup.folder, listener.notice), catalogue, setup.resources, listener)
+    for sentence in plan.skipped:
+        listener.notice(sentence)
     listener.planned(plan, len(session.pending))
     return session

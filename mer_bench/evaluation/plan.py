@@ -1,12 +1,13 @@
-"""The plan of a run: rows and cells, worked out before anything heavy is imported."""
+"""The plan of a run: its rows and cells. Making it imports nothing heavy."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mer_bench.caveats import is_synthetic
 from mer_bench.databases.base import DataSource
-from mer_bench.errors import unknown
+from mer_bench.errors import MerBenchError, unknown
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
@@ -19,7 +20,7 @@ from mer_bench.settings import resolve_settings
 from mer_bench.specs import QUICK_PRESET, MethodSpec, ParameterValue
 
 BASELINES = ("majority", "random", "svm-flow")
-"""What any method must beat."""
+"""Methods that any other method must beat."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Plan:
     rows : tuple of Row
     cells : tuple of Cell
     chose_quick : bool
-        No preset was asked for, and the data is synthetic: the preset ``quick`` is used by the methods that have it.
+        The data is synthetic and the request names no preset: methods that have a preset ``quick`` use it.
+    skipped : tuple of str
+        A sentence for each method that was left out because the data cannot give its input.
     """
 
     data: ProtocolData
@@ -51,6 +54,7 @@ class Plan:
     rows: tuple[Row, ...]
     cells: tuple[Cell, ...]
     chose_quick: bool = False
+    skipped: tuple[str, ...] = ()
 
 
 def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Plan:
@@ -65,13 +69,12 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     protocol = load_protocol(chosen.path, chosen.name)
     selection = _selection(request, protocol)
     specs = catalogue.named_methods(request.methods)
-    chose_quick = (
-        request.preset is None and is_synthetic(source.caveats) and any(QUICK_PRESET in spec.presets for spec in specs)
-    )
-    # On synthetic data, where a score means nothing, the quick way is good enough.
-    otherwise = QUICK_PRESET if chose_quick else None
+    skipped = _unsuitable(specs, source, skip=request.skip_unsuitable)
+    # On synthetic data, where a score means nothing, the quick preset is good enough.
+    otherwise = QUICK_PRESET if request.preset is None and is_synthetic(source.caveats) else None
     settings = resolve_settings(specs, preset=request.preset, overrides=request.overrides, otherwise=otherwise)
-    methods = list(zip(specs, settings, strict=True))
+    methods = [(spec, params) for spec, params in zip(specs, settings, strict=True) if spec.name not in skipped]
+    chose_quick = any(otherwise in spec.presets for spec, _ in methods)
     if request.baselines:
         methods += _baselines(specs, source, catalogue)
     preprocessing = resolve_preprocessing(request.preprocessing, source)
@@ -80,7 +83,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
         make_row(data, spec, params, preprocessing=preprocessing, selection=selection) for spec, params in methods
     )
     cells = tuple(Cell(i, seed, fold) for i in range(len(rows)) for seed in range(request.seeds) for fold in data.folds)
-    return Plan(data, selection, rows, cells, chose_quick)
+    return Plan(data, selection, rows, cells, chose_quick=chose_quick, skipped=tuple(skipped.values()))
 
 
 def _selection(request: Request, protocol: Protocol) -> str:
@@ -90,12 +93,37 @@ def _selection(request: Request, protocol: Protocol) -> str:
     return selection
 
 
+def _unsuitable(specs: Sequence[MethodSpec], source: DataSource, *, skip: bool) -> dict[str, str]:
+    """Return the methods whose input the data cannot give, each with a sentence for it.
+
+    Raises
+    ------
+    MerBenchError
+        There are some and ``skip`` is False, or no method is left.
+    """
+    wanted = {spec.name: spec.representation.name for spec in specs if given_representation(spec, source) is None}
+    left = [spec.name for spec in specs if spec.name not in wanted]
+    if wanted and not (skip and left):
+        inputs = ", ".join(f"{name} needs {representation!r}" for name, representation in wanted.items())
+        offer = f", or add --skip-unsuitable to run only {', '.join(left)}" if left else ""
+        raise MerBenchError(
+            f"{len(wanted)} of {len(specs)} named methods cannot run on this data: {inputs}, but the data holds "
+            f"ready-made {source.native!r} maps only; name data with frames (an official release, or --data "
+            f"synthetic){offer}"
+        )
+    return {
+        name: f"{name} is left out: it needs {representation!r}, but the data holds ready-made {source.native!r} maps "
+        "only"
+        for name, representation in wanted.items()
+    }
+
+
 def _baselines(
     named: list[MethodSpec], source: DataSource, catalogue: Catalogue
 ) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
-    """Return the baselines that are not named: neither a preset nor an override is meant for them.
+    """Return the baselines that are not named; presets and overrides do not apply to them.
 
-    One that is blocked is left out. A plugin cannot add one: it would stand, and fail, in everybody's runs.
+    A blocked baseline is left out. A plugin cannot add a baseline: it would run, and fail, in everybody's runs.
     """
     specs = [catalogue.methods[name] for name in BASELINES if name in catalogue.methods]
     return [

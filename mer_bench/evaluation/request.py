@@ -1,9 +1,11 @@
-"""What a user asks of a run, on the command line or in Python."""
+"""The request for a run, from the command line or from Python."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import SupportsIndex
 
 from mer_bench.errors import MerBenchError
 
@@ -12,9 +14,9 @@ MOST_SEEDS = 1000
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be measured, on which data, where and how.
+    """Which methods to measure, under which protocol, on which data, and how.
 
-    Where a field is None, the environment, the config file and then a default decide.
+    Where a field is None, the environment decides, then the config file, then a default.
 
     Parameters
     ----------
@@ -22,23 +24,25 @@ class Request:
         As ``mer-bench list methods`` names them.
     protocol : str
     data : str, optional
-        A folder, or the name of made-up data (``synthetic``).
+        A folder, or the name of synthetic data (``synthetic``).
     data_options : mapping of str to str
-        Parameters of the data's reader.
+        Parameters of the reader of the data.
     seeds : int
-        How many; seed indices count from 0.
+        How many seeds; they count from 0.
     preset : str, optional
-        Used by the methods that have it.
+        Used by the methods that have it; the others keep their own defaults.
     overrides : mapping of str to value
         ``lr`` or ``ahmsa.lr``, text or typed: see `mer_bench.settings.resolve_settings`.
     selection : str, optional
-        One of `mer_bench.rules.SELECTIONS`; without it the protocol's.
+        One of `mer_bench.rules.SELECTIONS`; by default the protocol's.
     allow_partial : bool
-        Go on when the data's counts are not the protocol's.
+        Continue if the counts of the data differ from the protocol's.
     preprocessing : mapping of str to object
-        Settings by which frames become representations, over their defaults.
+        Settings by which frames become representations; the others keep their defaults.
     baselines : bool
         Add the baselines that are not named, with their own defaults.
+    skip_unsuitable : bool
+        Leave out the methods whose input the data cannot give, instead of refusing the request.
     results : str, optional
         The results folder.
     jobs : int, optional
@@ -46,12 +50,12 @@ class Request:
     device : str, optional
         ``auto``, ``cpu`` or ``cuda``.
     timeout : float, optional
-        Seconds a cell may take.
+        Seconds that a cell may take.
 
     Raises
     ------
     MerBenchError
-        The number of seeds is out of reason.
+        ``seeds`` is not a whole number, or out of range.
     """
 
     methods: tuple[str, ...]
@@ -65,11 +69,31 @@ class Request:
     allow_partial: bool = False
     preprocessing: Mapping[str, object] = field(default_factory=dict)
     baselines: bool = True
+    skip_unsuitable: bool = False
     results: str | None = None
     jobs: int | None = None
     device: str | None = None
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= self.seeds <= MOST_SEEDS:
-            raise MerBenchError(f"--seeds {self.seeds} is not a number from 1 to {MOST_SEEDS}")
+        seed_count(self.seeds)
+
+
+def seed_count(asked: str | SupportsIndex) -> int:
+    """Return a number of seeds, as text or as a number.
+
+    Raises
+    ------
+    MerBenchError
+        It is not a whole number from 1 to `MOST_SEEDS`.
+    """
+    try:
+        count = int(asked) if isinstance(asked, str) else operator.index(asked)
+    except (TypeError, ValueError):
+        raise MerBenchError(
+            f"--seeds {asked} is not a whole number; it is how many seeds to run, counted from 0: "
+            "--seeds 2 runs seeds 0 and 1"
+        ) from None
+    if not 1 <= count <= MOST_SEEDS:
+        raise MerBenchError(f"--seeds {count} is not a number from 1 to {MOST_SEEDS}")
+    return count

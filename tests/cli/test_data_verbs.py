@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,30 +20,46 @@ from support.lab_plugin import installed_lab, write_lab_data
 
 from mer_bench import Clip, MerBenchError
 from mer_bench.cache import Cache, cache_folder
+from mer_bench.databases.synthetic import SyntheticRelease
 from mer_bench.engine.data_check import check_data
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.synthesis.release_writer import write_release
+from mer_bench.specs import resolve_parameters
 
 QUICK = ("--preprocess", "flow=farneback", "--preprocess", "size=96")
 NET = ("--method", "ahmsa", "--set", "width=12", "--set", "blocks=1,1,1", "--set", "epochs=2")
 
 
-@pytest.fixture(scope="session")
-def _written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One synthetic composite for all tests of a process; nobody changes it."""
-    folder = tmp_path_factory.mktemp("synthetic") / "3db"
-    write_release("3db", folder, size="tiny")
-    return folder
+@pytest.fixture
+def release(shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Copies a synthetic release, which is generated once for all tests, so that a test may damage it."""
+
+    def copy(layout: str) -> Path:
+        with monkeypatch.context() as patch:
+            patch.setenv("MER_BENCH_CACHE", str(shared_cache))
+            spec = load_catalogue().database("synthetic")
+            options = resolve_parameters("synthetic", spec.parameters, {"layout": layout, "size": "tiny"})
+            made = SyntheticRelease(None, options).path
+        assert made is not None
+        return Path(shutil.copytree(made, tmp_path / layout))
+
+    return copy
 
 
 @pytest.fixture
-def composite(_written: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
-    return Path(shutil.copytree(_written, tmp_path / "composite"))
+def composite(release: Callable[[str], Path]) -> Path:
+    """SMIC, SAMM and CASME II with 40 samples."""
+    return release("3db")
+
+
+@pytest.fixture
+def smic(release: Callable[[str], Path]) -> Path:
+    """SMIC with 12 samples: little work for tests that preprocess."""
+    return release("smic")
 
 
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    """An empty cache, for tests that count work."""
     monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
     return Cache(tmp_path / "cache")
 
@@ -53,10 +69,6 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Sound data of a plugin's databases."""
     with installed_lab(tmp_path / "site", monkeypatch):
         yield write_lab_data(tmp_path / "lab")
-
-
-def onset_frame(composite: Path) -> Path:
-    return min((composite / "SAMM").glob("0*/*/*.jpg"))
 
 
 def test_check_says_a_line_for_each_thing_and_is_content_with_counts_that_differ(bench: Bench, composite: Path) -> None:
@@ -83,19 +95,13 @@ def test_check_lists_every_defect_instead_of_stopping_at_the_first(bench: Bench,
     gone = next((composite / "CASME2" / "CASME2_RAW_selected").glob("sub*/EP*"))
     shutil.rmtree(gone)
     ended = bench("data", "check", composite, "--json", "--all-frames")
-    found = json.loads(ended.out)
+    checked = json.loads(ended.out)
 
-    assert (ended.code, found["sound"]) == (1, False)
-    assert len(found["databases"]["samm"]["unreadable"]) == 2
-    assert len(found["problems"]) == 1
-    assert gone.name in found["problems"][0]
-    assert "restore it from the release" in found["problems"][0]
-
-
-def test_check_counts_against_the_protocol_that_is_named(bench: Bench, composite: Path) -> None:
-    found = json.loads(bench("data", "check", composite, "--json", "--protocol", "loso-samm").out)
-
-    assert list(found["protocols"]) == ["loso-samm"]
+    assert (ended.code, checked["sound"]) == (1, False)
+    assert len(checked["databases"]["samm"]["unreadable"]) == 2
+    assert len(checked["problems"]) == 1
+    assert gone.name in checked["problems"][0]
+    assert "restore it from the release" in checked["problems"][0]
 
 
 def test_check_looks_at_ready_made_maps_too(bench: Bench, tmp_path: Path) -> None:
@@ -109,15 +115,15 @@ def test_check_looks_at_ready_made_maps_too(bench: Bench, tmp_path: Path) -> Non
 
 def test_check_lists_a_plugin_s_databases_after_the_official_ones(bench: Bench, lab: Path) -> None:
     ended = bench("data", "check", lab, "--json")
-    found = json.loads(ended.out)
+    checked = json.loads(ended.out)
 
-    assert (ended.code, found["sound"]) == (0, True)
-    assert {name: check["samples"] for name, check in found["databases"].items()} == {"smic": 1, "4dme": 1, "mmew": 3}
-    assert list(found["databases"]) == ["smic", "4dme", "mmew"]
+    assert (ended.code, checked["sound"]) == (0, True)
+    assert {name: check["samples"] for name, check in checked["databases"].items()} == {"smic": 1, "4dme": 1, "mmew": 3}
+    assert list(checked["databases"]) == ["smic", "4dme", "mmew"]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"no array", "load of mmew/p2/c failed (ValueError: "),
         (np.full((28, 28, 3), np.nan, dtype=np.float32), "mmew/p2/c: the map holds NaN"),
@@ -126,19 +132,19 @@ def test_check_lists_a_plugin_s_databases_after_the_official_ones(bench: Bench, 
     ids=["not an array", "NaN", "another shape"],
 )
 def test_a_plugin_s_database_with_a_corrupt_sample_is_not_sound(
-    bench: Bench, lab: Path, content: bytes | np.ndarray[tuple[int, ...], np.dtype[np.float32]], said: str
+    bench: Bench, lab: Path, content: bytes | np.ndarray[tuple[int, ...], np.dtype[np.float32]], message: str
 ) -> None:
     if isinstance(content, bytes):
         (lab / "mmew_p2_c_surprise.npy").write_bytes(content)
     else:
         np.save(lab / "mmew_p2_c_surprise.npy", content)
     ended = bench("data", "check", lab, "--json")
-    found = json.loads(ended.out)
-    (sentence,) = found["databases"]["mmew"]["unreadable"]
+    checked = json.loads(ended.out)
+    (sentence,) = checked["databases"]["mmew"]["unreadable"]
 
-    assert (ended.code, found["sound"]) == (1, False)
-    assert said in sentence
-    assert [check["frames_found"] for check in found["databases"].values()] == [1, 1, 2]
+    assert (ended.code, checked["sound"]) == (1, False)
+    assert message in sentence
+    assert [check["frames_found"] for check in checked["databases"].values()] == [1, 1, 2]
 
 
 class LosesAClip(Clips):
@@ -149,19 +155,19 @@ class LosesAClip(Clips):
 
 
 def test_check_goes_on_where_a_reader_has_no_frames_of_a_sample(tmp_path: Path) -> None:
-    found = check_data(LosesAClip(tmp_path), ["loso-smic"], load_catalogue(), notice=print)
+    checked = check_data(LosesAClip(tmp_path), ["loso-smic"], load_catalogue(), notice=print)
 
-    assert not found.is_sound
-    assert found.databases["smic"].unreadable == ["smic/s1/b: the archive is damaged"]
-    assert found.databases["smic"].frames_found == 10
+    assert not checked.is_sound
+    assert checked.databases["smic"].unreadable == ["smic/s1/b: the archive is damaged"]
+    assert checked.databases["smic"].frames_found == 10
 
 
 def test_maps_that_state_classes_fit_protocols_of_three_classes_alone(bench: Bench) -> None:
-    found = json.loads(bench("data", "info", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
+    shown = json.loads(bench("data", "info", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
     checked = json.loads(bench("data", "check", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
 
-    assert "cde" in found["fingerprints"]
-    assert not any("5class" in name for name in (*found["fingerprints"], *checked["protocols"]))
+    assert "cde" in shown["fingerprints"]
+    assert not any("5class" in name for name in (*shown["fingerprints"], *checked["protocols"]))
 
 
 def test_a_run_on_data_of_which_nothing_can_be_used_says_why(bench: Bench, composite: Path) -> None:
@@ -184,49 +190,49 @@ def test_list_is_csv_with_frame_numbers_and_action_units(bench: Bench, composite
     assert all(row["action_units"] for row in rows if row["database"] != "smic")
 
 
-def test_preprocess_computes_once_and_says_who_found_the_faces(bench: Bench, composite: Path, own_cache: Cache) -> None:
-    first = json.loads(bench("data", "preprocess", composite, *QUICK, "--jobs", "1", "--json").out)
-    second = json.loads(bench("data", "preprocess", composite, *QUICK, "--jobs", "1", "--json").out)
+def test_preprocess_computes_once_and_names_the_detector(bench: Bench, smic: Path, own_cache: Cache) -> None:
+    first = json.loads(bench("data", "preprocess", smic, *QUICK, "--jobs", "1", "--json").out)
+    second = json.loads(bench("data", "preprocess", smic, *QUICK, "--jobs", "1", "--json").out)
 
-    assert (first["preprocessed"], first["cached"], first["failures"]) == (40, 0, [])
+    assert (first["preprocessed"], first["cached"], first["failures"]) == (12, 0, [])
     ((detector, count),) = first["found_by"]["aligned_by"].items()
-    assert (detector.split()[0], count) == ("dlib", 40)
-    assert (second["preprocessed"], second["cached"], second["found_by"]) == (0, 40, first["found_by"])
-    assert own_cache.usage()["region-flow"][0] == 40
+    assert (detector.split()[0], count) == ("dlib", 12)
+    assert (second["preprocessed"], second["cached"], second["found_by"]) == (0, 12, first["found_by"])
+    assert own_cache.usage()["region-flow"][0] == 12
 
 
-def test_preprocess_goes_on_where_it_was_interrupted(bench: Bench, composite: Path, own_cache: Cache) -> None:
-    command = ("data", "preprocess", composite, *QUICK, "--jobs", "2")
+def test_preprocess_continues_after_an_interruption(bench: Bench, smic: Path, own_cache: Cache) -> None:
+    command = ("data", "preprocess", smic, *QUICK, "--jobs", "2")
     process = bench.start(*command)
 
     def entries() -> int:
         return len(list(own_cache.folder.glob("region-flow/*/*.entry")))
 
-    assert wait_until(lambda: entries() >= 3)
+    assert wait_until(lambda: entries() >= 1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     there = entries()
-    ended = bench(*command, "--json")
-    found = json.loads(ended.out)
+    ended = json.loads(bench(*command[:-2], "--jobs", "1", "--json").out)
 
     assert (process.returncode, "Traceback" in err) == (130, False)
-    assert err.endswith("what was preprocessed is in the cache; run the same command again to go on\n")
-    assert 3 <= there < 40
-    assert found["cached"] >= there
-    assert found["preprocessed"] + found["cached"] == 40
+    assert "what was preprocessed is in the cache" in err.splitlines()[-1]
+    assert 1 <= there < 12
+    assert ended["cached"] >= there
+    assert ended["preprocessed"] + ended["cached"] == 12
 
 
-def test_preprocess_lists_what_failed_and_does_the_rest(bench: Bench, composite: Path, own_cache: Cache) -> None:
-    onset_frame(composite).write_bytes(b"")
-    ended = bench("data", "preprocess", composite, *QUICK, "--jobs", "1")
+def test_preprocess_lists_what_failed_and_does_the_rest(bench: Bench, smic: Path, own_cache: Cache) -> None:
+    frame = min(path for path in smic.rglob("*.bmp"))
+    frame.write_bytes(b"")
+    ended = bench("data", "preprocess", smic, *QUICK, "--jobs", "1")
 
     assert ended.code == 1
-    assert ended.out.splitlines()[0] == "39 preprocessed, 0 in the cache already, 1 failed"
-    assert onset_frame(composite).name in ended.out.splitlines()[-1]
+    assert ended.out.splitlines()[0] == "11 preprocessed, 0 in the cache already, 1 failed"
+    assert frame.name in ended.out.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--representation", "flwo"), "unknown representation 'flwo' (did you mean 'flow'?)"),
         (("--set", "length=4"), "none of region-flow has a parameter 'length'"),
@@ -235,12 +241,12 @@ def test_preprocess_lists_what_failed_and_does_the_rest(bench: Bench, composite:
     ],
 )
 def test_preprocess_refuses_what_cannot_be(
-    bench: Bench, composite: Path, arguments: tuple[str, ...], said: str
+    bench: Bench, composite: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     ended = bench("data", "preprocess", composite, *arguments)
 
     assert ended.code == 2
-    assert said in ended.errors[0]
+    assert message in ended.errors[0]
 
 
 def test_ready_made_maps_cannot_be_preprocessed(bench: Bench, tmp_path: Path) -> None:
@@ -264,38 +270,31 @@ def test_synth_writes_what_check_reads(bench: Bench, tmp_path: Path) -> None:
     assert again.code == 2
 
 
-def test_info_shows_the_fingerprints_of_rows_and_cleans_the_cache(
-    bench: Bench, composite: Path, own_cache: Cache
-) -> None:
-    bench("data", "preprocess", composite, *QUICK, "--jobs", "1")
-    found = json.loads(bench("data", "info", composite, "--json").out)
-    row = ("run", "-m", "majority", "-p", "cde", "--data", composite, *QUICK, "--jobs", "1", "--results", bench.results)
-    bench(*row)
+def test_info_shows_the_fingerprints_of_rows_and_cleans_the_cache(bench: Bench, smic: Path, own_cache: Cache) -> None:
+    options = ("-p", "loso-smic", "--no-baselines", "--data", smic, *QUICK, "--jobs", "1", "--results", bench.results)
+    bench("run", "-m", "majority", *options)
+    shown = json.loads(bench("data", "info", smic, "--json").out)
     stored = json.loads(next(bench.results.glob("cells/*/*/*/row.json")).read_text())
     cleaned = bench("data", "info", "--clean")
 
-    assert found["fingerprints"]["cde"] == stored["fingerprints"]
-    assert found["usage"]["flow"][0] == 40
+    assert shown["fingerprints"]["loso-smic"] == stored["fingerprints"]
+    assert shown["usage"]["flow"][0] == 12
     assert "removed: " in cleaned.out
     assert own_cache.usage() == {}
 
 
-@pytest.mark.parametrize(("layout", "protocol"), [("3db", "cde"), ("casme3", "loso-casme3")])
-def test_a_run_goes_from_workbook_and_frames_to_a_report(
-    bench: Bench, tmp_path: Path, layout: str, protocol: str
-) -> None:
-    folder = tmp_path / "made"
-    write_release(layout, folder, size="tiny")
-    command = ("run", *NET, "--no-baselines", "-p", protocol, "--data", folder, *QUICK, "--results", bench.results)
-    ended = bench(*command, "--jobs", "2", "--json")
-    again = bench(*command, "--jobs", "2", "--json")
-    (found,) = ended.objects
+@pytest.mark.usefixtures("own_cache")
+def test_a_run_goes_from_annotations_and_frames_to_a_report(bench: Bench, smic: Path) -> None:
+    data = ("-p", "loso-smic", "--data", smic, *QUICK)
+    command = ("run", *NET, "--no-baselines", *data, "--results", bench.results, "--jobs", "1", "--json")
+    ended, again = bench(*command), bench(*command)
+    (result,) = ended.objects
 
     assert ended.code == 0
-    assert found["caveats"] == ["partial", "synthetic"]
-    assert found["folds_done"] == found["n_folds"]
-    assert 0 < found["slices"]["full"]["uf1"] <= 1
-    assert "counts are not the protocol's; those of synthetic data need not be" in ended.err
+    assert result["caveats"] == ["partial", "synthetic"]
+    assert result["folds_done"] == result["n_folds"]
+    assert 0 < result["slices"]["full"]["uf1"] <= 1
+    assert "counts differ from the protocol's, as synthetic data may" in ended.err
     assert again.out == ended.out
     assert re.search(r"(\d+)/\1 representations", ended.err)
     assert not re.search(r"\d/\d+ representations", again.err)
@@ -303,17 +302,14 @@ def test_a_run_goes_from_workbook_and_frames_to_a_report(
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_a_run_says_which_samples_cannot_be_preprocessed(bench: Bench, composite: Path) -> None:
-    # A SAMM clip that protocol cde takes: its emotion is none that is dropped.
-    rows = list(csv.DictReader(io.StringIO(bench("data", "list", composite).out)))
-    taken = next(row for row in rows if row["database"] == "samm" and row["emotion"] == "happiness")
-    clip = taken["clip"]
-    frame = next((composite / "SAMM").glob(f"*/{clip}/*_{int(taken['apex']):05d}.jpg"))
+def test_a_run_names_the_samples_that_cannot_be_preprocessed(bench: Bench, smic: Path) -> None:
+    frame = min(path for path in smic.rglob("*.bmp"))
     frame.write_bytes(frame.read_bytes()[:200])
-    ended = bench("run", *NET, "--data", composite, *QUICK, "--jobs", "1", "--results", bench.results)
+    data = ("-p", "loso-smic", "--data", smic, *QUICK, "--no-baselines")
+    ended = bench("run", *NET, *data, "--jobs", "1", "--results", bench.results)
 
     assert ended.code == 2
-    assert "1 of 36 samples cannot be preprocessed: " in ended.errors[0]
+    assert "1 of 12 samples cannot be preprocessed: " in ended.errors[0]
     assert frame.name in ended.errors[0]
     assert not bench.cell_files()
 
@@ -329,12 +325,13 @@ def test_real_data_with_unusable_rows_is_refused_with_the_first_of_them(bench: B
     assert "add --allow-partial" in ended.errors[0]
 
 
-def test_no_face_reaches_results_and_reports(bench: Bench, composite: Path) -> None:
-    bench("run", *NET, "--data", composite, *QUICK, "--jobs", "1", "--results", bench.results)
+def test_no_face_reaches_results_and_reports(bench: Bench, smic: Path) -> None:
+    arguments = ("-p", "loso-smic", "--data", smic, *QUICK, "--jobs", "1", "--results", bench.results)
+    bench("run", "--method", "majority", "--no-baselines", *arguments)
     shown = [file.name for file in bench.results.rglob("*") if file.suffix in (".png", ".jpg", ".jpeg", ".bmp")]
     page = (bench.results / "report.html").read_text()
 
     assert shown == []
     assert "data:image" not in page
     assert str(cache_folder()) not in page
-    assert str(composite) not in page
+    assert str(smic) not in page

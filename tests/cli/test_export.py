@@ -47,7 +47,7 @@ def test_classes_that_a_log_does_not_know_are_refused(bench: Bench, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("caveats", "said"),
+    ("caveats", "names"),
     [
         (["synthetic"], "SYNTHETIC"),
         (["partial", "synthetic"], "PARTIAL and SYNTHETIC"),
@@ -55,14 +55,16 @@ def test_classes_that_a_log_does_not_know_are_refused(bench: Bench, tmp_path: Pa
         (["template-landmarks"], "TEMPLATE-LANDMARKS"),
     ],
 )
-def test_an_unmarked_log_of_marked_data_is_warned_of(
-    bench: Bench, tmp_path: Path, caveats: list[str], said: str
+def test_a_log_of_results_with_caveats_comes_with_a_warning(
+    bench: Bench, tmp_path: Path, caveats: list[str], names: str
 ) -> None:
     write_seed(new_store(tmp_path), make_row(caveats=caveats), right)
     ended = export(bench)
 
     assert ended.code == 0
-    assert ended.err == f"warning: log.txt carries no caveat, but this result has: {said}; say so wherever it goes\n"
+    assert ended.err == (
+        f"warning: log.txt has no place for caveats, but this result has: {names}; state them wherever you use it\n"
+    )
 
 
 def test_a_log_of_whole_real_data_needs_no_warning(bench: Bench, tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_a_log_of_whole_real_data_needs_no_warning(bench: Bench, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "choice", "said"),
+    ("arguments", "choice", "message"),
     [
         ([], {"method": "majorty"}, "no method 'majorty' (did you mean 'majority'?), stored: majority, net"),
         ([], {"protocol": "cdee"}, "no protocol 'cdee' (did you mean 'cde'?), stored: cde"),
@@ -87,8 +89,8 @@ def test_a_log_of_whole_real_data_needs_no_warning(bench: Bench, tmp_path: Path)
         (["--row", "zzz"], {}, "nothing stored fits --row zzz; stored: "),
     ],
 )
-def test_what_is_not_stored_is_told_with_what_is(
-    bench: Bench, tmp_path: Path, arguments: list[str], choice: dict[str, str], said: str
+def test_what_is_not_stored_is_reported_with_what_is(
+    bench: Bench, tmp_path: Path, arguments: list[str], choice: dict[str, str], message: str
 ) -> None:
     store = new_store(tmp_path)
     write_seed(store, make_row("majority"), right)
@@ -96,7 +98,7 @@ def test_what_is_not_stored_is_told_with_what_is(
     ended = export(bench, *arguments, **choice)
 
     assert ended.code == 2
-    assert said in ended.errors[0]
+    assert message in ended.errors[0]
 
 
 def test_an_empty_store_holds_nothing_to_export(bench: Bench, tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_log_of_a_plugin_s_database_can_be_scored_again(bench: Bench, tmp_path
     (slices,) = ended.objects
 
     assert (exported.code, ended.code, ended.err) == (0, 0, "")
-    assert {name: found["n_samples"] for name, found in slices.items()} == {"full": 18, "smic": 6, "mmew": 12}
+    assert {name: scores["n_samples"] for name, scores in slices.items()} == {"full": 18, "smic": 6, "mmew": 12}
     assert list(slices) == ["full", "smic", "mmew"]
     assert slices["mmew"]["confusion"] == [[0, 4, 0], [0, 4, 0], [0, 4, 0]]
 
@@ -142,7 +144,7 @@ def test_a_log_of_a_database_that_no_protocol_names_is_refused(bench: Bench, tmp
 
 @pytest.mark.usefixtures("protocols")
 @pytest.mark.parametrize(("written", "meant"), [("samn", "samm"), ("mmev", "mmew")])
-def test_a_misspelt_database_in_a_log_is_told_with_the_nearest(bench: Bench, written: str, meant: str) -> None:
+def test_a_misspelt_database_in_a_log_is_reported_with_the_nearest(bench: Bench, written: str, meant: str) -> None:
     Path("log.txt").write_text(f"{written} 006\n006_1_2 0 1\n", encoding="utf-8")
 
     assert f"unknown database '{written}' (did you mean '{meant}'?)" in bench("score", "log.txt").errors[0]
@@ -159,7 +161,7 @@ def test_broken_protocols_keep_no_log_from_its_score(bench: Bench, protocols: Pa
     assert [note.partition(" cannot")[0] for note in notes] == ["note: protocol bare", "note: protocol torn"]
 
 
-FULL_LIST = "442 samples are MEGC2019's full list; this log has"
+FULL_LIST = "MEGC2019's full list has 442 samples; this log has"
 
 
 def test_a_score_of_part_of_the_full_list_says_so(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""``mer-bench describe``: what a method is, takes and costs, and what a broken one is answered with."""
+"""``mer-bench describe``: a method's facts, input and cost, and errors of broken ones."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from support.hostile import install
 
 from mer_bench import MerBenchError, MethodSpec
 from mer_bench.engine.describe import Description, describe_method
+from mer_bench.engine.describe_network import NetworkFacts
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
@@ -119,155 +120,70 @@ NETS = '''
                                  nn.Linear(self.params["width"] * 24 * 24, self.n_classes))
 
 
-    class Lstm(TorchMethod):
-        def build_network(self):
-            class Network(nn.Module):
-                def __init__(self, n_classes):
-                    super().__init__()
-                    self.lstm, self.head = nn.LSTM(84, 16, batch_first=True), nn.Linear(16, n_classes)
-
-                def forward(self, x):
-                    return self.head(self.lstm(x.transpose(1, 2).flatten(2))[0][:, -1])
-
-            return Network(self.n_classes)
-
-
-    class Vector(TorchMethod):
-        def build_network(self):
-            class Network(nn.Module):
-                def __init__(self, n_classes):
-                    super().__init__()
-                    self.vector, self.head = nn.Parameter(torch.ones(28)), nn.Linear(84, n_classes)
-
-                def forward(self, x):
-                    return self.head((x @ self.vector).flatten(1))
-
-            return Network(self.n_classes)
-
-
-    class Penalised(TorchMethod):
-        def build_network(self):
-            class Network(nn.Module):
-                def __init__(self, n_classes):
-                    super().__init__()
-                    self.head = nn.Linear(2352, n_classes)
-
-                def forward(self, x):
-                    return self.head(x.flatten(1)), self.head.weight.norm()
-
-            return Network(self.n_classes)
-
-
-    class Branching(TorchMethod):
-        """Cannot be run without values: torch's meta device has none."""
-
-        def build_network(self):
-            class Network(nn.Module):
-                def __init__(self, n_classes):
-                    super().__init__()
-                    self.head = nn.Linear(2352, n_classes)
-                    self.scale = float(torch.linspace(0, 1, 3)[1].item())
-
-                def forward(self, x):
-                    return self.head(x.flatten(1)) if x.sum() >= 0 else None
-
-            return Network(self.n_classes)
-
-
-    class Frozen(TorchMethod):
-        def build_network(self):
-            body = nn.Linear(2352, 10).requires_grad_(False)
-            return nn.Sequential(nn.Flatten(), body, nn.BatchNorm1d(10), nn.Linear(10, self.n_classes))
-
-
-    class Attentive(TorchMethod):
-        def build_network(self):
-            class Network(nn.Module):
-                def __init__(self, n_classes):
-                    super().__init__()
-                    self.layer = nn.TransformerEncoderLayer(28, 4, 32, batch_first=True)
-                    self.head = nn.Linear(28, n_classes)
-
-                def forward(self, x):
-                    return self.head(self.layer(x[:, 0]).mean(dim=1))
-
-            return Network(self.n_classes)
-
-
-    class Clips(TorchMethod):
-        def build_network(self):
-            return nn.Sequential(nn.Conv3d(1, 2, 1), nn.AdaptiveAvgPool3d(1), nn.Flatten(),
-                                 nn.Linear(2, self.n_classes))
-
-
-    class BuildRaises(TorchMethod):
-        def build_network(self):
-            raise ValueError("no [good] reason\\nat all")
-
-
-    class BuildExits(TorchMethod):
-        def build_network(self):
-            sys.exit(3)
-
-
-    class BuildsNothing(TorchMethod):
-        def build_network(self):
-            pass
-
-
-    class ForwardRaises(TorchMethod):
-        def build_network(self):
-            return nn.Sequential(nn.Flatten(), nn.Linear(7, self.n_classes))
-
-
-    class Refuses(TorchMethod):
-        def build_network(self):
-            raise MerBenchError("refuses: width=4 is odd; take 3")
-
-
-    class Shapeless(TorchMethod):
-        def build_network(self):
-            class Network(nn.Module):
-                def forward(self, x):
-                    return {"logits": x}
-
-            return Network()
-
-
-    class Deciding(nn.Module):
-        def __init__(self, body):
+    class Through(nn.Module):
+        def __init__(self, function, body):
             super().__init__()
-            self.body = body
+            self.function, self.body = function, body
 
         def forward(self, x):
-            return self.body(x.flatten(1)) if x.sum() >= 0 else None
+            return self.function(self.body, x)
 
 
-    def method(network):
+    def method(build):
         class Made(TorchMethod):
             def build_network(self):
-                return network(self.n_classes)
+                return build(self.n_classes)
 
         return Made
 
 
+    def with_head(function, n, width, **layers):
+        return Through(function, nn.ModuleDict({"head": nn.Linear(width, n), **layers}))
+
+
+    def deciding(body):
+        """Cannot run without values: torch's meta device has none."""
+        return Through(lambda body, x: body(x.flatten(1)) if x.sum() >= 0 else None, body)
+
+
+    def branching(n):
+        torch.linspace(0, 1, 3)[1].item()
+        return deciding(nn.Linear(2352, n))
+
+
+    def failing(error):
+        raise error
+
+
     def forward(function):
-        class Network(nn.Module):
-            def forward(self, x):
-                function(x)
-                return x[:, 0, 0, :3]
-
-        return method(lambda n: Network())
+        return method(lambda n: Through(lambda body, x: (function(x), x[:, 0, 0, :3])[1], nn.Identity()))
 
 
-    def lazy(n):
-        return nn.Sequential(nn.LazyConv2d(2, 5), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(n))
-
-
-    Lazy = method(lazy)
-    LazyDeciding = method(lambda n: Deciding(nn.LazyLinear(n)))
+    Lstm = method(lambda n: with_head(
+        lambda body, x: body["head"](body["lstm"](x.transpose(1, 2).flatten(2))[0][:, -1]), n, 16,
+        lstm=nn.LSTM(84, 16, batch_first=True)))
+    Vector = method(lambda n: with_head(
+        lambda body, x: body["head"]((x @ body["vector"].weight[0]).flatten(1)), n, 84, vector=nn.Linear(28, 1)))
+    Attentive = method(lambda n: with_head(
+        lambda body, x: body["head"](body["layer"](x[:, 0]).mean(dim=1)), n, 28,
+        layer=nn.TransformerEncoderLayer(28, 4, 32, batch_first=True)))
+    Penalised = method(lambda n: Through(lambda body, x: (body(x.flatten(1)), body.weight.norm()), nn.Linear(2352, n)))
+    Branching = method(branching)
+    Frozen = method(lambda n: nn.Sequential(
+        nn.Flatten(), nn.Linear(2352, 10).requires_grad_(False), nn.BatchNorm1d(10), nn.Linear(10, n)))
+    Clips = method(lambda n: nn.Sequential(
+        nn.Conv3d(1, 2, 1), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(2, n)))
+    BuildRaises = method(lambda n: failing(ValueError("no [good] reason\\nat all")))
+    BuildExits = method(lambda n: sys.exit(3))
+    BuildsNothing = method(lambda n: None)
+    ForwardRaises = method(lambda n: nn.Sequential(nn.Flatten(), nn.Linear(7, n)))
+    Refuses = method(lambda n: failing(MerBenchError("refuses: width=4 is odd; take 3")))
+    Shapeless = method(lambda n: Through(lambda body, x: {"logits": x}, nn.Identity()))
+    Lazy = method(lambda n: nn.Sequential(
+        nn.LazyConv2d(2, 5), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(n)))
+    LazyDeciding = method(lambda n: deciding(nn.LazyLinear(n)))
     LazyBroken = method(lambda n: nn.Sequential(nn.Linear(7, 7), nn.LazyLinear(n)))
-    Huge = method(lambda n: Deciding(nn.Sequential(nn.Linear(2352, 200000), nn.Linear(200000, 200000))))
+    Huge = method(lambda n: deciding(nn.Sequential(nn.Linear(2352, 200000), nn.Linear(200000, 200000))))
     Three = method(lambda n: nn.Sequential(nn.Flatten(), nn.Linear(2352, 3)))
     Addbmm = forward(lambda x: torch.addbmm(x[0, 0], x[0], x[0]))
     Addr = forward(lambda x: torch.addr(x[0, 0], x[0, 0, 0], x[0, 0, 0]))
@@ -311,6 +227,12 @@ def described(name: str, *, preset: str | None = None, n_classes: int = 3, **ove
     return describe_method(load_catalogue(), name, preset=preset, overrides=overrides, n_classes=n_classes)
 
 
+def measured(name: str, **options: Any) -> NetworkFacts:
+    network = described(name, **options).network
+    assert network is not None
+    return network
+
+
 def really_built(spec: MethodSpec, params: dict[str, Any], n_classes: int) -> torch.nn.Module:
     method = make_instance(MethodSetting(spec, params, n_classes))
     assert isinstance(method, TorchMethod)
@@ -320,9 +242,8 @@ def really_built(spec: MethodSpec, params: dict[str, Any], n_classes: int) -> to
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_has_the_parameters_and_shapes_of_a_real_one(name: str) -> None:
     spec = load_catalogue().method(name)
-    network = described(name, preset="quick", n_classes=5).network
+    network = measured(name, preset="quick", n_classes=5)
 
-    assert network is not None
     real = really_built(spec, spec.resolve("quick", {}), 5)
     parameters = list(real.parameters())
     assert network.parameters == sum(p.numel() for p in parameters)
@@ -345,98 +266,72 @@ def test_a_network_of_a_hundred_million_parameters_is_not_given_memory(monkeypat
         return built(module, device)
 
     monkeypatch.setattr(torch.nn.Module, "to", watched)
-    network = described("htnet").network
+    network = measured("htnet")
 
-    assert network is not None
     assert (network.parameters, devices) == (114_429_446, {"meta"})
 
 
-@pytest.mark.usefixtures("plugin")
-def test_flops_are_two_a_multiply_add() -> None:
-    network = described("net", width=2, n_classes=7).network
-
-    assert network is not None
-    assert network.flops == 2 * (24 * 24 * 2 * 3 * 5 * 5 + 2 * 24 * 24 * 7)
-    assert network.parameters == 2 * (3 * 5 * 5 + 1) + (2 * 24 * 24 + 1) * 7
-    assert (network.input_shape, network.output_shape) == ((3, 28, 28), (7,))
-
-
-@pytest.mark.usefixtures("plugin")
-def test_attention_and_recurrence_are_counted() -> None:
-    attentive, recurrent = described("attentive").network, described("lstm").network
-
-    assert attentive is not None
-    assert recurrent is not None
-    projections, scores, feed_forward = 28 * 4 * 28 * 28, 2 * 28 * 28 * 28, 2 * 28 * 28 * 32
-    assert (attentive.flops, attentive.not_counted) == (2 * (projections + scores + feed_forward + 28 * 3), "")
-    assert (recurrent.flops, recurrent.not_counted) == (2 * (28 * 4 * 16 * (84 + 16) + 16 * 3), "")
-
-
-@pytest.mark.usefixtures("plugin")
-def test_what_has_no_formula_is_named_and_the_count_a_least_one(bench: Bench) -> None:
-    network = described("vector").network
-
-    assert network is not None
-    assert (network.flops, network.not_counted) == (2 * 84 * 3, "mv")
-    out = bench("describe", "vector").out
-    assert "at least 504 a forward pass" in out
-    assert "not counted: mv" in out
+CONV = 24 * 24 * 2 * 3 * 5 * 5
+ATTENTION = 28 * 4 * 28 * 28 + 2 * 28 * 28 * 28 + 2 * 28 * 28 * 32
+"""Multiply-adds: projections, scores and the feed-forward layers."""
 
 
 @pytest.mark.usefixtures("plugin")
 @pytest.mark.parametrize(
-    ("name", "operation"),
+    ("name", "options", "facts"),
     [
-        ("addbmm", "addbmm"),
-        ("addr", "addr"),
-        ("convtbc", "conv_tbc"),
-        ("dot", "dot"),
-        ("inverse", "linalg_inv_ex"),
-        ("spectrum", "_fft_r2c"),
-        ("distances", "_euclidean_dist"),
-        ("trilinear", "_trilinear"),
+        (
+            "net",
+            {"width": 2, "n_classes": 7},
+            {"parameters": 2 * 76 + 1153 * 7, "flops": 2 * (CONV + 1152 * 7), "output_shape": (7,)},
+        ),
+        ("attentive", {}, {"flops": 2 * (ATTENTION + 28 * 3)}),
+        ("lstm", {}, {"flops": 2 * (28 * 4 * 16 * (84 + 16) + 16 * 3)}),
+        ("vector", {}, {"flops": 2 * 84 * 3, "not_counted": "mv"}),
+        ("lazy", {}, {"parameters": 2 * 76 + 4 + 1153 * 3, "flops": 2 * (CONV + 1152 * 3)}),
+        ("lazydeciding", {}, {"parameters": 2353 * 3, "flops": 2 * 2352 * 3}),
+        ("penalised", {}, {"output_shape": (3,)}),
+        ("branching", {}, {"parameters": 2353 * 3, "flops": 2 * 2352 * 3}),
+        ("frozen", {}, {"parameters": 23530 + 20 + 33, "trainable": 20 + 33}),
+        ("clips", {"length": 6}, {"input_shape": (1, 6, 192, 192), "output_shape": (3,)}),
+        ("harmless", {}, {"flops": 0}),
+        ("addbmm", {}, {"not_counted": "addbmm"}),
+        ("addr", {}, {"not_counted": "addr"}),
+        ("convtbc", {}, {"not_counted": "conv_tbc"}),
+        ("dot", {}, {"not_counted": "dot"}),
+        ("inverse", {}, {"not_counted": "linalg_inv_ex"}),
+        ("spectrum", {}, {"not_counted": "_fft_r2c"}),
+        ("distances", {}, {"not_counted": "_euclidean_dist"}),
+        ("trilinear", {}, {"not_counted": "_trilinear"}),
     ],
 )
-def test_no_sum_of_products_is_passed_over_in_silence(name: str, operation: str) -> None:
-    network = described(name).network
+def test_a_network_is_measured_with_two_flops_a_multiply_add_and_names_what_is_not_counted(
+    name: str, options: dict[str, Any], facts: dict[str, object]
+) -> None:
+    network = measured(name, **options)
+    wanted = {"not_counted": "", "input_shape": (3, 28, 28), **facts}
 
-    assert network is not None
-    assert operation in network.not_counted.split(", ")
+    assert {key: getattr(network, key) for key in wanted} == wanted
 
 
 @pytest.mark.usefixtures("plugin")
-def test_what_multiplies_and_adds_nothing_is_not_named() -> None:
-    network = described("harmless").network
+def test_the_page_says_what_is_not_counted_and_not_trained(bench: Bench) -> None:
+    vector = bench("describe", "vector").out
 
-    assert network is not None
-    assert (network.flops, network.not_counted) == (0, "")
+    assert "at least 504 per forward pass" in vector
+    assert "not counted: mv" in vector
+    assert "23,583 parameters, 53 of them trained" in bench("describe", "frozen").out
 
 
 @pytest.mark.usefixtures("plugin")
 def test_a_network_too_large_for_memory_is_counted_and_its_cost_left_out(bench: Bench) -> None:
-    network = described("huge").network
+    network = measured("huge")
 
-    assert network is not None
     assert network.parameters == 2353 * 200_000 + 200_001 * 200_000
     assert network.flops is None
     page = " ".join(bench("describe", "huge").out.split())
     assert "not counted: without values the forward pass fails (RuntimeError: " in page
     assert "its 161,883,200,000 bytes of weights are above the 1,073,741,824 that are built" in page
-
-
-@pytest.mark.usefixtures("plugin")
-@pytest.mark.parametrize(
-    ("name", "parameters", "flops"),
-    [
-        ("lazy", 2 * (3 * 5 * 5 + 1) + 2 * 2 + (2 * 24 * 24 + 1) * 3, 2 * (24 * 24 * 2 * 3 * 5 * 5 + 2 * 24 * 24 * 3)),
-        ("lazydeciding", 2353 * 3, 2 * 2352 * 3),
-    ],
-)
-def test_lazy_modules_are_counted_with_the_sizes_of_their_first_pass(name: str, parameters: int, flops: int) -> None:
-    network = described(name).network
-
-    assert network is not None
-    assert (network.parameters, network.trainable, network.flops) == (parameters, parameters, flops)
 
 
 @pytest.mark.usefixtures("plugin")
@@ -449,61 +344,24 @@ def test_lazy_modules_that_no_pass_reaches_are_named_as_the_reason(bench: Bench)
 
 
 @pytest.mark.usefixtures("plugin")
-@pytest.mark.parametrize(("classes", "is_said"), [(3, False), (5, True)])
-def test_a_network_that_does_not_heed_the_classes_is_shown_up(classes: int, is_said: bool, bench: Bench) -> None:
+@pytest.mark.parametrize(("classes", "is_shown"), [(3, False), (5, True)])
+def test_a_network_that_ignores_the_number_of_classes_is_reported(classes: int, is_shown: bool, bench: Bench) -> None:
     page = " ".join(bench("describe", "three", "--classes", str(classes)).out.split())
 
     assert "(n, 3, 28, 28) to (n, 3)" in page
-    assert ("gives 3 for each sample where 5 are asked for (--classes): training refuses that" in page) == is_said
-    assert ("training refuses" in page) == is_said
-
-
-@pytest.mark.usefixtures("plugin")
-def test_a_penalty_beside_the_logits_is_no_part_of_the_output() -> None:
-    network = described("penalised").network
-
-    assert network is not None
-    assert network.output_shape == (3,)
-
-
-@pytest.mark.usefixtures("plugin")
-def test_a_network_that_needs_values_is_measured_on_the_cpu() -> None:
-    network = described("branching").network
-
-    assert network is not None
-    assert (network.parameters, network.flops, network.not_counted) == (2353 * 3, 2 * 2352 * 3, "")
-
-
-@pytest.mark.usefixtures("plugin")
-def test_frozen_parameters_are_told_from_trained_ones(bench: Bench) -> None:
-    network = described("frozen").network
-
-    assert network is not None
-    assert (network.parameters, network.trainable) == (23530 + 20 + 33, 20 + 33)
-    assert "23,583 parameters, 53 of them trained" in bench("describe", "frozen").out
-
-
-@pytest.mark.usefixtures("plugin")
-def test_clips_reach_a_network_with_their_channel_first() -> None:
-    found = described("clips", length=6)
-
-    assert found.sample.shape == (6, 192, 192, 1)
-    assert found.shaping == {"length": 6}
-    assert found.network is not None
-    assert found.network.input_shape == (1, 6, 192, 192)
-    assert found.network.output_shape == (3,)
+    assert ("returns 3 scores per sample for 5 classes (--classes): training refuses that" in page) == is_shown
+    assert ("training refuses" in page) == is_shown
 
 
 @pytest.mark.usefixtures("plugin")
 def test_a_pass_that_fails_leaves_the_rest_described(bench: Bench) -> None:
-    network = described("forwardraises").network
+    network = measured("forwardraises")
 
-    assert network is not None
     assert (network.parameters, network.flops, network.output_shape) == (8 * 3, None, None)
     ended = bench("describe", "forwardraises")
     assert ended.code == 0
     assert "not counted: the forward pass fails (RuntimeError: " in ended.out
-    assert bench("describe", "shapeless").out.count("what is no tensor") == 1
+    assert bench("describe", "shapeless").out.count("something that is no tensor") == 1
 
 
 @pytest.mark.usefixtures("plugin")
@@ -525,22 +383,22 @@ def test_the_shape_is_that_of_a_preprocessed_sample(name: str, tmp_path: Path) -
     record = resolve_representation(spec, spec.resolve(None, {}), source, preprocessing)
     ((array, _),) = compute_representation(source, ["smic/s1/a"], record, print)
 
-    found = described(name)
-    representation = found.sample
+    description = described(name)
+    representation = description.sample
 
-    assert (found.spec.representation.name, representation.shape) == (record["name"], array.shape)
+    assert (description.spec.representation.name, representation.shape) == (record["name"], array.shape)
     assert len(representation.channels) == array.shape[-1]
     assert len(representation.axes) == array.ndim
 
 
 @pytest.mark.usefixtures("plugin")
-def test_features_are_extracted_once_from_a_made_up_sample() -> None:
-    found = described("extracting", width=5, length=3)
+def test_features_are_extracted_once_from_a_generated_sample() -> None:
+    description = described("extracting", width=5, length=3)
 
     shape = (3, 192, 192, 1, 5)
-    assert found.as_json()["features"] == {"parameters": ("width",), "shape": shape, "size": math.prod(shape)}
-    assert found.as_json()["representation"]["approximate"] == "flow"
-    assert found.network is None
+    assert description.as_json()["features"] == {"parameters": ("width",), "shape": shape, "size": math.prod(shape)}
+    assert description.as_json()["representation"]["approximate"] == "flow"
+    assert description.network is None
 
 
 @pytest.mark.parametrize(
@@ -552,15 +410,15 @@ def test_features_are_extracted_once_from_a_made_up_sample() -> None:
     ],
 )
 def test_the_size_of_the_features_follows_the_settings(name: str, overrides: dict[str, object], size: int) -> None:
-    found = described(name, **overrides)
+    description = described(name, **overrides)
 
-    assert found.features is not None
-    assert math.prod(found.features) == size
+    assert description.features is not None
+    assert math.prod(description.features) == size
 
 
 def test_parameters_show_type_default_value_limits_and_reason() -> None:
-    found = described("ahmsa", preset="quick", **{"ahmsa.width": "48", "width": "60"})
-    parameters = {parameter["name"]: parameter for parameter in found.as_json()["parameters"]}
+    description = described("ahmsa", preset="quick", **{"ahmsa.width": "48", "width": "60"})
+    parameters = {parameter["name"]: parameter for parameter in description.as_json()["parameters"]}
     spec = load_catalogue().method("ahmsa")
 
     assert list(parameters) == [parameter.name for parameter in spec.parameters]
@@ -570,24 +428,25 @@ def test_parameters_show_type_default_value_limits_and_reason() -> None:
     assert (layout["type"], layout["choices"][0]) == ("str", "five-mosaic")
     assert (parameters["epochs"]["value"], parameters["blocks"]["type"]) == (30, "ints")
     assert (parameters["residual"]["type"], parameters["dropout"]["type"]) == ("bool", "float")
-    assert found.as_json()["presets"] == spec.presets
-    assert (found.preset, found.as_json()["default_preset"]) == ("quick", "paper")
+    assert description.as_json()["presets"] == spec.presets
+    assert description.as_json()["preset"] == "quick"
+    assert (description.preset, description.as_json()["default_preset"]) == ("quick", "paper")
 
 
 @pytest.mark.parametrize("name", [*OTHERS, *NETWORKS])
 def test_every_installed_method_is_described_on_one_object(name: str, bench: Bench) -> None:
     ended = bench("describe", name.replace("-", "_"), "--json")
     spec = load_catalogue().method(name)
-    found = json.loads(ended.out)
+    shown = json.loads(ended.out)
 
     assert (ended.code, ended.err) == (0, "")
-    assert (found["name"], found["title"], found["version"]) == (name, spec.title, spec.version)
-    assert (found["citation"], found["target"], found["family"]) == (spec.citation, spec.target, spec.family)
-    assert found["distribution"] == load_catalogue().owners["method", name]
-    assert found["representation"]["name"] == spec.representation.name
-    assert (found["network"] is not None) == spec.trains_by_epoch
-    assert (found["features"] is not None) == (spec.features is not None)
-    assert {p["name"]: p["default"] for p in found["parameters"]} == json.loads(
+    assert (shown["name"], shown["title"], shown["version"]) == (name, spec.title, spec.version)
+    assert (shown["citation"], shown["target"], shown["family"]) == (spec.citation, spec.target, spec.family)
+    assert shown["distribution"] == load_catalogue().owners["method", name]
+    assert shown["representation"]["name"] == spec.representation.name
+    assert (shown["network"] is not None) == spec.trains_by_epoch
+    assert (shown["features"] is not None) == (spec.features is not None)
+    assert {p["name"]: p["default"] for p in shown["parameters"]} == json.loads(
         json.dumps({p.name: p.default for p in spec.parameters})
     )
 
@@ -610,17 +469,19 @@ def test_the_page_fits_its_terminal_and_leaves_no_word_out(
     assert set(spec.citation.replace(",", " ").split()) <= words
 
 
-def test_the_page_tells_what_is_changed_and_by_which_preset(bench: Bench) -> None:
+def test_the_page_shows_what_is_changed_and_by_which_preset(bench: Bench) -> None:
     plain = bench("describe", "svm-flow").out
     changed = bench("describe", "svm-flow", "--preset", "linear", "--set", "C=2").out
 
     assert "rbf (default)  kernel=rbf, C=10.0" in plain
     assert "value" not in plain.replace("values", "")
     assert "linear (shown)  kernel=linear, C=1.0" in changed
+    assert "rbf (shown)" not in changed
+    assert "--results; default: 'results' in the config file, else ./mer-bench-results" in " ".join(plain.split())
     rows = {line.split()[0]: line.split() for line in changed.splitlines() if line.strip()}
     assert rows["C"][:6] == ["C", "float", "≥", "1e-09", "10.0", "2.0"]
     assert rows["kernel"][3:6] == ["linear", "rbf", "linear"]
-    assert "2,352 values of each sample" in plain
+    assert "it gets the 2,352 values of each sample" in plain
 
 
 @pytest.mark.usefixtures("plugin")
@@ -657,11 +518,8 @@ def test_what_a_plugin_prints_is_no_part_of_the_json(name: str, bench: Bench) ->
         ("misshapen", "representation frames has no parameter 'width'; its parameters: interpolation, length"),
     ],
 )
-@pytest.mark.parametrize("mode", [(), ("--json",)])
-def test_a_broken_plugin_is_named_with_its_distribution(
-    name: str, sentence: str, mode: tuple[str, ...], bench: Bench
-) -> None:
-    ended = bench("describe", name, *mode)
+def test_a_broken_plugin_is_named_with_its_distribution(name: str, sentence: str, bench: Bench) -> None:
+    ended = bench("describe", name, "--json")
 
     assert (ended.code, ended.out, len(ended.errors)) == (2, "", 1)
     assert ended.errors[0].startswith(f"error: method {name} of acme-nets: ")
@@ -682,18 +540,9 @@ def test_an_author_may_see_where_it_fails(monkeypatch: pytest.MonkeyPatch) -> No
     ("arguments", "sentence"),
     [
         (("nett",), "unknown method 'nett' (did you mean 'net'?)"),
-        (("net", "--preset", "quick"), "method net has no preset 'quick'; its presets: none"),
-        (("ahmsa", "--preset", "quik"), "method ahmsa has no preset 'quik' (did you mean 'quick'?)"),
-        (("net", "--set", "widht=3"), "method net has no parameter 'widht' (did you mean 'width'?)"),
-        (
-            ("net", "--set", "ahmsa.width=3"),
-            "--set ahmsa.width=3: method 'ahmsa' is not among those that are asked for",
-        ),
-        (("net", "--set", "width=9"), "method net: width=9 is above the largest allowed value, 8"),
         (("net", "--set", "width"), "--set 'width' is not of the form NAME=VALUE"),
         (("net", "--classes", "1"), "Invalid value for '--classes'"),
         (("refuses",), "error: refuses: width=4 is odd; take 3"),
-        (("ahmsa", "--set", "width=100"), "error: ahmsa: width=100 is not a multiple of heads=3"),
     ],
 )
 def test_bad_input_is_answered_with_one_sentence(arguments: tuple[str, ...], sentence: str, bench: Bench) -> None:
@@ -715,35 +564,28 @@ def test_a_method_of_a_failed_plugin_is_asked_for_with_the_reason(
     assert "plugin 'brokennet' of acme-broken 1.0 failed: OSError: no licence" in ended.errors[0]
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_method_that_is_no_network_is_described_without_torch(name: str) -> None:
+def test_methods_that_are_no_networks_are_described_without_torch() -> None:
     script = textwrap.dedent("""
         import sys
         from mer_bench.cli import main
-        try:
-            main()
-        except SystemExit as end:
-            assert not end.code
+        for name in sys.argv[1:]:
+            sys.argv = ["mer-bench", "describe", name]
+            try:
+                main()
+            except SystemExit as end:
+                assert not end.code
         assert not {"torch", "timm"} & set(sys.modules)
     """)
-    done = subprocess.run(
-        [sys.executable, "-c", script, "describe", name], capture_output=True, text=True, timeout=120, check=False
-    )
+    command = [sys.executable, "-c", script, *OTHERS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(load_catalogue().method(name).title)
-
-
-def test_a_pipe_that_closes_early_is_no_failure(bench: Bench) -> None:
-    command = f"{sys.executable} -m mer_bench describe svm-flow | true; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
-
-    assert (done.returncode, done.stderr) == (0, "")
+    assert all(load_catalogue().method(name).title in done.stdout for name in OTHERS)
 
 
 def test_python_gets_the_facts_and_the_same_refusal() -> None:
-    found = described("majority", n_classes=7)
+    description = described("majority", n_classes=7)
 
-    assert (found.n_classes, found.spec.parameters, found.preset) == (7, (), None)
+    assert (description.n_classes, description.spec.parameters, description.preset) == (7, (), None)
     with pytest.raises(MerBenchError, match="method majority has no parameter 'lr'; its parameters: none"):
         described("majority", lr=1)

@@ -165,7 +165,7 @@ def test_a_failed_cell_keeps_its_traceback_and_is_tried_again(bench: Bench, monk
 
     assert failed["error"]["type"] == "ValueError"
     assert "in misbehave" in failed["error"]["traceback"]
-    assert "5 done, 1 failed, 0 missing" in status.out
+    assert "5/6, 1 failed" in status.out
     assert again.code == 1
     assert "5 stored, 1 to compute" in again.out
     assert healed.code == 0

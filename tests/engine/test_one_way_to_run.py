@@ -1,4 +1,4 @@
-"""The command line and Python run in one way: what decides, what is refused, what is told, and what is read."""
+"""The command line and Python run in the same way: the same defaults, refusals, notices and reads."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from mer_bench.store import store
 OPTIONS = {"data": "synthetic-maps", "data_options": {"size": "tiny"}}
 
 
-def called(method: str, **options: Any) -> str:
-    """Run in Python; return the sentence of a refusal, or nothing."""
+def python_error(method: str, **options: Any) -> str:
+    """Run in Python; return the message of the error, or an empty text."""
     try:
-        mer_bench.run(method, **{**OPTIONS, "baseline": False, **options})
+        mer_bench.run(method, **{**OPTIONS, "baselines": False, **options})
     except MerBenchError as refusal:
         return str(refusal)
     return ""
 
 
-def typed(bench: Bench, method: str, *arguments: str) -> Ended:
-    """Run on the command line, where the config file may decide."""
+def on_command_line(bench: Bench, method: str, *arguments: str) -> Ended:
+    """Run on the command line."""
     return bench("run", *TINY, "--method", method, "--no-baselines", "--results", bench.results, *arguments)
 
 
@@ -42,9 +42,9 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
 def test_a_device_that_is_not_there_is_refused_before_any_work(bench: Bench, arguments: tuple[str, ...]) -> None:
     Path("mer-bench.toml").write_text('device = "cuda"\njobs = 2\n')
-    ended = typed(bench, "ststnet", *arguments)
+    ended = on_command_line(bench, "ststnet", *arguments)
 
-    assert (ended.code, ended.errors) == (2, [f"error: {called('ststnet')}"])
+    assert (ended.code, ended.errors) == (2, [f"error: {python_error('ststnet')}"])
     assert "torch finds no CUDA device" in ended.errors[0]
     assert not bench.results.exists()
     assert not Path("mer-bench-results").exists()
@@ -52,37 +52,37 @@ def test_a_device_that_is_not_there_is_refused_before_any_work(bench: Bench, arg
 
 @pytest.mark.usefixtures("no_gpu")
 def test_a_device_is_not_looked_for_where_no_network_trains(bench: Bench) -> None:
-    assert typed(bench, "majority", "--device", "cuda").code == 0
-    assert called("majority", device="cuda") == ""
+    assert on_command_line(bench, "majority", "--device", "cuda").code == 0
+    assert python_error("majority", device="cuda") == ""
 
 
 def test_an_argument_stands_over_the_config_file(bench: Bench) -> None:
     Path("mer-bench.toml").write_text('device = "tpu"\nresults = "elsewhere"\n')
 
-    assert "unknown device 'tpu'" in typed(bench, "majority").errors[0]
-    assert called("majority", device="cpu", results=bench.results) == ""
+    assert "unknown device 'tpu'" in on_command_line(bench, "majority").errors[0]
+    assert python_error("majority", device="cpu", results=bench.results) == ""
     assert not Path("elsewhere").exists()
-    assert "unknown device 'tpu'" in called("majority")
+    assert "unknown device 'tpu'" in python_error("majority")
 
 
 def test_the_config_file_decides_where_nothing_is_asked_for() -> None:
     Path("mer-bench.toml").write_text('results = "elsewhere"\njobs = 1\n')
 
-    assert called("majority") == ""
+    assert python_error("majority") == ""
     assert Path("elsewhere", "store.json").exists()
 
 
-def test_a_damaged_cell_is_told_in_both(bench: Bench) -> None:
-    typed(bench, "majority")
+def test_a_damaged_cell_is_reported_in_both(bench: Bench) -> None:
+    on_command_line(bench, "majority")
     bench.cell_files()[2].write_text("{")
-    with pytest.warns(UserWarning, match=r"cannot be read .* it counts as absent") as told:
+    with pytest.warns(UserWarning, match=r"cannot be read .* it counts as absent") as warned:
         mer_bench.run("majority", **OPTIONS, baselines=False, results=bench.results)  # type: ignore[arg-type]
     bench.cell_files()[3].write_text("{")
-    ended = typed(bench, "majority")
+    ended = on_command_line(bench, "majority")
 
-    assert len(told) == 1
-    assert FOLDS[2] in str(told[0].message)
-    assert [FOLDS[3] in line for line in ended.out.splitlines() if line.startswith("note: ")] == [True]
+    assert len(warned) == 1
+    assert FOLDS[2] in str(warned[0].message)
+    assert [FOLDS[3] in line for line in ended.err.splitlines() if line.startswith("note: ")] == [True]
 
 
 @pytest.mark.parametrize(
@@ -100,29 +100,29 @@ def test_python_takes_numpys_values_as_plain_ones(values: dict[str, object]) -> 
 
 
 def test_python_takes_whole_numbers_lists_and_paths(tmp_path: Path) -> None:
-    assert called("ststnet", params={"epochs": np.int64(1), "batch_size": np.int32(8)}) == ""
-    assert called("ahmsa", params={"blocks": [1, 1, 1], "epochs": 1}) == ""
-    assert "w.pth" in called("timm-backbone", params={"weights": tmp_path / "w.pth"})
+    assert python_error("ststnet", params={"epochs": np.int64(1), "batch_size": np.int32(8)}) == ""
+    assert python_error("ahmsa", params={"blocks": [1, 1, 1], "epochs": 1}) == ""
+    assert "w.pth" in python_error("timm-backbone", params={"weights": tmp_path / "w.pth"})
 
 
 def test_python_refuses_none_for_a_text() -> None:
-    assert called("timm-backbone", params={"model": None}) == "method timm-backbone: model=None is not a text"
+    assert python_error("timm-backbone", params={"model": None}) == "method timm-backbone: model=None is not a text"
 
 
-def test_the_settings_of_preparing_in_the_config_file_are_not_for_ready_made_maps(bench: Bench) -> None:
+def test_preprocessing_settings_of_the_config_file_do_not_apply_to_ready_made_maps(bench: Bench) -> None:
     Path("mer-bench.toml").write_text('[preprocess]\nflow = "farneback"\n')
 
-    assert typed(bench, "majority").code == 0
-    assert "--preprocess flow=dis" in typed(bench, "majority", "--preprocess", "flow=dis").errors[0]
+    assert on_command_line(bench, "majority").code == 0
+    assert "--preprocess flow=dis" in on_command_line(bench, "majority", "--preprocess", "flow=dis").errors[0]
 
 
 def test_a_warning_names_the_callers_line(bench: Bench) -> None:
-    typed(bench, "majority")
+    on_command_line(bench, "majority")
     bench.cell_files()[1].write_text("{")
-    with pytest.warns(UserWarning, match="counts as absent") as told:
+    with pytest.warns(UserWarning, match="counts as absent") as warned:
         mer_bench.run("majority", **OPTIONS, baselines=False, results=bench.results)  # type: ignore[arg-type]
 
-    assert told[0].filename == __file__
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize("foreign", ["a file", "a folder"])
@@ -131,13 +131,13 @@ def test_a_dry_run_refuses_the_results_folder_that_a_run_refuses(bench: Bench, f
         bench.results.write_text("notes")
     else:
         (bench.results / "notes").mkdir(parents=True)
-    dry, real = typed(bench, "majority", "--dry-run"), typed(bench, "majority")
+    dry, real = on_command_line(bench, "majority", "--dry-run"), on_command_line(bench, "majority")
 
     assert (dry.code, dry.errors) == (real.code, real.errors)
     assert dry.code == 2
 
 
-def test_python_shows_how_far_it_is_unless_told_not_to(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_shows_how_far_it_is_unless_asked_not_to(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     mer_bench.run("majority", **OPTIONS, baselines=False, results=bench.results)  # type: ignore[arg-type]
     shown = capsys.readouterr()
     mer_bench.run("svm-flow", **OPTIONS, baselines=False, results=bench.results, progress=False)  # type: ignore[arg-type]
@@ -160,23 +160,13 @@ def test_a_notebook_gets_a_bar_where_it_can_draw_one(
 def test_a_sound_run_warns_of_nothing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert called("majority", progress=False) == ""
+        assert python_error("majority", progress=False) == ""
 
 
 @pytest.mark.parametrize("selection", ["last", "oracle"])
 def test_a_stored_run_reads_each_cell_once(bench: Bench, monkeypatch: pytest.MonkeyPatch, selection: str) -> None:
-    arguments = [
-        "--method",
-        "majority",
-        "--method",
-        "ststnet",
-        "--preset",
-        "quick",
-        "--set",
-        "epochs=2",
-        "--seeds",
-        "2",
-    ]
+    methods = ("--method", "majority", "--method", "ststnet")
+    arguments = (*methods, "--preset", "quick", "--set", "epochs=2", "--seeds", "2")
     bench.run(*arguments)
     reads: Counter[Path] = Counter()
     read = store.read_json

@@ -1,4 +1,4 @@
-"""Drives the command line, in this process and as a process of its own, and looks into its store."""
+"""Run the command line, in this process or in its own, and read its store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SMALL_AHMSA = ("--method", "ahmsa", "--set", "width=12", "--set", "blocks=1,1,1"
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that came to its end."""
+    """A command that has ended."""
 
     code: int
     out: str
@@ -46,7 +46,7 @@ class Ended:
 
     @property
     def objects(self) -> list[dict[str, Any]]:
-        """The JSON of stdout, one object a line: fails where anything else stands there."""
+        """The JSON objects on stdout, one per line; fails if there is anything else."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
@@ -71,13 +71,13 @@ class Bench:
         return self(*self.run_arguments(*arguments, jobs=jobs))
 
     def spawn(self, *arguments: str | Path, **options: Any) -> Ended:
-        """Call the command line as a process of its own, and wait for it."""
+        """Run the command line in its own process, and wait for it."""
         process = self.start(*arguments, **options)
         out, err = process.communicate(timeout=120)
         return Ended(process.returncode, out, err)
 
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
-        """Start the command line as a process that leads a group of its own."""
+        """Start the command line in its own process and process group."""
         command = [sys.executable, "-m", "mer_bench", *map(str, arguments)]
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen(command, start_new_session=True, **{**pipes, **options})
@@ -105,9 +105,9 @@ class Bench:
 
 
 def predictions(results: Path) -> dict[tuple[str, int, str], object]:
-    """Return all that a store holds of each cell but the circumstances: predictions, scores, scores of every epoch."""
+    """Return status, predictions, selected epoch and epoch scores of each cell in a store."""
     store = Store(results)
-    found = {}
+    cells = {}
     for row in store.rows():
         for seed in store.seeds(row):
             for fold in row["folds"]:
@@ -115,8 +115,8 @@ def predictions(results: Path) -> dict[tuple[str, int, str], object]:
                 if cell is not None:
                     name = (row["method"]["name"], seed, fold)
                     epochs = _plain(store.read_epoch_scores(cell["key"]))
-                    found[name] = (cell["status"], cell["predictions"], cell["selected_epoch"], epochs)
-    return found
+                    cells[name] = (cell["status"], cell["predictions"], cell["selected_epoch"], epochs)
+    return cells
 
 
 def _plain(epochs: tuple[list[str], NDArray[np.float32]] | None) -> object:
@@ -124,7 +124,7 @@ def _plain(epochs: tuple[list[str], NDArray[np.float32]] | None) -> object:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Wait for a condition; say whether it came true in time."""
+    """Wait for a condition, and return whether it came true in time."""
     end = time.monotonic() + seconds
     while not (held := condition()) and time.monotonic() < end:
         time.sleep(0.01)
@@ -136,26 +136,26 @@ def descendants(pid: int) -> list[int]:
     parents: dict[int, list[int]] = {}
     for child, (_, parent) in _processes().items():
         parents.setdefault(parent, []).append(child)
-    found, wanted = [], [pid]
+    below, wanted = [], [pid]
     while wanted:
         children = parents.get(wanted.pop(), [])
-        found += children
+        below += children
         wanted += children
-    return found
+    return below
 
 
 def living(pids: list[int]) -> list[int]:
-    """Return those of the processes that still run; one that nobody has reaped runs no more."""
+    """Return those of the processes that still run; a zombie does not."""
     running = _processes()
     return [pid for pid in pids if running.get(pid, ("Z", 0))[0] not in "ZX"]
 
 
 def _processes() -> dict[int, tuple[str, int]]:
-    found = {}
+    states = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, parent = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
         except OSError:
             continue
-        found[int(folder.name)] = (state, int(parent))
-    return found
+        states[int(folder.name)] = (state, int(parent))
+    return states

@@ -6,18 +6,19 @@ from dataclasses import asdict
 
 import click
 
+from mer_bench.cli.completion import complete_method
 from mer_bench.cli.console import show
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.cli.options import json_option, set_option
+from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
 
 
-@click.command(name="check")
-@click.argument("names", nargs=-1, metavar="METHOD...")
-@click.option("--preset", help="A named set of parameters.  [default: quick, where the method has it]")
-@set_option("A parameter; epochs is 2 without it, where a method takes that.")
-@click.option("--only", multiple=True, metavar="CHECK", help="Carry out this check alone; repeat for several.")
-@click.option("--list", "list_checks", is_flag=True, help="Print what is checked, and stop.")
-@json_option("One JSON object per method on stdout, a line each.")
+@click.command(name="check", cls=SettingsCommand)
+@click.argument("names", nargs=-1, metavar="METHOD...", shell_complete=complete_method)
+@preset_option("A named set of parameters.  [default: quick, if the method has it]")
+@set_option("A parameter; without it, epochs is 2 for methods that have it.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeat for several.")
+@click.option("--list", "list_checks", is_flag=True, help="List the checks, and stop.")
+@json_option("Print one JSON object per method on stdout, a line each.")
 def command(
     names: tuple[str, ...],
     preset: str | None,
@@ -26,9 +27,9 @@ def command(
     list_checks: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Check whether installed methods keep their contract, on samples made for it.
+    """Check whether installed methods keep their contract, on generated samples.
 
-    A preset or parameter goes to the methods that have it. Ends with 1 where a check fails.
+    A preset or parameter applies to the methods that have it. The exit code is 1 if a check fails. Nothing is stored.
     """
     from mer_bench.plugin_manager import load_catalogue
     from mer_bench.testing import CHECKS, CheckStatus, check_methods

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from mer_bench.cli.console import console, show
-from mer_bench.cli.options import json_option, set_option
+from mer_bench.cli.completion import complete_method
+from mer_bench.cli.console import console, pairs_text, setting_text, show
+from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
+from mer_bench.config import RESULTS_DEFAULT
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,58 +22,62 @@ if TYPE_CHECKING:
 
 _MIDDLE_WIDTH = 16
 _NONE = "none"
+_RESULTS = f"`mer-bench run` writes them to the folder given by --results; default: {RESULTS_DEFAULT}"
 
 
-@click.command(name="describe")
-@click.argument("method")
-@click.option("--preset", help="The preset whose values are shown.  [default: the method's own]")
+@click.command(name="describe", cls=SettingsCommand)
+@click.argument("method", shell_complete=complete_method)
+@preset_option("The preset whose values are shown.  [default: the method's own]")
 @set_option("A parameter: width=96.")
-@click.option("--classes", type=click.IntRange(2, 1000), default=3, show_default=True, help="Classes to tell apart.")
+@click.option(
+    "--classes", type=click.IntRange(2, 1000), default=3, show_default=True, help="How many classes there are."
+)
 @json_option()
 def command(method: str, preset: str | None, overrides: dict[str, str], classes: int, as_json: bool) -> None:
-    """Show what METHOD is, takes and costs: parameters with reasons, presets, citation, and the size of its network."""
+    """Show the input, parameters, presets and citation of METHOD, and the size and cost of its network."""
     from mer_bench.engine.describe import describe_method
     from mer_bench.plugin_manager import load_catalogue
 
-    found = describe_method(load_catalogue(), method, preset=preset, overrides=overrides, n_classes=classes)
-    show(found.as_json(), _lines(found), as_json=as_json, indent=1)
+    description = describe_method(load_catalogue(), method, preset=preset, overrides=overrides, n_classes=classes)
+    show(description.as_json(), _lines(description), as_json=as_json, indent=1)
 
 
-def _lines(found: Description) -> Iterator[str]:
-    """Yield the page; a pipe that closes early is then click's to notice, as with the other verbs."""
-    spec, page = found.spec, console()
+def _lines(description: Description) -> Iterator[str]:
+    """Yield the page line by line: click handles a pipe that closes early, as for the other verbs."""
+    spec, page = description.spec, console()
     with page.capture() as captured:
         page.print(f"{spec.title} ({spec.name} {spec.version})", style="bold")
-        page.print(_facts([*_of_method(found), *_of_network(found.network, found.n_classes)]))
+        network = _of_network(description.network, description.n_classes)
+        page.print(_facts([*_of_method(description), *network, ("results", _RESULTS)]))
         if spec.presets:
-            page.print(_presets(found))
+            page.print(_presets(description))
         if spec.parameters:
-            page.print(_parameters(found))
+            page.print(_parameters(description))
     for line in captured.get().splitlines():
         yield line.rstrip()
 
 
-def _of_method(found: Description) -> Iterable[tuple[str, str]]:
-    spec, representation, sample = found.spec, found.spec.representation, found.sample
+def _of_method(description: Description) -> Iterable[tuple[str, str]]:
+    spec, representation, sample = description.spec, description.spec.representation, description.sample
     size = "×".join(map(str, sample.shape))
-    shaped = f"; shaped by {_pairs(found.shaping)}" if representation.parameters else ""
-    yield "offered by", f"{found.distribution}: {spec.target}"
+    shaped = f"; shaped by {pairs_text(description.shaping)}" if representation.parameters else ""
+    yield "offered by", f"{description.distribution}: {spec.target}"
     yield "family", spec.family
     yield "citation", spec.citation or _NONE
     yield "input", f"{representation.name} {size}: {', '.join(sample.axes)} ({', '.join(sample.channels)}){shaped}"
     if representation.name in ("frames", "flow"):
-        yield "", "height and width are --preprocess size, here its default"
+        yield "", "height and width are those of --preprocess size, here its default"
     if representation.approximate:
         yield (
             "",
-            f"{representation.approximate} where the data cannot give that; results are then marked 'approximation'",
+            f"{representation.approximate} if the data cannot give that; results then have the caveat 'approximation'",
         )
     if spec.features is not None:
         depends = ", ".join((*representation.parameters, *spec.features.parameters)) or "no parameter"
-        n_values = math.prod(found.features or ())
-        yield "features", f"{n_values:,} values a sample, extracted once; they depend on {depends}"
-    elif found.network is None:
-        yield "features", f"none of its own: it is handed the {math.prod(sample.shape):,} values of each sample"
+        n_values = math.prod(description.features or ())
+        yield "features", f"{n_values:,} values per sample, extracted once; they depend on {depends}"
+    elif description.network is None:
+        yield "features", f"none of its own: it gets the {math.prod(sample.shape):,} values of each sample"
     if not spec.presets:
         yield "presets", _NONE
     if not spec.parameters:
@@ -81,19 +87,19 @@ def _of_method(found: Description) -> Iterable[tuple[str, str]]:
 def _of_network(network: NetworkFacts | None, classes: int) -> Iterable[tuple[str, str]]:
     if network is None:
         return
-    output = "what is no tensor" if network.output_shape is None else _batch(network.output_shape)
+    output = "something that is no tensor" if network.output_shape is None else _batch(network.output_shape)
     shapes = _batch(network.input_shape) + (f" to {output}" if network.flops is not None else "")
     trained = "all" if network.trainable == network.parameters else f"{network.trainable:,}"
     yield "network", f"{shapes}; {network.parameters:,} parameters, {trained} of them trained"
     if network.output_shape not in (None, (classes,)):
         given = "×".join(map(str, network.output_shape or ())) or "1"
-        yield "", f"gives {given} for each sample where {classes} are asked for (--classes): training refuses that"
+        yield "", f"returns {given} scores per sample for {classes} classes (--classes): training refuses that"
     if network.flops is None:
         yield "FLOPs", f"not counted: {network.not_counted}"
         return
     least = "at least " if network.not_counted else ""
     where = "in convolutions, matrix products and attention"
-    yield "FLOPs", f"{least}{network.flops:,} a forward pass of one sample: 2 a multiply-add, {where}"
+    yield "FLOPs", f"{least}{network.flops:,} per forward pass of one sample: 2 per multiply-add, {where}"
     if network.not_counted:
         yield "", f"not counted: {network.not_counted}"
 
@@ -102,34 +108,32 @@ def _batch(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, ('n', *shape)))})"
 
 
-def _presets(found: Description) -> Table:
+def _presets(description: Description) -> Table:
     table = _table("preset", "what it changes")
-    for name, values in found.spec.presets.items():
-        caveats = ["default"] if name == found.spec.default_preset else []
-        caveats += ["shown"] if name == found.preset != found.spec.default_preset else []
-        table.add_row(
-            " ".join([name, *(f"({caveat})" for caveat in caveats)]), _pairs(values) or "nothing: defaults hold"
-        )
+    for name, values in description.spec.presets.items():
+        labels = ["default"] if name == description.spec.default_preset else []
+        labels += ["shown"] if name == description.preset != description.spec.default_preset else []
+        table.add_row(" ".join([name, *(f"({label})" for label in labels)]), pairs_text(values) or "nothing")
     return table
 
 
-def _parameters(found: Description) -> Table:
-    parameters, values = found.spec.parameters, found.params
+def _parameters(description: Description) -> Table:
+    parameters, values = description.spec.parameters, description.params
     changed = any(values[parameter.name] != parameter.default for parameter in parameters)
-    table = _table("parameter", "takes", "default", *(["value"] if changed else []), "what it is, and why this default")
+    table = _table("parameter", "type", "default", *(["value"] if changed else []), "what it is, and why this default")
     for parameter in parameters:
         own = values[parameter.name]
-        value = [_text(own) if own != parameter.default else ""] if changed else []
-        table.add_row(parameter.name, _taken(parameter), _text(parameter.default), *value, parameter.doc)
+        value = [setting_text(own) if own != parameter.default else ""] if changed else []
+        table.add_row(parameter.name, _accepted(parameter), setting_text(parameter.default), *value, parameter.doc)
     return table
 
 
-def _taken(parameter: Parameter) -> str:
+def _accepted(parameter: Parameter) -> str:
     from mer_bench.engine.describe import type_word
 
     word = type_word(parameter)
     if parameter.choices:
-        return f"{word}: {', '.join(map(_text, parameter.choices))}"
+        return f"{word}: {', '.join(map(setting_text, parameter.choices))}"
     low, high = (None if limit is None else f"{limit:.12g}" for limit in (parameter.minimum, parameter.maximum))
     if low is not None and high is not None:
         return f"{word} {low}..{high}"
@@ -157,13 +161,3 @@ def _table(*headings: str) -> Table:
         is_middle = heading not in (headings[0], headings[-1])
         table.add_column(heading, no_wrap=heading == headings[0], max_width=_MIDDLE_WIDTH if is_middle else None)
     return table
-
-
-def _pairs(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={_text(value)}" for name, value in values.items())
-
-
-def _text(value: object) -> str:
-    from mer_bench.specs import value_text
-
-    return value_text(value)

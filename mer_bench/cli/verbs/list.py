@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from mer_bench.cli.console import show
+from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -18,9 +17,9 @@ _KINDS = ("methods", "protocols", "databases")
 
 @click.command(name="list")
 @click.argument("kind", type=click.Choice(_KINDS))
-@json_option("A JSON list on stdout.")
+@json_option("Print a JSON list on stdout.")
 def command(kind: str, as_json: bool) -> None:
-    """Show what is installed: methods, protocols or databases."""
+    """List the installed methods, protocols or databases."""
     from mer_bench.plugin_manager import load_catalogue
 
     catalogue = load_catalogue()
@@ -28,8 +27,8 @@ def command(kind: str, as_json: bool) -> None:
     if kind == "methods":
         for method in catalogue.methods.values():
             presets = ", ".join(method.presets)
-            takes = method.representation.name
-            rows.append({"name": method.name, "title": method.title, "input": takes, "presets": presets})
+            given = method.representation.name
+            rows.append({"name": method.name, "title": method.title, "input": given, "presets": presets})
     elif kind == "databases":
         rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
     else:
@@ -37,7 +36,8 @@ def command(kind: str, as_json: bool) -> None:
     owner = kind.removesuffix("s")
     for row in rows:
         row["from"] = catalogue.owners[owner, row["name"]]
-    show(rows, _columns(rows), as_json=as_json)
+    lines = table_lines(list(rows[0]), [list(row.values()) for row in rows]) if rows else [f"no {owner} is installed"]
+    show(rows, lines, as_json=as_json)
 
 
 def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
@@ -47,12 +47,6 @@ def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
     try:
         protocol = load_protocol(spec.path, spec.name)
     except MerBenchError as error:
-        # One plugin's broken file must not hide the others' protocols.
+        # A plugin's broken file must not hide the protocols of others.
         return {"name": spec.name, "version": "?", "title": f"cannot be used: {error}"}
     return {"name": spec.name, "version": str(protocol.version), "title": protocol.title}
-
-
-def _columns(rows: list[dict[str, str]]) -> Iterator[str]:
-    widths = {key: max(len(row[key]) for row in rows) for key in rows[0]} if rows else {}
-    for row in rows:
-        yield "  ".join(f"{value:<{widths[key]}}" for key, value in row.items()).rstrip()

@@ -11,8 +11,8 @@ from mer_bench.cli.options import json_option
 
 
 @click.command(name="plugins")
-@click.option("--traceback", "show_traceback", is_flag=True, help="Show the tracebacks of failed plugins.")
-@json_option("A JSON list on stdout.")
+@click.option("--traceback", "show_traceback", is_flag=True, help="Print the tracebacks of failed plugins.")
+@json_option("Print a JSON list on stdout.")
 def command(show_traceback: bool, as_json: bool) -> None:
     """Show the installed plugins, and why one does not work."""
     from mer_bench.plugin_manager import load_catalogue

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
+from mer_bench.cli.completion import complete_folder
 from mer_bench.cli.options import open_results, results_option
 
 
 @click.command(name="report")
 @results_option
-@click.option("--out", help="Where to write.  [default: the results folder]")
+@click.option("--out", shell_complete=complete_folder, help="The folder to write to.  [default: the results folder]")
 def command(results: str | None, out: str | None) -> None:
-    """Write the comparison as one offline HTML page, as Markdown and as CSV."""
+    """Write the comparison of all stored results as one offline HTML page, as Markdown and as CSV."""
     from mer_bench_reports import write_report
 
     store = open_results(results)

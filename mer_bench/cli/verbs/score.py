@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     default="exclude",
     show_default=True,
     type=click.Choice(list(ABSENT_CLASS_RULES)),
-    help="A class without a true sample: left out of both means, or counted as 0.",
+    help="What a class without a true sample does: it is left out of both means, or counts as 0.",
 )
 @json_option()
 def command(log: str, absent_class: str, as_json: bool) -> None:
-    """Score a MEGC2019 LOG: a header 'casme2 sub01', then lines 'clip truth prediction'."""
+    """Score a MEGC2019 LOG: for each subject a header 'casme2 sub01', then lines 'clip truth prediction'."""
     from mer_bench.scoring.megc_log import FULL_DATABASES, FULL_SAMPLES, read_log, score_log
 
     slices = score_log(read_log(Path(log), _known_databases()), absent_class=absent_class)
@@ -48,11 +48,11 @@ def _lines(slices: Mapping[str, Scores], full_samples: int, full_databases: Coll
         )
     n_samples = slices["full"].n_samples
     if n_samples != full_samples and slices.keys() <= {"full", *full_databases}:
-        yield f"{full_samples} samples are MEGC2019's full list; this log has {n_samples}"
+        yield f"MEGC2019's full list has {full_samples} samples; this log has {n_samples}"
 
 
 def _known_databases() -> list[str]:
-    """Return the databases that a log may be of: the official ones, and those that an installed protocol names."""
+    """Return the databases that a log may name: the official ones, and those of the installed protocols."""
     from mer_bench.plugin_manager import load_catalogue
     from mer_bench.protocol import load_protocols
     from mer_bench.samples import DATABASES, ordered_databases

@@ -1,16 +1,16 @@
-"""``mer-bench data``: its own verbs, each imported only when it is called."""
+"""``mer-bench data``: its verbs, each imported only when it is called."""
 
 from mer_bench.cli import LazyGroup
 
 command = LazyGroup(
     name="data",
-    help="Check, list, preprocess and make data.",
+    help="Check, list, preprocess and generate data.",
     home="mer_bench.cli.verbs.data.{}",
     verbs={
-        "check": "what is found, missing or unreadable, and the counts against the protocols",
-        "list": "the samples as CSV",
+        "check": "show what is missing or unreadable, and compare the counts with the protocols",
+        "list": "print the samples as CSV",
         "preprocess": "compute representations ahead of a run",
         "synth": "write a synthetic release in an official layout",
-        "info": "fingerprints, and the cache: its size, and cleaning it",
+        "info": "show the data's fingerprints and the size of the cache, or clean the cache",
     },
 )

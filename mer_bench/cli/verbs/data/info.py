@@ -10,26 +10,26 @@ from mer_bench.cli.options import data_arguments, json_option, named_source, not
 
 @click.command(name="info")
 @data_arguments
-@click.option("--clean", is_flag=True, help="Empty the cache; every representation is then computed again.")
+@click.option("--clean", is_flag=True, help="Empty the cache: every representation will be computed again.")
 @json_option()
 def command(path: str | None, data_options: dict[str, str], clean: bool, as_json: bool) -> None:
-    """Show the fingerprints of PATH under each protocol that fits it, and the size of the cache.
+    """Show the fingerprints of PATH under each protocol that fits it, and the folder and size of the cache.
 
-    Without PATH only the cache is shown.
+    Without PATH, only the cache is shown.
     """
     from mer_bench.cache import Cache, cache_folder
     from mer_bench.engine.data_check import fingerprints
     from mer_bench.plugin_manager import load_catalogue
 
     cache = Cache(cache_folder())
-    found = fingerprints(named_source(path, data_options), load_catalogue(), notice) if path is not None else {}
+    prints = fingerprints(named_source(path, data_options), load_catalogue(), notice) if path is not None else {}
     removed = cache.clear() if clean else 0
     usage = cache.usage()
-    lines = [f"{protocol} {name}: {sha}" for protocol, databases in found.items() for name, sha in databases.items()]
+    lines = [f"{protocol} {name}: {sha}" for protocol, databases in prints.items() for name, sha in databases.items()]
     if clean:
         lines.append(f"removed: {removed / 1e6:.1f} MB")
     lines.append(f"cache: {cache.folder}")
     lines += [f"  {kind}: {files} files, {size / 1e6:.1f} MB" for kind, (files, size) in usage.items()]
-    lines.append(f"  in all: {sum(size for _, size in usage.values()) / 1e6:.1f} MB")
-    answer = {"cache": str(cache.folder), "usage": usage, "removed_bytes": removed, "fingerprints": found}
+    lines.append(f"  total: {sum(size for _, size in usage.values()) / 1e6:.1f} MB")
+    answer = {"cache": str(cache.folder), "usage": usage, "removed_bytes": removed, "fingerprints": prints}
     show(answer, lines, as_json=as_json, indent=1)

@@ -8,10 +8,18 @@ import click
 
 from mer_bench.cli.console import show
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.cli.options import data_arguments, jobs_option, json_option, named_source, preprocess_option, set_option
+from mer_bench.cli.options import (
+    SettingsCommand,
+    data_arguments,
+    jobs_option,
+    json_option,
+    named_source,
+    preprocess_option,
+    set_option,
+)
 
 
-@click.command(name="preprocess")
+@click.command(name="preprocess", cls=SettingsCommand)
 @data_arguments
 @click.option(
     "--representation",
@@ -22,7 +30,7 @@ from mer_bench.cli.options import data_arguments, jobs_option, json_option, name
     show_default=True,
     help="frames, flow, face-flow or region-flow; repeat for several.",
 )
-@set_option("What a method may choose: length=10, layout=…")
+@set_option("A setting that methods may choose: length=10, layout=htnet.")
 @preprocess_option
 @jobs_option
 @json_option()
@@ -35,10 +43,10 @@ def command(
     jobs: int | None,
     as_json: bool,
 ) -> ExitCode:
-    """Compute and cache representations of every sample of PATH, in parallel.
+    """Compute representations of every sample of PATH in parallel, and keep them in the cache.
 
-    What the cache holds is not computed again: the same command goes on where it was stopped. Ends with 1 where a
-    sample cannot be preprocessed; all others are.
+    What the cache already holds is not computed again: the same command continues after a stop. The exit code is 1 if
+    a sample cannot be preprocessed; the others are.
     """
     from mer_bench.config import load_config
     from mer_bench.engine.data_preprocess import preprocessing_tasks, summary
@@ -51,6 +59,6 @@ def command(
     source = named_source(path, data_options)
     tasks, cached = preprocessing_tasks(source, names, overrides, named_preprocessing(preprocessing, config, source))
     resources = Resources(named_jobs(jobs, config, all_processors()))
-    found = summary(preprocess(tasks, jobs=resources.jobs, listener=ProgressListener()), cached)
-    show(asdict(found), found.lines(), as_json=as_json, indent=1)
-    return ExitCode.FAILED if found.failures else ExitCode.DONE
+    summed = summary(preprocess(tasks, jobs=resources.jobs, listener=ProgressListener()), cached)
+    show(asdict(summed), summed.lines(), as_json=as_json, indent=1)
+    return ExitCode.FAILED if summed.failures else ExitCode.DONE

@@ -13,14 +13,14 @@ import click
 @click.option("--size", default="small", show_default=True, help="tiny, small or large.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The generator's seed.")
 def command(layout: str, out: str, size: str, seed: int) -> None:
-    """Write a small but complete release in an official layout, of one public-domain face warped and animated."""
+    """Write a small but complete SYNTHETIC release in an official layout, made of one public-domain face."""
     from pathlib import Path
 
     from mer_bench.synthesis.release_writer import write_release
 
-    def say(done: int, total: int) -> None:
+    def show_progress(done: int, total: int) -> None:
         if sys.stderr.isatty():
             click.echo(f"\r{done}/{total} clips", err=True, nl=done == total)
 
-    write_release(layout, Path(out), size=size, seed=seed, progress=say)
+    write_release(layout, Path(out), size=size, seed=seed, progress=show_progress)
     click.echo(f"{out}: a SYNTHETIC release ({layout}, {size}); try `mer-bench data check {out}`")

@@ -1,4 +1,4 @@
-"""``mer-bench plugin``: its own verbs, each imported only when it is called."""
+"""``mer-bench plugin``: its verbs, each imported only when it is called."""
 
 from mer_bench.cli import LazyGroup
 
@@ -6,5 +6,5 @@ command = LazyGroup(
     name="plugin",
     help="Start a plugin of your own.",
     home="mer_bench.cli.verbs.plugin.{}",
-    verbs={"new": "write a plugin that works as it is, to be made your own"},
+    verbs={"new": "write a working plugin package, ready to fill in"},
 )

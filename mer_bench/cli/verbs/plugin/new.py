@@ -11,7 +11,7 @@ import click
 
 @click.command(name="new")
 @click.argument("name")
-@click.option("--kind", default="torch", show_default=True, help="torch, sklearn or plain (numpy alone).")
+@click.option("--kind", default="torch", show_default=True, help="torch, sklearn or plain (numpy only).")
 @click.option(
     "--representation", default="face-flow", show_default=True, help="face-flow, region-flow, flow or frames."
 )
@@ -20,7 +20,7 @@ import click
 @click.option("--out", help="The folder to write; it must not exist yet, or be empty.  [default: NAME-mer-bench]")
 @click.option("--ci", default="github", show_default=True, help="github or none.")
 def command(name: str, *, out: str | None, **asked: Any) -> None:
-    """Write a complete plugin with one method called NAME: package, spec, test, tox and CI settings."""
+    """Write a complete plugin package with one method called NAME: spec, code, tests, tox and CI settings."""
     from mer_bench.plugin_manager import load_catalogue
     from mer_bench.scaffold import new_plugin
 
@@ -30,8 +30,8 @@ def command(name: str, *, out: str | None, **asked: Any) -> None:
     for file in new.files:
         click.echo(f"  {file}")
     if asked["citation"] is None:
-        click.echo(f"It is cited as {new.citation!r}; once there is a paper, name it in the spec.")
-    # pip takes a relative path for a package's name unless it begins with a dot.
+        click.echo(f"Its citation is {new.citation!r}; once there is a paper, name it in the spec.")
+    # Without a leading dot, pip would take a relative path for the name of a package.
     place = str(new.folder) if new.folder.is_absolute() else f"./{new.folder}"
     click.echo("Next:")
     click.echo(f"  pip install -e {shlex.quote(place)}")

@@ -1,0 +1,142 @@
+"""The plan that `run` prints: short, unless every setting is asked for; and methods that the data does not suit."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from support.bench import TINY, Bench
+
+import mer_bench
+from mer_bench import MerBenchError
+from mer_bench.progress import ProgressListener
+from mer_bench.vision.optical_flow import FLOW_PARAMETERS
+
+CLIPS = ("run", "--data", "synthetic", "--data-option", "size=tiny", "--dry-run")
+
+
+def plan(bench: Bench, *arguments: str) -> list[str]:
+    ended = bench(*CLIPS, *arguments)
+
+    assert ended.code == 0
+    return [line for line in ended.out.splitlines() if line.startswith(("method ", "preprocessing"))]
+
+
+def test_only_settings_that_differ_from_the_defaults_are_shown(bench: Bench) -> None:
+    methods = ("--method", "ahmsa", "--method", "lbp-top", "--method", "ststnet", "--no-baselines")
+
+    assert plan(bench, *methods, "--preset", "paper", "--set", "lr=0.25", "--set", "ststnet.batch_norm=false") == [
+        "method ahmsa (region-flow): lr=0.25",
+        "method lbp-top (frames): default settings",
+        "method ststnet (face-flow): batch_norm=false, lr=0.25",
+    ]
+
+
+def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> None:
+    changed = ("--preprocess", "size=96", "--preprocess", "flow=farneback", "--preprocess", "no_face=refuse")
+
+    assert plan(bench, "--method", "majority", *changed) == [
+        "method majority (face-flow): no settings",
+        "method random (face-flow): no settings",
+        "method svm-flow (face-flow): default settings",
+        "preprocessing: size=96, flow=farneback",
+    ]
+
+
+def test_verbose_shows_every_setting_and_the_preprocessing_once(bench: Bench) -> None:
+    lines = plan(bench, "--method", "svm-flow", "--method", "ahmsa", "--no-baselines", "-v")
+
+    assert lines[0] == "method svm-flow (face-flow): kernel=rbf, C=10.0, class_weight=balanced"
+    assert lines[1].startswith("method ahmsa (region-flow): layout=five-mosaic, width=96, ")
+    assert [name.split("=")[0] for name in lines[2].removeprefix("preprocessing: ").split(", ") if "=" in name] == [
+        *("size", "align_by", "regions_by", "no_face", "brightness", "flow"),
+        *(parameter.name for parameter in FLOW_PARAMETERS["tv-l1"]),
+    ]
+    assert len(lines) == 3
+
+
+def test_ready_made_maps_have_no_preprocessing_and_name_what_they_stand_in_for(bench: Bench) -> None:
+    out = bench("run", *TINY, "--method", "bi-woof", "--dry-run", "-v", "--no-baselines").out
+
+    assert "method bi-woof (ready-made face-flow instead of flow): blocks=5,5, " in out
+    assert "preprocessing" not in out
+
+
+MAPS = "but the data holds ready-made 'face-flow' maps only"
+
+
+def test_methods_that_the_data_does_not_suit_are_refused_in_one_message(bench: Bench) -> None:
+    ended = bench.run("--method", "lbp_top", "--method", "ststnet", "--json")
+
+    assert ended.code == 2
+    assert ended.errors == [
+        f"error: 1 of 2 named methods cannot run on this data: lbp-top needs 'frames', {MAPS}; name data with frames "
+        "(an official release, or --data synthetic), or add --skip-unsuitable to run only ststnet"
+    ]
+    assert not (bench.results / "store.json").exists()
+
+
+def test_they_are_skipped_on_request_with_a_notice(bench: Bench) -> None:
+    arguments = ("--set", "lbp-top.length=12", "--skip-unsuitable", "--json")
+    ended = bench.run("--method", "lbp-top", "--method", "majority", *arguments)
+
+    assert ended.code == 0
+    assert [result["method"] for result in ended.objects] == ["majority"]
+    assert f"note: lbp-top is left out: it needs 'frames', {MAPS}" in ended.err.splitlines()
+
+
+def test_skipping_changes_nothing_where_every_method_can_run(bench: Bench) -> None:
+    ended = bench.run("--method", "majority", "--skip-unsuitable", "--dry-run")
+
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_nothing_left_is_an_error_that_offers_no_skipping(bench: Bench) -> None:
+    ended = bench.run("--method", "lbp-top", "--skip-unsuitable", "--baselines")
+
+    assert ended.code == 2
+    assert "1 of 1 named methods cannot run on this data" in ended.errors[0]
+    assert "--skip-unsuitable" not in ended.errors[0]
+
+
+def test_python_skips_with_a_warning_and_refuses_without() -> None:
+    options = {"data": "synthetic-maps", "data_options": {"size": "tiny"}, "baselines": False}
+    with pytest.raises(MerBenchError, match="add --skip-unsuitable"):
+        mer_bench.run(["lbp-top", "majority"], **options)  # type: ignore[arg-type]
+    with pytest.warns(UserWarning, match="lbp-top is left out"):
+        frame = mer_bench.run(["lbp-top", "majority"], skip_unsuitable=True, **options)  # type: ignore[arg-type]
+
+    assert set(frame["method"]) == {"majority"}
+
+
+def test_notices_and_failures_are_printed_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printed past the bar, a sentence would stand in its line."""
+    from mer_bench import progress
+
+    terminal = Console(force_terminal=True, width=80, record=True, file=Path("terminal.txt").open("w"))  # noqa: SIM115
+    monkeypatch.setattr(progress, "Console", lambda **_: terminal)
+    monkeypatch.setattr(progress, "_can_draw", lambda: True)
+    listener = ProgressListener()
+    with listener.steps("cells", 3) as step:
+        step(True)
+        listener.notice("a [bold]notice[/bold] that is much wider than the terminal " + "and wider " * 4)
+        listener.failed("net, seed 0")
+    terminal.file.close()
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "\n", Path("terminal.txt").read_text()).splitlines()
+    whole = [line for line in lines if line.strip()]
+
+    assert "note: a [bold]notice[/bold] that is much wider than the terminal and wider and " in whole
+    assert "failed: net, seed 0" in whole
+    assert any(re.fullmatch(r"cells +.*", line) for line in whole)
+
+
+def test_without_a_bar_they_are_plain_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ProgressListener().notice("[bold]all[/bold]")
+        ProgressListener().failed("net")
+
+    assert capsys.readouterr() == ("", "note: [bold]all[/bold]\nfailed: net\n")

@@ -1,0 +1,145 @@
+"""The table of results in the terminal: every cell stands under its own heading, in the row of its seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+from rich.console import Console
+from support.store_factory import CLASSES, Predictor, make_row, new_store, samples_of, write_seed, wrong_for
+
+from mer_bench.cli.tables import print_results
+from mer_bench.results import METRICS, SeedResult, read_results
+
+SAMPLES = {name: label for name, label in samples_of(per_class=9).items() if label == 0 or crc32(name.encode()) % 3}
+SLICES = ("full", "smic", "samm", "casme2")
+HEADINGS = dict(zip(METRICS, ("UF1", "UAR", "accuracy"), strict=True))
+
+
+def often_wrong(salt: str) -> Predictor:
+    """Predict the truth for about half of the samples, another half for each salt."""
+
+    def predict(sample_id: str, label: int) -> int:
+        return crc32(f"{salt} {sample_id}".encode()) % len(CLASSES) if crc32(sample_id.encode()) % 7 > 2 else label
+
+    return predict
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[tuple[SeedResult, ...]]:
+    """Two methods with two and one seeds, of which no two scores are alike."""
+    store = new_store(tmp_path)
+    net = make_row("net", samples=SAMPLES)
+    write_seed(store, net, often_wrong("a"))
+    write_seed(store, net, often_wrong("b"), seed=1)
+    other = make_row("other", samples=SAMPLES, caveats=["approximation"])
+    write_seed(store, other, often_wrong("c"))
+    return [row.seeds for row in read_results(store)]
+
+
+def shown(rows: list[tuple[SeedResult, ...]], columns: int) -> list[str]:
+    console = Console(width=columns, force_terminal=False)
+    with console.capture() as captured:
+        print_results(rows, console)
+    return captured.get().splitlines()
+
+
+def cells(lines: list[str], headings: list[str]) -> Iterator[list[str]]:
+    """Yield the cells of each line below the rule, cut where the headings begin."""
+    (rule,) = (number for number, line in enumerate(lines) if line.strip().startswith("─"))
+    starts = [match.start() for match in re.finditer(r"\S+( / \S+)?", lines[rule - 1])]
+    assert len(starts) == len(headings)
+    for line in lines[rule + 1 :]:
+        if not line.strip():
+            return
+        yield [line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def texts(seeds: tuple[SeedResult, ...], name: str) -> dict[str, str]:
+    """What the table has to show of one slice, computed from the scores themselves."""
+    texts = {}
+    for metric in METRICS:
+        values = [float(getattr(seed.slices[name], metric)) for seed in seeds]
+        mean = sum(values) / len(values)
+        deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5 if values[1:] else None
+        texts[metric] = f"{mean:.4f}" if deviation is None else f"{mean:.4f}±{deviation:.4f}"
+    return texts
+
+
+def expected(rows: list[tuple[SeedResult, ...]]) -> Iterator[tuple[list[str], tuple[SeedResult, ...]]]:
+    net, other = rows if rows[0][0].record["method"]["name"] == "net" else rows[::-1]
+    yield ["net", "0", "6/6"], net[:1]
+    yield ["net", "1", "6/6"], net[1:]
+    yield ["net", "mean", ""], net
+    yield ["other", "0", "6/6"], other
+
+
+def test_the_scores_of_the_fixture_differ(rows: list[tuple[SeedResult, ...]]) -> None:
+    lines = [[getattr(seed.slices[name], metric) for metric in METRICS] for s in rows for seed in s for name in SLICES]
+
+    assert all(len(set(line)) == len(METRICS) for line in lines)
+    assert len({tuple(line) for line in lines}) == len(lines)
+
+
+def test_a_narrow_table_has_a_line_for_each_slice(rows: list[tuple[SeedResult, ...]]) -> None:
+    lines = shown(rows, 80)
+    headings = ["method", "seed", "folds", "slice", *HEADINGS.values()]
+    table = list(cells(lines, headings))
+
+    assert headings in [line.split() for line in lines]
+    assert table == [
+        [*(first if name == "full" else ["", "", ""]), name, *texts(seeds, name).values()]
+        for first, seeds in sorted(expected(rows), key=lambda pair: order(rows, pair[0][0]))
+        for name in SLICES
+    ]
+
+
+def test_a_wide_table_has_a_pair_for_each_slice_and_the_accuracy_of_the_first(
+    rows: list[tuple[SeedResult, ...]],
+) -> None:
+    lines = shown(rows, 200)
+    below = ["method", "seed", "folds", *["UF1 / UAR"] * len(SLICES), "accuracy"]
+    table = list(cells(lines, below))
+    wanted = []
+    for first, seeds in sorted(expected(rows), key=lambda pair: order(rows, pair[0][0])):
+        pairs = [texts(seeds, name) for name in SLICES]
+        if len(seeds) == 1:
+            wanted.append([*first, *(f"{pair['uf1']} {pair['uar']}" for pair in pairs), pairs[0]["accuracy"]])
+        else:
+            wanted.append([*first, *(pair["uf1"] for pair in pairs), pairs[0]["accuracy"]])
+            wanted.append(["", "", "", *(pair["uar"] for pair in pairs), ""])
+
+    assert [*SLICES, SLICES[0]] in [line.split() for line in lines]
+    assert table == wanted
+
+
+def order(rows: list[tuple[SeedResult, ...]], method: str) -> int:
+    return [seeds[0].record["method"]["name"] for seeds in rows].index(method)
+
+
+def test_captions_are_as_wide_as_the_console_and_name_whom_they_concern(rows: list[tuple[SeedResult, ...]]) -> None:
+    lines = shown(rows, 140)
+    table_width = max(len(line) for line in lines if line.strip().startswith("─"))
+
+    assert "Protocol cde" in lines
+    (caption,) = (line for line in lines if line.startswith("other: a method"))
+    assert caption.endswith("which this data cannot give")
+    assert "UF1 and UAR pooled over all folds" in lines
+    assert table_width < 140
+
+
+def test_an_oracle_stands_in_a_table_of_its_own(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    write_seed(store, make_row("net", epochs=True), wrong_for("smic"), oracle=wrong_for("samm/006"))
+    write_seed(store, make_row("majority"), wrong_for("samm", "casme2"))
+    selected = [row.under("oracle") for row in read_results(store)]
+    results, oracle = "\n".join(shown(selected, 120)).split("selection: none")
+
+    assert re.search(r"^ *majority +0 +6/6", results, re.MULTILINE)
+    assert not re.search(r"^ *net ", results, re.MULTILINE)
+    assert re.search(r"^ *net +0 +6/6", oracle, re.MULTILINE)
+    assert "majority" not in oracle
+    assert "selection: ORACLE (" in oracle
