@@ -22,6 +22,6 @@ def test_every_built_in_method_passes_the_kit() -> None:
     }
     assert {len(results) for results in checked.values()} == {len(CHECKS)}
     # A baseline need not learn, and a network cannot be expected to in the two epochs of a check.
-    assert set(not_passed) == {
-        (name, "learns") for name, spec in BUILT_IN.items() if spec.family != "handcrafted"
-    }, not_passed
+    assert set(not_passed) == {(name, "learns") for name, spec in BUILT_IN.items() if spec.family != "handcrafted"}, (
+        not_passed
+    )

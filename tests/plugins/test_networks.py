@@ -67,7 +67,7 @@ NETWORKS = {
             ({"patch": 14, "blocks": (1, 3), "reduction": 99}, (0.00932231, -0.0810944, 0.650878)),
         ),
         dropouts=4,
-        # A softmax cancels a key's bias, and the one patch of the top level has weight 1 whatever its query and key are.
+        # A softmax cancels a key's bias; the one patch of the top level has weight 1 whatever its query and key are.
         silent=r"levels\.\d\.\d\.parts\.1\.qkv\.bias\[k\]|levels\.2\.\d\.parts\.1\.qkv\.(weight|bias)\[[qk]\]",
     ),
     "dual-inception": Network(
@@ -277,10 +277,9 @@ def test_every_weight_learns_but_those_that_cannot(name: str) -> None:
 def test_a_network_learns_where_maps_move_and_the_seed_decides_how(name: str) -> None:
     samples = motion(48, by=1.5)
     settings = {**NETWORKS[name].small, **NETWORKS[name].learning}
-    scores = scores_of_the_rest(make_method(BUILT_IN[name], **settings), samples, 36)
-    same, other = (
-        scores_of_the_rest(make_method(BUILT_IN[name], **{**settings, "epochs": 1}), samples, 36, seed) for seed in (1, 2)
-    )
+    method, brief = (make_method(BUILT_IN[name], **{**settings, **more}) for more in ({}, {"epochs": 1}))
+    scores = scores_of_the_rest(method, samples, 36)
+    same, other = (scores_of_the_rest(brief, samples, 36, seed) for seed in (1, 2))
 
     assert scores.shape == (settings["epochs"], 12, 3)
     np.testing.assert_allclose(scores.sum(axis=2), 1, rtol=1e-5)
