@@ -86,20 +86,6 @@ def test_each_token_shares_its_attention_out_among_the_tokens_of_its_block(
         assert bool((share > 0).all())
 
 
-@pytest.mark.parametrize(("attention", "reached"), [("published", [[1, 3]]), ("intended", None)])
-def test_a_token_reaches_the_others_of_its_level_only_as_intended(
-    attention: str, reached: list[list[int]] | None
-) -> None:
-    network = network_of(SPEC, attention=attention, **SMALL)
-    maps = torch.randn(1, 3, 28, 28).repeat(2, 1, 1, 1)
-    maps[1, :, 7:14, 21:28] += 1.0
-
-    before, after = network.levels[0](network.patch_embedding(maps))
-    changed = (before - after).abs().amax(0) > 1e-6
-
-    assert changed.nonzero().tolist() == (reached or [[row, col] for row in range(4) for col in range(4)])
-
-
 def test_attention_is_the_scaled_dot_product_of_each_head() -> None:
     attention = Attention(7, 3, 0.0)
     randomise(attention)
@@ -128,15 +114,6 @@ def test_a_layer_normalises_before_each_part_and_adds_a_residual_around_it() -> 
 
     assert hidden.shape[-1] == 24
     torch.testing.assert_close(layer(tokens)[0], expected)
-
-
-@pytest.mark.parametrize("block_side", [1, 2, 4])
-def test_cutting_into_blocks_and_joining_them_leaves_every_token_in_its_place(block_side: int) -> None:
-    level = Level(8, 2, block_side=block_side, count=0, mlp_ratio=4, dropout=0.0)
-    x = torch.randn(3, 8, 4, 4)
-    tiles = level.position.reshape(block_side, block_side).repeat(4 // block_side, 4 // block_side)
-
-    torch.testing.assert_close(level(x), x + tiles)
 
 
 def test_a_token_attends_within_its_own_block() -> None:

