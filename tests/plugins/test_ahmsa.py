@@ -51,16 +51,6 @@ def test_the_levels_hold_4x4_then_2x2_then_1x1_patches_joined_by_downsampling() 
     assert [len(level) for level in network.levels] == [2, 2, 8]
 
 
-def test_a_patch_sees_its_own_7x7_pixels_and_no_others() -> None:
-    network = network_of(SPEC, width=12)
-    maps = torch.zeros(2, 3, 28, 28)
-    maps[1, :, 7:14, 21:28] = 1.0
-
-    changed = (network.patch_embedding(maps)[1] != network.patch_embedding(maps)[0]).any(0)
-
-    assert changed.nonzero().tolist() == [[1, 3]]
-
-
 def test_downsampling_is_convolution_then_layer_norm_then_adaptive_max_pooling() -> None:
     """Eq. 2."""
     module = AdaptiveDownsampling(6, 2)
@@ -103,12 +93,6 @@ def test_channel_attention_weighs_channels_by_pooled_averages_and_maxima() -> No
     weights = torch.sigmoid(shared(x.mean((2, 3))) + shared(x.amax((2, 3))))
 
     torch.testing.assert_close(module(x), x * weights[..., None, None])
-
-
-@pytest.mark.parametrize(("settings", "hidden"), [({}, 12), ({"width": 36, "reduction": 3}, 12), ({"width": 12}, 1)])
-def test_the_channel_attention_has_a_bottleneck_of_at_least_one_unit(settings: dict[str, int], hidden: int) -> None:
-    with torch.device("meta"):
-        assert network_of(SPEC, **settings).levels[0][0].parts[0].fc1.out_channels == hidden
 
 
 @pytest.mark.parametrize("residual", [True, False])

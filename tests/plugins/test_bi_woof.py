@@ -179,13 +179,6 @@ def test_on_scaled_maps_the_median_gives_back_the_bins_where_it_is_no_motion(gai
     assert np.abs(extractor("face-flow", zero="none").extract(scaled) - truth).max() > 0.1
 
 
-def test_unequal_ranges_of_u_and_v_are_lost_so_scaled_maps_are_an_approximation() -> None:
-    flow = resting(7)
-    flow[0, 2, 0] = 60
-
-    assert np.abs(extractor("face-flow").extract(min_max_scaled(flow)) - extractor("flow").extract(flow)).max() > 0.05
-
-
 @pytest.mark.parametrize(
     ("representation", "zero", "same_as"),
     [

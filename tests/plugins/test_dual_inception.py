@@ -46,19 +46,6 @@ def test_an_inception_block_is_four_paths_beside_each_other() -> None:
     torch.testing.assert_close(block(x), expected)
 
 
-def test_three_channels_of_a_branch_are_three_times_the_same_map() -> None:
-    """So a network of one channel, whose first weights are their sums, is the same function."""
-    small = {"maps": (2, 3), "hidden": 24}
-    repeated, single = network_of(SPEC, branch_channels=3, **small), network_of(SPEC, **small)
-    weights = repeated.state_dict()
-    for name, narrower in single.state_dict().items():
-        weights[name] = weights[name] if weights[name].shape == narrower.shape else weights[name].sum(1, keepdim=True)
-    single.load_state_dict(weights)
-    maps = torch.randn(2, 3, 28, 28)
-
-    torch.testing.assert_close(repeated(maps), single(maps))
-
-
 def test_glorot_weights_are_uniform_with_zero_biases() -> None:
     glorot, default = network_of(SPEC), network_of(SPEC, initialisation="torch")
     for module in glorot.modules():

@@ -37,16 +37,6 @@ def randomise(module: nn.Module) -> None:
         nn.init.normal_(parameter, std=0.5)
 
 
-def test_heads_are_85_channels_wide_and_doubled_from_level_to_level() -> None:
-    attentions = [level.layers[0].attention for level in weightless().levels]
-
-    assert [a.heads for a in attentions] == [3, 6, 12]
-    assert {a.head_width for a in attentions} == {85}
-    assert [tuple(a.qkv.weight.shape) for a in attentions] == [(765, 256), (1530, 512), (3060, 1024)]
-    assert [tuple(a.out.weight.shape) for a in attentions] == [(256, 255), (512, 510), (1024, 1020)]
-    assert {a.qkv.bias for a in attentions} == {None}
-
-
 @pytest.mark.parametrize(
     ("settings", "more"),
     [({"blocks": (2, 2, 10)}, 139_582_982 - 114_429_446), ({"attention": "intended"}, 18)],

@@ -75,18 +75,6 @@ def test_spatial_attention_is_a_biased_convolution_of_mean_and_maximum_without_n
     assert torch.equal(module(x), module.eval()(x))
 
 
-def test_the_transformer_sees_pixels_of_the_map_at_half_size() -> None:
-    network = network_of(SPEC, **SMALL)
-    maps = torch.randn(2, 3, 28, 28)
-    halved = maps.reshape(2, 3, 14, 2, 14, 2).mean((3, 5))
-    embedding = network.global_branch[1].patch_embedding
-    weight, bias = embedding.proj.weight[:, :, 0, 0], embedding.proj.bias
-
-    tokens = embedding(network.global_branch[0](maps))
-
-    torch.testing.assert_close(tokens, torch.einsum("oc,nchw->nhwo", weight, halved).flatten(1, 2) + bias)
-
-
 def test_the_blocks_are_those_of_the_description() -> None:
     transformer = on_paper().global_branch[1]
 

@@ -48,17 +48,6 @@ def test_a_stream_convolves_rectifies_normalises_pools_and_drops_in_this_order()
     torch.testing.assert_close(stream(maps), pooled)
 
 
-def test_the_streams_are_averaged_over_2x2_and_classified_by_one_linear_layer() -> None:
-    network = network_of(SPEC).eval()
-    maps = torch.randn(4, 3, 28, 28)
-    joined = torch.cat([stream(maps) for stream in network.streams], 1)
-    averaged = joined.reshape(4, 16, 5, 2, 5, 2).mean((3, 5)).reshape(4, 400)
-
-    expected = averaged @ network.classifier.weight.T + network.classifier.bias
-
-    torch.testing.assert_close(network(maps), expected)
-
-
 def test_glorot_weights_are_uniform_with_zero_biases_and_torchs_are_the_default() -> None:
     glorot, default = network_of(SPEC, initialisation="glorot"), network_of(SPEC)
     for module in glorot.modules():

@@ -86,7 +86,7 @@ def weights(tmp_path: Path) -> dict[str, object]:
 
 @pytest.mark.parametrize("image", [16, 28, 64])
 def test_maps_are_resized_bilinearly_with_antialiasing_to_the_side_that_was_asked_for(image: int) -> None:
-    """Lines of one pixel: where a side shrinks, what is not antialiased keeps other ones than what is."""
+    """Lines of one pixel, of which shrinking without antialiasing loses some."""
     maps = torch.zeros(2, 3, 28, 28)
     maps[:, 0, ::3] = 1.0
     maps[:, 1, :, ::5] = -2.0
@@ -96,12 +96,8 @@ def test_maps_are_resized_bilinearly_with_antialiasing_to_the_side_that_was_aske
 
     network(maps)
 
-    aliased = F.interpolate(maps, size=image, mode="bilinear", align_corners=False)
     expected = F.interpolate(maps, size=image, mode="bilinear", align_corners=False, antialias=True)
     torch.testing.assert_close(inputs[0], maps if image == 28 else expected)
-    assert torch.allclose(inputs[0], aliased, atol=0.05) is (image >= 28)
-    # The average of a periodic line survives antialiasing alone.
-    assert (inputs[0][:, 0].mean() - maps[:, 0].mean()).abs() < 0.02
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 16), (16, 28)])
@@ -200,6 +196,7 @@ def test_checks_change_neither_the_network_nor_the_random_state() -> None:
     drawn_after = torch.rand(1)
 
     assert all(torch.equal(usual[name], tensor) for name, tensor in checked.state_dict().items())
+    assert not any(tensor.any() for name, tensor in usual.items() if name.endswith("num_batches_tracked"))
     assert torch.equal(drawn, drawn_after)
     assert checked.training
 
@@ -279,7 +276,7 @@ def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
             for suffix in (".safetensors", ".pth")
             for content in (b"", b"no tensors", b"PK\x03\x04" + bytes(50))
         ),
-        ("w.npz", b"x", "is not of a kind that is read: .safetensors, .pth, .pt, .bin"),
+        ("w.npz", b"x", "is not of a supported kind: .safetensors, .pth, .pt, .bin"),
         *(
             ("w.pth", content, "holds no tensors by name")
             for content in ({}, {"state_dict": {}}, {"epoch": 3}, [torch.ones(2)], torch.ones(2))
@@ -306,7 +303,7 @@ def test_weights_that_lack_or_have_too_many_tensors_are_refused_by_name(tmp_path
 
     sentence = refusal(**saved(tmp_path / "w.safetensors", state))
 
-    assert "the file lacks bn1.weight and has extra0, extra1, extra2 and 2 more too many" in sentence
+    assert "the file lacks bn1.weight and has the unknown extra0, extra1, extra2 and 2 more" in sentence
     assert sentence.endswith("it belongs to another model")
 
 
