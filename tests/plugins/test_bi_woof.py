@@ -210,6 +210,7 @@ def test_a_grid_that_fits_no_map_is_refused_with_its_value(blocks: str, shown: s
         extractor("flow", blocks=blocks).extract(still(28, 30))
 
     assert f"bi-woof: blocks={shown} (rows, columns) cuts a 28×30 map (height×width)" in str(caught.value)
+    assert extractor("flow", blocks=(28, 30)).extract(still(28, 30)).shape == (28 * 30 * 8,)
 
 
 def learnable(labels: list[int], seed: int) -> FloatArray:

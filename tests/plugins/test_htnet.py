@@ -158,3 +158,9 @@ def test_dropout_acts_on_the_weights_of_the_attention_too() -> None:
     lost, kept = (shares.abs() < 0.01).float().mean(), ((shares - 2).abs() < 0.01).float().mean()
     assert lost + kept > 0.97
     assert 0.4 < lost < 0.6
+
+
+def test_positions_are_drawn_from_a_standard_normal_distribution() -> None:
+    position = Level(8, 2, block_side=40, count=0, mlp_ratio=4, dropout=0.0).position
+
+    assert (position.mean().item(), position.std().item()) == pytest.approx((0, 1), abs=0.1)

@@ -149,12 +149,3 @@ def test_in_training_the_branches_cosine_distance_comes_beside_the_logits() -> N
     assert logits.shape == (4, 3)
     assert cosine.shape == (4, 14, 14)
     torch.testing.assert_close(penalty, 0.7 * (1 - cosine).mean())
-
-
-def test_branches_that_agree_cost_nothing() -> None:
-    network = network_of(SPEC, **SMALL)
-    network.global_branch = network.local_branch
-
-    _, penalty = network(torch.randn(4, 3, 28, 28))
-
-    assert abs(penalty.item()) < 1e-6
