@@ -60,9 +60,8 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], owner: str) -> N
     missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in given if name not in wanted]
     if missing or unexpected:
-        problems = [f"lacks {_some(missing)}"] * bool(missing) + [f"has the unknown {_some(unexpected)}"] * bool(
-            unexpected
-        )
+        problems = [f"lacks {_some(missing)}"] * bool(missing)
+        problems += [f"has the unknown {_some(unexpected)}"] * bool(unexpected)
         raise MerBenchError(f"{owner}: the file {' and '.join(problems)}; it belongs to another model")
     for name, tensor in given.items():
         if tensor.shape != wanted[name].shape:
