@@ -1,4 +1,4 @@
-"""The rows that any method must beat: guesses by class frequencies, the majority class, an SVM on raw maps."""
+"""The baselines: guesses by class frequencies, the majority class, an SVM on raw maps."""
 
 from __future__ import annotations
 
@@ -6,16 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.method_instances import BUILT_IN
 
-import mer_bench_majority
-import mer_bench_random
-import mer_bench_svm_flow
 from mer_bench import LabelledSamples, UnlabelledSamples
 from mer_bench.arrays import FloatArray, IntArray
 from mer_bench.testing import make_method
-
-(SPEC,) = mer_bench_random.mer_bench_methods()
-PLUGINS = (mer_bench_majority, mer_bench_random, mer_bench_svm_flow)
 
 
 def maps(count: int, seed: int = 0) -> FloatArray:
@@ -23,7 +18,7 @@ def maps(count: int, seed: int = 0) -> FloatArray:
 
 
 def guesses(labels: list[int], test: FloatArray, *, seed: int = 0, n_classes: int = 3) -> IntArray:
-    method = make_method(SPEC, n_classes=n_classes)
+    method = make_method(BUILT_IN["random"], n_classes=n_classes)
     method.fit(LabelledSamples(maps(len(labels)), np.array(labels), np.array(["smic/s1"] * len(labels))), seed=seed)
     scores = method.predict(UnlabelledSamples(test))
 
@@ -34,7 +29,7 @@ def guesses(labels: list[int], test: FloatArray, *, seed: int = 0, n_classes: in
 
 @pytest.mark.parametrize("labels", [[0] * 250 + [1] * 109 + [2] * 83, [2, 1, 1, 0], [0, 0, 2, 2, 2]])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_class_is_guessed_as_often_as_the_training_side_has_it(labels: list[int], seed: int) -> None:
+def test_a_class_is_guessed_as_often_as_the_training_set_has_it(labels: list[int], seed: int) -> None:
     drawn = np.bincount(guesses(labels, maps(4000), seed=seed), minlength=3) / 4000
 
     np.testing.assert_allclose(drawn, np.bincount(labels, minlength=3) / len(labels), atol=0.03)
@@ -42,13 +37,13 @@ def test_a_class_is_guessed_as_often_as_the_training_side_has_it(labels: list[in
 
 @given(labels=st.lists(st.integers(0, 4), min_size=1, max_size=12), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
-def test_a_class_that_the_training_side_lacks_is_never_guessed(labels: list[int], seed: int) -> None:
+def test_a_class_that_the_training_set_lacks_is_never_guessed(labels: list[int], seed: int) -> None:
     assert set(guesses(labels, maps(60), seed=seed, n_classes=5)) <= set(labels)
 
 
 @given(order=st.permutations(range(20)), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
-def test_neither_order_nor_company_of_the_test_samples_changes_a_guess(order: list[int], seed: int) -> None:
+def test_neither_the_order_nor_the_number_of_the_test_samples_changes_a_guess(order: list[int], seed: int) -> None:
     labels, test = [0, 0, 0, 1, 1, 2], maps(20, seed=1)
     together = guesses(labels, test, seed=seed)
 
@@ -57,13 +52,13 @@ def test_neither_order_nor_company_of_the_test_samples_changes_a_guess(order: li
     assert guesses(labels, test[order[:1]], seed=seed).tolist() == [together[order[0]]]
 
 
-def test_the_order_of_the_training_side_changes_no_guess() -> None:
+def test_the_order_of_the_training_set_changes_no_guess() -> None:
     test = maps(50, seed=1)
 
     np.testing.assert_array_equal(guesses([2, 0, 1, 0, 2, 0], test), guesses([0, 0, 0, 1, 2, 2], test))
 
 
-def test_another_seed_guesses_anew_and_the_same_seed_the_same() -> None:
+def test_another_seed_gives_other_guesses_and_the_same_seed_the_same() -> None:
     labels, test = [0, 1, 2], maps(300, seed=1)
     first, again, other = (guesses(labels, test, seed=seed) for seed in (5, 5, 6))
 
@@ -71,14 +66,14 @@ def test_another_seed_guesses_anew_and_the_same_seed_the_same() -> None:
     assert np.mean(first == other) == pytest.approx(1 / 3, abs=0.09)
 
 
-def test_guesses_of_two_samples_have_nothing_to_do_with_each_other() -> None:
+def test_guesses_of_two_samples_are_independent() -> None:
     drawn = guesses([0, 1, 2], maps(3000, seed=1))
     pairs = np.bincount(3 * drawn[:-1] + drawn[1:], minlength=9) / 2999
 
     np.testing.assert_allclose(pairs, 1 / 9, atol=0.03)
 
 
-def test_a_guess_does_not_depend_on_how_the_sample_lies_in_memory() -> None:
+def test_a_guess_does_not_depend_on_the_memory_layout_of_the_sample() -> None:
     labels, test = [0, 1, 2], maps(40, seed=1)
     strided = np.repeat(test, 2, axis=2)[:, :, ::2]
     in_columns = np.ascontiguousarray(test.transpose(0, 3, 2, 1)).transpose(0, 3, 2, 1)
@@ -89,17 +84,33 @@ def test_a_guess_does_not_depend_on_how_the_sample_lies_in_memory() -> None:
     np.testing.assert_array_equal(guesses(labels, in_columns), guesses(labels, test))
 
 
-def test_random_guesses_are_fixed_for_ever() -> None:
-    """Another platform, another numpy: the same guesses, or stored results would not be what a new run gives."""
+def test_random_guesses_are_the_same_on_every_platform() -> None:
+    """And with every NumPy: else stored results would not be what a new run gives."""
     test = np.arange(12 * 48, dtype=np.float32).reshape(12, 4, 4, 3)
 
     assert guesses([0] * 4 + [1] * 3 + [2] * 2, test, seed=1).tolist() == [1, 1, 2, 2, 0, 1, 1, 1, 0, 1, 2, 1]
 
 
-def test_baseline_rows_are_a_family_of_their_own_on_whole_face_maps() -> None:
-    specs = [spec for plugin in PLUGINS for spec in plugin.mer_bench_methods()]
+def test_the_majority_methods_scores_are_the_training_sets_class_frequencies() -> None:
+    method = make_method(BUILT_IN["majority"], n_classes=4)
+    method.fit(LabelledSamples(maps(8), np.array([2, 0, 2, 2, 0, 3, 2, 2]), np.array(["smic/s1"] * 8)), seed=0)
 
-    assert [spec.name for spec in specs] == ["majority", "random", "svm-flow"]
-    assert {(spec.family, spec.representation.name, spec.trains_by_epoch) for spec in specs} == {
-        ("baseline", "face-flow", False)
-    }
+    scores = method.predict(UnlabelledSamples(maps(2)))
+
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, [[2 / 8, 0, 5 / 8, 1 / 8]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, ("rbf", 10.0, "balanced", "scale")),
+        ({"kernel": "linear", "C": 3.0, "class_weight": "none"}, ("linear", 3.0, None, "scale")),
+    ],
+)
+def test_the_parameters_reach_the_support_vector_machine(
+    values: dict[str, object], expected: tuple[object, ...]
+) -> None:
+    svc = make_method(BUILT_IN["svm-flow"], **values).build_estimator(3, 0)
+
+    assert (svc.kernel, svc.C, svc.class_weight, svc.gamma) == expected

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
-from support.bench import Bench
+from support.method_instances import BUILT_IN
 
-import mer_bench_bi_woof
 from mer_bench import LabelledSamples, MerBenchError, UnlabelledSamples
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.instances import make_extractor
@@ -18,7 +17,7 @@ from mer_bench.testing import make_method
 from mer_bench_bi_woof.descriptor import bi_woof
 from mer_bench_bi_woof.method import BiWOOF
 
-(SPEC,) = mer_bench_bi_woof.mer_bench_methods()
+SPEC = BUILT_IN["bi-woof"]
 
 RIGHT, DOWN_RIGHT, DOWN, DOWN_LEFT = (1, 0), (1, 1), (0, 1), (-1, 1)
 LEFT, UP_LEFT, UP, UP_RIGHT = (-1, 0), (-1, -1), (0, -1), (1, -1)
@@ -62,43 +61,24 @@ def test_two_blocks_are_what_a_hand_computes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("direction", "expected"),
+    ("directions", "expected"),
     [
-        (LEFT, 0),
-        ((-2, -1), 0),
-        (UP_LEFT, 1),
-        ((-1, -2), 1),
-        (UP, 2),
-        ((1, -2), 2),
-        (UP_RIGHT, 3),
-        ((2, -1), 3),
-        (RIGHT, 4),
-        ((2, 1), 4),
-        (DOWN_RIGHT, 5),
-        ((1, 2), 5),
-        (DOWN, 6),
-        ((-1, 2), 6),
-        (DOWN_LEFT, 7),
-        ((-2, 1), 7),
+        *(((LEFT, (-2, -1)), 0), ((UP_LEFT, (-1, -2)), 1), ((UP, (1, -2)), 2), ((UP_RIGHT, (2, -1)), 3)),
+        *(((RIGHT, (2, 1)), 4), ((DOWN_RIGHT, (1, 2)), 5), ((DOWN, (-1, 2)), 6), ((DOWN_LEFT, (-2, 1)), 7)),
+        (((-1, -0.0),), 0),
     ],
 )
 def test_a_bin_holds_its_lower_edge_and_turns_clockwise_on_the_screen_from_the_left(
-    direction: tuple[int, int], expected: int
+    directions: tuple[tuple[float, float], ...], expected: int
 ) -> None:
-    """v is downwards, so that -90 degrees, bin 2, is up."""
-    for length in (1.0, 0.3, 1e-3, 1e3):
-        u, v = np.float32(direction[0]) * np.float32(length), np.float32(direction[1]) * np.float32(length)
-        assert (
-            bi_woof(stacked(np.full((3, 3), u), v, 1.0), (1, 1), 8, 0, "last").tolist() == np.eye(8)[expected].tolist()
-        )
+    """v is downwards, so that -90 degrees, bin 2, is up; the sign of a zero in v decides nothing."""
+    for right, down in directions:
+        for length in (1.0, 0.3, 1e-3, 1e3):
+            flow = stacked(np.full((3, 3), np.float32(right) * np.float32(length)), np.float32(down * length), 1.0)
+            assert bi_woof(flow, (1, 1), 8, 0, "last").tolist() == np.eye(8)[expected].tolist()
 
 
-def test_to_the_left_is_one_direction_whichever_the_sign_of_the_zero_in_v() -> None:
-    for zero in (0.0, -0.0):
-        assert bi_woof(stacked(np.full((2, 2), -1.0), zero, 1.0), (1, 1), 8, 0, "last").argmax() == 0
-
-
-@pytest.mark.parametrize("bins", [1, 2, 4, 12, 36])
+@pytest.mark.parametrize("bins", [1, 12, 36])
 def test_the_bins_share_the_circle_equally(bins: int) -> None:
     angles = (np.arange(bins) + 0.5) * 2 * np.pi / bins - np.pi
     flow = stacked(np.cos(angles)[None], np.sin(angles)[None], 1.0)
@@ -106,62 +86,15 @@ def test_the_bins_share_the_circle_equally(bins: int) -> None:
     np.testing.assert_allclose(bi_woof(flow, (1, 1), bins, 0, "last"), np.full(bins, bins**-0.5), rtol=1e-6)
 
 
-def test_a_pixel_votes_with_its_magnitude() -> None:
-    flow = still(1, 3)
-    flow[0] = [(6, 0, 1), (0, 1, 1), (0, 2, 1)]
-    histogram = bi_woof(flow, (1, 1), 8, 0, "last")
-
-    assert histogram[4] / histogram[6] == pytest.approx(6 / (1 + 2))
-    assert np.count_nonzero(histogram) == 2
-
-
-def test_a_block_counts_with_the_sum_of_its_strain_and_not_with_how_far_it_moves() -> None:
-    flow = still(2, 6)
-    flow[:, :3] = (100, 0, 0.1)
-    flow[:, 3:] = (1, 0, 0.3)
-    left, right = bi_woof(flow, (1, 2), 8, 0, "last").reshape(2, 8)[:, 4]
-
-    assert right / left == pytest.approx(3, rel=1e-5)
-    flow[0, 5, 2] = 1.5
-    left, right = bi_woof(flow, (1, 2), 8, 0, "last").reshape(2, 8)[:, 4]
-    assert right / left == pytest.approx((5 * 0.3 + 1.5) / (6 * 0.1), rel=1e-5)
-
-
-def test_a_block_without_motion_or_without_strain_is_zero() -> None:
-    flow = random_flow(0, 6, 6)
-    flow[:3, :3, :2] = 0
-    flow[3:, 3:, 2] = 0
-    blocks = bi_woof(flow, (2, 2), 8, 0, "last").reshape(4, 8)
-
-    assert blocks.any(axis=1).tolist() == [False, True, True, False]
-
-
 @pytest.mark.parametrize("channels", [(0, 1), (2,), (0, 1, 2)])
-def test_a_map_that_does_not_move_is_all_zero_and_finite(channels: tuple[int, ...]) -> None:
-    flow = random_flow(1)
+def test_without_motion_or_without_strain_a_block_is_zero_and_so_is_a_map(channels: tuple[int, ...]) -> None:
+    flow = random_flow(0, 6, 6)
+    flow[:3, 3:, channels] = 0
+    blocks = bi_woof(flow, (2, 2), 8, 0, "last").reshape(4, 8)
     flow[..., channels] = 0
 
+    assert blocks.any(axis=1).tolist() == [True, False, True, True]
     assert bi_woof(flow, (5, 5), 8, 1, "last").tolist() == [0.0] * 200
-
-
-def test_blocks_stand_row_by_row() -> None:
-    flow = still(4, 6)
-    for number in range(6):
-        row, column = divmod(number, 3)
-        flow[2 * row, 2 * column] = (1, 0, number + 1)
-    weights = bi_woof(flow, (2, 3), 8, 0, "last").reshape(6, 8)[:, 4]
-
-    np.testing.assert_allclose(weights / weights[0], [1, 2, 3, 4, 5, 6], rtol=1e-5)
-
-
-@pytest.mark.parametrize(("overlap", "seen_by"), [(0, [False, True]), (1, [True, True])])
-def test_with_an_overlap_a_block_sees_one_pixel_of_its_neighbour(overlap: int, seen_by: list[bool]) -> None:
-    at_the_border, beyond = still(4, 8), still(4, 8)
-    at_the_border[2, 4] = (1, 0, 1)
-    beyond[2, 5] = (1, 0, 1)
-
-    assert bi_woof(at_the_border, (1, 2), 8, overlap, "last").reshape(2, 8).any(axis=1).tolist() == seen_by
-    assert bi_woof(beyond, (1, 2), 8, overlap, "last").reshape(2, 8).any(axis=1).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +127,7 @@ def test_28_pixels_are_cut_into_five_blocks_as_in_the_authors_code(
 @pytest.mark.parametrize("overlap", [0, 1])
 def test_it_is_what_a_loop_over_the_pixels_gives(blocks: tuple[int, int], overlap: int) -> None:
     flow = random_flow(2, 28, 30)
-    expected = []
+    values = []
     for i in range(blocks[0]):
         for j in range(blocks[1]):
             top, bottom = max(28 * i // blocks[0] - overlap, 0), 28 * (i + 1) // blocks[0] + overlap
@@ -203,37 +136,20 @@ def test_it_is_what_a_loop_over_the_pixels_gives(blocks: tuple[int, int], overla
             for u, v, os in flow[top:bottom, left:right].reshape(-1, 3).astype(float):
                 histogram[int((np.degrees(np.arctan2(v, u)) + 180) // 45) % 8] += np.hypot(u, v)
                 strain += os
-            expected.append(histogram / histogram.sum() * strain)
-    expected = np.ravel(expected) / np.linalg.norm(expected)
+            values.append(histogram / histogram.sum() * strain)
+    expected = np.ravel(values) / np.linalg.norm(values)
 
     np.testing.assert_allclose(bi_woof(flow, blocks, 8, overlap, "spread"), expected, rtol=1e-5, atol=1e-8)
 
 
-def test_by_default_it_has_200_values_of_length_one() -> None:
-    for shape in ((28, 28), (192, 192)):
-        features = extractor("flow").extract(random_flow(3, *shape))
-
-        assert (features.shape, features.dtype) == ((200,), np.float32)
-        assert np.linalg.norm(features) == pytest.approx(1, abs=1e-6)
-
-
-@given(seed=st.integers(0, 999), moved=st.integers(-20, 20), strained=st.integers(-20, 20), overlap=st.integers(0, 1))
+@given(seed=st.integers(0, 999), moved=st.integers(-20, 20), strained=st.integers(-20, 20), turns=st.integers(0, 8))
 @settings(max_examples=30, deadline=None)
-def test_the_unit_of_motion_and_the_unit_of_strain_cancel(seed: int, moved: int, strained: int, overlap: int) -> None:
-    flow = random_flow(seed, 12, 15)
-    scaled = flow * np.float32([2.0**moved, 2.0**moved, 2.0**strained])
-
-    np.testing.assert_allclose(
-        bi_woof(scaled, (3, 2), 8, overlap, "last"), bi_woof(flow, (3, 2), 8, overlap, "last"), rtol=1e-5, atol=1e-7
-    )
-
-
-@given(seed=st.integers(0, 999), turns=st.integers(0, 8))
-@settings(max_examples=30, deadline=None)
-def test_a_turn_by_45_degrees_moves_every_bin_to_the_next(seed: int, turns: int) -> None:
+def test_units_cancel_and_a_turn_by_45_degrees_moves_every_bin_to_the_next(
+    seed: int, moved: int, strained: int, turns: int
+) -> None:
     flow = random_flow(seed, 12, 15)
     angle = turns * np.pi / 4
-    u, v, strain = np.moveaxis(flow, -1, 0)
+    u, v, strain = np.moveaxis(flow * np.float32([2.0**moved, 2.0**moved, 2.0**strained]), -1, 0)
     turned = stacked(u * np.cos(angle) - v * np.sin(angle), u * np.sin(angle) + v * np.cos(angle), strain)
     before, after = (bi_woof(x, (3, 2), 8, 1, "last").reshape(6, 8) for x in (flow, turned))
 
@@ -254,28 +170,13 @@ def min_max_scaled(flow: FloatArray) -> FloatArray:
     return (flow - least) / (most - least)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_on_scaled_maps_the_median_gives_back_the_bins_where_it_is_no_motion(seed: int) -> None:
-    flow = resting(seed)
-    truth = extractor("flow").extract(flow)
+@pytest.mark.parametrize(("gain", "offset"), [(1, 0), (200, 20)])
+def test_on_scaled_maps_the_median_gives_back_the_bins_where_it_is_no_motion(gain: float, offset: float) -> None:
+    flow = resting(3)
+    truth, scaled = extractor("flow").extract(flow), min_max_scaled(flow) * gain + offset
 
-    np.testing.assert_allclose(extractor("face-flow").extract(min_max_scaled(flow)), truth, atol=1e-4)
-    assert np.abs(extractor("face-flow", zero="none").extract(min_max_scaled(flow)) - truth).max() > 0.1
-
-
-def test_a_map_in_levels_is_taken_like_one_from_0_to_1() -> None:
-    scaled = min_max_scaled(resting(6))
-
-    np.testing.assert_allclose(
-        extractor("face-flow").extract(scaled * 200 + 20), extractor("face-flow").extract(scaled), atol=1e-4
-    )
-
-
-def test_unequal_ranges_of_u_and_v_are_lost_so_scaled_maps_are_an_approximation() -> None:
-    flow = resting(7)
-    flow[0, 2, 0] = 60
-
-    assert np.abs(extractor("face-flow").extract(min_max_scaled(flow)) - extractor("flow").extract(flow)).max() > 0.05
+    np.testing.assert_allclose(extractor("face-flow").extract(scaled), truth, atol=1e-4)
+    assert np.abs(extractor("face-flow", zero="none").extract(scaled) - truth).max() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -288,9 +189,7 @@ def test_unequal_ranges_of_u_and_v_are_lost_so_scaled_maps_are_an_approximation(
         ("flow", "median", "median"),
     ],
 )
-def test_what_counts_as_no_motion_follows_from_what_was_handed_over(
-    representation: str, zero: str, same_as: str
-) -> None:
+def test_what_counts_as_no_motion_follows_from_the_representation(representation: str, zero: str, same_as: str) -> None:
     flow = random_flow(8) + np.float32([0.3, -0.2, 0.05])
     shifted = flow - np.float32([np.median(flow[..., 0]), np.median(flow[..., 1]), flow[..., 2].min()])
     expected = bi_woof(flow if same_as == "none" else shifted, (5, 5), 8, 1, "last")
@@ -298,60 +197,24 @@ def test_what_counts_as_no_motion_follows_from_what_was_handed_over(
     np.testing.assert_array_equal(extractor(representation, zero=zero).extract(flow), expected)
 
 
-def test_extracting_leaves_the_sample_as_it_was() -> None:
-    flow = random_flow(9)
-    before = flow.copy()
-    flow.flags.writeable = False
-    extractor("face-flow").extract(flow)
-
-    np.testing.assert_array_equal(flow, before)
-
-
 def test_every_parameter_of_the_descriptor_reaches_it() -> None:
     flow = random_flow(10)
+    given = {"blocks": (2, 3), "bins": 6, "overlap": 0, "remainder": "spread"}
 
-    assert extractor("flow", blocks=(2, 3), bins=6).extract(flow).shape == (36,)
-    np.testing.assert_array_equal(extractor("flow", overlap=0).extract(flow), bi_woof(flow, (5, 5), 8, 0, "last"))
-    np.testing.assert_array_equal(
-        extractor("flow", remainder="spread").extract(flow), bi_woof(flow, (5, 5), 8, 1, "spread")
-    )
-    np.testing.assert_array_equal(extractor("flow").extract(flow), bi_woof(flow, (5, 5), 8, 1, "last"))
+    np.testing.assert_array_equal(extractor("flow", **given).extract(flow), bi_woof(flow, (2, 3), 6, 0, "spread"))
 
 
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (
-            {"blocks": "29,5"},
-            "bi-woof: blocks=(29, 5) (rows, columns) cuts a 28×28 map (height×width) into blocks of less",
-        ),
-        ({"blocks": "5,29"}, "bi-woof: blocks=(5, 29) (rows, columns) cuts a 28×28 map"),
-    ],
-)
-def test_a_grid_that_fits_no_map_is_refused_with_its_value(overrides: dict[str, str], message: str) -> None:
+@pytest.mark.parametrize(("blocks", "shown"), [("29,5", "(29, 5)"), ("5,31", "(5, 31)")])
+def test_a_grid_that_fits_no_map_is_refused_with_its_value(blocks: str, shown: str) -> None:
     with pytest.raises(MerBenchError) as caught:
-        extractor("flow", **overrides).extract(still(28, 28))
+        extractor("flow", blocks=blocks).extract(still(28, 30))
 
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        *({"blocks": "0,5"}, {"bins": "0"}, {"overlap": "2"}, {"zero": "mean"}, {"kernel": "poly2"}, {"C": "0"}),
-        *({"scaler": "robust"}, {"class_weight": "half"}, {"blocks": "a,b"}, {"bins": "8.5"}),
-        *({"blocks": "5"}, {"blocks": "5,5,5"}, {"blocks": "5,65"}, {"bins": "361"}, {"remainder": "first"}),
-    ],
-)
-def test_a_bad_setting_is_refused_when_it_is_given(overrides: dict[str, str]) -> None:
-    (name,) = overrides
-
-    with pytest.raises(MerBenchError, match=f"method bi-woof: {name}="):
-        SPEC.resolve(None, overrides)
+    assert f"bi-woof: blocks={shown} (rows, columns) cuts a 28×30 map (height×width)" in str(caught.value)
+    assert extractor("flow", blocks=(28, 30)).extract(still(28, 30)).shape == (28 * 30 * 8,)
 
 
 def learnable(labels: list[int], seed: int) -> FloatArray:
-    """Return the features of maps whose class is in where and whither they move."""
+    """Return the features of maps whose class decides where and in which direction they move."""
     rng = np.random.default_rng(seed)
     maps = rng.normal(0, 0.1, (len(labels), 28, 28, 3)).astype(np.float32)
     maps[..., 2] = np.abs(maps[..., 2])
@@ -360,58 +223,22 @@ def learnable(labels: list[int], seed: int) -> FloatArray:
     return np.stack([extractor("flow").extract(image) for image in maps])
 
 
-def fitted(labels: list[int], **overrides: object) -> BiWOOF:
-    method: BiWOOF = make_method(SPEC, **overrides)
-    method.fit(LabelledSamples(learnable(labels, 0), np.array(labels), np.array(["smic/s1"] * len(labels))), seed=0)
-    return method
+def test_it_learns_where_and_in_which_direction_a_face_moves() -> None:
+    labels = np.array([0, 1, 2] * 6)
+    method: BiWOOF = make_method(SPEC)
+    method.fit(LabelledSamples(learnable([*labels], 0), labels, np.array(["smic/s1"] * 18)), seed=0)
 
+    scores = method.predict(UnlabelledSamples(learnable([2, 1, 0, 1], 1)))
 
-@pytest.mark.parametrize("overrides", [{}, {"kernel": "rbf", "C": 10.0, "class_weight": "balanced"}])
-def test_it_learns_where_and_whither_a_face_moves(overrides: dict[str, object]) -> None:
-    scores = fitted([0, 1, 2] * 6, **overrides).predict(UnlabelledSamples(learnable([2, 1, 0, 1], 1)))
-
-    assert (scores.shape, scores.dtype) == ((4, 3), np.float32)
     assert scores.argmax(axis=1).tolist() == [2, 1, 0, 1]
-
-
-@pytest.mark.parametrize("labels", [[0, 2] * 5, [1] * 5])
-def test_a_class_that_the_training_side_lacks_is_never_predicted(labels: list[int]) -> None:
-    scores = fitted(labels).predict(UnlabelledSamples(learnable([0, 1, 2], 1)))
-
-    assert np.isfinite(scores).all()
-    assert set(scores.argmax(axis=1)) <= set(labels)
-
-
-def test_the_scaler_is_fitted_on_the_training_side_and_can_be_left_out() -> None:
-    labels = [0, 1, 2] * 4
-    with_scaler, without = fitted(labels)._estimator, fitted(labels, scaler="none")._estimator
-
-    assert isinstance(with_scaler[0], StandardScaler)
-    np.testing.assert_allclose(with_scaler[0].mean_, learnable(labels, 0).mean(axis=0), atol=1e-6)
-    assert without[0] == "passthrough"
 
 
 def test_every_parameter_of_the_classifier_reaches_it() -> None:
     given = {"kernel": "rbf", "C": 3.0, "class_weight": "balanced"}
-    svc = make_method(SPEC, **given).build_estimator(3, 0)[-1]
-    plain = make_method(SPEC).build_estimator(3, 0)[-1]
+    unscaled, svc = make_method(SPEC, scaler="none", **given).build_estimator(3, 0)
+    scaler, plain = make_method(SPEC).build_estimator(3, 0)
 
     assert {name: getattr(svc, name) for name in given} == given
     assert (plain.kernel, plain.C, plain.class_weight, svc.gamma) == ("linear", 1.0, None, "scale")
-
-
-def test_it_takes_flow_and_says_that_ready_made_maps_are_an_approximation() -> None:
-    assert (SPEC.representation.name, SPEC.representation.approximate, SPEC.family) == (
-        "flow",
-        "face-flow",
-        "handcrafted",
-    )
-    assert SPEC.features.parameters == ("blocks", "remainder", "bins", "overlap", "zero")
-    assert "APPROXIMATION" in next(parameter.doc for parameter in SPEC.parameters if parameter.name == "zero")
-
-
-def test_a_run_on_ready_made_maps_is_marked_as_an_approximation(bench: Bench) -> None:
-    ended = bench.run("--method", "bi_woof", "--json")
-
-    assert ended.code == 0
-    assert "approximation" in ended.objects[0]["caveats"]
+    assert isinstance(scaler, StandardScaler)
+    assert unscaled == "passthrough"

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import safetensors.torch
 import timm
 import torch
 import torch.nn.functional as F  # noqa: N812
-from support.method_instances import network_of, scores_of_the_rest
-from support.moving_maps import motion
+from support.method_instances import BUILT_IN, network_of
 from torch import Tensor, nn
 
-import mer_bench_timm_backbone
 from mer_bench import MerBenchError
-from mer_bench.testing import make_method
 from mer_bench_timm_backbone.network import Backbone
 
-(SPEC,) = mer_bench_timm_backbone.mer_bench_methods()
+SPEC = BUILT_IN["timm-backbone"]
 
 pytestmark = pytest.mark.usefixtures("reproducible")
 TINY = "test_resnet"
@@ -34,12 +28,12 @@ TINY = "test_resnet"
 
 @pytest.fixture(autouse=True)
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Whatever reaches for the network stops there, and stands in this list even if its error is caught."""
-    found: list[str] = []
+    """Stop whatever reaches for the network, and list it, so that a test fails even if its error is caught."""
+    names: list[str] = []
 
     def refuse(name: str) -> Any:
         def attempt(*_args: object, **_kwargs: object) -> None:
-            found.append(name)
+            names.append(name)
             raise AssertionError(f"{name} was called")
 
         return attempt
@@ -50,8 +44,8 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     ):
         monkeypatch.setattr(owner, name, refuse(name))
     monkeypatch.setattr(socket.socket, "connect", refuse("connect"))
-    yield found
-    assert not found
+    yield names
+    assert not names
 
 
 def built(preset: str | None = "quick", n_classes: int = 3, **settings: object) -> Backbone:
@@ -70,15 +64,13 @@ def refusal(**settings: object) -> str:
 
 def saved(path: Path, state: Any) -> dict[str, object]:
     """Write a file and return the settings that name it."""
-    if path.suffix == ".safetensors":
+    if isinstance(state, bytes):
+        path.write_bytes(state)
+    elif path.suffix == ".safetensors":
         safetensors.torch.save_file(state, path)
     else:
         torch.save(state, path)
-    return {"weights": str(path), "weights_sha256": digest(path)}
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"weights": str(path), "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def pretrained(n_classes: int = 10, name: str = TINY, **settings: Any) -> dict[str, Tensor]:
@@ -87,34 +79,30 @@ def pretrained(n_classes: int = 10, name: str = TINY, **settings: Any) -> dict[s
     return {name: torch.randn_like(x) if x.is_floating_point() else x for name, x in state.items()}
 
 
-def test_the_default_is_a_resnet18_of_11_million_parameters_with_random_weights() -> None:
-    network = built(None)
-
-    assert sum(parameter.numel() for parameter in network.parameters()) == 11_178_051
-    assert SPEC.default_preset == "resnet18"
-    assert SPEC.resolve(None, {})["weights"] == ""
-    assert (SPEC.representation.name, SPEC.family, SPEC.trains_by_epoch) == ("face-flow", "deep", True)
+@pytest.fixture
+def weights(tmp_path: Path) -> dict[str, object]:
+    return saved(tmp_path / "w.safetensors", pretrained())
 
 
-def test_the_quick_preset_is_timms_smallest_resnet() -> None:
-    assert sum(parameter.numel() for parameter in built("quick").parameters()) == 372_979
-
-
-@pytest.mark.parametrize("n_classes", [3, 7])
-def test_maps_give_one_logit_a_class(n_classes: int) -> None:
-    assert built(n_classes=n_classes)(torch.randn(4, 3, 28, 28)).shape == (4, n_classes)
-
-
-@pytest.mark.parametrize("image", [28, 64])
-def test_the_model_sees_maps_of_the_side_that_was_asked_for(image: int) -> None:
-    network, maps = built(image=image), torch.randn(2, 3, 28, 28)
-    seen: list[Tensor] = []
-    network.model.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+@pytest.mark.parametrize("image", [16, 28, 64])
+def test_maps_are_resized_bilinearly_with_antialiasing_to_the_side_that_was_asked_for(image: int) -> None:
+    """Lines of one pixel, of which shrinking without antialiasing loses some."""
+    maps = torch.zeros(2, 3, 28, 28)
+    maps[:, 0, ::3] = 1.0
+    maps[:, 1, :, ::5] = -2.0
+    inputs: list[Tensor] = []
+    network = Backbone(nn.Identity(), image)
+    network.model.register_forward_pre_hook(lambda _module, given: inputs.append(given[0]))
 
     network(maps)
 
-    expected = maps if image == 28 else F.interpolate(maps, size=image, mode="bilinear", align_corners=False)
-    torch.testing.assert_close(seen[0], expected)
+    expected = F.interpolate(maps, size=image, mode="bilinear", align_corners=False, antialias=True)
+    torch.testing.assert_close(inputs[0], maps if image == 28 else expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 16), (16, 28)])
+def test_a_map_that_is_too_large_along_one_side_is_resized_too(height: int, width: int) -> None:
+    assert Backbone(nn.Identity(), 16)(torch.randn(1, 3, height, width)).shape == (1, 3, 16, 16)
 
 
 def test_a_transformer_is_built_for_the_size_of_its_maps() -> None:
@@ -142,7 +130,7 @@ def test_a_model_that_cannot_be_built_for_the_size_is_refused_with_timms_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def create(*_args: object, **_kwargs: object) -> nn.Module:
-        raise ZeroDivisionError("division by zero\nand a second line")
+        raise TypeError("division by zero\nand a second line")
 
     monkeypatch.setattr(timm, "create_model", create)
 
@@ -158,36 +146,29 @@ def test_a_model_that_cannot_be_built_for_the_size_is_refused_with_timms_reason(
     ],
 )
 def test_a_model_that_does_not_classify_is_refused(output: Any, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Features(nn.Module):
+    class NoClassifier(nn.Module):
         def forward(self, x: Tensor) -> Any:
             return output(x)
 
-    monkeypatch.setattr(timm, "create_model", lambda *_args, **_kwargs: Features())
+    monkeypatch.setattr(timm, "create_model", lambda *_args, **_kwargs: NoClassifier())
 
     assert f"model={TINY} gives {given} for 2 samples of 3 classes" in refusal()
 
 
-def test_an_unknown_model_is_refused_with_the_nearest_name() -> None:
-    sentence = refusal(model="resnet81")
-
-    assert f"timm {timm.__version__} has no model 'resnet81' (did you mean 'resnet18'?)" in sentence
-
-
-@pytest.mark.parametrize("name", ["hf-hub:timm/resnet18.a1_in1k", "hf_hub:timm/resnet18", "", "resnet18/../x"])
+@pytest.mark.parametrize("name", ["hf-hub:timm/resnet18.a1_in1k", "", "resnet18/../x"])
 def test_a_name_from_elsewhere_is_an_unknown_model(name: str) -> None:
-    assert f"has no model {name!r}" in refusal(model=name)
+    assert f"timm {timm.__version__} has no model {name!r}" in refusal(model=name)
 
 
-def test_a_tag_is_refused_as_it_names_weights_to_download() -> None:
-    sentence = refusal(model="resnet18.a1_in1k")
+def test_an_unknown_name_is_refused_with_the_nearest_and_a_tag_because_it_names_weights_to_download() -> None:
+    assert "has no model 'resnet81' (did you mean 'resnet18'?)" in refusal(model="resnet81")
+    assert refusal(model="resnet18.a1_in1k") == (
+        "timm-backbone: model='resnet18.a1_in1k' has the tag 'a1_in1k', which names weights to download; "
+        "take model=resnet18, and pretrained weights from a local file with weights=PATH"
+    )
 
-    assert "has the tag 'a1_in1k', which names weights to download" in sentence
-    assert "weights=PATH" in sentence
 
-
-def test_nothing_is_downloaded_though_timm_knows_where_weights_are(
-    attempts: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_timm_is_never_asked_for_the_weights_that_it_could_download(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     create = timm.create_model
     monkeypatch.setattr(
@@ -197,23 +178,6 @@ def test_nothing_is_downloaded_though_timm_knows_where_weights_are(
     built("resnet18")
 
     assert set(asked) == {False}
-    assert not attempts
-
-
-def test_dropout_before_the_classifier_is_what_was_set() -> None:
-    network = built(drop_rate=0.5)
-    maps = torch.randn(8, 3, 28, 28)
-
-    assert not torch.equal(network(maps), network(maps))
-    assert network.model.drop_rate == 0.5
-    assert built().model.drop_rate == 0.0
-
-
-@pytest.mark.parametrize("settings", [{"drop_rate": 1.0}, {"image": 10**9}])
-def test_values_beyond_their_limits_are_refused_by_the_spec(settings: dict[str, object]) -> None:
-    (name,) = settings
-    with pytest.raises(MerBenchError, match=f"{name}=.* is above the largest allowed value"):
-        SPEC.resolve("quick", settings)
 
 
 def test_single_samples_are_refused_where_batch_normalisation_is_left_with_one_position() -> None:
@@ -223,15 +187,18 @@ def test_single_samples_are_refused_where_batch_normalisation_is_left_with_one_p
     assert sentence.endswith("take batch_size=2 or more")
 
 
-def test_trying_a_single_sample_changes_neither_the_network_nor_the_random_state() -> None:
+def test_checks_change_neither_the_network_nor_the_random_state() -> None:
     settings = {"image": 64, "drop_rate": 0.5}
     torch.manual_seed(0)
     usual, drawn = built(**settings).state_dict(), torch.rand(1)
     torch.manual_seed(0)
-    single, drawn_after = built(batch_size=1, **settings).state_dict(), torch.rand(1)
+    checked = built(batch_size=1, **settings)
+    drawn_after = torch.rand(1)
 
-    assert all(torch.equal(usual[name], single[name]) for name in usual)
+    assert all(torch.equal(usual[name], tensor) for name, tensor in checked.state_dict().items())
+    assert not any(tensor.any() for name, tensor in usual.items() if name.endswith("num_batches_tracked"))
     assert torch.equal(drawn, drawn_after)
+    assert checked.training
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt", ".bin"])
@@ -243,15 +210,11 @@ def test_weights_come_from_a_file_and_the_classifier_of_other_classes_stays(suff
     assert network["fc.weight"].shape[0] == 3
 
 
-def test_the_classifier_of_as_many_classes_is_taken_over(tmp_path: Path) -> None:
-    state = pretrained(3)
-    network = built(**saved(tmp_path / "w.safetensors", state)).model.state_dict()
-
-    assert all(torch.equal(network[name], state[name]) for name in state)
-
-
-def test_a_file_without_classifier_leaves_the_models_own(tmp_path: Path) -> None:
-    state = {name: tensor for name, tensor in pretrained().items() if not name.startswith("fc.")}
+@pytest.mark.parametrize("left_out", ["nothing", "fc.", "num_batches_tracked"])
+def test_a_classifier_of_as_many_classes_is_loaded_and_a_file_may_lack_it_or_counters_of_batches(
+    left_out: str, tmp_path: Path
+) -> None:
+    state = {name: tensor for name, tensor in pretrained(3).items() if left_out not in name}
     network = built(**saved(tmp_path / "w.safetensors", state)).model.state_dict()
 
     assert all(torch.equal(network[name], state[name]) for name in state)
@@ -267,44 +230,30 @@ def test_what_training_scripts_wrap_around_weights_is_taken_off(wrapper: str, tm
     assert torch.equal(network["conv1.0.weight"], state["conv1.0.weight"])
 
 
-def test_weights_without_digest_are_refused_and_the_digest_is_said(tmp_path: Path) -> None:
-    settings = saved(tmp_path / "w.safetensors", pretrained())
-
-    assert f"set weights_sha256={settings['weights_sha256']}" in refusal(weights=settings["weights"])
-
-
-def test_a_digest_of_another_file_is_refused_with_the_files_own(tmp_path: Path) -> None:
-    settings = saved(tmp_path / "w.safetensors", pretrained())
-    actual = str(settings["weights_sha256"])
+def test_weights_without_digest_or_with_another_files_are_refused_with_the_files_own(weights: dict[str, Any]) -> None:
+    actual = weights["weights_sha256"]
     other = ("0" if actual[0] != "0" else "1") + actual[1:]
 
-    assert refusal(weights=settings["weights"], weights_sha256=other).endswith(f"its digest is {actual}")
+    assert f"set weights_sha256={actual}" in refusal(weights=weights["weights"])
+    assert refusal(weights=weights["weights"], weights_sha256=other).endswith(f"its digest is {actual}")
 
 
-@pytest.mark.parametrize("length", [12, 40, 64])
-def test_a_digest_may_be_cut_down_to_12_digits_of_either_case(length: int, tmp_path: Path) -> None:
-    settings = saved(tmp_path / "w.safetensors", pretrained())
-
-    assert built(weights=settings["weights"], weights_sha256=str(settings["weights_sha256"])[:length].upper())
+@pytest.mark.parametrize("length", [12, 64])
+def test_a_digest_may_be_cut_down_to_12_digits_of_either_case(length: int, weights: dict[str, Any]) -> None:
+    assert built(weights=weights["weights"], weights_sha256=weights["weights_sha256"][:length].upper())
 
 
 @pytest.mark.parametrize("short", ["a" * 11, "a" * 65, "x" * 12, "sha256:0123456789ab"])
-def test_what_is_no_digest_is_refused(short: str, tmp_path: Path) -> None:
-    settings = saved(tmp_path / "w.safetensors", pretrained())
-
-    sentence = refusal(weights=settings["weights"], weights_sha256=short)
+def test_what_is_no_digest_is_refused(short: str, weights: dict[str, Any]) -> None:
+    sentence = refusal(weights=weights["weights"], weights_sha256=short)
 
     assert f"weights_sha256={short!r} is not 12 to 64 hexadecimal digits" in sentence
-    assert str(settings["weights_sha256"]) in sentence
+    assert weights["weights_sha256"] in sentence
 
 
-def test_a_digest_without_weights_is_refused() -> None:
-    assert "is the digest of no file; set weights=PATH" in refusal(weights_sha256="0" * 64)
-
-
-@pytest.mark.parametrize("weights", ["absent.pth", ".", "nul\0l.pth"])
-def test_a_file_that_cannot_be_read_is_refused(weights: str) -> None:
-    assert f"weights={weights!r} cannot be read" in refusal(weights=weights, weights_sha256="0" * 64)
+@pytest.mark.parametrize("path", ["absent.pth", ".", "nul\0l.pth"])
+def test_a_file_that_cannot_be_read_is_refused(path: str) -> None:
+    assert f"weights={path!r} cannot be read" in refusal(weights=path, weights_sha256="0" * 64)
 
 
 def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
@@ -318,43 +267,33 @@ def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-@pytest.mark.parametrize("content", [b"", b"no tensors", b"PK\x03\x04" + bytes(50), b"\xff" * 64])
-def test_a_damaged_file_is_refused(suffix: str, content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / f"w{suffix}"
-    path.write_bytes(content)
-
-    assert f"is not a {suffix} file of tensors alone" in refusal(weights=str(path), weights_sha256=digest(path))
-
-
-def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "w.npz"
-    path.write_bytes(b"x")
-
-    assert "is not of a kind that is read: .safetensors, .pth, .pt, .bin" in refusal(
-        weights=str(path), weights_sha256=digest(path)
-    )
-
-
-@pytest.mark.parametrize("content", [{}, {"state_dict": {}}, {"epoch": 3}, [torch.ones(2)], torch.ones(2)])
-def test_a_file_without_tensors_by_name_is_refused(content: Any, tmp_path: Path) -> None:
-    assert "holds no tensors by name" in refusal(**saved(tmp_path / "w.pth", content))
-
-
 @pytest.mark.filterwarnings("ignore:Validating sparse tensor")
 @pytest.mark.parametrize(
-    "tensor",
+    ("name", "content", "sentence"),
     [
-        torch.full((3,), float("nan")),
-        torch.ones(3, dtype=torch.complex64),
-        torch.ones(3).to_sparse(),
-        torch.ones(3, device="meta"),
+        *(
+            (f"w{suffix}", content, f"is not a {suffix} file of tensors alone")
+            for suffix in (".safetensors", ".pth")
+            for content in (b"", b"no tensors", b"PK\x03\x04" + bytes(50))
+        ),
+        ("w.npz", b"x", "is not of a supported kind: .safetensors, .pth, .pt, .bin"),
+        *(
+            ("w.pth", content, "holds no tensors by name")
+            for content in ({}, {"state_dict": {}}, {"epoch": 3}, [torch.ones(2)], torch.ones(2))
+        ),
+        *(
+            ("w.pth", {"bn1.weight": tensor}, "has bn1.weight, which is not of finite real numbers")
+            for tensor in (
+                torch.full((3,), float("nan")),
+                torch.ones(3, dtype=torch.complex64),
+                torch.ones(3).to_sparse(),
+                torch.ones(3, device="meta"),
+            )
+        ),
     ],
 )
-def test_tensors_that_are_no_weights_are_refused(tensor: Tensor, tmp_path: Path) -> None:
-    settings = saved(tmp_path / "w.pth", {**pretrained(), "bn1.weight": tensor})
-
-    assert "has bn1.weight, which is not of finite real numbers" in refusal(**settings)
+def test_a_file_that_holds_no_weights_is_refused(name: str, content: Any, sentence: str, tmp_path: Path) -> None:
+    assert sentence in refusal(**saved(tmp_path / name, content))
 
 
 def test_weights_that_lack_or_have_too_many_tensors_are_refused_by_name(tmp_path: Path) -> None:
@@ -364,13 +303,8 @@ def test_weights_that_lack_or_have_too_many_tensors_are_refused_by_name(tmp_path
 
     sentence = refusal(**saved(tmp_path / "w.safetensors", state))
 
-    assert "the file lacks bn1.weight and has extra0, extra1, extra2 and 2 more too many" in sentence
-
-
-def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
-    settings = saved(tmp_path / "w.safetensors", pretrained(name="test_efficientnet"))
-
-    assert "it belongs to another model" in refusal(**settings)
+    assert "the file lacks bn1.weight and has the unknown extra0, extra1, extra2 and 2 more" in sentence
+    assert sentence.endswith("it belongs to another model")
 
 
 def test_weights_of_other_shapes_outside_the_classifier_are_refused_with_both(tmp_path: Path) -> None:
@@ -381,65 +315,3 @@ def test_weights_of_other_shapes_outside_the_classifier_are_refused_with_both(tm
     assert "pos_embed is (1, 101, 64) in the file and (1, 5, 64) in the model" in sentence
     assert "image=32" in sentence
     assert built(model="test_vit", image=160, **settings).model.pos_embed.shape == (1, 101, 64)
-
-
-def test_older_files_without_counters_of_batches_are_taken(tmp_path: Path) -> None:
-    state = {name: tensor for name, tensor in pretrained().items() if "num_batches_tracked" not in name}
-
-    assert torch.equal(
-        built(**saved(tmp_path / "w.safetensors", state)).model.state_dict()["bn1.weight"], state["bn1.weight"]
-    )
-
-
-def test_the_gradient_reaches_every_parameter() -> None:
-    """Once the last normalisation of each residual path, which timm begins with at zero, lets it through."""
-    network = built().double()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.ones_(module.weight)
-    F.cross_entropy(network(torch.randn(8, 3, 28, 28, dtype=torch.float64)), torch.arange(8) % 3).backward()
-
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
-
-
-def test_evaluation_is_the_same_each_time() -> None:
-    network, maps = built(drop_rate=0.5).eval(), torch.randn(4, 3, 28, 28)
-
-    assert torch.equal(network(maps), network(maps))
-
-
-def test_being_checked_leaves_no_trace_in_the_network() -> None:
-    network = built()
-
-    assert network.training
-    assert all(not module.num_batches_tracked for module in network.modules() if isinstance(module, nn.BatchNorm2d))
-
-
-def test_the_same_seed_gives_the_same_weights() -> None:
-    first = network_of(SPEC, model=TINY).state_dict()
-    torch.manual_seed(0)
-    second = network_of(SPEC, model=TINY).state_dict()
-    torch.manual_seed(0)
-    third = network_of(SPEC, model=TINY).state_dict()
-
-    assert all(torch.equal(second[name], third[name]) for name in second)
-    assert first.keys() == second.keys()
-
-
-def test_describing_it_imports_neither_timm_nor_torch() -> None:
-    code = "import sys, mer_bench_timm_backbone as p; p.mer_bench_methods(); print({'timm', 'torch'} & {*sys.modules})"
-
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-
-    assert found.stdout.strip() == "set()"
-
-
-def test_it_learns_maps_that_differ_in_where_they_move() -> None:
-    samples = motion(48, by=1.0)
-    method = make_method(SPEC, preset="quick", epochs=12, batch_size=12)
-
-    scores = scores_of_the_rest(method, samples, 36)
-    again = scores_of_the_rest(method, samples, 36)
-
-    assert (scores[-1].argmax(1) == samples.labels[36:]).mean() > 0.8
-    np.testing.assert_array_equal(scores, again)

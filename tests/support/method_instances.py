@@ -1,19 +1,22 @@
-"""Networks with settings of a test's choice, and small trainings of methods."""
+"""The built-in methods, networks with settings of a test's choice, and small trainings of methods."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import numpy as np
-
 from mer_bench import LabelledSamples, MethodSpec, Parameter, Representation, TorchMethod, UnlabelledSamples
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.method import MethodBase
 from mer_bench.methods.setting import MethodSetting
+from mer_bench.plugin_manager import load_catalogue
 from mer_bench.testing import make_method
 from mer_bench.training.trainer import train_fold
 
 _MethodT = TypeVar("_MethodT", bound=MethodBase)
+_CATALOGUE = load_catalogue()
+
+BUILT_IN = {name: spec for name, spec in _CATALOGUE.methods.items() if _CATALOGUE.owners["method", name] == "mer-bench"}
+"""The specs of the methods that come with mer-bench, by name."""
 
 
 def instance_of(
@@ -43,13 +46,3 @@ def scores_of_the_rest(method: TorchMethod, samples: LabelledSamples, n_train: i
     train = LabelledSamples(samples.inputs[:n_train], samples.labels[:n_train], samples.subjects[:n_train])
     (scores,) = train_fold(method, train, [UnlabelledSamples(samples.inputs[n_train:])], seed=seed, device="cpu")
     return scores
-
-
-def assert_the_seed_decides(method: TorchMethod, samples: LabelledSamples) -> None:
-    """Two epochs in the trainer give probabilities, the same ones for the same seed alone."""
-    first, again, other = (scores_of_the_rest(method, samples, len(samples) - 1, seed) for seed in (1, 1, 2))
-
-    assert first.shape == (2, 1, 3)
-    np.testing.assert_allclose(first.sum(axis=2), 1, rtol=1e-5)
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)

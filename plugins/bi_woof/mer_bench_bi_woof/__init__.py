@@ -6,7 +6,7 @@ _DESCRIPTOR = (
     Parameter(
         "blocks",
         (5, 5),
-        "rows and columns of the block grid; 5×5 as in the authors' code, whose paper tunes them a database",
+        "rows and columns of the block grid; 5×5 as in the authors' code, whose paper tunes them per database",
         minimum=1,
         maximum=64,
         length=2,

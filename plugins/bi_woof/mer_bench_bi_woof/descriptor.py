@@ -11,7 +11,7 @@ _Doubles = NDArray[np.float64]
 
 
 def bi_woof(flow: FloatArray, blocks: tuple[int, int], bins: int, overlap: int, remainder: str) -> FloatArray:
-    """Return where a face moves, and in which directions: a histogram of orientations a block, weighted twice.
+    """Return where a face moves, and in which directions: one histogram of orientations per block, weighted twice.
 
     Within a block, each pixel votes for the bin of its direction with the length of its motion (local weight), and
     the votes are divided by their sum. The histogram is then multiplied by the sum of the block's strain (global

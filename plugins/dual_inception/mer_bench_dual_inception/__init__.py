@@ -16,14 +16,14 @@ _PARAMETERS = (
         "branch_channels",
         1,
         "channels in which a branch gets its flow component: 1, or the same map 3 times, as the authors' code loads "
-        "it from an image file; 1, because the repeats tell nothing new",
+        "it from an image file; 1, because the repeats add no information",
         choices=(1, 3),
     ),
     Parameter(
         "initialisation",
         "glorot",
-        "initial weights: glorot, uniform with zero biases, is what Keras, in which the authors' code is written, does "
-        "when nothing is said; torch is PyTorch's default",
+        "initial weights: glorot, uniform with zero biases, is the default of Keras, in which the authors' code is "
+        "written; torch is PyTorch's default",
         choices=("glorot", "torch"),
     ),
 )

@@ -27,7 +27,7 @@ _PARAMETERS = (
     Parameter(
         "msad",
         0.3,
-        "multi-head self-attention dropping: how likely a sample loses one part in a block, in training",
+        "multi-head self-attention dropping: probability that a sample loses one part in a block, in training",
         minimum=0.0,
         maximum=1.0,
     ),
@@ -46,7 +46,7 @@ _PARAMETERS = (
     Parameter(
         "similarity",
         0.1,
-        "weight of the branches' cosine distance beside the cross-entropy; as in the code, the paper's was not seen",
+        "weight of the branches' cosine distance beside the cross-entropy; as in the code (the paper's was not read)",
         minimum=0.0,
         maximum=1000.0,
     ),

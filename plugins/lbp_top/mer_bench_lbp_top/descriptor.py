@@ -33,7 +33,7 @@ def lbp_top(
     """Describe a clip by the histograms of its local binary patterns on three orthogonal planes.
 
     Only positions whose neighbours lie inside the clip on all three planes count, so that the three histograms of a
-    block tell of the same positions. The grid of blocks divides these positions.
+    block describe the same positions. The grid of blocks divides these positions.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def plane_codes(
     """
     borders = radii[::-1] if borders is None else borders
     centre = _shifted(clip, borders, (0, 0, 0))
-    # What is equal but for float32 rounding (a clip that stands still, interpolated in time) must count as equal.
+    # What is equal but for float32 rounding (a clip without motion, interpolated in time) must count as equal.
     tie = -np.float32(_ULPS * np.finfo(np.float32).eps * np.abs(clip).max())
     codes: Codes = np.zeros(centre.shape, dtype=np.uint16)
     excess, part = np.empty((2, *centre.shape), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The majority class: the floor under every table."""
+"""The majority class: what any other method must beat."""
 
 from mer_bench import MethodSpec, Representation, hookimpl
 

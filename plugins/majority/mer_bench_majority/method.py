@@ -15,5 +15,5 @@ class Majority(Method):
         self._frequencies = np.bincount(train.labels, minlength=self.n_classes) / len(train)
 
     def predict(self, test: UnlabelledSamples) -> FloatArray:
-        """Return the class frequencies once a sample."""
+        """Return the class frequencies, once for each sample."""
         return np.tile(self._frequencies, (len(test), 1)).astype(np.float32)

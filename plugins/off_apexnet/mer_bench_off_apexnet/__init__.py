@@ -18,7 +18,7 @@ _PARAMETERS = (
     Parameter(
         "conv_activation",
         "relu",
-        "after each convolution; ours: the paper's layers were not to be had, and of two rebuilds one has ReLU and one "
+        "after each convolution; ours: the paper's layers were not available, and of two rebuilds one has ReLU and one "
         "has none, which makes the two convolutions linear but for the pooling",
         choices=("relu", "none"),
     ),

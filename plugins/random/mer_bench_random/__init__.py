@@ -1,4 +1,4 @@
-"""Guessing by class frequencies: what a table shows where nothing was learned."""
+"""Guessing by class frequencies: the scores to expect where nothing was learned."""
 
 from mer_bench import MethodSpec, Representation, hookimpl
 

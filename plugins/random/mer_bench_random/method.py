@@ -10,7 +10,7 @@ from mer_bench import FloatArray, LabelledSamples, Method, UnlabelledSamples
 
 
 class RandomGuess(Method):
-    """One draw a sample, from a hash of the seed and of the sample's own values.
+    """One draw per sample, from a hash of the seed and of the sample's own values.
 
     A generator that is drawn from sample after sample would give other guesses for another order of the test set.
     """

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class RCNA(nn.Module):
-    """A 5×5 convolution, a recurrent block, and a linear classifier whose weights also tell where to look.
+    """A 5×5 convolution, a recurrent block, and a linear classifier whose weights also show where to look.
 
     A 28×28 map is 12×12 in the recurrent block and 6×6 after it, before it is pooled to pool × pool.
 

@@ -1,4 +1,4 @@
-"""Build a timm model for small maps, and refuse what cannot work in a sentence rather than deep inside the model."""
+"""Build a timm model for small maps, and refuse what cannot work with one sentence, not an error of its layers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def build_backbone(
 
 @torch.no_grad()
 def check_single_samples(backbone: Backbone, model: str) -> None:
-    """Refuse a model that cannot train on one sample a step; tried on a copy, so that nothing is drawn or remembered.
+    """Refuse a model that cannot train on one sample a step. It tries a copy: network and random state do not change.
 
     Batch normalisation that is left with one position has one value a channel, and so no deviation to divide by.
 
@@ -110,7 +110,7 @@ def _check_name(model: str) -> None:
 
 
 def _create(name: str, *, image: int, **settings: Any) -> nn.Module:
-    """Tell a model its input's size where it wants to know: one with a table of positions, say."""
+    """Give a model the size of its input if it takes one, such as a model with a table of positions."""
     try:
         return timm.create_model(name, pretrained=False, img_size=image, **settings)
     except TypeError as error:
@@ -120,7 +120,7 @@ def _create(name: str, *, image: int, **settings: Any) -> nn.Module:
 
 
 def _check_patches(network: nn.Module, model: str, image: int) -> None:
-    """Refuse maps that patches do not tile: timm's vision transformers leave the rest unseen, without a word."""
+    """Refuse maps that patches do not tile: timm's vision transformers silently ignore the rest."""
     patches = getattr(getattr(network, "patch_embed", None), "proj", None)
     if not isinstance(patches, nn.Conv2d) or patches.stride != patches.kernel_size:
         return
@@ -134,7 +134,7 @@ def _check_patches(network: nn.Module, model: str, image: int) -> None:
 
 @torch.no_grad()
 def _check_output(backbone: Backbone, model: str, n_classes: int) -> None:
-    """Score two empty maps, in evaluation, so that nothing is drawn and nothing remembered."""
+    """Score two empty maps in evaluation mode: network and random state do not change."""
     image = backbone.image
     backbone.eval()
     try:

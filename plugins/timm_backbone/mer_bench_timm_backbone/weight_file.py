@@ -1,4 +1,4 @@
-"""The local file that pretrained weights come from: whether it is there, and is what its digest says."""
+"""The local file that pretrained weights come from: it exists, and has the given digest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIGEST = re.compile(r"[0-9a-f]{12,64}")
 
 
 def validate(params: Mapping[str, Any]) -> None:
-    """Refuse a file of weights that cannot be read, or is not the one of the digest."""
+    """Refuse a file of weights that cannot be read, or has another digest."""
     read_file(params["weights"], params["weights_sha256"])
 
 
@@ -26,12 +26,12 @@ def read_file(weights: str, weights_sha256: str) -> tuple[bytes, str] | None:
     Raises
     ------
     MerBenchError
-        The file cannot be read, is of another kind, or is not the one of the digest.
+        The file cannot be read, is of another kind, or has another digest.
     """
     if not weights:
         if weights_sha256:
             raise MerBenchError(
-                f"timm-backbone: weights_sha256={weights_sha256!r} is the digest of no file; set weights=PATH as well"
+                f"timm-backbone: weights_sha256={weights_sha256!r} is given without a file; set weights=PATH as well"
             )
         return None
     path = Path(weights).expanduser()
@@ -43,7 +43,7 @@ def read_file(weights: str, weights_sha256: str) -> tuple[bytes, str] | None:
     _check_digest(weights, weights_sha256, hashlib.sha256(content).hexdigest())
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
-        raise MerBenchError(f"timm-backbone: weights={weights!r} is not of a kind that is read: {', '.join(_SUFFIXES)}")
+        raise MerBenchError(f"timm-backbone: weights={weights!r} is not of a supported kind: {', '.join(_SUFFIXES)}")
     return content, suffix
 
 

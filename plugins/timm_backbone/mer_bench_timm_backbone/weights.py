@@ -1,4 +1,4 @@
-"""Pretrained weights from a local file that is what its digest says, and that fits its model."""
+"""Pretrained weights from a local file that has the given digest and fits its model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_weights(weights: str, weights_sha256: str) -> dict[str, Tensor] | None:
     Raises
     ------
     MerBenchError
-        The file cannot be read, is of another kind, or is not the one of the digest.
+        The file cannot be read, is of another kind, or has another digest.
     """
     given = read_file(weights, weights_sha256)
     return None if given is None else _tensors(weights, _parse(weights, *given))
@@ -42,7 +42,7 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], owner: str) -> N
         A timm model.
     state : mapping of str to Tensor
     owner : str
-        How an error begins.
+        The first words of an error.
 
     Raises
     ------
@@ -60,8 +60,9 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], owner: str) -> N
     missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in given if name not in wanted]
     if missing or unexpected:
-        found = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(unexpected)} too many"] * bool(unexpected)
-        raise MerBenchError(f"{owner}: the file {' and '.join(found)}; it belongs to another model")
+        problems = [f"lacks {_some(missing)}"] * bool(missing)
+        problems += [f"has the unknown {_some(unexpected)}"] * bool(unexpected)
+        raise MerBenchError(f"{owner}: the file {' and '.join(problems)}; it belongs to another model")
     for name, tensor in given.items():
         if tensor.shape != wanted[name].shape:
             raise MerBenchError(
