@@ -55,7 +55,7 @@ def command(*, dry_run: bool, as_json: bool, **asked: Any) -> ExitCode:
     session = open_session(Request(**asked), _terminal(people), jobs=all_processors(), dry=dry_run)
     if dry_run:
         return ExitCode.DONE
-    session.carry_out()
+    session.run()
     return _conclude(session, people, as_json)
 
 
