@@ -31,7 +31,7 @@ def make_instance(setting: MethodSetting) -> Method | TorchMethod:
     extracts = isinstance(method, Method) and type(method).extract is not Method.extract
     if extracts != (spec.features is not None):
         raise MethodError(
-            f"{spec.target}: its spec's features do not fit its class: set them exactly if it defines `extract`"
+            f"{spec.target}: its spec's features do not fit its class: set them if, and only if, it defines `extract`"
         )
     return method
 
