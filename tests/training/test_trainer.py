@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from support.method_instances import instance_of
 from torch import Tensor, nn
 
-from mer_bench import LabelledSamples, MerBenchError, MethodError, TorchMethod, UnlabelledSamples, training_parameters
+from mer_bench import LabelledSamples, MethodError, TorchMethod, UnlabelledSamples, training_parameters
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.training import trainer
@@ -210,13 +209,11 @@ def test_a_constant_channel_is_only_centred(kind: str) -> None:
 
 
 def test_training_leaves_the_callers_arrays_alone() -> None:
-    training_set, held_out = samples(20), HELD_OUT.copy()
-    inputs, labels = training_set.inputs.copy(), training_set.labels.copy()
-    train(method(normalisation="none"), training_set, held_out)
+    training_set, untouched = samples(20), samples(20)
+    train(method(normalisation="none"), training_set, training_set.inputs)
 
-    np.testing.assert_array_equal(training_set.inputs, inputs)
-    np.testing.assert_array_equal(training_set.labels, labels)
-    np.testing.assert_array_equal(held_out, HELD_OUT)
+    np.testing.assert_array_equal(training_set.inputs, untouched.inputs)
+    np.testing.assert_array_equal(training_set.labels, untouched.labels)
 
 
 @given(n=st.integers(1, 70), size=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
@@ -322,11 +319,6 @@ def test_the_optimiser_gets_the_settings(name: str, kind: type[torch.optim.Optim
     assert [p for group in optimizer.param_groups for p in group["params"]] == list(network.parameters())
 
 
-def test_a_learning_rate_of_zero_is_refused() -> None:
-    with pytest.raises(MerBenchError, match=r"lr=0\.0 is below the smallest allowed value"):
-        method(lr=0.0)
-
-
 def test_each_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
     """Eq. 5, -1/N Σ log p, by gradient descent with momentum 0.9 on all samples at once."""
     training_set = samples(12)
@@ -392,17 +384,6 @@ def test_the_gradient_of_a_penalty_reaches_parameters_that_the_logits_do_not_dep
     assert penalised(lambda aside, _: torch.zeros(()))[1].aside.item() == 2.0
 
 
-def test_a_penalty_is_added_to_the_cross_entropy_with_weight_one() -> None:
-    """A penalty of w/2 times the squared weights is what weight decay w is to plain gradient descent."""
-    settings: dict[str, Any] = {"optimizer": "sgd", "lr": 0.01, "epochs": 4}
-    plain, _ = penalised(lambda *_: 0.0, **settings)
-    decayed, _ = penalised(lambda *_: 0.0, weight_decay=0.5, **settings)
-    pulled, _ = penalised(lambda _, layer: 0.25 * sum(p.square().sum() for p in layer.parameters()), **settings)
-
-    np.testing.assert_allclose(pulled, decayed, atol=1e-6)
-    assert np.abs(pulled - plain).max() > 1e-2
-
-
 @pytest.mark.parametrize(
     ("nothing", "only_in_training"),
     [(lambda *_: 0, False), (lambda *_: torch.zeros(1), False), (lambda aside, _: aside * 0, True)],
@@ -413,13 +394,6 @@ def test_a_penalty_of_zero_changes_no_bit(
     plain = train(method(), samples(20), HELD_OUT)
 
     np.testing.assert_array_equal(penalised(nothing, only_in_training=only_in_training)[0], plain)
-
-
-def test_a_penalty_without_a_gradient_changes_no_score() -> None:
-    huge, _ = penalised(lambda aside, _: aside.detach() * 1e6, epochs=2)
-    none, _ = penalised(lambda *_: 0.0, epochs=2)
-
-    np.testing.assert_array_equal(huge, none)
 
 
 @pytest.mark.parametrize(
@@ -461,25 +435,8 @@ def test_a_method_sets_its_own_defaults_and_no_unknown_ones() -> None:
 
 
 def test_a_clip_reaches_the_network_with_its_channel_before_time_height_and_width() -> None:
-    shapes = []
-
-    class OfClips(TorchMethod):
-        def build_network(self) -> nn.Module:
-            class Network(nn.Module):
-                def __init__(self, n_classes: int) -> None:
-                    super().__init__()
-                    self.layer = nn.Conv3d(1, n_classes, 3)
-
-                def forward(self, x: Tensor) -> Tensor:
-                    shapes.append(tuple(x.shape[1:]))
-                    return self.layer(x).mean(dim=(2, 3, 4))
-
-            return Network(self.n_classes)
-
-    rng = np.random.default_rng(0)
-    clips = rng.normal(size=(12, 4, 6, 5, 1)).astype(np.float32)
+    clips = np.random.default_rng(0).normal(size=(12, 4, 6, 2, 1)).astype(np.float32)
     training_set = LabelledSamples(clips, np.arange(12) % 3, np.array([f"smic/s{i}" for i in range(12)]))
-    scores = train(method(OfClips), training_set, clips[:2])
+    seen = seen_inputs(training_set, held_out=clips[:2], normalisation="none")
 
-    assert scores.shape == (3, 2, 3)
-    assert set(shapes) == {(1, 4, 6, 5)}
+    np.testing.assert_array_equal(seen.numpy(), clips[:2].transpose(0, 4, 1, 2, 3))
