@@ -22,25 +22,20 @@ from mer_bench import (
     LabelledSamples,
     MerBenchError,
     Method,
-    MethodSpec,
-    Parameter,
-    Representation,
     TorchMethod,
     UnlabelledSamples,
     training_parameters,
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation import network_scores
 from mer_bench.evaluation.cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row
-from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
+from mer_bench.evaluation.selection import validation_subjects
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
-from mer_bench.testing import make_method
 from mer_bench.training import trainer
 from mer_bench_svm_flow.method import SVMFlow
 
@@ -77,18 +72,6 @@ class Diverged(TorchMethod):
         network = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
         network.register_forward_hook(lambda module, _, logits: logits if module.training else logits * np.nan)
         return network
-
-
-class Direct(nn.Module):
-    """A network that a spec's target names."""
-
-    def __init__(self, n_classes: int, *, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, width), nn.Linear(width, n_classes))
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.layers(maps)
-        return logits
 
 
 class Careless(Method):
@@ -128,21 +111,6 @@ class Echo(Method):
 
 def own_scores(sample: FloatArray) -> list[float]:
     return [float(np.abs(sample[..., channel]).mean()) for channel in (1, 2, 0)]
-
-
-class Draws(Method):
-    """Draws from every global generator."""
-
-    def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        pass
-
-    def predict(self, test: UnlabelledSamples) -> FloatArray:
-        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (len(test), 1))  # noqa: NPY002
-
-
-class Refusing(TorchMethod):
-    def build_network(self) -> nn.Module:
-        raise MerBenchError("width=100 is not a multiple of heads=3")
 
 
 class NoMethod:
@@ -328,17 +296,20 @@ def test_a_library_that_a_method_imports_late_does_not_change_its_first_fold() -
     assert first.endswith("[1.0, 1.0, 1.0]]")
 
 
-def test_the_global_generators_are_seeded_by_the_fold_and_restored(tmp_path: Path) -> None:
-    row = row_for(Draws)
-    before = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
-    first = scores_in(run(tmp_path / "a", row)[1])
-    after = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
-    np.random.random(), random.random(), torch.rand(3)  # noqa: NPY002
-    again = scores_in(run(tmp_path / "b", row)[1])
+def test_the_global_generators_are_seeded_by_the_fold_and_restored(answer: AnswerRun) -> None:
+    def draw(n: int, c: int) -> FloatArray:
+        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (n, 1))  # noqa: NPY002
 
-    np.testing.assert_array_equal(first, again)
-    assert after == before
-    assert (scores_in(run(tmp_path / "c", row, seed=1)[1]) != first).all()
+    def states() -> tuple[object, ...]:
+        return random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+
+    before, seed = states(), seed_value("cde", FOLD, 0)
+    drawn = scores_in(answer(draw)[1])
+    generator = torch.Generator().manual_seed(seed)
+    expected = [random.Random(seed).random(), np.random.RandomState(seed).random(), torch.rand((), generator=generator)]
+
+    assert states() == before
+    np.testing.assert_array_equal(drawn, np.tile(np.array(expected, dtype=float), (5, 1)))
 
 
 @pytest.mark.parametrize(("kind", "training"), [(SVMFlow, "full"), (Net, "full"), (Net, "inner")])
@@ -364,6 +335,20 @@ def test_a_method_that_overwrites_its_inputs_changes_no_other_cell(tmp_path: Pat
     assert row.table == planned()[0].table
 
 
+AnswerRun = Callable[[Callable[[int, int], object]], tuple[Outcome, CellRecord]]
+
+
+@pytest.fixture
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnswerRun:
+    """Run a cell of a method that returns what a function of the numbers of samples and classes does."""
+
+    def run_answer(give: Callable[[int, int], object]) -> tuple[Outcome, CellRecord]:
+        monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
+        return run(tmp_path, row_for(Answer))
+
+    return run_answer
+
+
 @pytest.mark.parametrize(
     ("give", "message"),
     [
@@ -380,10 +365,9 @@ def test_a_method_that_overwrites_its_inputs_changes_no_other_cell(tmp_path: Pat
     ],
 )
 def test_a_return_value_that_is_no_table_of_scores_fails_the_cell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, give: Callable[[int, int], object], message: str
+    answer: AnswerRun, give: Callable[[int, int], object], message: str
 ) -> None:
-    monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
-    outcome, cell = run(tmp_path, row_for(Answer))
+    outcome, cell = answer(give)
 
     assert (cell["status"], cell["predictions"]) == ("failed", [])
     assert cell["error"] is not None
@@ -392,49 +376,31 @@ def test_a_return_value_that_is_no_table_of_scores_fails_the_cell(
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.uint8])
-def test_scores_may_have_any_real_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: type) -> None:
-    monkeypatch.setattr(
-        Answer, "give", staticmethod(lambda n, _: np.tile([0, 2, 1], (n, 1)).astype(dtype)), raising=False
-    )
-    _, cell = run(tmp_path, row_for(Answer))
+def test_scores_may_have_any_real_type(answer: AnswerRun, dtype: type) -> None:
+    _, cell = answer(lambda n, _: np.tile([0, 2, 1], (n, 1)).astype(dtype))
 
     assert scores_in(cell).tolist() == [[0.0, 2.0, 1.0]] * 5
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit("out"), MemoryError()])
-def test_an_error_in_a_method_fails_its_cell_with_a_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
+def raising(error: BaseException) -> Callable[[int, int], object]:
     def give(_n: int, _c: int) -> object:
         raise error
 
-    monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
-    outcome, cell = run(tmp_path, row_for(Answer))
+    return give
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit("out"), MemoryError()])
+def test_an_error_in_a_method_fails_its_cell_with_a_traceback(answer: AnswerRun, error: BaseException) -> None:
+    outcome, cell = answer(raising(error))
 
     assert outcome == Outcome("svm-flow", 0, FOLD, f"{type(error).__name__}: {error}")
     assert cell["error"] is not None
     assert "in give" in cell["error"]["traceback"]
 
 
-def test_a_setting_that_the_method_refuses_ends_the_run(tmp_path: Path) -> None:
+def test_a_setting_that_the_method_refuses_ends_the_run(answer: AnswerRun) -> None:
     with pytest.raises(MerBenchError, match="width=100"):
-        run(tmp_path, row_for(Refusing))
-
-
-def test_a_network_can_be_the_target_itself() -> None:
-    spec = MethodSpec(
-        "mine",
-        "1",
-        "Mine",
-        f"{__name__}:Direct",
-        Representation("region-flow", parameters=("layout",)),
-        "deep",
-        (Parameter("layout", "htnet", "a setting of the maps"), Parameter("width", 7, "units"), *training_parameters()),
-        trains_by_epoch=True,
-    )
-    network = make_method(spec, n_classes=5, width=6).build_network()
-
-    assert [tuple(weights.shape) for weights in network.parameters()] == [(6, 28 * 28 * 3), (6,), (5, 6), (5,)]
+        answer(raising(MerBenchError("width=100 is not a multiple of heads=3")))
 
 
 @pytest.mark.parametrize(
@@ -518,30 +484,3 @@ def test_a_late_failure_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:
 
     assert outcome.failure == ""
     assert Store(tmp_path / "results").read_cell(row.record, 0, FOLD) == done
-
-
-class BatchNet(TorchMethod):
-    """Normalises over whatever batch it is given, also when it predicts."""
-
-    def build_network(self) -> nn.Module:
-        norm = nn.BatchNorm1d(28 * 28 * 3, track_running_stats=False)
-        return nn.Sequential(nn.Flatten(), norm, nn.Linear(28 * 28 * 3, self.n_classes))
-
-
-def test_the_test_set_does_not_change_the_scores_of_the_validation_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-
-    def recording(scores: FloatArray, *arguments: Any, **options: Any) -> int:
-        seen.append(scores)
-        return best_inner_epoch(scores, *arguments, **options)
-
-    monkeypatch.setattr(network_scores, "best_inner_epoch", recording)
-    row = row_for(BatchNet, "inner")
-    run(tmp_path / "one", row)
-    stack = planned()[1].copy()
-    stack[list(row.folds[FOLD].test)] += 100
-    run(tmp_path / "two", row, stack=stack)
-
-    assert np.array_equal(*seen)

@@ -63,40 +63,27 @@ SOURCE = """
             raise MerBenchError("factor=2 does not fit the sample; lower it")
 
 
-    class Words(Means):
+    class Odd(Means):
         def extract(self, sample):
-            return "three features"
-
-
-    class Whole(Means):
-        def extract(self, sample):
-            return np.arange(3)
-
-
-    class Scalar(Means):
-        def extract(self, sample):
-            return np.array(2.0)
-
-
-    class Nan(Means):
-        def extract(self, sample):
-            return np.array([1.0, np.nan])
-
-
-    class Ragged(Means):
-        def extract(self, sample):
-            return np.zeros(3 + int(sample[0, 0, 0] > 0))
+            values = {
+                "words": "three features",
+                "whole": np.arange(3),
+                "scalar": np.array(2.0),
+                "nan": np.array([1.0, np.nan]),
+                "ragged": np.zeros(3 + int(sample[0, 0, 0] > 0)),
+            }
+            return values[self.spec.name]
 
 
     @hookimpl
     def mer_bench_methods():
         parameters = (Parameter("factor", 2.0, "a factor"), Parameter("C", 1.0, "a constant", minimum=0.0))
-        names = "means", "peeks", "late", "dies", "refuses", "words", "whole", "scalar", "nan", "ragged", "plain"
-        for name in (*names, "undeclared"):
-            target = "feature_plugin:" + ("Means" if name == "undeclared" else name.title())
+        odd = "words", "whole", "scalar", "nan", "ragged"
+        for name in ("means", "peeks", "late", "dies", "refuses", "plain", "undeclared", *odd):
+            target = "Odd" if name in odd else "Means" if name == "undeclared" else name.title()
             features = None if name == "undeclared" else Features(("factor",))
             maps = Representation("face-flow")
-            yield MethodSpec(name, "1", name, target, maps, "handcrafted", parameters, features=features)
+            yield MethodSpec(name, "1", name, f"feature_plugin:{target}", maps, "handcrafted", parameters, features=features)
 """
 
 

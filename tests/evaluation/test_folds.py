@@ -90,15 +90,6 @@ def test_each_subject_is_held_out_once_and_all_others_train(table: LabelledTable
         check_fold(fold, table)
 
 
-def test_the_same_name_in_two_databases_is_two_subjects() -> None:
-    smic, samm = sorted(
-        leave_one_subject_out(labelled(["smic/s1", "samm/s1", "smic/s1"])), key=lambda fold: -len(fold.test)
-    )
-
-    assert (smic.name, sorted(smic.test), smic.train) == ("smic-s1", [0, 2], (1,))
-    assert (samm.name, samm.test, samm.train) == ("samm-s1", (1,), (0, 2))
-
-
 def test_a_single_subject_cannot_be_held_out() -> None:
     with pytest.raises(MerBenchError, match=r"needs two subjects or more; the data holds only smic/s1$"):
         leave_one_subject_out(labelled(["smic/s1"] * 5))
