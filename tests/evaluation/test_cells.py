@@ -74,43 +74,16 @@ class Diverged(TorchMethod):
         return network
 
 
-class Careless(Method):
-    """Overwrites everything that it receives."""
-
-    def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        train.inputs[:] = 0
-        train.labels[:] = 0
-
-    def predict(self, test: UnlabelledSamples) -> FloatArray:
-        test.inputs[:] = 0
-        self.params["C"] = 99.0  # type: ignore[index]
-        return np.zeros((len(test), self.n_classes))
-
-
 class Answer(Method):
-    """Returns what a test sets."""
+    """Returns what a test's function of it and its test set does."""
 
-    give: ClassVar[Callable[[int, int], object]]
+    give: ClassVar[Callable[[Any, UnlabelledSamples], object]]
 
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        pass
+        self.train = train
 
     def predict(self, test: UnlabelledSamples) -> Any:
-        return type(self).give(len(test), self.n_classes)
-
-
-class Echo(Method):
-    """Scores each sample by its own values, so that no two samples have the same scores."""
-
-    def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        pass
-
-    def predict(self, test: UnlabelledSamples) -> FloatArray:
-        return np.array([own_scores(sample) for sample in test.inputs])
-
-
-def own_scores(sample: FloatArray) -> list[float]:
-    return [float(np.abs(sample[..., channel]).mean()) for channel in (1, 2, 0)]
+        return type(self).give(self, test)
 
 
 class NoMethod:
@@ -190,9 +163,27 @@ def stored_epochs(folder: Path, cell: CellRecord) -> tuple[list[str], FloatArray
     return stored
 
 
-def test_each_sample_is_stored_with_its_own_label_and_scores(tmp_path: Path) -> None:
-    row, (_, stack) = row_for(Echo), planned()
-    _, cell = run(tmp_path, row, fold="samm-synthetic02", seed=4)
+AnswerRun = Callable[..., tuple[Outcome, CellRecord]]
+
+
+@pytest.fixture
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnswerRun:
+    """Run a cell of a method that returns what a function of it and its test set does."""
+
+    def run_answer(give: Callable[[Any, UnlabelledSamples], object], **options: Any) -> tuple[Outcome, CellRecord]:
+        monkeypatch.setattr(Answer, "give", give, raising=False)
+        return run(tmp_path, row_for(Answer), **options)
+
+    return run_answer
+
+
+def own_scores(sample: FloatArray) -> list[float]:
+    return [float(np.abs(sample[..., channel]).mean()) for channel in (1, 2, 0)]
+
+
+def test_each_sample_is_stored_with_its_own_label_and_scores(answer: AnswerRun) -> None:
+    row, stack = planned()
+    _, cell = answer(lambda _, test: np.array([own_scores(x) for x in test.inputs]), fold="samm-synthetic02", seed=4)
     expected = {row.table.sample_ids[i]: (row.table.labels[i], stack[i]) for i in row.folds["samm-synthetic02"].test}
     stored = {prediction["sample_id"]: prediction for prediction in cell["predictions"]}
 
@@ -297,8 +288,8 @@ def test_a_library_that_a_method_imports_late_does_not_change_its_first_fold() -
 
 
 def test_the_global_generators_are_seeded_by_the_fold_and_restored(answer: AnswerRun) -> None:
-    def draw(n: int, c: int) -> FloatArray:
-        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (n, 1))  # noqa: NPY002
+    def draw(_: object, test: UnlabelledSamples) -> FloatArray:
+        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (len(test), 1))  # noqa: NPY002
 
     def states() -> tuple[object, ...]:
         return random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
@@ -325,49 +316,42 @@ def test_the_held_out_labels_change_nothing_but_the_stored_truth(tmp_path: Path,
     assert not np.array_equal(scores_in(cells[2]), scores_in(cells[0]))
 
 
-def test_a_method_that_overwrites_its_inputs_changes_no_other_cell(tmp_path: Path) -> None:
-    row = row_for(Careless)
+def test_a_method_that_overwrites_what_it_receives_changes_no_other_cell(answer: AnswerRun, tmp_path: Path) -> None:
+    row, stack = planned()
     before = dict(row.setting.params)
-    run(tmp_path, row)
 
-    np.testing.assert_array_equal(np.load(tmp_path / "stack.npy"), planned()[1])
+    def overwrite(method: Any, test: UnlabelledSamples) -> FloatArray:
+        method.train.inputs[:] = method.train.labels[:] = test.inputs[:] = 0
+        method.params["C"] = 99.0
+        return np.zeros((len(test), 3))
+
+    _, cell = answer(overwrite)
+
+    np.testing.assert_array_equal(np.load(tmp_path / "stack.npy"), stack)
+    assert cell["status"] == "ok"
     assert row.setting.params == before
-    assert row.table == planned()[0].table
-
-
-AnswerRun = Callable[[Callable[[int, int], object]], tuple[Outcome, CellRecord]]
-
-
-@pytest.fixture
-def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnswerRun:
-    """Run a cell of a method that returns what a function of the numbers of samples and classes does."""
-
-    def run_answer(give: Callable[[int, int], object]) -> tuple[Outcome, CellRecord]:
-        monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
-        return run(tmp_path, row_for(Answer))
-
-    return run_answer
+    assert any(prediction["y_true"] for prediction in cell["predictions"])
 
 
 @pytest.mark.parametrize(
-    ("give", "message"),
+    ("scores", "message"),
     [
-        (lambda n, c: np.zeros((n, c + 1)), "scores have shape (5, 4), not (5, 3)"),
-        (lambda n, c: np.zeros((n - 1, c)), "scores have shape (4, 3), not (5, 3)"),
-        (lambda n, c: np.zeros(n, dtype=int), "scores have shape (5,), not (5, 3)"),
-        (lambda n, c: None, "scores have shape (), not (5, 3)"),
-        (lambda n, c: np.full((n, c), np.nan), "scores hold NaN"),
-        (lambda n, c: np.full((n, c), -np.inf), "scores hold NaN, infinite or other values"),
-        (lambda n, c: np.full((n, c), "a"), "that are not real numbers"),
-        (lambda n, c: np.zeros((n, c), complex), "that are not real numbers"),
-        (lambda n, c: np.zeros((n, c), object), "that are not real numbers"),
-        (lambda n, c: [[1.0] * c] * (n - 1) + [[1.0]], "inhomogeneous"),
+        (np.zeros((5, 4)), "scores have shape (5, 4), not (5, 3)"),
+        (np.zeros((4, 3)), "scores have shape (4, 3), not (5, 3)"),
+        (np.zeros(5, dtype=int), "scores have shape (5,), not (5, 3)"),
+        (None, "scores have shape (), not (5, 3)"),
+        (np.full((5, 3), np.nan), "scores hold NaN"),
+        (np.full((5, 3), -np.inf), "scores hold NaN, infinite or other values"),
+        (np.full((5, 3), "a"), "that are not real numbers"),
+        (np.zeros((5, 3), complex), "that are not real numbers"),
+        (np.zeros((5, 3), object), "that are not real numbers"),
+        ([[1.0] * 3] * 4 + [[1.0]], "inhomogeneous"),
     ],
 )
 def test_a_return_value_that_is_no_table_of_scores_fails_the_cell(
-    answer: AnswerRun, give: Callable[[int, int], object], message: str
+    answer: AnswerRun, scores: object, message: str
 ) -> None:
-    outcome, cell = answer(give)
+    outcome, cell = answer(lambda *_: scores)
 
     assert (cell["status"], cell["predictions"]) == ("failed", [])
     assert cell["error"] is not None
@@ -377,13 +361,13 @@ def test_a_return_value_that_is_no_table_of_scores_fails_the_cell(
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.uint8])
 def test_scores_may_have_any_real_type(answer: AnswerRun, dtype: type) -> None:
-    _, cell = answer(lambda n, _: np.tile([0, 2, 1], (n, 1)).astype(dtype))
+    _, cell = answer(lambda *_: np.tile([0, 2, 1], (5, 1)).astype(dtype))
 
     assert scores_in(cell).tolist() == [[0.0, 2.0, 1.0]] * 5
 
 
-def raising(error: BaseException) -> Callable[[int, int], object]:
-    def give(_n: int, _c: int) -> object:
+def raising(error: BaseException) -> Callable[[object, object], object]:
+    def give(_method: object, _test: object) -> object:
         raise error
 
     return give

@@ -83,7 +83,8 @@ SOURCE = """
             target = "Odd" if name in odd else "Means" if name == "undeclared" else name.title()
             features = None if name == "undeclared" else Features(("factor",))
             maps = Representation("face-flow")
-            yield MethodSpec(name, "1", name, f"feature_plugin:{target}", maps, "handcrafted", parameters, features=features)
+            target = f"feature_plugin:{target}"
+            yield MethodSpec(name, "1", name, target, maps, "handcrafted", parameters, features=features)
 """
 
 
