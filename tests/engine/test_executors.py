@@ -9,16 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from support.bench import descendants, living
 
-from mer_bench import progress
 from mer_bench.engine import executors
 from mer_bench.engine import preprocess as preprocess_module
 from mer_bench.engine.executors import run_in_workers, run_tasks
-from mer_bench.engine.listener import Interrupted
+from mer_bench.engine.listener import Interrupted, Listener, Step
 from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
 
@@ -157,10 +157,17 @@ def test_an_interrupt_while_workers_start_is_delayed_and_an_ignored_one_stays_ig
     assert reached == [True, True]
 
 
-@pytest.mark.parametrize("is_terminal", [False, True])
-def test_an_interrupt_between_two_samples_stops_their_preprocessing(
-    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
-) -> None:
+class Interrupting(Listener):
+    """The user presses Ctrl-C while a step is shown."""
+
+    def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
+        def interrupt(went_well: bool) -> None:
+            raise KeyboardInterrupt
+
+        return nullcontext(interrupt)
+
+
+def test_an_interrupt_between_two_samples_stops_their_preprocessing(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
 
     def running(*_: object, **__: object) -> Generator[Preprocessed, None, None]:
@@ -169,16 +176,10 @@ def test_an_interrupt_between_two_samples_stops_their_preprocessing(
         finally:
             closed.append(True)
 
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
-    monkeypatch.setattr(progress.click, "echo", interrupt)
-    monkeypatch.setattr(progress.Progress, "update", interrupt)
     monkeypatch.setattr(preprocess_module, "run_tasks", running)
     task: PreprocessTask = None  # type: ignore[assignment]
     with pytest.raises(Interrupted, match="what was preprocessed is in the cache") as kept:
-        preprocess_module.preprocess([task], jobs=1, listener=progress.ProgressListener())
+        preprocess_module.preprocess([task], jobs=1, listener=Interrupting())
 
     # The exception is still referenced, and with it every frame that it came through.
     assert kept.traceback
