@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.bench import Bench, predictions
 from support.naughty import STRUCK
 
 from mer_bench import MerBenchError
 from mer_bench.databases.open import open_source
+from mer_bench.engine import environment
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.evaluation import rows as rows_module
@@ -94,12 +96,12 @@ def test_a_failed_fold_leaves_its_row_without_scores_and_is_computed_again(
 def test_a_time_out_and_a_dying_process_fail_one_cell_each_with_one_job_too(bench: Bench) -> None:
     methods = ("dies", "sleeps")
     arguments = [part for method in methods for part in ("--method", method)]
-    ended = bench.run(*arguments, "--timeout", "2", "--json")
+    ended = bench.run(*arguments, "--timeout", "4", "--json")
 
     assert ended.code == 1
     assert [(o["method"], o["folds_done"], o["folds_failed"]) for o in ended.objects] == [(m, 5, 1) for m in methods]
     assert f"failed: dies, seed 0, fold {STRUCK}: MethodError: its process died (exit code 3)" in ended.err
-    assert f"failed: sleeps, seed 0, fold {STRUCK}: MethodError: it ran past the time-out of 2 s" in ended.err
+    assert f"failed: sleeps, seed 0, fold {STRUCK}: MethodError: it ran past the time-out of 4 s" in ended.err
     assert "Traceback" not in ended.err
 
 
@@ -118,6 +120,16 @@ def test_a_script_without_a_main_guard_gets_an_error_that_names_it(tmp_path: Pat
 
     assert done.stdout.splitlines()[-1].startswith("error: the worker processes end before they start a task")
     assert '__name__ == "__main__"' in done.stdout
+
+
+def test_a_manifest_states_what_is_installed_and_nothing_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_PACKAGES", ("numpy", "a-package-that-is-not-installed"))
+    monkeypatch.setenv("PATH", "")  # no git
+    facts = environment.environment()
+
+    assert facts["packages"] == {"numpy": np.__version__}
+    assert facts["processor"]
+    assert facts["git"] is None
 
 
 def test_data_that_changes_while_it_is_read_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
