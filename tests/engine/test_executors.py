@@ -52,6 +52,8 @@ def act(task: str) -> tuple[str, float]:
         time.sleep(60)
     elif verb == "exit":
         os._exit(int(rest))
+    elif verb == "write":
+        os.write(1, rest.encode())
     elif verb == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     elif verb == "refuse":
@@ -63,13 +65,15 @@ def lost(task: str, error: MethodError, seconds: float) -> tuple[str, float]:
     return f"{task}: {error}", seconds
 
 
-def test_workers_run_all_tasks_but_those_that_kill_them_or_take_too_long() -> None:
+def test_workers_run_all_tasks_but_those_that_kill_them_or_take_too_long(capfd: pytest.CaptureFixture[str]) -> None:
     sizes = range(99_000, 99_030)
-    tasks = ["exit 3", *[LARGE[:size] for size in sizes], "kill"]
+    tasks = ["exit 3", *[LARGE[:size] for size in sizes], "kill", "write noise"]
     outcomes = dict(run_in_workers(act, tasks, lost=lost, jobs=2))
-    processes = {outcomes.pop(str(size)) for size in sizes}
+    processes = {outcomes.pop(str(size)) for size in (*sizes, len("write noise"))}
+    out, err = capfd.readouterr()
 
     assert os.getpid() not in processes
+    assert (out, "noise" in err) == ("", True)
     assert outcomes == {
         "exit 3: its process died (exit code 3)": 0.0,
         "kill: its process died (exit code -9)": 0.0,

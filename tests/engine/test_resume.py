@@ -22,7 +22,7 @@ def slow(seconds: float) -> tuple[str, ...]:
 
 
 @pytest.mark.usefixtures("naughty")
-@pytest.mark.parametrize(("sent", "jobs"), [(SIGKILL, 2), (SIGTERM, 1), (SIGINT, 1), (SIGINT, 2)])
+@pytest.mark.parametrize(("sent", "jobs"), [(SIGKILL, 1), (SIGINT, 1), (SIGINT, 2)])
 def test_after_a_signal_no_worker_is_left_and_the_same_command_completes_the_run(
     bench: Bench, tmp_path: Path, sent: signal.Signals, jobs: int
 ) -> None:
@@ -48,6 +48,18 @@ def test_after_a_signal_no_worker_is_left_and_the_same_command_completes_the_run
         assert f"interrupted: {len(left)} of 12 cells are stored in {tmp_path / 'results'}; run the same command" in err
         assert "Traceback" not in err
         assert "KeyboardInterrupt" not in err
+
+
+@pytest.mark.usefixtures("naughty")
+def test_a_terminated_run_leaves_no_worker_in_the_middle_of_a_task(bench: Bench) -> None:
+    process = bench.start(*bench.run_arguments("--method", "sleeps", jobs=2))
+    assert wait_until(lambda: len(bench.cell_files()) == 5)
+    below = descendants(process.pid)
+    process.send_signal(SIGTERM)
+    process.wait()
+
+    assert len(below) >= 2
+    assert wait_until(lambda: not living(below), seconds=10)
 
 
 @pytest.mark.usefixtures("naughty")
