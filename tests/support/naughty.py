@@ -9,10 +9,7 @@ NAUGHTY = '''
     import ctypes
     import os
     import resource
-    import signal
-    import sys
     import time
-    from pathlib import Path
 
     import numpy as np
 
@@ -44,59 +41,10 @@ NAUGHTY = '''
             raise ValueError("no [good] reason\\nat all")
 
 
-    class Mute(Exception):
-        def __str__(self):
-            raise TypeError("not even this")
-
-
-    class RaisesMute(Good):
-        def misbehave(self):
-            raise Mute
-
-
-    class Stop(BaseException):
-        pass
-
-
-    class RaisesStop(Good):
-        def misbehave(self):
-            raise Stop("stop")
-
-
-    class Exits(Good):
-        def misbehave(self):
-            sys.exit(3)
-
-
     class Nan(Good):
         def spoil(self, scores):
             scores[0, 0] = np.nan
             return scores
-
-
-    class Infinite(Good):
-        def spoil(self, scores):
-            return scores + np.inf
-
-
-    class WrongShape(Good):
-        def spoil(self, scores):
-            return scores[:, :2]
-
-
-    class TooFew(Good):
-        def spoil(self, scores):
-            return scores[1:]
-
-
-    class Labels(Good):
-        def spoil(self, scores):
-            return scores.argmax(axis=1)
-
-
-    class Nothing(Good):
-        def spoil(self, scores):
-            return None
 
 
     class Words(Good):
@@ -104,24 +52,9 @@ NAUGHTY = '''
             return scores.astype(str)
 
 
-    class Complex(Good):
-        def spoil(self, scores):
-            return scores.astype(complex)
-
-
-    class Ragged(Good):
-        def spoil(self, scores):
-            return [[0.5], [0.25, 0.25]]
-
-
     class Dies(Good):
         def misbehave(self):
             os._exit(3)
-
-
-    class DiesQuietly(Good):
-        def misbehave(self):
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
     class Sleeps(Good):
@@ -143,17 +76,6 @@ NAUGHTY = '''
             ctypes.CDLL(None).fflush(None)
 
 
-    class Changes(Good):
-        """Its scores tell how often the parameters were changed before."""
-
-        def fit(self, train, *, seed):
-            super().fit(train, seed=seed)
-            self.params["count"] += 1
-
-        def predict(self, test):
-            return np.full((len(test), self.n_classes), float(self.params["count"]))
-
-
     class Fills(Good):
         """The disk is full from the moment a fold is trained on, for the files of this process."""
 
@@ -166,40 +88,21 @@ NAUGHTY = '''
             raise MerBenchError("setting 'warp' is beyond 9; lower it")
 
 
-    class NoMethod:
-        def __init__(self, *settings):
-            pass
-
-
     CLASSES = {
         "good": "Good",
         "raises": "Raises",
-        "raises-mute": "RaisesMute",
-        "raises-stop": "RaisesStop",
-        "exits": "Exits",
         "nan": "Nan",
-        "infinite": "Infinite",
-        "wrong-shape": "WrongShape",
-        "too-few": "TooFew",
-        "labels": "Labels",
-        "nothing": "Nothing",
         "words": "Words",
-        "complex": "Complex",
-        "ragged": "Ragged",
         "dies": "Dies",
-        "dies-quietly": "DiesQuietly",
         "sleeps": "Sleeps",
         "slow": "Slow",
         "prints": "Prints",
-        "changes": "Changes",
         "fills": "Fills",
         "refuses": "Refuses",
-        "no-method": "NoMethod",
         "no-class": "Absent",
     }
     PARAMETERS = {
         "slow": (Parameter("seconds", 0.2, "how long a fit lasts"),),
-        "changes": (Parameter("count", 0, "how often it was changed"),),
     }
 
 
