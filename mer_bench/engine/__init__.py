@@ -1,1 +1,1 @@
-"""What carries the cells out, and the run around them."""
+"""A run: its resources, its worker processes, and the order of its steps."""

@@ -1,4 +1,4 @@
-"""What carries tasks out: this process, or workers of spawned processes on this machine."""
+"""Run tasks in this process, or in spawned worker processes on this machine."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _AHEAD = 2
-"""Tasks a worker that are handed out at a time: the one at work and the next."""
+"""Tasks that each worker has at a time: the one that runs, and the next."""
 _WORKER: tuple[Callable[[Any], Any], dict[int, Any]]
-"""What a worker does, and with what; set as it starts."""
+"""A worker's function and its tasks; set when it starts."""
 
 
-def carry_out(
+def run_tasks(
     work: Callable[[T], R],
     tasks: Sequence[T],
     *,
@@ -36,14 +36,14 @@ def carry_out(
     jobs: int,
     timeout: float | None = None,
 ) -> Generator[R, None, None]:
-    """Carry the tasks out as `run_local` does, or in this process where one worker would do and no time-out is set."""
+    """Run tasks as `run_in_workers` does, or in this process if one worker is enough and no time-out is set."""
     jobs = min(jobs, len(tasks))
     if jobs <= 1 and timeout is None:
         return (work(task) for task in tasks)
-    return run_local(work, tasks, lost=lost, jobs=jobs, timeout=timeout)
+    return run_in_workers(work, tasks, lost=lost, jobs=jobs, timeout=timeout)
 
 
-def run_local(
+def run_in_workers(
     work: Callable[[T], R],
     tasks: Sequence[T],
     *,
@@ -51,11 +51,11 @@ def run_local(
     jobs: int,
     timeout: float | None = None,
 ) -> Generator[R, None, None]:
-    """Carry the tasks out in ``jobs`` spawned processes, and yield outcomes as they come.
+    """Run tasks in ``jobs`` spawned processes, and yield outcomes as they come.
 
-    A worker lives as long as the run, so that it imports torch once. A worker that dies or overruns the time-out is
-    replaced, and its task is lost. Who may be interrupted between two outcomes closes the generator, which stops
-    the workers: their threads must not live on while the interpreter ends.
+    A worker lives as long as the run, so that it imports torch once. A worker that dies or runs past the time-out is
+    replaced, and its task is lost. A caller that may be interrupted between two outcomes has to close the generator,
+    which stops the workers: the pool's threads must not run while the interpreter shuts down.
 
     Parameters
     ----------
@@ -63,15 +63,16 @@ def run_local(
         A function of a module: the workers import it.
     tasks : sequence
     lost : callable
-        Makes the outcome of a task whose worker died or overran, of the task, the reason, and the seconds it took.
+        Returns the outcome of a task whose worker died or ran past the time-out, from the task, the reason, and the
+        seconds it took.
     jobs : int
     timeout : float or None
-        Seconds a task may take, what its worker must import first included.
+        Seconds that a task may take, including what its worker has to import first.
 
     Raises
     ------
     MerBenchError
-        From a task whose failure concerns all of them, or where no worker can start; the workers are stopped.
+        A task raised it, so that every task would fail, or no worker can start; the workers are stopped.
     """
     pending = dict(enumerate(tasks))
     while pending:
@@ -82,9 +83,9 @@ def run_local(
                 yield outcome
         if len(pending) == before:
             raise MerBenchError(
-                "the worker processes end before they take a task: a script must call mer_bench.run under "
+                "the worker processes end before they start a task: a script must call mer_bench.run under "
                 '`if __name__ == "__main__":`, and a machine may be out of memory or file handles; '
-                "jobs=1 (--jobs 1) does without worker processes"
+                "jobs=1 (--jobs 1) needs no worker processes"
             )
 
 
@@ -95,15 +96,15 @@ def _run_pool(
     jobs: int,
     timeout: float | None,
 ) -> Generator[tuple[int, R], None, None]:
-    """Yield outcomes until all are there, or until the pool breaks: it does when a worker dies between two tasks.
+    """Yield outcomes until there are no tasks left, or the pool breaks: it does if a worker dies between two tasks.
 
-    The workers get the tasks as they start, and then numbers, a few ahead. With whole tasks in the pipe, a run that was
-    stopped early crashed Python 3.12.1 as it ended, once in twelve times: it seems that pebble's thread was held
-    fast by a full pipe, and that the garbage collector could not bear what it left behind.
+    Workers receive all tasks when they start, and then only numbers, a few ahead. With whole tasks in the pipe, a run
+    that was stopped early crashed Python 3.12.1 at exit in one of twelve attempts: probably pebble's thread was blocked
+    by a full pipe, and the garbage collector failed on the objects that it left.
     """
     context = multiprocessing.get_context("spawn")
-    given = (os.getpid(), work, dict(tasks))
-    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, initargs=given, context=context)
+    arguments = (os.getpid(), work, dict(tasks))
+    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, initargs=arguments, context=context)
     waiting = sorted(tasks, reverse=True)
     futures: dict[Future[R], int] = {}
     try:
@@ -111,7 +112,7 @@ def _run_pool(
             with _interrupts_held():
                 while waiting and len(futures) < _AHEAD * jobs and pool.active:
                     number = waiting.pop()
-                    futures[pool.schedule(_carry_out, args=(number,), timeout=timeout)] = number
+                    futures[pool.schedule(_run_task, args=(number,), timeout=timeout)] = number
             if not futures:
                 return
             for future in wait(futures, return_when=FIRST_COMPLETED).done:
@@ -140,11 +141,11 @@ def _outcome(future: Future[R], lost: Callable[[MethodError, float], R], timeout
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start or stop, and let them start with it blocked: it is the parent's to handle.
+    """Delay Ctrl-C while workers start or stop, and start them with it blocked: the parent handles it.
 
-    Blocking alone would not do for the parent: a library's thread that does not block it may take the signal.
+    In the parent, blocking alone is not enough: a library's thread that does not block the signal may receive it.
     """
-    # Starting the tracker ends with Ctrl-C unblocked, so it has to run before.
+    # Starting the tracker unblocks Ctrl-C, so it has to run before.
     resource_tracker.ensure_running()
     held: list[int] = []
     is_main = threading.current_thread() is threading.main_thread()
@@ -162,17 +163,17 @@ def _interrupts_held() -> Iterator[None]:
         handler(signal.SIGINT, None)
 
 
-def _carry_out(number: int) -> Any:
+def _run_task(number: int) -> Any:
     work, tasks = _WORKER
     try:
         return work(tasks[number])
     except MerBenchError as error:
-        # A plain one: a subclass of a plugin's own may not survive the way back.
+        # The base class: a plugin's own subclass may not survive pickling.
         raise MerBenchError(error_text(error)) from None
 
 
 def _start_worker(parent: int, work: Callable[[Any], Any], tasks: dict[int, Any]) -> None:
-    """Take the tasks, do not outlive the parent when it is killed, and keep stdout for ``--json``."""
+    """Store the tasks, end when the parent is killed, and redirect stdout, which is for ``--json``, to stderr."""
     global _WORKER
     _WORKER = work, tasks
 

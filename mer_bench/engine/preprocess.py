@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from mer_bench.engine.executors import carry_out
+from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener
 from mer_bench.errors import MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
@@ -28,7 +28,7 @@ def preprocess(tasks: Sequence[PreprocessTask], *, jobs: int, listener: Listener
     try:
         with (
             listener.steps("representations", len(tasks)) as step,
-            closing(carry_out(_preprocess, tasks, lost=_lost, jobs=jobs)) as samples,
+            closing(run_tasks(_preprocess, tasks, lost=_lost, jobs=jobs)) as samples,
         ):
             for preprocessed in samples:
                 for text in preprocessed.notices:

@@ -1,4 +1,4 @@
-"""What a run may use: worker processes, a device, and time."""
+"""What a run may use: worker processes, a device, and time for each cell."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Resources:
     Parameters
     ----------
     jobs : int
-        Worker processes; 1 without a time-out works in this process.
+        Number of worker processes; with 1 and no time-out, the run uses this process.
     device : str
-        One of `DEVICES`; ``auto`` takes CUDA where torch finds it. Networks alone use it.
+        One of `DEVICES`; ``auto`` is CUDA where torch finds it, else the CPU. Only networks use it.
     timeout : float or None
-        Seconds a cell may take.
+        Seconds that a cell may take.
     """
 
     jobs: int = 1
@@ -36,7 +36,7 @@ class Resources:
             raise MerBenchError(f"--timeout {self.timeout:g} is not a positive number of seconds")
 
     def torch_device(self) -> str:
-        """Return torch's name of the device on which networks train; imports torch unless it is the CPU.
+        """Return torch's name of the device on which networks train; imports torch unless ``device`` is ``cpu``.
 
         Raises
         ------

@@ -32,7 +32,7 @@ def run(request: Request, listener: Listener, *, jobs: int = 1) -> Session:
         Ctrl-C was pressed.
     """
     session = open_session(request, listener, jobs=jobs)
-    session.carry_out()
+    session.run()
     return session
 
 

@@ -1,4 +1,4 @@
-"""One run: a plan bound to a store, and what of it is still to be done."""
+"""One run: a plan, the store that it fills, and the cells that are still to be computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from mer_bench.engine.environment import environment
-from mer_bench.engine.executors import carry_out
+from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener
 from mer_bench.engine.preprocess import listed, preprocess
 from mer_bench.engine.resources import Resources
@@ -29,7 +29,7 @@ from mer_bench.version import __version__
 
 @dataclass
 class Session:
-    """A plan bound to a store; each stored cell is read once, as the session is made.
+    """A plan and the store that it fills; each stored cell is read once, when the session is created.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class Session:
     failures: list[Outcome] = field(default_factory=list)
     stacks: Stacks = field(init=False)
     records: dict[Cell, CellRecord | None] = field(init=False)
-    """What the store holds of each cell of the plan."""
+    """The stored record of each cell of the plan."""
     pending: list[Cell] = field(init=False)
-    """The cells that the store did not hold when the session was made, failed ones included."""
+    """The cells that were missing or had failed when the session was created."""
 
     def __post_init__(self) -> None:
         folder = self.store.path / "representations"
@@ -59,16 +59,16 @@ class Session:
         self.records = {cell: self._read(cell) for cell in self.plan.cells}
         self.pending = [cell for cell in self.plan.cells if not self._is_done(cell)]
 
-    def carry_out(self) -> None:
-        """Do what is pending: preprocess samples, stack them, train and predict; what is stored stays stored.
+    def run(self) -> None:
+        """Compute the pending cells: preprocess samples, stack them, train and predict; finished cells are kept.
 
         Raises
         ------
         MerBenchError
-            The store cannot be written, the device is not there, a sample cannot be preprocessed, or a method refuses
+            The store cannot be written, the device is missing, a sample cannot be preprocessed, or a method refuses
             its settings.
         Interrupted
-            By Ctrl-C.
+            The user pressed Ctrl-C.
         """
         self._preprocess()
         for row in self.plan.rows:
@@ -85,21 +85,21 @@ class Session:
         self._read_pending()
 
     def results(self) -> list[RowResults]:
-        """Return the plan's rows as they stand in the store, with every stored seed."""
-        known: list[dict[tuple[int, str], CellRecord | None]] = [{} for _ in self.plan.rows]
+        """Return the plan's rows with every stored seed."""
+        stored: list[dict[tuple[int, str], CellRecord | None]] = [{} for _ in self.plan.rows]
         for cell, record in self.records.items():
-            known[cell.row][cell.seed, cell.fold] = record
-        return [read_row(self.store, row.record, cells) for row, cells in zip(self.plan.rows, known, strict=True)]
+            stored[cell.row][cell.seed, cell.fold] = record
+        return [read_row(self.store, row.record, cells) for row, cells in zip(self.plan.rows, stored, strict=True)]
 
     def asked(self, rows: Sequence[RowResults]) -> list[tuple[SeedResult, ...]]:
-        """Return of each row what was asked for: the plan's seeds under its selection rule."""
+        """Return, for each row, what was asked for: the plan's seeds under its selection rule."""
         seeds = {cell.seed for cell in self.plan.cells}
         return [row.under(self.plan.selection, seeds) for row in rows]
 
     def _preprocess(self) -> None:
         """Compute the representations that a pending cell needs and the cache does not hold."""
         done = preprocess(self._to_preprocess(), jobs=self.resources.jobs, listener=self.listener)
-        # By sample: a run of several methods may preprocess each in several ways, and tell one failure of all.
+        # By sample: methods may preprocess one sample in several ways; report one failure of each sample.
         failures = {
             preprocessed.sample_id: preprocessed.failure for preprocessed in reversed(done) if preprocessed.failure
         }
@@ -122,7 +122,7 @@ class Session:
         return list(tasks.values())
 
     def _tasks(self) -> tuple[list[Task], list[Outcome]]:
-        """Stack what the pending cells are handed; return their tasks, and those that fail before they begin."""
+        """Stack the pending cells' inputs; return their tasks, and outcomes of those whose inputs cannot be made."""
         if not self.pending:
             return [], []
         rows = [self.plan.rows[index] for index in sorted({cell.row for cell in self.pending})]
@@ -131,27 +131,27 @@ class Session:
         tasks: list[Task] = []
         outcomes: list[Outcome] = []
         for row in rows:
-            stack, lost = self.stacks.file(row)
-            on = device if row.trains_by_epoch else "cpu"
-            of_row = [
-                Task(row, cell.seed, cell.fold, stack=stack, results=self.store.path, run_id=run_id, device=on)
+            stack, failed = self.stacks.file(row)
+            row_device = device if row.trains_by_epoch else "cpu"
+            row_tasks = [
+                Task(row, cell.seed, cell.fold, stack=stack, results=self.store.path, run_id=run_id, device=row_device)
                 for cell in self.pending
                 if self.plan.rows[cell.row] is row
             ]
-            if lost is None:
-                tasks += of_row
+            if failed is None:
+                tasks += row_tasks
             else:
-                error = MethodError(lost.failure)
-                outcomes += [store_failure(task, error, 0.0, lost.traceback) for task in of_row]
+                error = MethodError(failed.failure)
+                outcomes += [store_failure(task, error, 0.0, failed.traceback) for task in row_tasks]
         return tasks, outcomes
 
     def _compute(self, tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
-        """Carry out tasks, and tell how they and those before them ended."""
+        """Run tasks, and report their outcomes and those given."""
         done = len(self.plan.cells) - len(self.pending)
         jobs, timeout = self.resources.jobs, self.resources.timeout
         with (
             self.listener.steps("cells", len(self.plan.cells), done) as step,
-            closing(carry_out(run_cell, tasks, lost=_lost, jobs=jobs, timeout=timeout)) as computed,
+            closing(run_tasks(run_cell, tasks, lost=_lost, jobs=jobs, timeout=timeout)) as computed,
         ):
             for outcome in chain(outcomes, computed):
                 if outcome.failure:

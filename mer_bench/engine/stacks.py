@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.base import DataSource
-from mer_bench.engine.executors import carry_out
+from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
@@ -80,7 +80,7 @@ class Stacks:
         jobs, timeout = self.resources.jobs, self.resources.timeout
         with (
             self.listener.steps(f"features of {row.name}", len(tasks)) as step,
-            closing(carry_out(extract, tasks, lost=lost_features, jobs=jobs, timeout=timeout)) as samples,
+            closing(run_tasks(extract, tasks, lost=lost_features, jobs=jobs, timeout=timeout)) as samples,
         ):
             for sample in samples:
                 step(not sample.failure)

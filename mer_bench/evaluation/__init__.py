@@ -1,1 +1,1 @@
-"""From a protocol and a data source to rows, folds and cells, and one cell at work."""
+"""From a protocol and a data source to rows, folds and cells, and how one cell is computed."""

@@ -1,4 +1,4 @@
-"""One cell at work: hand a method its training set, take its scores of the held-out subject."""
+"""One cell: train a method on a fold's training set, and store its scores of the test set."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mer_bench.store.schema import SCHEMA, CellError, CellRecord, failure_text
 
 @dataclass(frozen=True)
 class Task:
-    """A cell with all that a worker needs to compute and store it.
+    """A cell, with everything that a worker needs to compute and store it.
 
     Parameters
     ----------
@@ -50,22 +50,22 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended; its predictions are in the store."""
+    """Whether a cell failed; its predictions are in the store."""
 
     method: str
     seed: int
     fold: str
     failure: str
-    """Empty where it went well."""
+    """Why it failed; empty if it did not."""
 
 
 def run_cell(task: Task) -> Outcome:
-    """Compute one cell and store it, also when it fails.
+    """Compute one cell and store it, even if it fails.
 
     Raises
     ------
     MerBenchError
-        A setting that the method refuses, or a store that cannot be written: no other cell would fare better.
+        The method refuses a setting, or the store cannot be written: every other cell would fail too.
     """
     started = time.perf_counter()
     store = Store(task.results)
@@ -97,9 +97,9 @@ def run_cell(task: Task) -> Outcome:
 
 
 def store_failure(task: Task, error: BaseException, seconds: float, trace: str = "") -> Outcome:
-    """Store a failed cell, so that the reason outlives the run; one that is done already stays as it is.
+    """Store a failed cell with the reason, unless the store already holds the finished cell.
 
-    It may be: another run on the same store was faster, or a time-out fell between the cell's end and its report.
+    Another run on the same store may have finished it, or the time-out may have expired after the worker stored it.
     """
     name = task.row.record["method"]["name"]
     stored = Store(task.results).read_cell(task.row.record, task.seed, task.fold)
@@ -118,12 +118,12 @@ def store_failure(task: Task, error: BaseException, seconds: float, trace: str =
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:
-    """Return the number that a fold's generators start from: a hash, so that no fold depends on another."""
+    """Return the number that seeds a fold's generators: a hash, so that no fold depends on another."""
     return int.from_bytes(hashlib.sha256(f"{protocol}/{fold}/{seed}".encode()).digest()[:4], "big")
 
 
 def _predict(task: Task, seed: int) -> tuple[list[str], FoldScores]:
-    """Return the test set's sample ids, and the scores of each."""
+    """Return the test set's sample ids, and scores in the same order."""
     row = task.row
     fold = row.folds[task.fold]
     inputs: FloatArray = np.load(task.stack, mmap_mode="r")

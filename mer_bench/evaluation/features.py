@@ -1,4 +1,4 @@
-"""Features that a method extracts once a sample, side by side, before any fold."""
+"""Feature extraction: once for each sample, in parallel, before any fold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ARRAY = "features"
 
 @dataclass(frozen=True)
 class ExtractTask:
-    """One sample of a row.
+    """One sample whose features are to be extracted.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ class ExtractTask:
     stack : Path
         The row's stacked representation, a ``.npy`` file.
     index : int
-        The sample's place in it.
+        The sample's position in it.
     parts : Path
-        The folder where each sample's features are kept until all are there.
+        The folder of single samples' features, kept until those of all samples are extracted.
     features_key : str
-        What the row's features depend on.
+        Hash of everything that the row's features depend on.
     """
 
     setting: MethodSetting
@@ -44,12 +44,12 @@ class ExtractTask:
     features_key: str
 
     def stored(self) -> FloatArray | None:
-        """Return the sample's features where they are there, whole."""
+        """Return the sample's stored features; None if they are missing or damaged."""
         entry = Cache(self.parts).read(self.features_key, self._key)
         return entry.arrays[_ARRAY] if entry is not None else None
 
     def store(self, features: FloatArray) -> None:
-        """Keep the sample's features."""
+        """Write the sample's features."""
         Cache(self.parts).write(self.features_key, self._key, Entry({_ARRAY: features}, {}))
 
     @property
@@ -59,13 +59,13 @@ class ExtractTask:
 
 @dataclass(frozen=True)
 class Extracted:
-    """How one sample went; its features are in their folder.
+    """Whether one sample's extraction failed; its features are in their folder.
 
     Parameters
     ----------
     index : int
     failure : str
-        Empty where it went well.
+        Why it failed; empty if it did not.
     traceback : str
     """
 
@@ -75,12 +75,12 @@ class Extracted:
 
 
 def extract(task: ExtractTask) -> Extracted:
-    """Extract one sample's features, unless an earlier run did; a failure is an outcome too.
+    """Extract and store one sample's features, unless an earlier run did; a failure is returned, not raised.
 
     Raises
     ------
     MerBenchError
-        A setting that the method refuses, or a folder that cannot be written: no other sample would fare better.
+        The method refuses a setting, or the folder cannot be written: every other sample would fail too.
     """
     if task.stored() is not None:
         return Extracted(task.index)
@@ -102,7 +102,7 @@ def extract_features(setting: MethodSetting, sample: FloatArray) -> FloatArray:
     Raises
     ------
     MethodError
-        They are no array of finite floats.
+        They are not an array of finite floats.
     """
     load_target(setting.spec.target)
     with isolated(0):
@@ -116,5 +116,5 @@ def extract_features(setting: MethodSetting, sample: FloatArray) -> FloatArray:
 
 
 def lost_features(task: ExtractTask, error: MethodError, seconds: float) -> Extracted:
-    """Say of a sample why its worker gave nothing."""
+    """Return the failure of a sample whose worker died or ran past the time-out."""
     return Extracted(task.index, str(error))

@@ -1,4 +1,4 @@
-"""What a method says of a test set, checked."""
+"""A method's scores of a test set, and their check."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mer_bench.errors import MethodError
 
 @dataclass(frozen=True)
 class FoldScores:
-    """What a method says of a test set.
+    """A method's scores of a test set.
 
     Parameters
     ----------
     scores : ndarray of shape (n, n_classes)
     epoch_scores : ndarray of shape (epochs, n, n_classes), float32, or None
-        Of a network, after every epoch.
+        A network's scores after every epoch.
     selected_epoch : int or None
         The epoch that ``scores`` are of, counted from 0.
     """
@@ -29,7 +29,7 @@ class FoldScores:
 
 
 def checked_scores(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
-    """Return a copy of scores: a method may hand out the same array each time.
+    """Return a checked copy of scores: a method may return the same array each time.
 
     Raises
     ------
@@ -40,5 +40,5 @@ def checked_scores(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
     if scores.shape != (n, n_classes):
         raise MethodError(f"scores have shape {scores.shape}, not ({n}, {n_classes})")
     if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
-        raise MethodError("scores hold NaN, infinite or other values that are no real numbers")
+        raise MethodError("scores hold NaN, infinite or other values that are not real numbers")
     return scores

@@ -1,4 +1,4 @@
-"""Labels, counts and folds: which samples a protocol takes, and who is held out when."""
+"""Labels, counts and folds: which samples a protocol uses, and which subject each fold holds out."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class Fold:
 
 
 def select_samples(table: SampleTable, protocol: Protocol) -> LabelledTable:
-    """Take what a protocol takes out of a table, and give each sample its label.
+    """Return the samples of a table that a protocol uses, each with its label.
 
     Raises
     ------
     MerBenchError
-        An emotion is outside the protocol's class map, or no sample is left.
+        An emotion is not in the protocol's class map, or no sample is left.
     """
     rows = []
     for row in table.frame.to_dict("records"):
@@ -68,7 +68,7 @@ def select_samples(table: SampleTable, protocol: Protocol) -> LabelledTable:
 
 
 def count_mismatch(table: LabelledTable, protocol: Protocol) -> list[str]:
-    """Return, a line each, what is missing or extra against the protocol's declared counts."""
+    """Return one line for each number of samples or subjects that differs from the protocol's declared counts."""
     counts: dict[str, dict[str, int]] = {name: dict.fromkeys(protocol.classes, 0) for name in protocol.databases}
     for (database, label), n in Counter(zip(table.databases, table.labels, strict=True)).items():
         counts[database][protocol.classes[label]] = n
@@ -77,20 +77,20 @@ def count_mismatch(table: LabelledTable, protocol: Protocol) -> list[str]:
 
 
 def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
-    """Return one fold a subject, sorted by subject.
+    """Return one fold for each subject, sorted by subject.
 
-    A fold's test set is ordered by the hash of each sample's id: ids spell the class (SMIC's ``s1_ne_01``), so that
-    sorted by id a sample's place would tell its label.
+    A fold's test set is ordered by the hash of each sample's id: ids spell the class (SMIC's ``s1_ne_01``), so in
+    the order of ids a sample's position would reveal its label.
 
     Raises
     ------
     MerBenchError
-        There is only one subject, so that nobody is left to train on, or two subjects would share a fold's name.
+        There is only one subject, so no training set is left, or two subjects would share a fold's name.
     """
     subjects = sorted(set(table.subjects))
     if len(subjects) < 2:
         raise MerBenchError(f"leave-one-subject-out needs two subjects or more; the data holds only {subjects[0]}")
-    everyone = range(len(table.subjects))
+    positions = range(len(table.subjects))
     folds: dict[str, Fold] = {}
     for subject in subjects:
         name = subject.replace("/", "-")
@@ -98,14 +98,14 @@ def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
             raise MerBenchError(
                 f"subjects {folds[name].subject} and {subject} would both make the fold {name}; rename one of them"
             )
-        test = _shuffled(table, [i for i in everyone if table.subjects[i] == subject])
-        train = tuple(i for i in everyone if table.subjects[i] != subject)
+        test = _shuffled(table, [i for i in positions if table.subjects[i] == subject])
+        train = tuple(i for i in positions if table.subjects[i] != subject)
         folds[name] = Fold(name, subject, train, test)
     return tuple(folds.values())
 
 
 def check_fold(fold: Fold, table: LabelledTable) -> None:
-    """Refuse a fold that could leak: a subject on both sides, or a side without samples.
+    """Refuse a fold that could leak: a subject in both the training and the test set, or a set without samples.
 
     Raises
     ------
@@ -114,7 +114,8 @@ def check_fold(fold: Fold, table: LabelledTable) -> None:
     both = {table.subjects[i] for i in fold.train} & {table.subjects[i] for i in fold.test}
     if both:
         raise MerBenchError(
-            f"fold {fold.name}: subject {sorted(both)[0]} is on both sides; a fold holds out whole subjects"
+            f"fold {fold.name}: subject {sorted(both)[0]} is in both the training and the test set; "
+            "a fold holds out whole subjects"
         )
     if not fold.train or not fold.test:
         raise MerBenchError(f"fold {fold.name} has no {'test' if fold.train else 'training'} sample")

@@ -1,4 +1,4 @@
-"""A method at work must depend on its fold alone: its generators are seeded, and it has one thread."""
+"""What a method computes must depend on its fold alone: its generators are seeded, and it has one thread."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mer_bench.threads import one_thread
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """One thread, and the global generators seeded, and restored after.
+    """Limit numerical libraries to one thread, seed the global generators, and restore both afterwards.
 
-    Torch's too, where something imported it before.
+    Torch's generator is seeded only if torch is imported already.
     """
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)

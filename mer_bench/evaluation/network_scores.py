@@ -1,4 +1,4 @@
-"""A network's scores of a test set: of the epoch that counts, and of every other."""
+"""A network's scores of a test set: after the selected epoch, and after every epoch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def train_network(
     device: str,
     inner: str | None,
 ) -> FoldScores:
-    """Return the scores of the epoch that counts: the last, or with ``inner`` the best on validation subjects.
+    """Train a network and return its scores after the selected epoch.
+
+    It is the last epoch, or with ``inner`` the best on validation subjects.
 
     The parameters are those of `mer_bench.evaluation.predict.predict_fold`.
     """
@@ -31,9 +33,9 @@ def train_network(
         learning, validation = _split(train, validation_subjects(train.subjects, seed=seed))
         held_out = [UnlabelledSamples(validation.inputs), test]
     trained = train_fold(method, learning, held_out, seed=seed, device=device)
-    for epochs, side in zip(trained, held_out, strict=True):
+    for epochs, samples in zip(trained, held_out, strict=True):
         for scores in epochs:
-            checked_scores(scores, len(side), method.n_classes)
+            checked_scores(scores, len(samples), method.n_classes)
     epochs = trained[-1]
     chosen = len(epochs) - 1
     if inner is not None:

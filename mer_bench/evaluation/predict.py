@@ -1,4 +1,4 @@
-"""One fold's predictions: a method is made, trained on the training set, and asked for scores of the test set."""
+"""One fold: create a method, train it on the training set, and return its scores of the test set."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def predict_fold(
     device: str = "cpu",
     inner: str | None = None,
 ) -> FoldScores:
-    """Train a method on one side of a fold and return its scores of the other.
+    """Train a method on a fold's training set and return its scores of the test set.
 
-    On the CPU it uses one thread: a sum split over other threads would round differently, and a fold's predictions
-    must be the same with any number of workers. What the method prints goes to stderr: stdout is for ``--json``.
+    On the CPU it uses one thread: a sum split over several threads rounds differently, and a fold's predictions must
+    be the same with any number of workers. What the method prints goes to stderr: stdout is for ``--json``.
 
     Parameters
     ----------
@@ -34,17 +34,17 @@ def predict_fold(
     train : LabelledSamples
     test : UnlabelledSamples
     seed : int
-        What all generators start from.
+        Seeds every generator.
     device : str
         A torch device.
     inner : str, optional
-        With it, some training subjects are held out and choose a network's epoch; it is the protocol's rule for a
-        class that they have no sample of.
+        If given, a network's epoch is selected on training subjects that are held out for validation; the value is the
+        protocol's rule for a class that they have no sample of.
 
     Raises
     ------
     MethodError
-        The method does not do what it should.
+        The method breaks its contract.
     """
     load_target(setting.spec.target)
     had_torch = "torch" in sys.modules
@@ -57,5 +57,5 @@ def predict_fold(
             scores = checked_scores(method.predict(test), len(test), setting.n_classes)
         if had_torch or "torch" not in sys.modules:
             return FoldScores(scores)
-        # The method imported torch while it worked, so that its generator was not seeded: this fold once more.
+        # The method imported torch during this fold, so torch's generator was not seeded: compute the fold again.
         had_torch = True

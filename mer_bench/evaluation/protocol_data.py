@@ -22,7 +22,7 @@ from mer_bench.store.files import digest
 
 @dataclass(frozen=True)
 class ProtocolData:
-    """What all rows of a run share.
+    """What all rows of a run share: the protocol, and its samples and folds in the data.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class ProtocolData:
     fingerprints : mapping of str to str
         Database to the hash of its samples.
     caveats : tuple of str
-        Of the data.
+        The caveats of the data.
     problems : tuple of str
-        How the counts differ from the protocol's, a line each; tolerated where this exists.
+        One line for each count that differs from the protocol's; not empty only where a partial data set is allowed.
     unusable : tuple of str
-        Why annotated samples are missing from the data, a sentence each.
+        One sentence for each annotated sample that cannot be used.
     """
 
     protocol: Protocol
@@ -56,7 +56,7 @@ def read_protocol_data(protocol: Protocol, source: DataSource, *, allow_partial:
     Raises
     ------
     MerBenchError
-        The data cannot be read, does not hold what the protocol declares, or gives a fold that could leak.
+        The data cannot be read, does not hold what the protocol declares, or leads to a fold that could leak.
     """
     samples, unusable = source.read_samples(), source.problems()
     if not len(samples) and unusable:

@@ -1,4 +1,4 @@
-"""A row: a method with its parameters on a protocol and data, and all that its cells need."""
+"""A row: a method with its parameters on a protocol and data, and everything that its cells need."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mer_bench.store.files import digest
 from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RowRecord, Training
 
 EVALUATION_VERSION = 3
-"""Raised whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
+"""Increased whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
 inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What all cells of one row need; sent to the workers as it is.
+    """Everything that the cells of one row need; workers receive it pickled.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Row:
 
     @property
     def trains_by_epoch(self) -> bool:
-        """Whether the harness trains a network, so that a device is used and an epoch is selected."""
+        """Whether the harness trains a network: then a device is used, and an epoch is selected."""
         return self.setting.spec.trains_by_epoch
 
     @property
@@ -71,12 +71,12 @@ def make_row(
     preprocessing: Mapping[str, ParameterValue],
     selection: str,
 ) -> Row:
-    """Return a method's row, with the key that tells it from every other.
+    """Return a method's row, with the key that identifies it.
 
     Raises
     ------
     MerBenchError
-        The data cannot give what the method needs.
+        The data cannot provide the representation that the method needs.
     """
     protocol = data.protocol
     representation = resolve_representation(spec, params, data.source, preprocessing)

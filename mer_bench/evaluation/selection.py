@@ -1,4 +1,4 @@
-"""Which epoch counts: the inner rule, which never looks at the held-out subject."""
+"""The inner rule: select a network's epoch on training subjects, never on the held-out subject."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VALIDATION_SHARE = 0.2
 def validation_subjects(subjects: StringArray, *, seed: int) -> set[str]:
     """Draw the training subjects that the inner rule holds out: a fifth of each database's, rounded up.
 
-    A database's only training subject stays on the training set.
+    A database's only training subject stays in the training set.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ def validation_subjects(subjects: StringArray, *, seed: int) -> set[str]:
         No database has two training subjects.
     """
     generator = np.random.default_rng(seed)
-    everyone = sorted(set(subjects.tolist()))
+    names = sorted(set(subjects.tolist()))
     chosen: set[str] = set()
-    for database in sorted({subject.split("/", 1)[0] for subject in everyone}):
-        members = [subject for subject in everyone if subject.split("/", 1)[0] == database]
+    for database in sorted({subject.split("/", 1)[0] for subject in names}):
+        members = [subject for subject in names if subject.split("/", 1)[0] == database]
         n = min(math.ceil(VALIDATION_SHARE * len(members)), len(members) - 1)
         chosen.update(members[i] for i in generator.permutation(len(members))[:n])
     if not chosen:
@@ -44,7 +44,7 @@ def validation_subjects(subjects: StringArray, *, seed: int) -> set[str]:
 
 
 def best_inner_epoch(scores: FloatArray, labels: IntArray, n_classes: int, *, absent_class: str) -> int:
-    """Return the epoch with the best UF1 on the validation subjects, the latest among equals.
+    """Return the epoch with the best UF1 on the validation subjects, the latest of equally good ones.
 
     Parameters
     ----------

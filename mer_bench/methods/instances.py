@@ -1,4 +1,4 @@
-"""Instances of methods: each serves one fold, or one sample's features."""
+"""Instances of methods: a new one for each fold, and for each sample's features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def make_instance(setting: MethodSetting) -> Method | TorchMethod:
     Raises
     ------
     MethodError
-        The class is not what the spec says.
+        The class does not match its spec.
     """
     spec = setting.spec
     target = load_target(spec.target)
@@ -30,19 +30,21 @@ def make_instance(setting: MethodSetting) -> Method | TorchMethod:
         raise MethodError(f"{spec.target} is neither a Method nor a TorchMethod")
     extracts = isinstance(method, Method) and type(method).extract is not Method.extract
     if extracts != (spec.features is not None):
-        raise MethodError(f"{spec.target}: its spec's features do not fit its class: `extract` goes with them")
+        raise MethodError(
+            f"{spec.target}: its spec's features do not fit its class: set them if, and only if, it defines `extract`"
+        )
     return method
 
 
 def make_extractor(setting: MethodSetting) -> Method:
-    """Return a new instance that knows nothing but what features may depend on; raises as `make_instance` does."""
+    """Return a new instance with only the parameters that features may depend on; raises as `make_instance` does."""
     method = make_instance(replace(setting, params=setting.feature_params()))
     assert isinstance(method, Method)
     return method
 
 
 def _is_network(target: type) -> bool:
-    # Only a class that has imported torch can be a network: others are spared the import.
+    # A network's module has imported torch: for other classes, do not import it.
     torch = sys.modules.get("torch")
     is_module = torch is not None and issubclass(target, torch.nn.Module)
     return is_module and not issubclass(target, (Method, TorchMethod))

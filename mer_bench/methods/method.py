@@ -53,14 +53,14 @@ class UnlabelledSamples:
 
 
 class MethodBase:
-    """What every method is made from; one instance serves one fold.
+    """The base of every method; each fold has an instance of its own.
 
     Parameters
     ----------
     setting : MethodSetting
-        ``self.params`` is a value for each parameter of the spec (while features are extracted, for those that shape
-        them), ``self.n_classes`` the protocol's number of classes, of which a training set may lack some, and
-        ``self.representation`` what the inputs are: the spec's own, or the one that stands in for it.
+        ``self.params`` has a value for each parameter of the spec (in `extract`, only for those that features depend
+        on). ``self.n_classes`` is the protocol's number of classes; a training set may lack some.
+        ``self.representation`` is what the inputs are: the spec's representation, or the one that approximates it.
     """
 
     def __init__(self, setting: MethodSetting) -> None:
@@ -72,7 +72,7 @@ class MethodBase:
 
 @dataclass(frozen=True)
 class ParameterView(Mapping[str, Any]):
-    """Some of a method's parameters, read where they are used: ``Network(**view)``."""
+    """Some of a method's parameters, to be passed on: ``Network(**view)``."""
 
     params: Mapping[str, ParameterValue]
     names: tuple[str, ...]
@@ -92,13 +92,13 @@ class ParameterView(Mapping[str, Any]):
 class Method(MethodBase, ABC):
     """A method that trains itself.
 
-    One whose spec has `features` writes `extract` too, and its ``inputs`` are then what that gives.
+    If its spec has `features`, it also defines `extract`, and its ``inputs`` are the extracted features.
     """
 
     def extract(self, sample: FloatArray) -> FloatArray:
-        """Return one sample's features, of the same shape and float for every sample; draws nothing.
+        """Return one sample's features: floats, of the same shape for every sample, without random draws.
 
-        Without features a sample stands for itself: this is not called.
+        It is called only if the method's spec has features.
 
         Parameters
         ----------
@@ -108,12 +108,12 @@ class Method(MethodBase, ABC):
         return sample
 
     def feature_params(self) -> Mapping[str, Any]:
-        """Return the parameters that the spec's features name, to be handed on: ``lbp_top(sample, **...)``."""
+        """Return the parameters that the spec's features name, to be passed on: ``lbp_top(sample, **...)``."""
         return ParameterView(self.params, self.spec.features.parameters if self.spec.features else ())
 
     @abstractmethod
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        """Train; the same samples and seed must give the same method."""
+        """Train; the same samples and seed must give the same scores."""
 
     @abstractmethod
     def predict(self, test: UnlabelledSamples) -> FloatArray:

@@ -1,4 +1,4 @@
-"""A method with all its settings: what a worker makes an instance of."""
+"""A method with all its settings, from which a worker creates an instance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mer_bench.specs import MethodSpec, ParameterValue
 
 @dataclass(frozen=True)
 class MethodSetting:
-    """A method with all its settings; sent to the workers as it is.
+    """A method with all its settings; workers receive it pickled.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class MethodSetting:
         A value for each of the spec's parameters.
     n_classes : int
     representation : str
-        What its inputs are; the spec's own without it.
+        What its inputs are; by default, the spec's representation.
     """
 
     spec: MethodSpec
@@ -36,5 +36,5 @@ class MethodSetting:
         return {name: self.params[name] for name in sorted({*features, *self.spec.representation.parameters})}
 
     def own_params(self) -> Mapping[str, ParameterValue]:
-        """Return the parameters for one instance: what it does to them reaches no other."""
+        """Return a copy of the parameters for one instance, so that changes to it do not reach other instances."""
         return dict(self.params)

@@ -14,8 +14,8 @@ from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 class SklearnMethod(Method):
     """A scikit-learn estimator on flattened inputs.
 
-    What is fitted (a scaler, a projection) belongs into the estimator's pipeline, so that it sees the
-    fold's training set only.
+    Put everything that is fitted (a scaler, a projection) into the estimator's pipeline, so that it sees the fold's
+    training set only.
     """
 
     @abstractmethod
@@ -23,18 +23,18 @@ class SklearnMethod(Method):
         """Return an unfitted scikit-learn classifier."""
 
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        """Fit the estimator; a training set of one class needs none."""
+        """Fit the estimator, unless the training set has one class only."""
         self._classes: IntArray = np.unique(train.labels)
         self._estimator: Any = None
         if len(self._classes) > 1:
             self._estimator = self.build_estimator(self.n_classes, seed).fit(_flat(train.inputs), train.labels)
 
     def predict(self, test: UnlabelledSamples) -> FloatArray:
-        """Return probabilities where the estimator gives them, else decision values, else its votes.
+        """Return probabilities if the estimator has them, else decision values, else votes (1 for the predicted class).
 
-        The estimator's own ``predict`` decides: where a decision value disagrees with it (ties, Platt scaling),
-        the row falls back to votes; so do all rows where there is not one value a class (one-vs-one). A class that
-        is absent from the training set scores below all others.
+        The estimator's own ``predict`` decides: a sample whose scores disagree with it (ties, Platt scaling) gets
+        votes, and so do all samples if there is not one value for each class (one-vs-one). A class that is absent from
+        the training set scores below all others.
         """
         if self._estimator is None:
             return self._votes(np.full(len(test), self._classes[0]))

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class TorchMethod(MethodBase, ABC):
-    """A network that the harness trains, so that every network is trained and selected by the same rules.
+    """A network that the harness trains: the same rules of training and epoch selection apply to every network.
 
-    A subclass writes `build_network`; its spec lists `mer_bench.training_parameters`.
+    A subclass defines `build_network`; its spec lists `mer_bench.training_parameters`.
     """
 
     @abstractmethod
@@ -30,9 +30,9 @@ class TorchMethod(MethodBase, ABC):
         """
 
     def network_params(self) -> Mapping[str, Any]:
-        """Return what shapes the network: the spec's parameters, less those of training and of the representation.
+        """Return the network's parameters: those of the spec, without those of training and of the representation.
 
-        ``MyNet(self.n_classes, **self.network_params())`` so takes each under its own name, stated in the spec alone.
+        ``MyNet(self.n_classes, **self.network_params())`` passes each by name, so that only the spec lists them.
         """
         taken = {*TRAINING_NAMES, *self.spec.representation.parameters}
         names = tuple(parameter.name for parameter in self.spec.parameters if parameter.name not in taken)
@@ -51,7 +51,7 @@ class NetworkMethod(TorchMethod):
     ----------
     setting : MethodSetting
     network : type of nn.Module
-        Takes the number of classes, and what `network_params` gives by name.
+        Called with the number of classes, and with `network_params` as keyword arguments.
     """
 
     def __init__(self, setting: MethodSetting, network: type[nn.Module]) -> None:

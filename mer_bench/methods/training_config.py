@@ -1,4 +1,4 @@
-"""How a network is trained, as parameters that ``--set`` can reach. Imports no torch: specs use it."""
+"""The training settings of networks, as parameters for ``--set``. Imports no torch: specs use it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TrainingConfig:
 
     @classmethod
     def from_params(cls, params: Mapping[str, ParameterValue]) -> TrainingConfig:
-        """Take what a method's parameters say; what they do not name keeps its default."""
+        """Return the settings in a method's parameters; those that it does not list keep their defaults."""
         values: dict[str, Any] = {own.name: params.get(own.name, own.default) for own in _PARAMETERS}
         return cls(**values)
 
@@ -68,7 +68,7 @@ def training_parameters(**defaults: ParameterValue) -> tuple[Parameter, ...]:
     Raises
     ------
     TypeError
-        A name that is not a training parameter.
+        A name is not that of a training parameter.
     """
     unknown = set(defaults) - set(TRAINING_NAMES)
     if unknown:

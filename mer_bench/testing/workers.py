@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 
-from mer_bench.engine.executors import run_local
+from mer_bench.engine.executors import run_in_workers
 from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.foreign import foreign_code, origin_of
@@ -69,7 +69,7 @@ class Workers:
         ]
         unsendable = {task.key: _unsendable(task) for task in tasks}
         sendable = [task for task in tasks if not unsendable[task.key]]
-        with closing(run_local(work, sendable, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
+        with closing(run_in_workers(work, sendable, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
             return {**unsendable, **dict(done)}
 
 

@@ -1,1 +1,1 @@
-"""Training of networks, fold by fold."""
+"""Training of networks, one fold at a time."""

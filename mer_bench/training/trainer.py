@@ -1,4 +1,4 @@
-"""One fold's training: the data stays on the device, batches are drawn by index."""
+"""Training of one fold: the data stays on the device, and batches are drawn by index."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def train_fold(
     """Train one network with cross-entropy (AHMSA-Net, eq. 5) and score held-out samples after every epoch.
 
     Every draw (initial weights, order of the samples, dropout) comes from ``seed`` alone, so that a fold gives the
-    same scores alone and beside others. The caller's own random state is left as it was.
+    same scores alone and among others. The caller's random state is restored.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def train_fold(
     train : LabelledSamples
         Inputs of shape (n, ..., channels), float32.
     held_out : sequence of UnlabelledSamples
-        Inputs of shape (m, ..., channels), float32, each. They go through the network one by one: a network
+        Inputs of shape (m, ..., channels), float32, each. Each goes through the network separately: a network
         that normalises over a batch must not carry anything from the test set to the validation set.
     seed : int
     device : str
@@ -56,19 +56,19 @@ def train_fold(
         network = method.build_network().to(place)
         mean, deviation = _normaliser(train.inputs, config.normalisation)
         x = _to_device(train.inputs, mean, deviation, place)
-        x_held_out = [_to_device(side.inputs, mean, deviation, place) for side in held_out]
+        x_held_out = [_to_device(samples.inputs, mean, deviation, place) for samples in held_out]
         y = torch.from_numpy(np.array(train.labels)).to(place)
         weights = _class_weights(train.labels, method.n_classes, config.class_weights)
         loss_of = nn.CrossEntropyLoss(weight=weights).to(place)
         optimizer = _optimizer(network, config)
-        scores = [np.empty((config.epochs, len(side), method.n_classes), dtype=np.float32) for side in held_out]
+        scores = [np.empty((config.epochs, len(part), method.n_classes), dtype=np.float32) for part in held_out]
         for epoch in range(config.epochs):
             network.train()
             for batch in _batches(len(train), config.batch_size, order):
                 logits, penalty = _outputs(network, x[batch], method.n_classes)
                 _step(loss_of(logits, y[batch]) + penalty, optimizer, epoch)
-            for side, inputs in zip(scores, x_held_out, strict=True):
-                side[epoch] = _probabilities(network, inputs, method.n_classes)
+            for part, inputs in zip(scores, x_held_out, strict=True):
+                part[epoch] = _probabilities(network, inputs, method.n_classes)
         return scores
 
 
@@ -88,7 +88,7 @@ def _probabilities(network: nn.Module, inputs: Tensor, n_classes: int) -> FloatA
 
 
 def _outputs(network: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Tensor, Tensor | float]:
-    """Return logits, and what the network wants added to their loss."""
+    """Return logits, and the penalty that is added to the loss; 0 if the network has none."""
     outputs = network(inputs)
     logits, penalty = outputs if isinstance(outputs, tuple) and len(outputs) == 2 else (outputs, 0.0)
     if not isinstance(logits, Tensor):
@@ -105,7 +105,7 @@ def _outputs(network: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Tensor
 def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
     """Yield index batches of a new random order.
 
-    A single sample left over would stop batch normalisation: it joins the batch before.
+    Batch normalisation fails on one sample: a single one left over joins the batch before.
     """
     indices = torch.randperm(n, generator=order)
     sizes = [size] * (n // size) + ([n % size] if n % size else [])
@@ -115,7 +115,7 @@ def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
 
 
 def _normaliser(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:
-    """Return what is subtracted from inputs, and what they are divided by then."""
+    """Return what is subtracted from inputs, and then divides them."""
     one = np.ones(inputs.shape[-1], np.float32)
     axes = tuple(range(inputs.ndim - 1))
     if kind == "none":
@@ -123,16 +123,16 @@ def _normaliser(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:
     if kind == "pixel-mean":
         return inputs.mean(axis=0, dtype=np.float64).astype(np.float32), one
     if kind == "unit":
-        least = inputs.min(axis=axes)
-        spread = inputs.max(axis=axes) - least
-        return least, np.where(spread > 0, spread, one)
+        smallest = inputs.min(axis=axes)
+        spread = inputs.max(axis=axes) - smallest
+        return smallest, np.where(spread > 0, spread, one)
     mean = inputs.mean(axis=axes, dtype=np.float64)
     deviation = inputs.std(axis=axes, dtype=np.float64)
     return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
 
 
 def _to_device(inputs: FloatArray, mean: FloatArray, deviation: FloatArray, device: torch.device) -> Tensor:
-    """Normalise, and move the channels from the last place to the second."""
+    """Normalise, and move the channels from the last axis to the second."""
     normalised = inputs - mean
     normalised /= deviation
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(normalised, -1, 1))).to(device)

@@ -237,7 +237,7 @@ def test_a_subject_in_both_sets_of_a_fold(bench: Bench, monkeypatch: pytest.Monk
     monkeypatch.setattr(protocol_data, "leave_one_subject_out", leak)
     ended = bench.run("--method", "majority", "--json")
 
-    assert_refused(ended, "fold casme2-synthetic01", "subject casme2/synthetic01 is on both sides")
+    assert_refused(ended, "fold casme2-synthetic01", "is in both the training and the test set")
 
 
 @pytest.mark.parametrize("place", ["file/results", "/proc/mer-bench-results", "/dev/null/results", "full"])

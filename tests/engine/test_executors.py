@@ -1,4 +1,4 @@
-"""Workers: what they are given, and that nothing of them is left when a run stops early."""
+"""Workers: they run every task, lose no more than one, and none is left when a run stops early."""
 
 from __future__ import annotations
 
@@ -9,80 +9,103 @@ import sys
 import threading
 import time
 from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from support.bench import descendants, living
 
-from mer_bench import progress
 from mer_bench.engine import executors
 from mer_bench.engine import preprocess as preprocess_module
-from mer_bench.engine.executors import run_local
-from mer_bench.engine.listener import Interrupted
+from mer_bench.engine.executors import run_in_workers, run_tasks
+from mer_bench.engine.listener import Interrupted, Listener, Step
 from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
 
 LARGE = "x" * 100_000
-"""More than a pipe takes."""
+"""More than a pipe holds."""
 
 STOPPED_EARLY = """
-import gc, time
-from test_executors import LARGE, dwell, lost
-from mer_bench.engine import executors
-from mer_bench.engine.executors import run_local
+import gc
+from test_executors import LARGE, act, lost
+from mer_bench.engine.executors import run_in_workers
 
 if __name__ == "__main__":
-    outcomes = run_local(dwell, ["", *[LARGE] * 20], lost=lost, jobs=2)
+    outcomes = run_in_workers(act, ["0", *[f"sleep {LARGE}"] * 20], lost=lost, jobs=2)
     next(outcomes)
-    time.sleep(0.5)  # now both workers are at work, and the pool's thread would send the next tasks
     outcomes.close()
     gc.collect()
 """
 
 
-def length(task: str) -> int:
-    return len(task)
+class OwnError(MerBenchError):
+    """As a plugin may define one: pickle cannot restore it."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} does not fit {two}")
 
 
-def dwell(task: str) -> int:
-    time.sleep(30 if task else 0)
-    return len(task)
+def act(task: str) -> tuple[str, float]:
+    """Do what a task says, and return its length and this process."""
+    verb, _, rest = task.partition(" ")
+    if verb == "sleep":
+        time.sleep(60)
+    elif verb == "exit":
+        os._exit(int(rest))
+    elif verb == "write":
+        os.write(1, rest.encode())
+    elif verb == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif verb == "refuse":
+        raise OwnError(rest, "heads")
+    return str(len(task)), float(os.getpid())
 
 
-def lost(task: str, error: MethodError, seconds: float) -> int:
-    return -1
+def lost(task: str, error: MethodError, seconds: float) -> tuple[str, float]:
+    return f"{task}: {error}", seconds
 
 
-def nap(task: float) -> float:
-    time.sleep(task)
-    return task
+def test_workers_run_all_tasks_but_those_that_kill_them_or_take_too_long(capfd: pytest.CaptureFixture[str]) -> None:
+    sizes = range(99_000, 99_030)
+    tasks = ["exit 3", *[LARGE[:size] for size in sizes], "kill", "write noise"]
+    outcomes = dict(run_in_workers(act, tasks, lost=lost, jobs=2))
+    processes = {outcomes.pop(str(size)) for size in (*sizes, len("write noise"))}
+    out, err = capfd.readouterr()
+
+    assert os.getpid() not in processes
+    assert (out, "noise" in err) == ("", True)
+    assert outcomes == {
+        "exit 3: its process died (exit code 3)": 0.0,
+        "kill: its process died (exit code -9)": 0.0,
+    }
+    assert list(run_in_workers(act, ["sleep"], lost=lost, jobs=1, timeout=0.5)) == [
+        ("sleep: it ran past the time-out of 0.5 s", 0.5)
+    ]
 
 
-def nap_lost(task: float, error: MethodError, seconds: float) -> float:
-    return -1.0
+@pytest.mark.parametrize(
+    ("n_tasks", "jobs", "timeout", "workers"), [(3, 1, None, 0), (1, 8, None, 0), (3, 1, 5.0, 1), (3, 8, None, 3)]
+)
+def test_workers_are_started_for_several_jobs_or_a_time_out(
+    monkeypatch: pytest.MonkeyPatch, n_tasks: int, jobs: int, timeout: float | None, workers: int
+) -> None:
+    started: list[tuple[int, float | None]] = []
+
+    def recording(*_: object, lost: object, jobs: int, timeout: float | None) -> list[tuple[str, float]]:
+        started.append((jobs, timeout))
+        return [("1", 0.0)] * n_tasks
+
+    monkeypatch.setattr(executors, "run_in_workers", recording)
+    outcomes = list(run_tasks(act, ["a"] * n_tasks, lost=lost, jobs=jobs, timeout=timeout))
+
+    assert started == ([(workers, timeout)] if workers else [])
+    assert [text for text, _ in outcomes] == ["1"] * n_tasks
 
 
-def test_tasks_larger_than_a_pipe_are_all_carried_out() -> None:
-    tasks = [LARGE[:size] for size in range(99_000, 99_030)]
-
-    assert sorted(run_local(length, tasks, lost=lost, jobs=2)) == list(range(99_000, 99_030))
-
-
-def test_a_run_of_large_tasks_that_stops_early_ends_in_peace() -> None:
-    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    ended = subprocess.run(
-        [sys.executable, "-c", STOPPED_EARLY], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
-    )
-
-    # A worker that is stopped while it still starts may leave a traceback of multiprocessing's own.
-    assert ended.returncode == 0, ended.stderr
-    assert "SystemError" not in ended.stderr
-
-
-def test_closing_stops_the_slots_and_their_threads() -> None:
+def test_closing_stops_the_workers_and_their_threads() -> None:
     threads = threading.active_count()
-    outcomes = run_local(nap, [0.0, *[30.0] * 5], lost=nap_lost, jobs=2)
-    assert next(outcomes) == 0.0
+    outcomes = run_in_workers(act, ["a", *["sleep"] * 5], lost=lost, jobs=2)
+    assert next(outcomes)[0] == "1"
     workers = [pid for pid in descendants(os.getpid()) if "spawn_main" in command_of(pid)]
     outcomes.close()
 
@@ -98,68 +121,72 @@ def command_of(pid: int) -> str:
         return ""
 
 
-class OwnError(MerBenchError):
-    """As a plugin may have one: pickle cannot make it again."""
+def test_a_process_that_stops_large_tasks_early_ends_without_an_error() -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    ended = subprocess.run(
+        [sys.executable, "-c", STOPPED_EARLY], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
 
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(f"{one} does not fit {two}")
+    # A worker that is stopped while it still starts may leave a traceback of multiprocessing's own.
+    assert ended.returncode == 0, ended.stderr
+    assert "SystemError" not in ended.stderr
 
 
-def refuse(task: str) -> str:
-    raise OwnError(task, "heads")
-
-
-def test_a_refusal_in_a_plugins_own_class_comes_back_from_a_worker() -> None:
-    with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
-        list(run_local(refuse, ["width"], lost=lost, jobs=1))
-
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler])
+def test_a_refusal_stops_the_run_and_the_interrupt_handler_is_restored(handler: object) -> None:
+    before = signal.signal(signal.SIGINT, handler)  # type: ignore[arg-type]
+    try:
+        with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
+            list(run_in_workers(act, ["refuse width"], lost=lost, jobs=1))
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert type(refused.value) is MerBenchError
 
 
-@pytest.mark.parametrize("is_terminal", [False, True])
-def test_an_interrupt_between_two_samples_closes_what_prepares_them(
-    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
-) -> None:
+def test_an_interrupt_while_workers_start_is_delayed_and_an_ignored_one_stays_ignored() -> None:
+    reached = []
+
+    def interrupt() -> None:
+        with executors._interrupts_held():
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        interrupt()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert reached == [True, True]
+
+
+class Interrupting(Listener):
+    """The user presses Ctrl-C while a step is shown."""
+
+    def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
+        def interrupt(went_well: bool) -> None:
+            raise KeyboardInterrupt
+
+        return nullcontext(interrupt)
+
+
+def test_an_interrupt_between_two_samples_stops_their_preprocessing(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
 
-    def carry_out(*_: object, **__: object) -> Generator[Preprocessed, None, None]:
+    def running(*_: object, **__: object) -> Generator[Preprocessed, None, None]:
         try:
             yield Preprocessed("casme2/sub01/EP02_01f", "")
         finally:
             closed.append(True)
 
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sys.stderr.isatty", lambda: is_terminal)
-    monkeypatch.setattr(progress.click, "echo", interrupt)
-    monkeypatch.setattr(progress.Progress, "update", interrupt)
-    monkeypatch.setattr(preprocess_module, "carry_out", carry_out)
+    monkeypatch.setattr(preprocess_module, "run_tasks", running)
     task: PreprocessTask = None  # type: ignore[assignment]
     with pytest.raises(Interrupted, match="what was preprocessed is in the cache") as kept:
-        preprocess_module.preprocess([task], jobs=1, listener=progress.ProgressListener())
+        preprocess_module.preprocess([task], jobs=1, listener=Interrupting())
 
-    # The exception is still at hand, and with it every frame it came through.
+    # The exception is still referenced, and with it every frame that it came through.
     assert kept.traceback
     assert closed == [True]
-
-
-@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler])
-def test_what_was_to_happen_at_an_interrupt_is_as_before(handler: object) -> None:
-    before = signal.signal(signal.SIGINT, handler)  # type: ignore[arg-type]
-    try:
-        outcomes = run_local(length, ["a"], lost=lost, jobs=1)
-        assert list(outcomes) == [1]
-        assert signal.getsignal(signal.SIGINT) == handler
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_an_ignored_interrupt_is_ignored_while_slots_start() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with executors._interrupts_held():
-            os.kill(os.getpid(), signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""One cell at work: what a fold hands to a method, what it takes from it, and that no held-out label is in reach."""
+"""One cell: what a method receives and returns, what is stored of it, and that no held-out label can be reached."""
 
 from __future__ import annotations
 
@@ -22,28 +22,21 @@ from mer_bench import (
     LabelledSamples,
     MerBenchError,
     Method,
-    MethodSpec,
-    Parameter,
-    Representation,
     TorchMethod,
     UnlabelledSamples,
     training_parameters,
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation import network_scores
 from mer_bench.evaluation.cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row
-from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
+from mer_bench.evaluation.selection import validation_subjects
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.results import read_row
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
-from mer_bench.testing import make_method
 from mer_bench.training import trainer
-from mer_bench_majority.method import Majority
 from mer_bench_svm_flow.method import SVMFlow
 
 FOLD = "casme2-synthetic01"
@@ -51,7 +44,7 @@ EPOCHS = 4
 
 
 class Recorder(Method):
-    """Keeps its training set, as many methods do, and lists all that can be reached from what it was given."""
+    """Keeps its training set, as many methods do, and lists everything that can be reached from what it receives."""
 
     seen: ClassVar[list[object]] = []
 
@@ -72,56 +65,25 @@ class Net(TorchMethod):
         return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
 
 
-class Weighted(nn.Module):
-    """A network that is a target itself."""
+class Diverged(TorchMethod):
+    """A network whose logits are NaN once it does not train."""
 
-    def __init__(self, n_classes: int, *, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, width), nn.Linear(width, n_classes))
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.layers(maps)
-        return logits
-
-
-class Careless(Method):
-    """Scribbles over everything it is given."""
-
-    def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        train.inputs[:] = 0
-        train.labels[:] = 0
-
-    def predict(self, test: UnlabelledSamples) -> FloatArray:
-        test.inputs[:] = 0
-        self.params["C"] = 99.0  # type: ignore[index]
-        return np.zeros((len(test), self.n_classes))
+    def build_network(self) -> nn.Module:
+        network = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
+        network.register_forward_hook(lambda module, _, logits: logits if module.training else logits * np.nan)
+        return network
 
 
 class Answer(Method):
-    """Gives whatever a test puts here."""
+    """Returns what a test's function of it and its test set does."""
 
-    give: ClassVar[Callable[[int, int], object]]
+    give: ClassVar[Callable[[Any, UnlabelledSamples], object]]
 
     def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        pass
+        self.train = train
 
     def predict(self, test: UnlabelledSamples) -> Any:
-        return type(self).give(len(test), self.n_classes)
-
-
-class Draws(Method):
-    """Draws from every global generator there is."""
-
-    def fit(self, train: LabelledSamples, *, seed: int) -> None:
-        pass
-
-    def predict(self, test: UnlabelledSamples) -> FloatArray:
-        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (len(test), 1))  # noqa: NPY002
-
-
-class Refusing(TorchMethod):
-    def build_network(self) -> nn.Module:
-        raise MerBenchError("width=100 is not a multiple of heads=3")
+        return type(self).give(self, test)
 
 
 class NoMethod:
@@ -167,13 +129,13 @@ def row_for(kind: type, training: str = "full") -> Row:
     return replace(row, record=record, setting=replace(row.setting, spec=spec, params=params))
 
 
-def run(folder: Path, row: Row, fold: str = FOLD, seed: int = 0) -> tuple[Outcome, CellRecord]:
+def run(
+    folder: Path, row: Row, fold: str = FOLD, seed: int = 0, stack: FloatArray | None = None
+) -> tuple[Outcome, CellRecord]:
     folder.mkdir(exist_ok=True)
-    stack = folder / "stack.npy"
-    if not stack.exists():
-        np.save(stack, planned()[1])
+    np.save(folder / "stack.npy", planned()[1] if stack is None else stack)
     store = Store.create(folder / "results")
-    outcome = run_cell(Task(row, seed, fold, stack, store.path, "run", "cpu"))
+    outcome = run_cell(Task(row, seed, fold, folder / "stack.npy", store.path, "run", "cpu"))
     cell = store.read_cell(row.record, seed, fold)
     assert cell is not None
     return outcome, cell
@@ -195,8 +157,47 @@ def scores_in(cell: CellRecord) -> FloatArray:
     return np.array([prediction["scores"] for prediction in cell["predictions"]])
 
 
-@pytest.mark.parametrize("kind", [Recorder, Net])
-@pytest.mark.parametrize("training", ["full", "inner"])
+def stored_epochs(folder: Path, cell: CellRecord) -> tuple[list[str], FloatArray]:
+    stored = Store.open(folder / "results").read_epoch_scores(cell["key"])
+    assert stored is not None
+    return stored
+
+
+AnswerRun = Callable[..., tuple[Outcome, CellRecord]]
+
+
+@pytest.fixture
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnswerRun:
+    """Run a cell of a method that returns what a function of it and its test set does."""
+
+    def run_answer(give: Callable[[Any, UnlabelledSamples], object], **options: Any) -> tuple[Outcome, CellRecord]:
+        monkeypatch.setattr(Answer, "give", give, raising=False)
+        return run(tmp_path, row_for(Answer), **options)
+
+    return run_answer
+
+
+def own_scores(sample: FloatArray) -> list[float]:
+    return [float(np.abs(sample[..., channel]).mean()) for channel in (1, 2, 0)]
+
+
+def test_each_sample_is_stored_with_its_own_label_and_scores(answer: AnswerRun) -> None:
+    row, stack = planned()
+    _, cell = answer(lambda _, test: np.array([own_scores(x) for x in test.inputs]), fold="samm-synthetic02", seed=4)
+    expected = {row.table.sample_ids[i]: (row.table.labels[i], stack[i]) for i in row.folds["samm-synthetic02"].test}
+    stored = {prediction["sample_id"]: prediction for prediction in cell["predictions"]}
+
+    assert stored.keys() == expected.keys()
+    assert len({tuple(prediction["scores"]) for prediction in stored.values()}) == len(expected) > 2
+    for sample_id, (label, sample) in expected.items():
+        prediction, scores = stored[sample_id], own_scores(sample)
+        assert prediction["scores"] == scores
+        assert (prediction["y_true"], prediction["y_pred"]) == (label, scores.index(max(scores)))
+    assert (cell["fold"], cell["seed"], cell["run_id"], cell["device"]) == ("samm-synthetic02", 4, "run", "cpu")
+    assert (cell["selected_epoch"], cell["epoch_scores"]) == (None, False)
+
+
+@pytest.mark.parametrize(("kind", "training"), [(Recorder, "full"), (Net, "full"), (Net, "inner")])
 def test_no_label_or_id_of_the_held_out_subject_can_be_reached(tmp_path: Path, kind: Any, training: str) -> None:
     row = row_for(kind, training)
     kind.seen = []
@@ -215,16 +216,16 @@ def test_no_label_or_id_of_the_held_out_subject_can_be_reached(tmp_path: Path, k
         )
 
 
-def test_the_walk_finds_what_is_there_to_be_found() -> None:
+def test_the_search_for_labels_finds_them_where_they_are() -> None:
     row = row_for(Recorder)
     view = np.zeros((4, 3))[1:]
-    found = list(reachable(types.SimpleNamespace(inner=[UnlabelledSamples(view), {"row": row}])))
+    things = list(reachable(types.SimpleNamespace(inner=[UnlabelledSamples(view), {"row": row}])))
 
     for hidden in (row.record, row.table.labels, row.table.sample_ids[0], view.base):
-        assert any(thing is hidden for thing in found)
+        assert any(thing is hidden for thing in things)
 
 
-def test_a_method_gets_all_other_subjects_and_the_folds_own_seed(tmp_path: Path) -> None:
+def test_a_method_is_trained_on_all_other_subjects_with_the_folds_own_seed(tmp_path: Path) -> None:
     row = row_for(Recorder)
     run(tmp_path, row, seed=3)
     method = next(thing for thing in Recorder.seen if isinstance(thing, Recorder))
@@ -238,7 +239,7 @@ def test_a_method_gets_all_other_subjects_and_the_folds_own_seed(tmp_path: Path)
     assert (method.params, method.n_classes) == (row.setting.params, 3)
 
 
-def test_every_fold_and_seed_starts_from_its_own_number_for_ever() -> None:
+def test_every_fold_and_seed_has_its_own_generator_seed() -> None:
     numbers = {seed_value(p, f, s) for p in ("cde", "loso-smic") for f in ("smic-s1", "smic-s11") for s in range(3)}
 
     assert len(numbers) == 12
@@ -278,7 +279,7 @@ for _ in range(2):
 """
 
 
-def test_what_a_method_imports_while_it_works_makes_its_first_fold_no_other() -> None:
+def test_a_library_that_a_method_imports_late_does_not_change_its_first_fold() -> None:
     ended = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
     first, again = ended.stdout.splitlines()
 
@@ -286,28 +287,27 @@ def test_what_a_method_imports_while_it_works_makes_its_first_fold_no_other() ->
     assert first.endswith("[1.0, 1.0, 1.0]]")
 
 
-def test_what_a_method_draws_from_the_global_generators_comes_from_its_folds_seed(tmp_path: Path) -> None:
-    row = row_for(Draws)
-    before = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
-    first = scores_in(run(tmp_path / "a", row)[1])
-    after = (random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
-    np.random.random(), random.random(), torch.rand(3)  # noqa: NPY002
-    again = scores_in(run(tmp_path / "b", row)[1])
+def test_the_global_generators_are_seeded_by_the_fold_and_restored(answer: AnswerRun) -> None:
+    def draw(_: object, test: UnlabelledSamples) -> FloatArray:
+        return np.tile([random.random(), np.random.random(), float(torch.rand(()))], (len(test), 1))  # noqa: NPY002
 
-    np.testing.assert_array_equal(first, again)
-    assert after == before
-    assert (scores_in(run(tmp_path / "c", row, seed=1)[1]) != first).all()
+    def states() -> tuple[object, ...]:
+        return random.getstate()[1], np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+
+    before, seed = states(), seed_value("cde", FOLD, 0)
+    drawn = scores_in(answer(draw)[1])
+    generator = torch.Generator().manual_seed(seed)
+    expected = [random.Random(seed).random(), np.random.RandomState(seed).random(), torch.rand((), generator=generator)]
+
+    assert states() == before
+    np.testing.assert_array_equal(drawn, np.tile(np.array(expected, dtype=float), (5, 1)))
 
 
-@pytest.mark.parametrize(("kind", "training"), [(SVMFlow, "full"), (Majority, "full"), (Net, "full"), (Net, "inner")])
-def test_the_held_out_labels_change_nothing_but_the_truth(tmp_path: Path, kind: type, training: str) -> None:
+@pytest.mark.parametrize(("kind", "training"), [(SVMFlow, "full"), (Net, "full"), (Net, "inner")])
+def test_the_held_out_labels_change_nothing_but_the_stored_truth(tmp_path: Path, kind: type, training: str) -> None:
     row = row_for(kind, training)
-    turned = relabelled(row, row.folds[FOLD].test)
-    trained_on_others = relabelled(row, row.folds[FOLD].train)
-    cells = []
-    for name, variant in (("a", row), ("b", turned), ("c", trained_on_others)):
-        (tmp_path / name).mkdir()
-        cells.append(run(tmp_path / name, variant)[1])
+    variants = (row, relabelled(row, row.folds[FOLD].test), relabelled(row, row.folds[FOLD].train))
+    cells = [run(tmp_path / str(i), variant)[1] for i, variant in enumerate(variants)]
 
     np.testing.assert_array_equal(scores_in(cells[1]), scores_in(cells[0]))
     assert cells[1]["selected_epoch"] == cells[0]["selected_epoch"]
@@ -316,36 +316,44 @@ def test_the_held_out_labels_change_nothing_but_the_truth(tmp_path: Path, kind: 
     assert not np.array_equal(scores_in(cells[2]), scores_in(cells[0]))
 
 
-def test_a_careless_method_harms_no_other_cell(tmp_path: Path) -> None:
-    row = row_for(Careless)
+def test_a_method_that_overwrites_what_it_receives_changes_no_other_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = row_for(Answer)
     before = dict(row.setting.params)
-    run(tmp_path, row)
+
+    def overwrite(method: Any, test: UnlabelledSamples) -> FloatArray:
+        method.train.inputs[:] = method.train.labels[:] = test.inputs[:] = 0
+        method.params["C"] = 99.0
+        return np.zeros((len(test), 3))
+
+    monkeypatch.setattr(Answer, "give", overwrite, raising=False)
+    _, cell = run(tmp_path, row)
 
     np.testing.assert_array_equal(np.load(tmp_path / "stack.npy"), planned()[1])
+    assert cell["status"] == "ok"
     assert row.setting.params == before
-    assert row.table == planned()[0].table
 
 
 @pytest.mark.parametrize(
-    ("give", "message"),
+    ("scores", "message"),
     [
-        (lambda n, c: np.zeros((n, c + 1)), "scores have shape (5, 4), not (5, 3)"),
-        (lambda n, c: np.zeros((n - 1, c)), "scores have shape (4, 3), not (5, 3)"),
-        (lambda n, c: np.zeros(n, dtype=int), "scores have shape (5,), not (5, 3)"),
-        (lambda n, c: None, "scores have shape (), not (5, 3)"),
-        (lambda n, c: np.full((n, c), np.nan), "scores hold NaN"),
-        (lambda n, c: np.full((n, c), -np.inf), "scores hold NaN, infinite or other values"),
-        (lambda n, c: np.full((n, c), "a"), "that are no real numbers"),
-        (lambda n, c: np.zeros((n, c), complex), "that are no real numbers"),
-        (lambda n, c: np.zeros((n, c), object), "that are no real numbers"),
-        (lambda n, c: [[1.0] * c] * (n - 1) + [[1.0]], "inhomogeneous"),
+        (np.zeros((5, 4)), "scores have shape (5, 4), not (5, 3)"),
+        (np.zeros((4, 3)), "scores have shape (4, 3), not (5, 3)"),
+        (np.zeros(5, dtype=int), "scores have shape (5,), not (5, 3)"),
+        (None, "scores have shape (), not (5, 3)"),
+        (np.full((5, 3), np.nan), "scores hold NaN"),
+        (np.full((5, 3), -np.inf), "scores hold NaN, infinite or other values"),
+        (np.full((5, 3), "a"), "that are not real numbers"),
+        (np.zeros((5, 3), complex), "that are not real numbers"),
+        (np.zeros((5, 3), object), "that are not real numbers"),
+        ([[1.0] * 3] * 4 + [[1.0]], "inhomogeneous"),
     ],
 )
-def test_an_answer_that_is_no_table_of_scores_fails_its_cell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, give: Callable[[int, int], object], message: str
+def test_a_return_value_that_is_no_table_of_scores_fails_the_cell(
+    answer: AnswerRun, scores: object, message: str
 ) -> None:
-    monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
-    outcome, cell = run(tmp_path, row_for(Answer))
+    outcome, cell = answer(lambda *_: scores)
 
     assert (cell["status"], cell["predictions"]) == ("failed", [])
     assert cell["error"] is not None
@@ -354,75 +362,56 @@ def test_an_answer_that_is_no_table_of_scores_fails_its_cell(
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64, np.uint8])
-def test_scores_of_any_real_type_are_taken_and_the_first_of_equals_wins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: type
-) -> None:
-    monkeypatch.setattr(
-        Answer, "give", staticmethod(lambda n, _: np.tile([0, 2, 2], (n, 1)).astype(dtype)), raising=False
-    )
-    outcome, cell = run(tmp_path, row_for(Answer))
+def test_scores_may_have_any_real_type(answer: AnswerRun, dtype: type) -> None:
+    _, cell = answer(lambda *_: np.tile([0, 2, 1], (5, 1)).astype(dtype))
 
-    assert outcome.failure == ""
-    assert {prediction["y_pred"] for prediction in cell["predictions"]} == {1}
-    assert cell["predictions"][0]["scores"] == [0.0, 2.0, 2.0]
+    assert scores_in(cell).tolist() == [[0.0, 2.0, 1.0]] * 5
+
+
+def raising(error: BaseException) -> Callable[[object, object], object]:
+    def give(_method: object, _test: object) -> object:
+        raise error
+
+    return give
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("by zero"), SystemExit("out"), MemoryError()])
-def test_an_error_in_a_method_fails_its_cell_with_a_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
-    def give(_n: int, _c: int) -> object:
-        raise error
-
-    monkeypatch.setattr(Answer, "give", staticmethod(give), raising=False)
-    outcome, cell = run(tmp_path, row_for(Answer))
+def test_an_error_in_a_method_fails_its_cell_with_a_traceback(answer: AnswerRun, error: BaseException) -> None:
+    outcome, cell = answer(raising(error))
 
     assert outcome == Outcome("svm-flow", 0, FOLD, f"{type(error).__name__}: {error}")
     assert cell["error"] is not None
     assert "in give" in cell["error"]["traceback"]
 
 
-def test_a_setting_that_the_method_refuses_ends_the_run(tmp_path: Path) -> None:
+def test_a_setting_that_the_method_refuses_ends_the_run(answer: AnswerRun) -> None:
     with pytest.raises(MerBenchError, match="width=100"):
-        run(tmp_path, row_for(Refusing))
+        answer(raising(MerBenchError("width=100 is not a multiple of heads=3")))
 
 
-def test_a_network_can_be_the_target_itself() -> None:
-    spec = MethodSpec(
-        "mine",
-        "1",
-        "Mine",
-        f"{__name__}:Weighted",
-        Representation("region-flow", parameters=("layout",)),
-        "deep",
-        (Parameter("layout", "htnet", "a setting of the maps"), Parameter("width", 7, "units"), *training_parameters()),
-        trains_by_epoch=True,
-    )
-    network = make_method(spec, n_classes=5, width=6).build_network()
-
-    assert [tuple(weights.shape) for weights in network.parameters()] == [(6, 28 * 28 * 3), (6,), (5, 6), (5,)]
-
-
-def test_a_class_that_is_no_method_fails_its_cell(tmp_path: Path) -> None:
-    assert "NoMethod is neither a Method nor a TorchMethod" in run(tmp_path, row_for(NoMethod))[0].failure
-
-
-@pytest.mark.parametrize(("kind", "claim"), [(Net, False), (Recorder, True)])
-def test_a_spec_that_contradicts_its_class_about_epochs_fails_the_cell(tmp_path: Path, kind: type, claim: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "by_epoch", "message"),
+    [
+        (NoMethod, False, "NoMethod is neither a Method nor a TorchMethod"),
+        (Diverged, True, "scores hold NaN"),
+        (Net, False, "its spec's trains_by_epoch does not fit its class"),
+        (Recorder, True, "its spec's trains_by_epoch does not fit its class"),
+    ],
+)
+def test_a_class_that_breaks_its_contract_fails_the_cell(
+    tmp_path: Path, kind: type, by_epoch: bool, message: str
+) -> None:
     row = row_for(kind)
-    spec = replace(row.setting.spec, trains_by_epoch=claim)
-    row = replace(row, setting=replace(row.setting, spec=spec))
+    spec = replace(row.setting.spec, trains_by_epoch=by_epoch)
 
-    assert "its spec's trains_by_epoch does not fit its class" in run(tmp_path, row)[0].failure
+    assert message in run(tmp_path, replace(row, setting=replace(row.setting, spec=spec)))[0].failure
 
 
 def test_the_last_epoch_counts_and_the_scores_of_all_are_kept(tmp_path: Path) -> None:
     row = row_for(Net)
     _, cell = run(tmp_path, row)
-    stored = Store.open(tmp_path / "results").read_epoch_scores(cell["key"])
+    sample_ids, epochs = stored_epochs(tmp_path, cell)
 
-    assert stored is not None
-    sample_ids, epochs = stored
     assert (cell["selected_epoch"], epochs.shape) == (EPOCHS - 1, (EPOCHS, len(row.folds[FOLD].test), 3))
     assert sample_ids == [prediction["sample_id"] for prediction in cell["predictions"]]
     np.testing.assert_array_equal(epochs[-1].astype(float), scores_in(cell))
@@ -442,11 +431,12 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
         method: TorchMethod, train: LabelledSamples, out: Sequence[UnlabelledSamples], **_: object
     ) -> list[FloatArray]:
         given.update(train=train, out=out)
-        validated, tested = (np.zeros((EPOCHS, len(side), 3), np.float32) for side in out)
+        validated, tested = (np.zeros((EPOCHS, len(samples), 3), np.float32) for samples in out)
         validated[..., 2] = 0.5
         for position, i in enumerate(validation):
             validated[1, position, row.table.labels[i]] = 1.0
         tested[..., 0] = np.arange(EPOCHS)[:, None]
+        tested[..., 1] = np.arange(len(fold.test)) / 8
         return [validated, tested]
 
     monkeypatch.setattr(trainer, "train_fold", canned)
@@ -457,24 +447,18 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     np.testing.assert_array_equal(given["out"][0].inputs, stack[validation])
     np.testing.assert_array_equal(given["out"][1].inputs, stack[list(fold.test)])
     assert cell["selected_epoch"] == 1
-    np.testing.assert_array_equal(scores_in(cell), [[1.0, 0.0, 0.0]] * len(fold.test))
+    np.testing.assert_array_equal(scores_in(cell), [[1.0, i / 8, 0.0] for i in range(len(fold.test))])
+    np.testing.assert_array_equal(stored_epochs(tmp_path, cell)[1][:, 0, 0], np.arange(EPOCHS))
 
 
-def test_the_oracle_diagnostic_is_never_below_the_last_epoch_in_any_fold(tmp_path: Path) -> None:
-    row = row_for(Net)
-    Store.create(tmp_path / "results").write_row(row.record)
-    for fold in row.folds:
-        assert run(tmp_path, row, fold)[0].failure == ""
-    found = read_row(Store.open(tmp_path / "results"), row.record)
-    (last,), (oracle,) = found.seeds, found.oracle
+def test_the_inner_rule_scores_by_the_protocols_rule_for_absent_classes(tmp_path: Path) -> None:
+    row = row_for(Net, "inner")
+    protocol = {**row.record["protocol"], "absent_class": "none"}
 
-    assert (last.selection, oracle.selection, last.complete, oracle.complete) == ("last", "oracle", True, True)
-    for fold in row.record["folds"].values():
-        right = [
-            sum(truth == predicted for truth, predicted in (result.predictions[key] for key in fold["samples"]))
-            for result in (last, oracle)
-        ]
-        assert right[1] >= right[0]
+    with pytest.raises(MerBenchError, match="absent_class='none' is not one of"):
+        run(tmp_path, replace(row, record={**row.record, "protocol": protocol}))
+    outcome, _ = run(tmp_path, replace(row, record={**row.record, "protocol": protocol, "training": "full"}))
+    assert outcome.failure == ""
 
 
 def test_a_late_failure_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:
@@ -486,53 +470,3 @@ def test_a_late_failure_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:
 
     assert outcome.failure == ""
     assert Store(tmp_path / "results").read_cell(row.record, 0, FOLD) == done
-
-
-class Dicing(Majority):
-    """Draws from the global generators, as an estimator without a random state does."""
-
-    def predict(self, test: UnlabelledSamples) -> FloatArray:
-        scores = np.random.rand(len(test), self.n_classes) + random.random()  # noqa: NPY002
-        return scores.astype(np.float32)
-
-
-def test_global_generators_are_seeded_for_a_method_and_given_back(tmp_path: Path) -> None:
-    row = row_for(Dicing)
-    before = random.getstate()
-    _, first = run(tmp_path / "one", row)
-    random.random()
-    _, again = run(tmp_path / "two", row)
-    random.setstate(before)
-    untouched = random.random()
-    random.setstate(before)
-    run(tmp_path / "three", row)
-
-    assert first["predictions"] == again["predictions"]
-    assert random.random() == untouched
-
-
-class BatchNet(TorchMethod):
-    """Normalises over whatever batch it is given, also when it predicts."""
-
-    def build_network(self) -> nn.Module:
-        norm = nn.BatchNorm1d(28 * 28 * 3, track_running_stats=False)
-        return nn.Sequential(nn.Flatten(), norm, nn.Linear(28 * 28 * 3, self.n_classes))
-
-
-def test_the_inner_rule_sees_nothing_of_the_test_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-
-    def recording(scores: FloatArray, *arguments: Any, **options: Any) -> int:
-        seen.append(scores)
-        return best_inner_epoch(scores, *arguments, **options)
-
-    monkeypatch.setattr(network_scores, "best_inner_epoch", recording)
-    row = row_for(BatchNet, "inner")
-    run(tmp_path / "one", row)
-    (tmp_path / "two").mkdir()
-    stack = planned()[1].copy()
-    stack[list(row.folds[FOLD].test)] += 100
-    np.save(tmp_path / "two" / "stack.npy", stack)
-    run(tmp_path / "two", row)
-
-    assert np.array_equal(*seen)

@@ -1,9 +1,9 @@
-"""Features: extracted once a sample, shared by all folds, known by what they depend on."""
+"""Features: extracted once for each sample, shared by all folds, and keyed by what they depend on."""
 
 from __future__ import annotations
 
 import json
-import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +12,31 @@ from support.bench import Bench
 from support.hostile import install
 
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation.plan import Plan, make_plan
+from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
+from mer_bench.evaluation.rows import Row
 from mer_bench.plugin_manager import load_catalogue
 
 SOURCE = """
     import os
     import numpy as np
-    from mer_bench import (
-        Features, Method, MerBenchError, MethodSpec, Parameter, Representation, SklearnMethod, hookimpl
-    )
-    from sklearn.linear_model import LogisticRegression
+    from mer_bench import Features, Method, MerBenchError, MethodSpec, Parameter, Representation, hookimpl
 
 
-    class Means(SklearnMethod):
+    class Plain(Method):
+        # Scores by the distance to a constant, and refuses inputs that are not the features.
+        def fit(self, train, *, seed):
+            assert train.inputs.shape == (len(train), 3)
+
+        def predict(self, test):
+            return -abs(test.inputs - self.params["C"])
+
+
+    class Means(Plain):
         def extract(self, sample):
             with open(os.environ["EXTRACTIONS"], "a") as log:
                 log.write("x")
             return sample.reshape(-1, 3).mean(axis=0) * self.params["factor"]
-
-        def build_estimator(self, n_classes, seed):
-            return LogisticRegression(C=self.params["C"])
 
 
     class Peeks(Means):
@@ -40,14 +44,8 @@ SOURCE = """
             return np.full(3, self.params["C"])
 
 
-    class Breaks(Means):
-        def extract(self, sample):
-            raise ZeroDivisionError("an empty block")
-
-
     class Late(Means):
         # Fails at the fifth sample, as long as a file stands beside the log.
-
         def extract(self, sample):
             log = os.environ["EXTRACTIONS"]
             if os.path.getsize(log) == 4 and os.path.exists(os.path.join(os.path.dirname(log), "broken")):
@@ -65,49 +63,34 @@ SOURCE = """
             raise MerBenchError("factor=2 does not fit the sample; lower it")
 
 
-    class Words(Means):
+    class Odd(Means):
         def extract(self, sample):
-            return "three features"
-
-
-    class Whole(Means):
-        def extract(self, sample):
-            return np.arange(3)
-
-
-    class Nan(Means):
-        def extract(self, sample):
-            return np.array([1.0, np.nan])
-
-
-    class Ragged(Means):
-        def extract(self, sample):
-            return np.zeros(3 + int(sample[0, 0, 0] > 0))
-
-
-    class Plain(SklearnMethod):
-        def build_estimator(self, n_classes, seed):
-            return LogisticRegression()
+            values = {
+                "words": "three features",
+                "whole": np.arange(3),
+                "scalar": np.array(2.0),
+                "nan": np.array([1.0, np.nan]),
+                "ragged": np.zeros(3 + int(sample[0, 0, 0] > 0)),
+            }
+            return values[self.spec.name]
 
 
     @hookimpl
     def mer_bench_methods():
-        parameters = (Parameter("factor", 2.0, "a factor"), Parameter("C", 1.0, "the penalty", minimum=0.0))
-        for name in ("means", "peeks", "breaks", "late", "dies", "refuses", "words", "whole", "nan", "ragged", "plain"):
-            features = Features(("factor",))
-            yield MethodSpec(
-                name, "1", name, f"feature_plugin:{name.title()}", Representation("face-flow"), "handcrafted",
-                parameters, features=features
-            )
-        yield MethodSpec(
-            "untold", "1", "Untold", "feature_plugin:Means", Representation("face-flow"), "handcrafted", parameters
-        )
+        parameters = (Parameter("factor", 2.0, "a factor"), Parameter("C", 1.0, "a constant", minimum=0.0))
+        odd = "words", "whole", "scalar", "nan", "ragged"
+        for name in ("means", "peeks", "late", "dies", "refuses", "plain", "undeclared", *odd):
+            target = "Odd" if name in odd else "Means" if name == "undeclared" else name.title()
+            features = None if name == "undeclared" else Features(("factor",))
+            maps = Representation("face-flow")
+            target = f"feature_plugin:{target}"
+            yield MethodSpec(name, "1", name, target, maps, "handcrafted", parameters, features=features)
 """
 
 
 @pytest.fixture(autouse=True)
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install the methods; return the file that has a letter for each extraction."""
+    """Install the methods; return the file that gets one letter for each extraction."""
     site = tmp_path / "site"
     install(site, "feature-plugin", {"feature_plugin": SOURCE})
     monkeypatch.syspath_prepend(str(site))
@@ -117,52 +100,46 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "log"
 
 
-def plan_of(method: str = "means", **overrides: str) -> Plan:
-    return make_plan(
-        Request((method,), overrides=overrides, baselines=False),
-        SyntheticMaps(None, {"size": "tiny", "seed": 0}),
-        load_catalogue(),
-    )
+def row_of(method: str = "means", **overrides: str) -> Row:
+    source = SyntheticMaps(None, {"size": "tiny", "seed": 0})
+    (row,) = make_plan(Request((method,), overrides=overrides, baselines=False), source, load_catalogue()).rows
+    return row
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_each_sample_is_extracted_once_for_all_folds_and_seeds(bench: Bench, log: Path, jobs: int) -> None:
-    ended = bench.run("--method", "means", "--seeds", "2", "--json", jobs=jobs)
-    again = bench.run("--method", "means", "--seeds", "3", "--json", jobs=jobs)
+def test_workers_extract_each_sample_once_for_all_folds_and_seeds(bench: Bench, log: Path) -> None:
+    first = bench.run("--method", "means", "--method", "dies", "--seeds", "2", "--json", jobs=2)
+    again = bench.run("--method", "means", "--seeds", "3", "--json")
+    errors = {json.loads(file.read_text())["error"]["message"] for file in bench.cell_files() if "dies" in file.parts}
 
-    assert (ended.code, again.code) == (0, 0)
-    assert [found["folds_done"] for found in again.objects] == [6, 6, 6]
+    assert [(o["method"], o["folds_done"], o["folds_failed"]) for o in first.objects[::2]] == [
+        ("means", 6, 0),
+        ("dies", 0, 6),
+    ]
+    assert [o["folds_done"] for o in again.objects] == [6, 6, 6]
     assert len(log.read_text()) == 24
+    assert all("its process died (exit code 3)" in error for error in errors)
 
 
-def test_features_are_what_the_method_is_trained_on(bench: Bench) -> None:
-    assert bench.run("--method", "means").code == 0
-    plan = plan_of()
-    (row,) = plan.rows
-    stored = np.load(bench.results / "representations" / f"{row.features_key}.npy")
-    maps = [plan.data.source.load(sample_id) for sample_id in row.table.sample_ids]
-
-    np.testing.assert_allclose(stored, [2 * map_.reshape(-1, 3).mean(axis=0) for map_ in maps], rtol=1e-6)
-    assert stored.dtype == np.float32
-
-
-def test_a_parameter_of_the_classifier_extracts_nothing_anew_and_one_of_the_features_does(
+def test_features_are_trained_on_and_extracted_again_for_another_setting_of_theirs_only(
     bench: Bench, log: Path
 ) -> None:
     counts = []
     for setting in ("C=1", "C=5", "factor=3"):
         assert bench.run("--method", "means", "--set", setting).code == 0
         counts.append(len(log.read_text()))
+    row, source = row_of(), SyntheticMaps(None, {"size": "tiny", "seed": 0})
+    stored = np.load(bench.results / "representations" / f"{row.features_key}.npy")
+    means = [source.load(sample_id).reshape(-1, 3).mean(axis=0) for sample_id in row.table.sample_ids]
 
     assert counts == [24, 24, 48]
-    assert plan_of(C="5").rows[0].features_key == plan_of().rows[0].features_key
-    assert plan_of(factor="3").rows[0].features_key != plan_of().rows[0].features_key
+    assert row_of(C="5").features_key == row.features_key != row_of(factor="3").features_key
+    np.testing.assert_allclose(stored, 2 * np.array(means), rtol=1e-6)
+    assert stored.dtype == np.float32
 
 
-def test_damaged_features_are_extracted_anew(bench: Bench, log: Path) -> None:
+def test_damaged_features_are_extracted_again(bench: Bench, log: Path) -> None:
     bench.run("--method", "means", "--set", "C=1")
-    (plan_row,) = plan_of().rows
-    file = bench.results / "representations" / f"{plan_row.features_key}.npy"
+    file = bench.results / "representations" / f"{row_of().features_key}.npy"
     file.write_bytes(file.read_bytes()[:-4])
     ended = bench.run("--method", "means", "--set", "C=5")
 
@@ -171,54 +148,45 @@ def test_damaged_features_are_extracted_anew(bench: Bench, log: Path) -> None:
     assert len(log.read_text()) == 48
 
 
-def test_what_was_extracted_before_a_failure_is_kept(bench: Bench, log: Path) -> None:
+def test_a_failed_extraction_keeps_the_samples_before_it_and_its_traceback(bench: Bench, log: Path) -> None:
     broken = log.with_name("broken")
     broken.touch()
     first = bench.run("--method", "late")
-    done = len(log.read_text())
+    error = json.loads(bench.cell_files()[0].read_text())["error"]
     broken.unlink()
     again = bench.run("--method", "late")
-    (row,) = plan_of("late").rows
 
     assert (first.code, again.code) == (1, 0)
-    assert 0 < done < 24
     assert len(log.read_text()) == 24
-    assert re.search(r"the features of \w+/\w+/\w+: ZeroDivisionError: the fifth", first.err)
-    assert not (bench.results / "representations" / str(row.features_key)).exists()
+    fifth = row_of("late").table.sample_ids[4]
+    assert error["message"] == f"the features of {fifth}: ZeroDivisionError: the fifth"
+    assert "in extract" in error["traceback"]
+    assert not (bench.results / "representations" / str(row_of("late").features_key)).exists()
 
 
-@pytest.mark.parametrize(
-    ("method", "jobs", "said"),
-    [
-        ("peeks", 1, "KeyError: 'C'"),
-        ("breaks", 1, "ZeroDivisionError: an empty block"),
-        ("breaks", 2, "ZeroDivisionError: an empty block"),
-        ("dies", 2, "its process died (exit code 3)"),
-        ("words", 1, "extract gives str, not an array of floats"),
-        ("whole", 1, "extract gives ndarray, not an array of floats"),
-        ("nan", 1, "extract gives NaN or infinite values"),
-        ("ragged", 1, ",), and ("),
-        ("plain", 1, "its spec's features do not fit its class"),
-        ("untold", 1, "its spec's features do not fit its class"),
-    ],
-)
-def test_features_that_fail_fail_their_methods_cells_and_no_others(
-    bench: Bench, method: str, jobs: int, said: str
-) -> None:
-    ended = bench.run("--method", method, "--method", "majority", "--json", jobs=jobs)
-    failed, other = ended.objects
-    errors = [json.loads(file.read_text())["error"] for file in bench.cell_files()]
+UNUSABLE = {
+    "peeks": "KeyError: 'C'",
+    "words": "extract gives str, not an array of floats",
+    "whole": "extract gives ndarray, not an array of floats",
+    "scalar": "extract gives ndarray, not an array of floats",
+    "nan": "extract gives NaN or infinite values",
+    "ragged": ",), and (",
+    "plain": "its spec's features do not fit its class",
+    "undeclared": "its spec's features do not fit its class",
+}
+
+
+def test_unusable_features_fail_all_cells_of_their_method_and_of_no_other(bench: Bench) -> None:
+    methods = [part for name in (*UNUSABLE, "majority") for part in ("--method", name)]
+    ended = bench.run(*methods, "--json")
+    failures: Counter[str] = Counter()
+    for file in bench.cell_files():
+        (name,) = {*UNUSABLE, "majority"}.intersection(file.parts)
+        error = json.loads(file.read_text())["error"]
+        failures[name] += error is not None and UNUSABLE.get(name, "") in error["message"]
 
     assert ended.code == 1
-    assert (failed["folds_done"], failed["folds_failed"], other["folds_done"]) == (0, 6, 6)
-    assert [said in error["message"] for error in errors if error] == [True] * 6
-
-
-def test_a_traceback_of_extracting_is_kept(bench: Bench) -> None:
-    bench.run("--method", "breaks")
-    error = json.loads(bench.cell_files()[0].read_text())["error"]
-
-    assert "in extract" in error["traceback"]
+    assert failures == dict.fromkeys(UNUSABLE, 6) | {"majority": 0}
 
 
 def test_a_setting_that_extracting_refuses_ends_the_run(bench: Bench) -> None:

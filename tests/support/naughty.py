@@ -1,17 +1,15 @@
-"""`NAUGHTY`, the source of a plugin with methods that fail on one of six folds, each in its own way."""
+"""Methods that misbehave on one fold of six, each in its own way: `NAUGHTY` is the source of their plugin."""
 
 from __future__ import annotations
 
 STRUCK = "smic-synthetic01"
-"""The fold on which they fail, unless the environment has a variable HEALED."""
+"""The fold on which they misbehave, unless the environment says HEALED."""
 
 NAUGHTY = '''
     import ctypes
     import os
     import resource
-    import signal
     import time
-    from pathlib import Path
 
     import numpy as np
 
@@ -38,51 +36,30 @@ NAUGHTY = '''
             return scores
 
 
-    class Mute(Exception):
-        def __str__(self):
-            raise TypeError("not even this")
-
-
-    class Stop(BaseException):
-        pass
-
-
-    def raising(error):
+    class Raises(Good):
         def misbehave(self):
-            raise error
-
-        return type("Raises", (Good,), {"misbehave": misbehave})
+            raise ValueError("no [good] reason\\nat all")
 
 
-    def doing(action):
-        return type("Does", (Good,), {"misbehave": lambda self: action()})
+    class Nan(Good):
+        def spoil(self, scores):
+            scores[0, 0] = np.nan
+            return scores
 
 
-    def spoiling(change):
-        return type("Spoils", (Good,), {"spoil": lambda self, scores: change(scores)})
+    class Words(Good):
+        def spoil(self, scores):
+            return scores.astype(str)
 
 
-    Raises = raising(ValueError("no [good] reason\\nat all"))
-    RaisesMute = raising(Mute())
-    RaisesStop = raising(Stop("stop"))
-    Exits = raising(SystemExit(3))
-    Refuses = raising(MerBenchError("setting 'warp' is beyond 9; lower it"))
+    class Dies(Good):
+        def misbehave(self):
+            os._exit(3)
 
-    Dies = doing(lambda: os._exit(3))
-    DiesQuietly = doing(lambda: os.kill(os.getpid(), signal.SIGKILL))
-    Sleeps = doing(lambda: time.sleep(60))
-    # The disk is full from the moment a fold is trained on, for the files of this process.
-    Fills = doing(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY)))
 
-    Nan = spoiling(lambda scores: scores * np.where(np.arange(scores.size).reshape(scores.shape) == 0, np.nan, 1))
-    Infinite = spoiling(lambda scores: scores + np.inf)
-    WrongShape = spoiling(lambda scores: scores[:, :2])
-    TooFew = spoiling(lambda scores: scores[1:])
-    Labels = spoiling(lambda scores: scores.argmax(axis=1))
-    Nothing = spoiling(lambda scores: None)
-    Words = spoiling(lambda scores: scores.astype(str))
-    Complex = spoiling(lambda scores: scores.astype(complex))
-    Ragged = spoiling(lambda scores: [[0.5], [0.25, 0.25]])
+    class Sleeps(Good):
+        def misbehave(self):
+            time.sleep(60)
 
 
     class Slow(Good):
@@ -99,29 +76,33 @@ NAUGHTY = '''
             ctypes.CDLL(None).fflush(None)
 
 
-    class Changes(Good):
-        """Its scores count how often its parameters were changed before."""
+    class Fills(Good):
+        """The disk is full from the moment a fold is trained on, for the files of this process."""
 
-        def fit(self, train, *, seed):
-            super().fit(train, seed=seed)
-            self.params["count"] += 1
-
-        def predict(self, test):
-            return np.full((len(test), self.n_classes), float(self.params["count"]))
+        def misbehave(self):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 
 
-    class NoMethod:
-        def __init__(self, *settings):
-            pass
+    class Refuses(Good):
+        def misbehave(self):
+            raise MerBenchError("setting 'warp' is beyond 9; lower it")
 
 
-    NAMES = (
-        "good raises raises-mute raises-stop exits nan infinite wrong-shape too-few labels nothing words complex "
-        "ragged dies dies-quietly sleeps slow prints changes fills refuses no-method"
-    )
+    CLASSES = {
+        "good": "Good",
+        "raises": "Raises",
+        "nan": "Nan",
+        "words": "Words",
+        "dies": "Dies",
+        "sleeps": "Sleeps",
+        "slow": "Slow",
+        "prints": "Prints",
+        "fills": "Fills",
+        "refuses": "Refuses",
+        "no-class": "Absent",
+    }
     PARAMETERS = {
         "slow": (Parameter("seconds", 0.2, "how long a fit lasts"),),
-        "changes": (Parameter("count", 0, "how often it was changed"),),
     }
 
 
@@ -132,8 +113,7 @@ NAUGHTY = '''
 
     @hookimpl
     def mer_bench_methods():
-        yield from (spec(name, f"naughty_plugin:{name.title().replace('-', '')}") for name in NAMES.split())
-        yield spec("no-class", "naughty_plugin:Absent")
+        yield from (spec(name, f"naughty_plugin:{class_name}") for name, class_name in CLASSES.items())
         yield spec("no-module", "a_module_that_nobody_has:Net")
         yield spec("takes-frames", "naughty_plugin:Good", "frames")
 '''

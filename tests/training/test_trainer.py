@@ -1,9 +1,8 @@
-"""The trainer: a fold's scores depend on its samples and seed alone, and the held-out side teaches it nothing."""
+"""The trainer: a fold's scores depend on its training set and seed alone, never on the held-out samples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from support.method_instances import instance_of
 from torch import Tensor, nn
 
-from mer_bench import LabelledSamples, MerBenchError, MethodError, TorchMethod, UnlabelledSamples, training_parameters
+from mer_bench import LabelledSamples, MethodError, TorchMethod, UnlabelledSamples, training_parameters
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.training import trainer
@@ -53,15 +52,15 @@ def samples(n: int, *, seed: int = 0, labels: list[int] | None = None) -> Labell
     return LabelledSamples(scaled.astype(np.float32), classes, np.array([f"smic/s{i % 5}" for i in range(n)]))
 
 
-def train(kind: TorchMethod, side: LabelledSamples, held_out: FloatArray, seed: int = 1) -> FloatArray:
-    return train_fold(kind, side, [UnlabelledSamples(held_out)], seed=seed, device="cpu")[0]
+def train(kind: TorchMethod, training_set: LabelledSamples, held_out: FloatArray, seed: int = 1) -> FloatArray:
+    return train_fold(kind, training_set, [UnlabelledSamples(held_out)], seed=seed, device="cpu")[0]
 
 
 HELD_OUT = samples(7, seed=9).inputs
 
 
 class Several(nn.Module):
-    """Logits, so many times."""
+    """Returns its logits several times."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -72,7 +71,7 @@ class Several(nn.Module):
 
 
 class Penalised(nn.Module):
-    """A linear network with a penalty, made of a parameter that its logits do not touch."""
+    """A linear network with a penalty; its logits do not depend on the parameter ``aside``."""
 
     def __init__(self, penalty: Callable[[nn.Parameter, nn.Linear], object], only_in_training: bool = False) -> None:
         super().__init__()
@@ -124,27 +123,31 @@ def test_the_same_samples_and_seed_give_the_same_scores(kind: type[TorchMethod])
 
 
 def test_the_callers_random_state_neither_matters_nor_changes() -> None:
+    first = train(method(Dropping), samples(20), HELD_OUT)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        first = train(method(Dropping), samples(20), HELD_OUT)
-        after_training = torch.rand(4)
-        torch.manual_seed(3)
-        np.testing.assert_array_equal(after_training, torch.rand(4))
         torch.manual_seed(77)
-        np.testing.assert_array_equal(train(method(Dropping), samples(20), HELD_OUT), first)
-
-
-def test_the_callers_random_state_is_restored_after_a_failure() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
         state = torch.get_rng_state()
+        np.testing.assert_array_equal(train(method(Dropping), samples(20), HELD_OUT), first)
+        assert torch.equal(torch.get_rng_state(), state)
         with pytest.raises(MethodError):
             train(method(**DIVERGES), samples(20), HELD_OUT)
         assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_one_held_out_set_does_not_change_the_scores_of_another() -> None:
+    class OverBatches(TorchMethod):
+        def build_network(self) -> nn.Module:
+            return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48, track_running_stats=False), nn.Linear(48, 3))
+
+    sets = [[UnlabelledSamples(x) for x in (HELD_OUT, other)] for other in (HELD_OUT[:4], HELD_OUT[2:] + 100)]
+    one, another = (train_fold(method(OverBatches), samples(20), held, seed=1, device="cpu") for held in sets)
+
+    np.testing.assert_array_equal(one[0], another[0])
+    assert [len(scores[0]) for scores in (*one, *another)] == [7, 4, 7, 5]
+
+
 @pytest.mark.parametrize("kind", [Dropping, BatchNormalised])
-def test_a_held_out_sample_scores_the_same_in_any_company(kind: type[TorchMethod]) -> None:
+def test_a_held_out_sample_scores_the_same_alone_and_among_others(kind: type[TorchMethod]) -> None:
     together = train(method(kind), samples(20), HELD_OUT)
     order = np.random.default_rng(0).permutation(len(HELD_OUT))
 
@@ -152,33 +155,32 @@ def test_a_held_out_sample_scores_the_same_in_any_company(kind: type[TorchMethod
     np.testing.assert_allclose(train(method(kind), samples(20), HELD_OUT[2:3]), together[:, 2:3], atol=1e-6)
 
 
-def test_a_held_out_outlier_changes_no_other_score() -> None:
-    """Neither the normalisation nor the network may be measured on the held-out side."""
-    wild = HELD_OUT.copy()
-    wild[3] = 1e6
-    calm = train(method(BatchNormalised), samples(20), HELD_OUT)
-    beside = train(method(BatchNormalised), samples(20), wild)
-
-    np.testing.assert_allclose(np.delete(beside, 3, axis=1), np.delete(calm, 3, axis=1), atol=1e-6)
-    assert not np.allclose(beside[:, 3], calm[:, 3], atol=1e-3)
-
-
-def test_the_network_is_scored_in_evaluation_mode_and_trained_in_training_mode() -> None:
-    modes: list[tuple[bool, int]] = []
+def test_the_network_trains_and_is_scored_each_in_its_mode_and_with_one_thread() -> None:
+    """A sum over more threads would round differently, and the scores with it."""
+    modes: list[tuple[bool, int, int]] = []
 
     class Watching(TorchMethod):
         def build_network(self) -> nn.Module:
             network = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
-            network.register_forward_hook(lambda module, inputs, _: modes.append((module.training, len(inputs[0]))))
+            network.register_forward_hook(
+                lambda module, inputs, _: modes.append((module.training, len(inputs[0]), torch.get_num_threads()))
+            )
             return network
 
-    train(method(Watching, epochs=2), samples(20), HELD_OUT)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        train(method(Watching, epochs=2), samples(20), HELD_OUT)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert modes == [(True, 8, 1), (True, 8, 1), (True, 4, 1), (False, 7, 1)] * 2
 
-    assert modes == [(True, 8), (True, 8), (True, 4), (False, 7)] * 2
 
-
-def seen_inputs(side: LabelledSamples, seed: int = 1, held_out: FloatArray | None = None, **params: object) -> Tensor:
-    """Return what the network is given in one epoch: of the training set, in its order, or of ``held_out``."""
+def seen_inputs(
+    training_set: LabelledSamples, seed: int = 1, held_out: FloatArray | None = None, **params: object
+) -> Tensor:
+    """Return what the network receives in one epoch: the training set in the order of training, or ``held_out``."""
     seen: dict[bool, list[Tensor]] = {True: [], False: []}
 
     class Watching(TorchMethod):
@@ -187,108 +189,51 @@ def seen_inputs(side: LabelledSamples, seed: int = 1, held_out: FloatArray | Non
             network.register_forward_hook(lambda module, inputs, _: seen[module.training].append(inputs[0]))
             return network
 
-    train(method(Watching, epochs=1, **params), side, HELD_OUT if held_out is None else held_out, seed)
+    train(method(Watching, epochs=1, **params), training_set, HELD_OUT if held_out is None else held_out, seed)
     return torch.cat(seen[held_out is None])
-
-
-def test_channels_are_normalised_on_the_training_side() -> None:
-    seen = seen_inputs(samples(20))
-
-    assert seen.shape == (20, 3, 4, 4)
-    np.testing.assert_allclose(seen.mean((0, 2, 3)), 0.0, atol=1e-5)
-    np.testing.assert_allclose(seen.std((0, 2, 3), unbiased=False), 1.0, atol=1e-5)
 
 
 NORMALISED: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
     "none": lambda x, _: x,
-    "channel": lambda x, side: (x - side.mean((0, 1, 2))) / side.std((0, 1, 2)),
-    "unit": lambda x, side: (x - side.min((0, 1, 2))) / (side.max((0, 1, 2)) - side.min((0, 1, 2))),
-    "pixel-mean": lambda x, side: x - side.mean(0),
+    "channel": lambda x, seen: (x - seen.mean((0, 1, 2))) / seen.std((0, 1, 2)),
+    "unit": lambda x, seen: (x - seen.min((0, 1, 2))) / (seen.max((0, 1, 2)) - seen.min((0, 1, 2))),
+    "pixel-mean": lambda x, seen: x - seen.mean(0),
 }
 
 
 @pytest.mark.parametrize("kind", NORMALISED)
-def test_both_sides_are_normalised_by_what_the_training_side_measures(kind: str) -> None:
-    side, held_out = samples(20), HELD_OUT * np.float32(3)
-    expected = NORMALISED[kind](held_out.astype(float), side.inputs.astype(float))
+def test_inputs_are_normalised_by_what_is_measured_on_the_training_set(kind: str) -> None:
+    training_set, held_out = samples(20), HELD_OUT * np.float32(3)
+    measured = training_set.inputs.astype(float)
+    trained, scored = (
+        seen_inputs(training_set, held_out=held, normalisation=kind).permute(0, 2, 3, 1).numpy()
+        for held in (None, held_out)
+    )
 
-    seen = seen_inputs(side, held_out=held_out, normalisation=kind).permute(0, 2, 3, 1)
-    trained = seen_inputs(side, normalisation=kind).permute(0, 2, 3, 1).numpy()
-
-    np.testing.assert_allclose(seen, expected, atol=1e-4)
-    own = NORMALISED[kind](side.inputs.astype(float), side.inputs.astype(float))
-    np.testing.assert_allclose(np.sort(trained, axis=0), np.sort(own, axis=0), atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", NORMALISED)
-def test_a_held_out_sample_is_normalised_alike_in_any_company(kind: str) -> None:
-    wild = HELD_OUT.copy()
-    wild[1:] = 1e5
-    calm, beside = (seen_inputs(samples(20), held_out=x, normalisation=kind)[0] for x in (HELD_OUT, wild))
-
-    assert torch.equal(calm, beside)
-
-
-def test_unit_takes_each_channel_of_the_training_side_to_zero_and_one() -> None:
-    seen = seen_inputs(samples(20), normalisation="unit")
-
-    assert seen.amin((0, 2, 3)).tolist() == [0.0, 0.0, 0.0]
-    assert seen.amax((0, 2, 3)).tolist() == [1.0, 1.0, 1.0]
-    beyond = seen_inputs(samples(20), held_out=HELD_OUT * np.float32(100), normalisation="unit")
-    assert beyond.min() < -1
-    assert beyond.max() > 2
-
-
-def test_the_pixel_mean_is_that_of_one_pixel_and_channel() -> None:
-    side = samples(20)
-    side.inputs[:, 2, 1, 0] = 7.0
-
-    seen = seen_inputs(side, normalisation="pixel-mean")
-
-    assert not seen[:, 0, 2, 1].any()
-    np.testing.assert_allclose(seen.mean(0), 0.0, atol=1e-5)
-    assert seen.std((0, 2, 3))[1] > 5 > seen.std((0, 2, 3))[0]
-    held_out = seen_inputs(side, held_out=HELD_OUT, normalisation="pixel-mean")
-    np.testing.assert_allclose(held_out[:, 0, 2, 1], HELD_OUT[:, 2, 1, 0] - 7.0, atol=1e-5)
-
-
-def test_without_normalisation_the_network_sees_the_inputs_as_they_are() -> None:
-    side = samples(20)
-    seen = seen_inputs(side, normalisation="none").permute(0, 2, 3, 1).numpy()
-
-    assert sorted(image.tobytes() for image in seen.copy()) == sorted(image.tobytes() for image in side.inputs)
+    np.testing.assert_allclose(scored, NORMALISED[kind](held_out.astype(float), measured), atol=1e-4)
+    np.testing.assert_allclose(
+        np.sort(trained, axis=0), np.sort(NORMALISED[kind](measured, measured), axis=0), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("kind", ["channel", "unit", "pixel-mean"])
 def test_a_constant_channel_is_only_centred(kind: str) -> None:
-    side = samples(20)
-    side.inputs[..., 1] = 0.1
-
-    seen = seen_inputs(side, normalisation=kind)
-    held_out = seen_inputs(side, held_out=HELD_OUT, normalisation=kind)
+    training_set = samples(20)
+    training_set.inputs[..., 1] = 0.1
+    seen = seen_inputs(training_set, normalisation=kind)
+    held_out = seen_inputs(training_set, held_out=HELD_OUT, normalisation=kind)
 
     assert torch.isfinite(seen).all()
     assert not seen[:, 1].any()
     np.testing.assert_allclose(held_out[:, 1], HELD_OUT[..., 1] - 0.1, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", NORMALISED)
-def test_a_training_side_of_one_constant_sample_stays_finite(kind: str) -> None:
-    side = LabelledSamples(np.full((1, 4, 4, 3), 0.3, dtype=np.float32), np.array([1]), np.array(["smic/s1"]))
-
-    assert torch.isfinite(seen_inputs(side, normalisation=kind)).all()
-    assert torch.isfinite(seen_inputs(side, held_out=HELD_OUT, normalisation=kind)).all()
-
-
 def test_training_leaves_the_callers_arrays_alone() -> None:
-    side, held_out = samples(20), HELD_OUT.copy()
-    inputs, labels = side.inputs.copy(), side.labels.copy()
+    training_set, untouched = samples(20), samples(20)
+    train(method(normalisation="none"), training_set, training_set.inputs)
 
-    train(method(normalisation="none"), side, held_out)
-
-    np.testing.assert_array_equal(side.inputs, inputs)
-    np.testing.assert_array_equal(side.labels, labels)
-    np.testing.assert_array_equal(held_out, HELD_OUT)
+    np.testing.assert_array_equal(training_set.inputs, untouched.inputs)
+    np.testing.assert_array_equal(training_set.labels, untouched.labels)
 
 
 @given(n=st.integers(1, 70), size=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
@@ -302,44 +247,17 @@ def test_an_epoch_takes_every_sample_once_in_batches_that_no_single_sample_ends(
     assert len(batches[-1]) <= (size + 1 if size > 1 else 1)
 
 
-def test_every_epoch_has_its_own_order() -> None:
+def test_every_epoch_and_every_seed_has_its_own_order() -> None:
     order = torch.Generator().manual_seed(0)
     epochs = [torch.cat(list(trainer._batches(50, 8, order))).tolist() for _ in range(5)]
+    first, again, other = (seen_inputs(samples(20), seed=seed) for seed in (1, 1, 2))
 
     assert len({tuple(epoch) for epoch in epochs}) == 5
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
 
 
-def test_every_seed_has_its_own_order() -> None:
-    orders = [seen_inputs(samples(20), seed=seed) for seed in (1, 1, 2)]
-
-    assert torch.equal(orders[0], orders[1])
-    assert not torch.equal(orders[0], orders[2])
-
-
-def test_one_thread_trains_whatever_the_caller_had() -> None:
-    """A sum over more threads would round differently, and the scores with it."""
-    threads: list[int] = []
-
-    class Watching(TorchMethod):
-        def build_network(self) -> nn.Module:
-            threads.append(torch.get_num_threads())
-            return nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
-
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        train(method(Watching), samples(20), HELD_OUT)
-        assert (threads, torch.get_num_threads()) == ([1], 2)
-    finally:
-        torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("size", [4, 8, 16])
-def test_batch_normalisation_stands_a_single_sample_left_over(size: int) -> None:
-    assert np.isfinite(train(method(BatchNormalised, batch_size=size), samples(17), HELD_OUT)).all()
-
-
-def test_a_held_out_side_beyond_one_evaluation_batch_is_scored_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_samples_beyond_one_evaluation_batch_are_all_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(method(), samples(20), HELD_OUT)
     monkeypatch.setattr(trainer, "_EVALUATION_BATCH", 3)
 
@@ -354,45 +272,12 @@ def test_weights_of_the_classes_follow_the_training_counts() -> None:
     assert trainer._class_weights(np.array([0, 2]), 3, "none") is None
 
 
-def test_balanced_weights_favour_the_rare_class() -> None:
-    rng = np.random.default_rng(0)
-    noise = rng.normal(size=(50, 4, 4, 3)).astype(np.float32)
-    side = LabelledSamples(noise[:40], np.array([0] * 36 + [1] * 4), np.array(["smic/s1"] * 40))
-    plain, balanced = (
-        train(method(n_classes=2, class_weights=kind, epochs=20), side, noise[40:])[-1, :, 1].mean()
-        for kind in ("none", "balanced")
-    )
-
-    assert balanced > plain + 0.05
-
-
 @pytest.mark.parametrize("class_weights", ["none", "balanced"])
-@pytest.mark.parametrize("labels", [[0, 2] * 10, [1] * 20])
-def test_a_class_that_the_training_side_lacks_is_scored_low(labels: list[int], class_weights: str) -> None:
-    scores = train(
-        method(epochs=30, lr=0.02, class_weights=class_weights),
-        samples(20, labels=labels),
-        samples(20, seed=9, labels=labels).inputs,
-    )
+@pytest.mark.parametrize("normalisation", NORMALISED)
+def test_a_training_set_of_one_constant_sample_gives_finite_scores(class_weights: str, normalisation: str) -> None:
+    one = LabelledSamples(np.full((1, 4, 4, 3), 0.3, dtype=np.float32), np.array([1]), np.array(["smic/s1"]))
 
-    assert scores.shape == (30, 20, 3)
-    absent = [label for label in range(3) if label not in labels]
-    assert scores[-1][:, absent].mean() < 0.05 < scores[0][:, absent].mean()
-
-
-@pytest.mark.parametrize("class_weights", ["none", "balanced"])
-def test_a_training_side_of_one_sample_can_be_trained_on(class_weights: str) -> None:
-    assert np.isfinite(train(method(class_weights=class_weights), samples(1), HELD_OUT)).all()
-
-
-@pytest.mark.parametrize(("optimizer", "lr"), [("adam", 0.02), ("adamw", 0.02), ("sgd", 0.05)])
-def test_every_optimiser_learns(optimizer: str, lr: float) -> None:
-    side, unseen = samples(60), samples(30, seed=5)
-    scores = train(method(optimizer=optimizer, lr=lr, epochs=15), side, np.concatenate([side.inputs, unseen.inputs]))
-    truth = np.concatenate([side.labels, unseen.labels])
-
-    assert (scores[-1, :60].argmax(axis=1) == truth[:60]).mean() > 0.95
-    assert (scores[-1, 60:].argmax(axis=1) == truth[60:]).mean() > 0.8
+    assert np.isfinite(train(method(class_weights=class_weights, normalisation=normalisation), one, HELD_OUT)).all()
 
 
 @pytest.mark.parametrize(
@@ -408,22 +293,18 @@ def test_the_optimiser_gets_the_settings(name: str, kind: type[torch.optim.Optim
     assert [p for group in optimizer.param_groups for p in group["params"]] == list(network.parameters())
 
 
-def test_the_least_learning_rate_learns_next_to_nothing_and_none_at_all_is_refused() -> None:
-    scores = train(method(lr=1e-12), samples(20), HELD_OUT)
-
-    np.testing.assert_allclose(scores[0], scores[-1], atol=1e-7)
-    with pytest.raises(MerBenchError, match=r"lr=0\.0 is below the smallest allowed value"):
-        method(lr=0.0)
-
-
-def test_each_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
+@pytest.mark.parametrize(("class_weights", "weights"), [("none", [1, 1, 1]), ("balanced", [2 / 3, 1, 2])])
+def test_each_step_follows_the_gradient_of_the_mean_cross_entropy(class_weights: str, weights: list[float]) -> None:
     """Eq. 5, -1/N Σ log p, by gradient descent with momentum 0.9 on all samples at once."""
-    side = samples(12)
-    flat, held_out = (x.transpose(0, 3, 1, 2).reshape(len(x), -1).astype(float) for x in (side.inputs, HELD_OUT))
+    training_set = samples(12, labels=[0, 1, 0, 2, 0, 1, 0, 0, 1, 2, 1, 0])
+    flat, held_out = (
+        x.transpose(0, 3, 1, 2).reshape(len(x), -1).astype(float) for x in (training_set.inputs, HELD_OUT)
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         layer = nn.Linear(48, 3)
     weight, bias = (p.detach().numpy().astype(float) for p in (layer.weight, layer.bias))
+    of_sample = np.array(weights)[training_set.labels, None]
 
     def probabilities(x: FloatArray) -> FloatArray:
         exponentials = np.exp(x @ weight.T + bias)
@@ -431,13 +312,14 @@ def test_each_step_follows_the_gradient_of_the_mean_cross_entropy() -> None:
 
     expected, velocity = [], [0.0, 0.0]
     for _ in range(3):
-        error = (probabilities(flat) - np.eye(3)[side.labels]) / len(side)
+        error = (probabilities(flat) - np.eye(3)[training_set.labels]) * of_sample / of_sample.sum()
         velocity = [0.9 * velocity[0] + error.T @ flat, 0.9 * velocity[1] + error.sum(axis=0)]
         weight, bias = weight - 0.001 * velocity[0], bias - 0.001 * velocity[1]
         expected.append(probabilities(held_out))
-    descent = method(epochs=3, lr=0.001, batch_size=64, normalisation="none", optimizer="sgd")
+    descent: dict[str, object] = {"lr": 0.001, "batch_size": 64, "normalisation": "none", "optimizer": "sgd"}
+    scores = train(method(class_weights=class_weights, **descent), training_set, HELD_OUT)
 
-    np.testing.assert_allclose(train(descent, side, HELD_OUT), expected, atol=1e-5)
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
     assert not np.allclose(expected[0], expected[2], atol=1e-2)
 
 
@@ -457,20 +339,17 @@ def test_a_loss_that_is_not_finite_is_reported_with_its_epoch_and_a_cure() -> No
         (nn.LSTM(48, 5), "the network gives (8, 5) for 8 samples of 3 classes"),
     ],
 )
-@pytest.mark.parametrize("class_weights", ["none", "balanced"])
-def test_a_network_of_the_wrong_output_is_refused_with_its_shape(
-    tail: nn.Module, message: str, class_weights: str
-) -> None:
+def test_a_network_with_the_wrong_output_is_refused_with_its_shape(tail: nn.Module, message: str) -> None:
     class Wrong(TorchMethod):
         def build_network(self) -> nn.Module:
             return nn.Sequential(nn.Flatten(), tail)
 
     with pytest.raises(MethodError) as caught:
-        train(method(Wrong, class_weights=class_weights), samples(20), HELD_OUT)
+        train(method(Wrong), samples(20), HELD_OUT)
     assert message in str(caught.value)
 
 
-def test_the_gradient_of_a_penalty_reaches_what_the_logits_do_not_touch() -> None:
+def test_the_gradient_of_a_penalty_reaches_parameters_that_the_logits_do_not_depend_on() -> None:
     """Three steps of gradient descent with momentum 0.9 on aside², written out."""
     _, network = penalised(lambda aside, _: aside**2, epochs=1, optimizer="sgd", lr=0.1)
     aside, velocity = 2.0, 0.0
@@ -482,21 +361,9 @@ def test_the_gradient_of_a_penalty_reaches_what_the_logits_do_not_touch() -> Non
     assert penalised(lambda aside, _: torch.zeros(()))[1].aside.item() == 2.0
 
 
-def test_a_penalty_is_added_to_the_cross_entropy_with_weight_one() -> None:
-    """A penalty of w/2 times the squared weights is what weight decay w is to plain gradient descent."""
-    settings: dict[str, Any] = {"optimizer": "sgd", "lr": 0.01, "epochs": 4}
-    plain, _ = penalised(lambda *_: 0.0, **settings)
-    decayed, _ = penalised(lambda *_: 0.0, weight_decay=0.5, **settings)
-    pulled, _ = penalised(lambda _, layer: 0.25 * sum(p.square().sum() for p in layer.parameters()), **settings)
-
-    np.testing.assert_allclose(pulled, decayed, atol=1e-6)
-    assert np.abs(pulled - plain).max() > 1e-2
-
-
-@pytest.mark.parametrize("only_in_training", [False, True])
 @pytest.mark.parametrize(
-    "nothing",
-    [lambda *_: 0.0, lambda *_: 0, lambda *_: torch.tensor(0.0), lambda *_: torch.zeros(1), lambda a, _: a * 0],
+    ("nothing", "only_in_training"),
+    [(lambda *_: 0, False), (lambda *_: torch.zeros(1), False), (lambda aside, _: aside * 0, True)],
 )
 def test_a_penalty_of_zero_changes_no_bit(
     nothing: Callable[[nn.Parameter, nn.Linear], object], only_in_training: bool
@@ -506,39 +373,30 @@ def test_a_penalty_of_zero_changes_no_bit(
     np.testing.assert_array_equal(penalised(nothing, only_in_training=only_in_training)[0], plain)
 
 
-def test_a_penalty_does_not_move_the_scores_that_it_comes_with() -> None:
-    """The held-out side is scored by the logits alone."""
-    huge, _ = penalised(lambda aside, _: aside.detach() * 1e6, epochs=2)
-    none, _ = penalised(lambda *_: 0.0, epochs=2)
-
-    np.testing.assert_array_equal(huge, none)
-
-
-@pytest.mark.parametrize("shape", [(2,), (0,), (1, 3), (8,)])
-def test_a_penalty_that_is_not_one_number_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("penalty", "kind"),
+    [
+        (torch.zeros(2), "has the shape (2,)"),
+        (torch.zeros(0), "has the shape (0,)"),
+        (torch.zeros(1, 3), "has the shape (1, 3)"),
+        (None, "is of type NoneType"),
+        ("0.5", "is of type str"),
+        ([0.5], "is of type list"),
+    ],
+)
+def test_a_penalty_that_is_not_one_number_is_refused(penalty: object, kind: str) -> None:
     with pytest.raises(MethodError) as caught:
-        penalised(lambda *_: torch.zeros(shape))
-    assert str(caught.value) == f"the network's penalty has the shape {shape}, and is not one number"
+        penalised(lambda *_: penalty)
+    assert str(caught.value) == f"the network's penalty {kind}, and is not one number"
 
 
-@pytest.mark.parametrize("penalty", [None, "0.5", [0.5], {"penalty": 0.5}], ids=lambda value: type(value).__name__)
-def test_a_penalty_that_is_no_number_is_refused_with_its_type(penalty: object) -> None:
-    with pytest.raises(MethodError) as caught:
-        penalised(lambda aside, layer: penalty)
-
-    assert str(caught.value) == f"the network's penalty is of type {type(penalty).__name__}, and is not one number"
+@pytest.mark.parametrize("value", [float("nan"), torch.tensor(-float("inf"))])
+def test_a_penalty_that_is_not_finite_is_refused_as_such_a_loss_is(value: object) -> None:
+    with pytest.raises(MethodError, match=r"^the training loss is (nan|-inf) in epoch 1; a smaller lr may fix it$"):
+        penalised(lambda *_: value)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("kind", [float, torch.tensor])
-def test_a_penalty_that_is_not_finite_is_refused_as_such_a_loss_is(
-    value: float, kind: Callable[[float], object]
-) -> None:
-    with pytest.raises(MethodError, match=rf"^the training loss is {value} in epoch 1; a smaller lr may fix it$"):
-        penalised(lambda *_: kind(value))
-
-
-def test_training_settings_come_from_the_parameters_and_others_are_left_out() -> None:
+def test_training_settings_come_from_the_parameters() -> None:
     config = TrainingConfig.from_params({"epochs": 7, "lr": 0.5, "width": 96})
 
     defaults = {p.name: p.default for p in training_parameters()}
@@ -553,26 +411,9 @@ def test_a_method_sets_its_own_defaults_and_no_unknown_ones() -> None:
         training_parameters(width=3, momentum=0.5)
 
 
-def test_a_clip_reaches_the_network_with_its_channel_before_time_and_place() -> None:
-    shapes = []
+def test_a_clip_reaches_the_network_with_its_channel_before_time_height_and_width() -> None:
+    clips = np.random.default_rng(0).normal(size=(12, 4, 6, 2, 1)).astype(np.float32)
+    training_set = LabelledSamples(clips, np.arange(12) % 3, np.array([f"smic/s{i}" for i in range(12)]))
+    seen = seen_inputs(training_set, held_out=clips[:2], normalisation="none")
 
-    class OfClips(TorchMethod):
-        def build_network(self) -> nn.Module:
-            class Network(nn.Module):
-                def __init__(self, n_classes: int) -> None:
-                    super().__init__()
-                    self.layer = nn.Conv3d(1, n_classes, 3)
-
-                def forward(self, x: Tensor) -> Tensor:
-                    shapes.append(tuple(x.shape[1:]))
-                    return self.layer(x).mean(dim=(2, 3, 4))
-
-            return Network(self.n_classes)
-
-    rng = np.random.default_rng(0)
-    clips = rng.normal(size=(12, 4, 6, 5, 1)).astype(np.float32)
-    side = LabelledSamples(clips, np.arange(12) % 3, np.array([f"smic/s{i}" for i in range(12)]))
-    scores = train(method(OfClips), side, clips[:2])
-
-    assert scores.shape == (3, 2, 3)
-    assert set(shapes) == {(1, 4, 6, 5)}
+    np.testing.assert_array_equal(seen.numpy(), clips[:2].transpose(0, 4, 1, 2, 3))

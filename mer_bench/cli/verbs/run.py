@@ -84,7 +84,7 @@ def command(*, dry_run: bool, verbose: bool, as_json: bool, **asked: Any) -> Exi
     session = open_session(Request(**asked), listener, jobs=all_processors(), dry=dry_run)
     if dry_run:
         return ExitCode.DONE
-    session.carry_out()
+    session.run()
     return _conclude(session, people, as_json)
 
 
