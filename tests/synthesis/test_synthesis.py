@@ -1,4 +1,4 @@
-"""Made-up releases: official in form, traps and all, and marked as made up."""
+"""Synthetic releases: in the official form, with its annotation errors, and marked as synthetic."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def contents(root: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("layout", DATABASES)
-def test_a_release_is_recognised_read_without_problems_and_called_synthetic(layout: str, small: Written) -> None:
+def test_a_release_is_recognised_read_without_problems_and_marked_as_synthetic(layout: str, small: Written) -> None:
     source = Releases(small(layout), OPTIONS)
     read = source.read_samples().frame[["sample_id", "onset", "apex", "offset"]]
     planned = {
@@ -172,7 +172,7 @@ def test_samm_s_header_stands_in_row_14_above_text_subjects_and_formulas(small: 
     assert (small("samm") / f"006/006_1_2/006_{first['Onset Frame']:05d}.jpg").is_file()
 
 
-def test_samm_s_workbook_has_a_known_error_that_the_reader_mends_and_open_action_units(small: Written) -> None:
+def test_samm_s_workbook_has_a_known_error_that_the_reader_corrects_and_open_action_units(small: Written) -> None:
     table = {row[1]: row for row in rows(sheet(small("samm") / "SAMM_Micro_FACS_Codes_v2.xlsx", "MICRO_ONLY"), 14)}
     (planned,) = [plan for plan in plan_release("samm", "small", 0) if plan.name == "028_4_1"]
     notes = " ".join(Releases(small("samm"), OPTIONS).notes())
@@ -258,7 +258,7 @@ def test_the_large_size_has_the_official_counts() -> None:
 @pytest.mark.parametrize("database", DATABASES)
 def test_no_two_clips_share_a_name_and_no_real_error_is_imitated_by_chance(database: str, size: str) -> None:
     plans = plan_release(database, size, 1)
-    faulty = {plan.name for plan in plans if plan.marked_apex is not None}
+    faulty = {plan.name for plan in plans if plan.printed_apex is not None}
 
     assert len({(plan.subject, plan.clip) for plan in plans}) == len(plans)
     assert all(plan.onset < plan.apex < plan.offset and plan.onset > plan.margin for plan in plans)
@@ -266,8 +266,8 @@ def test_no_two_clips_share_a_name_and_no_real_error_is_imitated_by_chance(datab
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_neither_names_nor_frame_numbers_tell_the_class(database: str) -> None:
-    plans = [plan for seed in range(5) for plan in plan_release(database, "large", seed) if plan.kind != "other"]
+def test_neither_names_nor_frame_numbers_reveal_the_class(database: str) -> None:
+    plans = [plan for seed in range(4) for plan in plan_release(database, "large", seed) if plan.kind != "other"]
     clues = {
         "onset": [plan.onset for plan in plans],
         "length": [plan.offset - plan.onset for plan in plans],
@@ -281,27 +281,27 @@ def test_neither_names_nor_frame_numbers_tell_the_class(database: str) -> None:
     tree = DecisionTreeClassifier(max_depth=4, class_weight="balanced", random_state=0)
     accuracies = {}
     for chosen in (*([clue] for clue in clues), list(clues)):
-        told = np.array([clues[clue] for clue in chosen]).T
-        guessed = cross_val_predict(tree, told, kinds, groups=subjects, cv=LeaveOneGroupOut())
+        features = np.array([clues[clue] for clue in chosen]).T
+        guessed = cross_val_predict(tree, features, kinds, groups=subjects, cv=LeaveOneGroupOut())
         accuracies["+".join(chosen)] = balanced_accuracy_score(kinds, guessed)
 
     # By chance 1/3; of about 700 clips, the rarest class of 75, hardly ever above 0.4.
     assert max(accuracies.values()) < 0.42, accuracies
 
 
-def test_the_mark_says_what_was_asked_for(small: Written) -> None:
-    said = (small("casme3") / SYNTHETIC_FILE).read_text(encoding="utf-8")
+def test_the_marker_file_states_the_request(small: Written) -> None:
+    text = (small("casme3") / SYNTHETIC_FILE).read_text(encoding="utf-8")
 
-    assert "nothing in this folder is a recording of a person" in said
-    assert "skimage.data.astronaut()" in said
-    assert f"generator version: {GENERATOR_VERSION}\nlayout: casme3\nsize: small\nseed: 0" in said
+    assert "nothing in this folder is a recording of a person" in text
+    assert "skimage.data.astronaut()" in text
+    assert f"generator version: {GENERATOR_VERSION}\nlayout: casme3\nsize: small\nseed: 0" in text
 
 
 def test_progress_counts_the_clips(speckled: None, tmp_path: Path) -> None:
-    said: list[tuple[int, int]] = []
-    write_release("smic", tmp_path / "out", size="tiny", progress=lambda done, total: said.append((done, total)))
+    calls: list[tuple[int, int]] = []
+    write_release("smic", tmp_path / "out", size="tiny", progress=lambda done, total: calls.append((done, total)))
 
-    assert said == [(done, 12) for done in range(13)]
+    assert calls == [(done, 12) for done in range(13)]
 
 
 def test_an_interrupted_writing_leaves_nothing_and_was_marked_from_the_start(speckled: None, tmp_path: Path) -> None:
@@ -350,15 +350,15 @@ def test_a_release_that_appears_meanwhile_is_accepted_if_it_is_the_same(
 
 
 @pytest.mark.parametrize(
-    ("layout", "size", "seed", "said"),
+    ("layout", "size", "seed", "complaint"),
     [
         ("casme4", "tiny", 0, r"layout 'casme4' .did you mean 'casme.'"),
         ("smic", "huge", 0, r"size 'huge'.*known: tiny, small, large"),
         ("smic", "tiny", -1, r"seed -1; name a seed of at least 0"),
     ],
 )
-def test_an_unknown_request_is_refused(layout: str, size: str, seed: int, said: str, tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match=said):
+def test_an_unknown_request_is_refused(layout: str, size: str, seed: int, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(MerBenchError, match=complaint):
         write_release(layout, tmp_path / "out", size=size, seed=seed)
     assert list(tmp_path.iterdir()) == []
 
