@@ -14,15 +14,12 @@ from support.release_factory import (
     CASME3_WORKBOOK,
     SAMM_WORKBOOK,
     casme2_annotation,
-    casme2_full,
     casme2_row,
     moved_out_of,
     only_problem,
     opened,
     picture,
     refusal,
-    samm_full,
-    smic_full,
     write_casme2,
     write_casme3,
     write_frames,
@@ -65,29 +62,6 @@ def test_a_folder_of_releases_is_read_as_one(composite: Path) -> None:
         source.clip("casme2/sub01/EP99")
 
 
-def test_the_whole_composite_is_read(tmp_path: Path) -> None:
-    rows, numbers = samm_full()
-    write_smic(tmp_path / "SMIC", *smic_full(), numbers=(8, 9))
-    write_samm(tmp_path / "SAMM", *rows, numbers=numbers)
-    write_casme2(tmp_path / "CASME2", *casme2_full())
-
-    assert len(opened(tmp_path).read_samples()) == 164 + 159 + 255
-
-
-def test_a_subfolder_may_be_a_link_to_another_disk(tmp_path: Path) -> None:
-    write_samm(tmp_path / "disk" / "SAMM")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "samm").symlink_to(tmp_path / "disk" / "SAMM")
-
-    assert opened(tmp_path / "data").read_samples().ids == ["samm/006/006_1_2"]
-
-
-def test_the_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(write_casme2(tmp_path / "release"))
-
-    assert opened(Path()).clip(ID).apex == 13
-
-
 def test_a_faulty_release_leaves_the_others_readable(composite: Path) -> None:
     (composite / "2" / SAMM_WORKBOOK).write_bytes(b"")
     (composite / "3" / CASME3_WORKBOOK).unlink()
@@ -99,16 +73,6 @@ def test_a_faulty_release_leaves_the_others_readable(composite: Path) -> None:
     assert samm.startswith(f"SAMM: {composite / '2' / SAMM_WORKBOOK} is empty (0 bytes); ")
     assert casme2.startswith("CASME II: its frames are there twice, in ")
     assert casme3.startswith("CAS(ME)^3 Part A: ")
-
-
-def test_where_no_release_can_be_read_the_problems_say_why(tmp_path: Path) -> None:
-    write_casme2(tmp_path / "a")
-    write_samm(tmp_path / "b")
-    for workbook in tmp_path.glob("*/*.xlsx"):
-        workbook.write_bytes(b"")
-    source = opened(tmp_path)
-
-    assert (len(source.read_samples()), len(source.problems())) == (0, 2)
 
 
 # Recognising
@@ -451,15 +415,6 @@ def test_a_link_out_of_the_release_is_a_problem(
         problem = only_problem(root)
         assert "leads out of" in problem
         assert "replace the link by a copy" in problem
-
-
-def test_a_link_to_a_folder_of_other_files_is_a_problem_too(tmp_path: Path) -> None:
-    root = write_casme2(tmp_path / "release", casme2_row(), casme2_row("03", "EP07_03", 9, 10, 11))
-    moved_out_of(root, "CASME2_RAW_selected/sub01")
-    shutil.rmtree(tmp_path / "elsewhere" / "EP02_01f")
-
-    assert opened(root).read_samples().ids == ["casme2/sub03/EP07_03"]
-    assert only_problem(root).startswith(f"{WHERE}: ")
 
 
 # Synthetic data

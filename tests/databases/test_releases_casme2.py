@@ -84,14 +84,6 @@ def test_the_frames_are_found_in_any_folder_a_few_levels_below(tmp_path: Path, f
     assert opened(tmp_path).clip(ID).apex == 13
 
 
-@pytest.mark.parametrize("name", ["CASME2-coding-20190701.xlsx", "CASME2-coding-updated.xlsx", "casme ii coding.XLSX"])
-def test_the_other_editions_of_the_workbook_are_read_too(tmp_path: Path, name: str) -> None:
-    write_casme2(tmp_path)
-    (tmp_path / CASME2_WORKBOOK).rename(tmp_path / name)
-
-    assert opened(tmp_path).read_samples().frame["origin"][0] == f"{name} row 2"
-
-
 def test_casme_beside_casme2_is_ignored(tmp_path: Path) -> None:
     write_casme2(tmp_path / "CASME2")
     write_frames(tmp_path / "CASME" / "CASME_raw_selected" / "sub01" / "EP01_5", [1, 2], "EP01_5-{}.jpg")

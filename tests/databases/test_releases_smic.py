@@ -96,12 +96,6 @@ def test_another_camera_alone_is_not_smic_hs_under_any_name(tmp_path: Path, plac
     assert "(VIS and NIR are other cameras)" in refusal(path)
 
 
-def test_a_study_named_after_a_camera_is_read(tmp_path: Path) -> None:
-    write_smic(tmp_path / "NIR experiments" / "SMIC")
-
-    assert opened(tmp_path).read_samples().ids == IDS
-
-
 def test_system_folders_and_other_folders_among_the_clips_are_ignored(tmp_path: Path) -> None:
     write_smic(tmp_path)
     for name in ("__MACOSX", "@eaDir", ".git", "$RECYCLE.BIN"):
@@ -120,14 +114,6 @@ def test_folders_with_different_subjects_are_parts_of_one_release(tmp_path: Path
 
     assert source.read_samples().ids == ["smic/s1/s1_ne_01", "smic/s2/s2_sur_01"]
     assert source.problems() == source.notes() == ()
-
-
-def test_raw_and_cropped_images_are_two_copies_to_choose_from(tmp_path: Path) -> None:
-    write_smic(tmp_path)
-    write_smic(tmp_path, hs="SMIC_all_cropped/HS", name="reg_image{}.bmp")
-
-    assert opened(tmp_path).clip(IDS[0]).frames[0].name == "image8.bmp"
-    assert opened(tmp_path, images="cropped").clip(IDS[0]).frames[0].name == "reg_image8.bmp"
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings
 
 from mer_bench.databases import archive_checks, workbook
 from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
@@ -204,25 +203,6 @@ def test_a_cell_reads_as_the_text_that_excel_shows(value: object, text: str) -> 
         row_of("#NAME?").text("ApexFrame")
 
 
-@CHEAP
-@given(
-    st.one_of(
-        *(st.text(max_size=20), st.integers(), st.integers(10**4000, 10**5000), st.floats(), st.booleans()),
-        *(st.dates(), st.timedeltas()),
-    )
-)
-@example(-0.0)
-def test_any_cell_is_a_frame_number_or_refused(value: object) -> None:
-    row = row_of(value)
-    try:
-        number = row.frame("ApexFrame")
-    except MerBenchError as error:
-        one_sentence(error)
-        return
-    assert 0 <= number < 10**9
-    assert row.text("ApexFrame").lstrip("0") in (str(number), "")
-
-
 def test_a_formula_without_a_stored_value_is_distinguished_from_an_empty_cell(tmp_path: Path) -> None:
     rows = [HEADER, ["01", "a", "=1+1", "=40+6", None], ["01", "b", None, None, None], ["=A2", "=B2", None, "=D2"]]
     first, second, third = read_sheet(write(tmp_path / "a.xlsx", S=rows), columns=COLUMNS)
@@ -309,15 +289,6 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(coding: Path, monkeypatch: 
     assert "in 11 parts, too much for an annotation workbook" in error_of(coding)
 
 
-def test_a_part_that_unpacks_to_more_than_it_states_is_refused(coding: Path) -> None:
-    rezip(coding, lambda parts: parts.update({"xl/bomb.xml": b"0" * 4_000_000}))
-    stated, lie = (4_000_000).to_bytes(4, "little"), (64).to_bytes(4, "little")
-    content = coding.read_bytes()
-    assert content.count(stated) == 2
-    coding.write_bytes(content.replace(stated, lie))
-    assert "is damaged" in error_of(coding)
-
-
 def test_too_many_parts_or_another_packing_is_refused(coding: Path) -> None:
     rezip(coding, lambda parts: None, packing=zipfile.ZIP_LZMA)
     assert "is encrypted, or packed in a way unknown to .xlsx" in error_of(coding)
@@ -340,27 +311,3 @@ def test_entities_are_refused_in_any_part_and_encoding(coding: Path, part: str, 
     head = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE w [<!ENTITY a0 "ha">{bomb}]><w>&a9;</w>'
     rezip(coding, lambda parts: parts.update({part: head.encode(encoding)}))
     assert f"part {part!r} has a document type (DOCTYPE)" in error_of(coding)
-
-
-@CHEAP
-@given(st.data())
-def test_a_workbook_with_changed_parts_is_read_or_refused_in_one_sentence(coding: Path, data: st.DataObject) -> None:
-    """The XML itself is cut, changed or dropped, behind the checksums of the zip."""
-    coding.with_name("a.xlsx").write_bytes(coding.read_bytes())
-
-    def change(parts: dict[str, bytes]) -> None:
-        name = data.draw(st.sampled_from(sorted(parts)))
-        content = parts[name]
-        start = data.draw(st.integers(0, len(content)))
-        end = data.draw(st.integers(start, min(len(content), start + 30)))
-        put = data.draw(
-            st.sampled_from([b"", b"x", b"-1", b"9" * 5000, b'"', b"<c>", b"\xff", b"</", b"e", b'r="ZZZ0"'])
-        )
-        parts[name] = content[:start] + put + content[end:]
-        if data.draw(st.integers(0, 9)) == 0:
-            del parts[name]
-
-    try:
-        assert read_sheet(rezip(coding.with_name("a.xlsx"), change), columns=COLUMNS, header_row=2)
-    except MerBenchError as error:
-        one_sentence(error)

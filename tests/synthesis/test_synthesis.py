@@ -155,23 +155,6 @@ def test_smic_s_numbers_are_formulas_with_results_but_for_one_row(small: Written
     assert "its second interval" in notes
 
 
-def test_samm_s_header_stands_in_row_14_above_text_subjects_and_formulas(small: Written) -> None:
-    path = small("samm") / "SAMM_Micro_FACS_Codes_v2.xlsx"
-    table, formulas = sheet(path, "MICRO_ONLY"), sheet(path, "MICRO_ONLY", formulas=True)
-    header = [cell.value for cell in table[14]]
-    first = dict(zip(header, rows(table, 14)[0], strict=True))
-
-    assert header == [
-        *("Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro"),
-        *("Action Units", "Estimated Emotion", "Objective Classes", "Notes"),
-    ]
-    assert formulas["G15"].value == "=F15-D15+1"
-    assert first["Duration"] == first["Offset Frame"] - first["Onset Frame"] + 1
-    assert (first["Subject"], first["Filename"], first["Micro"]) == ("006", "006_1_2", "Micro - 1/2")
-    assert "Other" in {row[9] for row in rows(table, 14)}
-    assert (small("samm") / f"006/006_1_2/006_{first['Onset Frame']:05d}.jpg").is_file()
-
-
 def test_samm_s_workbook_has_a_known_error_that_the_reader_corrects_and_open_action_units(small: Written) -> None:
     table = {row[1]: row for row in rows(sheet(small("samm") / "SAMM_Micro_FACS_Codes_v2.xlsx", "MICRO_ONLY"), 14)}
     (planned,) = [plan for plan in plan_release("samm", "small", 0) if plan.name == "028_4_1"]
@@ -182,38 +165,6 @@ def test_samm_s_workbook_has_a_known_error_that_the_reader_corrects_and_open_act
     assert planned.apex == planned.key_frame == 1105
     assert "apex '1150' is read as 1105" in notes
     assert all(any(re.fullmatch(kind, str(row[8])) for row in table.values()) for kind in kinds)
-
-
-def test_casme2_s_workbook_has_two_blank_columns_text_subjects_and_an_open_apex(small: Written) -> None:
-    path = small("casme2") / "CASME2-coding-20140508.xlsx"
-    table = sheet(path, "Sheet1")
-    by_clip = {(row[0], row[1]): row for row in rows(table)}
-
-    assert openpyxl.load_workbook(path).sheetnames == ["Sheet1", "Sheet2", "Sheet3"]
-    assert [cell.value for cell in table[1]] == [
-        *("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None),
-        *("Action Units", "Estimated Emotion"),
-    ]
-    assert by_clip["01", "EP02_01f"][3] == 46
-    assert by_clip["04", "EP12_01f"][3:6] == (261, "/", 321)
-    assert {type(row[7]) for row in rows(table)} == {int, str}
-    assert {"others", "sadness"} < {row[8] for row in rows(table)}
-
-
-def test_casme2_s_other_faulty_apex_comes_with_its_subject() -> None:
-    (faulty,) = [plan for plan in plan_release("casme2", "small", 0) if plan.name == "EP09_05f"]
-
-    assert (faulty.subject, *faulty.printed) == ("sub05", 69, 69, 123)
-
-
-def test_casme2_s_frames_are_unpadded_and_go_beyond_the_clip(small: Written) -> None:
-    source = Releases(small("casme2"), OPTIONS)
-    faulty = ("EP12_01f", "EP09_05f")
-    clips = [source.clip(name).frames for name in source.read_samples().ids if not name.endswith(faulty)]
-    names = [[path.stem for path in frames] for frames in clips]
-
-    assert all(len(list(frames[0].parent.iterdir())) == len(frames) + 4 for frames in clips)
-    assert any(clip != sorted(clip) for clip in names)
 
 
 def test_casme3_repeats_clip_names_loses_frames_and_changes_its_folders_capitals(small: Written) -> None:
