@@ -57,15 +57,6 @@ def release(tmp_path: Path) -> Path:
     return write_release(tmp_path / "release")
 
 
-def test_the_public_layout_gives_canonical_ids_and_emotions(release: Path) -> None:
-    frame = source(release).read_samples().frame
-
-    assert list(frame["sample_id"]) == IDS
-    assert list(frame["emotion"]) == ["surprise", "positive", "negative"]
-    assert list(frame["subject"]) == ["casme2/sub01", "samm/006", "smic/s1"]
-    assert list(frame["origin"]) == ["labels.csv row 4", "labels.csv row 3", "labels.csv row 2"]
-
-
 @pytest.mark.parametrize(
     ("row", "name"),
     [

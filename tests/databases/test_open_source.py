@@ -59,12 +59,9 @@ READER = """
 
 FLAWS = {
     "a constructor that raises": ("def __init__(self, path, options): raise KeyError('path')", "its constructor"),
-    "a constructor of its own kind": ("def __init__(self): pass", "its constructor"),
-    "an abstract class": ("digest = DataSource.digest", "its constructor"),
     "a caveat for caveats": ("caveats = 'zoo'", "caveats is 'zoo', not a tuple of texts"),
     "samples that raise": ("def read_samples(self): return {}['x']", "read_samples failed (KeyError: 'x')"),
     "samples that skip": ("def read_samples(self): raise Skipped('no h5py')", "(Skipped: no h5py)"),
-    "samples that are a list": ("def read_samples(self): return []", "it returned list, not SampleTable"),
     "samples that are not text": (
         "def read_samples(self): return SampleTable([Sample('smic', 1, 'a', 'negative', 'zoo')])",
         "holds something that is not text",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -143,21 +143,6 @@ def test_any_cells_leave_the_sound_row_readable(kind: Kind, sound: Path, data: s
         root = linked(sound, Path(folder))
         kind.annotate(root, kind.row, *rows)
         assert kind.sample_id in read_all(root).read_samples().ids
-
-
-@FUZZ
-@given(cuts=st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), max_size=6), lost=st.integers(0, 2**20))
-def test_a_damaged_workbook_is_read_or_reported(
-    kind: Kind, sound: Path, cuts: Sequence[tuple[int, int]], lost: int
-) -> None:
-    content = bytearray((sound / kind.workbook).read_bytes())
-    for place, value in cuts:
-        content[place % len(content)] = value
-    with TemporaryDirectory() as folder:
-        target = linked(sound, Path(folder)) / kind.workbook
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(content[: len(content) - lost % len(content)])
-        read_all(Path(folder))
 
 
 @FUZZ

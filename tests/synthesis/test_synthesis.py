@@ -109,23 +109,13 @@ def test_the_composite_holds_each_database_exactly_as_its_own_layout_has_it(smal
     assert set(alone) - set(samm) == {name for name in alone if name.startswith(TRUE_MOTION)}
 
 
-def test_every_folder_that_could_be_used_alone_is_marked(small: Written) -> None:
+def test_every_folder_that_can_be_used_alone_is_marked_with_the_request(small: Written) -> None:
     parts = (".", TRUE_MOTION, "SMIC", "SMIC/HS", "SAMM", "CASME2", "CASME2/CASME2_RAW_selected")
 
     assert all((small("3db") / part / SYNTHETIC_FILE).is_file() for part in parts)
-    assert (small("casme3") / "part_A" / SYNTHETIC_FILE).is_file()
-
-
-def test_smic_numbers_its_frames_from_high_and_its_workbook_lacks_clips(small: Written) -> None:
-    root = small("smic")
-    table = rows(sheet(root / "SMIC-HS-E_annotation.xlsx", "HS"))
-    folders = {path.name for path in root.glob("HS/s*/micro/*/*")}
-    frames = sorted(path.name for path in (root / "HS/s1/micro/negative/s1_ne_01").iterdir())
-
-    assert frames[0].startswith("image5597")
-    assert frames[0].endswith(".bmp")
-    assert folders - {row[1] for row in table} == {"s1_ne_02", "s2_po_02"}
-    assert openpyxl.load_workbook(root / "SMIC-HS-E_annotation.xlsx").sheetnames == ["HS", "VIS"]
+    text = (small("casme3") / "part_A" / SYNTHETIC_FILE).read_text(encoding="utf-8")
+    assert "nothing in this folder is a recording of a person" in text
+    assert f"generator version: {GENERATOR_VERSION}\nlayout: casme3\nsize: small\nseed: 0" in text
 
 
 def test_smic_s_numbers_are_formulas_with_results_but_for_one_row(small: Written) -> None:
@@ -135,6 +125,9 @@ def test_smic_s_numbers_are_formulas_with_results_but_for_one_row(small: Written
     (unstored,) = [row[1] for row in table if row[3] is None]
     notes = " ".join(Releases(small("smic"), OPTIONS).notes())
 
+    assert {plan.name for plan in plan_release("smic", "small", 0)} - {row[1] for row in table} == {
+        *("s1_ne_02", "s2_po_02")
+    }
     assert formulas[1][3:13] == (
         "=J3+50",
         formulas[1][4],
@@ -240,14 +233,6 @@ def test_neither_names_nor_frame_numbers_reveal_the_class(database: str) -> None
     assert max(accuracies.values()) < 0.42, accuracies
 
 
-def test_the_marker_file_states_the_request(small: Written) -> None:
-    text = (small("casme3") / SYNTHETIC_FILE).read_text(encoding="utf-8")
-
-    assert "nothing in this folder is a recording of a person" in text
-    assert "skimage.data.astronaut()" in text
-    assert f"generator version: {GENERATOR_VERSION}\nlayout: casme3\nsize: small\nseed: 0" in text
-
-
 def test_progress_counts_the_clips(speckled: None, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     write_release("smic", tmp_path / "out", size="tiny", progress=lambda done, total: calls.append((done, total)))
@@ -270,16 +255,6 @@ def test_an_interrupted_writing_leaves_nothing_and_was_marked_from_the_start(spe
     assert set(seen[:2]) == {SYNTHETIC_FILE, TRUE_MOTION}
     assert "HS" in seen[2:]
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_empty_folder_is_filled_and_another_is_refused(speckled: None, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    write_release("samm", tmp_path / "out", size="tiny")
-    before = contents(tmp_path / "out")
-
-    with pytest.raises(MerBenchError, match=r"out is not empty; name another folder"):
-        write_release("samm", tmp_path / "out", size="tiny")
-    assert contents(tmp_path / "out") == before
 
 
 @pytest.mark.parametrize("seed", [0, 1])
