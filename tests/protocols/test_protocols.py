@@ -12,8 +12,9 @@ import pytest
 from support.release_factory import CASME2_EMOTIONS, SAMM_EMOTIONS
 
 import mer_bench_protocols
-from mer_bench import MerBenchError
-from mer_bench.protocol import DatabaseRule, Protocol, count_problems, load_protocol
+from mer_bench import MerBenchError, ProtocolSpec
+from mer_bench.protocol import DatabaseRule, Protocol, count_problems, load_protocol, load_protocols
+from mer_bench.rules import absent_class_sentence, selection_sentence
 
 BUILT_IN = {spec.name: spec.path for spec in mer_bench_protocols.mer_bench_protocols()}
 
@@ -306,3 +307,24 @@ def test_note_is_empty_where_none_is_stated(mine: Protocol) -> None:
         excluded=("1/a",),
     )
     assert mine.databases["b"] == DatabaseRule({"rage": "angry"}, (), 1)
+
+
+def test_a_broken_file_gives_a_notice_and_the_other_protocols_are_loaded(tmp_path: Path) -> None:
+    specs = [ProtocolSpec("broken", edited(tmp_path, "version = 1", "")), ProtocolSpec("cde", BUILT_IN["cde"])]
+    notices: list[str] = []
+
+    assert [protocol.name for protocol in load_protocols(specs, notices.append)] == ["cde"]
+    (notice,) = notices
+    assert notice.startswith("protocol broken cannot be used: protocol file ")
+
+
+def test_each_rule_has_its_own_sentence() -> None:
+    assert absent_class_sentence("exclude") == "an absent class is left out of both means"
+    assert absent_class_sentence("zero") == "an absent class counts as 0 in both means"
+    starts = (
+        ("last", "the last epoch"),
+        ("inner", "the epoch with the best UF1 on validation"),
+        ("oracle", "the best epoch"),
+    )
+    for rule, start in (*starts, ("none", "these methods have no epochs")):
+        assert selection_sentence(rule).startswith(start)
