@@ -58,8 +58,8 @@ class Release:
     def arrangement(cls, names: Sequence[str], inside: Callable[[str], Sequence[str]]) -> str | None:
         """Return how a folder with these subfolders arranges the release's frames; None if it has none.
 
-        ``inside`` returns the names of the folders in a subfolder. Two folders with the same arrangement and a common
-        subject are two copies.
+        ``inside`` returns the names of the folders in a subfolder. Two folders that
+        contain the same subject, or the same clip, are two copies.
         """
         subjects = [name for name in names if cls.subject_name.fullmatch(name)]
         # Some subjects' folders may be empty or missing.

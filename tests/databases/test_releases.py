@@ -430,13 +430,13 @@ def test_a_file_in_a_release_or_above_marks_it_as_synthetic(composite: Path, pla
     assert opened(composite).caveats == ("synthetic",)
 
 
-@pytest.mark.parametrize("place", ["SMIC", "SMIC/HS", "link", "nested/deep", "linked/smic"])
+@pytest.mark.parametrize("place", ["SMIC", "SMIC/all/HS", "link", "nested/deep", "linked/smic"])
 def test_synthetic_data_is_known_from_whichever_folder_is_named(tmp_path: Path, place: str) -> None:
-    release = write_smic(tmp_path / "SMIC", hs="HS")
+    release = write_smic(tmp_path / "SMIC", hs="all/HS")
     (release / SYNTHETIC_FILE).write_text("synthetic")
-    (tmp_path / "link").symlink_to(release / "HS")
+    (tmp_path / "link").symlink_to(release / "all" / "HS")
     (tmp_path / "linked" / "smic").mkdir(parents=True)
-    (tmp_path / "linked" / "smic" / "frames").symlink_to(release / "HS")
+    (tmp_path / "linked" / "smic" / "frames").symlink_to(release / "all" / "HS")
     shutil.copytree(release, tmp_path / "nested" / "deep" / "down" / "SMIC")
 
     assert opened(tmp_path / place).caveats == ("synthetic",)

@@ -110,10 +110,11 @@ def official_rows() -> list[list[object]]:
     return rows
 
 
-def test_fixes_by_row_number_are_applied_to_the_official_edition(tmp_path: Path) -> None:
+@pytest.mark.parametrize("onset", ["2700", "2647"], ids=["as printed", "corrected"])
+def test_fixes_by_row_number_are_applied_to_the_official_edition(tmp_path: Path, onset: str) -> None:
     casme3_annotation(tmp_path, *official_rows())
-    # A folder of a clip is named after the onset as printed.
-    write_frames(tmp_path / "Part_A_ME_clip" / "frame" / "spNO.1_y_2700", range(2647, 2656), "{}.jpg")
+    # A folder of a clip is named after either onset.
+    write_frames(tmp_path / "Part_A_ME_clip" / "frame" / f"spNO.1_y_{onset}", range(2647, 2656), "{}.jpg")
     write_frames(tmp_path / "part_A" / "spNO.149" / "d" / "color", range(112, 171), "{}.jpg")
     source = opened(tmp_path)
     frame = source.read_samples().frame

@@ -96,6 +96,12 @@ def test_another_camera_alone_is_not_smic_hs_under_any_name(tmp_path: Path, plac
     assert "(VIS and NIR are other cameras)" in refusal(path)
 
 
+def test_a_study_named_after_a_camera_is_read(tmp_path: Path) -> None:
+    write_smic(tmp_path / "NIR experiments" / "SMIC", hs="HS")
+
+    assert opened(tmp_path).read_samples().ids == IDS
+
+
 def test_system_folders_and_other_folders_among_the_clips_are_ignored(tmp_path: Path) -> None:
     write_smic(tmp_path)
     for name in ("__MACOSX", "@eaDir", ".git", "$RECYCLE.BIN"):
@@ -188,6 +194,8 @@ def test_an_emotion_in_the_workbook_that_contradicts_the_folder_is_a_problem(tmp
     assert source.read_samples().ids == IDS[:1]
     first, _ = source.problems()
     assert first.startswith(f"{SMIC_EXTENDED_WORKBOOK} row 3 calls s1/s1_po_01 negative, but its folder ")
+    (tmp_path / SMIC_EXTENDED_WORKBOOK).rename(tmp_path / "smic.xlsx")
+    assert opened(tmp_path).problems()[0].startswith("smic.xlsx row 3 calls s1/s1_po_01 negative")
 
 
 def test_a_clip_without_a_usable_interval_runs_over_its_whole_folder_with_a_note(tmp_path: Path) -> None:
