@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from support.rendered_clips import render_clip
 
 from mer_bench.arrays import ByteArray, FloatArray
@@ -57,17 +58,17 @@ def shown() -> Iterator[Shown]:
     face_of.cache_clear()
 
 
-def write_three_clips(root: Path, *, seed: int = 0) -> Path:
-    """Write the first three clips of a tiny SAMM."""
+def write_three_clips(database: str, root: Path) -> Path:
+    """Write the first three clips of a tiny release."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(release_writer, "plan_release", lambda *request: plan_release(*request)[:3])
-        release_writer.write_release("samm", root, size="tiny", seed=seed)
+        release_writer.write_release(database, root, size="tiny")
     return root
 
 
 @pytest.fixture(scope="module")
 def tiny_samm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_three_clips(tmp_path_factory.mktemp("tiny") / "samm")
+    return write_three_clips("samm", tmp_path_factory.mktemp("tiny") / "samm")
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -100,20 +101,22 @@ def test_the_true_motion_brings_the_key_frame_back_onto_the_onset(database: str,
     assert max(shares) < 0.75
 
 
-def test_what_is_on_disk_is_what_was_rendered(tiny_samm: Path) -> None:
-    source = Releases(tiny_samm, OPTIONS)
-    for plan in plan_release("samm", "tiny", 0)[:2]:
+@pytest.mark.parametrize("database", ["samm", "casme2"])
+def test_what_is_on_disk_is_what_was_rendered(database: str, tiny_samm: Path, tmp_path: Path) -> None:
+    root = tiny_samm if database == "samm" else write_three_clips(database, tmp_path / database)
+    source = Releases(root, OPTIONS)
+    for plan in plan_release(database, "tiny", 0)[:2]:
         recording = Recording(plan, seed=0)
-        name = f"samm/{plan.subject}/{plan.clip}"
+        name = f"{database}/{plan.subject}/{plan.clip}"
         clip = source.clip(name)
-        motion = np.load(tiny_samm / TRUE_MOTION / f"{name}.npy")
+        motion = np.load(root / TRUE_MOTION / f"{name}.npy")
         assert motion.dtype == np.float16
         assert np.abs(motion - recording.motion(plan.key_frame)).max() < 0.002
         for at, number in ((0, plan.onset), (clip.apex, plan.key_frame), (-1, plan.offset)):
             frame = recording.frame(number)
-            stored = np.asarray(cv2.imread(str(clip.frames[at]), cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+            stored = np.asarray(Image.open(clip.frames[at]), dtype=np.float32)
             assert stored.shape == frame.shape, "SAMM's frames are grey"
-            assert np.abs(grey(stored) - frame).mean() < 2.0, "except for the loss of JPEG"
+            assert np.abs(stored - frame).mean() < 4.0, "except for the loss of JPEG"
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -188,5 +191,5 @@ def test_the_same_request_gives_the_same_bytes_and_another_seed_does_not(tiny_sa
     plan = ClipPlan("samm", "006", "006_1_2", "positive", "Happiness", 0, 4, 8)
     here, there = (Recording(plan, seed).frame(0) for seed in (0, 1))
 
-    assert contents(write_three_clips(tmp_path / "again")) == contents(tiny_samm)
+    assert contents(write_three_clips("samm", tmp_path / "again")) == contents(tiny_samm)
     assert not np.array_equal(here, there)
