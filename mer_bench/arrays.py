@@ -1,4 +1,4 @@
-"""The array types that signatures speak of, and the form of the maps that most methods take."""
+"""The array types used in signatures, and the shape of the maps that most methods take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ByteArray = NDArray[np.uint8]
 StringArray = NDArray[np.str_]
 
 MAP_SIDE = 28
-"""Rows and columns of a ``face-flow`` or ``region-flow`` map, as the field's networks take them."""
+"""Height and width of a ``face-flow`` or ``region-flow`` map, as the field's networks expect."""
 
 FLOW_CHANNELS = ("u", "v", "os")
 """A map's channels: horizontal and vertical displacement, and optical strain."""

@@ -1,4 +1,4 @@
-"""Caveats: what must be said beside a score, and the sentence that says it everywhere."""
+"""Caveats: what every display of a score must state, each with its sentence."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from enum import Enum
 
 
 class Caveat(str, Enum):
-    """A caveat that mer-bench itself sets; a plugin's data may bring others, which are shown as they are."""
+    """A caveat that mer-bench sets; a plugin's data may have others, which are shown unchanged."""
 
     SYNTHETIC = "synthetic"
-    """The data is made up."""
+    """The data is generated, not recorded."""
 
     PARTIAL = "partial"
-    """The data's counts are not the protocol's."""
+    """The counts of the data differ from the protocol's."""
 
     APPROXIMATION = "approximation"
-    """The method is handed another representation than its own."""
+    """The method gets another representation than its own."""
 
     TEMPLATE_LANDMARKS = "template-landmarks"
-    """Key regions are cut without landmarks."""
+    """Key regions are cut without detected landmarks."""
 
     WHOLE_FRAME = "whole-frame"
     """Samples without a detected face are kept."""
@@ -28,12 +28,12 @@ class Caveat(str, Enum):
 
     @property
     def sentence(self) -> str:
-        """What it says, the same in the terminal and in every report."""
+        """The caveat in words, the same in the terminal and in every report."""
         return _SENTENCES[self]
 
 
 _SENTENCES = {
-    Caveat.SYNTHETIC: "SYNTHETIC data: made up; these scores say nothing about real micro-expressions",
+    Caveat.SYNTHETIC: "SYNTHETIC data: generated, not recorded; these scores say nothing about real micro-expressions",
     Caveat.PARTIAL: "PARTIAL data: the counts are not the protocol's",
     Caveat.APPROXIMATION: "a method is handed another representation than its own, which this data cannot give",
     Caveat.TEMPLATE_LANDMARKS: "key regions cut at constant template places, not at detected landmarks",
@@ -43,22 +43,22 @@ _SENTENCES = {
 }
 
 SYNTHETIC_FILE = "SYNTHETIC.txt"
-"""Readers call data synthetic that has a file of this name; every folder that could be used alone has one."""
+"""A file of this name marks data as synthetic; every folder that can be used alone has one."""
 
 DATA_CAVEATS = (Caveat.SYNTHETIC, Caveat.PARTIAL)
-"""Caveats of the data, which set a comparison apart; any other caveat belongs to a row."""
+"""Caveats of the data, which apply to all rows of a comparison; any other caveat belongs to a row."""
 
 
 def caveat_sentence(caveat: str) -> str:
-    """Return what a caveat says; one that a plugin brings says its own name."""
+    """Return a caveat's sentence; for a plugin's caveat, its name."""
     return Caveat(caveat).sentence if caveat in set(Caveat) else caveat
 
 
 def sorted_caveats(caveats: Iterable[str]) -> list[str]:
-    """Return caveats as plain texts, sorted, each once: as stored, and as JSON holds them."""
+    """Return caveats as plain texts, sorted, each once, as they are stored and as in JSON."""
     return sorted({str(caveat) for caveat in caveats})
 
 
 def is_synthetic(caveats: Collection[str]) -> bool:
-    """Say whether data with these caveats is made up."""
+    """Return whether data with these caveats is synthetic."""
     return Caveat.SYNTHETIC in caveats

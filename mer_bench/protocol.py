@@ -1,4 +1,4 @@
-"""What a protocol is, and its strict reading from TOML."""
+"""What a protocol is, and how it is read from TOML."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class DatabaseRule:
     dropped : tuple of str
         Emotions whose samples are left out.
     subjects : int or None
-        Subjects with at least one sample; None where the protocol does not declare their number.
+        Subjects with at least one sample; None if the protocol does not declare their number.
     counts : mapping of str to int, or None
-        Samples of each class; None where the protocol does not declare them.
+        Samples of each class; None if the protocol does not declare them.
     excluded : tuple of str
         Single samples that are left out, as ``subject/clip``.
     """
@@ -56,7 +56,7 @@ class Protocol:
     title, reference : str
         For people: what it is, and the paper that defines it.
     note : str
-        What a reader of its results must know; may be empty.
+        What readers of its results must know; may be empty.
     classes : tuple of str
         In label order: label 0 is the first.
     selection : Selection
@@ -82,9 +82,9 @@ class Protocol:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of all that can change a prediction or a score, in hexadecimal.
+        """SHA-256 of everything that can change a prediction or a score, in hexadecimal.
 
-        Words for people are left out; so is the selection rule, by which results are told apart on their own.
+        Without title, reference and note; and without the selection rule, which every row states itself.
         """
         content = {
             "name": self.name,
@@ -101,12 +101,12 @@ class Protocol:
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def takes(self, database: str, sample_id: str) -> bool:
-        """Say whether a sample may be one of this protocol's: its database is, and it is not excluded by name."""
+        """Return whether the protocol has the sample's database and does not exclude the sample by name."""
         rule = self.databases.get(database)
         return rule is not None and sample_id.partition("/")[2] not in rule.excluded
 
     def label_of(self, database: str, emotion: str) -> int | None:
-        """Return the label of an emotion, or None where the protocol drops it.
+        """Return the label of an emotion, or None if the protocol drops it.
 
         Parameters
         ----------
@@ -137,30 +137,30 @@ class Protocol:
 def count_problems(
     protocol: Protocol, counts: Mapping[str, Mapping[str, int]], subjects: Mapping[str, int]
 ) -> list[str]:
-    """Compare what was found with what the protocol declares.
+    """Compare the data's counts with those that the protocol declares.
 
     Parameters
     ----------
     protocol : Protocol
     counts : mapping of str to mapping of str to int
-        Database to class to number of samples found; what is absent was not found.
+        Database to class to number of samples; missing entries count as 0.
     subjects : mapping of str to int
-        Database to number of subjects found.
+        Database to number of subjects; missing entries count as 0.
 
     Returns
     -------
     list of str
-        One line a difference, in the protocol's order; empty where all agree. Undeclared counts are not checked.
+        One line per difference, in the protocol's order; empty if all agree. Undeclared counts are not checked.
     """
     problems = []
     for database, rule in protocol.databases.items():
-        found = counts.get(database, {})
+        present = counts.get(database, {})
         if rule.counts is not None:
-            if not any(found.values()):
+            if not any(present.values()):
                 problems.append(f"{database}: no samples at all ({sum(rule.counts.values())} declared)")
                 continue
             for name in protocol.classes:
-                have, declared = found.get(name, 0), rule.counts[name]
+                have, declared = present.get(name, 0), rule.counts[name]
                 if have != declared:
                     problems.append(f"{database}: {name} {have} of {declared} ({_difference(have, declared)})")
         if rule.subjects is not None and subjects.get(database, 0) != rule.subjects:
@@ -169,8 +169,8 @@ def count_problems(
 
 
 def load_protocols(specs: Iterable[ProtocolSpec], notice: Notice) -> Iterator[Protocol]:
-    """Read several protocols; one whose file is broken is told, and keeps nobody from the others."""
-    read = (_load_or_tell(spec, notice) for spec in specs)
+    """Read several protocols; a broken file gives a notice and does not affect the others."""
+    read = (_load_or_notify(spec, notice) for spec in specs)
     return (protocol for protocol in read if protocol is not None)
 
 
@@ -181,13 +181,13 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
     ----------
     path : Path
     name : str, optional
-        What the file is registered as: it must state the same name.
+        The registered name, which the file must state.
 
     Raises
     ------
     MerBenchError
-        The file cannot be read, is not TOML, or states something that is no protocol: a key that is unknown or
-        missing, a value of the wrong type, a class, database or rule that does not exist. The message names the file.
+        The file cannot be read, is not TOML, or is not a valid protocol: an unknown or missing key, a value of
+        the wrong type, or a class, database or rule that does not exist. The message names the file.
     """
     top = read_toml("protocol file", path)
     top.expect_fields(Protocol)
@@ -217,7 +217,7 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
     )
 
 
-def _load_or_tell(spec: ProtocolSpec, notice: Notice) -> Protocol | None:
+def _load_or_notify(spec: ProtocolSpec, notice: Notice) -> Protocol | None:
     try:
         return load_protocol(spec.path, spec.name)
     except MerBenchError as error:
@@ -232,7 +232,7 @@ def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
     dropped = table.names("dropped")
     for emotion in (*emotions, *dropped):
         if emotion != emotion.strip().lower():
-            raise table.error(f"emotion {emotion!r} must be in lower case, without spaces around it")
+            raise table.error(f"emotion {emotion!r} must be in lower case, without leading or trailing spaces")
     for emotion in dropped:
         if emotion in emotions:
             raise table.error(f"emotion {emotion!r} is both mapped to {emotions[emotion]!r} and dropped; state it once")
@@ -268,7 +268,9 @@ def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str
                     f"the protocol has {listed(databases)}"
                 )
     if "full" in databases:
-        raise table.error("a database is called 'full', which is the name of the whole; rename the database")
+        raise table.error(
+            "a database is called 'full', which is the name of the slice of all databases; rename the database"
+        )
     if table.keys[0] != "full" or set(slices["full"]) != set(databases):
         raise table.error(f"the first slice must be 'full' and hold every database: {listed(databases)}")
     return slices

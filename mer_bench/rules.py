@@ -1,4 +1,4 @@
-"""The rules that a protocol or a run may choose: which epoch counts, and what an absent class adds to a mean."""
+"""The rules that a protocol or a run can choose: which epoch counts, and how a mean treats an absent class."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ SELECTIONS: Mapping[Selection, str] = {
     "inner": "the epoch with the best UF1 on validation subjects counts; they are held out of the training set",
     "oracle": "the best epoch on the held-out subject itself: an upper-bound diagnostic, not a result; never ranked",
 }
-"""Each rule with its sentence, in the order of tables."""
+"""Each rule with its sentence, in the order used in tables."""
 
 ORACLE: Selection = "oracle"
 """The diagnostic: a rule that looks at the held-out subject."""
 
 NO_EPOCHS = "none"
-"""In the place of a selection rule: the method has no epochs, so there is nothing to select."""
+"""Instead of a selection rule: the method has no epochs, so there is nothing to select."""
 
 ABSENT_CLASS_RULES: Mapping[AbsentClass, str] = {
     "exclude": "an absent class is left out of both means",
     "zero": "an absent class counts as 0 in both means",
 }
-"""What becomes of a class without a true sample in a slice: each rule with its sentence."""
+"""How a class without a true sample in a slice is treated: each rule with its sentence."""
 
 
 def selection_sentence(selection: str) -> str:
-    """Return what a selection rule does, or why there is none."""
+    """Return a sentence on what a selection rule does, or why there is none."""
     if selection == NO_EPOCHS:
         return "these methods have no epochs, so there is nothing to select"
     return SELECTIONS[cast(Selection, selection)]
 
 
 def absent_class_sentence(rule: str) -> str:
-    """Return what a rule for absent classes does."""
+    """Return a sentence on what a rule for absent classes does."""
     return ABSENT_CLASS_RULES[cast(AbsentClass, rule)]

@@ -11,7 +11,7 @@ import pandas as pd
 from mer_bench.errors import MerBenchError
 
 DATABASES = ("smic", "samm", "casme2", "casme3")
-"""The official releases, in their order."""
+"""The official releases, in reporting order."""
 
 SMIC_CODES = {"negative": "ne", "positive": "po", "surprise": "sur"}
 """The field's three classes in their order, and what SMIC's clip names (``s1_ne_01``) call them."""
@@ -44,9 +44,9 @@ class Sample:
     clip : str
         Canonical clip name; CAS(ME)^3 adds ``@onset``, because its clip names repeat.
     emotion : str
-        The annotation as the release prints it, in lower case; a protocol maps it to a class.
+        The annotated emotion as the release prints it, in lower case; a protocol maps it to a class.
     origin : str
-        Where the annotation stands (file and row), for error messages.
+        File and row of the annotation, for error messages.
     onset, apex, offset : int, optional
         Frame numbers as the release counts them; ready-made maps have none.
     action_units : str
@@ -80,7 +80,7 @@ class SampleTable:
     Raises
     ------
     MerBenchError
-        Two rows have one sample id, or a name cannot stand in an id.
+        Two rows have the same sample id, or a name cannot be part of an id.
     """
 
     def __init__(self, samples: Iterable[Sample]) -> None:
@@ -108,7 +108,7 @@ class SampleTable:
 
 
 def ordered_databases(names: Iterable[str]) -> list[str]:
-    """Return the databases, each once, as they are listed everywhere: official releases first, then others by name.
+    """Return the databases, each once, in reporting order: official releases first, then others by name.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def ordered_databases(names: Iterable[str]) -> list[str]:
 
 
 def canonical_subject(database: str, raw: str) -> str:
-    """Return the release's own name of a subject; one of another database stays as it is.
+    """Return the release's own name of a subject; a subject of another database is unchanged.
 
     Examples
     --------
@@ -148,10 +148,10 @@ def canonical_clip(database: str, raw: str) -> str:
     ('s1_ne_01', '006_1_2', 'EP02_01f')
     """
     text = raw.strip()
-    if database == "smic" and (found := re.fullmatch(r"[sS]0*([0-9]{1,9})_(.+)", text)):
-        return f"s{found[1]}_{found[2].lower()}"
-    if database == "samm" and (found := re.fullmatch(r"0*([0-9]{1,9})_(.+)", text)):
-        return f"{int(found[1]):03d}_{found[2]}"
+    if database == "smic" and (match := re.fullmatch(r"[sS]0*([0-9]{1,9})_(.+)", text)):
+        return f"s{match[1]}_{match[2].lower()}"
+    if database == "samm" and (match := re.fullmatch(r"0*([0-9]{1,9})_(.+)", text)):
+        return f"{int(match[1]):03d}_{match[2]}"
     if database == "casme2" and text[:2].lower() == "ep":
         return f"EP{text[2:].lower()}"
     if database == "casme3":
@@ -160,7 +160,7 @@ def canonical_clip(database: str, raw: str) -> str:
 
 
 def _check_names(sample: Sample) -> None:
-    """Refuse names that would break an id or, as a file name, lead out of a folder."""
+    """Refuse names that would make an id ambiguous or, as a file name, lead out of a folder."""
     if not all(isinstance(value, str) for value in (sample.database, sample.subject, sample.clip, sample.emotion)):
         raise MerBenchError(f"{sample!r} holds something that is not text; correct the reader")
     for name in (sample.database, sample.subject, sample.clip):
@@ -171,5 +171,5 @@ def _check_names(sample: Sample) -> None:
 
 
 def _renumber(pattern: str, text: str, template: str) -> str:
-    found = re.fullmatch(pattern, text, flags=re.IGNORECASE | re.ASCII)
-    return template.format(int(found[1])) if found else text
+    match = re.fullmatch(pattern, text, flags=re.IGNORECASE | re.ASCII)
+    return template.format(int(match[1])) if match else text

@@ -1,4 +1,4 @@
-"""Strict reading of TOML: whatever is wrong is said with file, place and value."""
+"""Strict reading of TOML: every error names file, table and value."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def read_toml(kind: str, path: Path, cure: str = "check its path") -> TomlTable:
     Parameters
     ----------
     kind : str
-        What the file is; in messages it stands before the path.
+        What the file is, for messages.
     path : Path
     cure : str
-        What to do where the file cannot be read.
+        What to do if the file cannot be read.
 
     Raises
     ------
     MerBenchError
-        The file cannot be read, is not TOML, or holds what no message could show.
+        The file cannot be read, is not TOML, or contains values that no message can show.
     """
     try:
         with path.open("rb") as file:
@@ -59,13 +59,13 @@ class TomlTable:
     file : str
         The file's kind and path, for messages.
     place : str
-        The table's dotted name, with its number where it is one of several; empty for the whole file.
+        The table's dotted name, with its number if it is one of several; empty for the whole file.
     content : mapping
-        What the file states there.
+        The keys and values of the table.
 
     Notes
     -----
-    Every reading method raises `MerBenchError` where the value is not what is asked for.
+    Every reading method raises `MerBenchError` if the value is invalid.
     """
 
     def __init__(self, file: str, place: str, content: Mapping[str, object]) -> None:
@@ -79,7 +79,7 @@ class TomlTable:
         return tuple(self._content)
 
     def error(self, what: str) -> MerBenchError:
-        """Return an error that says where ``what`` is wrong."""
+        """Return an error that names file and table, and says ``what`` is wrong."""
         return MerBenchError(f"{self._file}: {f'[{self._place}]: ' if self._place else ''}{what}")
 
     def wrong(self, key: str, why: str) -> MerBenchError:
@@ -87,7 +87,7 @@ class TomlTable:
         return self.error(f"{key} = {self._content[key]!r} {why}")
 
     def expect(self, required: Collection[str], optional: Collection[str] = ()) -> None:
-        """Refuse unknown keys and missing ones; the unknown first, since a misspelt key is both."""
+        """Refuse unknown and missing keys; unknown ones first, because a misspelt key is both."""
         known = (*required, *optional)
         for key in self._content:
             if key not in known:
@@ -97,29 +97,29 @@ class TomlTable:
                 raise self.error(f"key {key!r} is missing; state it")
 
     def expect_fields(self, dataclass: Callable[..., object]) -> None:
-        """Expect a key for each field of a dataclass, with hyphens for underscores; without default it is required."""
+        """Expect one key per field of a dataclass, with hyphens for underscores; required if it has no default."""
         fields = inspect.signature(dataclass).parameters.values()
         required = [field.name.replace("_", "-") for field in fields if field.default is field.empty]
         optional = [field.name.replace("_", "-") for field in fields if field.default is not field.empty]
         self.expect(required, optional)
 
     def optional(self, key: str, read: Callable[[str], _Value]) -> _Value | None:
-        """Return what a reading method makes of a key, or None where the key is not there."""
+        """Return the value of a key as ``read`` returns it, or None if the key is missing."""
         return read(key) if key in self._content else None
 
     def text(self, key: str, *, may_be_empty: bool = False) -> str:
-        """Return a text, without NUL characters: no path or name holds one."""
+        """Return a text without NUL characters, which no path or name may contain."""
         value = self._content[key]
         if not isinstance(value, str):
             raise self.wrong(key, "is not a text; write one in quotes")
         if not value.strip() and not may_be_empty:
             raise self.wrong(key, "is empty; give it a value")
         if "\0" in value:
-            raise self.wrong(key, "holds a NUL character; remove it")
+            raise self.wrong(key, "contains a NUL character; remove it")
         return value
 
     def count(self, key: str, minimum: int = 1, maximum: float = math.inf) -> int:
-        """Return a whole number between two limits, or equal to one."""
+        """Return a whole number within two limits, both inclusive."""
         value = self._content[key]
         if isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum:
             return value
@@ -130,9 +130,9 @@ class TomlTable:
         """Return a list of names that are all different."""
         value = self._content[key]
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-            raise self.wrong(key, "is not a list of names")
+            raise self.wrong(key, "is not a list of names in quotes")
         if len(set(value)) < len(value):
-            raise self.wrong(key, "names one thing twice")
+            raise self.wrong(key, "names something twice; remove the repetition")
         return tuple(value)
 
     def choice(self, key: str, allowed: Collection[_Word]) -> _Word:
@@ -154,24 +154,24 @@ class TomlTable:
         raise self.wrong(key, "is not two decimal fractions between 0.0 and 1.0, such as [0.5, 0.25]")
 
     def settings(self, key: str) -> dict[str, str]:
-        """Return a table of texts, numbers and switches as the texts of a command line; it may be empty."""
+        """Return a table of texts, numbers and booleans as command-line texts; it may be empty."""
         table = self.table(key, may_be_empty=True)
         for name, value in table._content.items():
             if isinstance(value, (dict, list)):
-                raise table.wrong(name, "is not a text, a number or a yes or no")
+                raise table.wrong(name, "is not a text, a number, true or false")
             if "\0" in str(value):
-                raise table.wrong(name, "holds a NUL character; remove it")
+                raise table.wrong(name, "contains a NUL character; remove it")
         return {name: str(value) for name, value in table._content.items()}
 
     def table(self, key: str, *, may_be_empty: bool = False) -> TomlTable:
-        """Return a table within this one."""
+        """Return a table inside this one."""
         value = self._content[key]
         if not isinstance(value, dict) or not (value or may_be_empty):
             raise self.wrong(key, "is not a table with entries")
         return self._inner(key, value)
 
     def array(self, key: str) -> list[TomlTable]:
-        """Return the tables that stand under ``[[key]]``; messages number them from 1."""
+        """Return the tables under ``[[key]]``; messages number them from 1."""
         value = self._content[key]
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.wrong(key, f"is not a list of tables; write each under [[{key}]]")
@@ -187,7 +187,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _refuse_unprintable(value: object, levels: int) -> None:
-    """Fail where a message that shows the value would: by a number of thousands of digits, or by deep nesting."""
+    """Fail for a value that no message can show: a number of thousands of digits, or deep nesting."""
     if levels == 0:
         raise RecursionError
     if isinstance(value, (dict, list)):

@@ -54,8 +54,8 @@ def test_a_file_named_in_the_environment_must_be_there(monkeypatch: pytest.Monke
         ("results = ''", r"results = '' is empty; give it a value"),
         ("preprocess = 192", r"preprocess = 192 is not a table"),
         ("data-options = { labels = ['a', 'b'] }", r"\[data-options\]: labels = \['a', 'b'\] is not a text, a number"),
-        ('results = "out\\u0000"', r"results = 'out\\x00' holds a NUL character; remove it"),
-        ('data-options = { maps = "a\\u0000b" }', r"maps = 'a\\x00b' holds a NUL character; remove it"),
+        ('results = "out\\u0000"', r"results = 'out\\x00' contains a NUL character; remove it"),
+        ('data-options = { maps = "a\\u0000b" }', r"maps = 'a\\x00b' contains a NUL character; remove it"),
     ],
 )
 def test_a_slip_in_the_file_is_refused_with_key_and_value(tmp_path: Path, text: str, message: str) -> None:

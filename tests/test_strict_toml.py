@@ -1,4 +1,4 @@
-"""One reader of TOML: whatever is wrong in a file is one sentence with file, place and value."""
+"""One reader of TOML: every fault of a file is one sentence with file, table and value."""
 
 from __future__ import annotations
 
@@ -33,45 +33,48 @@ def read_config(path: Path) -> object:
         return load_config()
 
 
-@pytest.mark.parametrize("read", [load_protocol, read_published, read_fixes, read_config])
+READERS = {
+    load_protocol: "check its path",
+    read_published: "check its path",
+    read_fixes: "install mer-bench again",
+    read_config: "check its path, or unset MER_BENCH_CONFIG",
+}
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
         (b"\xff\xfe", "is not TOML: 'utf-8' codec can't decode"),
         (b"a = ", "is not TOML: Invalid value"),
         (b"a = " + b"[" * 100_000, "nested"),
-        (b"a" + b".a" * 20_000 + b" = 1", "is nested too deeply"),
+        (b"a" + b".a" * 20 + b" = 1", "is nested too deeply; 20 levels are allowed"),
         (b"a = [0x" + b"f" * 5000 + b"]", "Exceeds the limit"),
-        (b"surely-unknown = 1", "unknown key 'surely-unknown'; known: "),
     ],
-    ids=["no text", "no TOML", "deep list", "deep key", "long number", "unknown key"],
+    ids=["no text", "no TOML", "deep list", "deep key", "long number"],
 )
-def test_every_reader_refuses_a_hostile_file_in_one_sentence(
-    tmp_path: Path, read: Callable[[Path], object], content: bytes, complaint: str
-) -> None:
+def test_a_hostile_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "hostile.toml"
     path.write_bytes(content)
     with pytest.raises(MerBenchError) as caught:
-        read(path)
+        read_toml("file", path)
 
     assert str(path) in str(caught.value)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("read", "cure"),
-    [
-        (load_protocol, "check its path"),
-        (read_published, "check its path"),
-        (read_fixes, "install mer-bench again"),
-        (read_config, "check its path, or unset MER_BENCH_CONFIG"),
-    ],
-)
-def test_every_reader_says_what_to_do_about_a_missing_file(
-    tmp_path: Path, read: Callable[[Path], object], cure: str
-) -> None:
-    with pytest.raises(MerBenchError, match=rf"gone\.toml cannot be read \(No such file or directory\); {cure}$"):
+def test_nineteen_levels_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "deep.toml").write_bytes(b"a" + b".a" * 18 + b" = 1")
+    assert read_toml("file", tmp_path / "deep.toml").keys == ("a",)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_every_reader_refuses_an_unknown_key_and_a_missing_file(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    (tmp_path / "odd.toml").write_text("surely-unknown = 1")
+    with pytest.raises(MerBenchError, match=r"odd\.toml: unknown key 'surely-unknown'; known: "):
+        read(tmp_path / "odd.toml")
+    cure = rf"gone\.toml cannot be read \(No such file or directory\); {READERS[read]}$"
+    with pytest.raises(MerBenchError, match=cure):
         read(tmp_path / "gone.toml")
 
 
@@ -121,9 +124,9 @@ def test_an_optional_key_is_none_or_checked() -> None:
         table(size=-5).optional("size", table(size=-5).count)
 
 
-@pytest.mark.parametrize("value", [2, 5])
-def test_a_count_may_be_its_limits(value: int) -> None:
-    assert table(n=value).count("n", 2, 5) == value
+def test_counts_and_fractions_include_their_limits() -> None:
+    assert [table(n=value).count("n", 2, 5) for value in (2, 5)] == [2, 5]
+    assert table(pair=[1.0, 0.0]).fractions("pair") == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("value", [1, 6, True, 3.0, "3"])
@@ -132,14 +135,31 @@ def test_a_count_outside_its_limits_or_of_another_type_is_refused(value: object)
         table(n=value).count("n", 2, 5)
 
 
-def test_fractions_may_be_their_limits() -> None:
-    assert table(pair=[1.0, 0.0]).fractions("pair") == (1.0, 0.0)
-
-
-@pytest.mark.parametrize("value", [[0.5, 1.5], [-0.5, 0.5], [0.5], [0.5, 0.25, 0.5], [1, 0.5], 0.5, [True, 0.5]])
+@pytest.mark.parametrize("value", [[0.5, 1.5], [-0.5, 0.5], [0.5], [0.5, 0.25, 0.5], [1, 0.5], 0.5])
 def test_other_values_are_no_fractions(value: object) -> None:
     with pytest.raises(MerBenchError, match=r"is not two decimal fractions between 0\.0 and 1\.0"):
         table(pair=value).fractions("pair")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"a": [1]}, r"\[s\]: a = \[1\] is not a text, a number, true or false"),
+        ({"a": "x\0"}, r"contains a NUL character; remove it"),
+    ],
+)
+def test_settings_without_a_text_are_refused(content: Mapping[str, object], complaint: str) -> None:
+    with pytest.raises(MerBenchError, match=complaint):
+        table(s=content).settings("s")
+    assert table(s={}).settings("s") == {}
+
+
+def test_a_text_may_be_empty_only_where_that_is_allowed() -> None:
+    assert table(t="").text("t", may_be_empty=True) == ""
+    with pytest.raises(MerBenchError, match="t = '' is empty; give it a value"):
+        table(t="").text("t")
+    with pytest.raises(MerBenchError, match="contains a NUL character"):
+        table(t="a\0").text("t")
 
 
 def test_settings_are_texts() -> None:

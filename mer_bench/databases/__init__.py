@@ -8,17 +8,17 @@ from mer_bench.synthesis import LAYOUTS, SIZES
 
 _SEED = Parameter("seed", 0, "the generator's seed", minimum=0, maximum=2**32 - 1)
 _RELEASE_PARAMETERS = (
-    Parameter("fixes", True, "correct the annotation errors that are known; every correction is noted"),
+    Parameter("fixes", True, "correct known annotation errors; each correction is reported as a note"),
     Parameter(
         "smic_apex",
         "offset",
-        "SMIC-HS marks no apex: the AHMSA-Net paper takes the offset frame for it, others the frame half-way",
+        "the apex of SMIC-HS, which annotates none: the offset frame, as in the AHMSA-Net paper, or the middle",
         choices=("offset", "midpoint"),
     ),
     Parameter(
         "images",
         "raw",
-        "which frames to read where a release holds both; its cropped ones were aligned by other means",
+        "which frames to read where a release has both; it does not say how its cropped ones were aligned",
         choices=("raw", "cropped"),
     ),
 )
@@ -45,13 +45,13 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
         ),
         DatabaseSpec(
             name="releases",
-            title="official releases as downloaded: SMIC-HS, SAMM, CASME II, CAS(ME)^3 Part A; one, or one a subfolder",
+            title="official releases as downloaded: SMIC-HS, SAMM, CASME II, CAS(ME)^3 Part A; or one per subfolder",
             target="mer_bench.databases.releases:Releases",
             parameters=_RELEASE_PARAMETERS,
         ),
         DatabaseSpec(
             name="synthetic",
-            title="SYNTHETIC: a release in an official layout, made of one public-domain face and kept in the cache",
+            title="SYNTHETIC: a release in an official layout, rendered from one public-domain face, in the cache",
             target="mer_bench.databases.synthetic:SyntheticRelease",
             needs_path=False,
             parameters=(
@@ -68,7 +68,7 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
         ),
         DatabaseSpec(
             name="synthetic-maps",
-            title="SYNTHETIC: made-up flow maps that mimic SMIC-HS, SAMM and CASME II",
+            title="SYNTHETIC: generated flow maps that mimic SMIC-HS, SAMM and CASME II",
             target="mer_bench.databases.synthetic_maps:SyntheticMaps",
             needs_path=False,
             parameters=(

@@ -1,4 +1,4 @@
-"""Known errors in the releases' annotations, and their corrections: one TOML table of them a database."""
+"""Known errors in the releases' annotations and their corrections: one TOML file per database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mer_bench.samples import canonical_clip, canonical_subject
 from mer_bench.strict_toml import TomlTable, read_toml
 
 OUT_OF_ORDER = "out-of-order"
-"""As `Fix.old`: whatever numbers stand there, where onset <= apex <= offset does not hold."""
+"""As `Fix.old`: any numbers for which onset <= apex <= offset does not hold."""
 
 _FOLDER = Path(__file__).parent / "fixes"
 _COLUMNS = ("onset", "apex", "offset")
@@ -29,18 +29,18 @@ class Fix:
     ----------
     column : {"onset", "apex", "offset"}
     old : str
-        What must stand there, or `OUT_OF_ORDER`: a copy that has been corrected already is left alone.
+        The value that is corrected, or `OUT_OF_ORDER`; a copy with another value is left unchanged.
     new : int
     reason, source : str
-        For the note that goes with every correction.
+        For the note about each correction.
     sample : str
         ``subject/clip`` as in a sample id, without CAS(ME)^3's onset; empty where only a row number is known.
     row : int
-        Excel's row number; 0 where ``sample`` says enough. Where both are given, both must fit.
+        Excel's row number; 0 if ``sample`` is enough. If both are given, both must match.
 
     Notes
     -----
-    A correction that knows its row alone is for one edition of the workbook: in another, that row is another sample.
+    A correction by row number alone is valid for one edition of the workbook; in another, the row is another sample.
     """
 
     column: str
@@ -52,7 +52,7 @@ class Fix:
     row: int = 0
 
     def fits(self, annotation: Annotation) -> bool:
-        """Say whether this correction is meant for the annotation as it stands."""
+        """Return whether this correction applies to the annotation."""
         if self.sample and self.sample != annotation.name:
             return False
         if self.row and self.row != annotation.row:
@@ -64,7 +64,7 @@ class Fix:
 
 @dataclass(frozen=True)
 class Edition:
-    """By what the edition of a workbook is known whose row numbers are stated: its length, and one row's sample."""
+    """How to recognise the edition that row numbers refer to: its number of rows, and the sample of one row."""
 
     rows: int
     row: int
@@ -73,13 +73,13 @@ class Edition:
 
 @dataclass(frozen=True)
 class FixTable:
-    """The known corrections of a database, and the edition that those by row number alone are for."""
+    """The known corrections of a database, and the edition that row numbers refer to."""
 
     fixes: tuple[Fix, ...] = ()
     edition: Edition | None = None
 
     def fitting(self, annotations: Sequence[Annotation]) -> tuple[Fix, ...]:
-        """Return the corrections that are meant for a table of annotations, be it this edition or another."""
+        """Return the corrections for a table of annotations; those by row number only if it is the stated edition."""
         known = {Edition(len(annotations), annotation.row, annotation.name) for annotation in annotations}
         return tuple(fix for fix in self.fixes if fix.sample or self.edition in known)
 
@@ -90,9 +90,9 @@ def load_fixes(database: str, folder: Path = _FOLDER) -> FixTable:
     Raises
     ------
     MerBenchError
-        The table is not as it must be: the message names file, number and key.
+        The file is invalid: the message names file, number and key.
     """
-    top = read_toml("table of corrections", folder / f"{database}.toml", cure="install mer-bench again")
+    top = read_toml("table of fixes", folder / f"{database}.toml", cure="install mer-bench again")
     top.expect((), optional=("fix", "edition"))
     fixes = tuple(_read_fix(table, database) for table in top.optional("fix", top.array) or ())
     table = top.optional("edition", top.table)
@@ -102,14 +102,16 @@ def load_fixes(database: str, folder: Path = _FOLDER) -> FixTable:
         if targets.count(target) > 1:
             raise top.error(f"corrects the {fix.column} of {fix.sample or f'row {fix.row}'} twice; keep one")
         if not fix.sample and edition is None:
-            raise top.error(f"corrects row {fix.row} of no stated edition; add [edition] or name the sample")
+            raise top.error(
+                f"corrects row {fix.row} of an edition that is not stated; add [edition] or name the sample"
+            )
     return FixTable(fixes, edition)
 
 
 def apply_fixes(fixes: Sequence[Fix], annotation: Annotation) -> tuple[Annotation, tuple[str, ...]]:
-    """Return an annotation with its corrections, and a sentence for each.
+    """Return the corrected annotation, and one sentence per correction.
 
-    A row's corrections are applied together, and only where onset <= apex <= offset holds after them.
+    The corrections of a row are applied together, and only if onset <= apex <= offset holds afterwards.
     """
     fitting = [fix for fix in fixes if fix.fits(annotation)]
     changes: dict[str, Any] = {fix.column: fix.new for fix in fitting}

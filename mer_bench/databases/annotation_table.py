@@ -1,4 +1,4 @@
-"""Annotated clips as a release states them, and the reading of its annotation table."""
+"""Annotated clips as a release states them, and how its annotation table is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mer_bench.samples import canonical_clip, canonical_subject
 
 @dataclass(frozen=True)
 class Unread:
-    """A frame number that is none: what stands in its cell, and the sentence that says what is wrong with it."""
+    """A cell that holds no frame number: its text, and the sentence that says what is wrong with it."""
 
     text: str
     reason: str
@@ -25,23 +25,23 @@ FrameCell = int | Unread
 
 @dataclass(frozen=True)
 class Annotation:
-    """One annotated clip, as its release states it: nothing of it is checked yet.
+    """One annotated clip as its release states it, unchecked.
 
     Parameters
     ----------
     subject, clip : str
-        Canonical where they are names of the release; CAS(ME)^3's clip is still without its onset.
+        Canonical if they are valid names; the clip of CAS(ME)^3 does not yet include its onset.
     emotion : str
         In lower case.
     onset, apex, offset : int or Unread
     origin : str
-        Where the annotation stands: file and row, or a folder.
+        Source of the annotation: file and row, or a folder.
     row : int
-        Excel's row number; 0 where the annotation is a folder.
+        Excel's row number; 0 if the annotation is a folder.
     printed_onset : str
-        The onset before any correction: folders may be named after it.
+        The onset before any correction; folders may be named after it.
     folder : Path, optional
-        The folder of frames, where the folder itself is the annotation.
+        The folder of frames, if the folder itself is the annotation.
     """
 
     subject: str
@@ -64,12 +64,12 @@ class Annotation:
 
     @property
     def where(self) -> str:
-        """The annotation in a message: its place and its name."""
+        """How a message names the annotation: source and name."""
         return f"{self.origin} ({shown(self.subject)}/{shown(self.clip)})"
 
     @property
     def numbers(self) -> tuple[int, int, int] | None:
-        """Onset, apex and offset; None where one of them is no number."""
+        """Onset, apex and offset; None if one of them is not a number."""
         match self.onset, self.apex, self.offset:
             case int(onset), int(apex), int(offset):
                 return onset, apex, offset
@@ -83,7 +83,7 @@ class Annotation:
 
 @dataclass
 class Findings:
-    """What `DataSource.problems` and `DataSource.notes` will say."""
+    """The sentences that `DataSource.problems` and `DataSource.notes` return."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Table:
-    """The annotation table of a release: the header of each field of `Annotation`.
+    """The columns of a release's annotation table: the header for each field of `Annotation`.
 
     ``action_units`` and ``objective_class`` may be missing from a workbook.
     """
@@ -106,7 +106,7 @@ _SPARE = ("action_units", "objective_class")
 
 
 def read_table(path: Path, database: str, table: Table, findings: Findings) -> Iterator[Annotation]:
-    """Yield the rows of an annotation workbook; one without a readable name goes into ``findings``.
+    """Yield the rows of an annotation workbook; a row without a readable name is added to ``findings``.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def read_table(path: Path, database: str, table: Table, findings: Findings) -> I
 
 
 def frame_cell(row: WorkbookRow, column: str) -> FrameCell:
-    """Return a frame number, or what is wrong with it."""
+    """Return a frame number, or what is wrong with the cell."""
     try:
         return row.frame(column)
     except MerBenchError as error:
@@ -152,7 +152,7 @@ def frame_cell(row: WorkbookRow, column: str) -> FrameCell:
 
 
 def cell_text(row: WorkbookRow, column: str | None) -> str:
-    """Return a cell's text; empty where the column or the value is not there."""
+    """Return a cell's text; empty if there is no such column or value."""
     try:
         return row.text(column) if column else ""
     except MerBenchError:
@@ -160,12 +160,12 @@ def cell_text(row: WorkbookRow, column: str | None) -> str:
 
 
 def check_name(origin: str, what: str, name: str) -> None:
-    """Refuse what is no name of a subject or clip: ids end up in file names, and must not climb out of a folder.
+    """Refuse an invalid name of a subject or clip: ids become file names, which must not lead out of a folder.
 
     Raises
     ------
     MerBenchError
-        It is empty, too long, or holds anything but letters, digits, ``_``, ``-`` and single dots.
+        It is empty, too long, or contains anything but letters, digits, ``_``, ``-`` and single dots.
     """
     if not name:
         raise MerBenchError(f"{origin} names no {what}; complete or remove the row")

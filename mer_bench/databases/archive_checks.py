@@ -1,4 +1,4 @@
-"""What a workbook must pass before openpyxl sees it: a zip can unfold to any size, and XML define entities that do."""
+"""Checks of a workbook before openpyxl reads it: a zip, or entities defined in XML, can expand to any size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mer_bench.errors import MerBenchError
 MOST_BYTES = 16 << 20
 MOST_UNPACKED_BYTES = 64 << 20
 MOST_ELEMENTS = 1_000_000
-"""The largest workbook that is read; the releases' own unpack to less than a hundredth of it."""
+"""Limits of a workbook; the official ones unpack to less than a hundredth of them."""
 
 RESAVE = "open it in Excel or LibreOffice and save it as .xlsx"
 
@@ -23,13 +23,13 @@ _MOST_PARTS = 1000
 
 
 def read_archive(path: Path) -> bytes:
-    """Return the content of a workbook, having refused what would unfold without bound before anything is unfolded.
+    """Return the content of a workbook; one that would expand too far is refused before it is expanded.
 
     Raises
     ------
     MerBenchError
-        It is no file, cannot be read, is too large, begins otherwise than a workbook, would unfold without bound, or is
-        encrypted or packed in an unknown way; a damaged file raises what ``zipfile`` does.
+        It is not a file, cannot be read, is too large, is another kind of file, would expand too far, is encrypted or
+        packed in an unknown way. A damaged file raises what ``zipfile`` raises.
     """
     content = read_bounded(
         path, MOST_BYTES, "an annotation workbook", "give the annotation workbook (.xlsx) of the release"
@@ -45,7 +45,7 @@ def read_archive(path: Path) -> bytes:
 def _check_archive(name: str, content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
-        # zipfile gives no more bytes of a part than its directory states, so the statement can be relied on.
+        # zipfile gives no more bytes of a part than its directory states, so this sum is reliable.
         unpacked = sum(part.file_size for part in parts)
         if unpacked > MOST_UNPACKED_BYTES or len(parts) > _MOST_PARTS:
             raise MerBenchError(
@@ -62,7 +62,7 @@ def _check_archive(name: str, content: bytes) -> None:
 
 
 def _count_elements(name: str, part: str, content: bytes, most: int) -> int:
-    """Return how many XML elements a part has; a part that is no XML has those before the parser gives up."""
+    """Return how many XML elements a part has; of a part that is not XML, those before the parser stops."""
     count = 0
 
     def refuse_doctype(*_: object) -> None:
@@ -83,7 +83,7 @@ def _count_elements(name: str, part: str, content: bytes, most: int) -> int:
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse_doctype
     parser.StartElementHandler = count_one
-    # An error means a picture, say. openpyxl's parser is the same: it would stop at that place, having seen no more.
+    # A part that is no XML, such as a picture. openpyxl uses the same parser and stops at the same place.
     with suppress(expat.ExpatError, ValueError, LookupError):
         parser.Parse(content, True)
     return count

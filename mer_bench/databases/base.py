@@ -1,4 +1,4 @@
-"""What every reader gives: samples, their content digests, and one ready-made array or one clip a sample."""
+"""What every reader provides: samples, their content digests, and one ready-made map or one clip per sample."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from mer_bench.samples import SampleTable
 
 CLIP = "clip"
-"""The `DataSource.native` of data that gives frames, of which any representation can be made."""
+"""The `DataSource.native` of data with frames, from which any representation can be computed."""
 
 FACE_FLOW = "face-flow"
-"""The `DataSource.native` of ready-made maps, the only kind of array that methods are handed as it is."""
+"""The `DataSource.native` of ready-made maps, the only arrays that a method gets unchanged."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The frames of one sample from onset to offset, in the order of time.
+    """The frames of one sample from onset to offset, in temporal order.
 
     Parameters
     ----------
@@ -41,21 +41,21 @@ class Clip:
 
 
 class DataSource(ABC):
-    """Data that mer-bench can read: a folder of maps, an official release, or made-up samples.
+    """Data that mer-bench can read: a folder of maps, an official release, or generated samples.
 
     Parameters
     ----------
     path : Path or None
-        The folder; None for data that is made rather than read.
+        The folder; None for data that is generated rather than read.
     options : mapping
         A value for each of the spec's parameters.
     """
 
     native: str
-    """`FACE_FLOW` where `load` gives ready-made maps, or `CLIP` where there are frames and `clip` gives them."""
+    """`FACE_FLOW` if `load` returns ready-made maps, `CLIP` if `clip` returns frames."""
 
     caveats: tuple[str, ...] = ()
-    """What must be said wherever a number from this data appears: `Caveat.SYNTHETIC`, for one."""
+    """What every report of scores on this data must state, such as `Caveat.SYNTHETIC`."""
 
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         self.path = path
@@ -63,14 +63,14 @@ class DataSource(ABC):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether the folder at ``path`` looks like data of this kind (cheap, reads no images)."""
+        """Return whether the folder at ``path`` looks like data of this kind; fast, reads no images."""
         return False
 
     @classmethod
     def resembles(cls, path: Path) -> bool:
-        """Say whether the folder may be meant as data of this kind, with something wrong in it.
+        """Return whether the folder may be meant as data of this kind, but has a fault.
 
-        Asked only where no reader recognises the folder: `read_samples` can then say what is wrong. As cheap.
+        Called only if no reader recognises the folder, so that `read_samples` can say what is wrong; as fast.
         """
         return False
 
@@ -85,11 +85,11 @@ class DataSource(ABC):
         """
 
     def problems(self) -> tuple[str, ...]:
-        """Return why annotated samples are missing from `read_samples`, a sentence each: file, row, cause and cure."""
+        """Return why annotated samples are not in `read_samples`: a sentence each, with file, row, cause and cure."""
         return ()
 
     def notes(self) -> tuple[str, ...]:
-        """Return what a user should know of the samples that are there: a corrected annotation, for one."""
+        """Return what a user should know about the samples that were read, such as a corrected annotation."""
         return ()
 
     def load(self, sample_id: str) -> FloatArray:
@@ -106,7 +106,7 @@ class DataSource(ABC):
         MerBenchError
             The file is missing, corrupt, or of the wrong size: the message names it.
         """
-        raise MerBenchError(f"{sample_id}: this data ({self.native}) holds no ready-made maps; report it to its author")
+        raise MerBenchError(f"{sample_id}: this data ({self.native}) has no ready-made maps; report it to its author")
 
     def clip(self, sample_id: str) -> Clip:
         """Return one sample's frames; for data whose `native` is `CLIP`.
@@ -116,7 +116,7 @@ class DataSource(ABC):
         MerBenchError
             There is no such sample.
         """
-        raise MerBenchError(f"{sample_id}: this data ({self.native}) holds no frames; report it to its author")
+        raise MerBenchError(f"{sample_id}: this data ({self.native}) has no frames; report it to its author")
 
     @abstractmethod
     def digest(self, sample_id: str) -> str:

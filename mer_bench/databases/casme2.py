@@ -1,4 +1,4 @@
-"""CASME II: a workbook of 255 rows, and one folder of frames a clip."""
+"""CASME II: a workbook of 255 rows, and one folder of frames per clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OBJECTIVE = "Objective Class"
 
 
 class Casme2(Release):
-    """CASME II; its objective classes stand in a workbook of their own, which may be absent."""
+    """CASME II; its objective classes are in a workbook of their own, which may be missing."""
 
     database = "casme2"
     title = "CASME II"
@@ -47,7 +47,7 @@ class Casme2(Release):
     )
 
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
-        """Yield every row of the workbook, with its objective class where that is known."""
+        """Yield every row of the workbook, with its objective class if that is known."""
         classes = _objective_classes(self.layout.extra_workbook, findings)
         for annotation in super().annotations(findings):
             objective = classes.get((annotation.subject, annotation.clip), "")

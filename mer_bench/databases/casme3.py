@@ -16,8 +16,8 @@ _CLIP_FOLDER = re.compile(r"spno\.[0-9]+_.+_[0-9]+", re.IGNORECASE)
 class Casme3(Release):
     """CAS(ME)^3, Part A.
 
-    One video holds several samples, so that a sample's name carries its onset. Frames stand either in the folder of
-    their video, ``part_A/spNO.1/b/color``, or in one folder a sample, ``Part_A_ME_clip/frame/spNO.1_b_166``.
+    One video contains several samples, so the name of a sample includes its onset. The frames are either in the folder
+    of the video, ``part_A/spNO.1/b/color``, or in one folder per sample, ``Part_A_ME_clip/frame/spNO.1_b_166``.
     """
 
     database = "casme3"
@@ -53,19 +53,19 @@ class Casme3(Release):
 
     @classmethod
     def arrangement(cls, names: Sequence[str], inside: Callable[[str], Sequence[str]]) -> str | None:
-        """Tell folders of videos from folders of clips."""
+        """Distinguish folders of videos from folders of clips."""
         if any(_CLIP_FOLDER.fullmatch(name) for name in names):
             return "clips"
         return super().arrangement(names, inside)
 
     @classmethod
     def holds_frames(cls, name: str) -> bool:
-        """Add the folders of clips."""
+        """Return whether a folder of this name holds frames; folders of clips count too."""
         return super().holds_frames(name) or _CLIP_FOLDER.fullmatch(name) is not None
 
     def clip_folders(self, annotation: Annotation) -> list[Path]:
-        """Return the folder of the video, then the sample's own, which carries the onset as it was printed."""
-        found = []
+        """Return the folder of the video, then the sample's own, whose name contains the printed onset."""
+        folders = []
         without_colour = None
         for root in self.layout.frames:
             subject = self.subject_folder(root, annotation.subject)
@@ -75,15 +75,15 @@ class Casme3(Release):
                 if colour is None and self.folders.find(video, "depth"):
                     without_colour = video
                 else:
-                    found.append(colour or video)
+                    folders.append(colour or video)
             for onset in dict.fromkeys((annotation.printed_onset, str(annotation.onset))):
-                # Asked as the subjects' folders are, which may lie in the same root.
+                # The same root may also hold folders of subjects, so the same key is used.
                 clip = self.subject_folder(root, f"{annotation.subject}_{annotation.clip}_{onset}")
                 if clip:
-                    found.append(clip)
-        if without_colour and not found:
+                    folders.append(clip)
+        if without_colour and not folders:
             raise MerBenchError(f"{without_colour} holds depth but no color; restore color from the release")
-        return found
+        return folders
 
     def clip_name(self, annotation: Annotation, onset: int) -> str:
         """Return the clip with its onset: subject and clip alone name several samples."""

@@ -35,21 +35,21 @@ _MapKey = tuple[str, str, str]
 
 
 class FlowMaps(DataSource):
-    """A folder with a label CSV and one PNG a sample, named ``<subject>_<clip>.png``.
+    """A folder with a label CSV and one PNG per sample, named ``<subject>_<clip>.png``.
 
-    A map belongs to a row when both name the same sample: ``s01_s01_ne_01 .png`` (the public layout has that space),
+    A map belongs to a row if both name the same sample: ``s01_s01_ne_01 .png`` (the public layout has that space),
     ``s01_s1_ne_01.png`` and ``6_006_1_2.png`` are all understood. CAS(ME)^3 maps end in ``@onset`` or ``_onset``. The
-    maps may also stand in one subfolder a database. PNGs that no row names are left alone.
+    maps may also be in one subfolder per database. PNGs that no row names are ignored.
 
-    The folder of maps and its subfolders may be links, for data that lies on another disk. A link that is itself a PNG
-    or the CSV must stay inside the folder: it may come with an archive, and name any file of this machine.
+    The folder of maps and its subfolders may be links, for data on another disk. A link that is itself a PNG or
+    the CSV must stay inside the folder: it may come from an archive and name any file of this machine.
     """
 
     native = FACE_FLOW
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether ``path`` holds a label CSV and at least one PNG."""
+        """Return whether ``path`` has a label CSV and at least one PNG."""
         try:
             has_labels = path.is_dir() and any(is_label_csv(file) for file in _files(path, ".csv"))
             return has_labels and any(True for _ in _map_files(_maps_folder(path, "")))
@@ -58,11 +58,11 @@ class FlowMaps(DataSource):
 
     @classmethod
     def resembles(cls, path: Path) -> bool:
-        """Say whether ``path`` holds a CSV, a PNG or a folder ``maps``; a workbook alone is another reader's."""
+        """Return whether ``path`` has a CSV, a PNG or a folder ``maps``; a workbook alone is for another reader."""
         return (path / "maps").is_dir() or any(file.suffix.lower() in (".csv", ".png") for file in path.iterdir())
 
     def read_samples(self) -> SampleTable:
-        """Return the CSV's samples, having made sure that each has one map; decodes none.
+        """Return the samples of the CSV, after checking that each has one map; decodes none.
 
         Raises
         ------
@@ -78,8 +78,8 @@ class FlowMaps(DataSource):
         Returns
         -------
         ndarray of shape (28, 28, 3), float32
-            Channels (u, v, os), whichever planes the option ``channel_order`` says they stand in; the PNG's
-            values / 255, so in [0, 1]. The zero of u and v is not known: the maps were min-max scaled one by one.
+            Channels (u, v, os), from the planes that the option ``channel_order`` names; the PNG's values / 255,
+            so in [0, 1]. The zero of u and v is unknown: each map was min-max scaled on its own.
 
         Raises
         ------
@@ -105,9 +105,7 @@ class FlowMaps(DataSource):
     @cached_property
     def _contents(self) -> tuple[SampleTable, dict[str, Path]]:
         if self.path is None or not self.path.is_dir():
-            raise MerBenchError(
-                f"flow-maps: {self.path} is not a folder; give the folder that holds the CSV and the PNGs"
-            )
+            raise MerBenchError(f"flow-maps: {self.path} is not a folder; name the folder with the CSV and the PNGs")
         samples = read_labels(_labels_file(self.path, str(self.options["labels"])))
         table = SampleTable(samples)
         folder = _maps_folder(self.path, str(self.options["maps"]))
@@ -129,13 +127,13 @@ def _labels_file(root: Path, chosen: str) -> Path:
         if not path.is_file():
             raise MerBenchError(f"{path} does not exist; set the option labels to a CSV inside {root}")
         return path
-    found = sorted(_files(root, ".csv"))
-    if not found:
+    tables = sorted(_files(root, ".csv"))
+    if not tables:
         raise MerBenchError(f"{root} has no CSV of labels; put one there: dataset,sub,filename_o,label")
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise MerBenchError(f"{root} has several CSVs ({names}); choose one with the option labels={found[0].name}")
-    return checked_inside(root, found[0])
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise MerBenchError(f"{root} has several CSVs ({names}); choose one with the option labels={tables[0].name}")
+    return checked_inside(root, tables[0])
 
 
 def _maps_folder(root: Path, chosen: str) -> Path:
@@ -150,7 +148,7 @@ def _maps_folder(root: Path, chosen: str) -> Path:
 
 
 def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
-    """Return each sample's one map; every sample must have one, and no two the same."""
+    """Return the map of each sample; every sample must have exactly one of its own."""
     by_key: dict[_MapKey, list[Path]] = defaultdict(list)
     for path, databases in _map_files(folder):
         for database in databases:
@@ -173,7 +171,7 @@ def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
         if other is not sample:
             raise MerBenchError(
                 f"the map {files[0].name!r} fits both {other.sample_id} ({other.origin}) and {sample.sample_id} "
-                f"({sample.origin}); put the maps into one subfolder a database"
+                f"({sample.origin}); put the maps into one subfolder per database"
             )
         maps[sample.sample_id] = checked_inside(root, files[0], files[0].parent)
     if missing:
@@ -187,7 +185,7 @@ def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
 
 
 def _map_files(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Yield every PNG with the databases that it may belong to: all of them unless a subfolder says which."""
+    """Yield every PNG with the databases it may belong to: all, unless a subfolder names one."""
     for path in _files(folder, ".png"):
         yield path, DATABASES
     for child in folder.iterdir():
@@ -222,7 +220,7 @@ def _check_header(path: Path, content: bytes) -> None:
 def _decode(path: Path, content: bytes) -> NDArray[np.uint8]:
     try:
         # Decoding checks no chunk's checksum, and zlib its own only at the end of the stream, which damage can hide:
-        # changed pixels would pass for motion.
+        # changed pixels would look like motion.
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             image.verify()
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:

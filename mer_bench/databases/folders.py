@@ -1,4 +1,4 @@
-"""The folders of one release: where its parts lie, and what is in them."""
+"""The folders of one release: where its parts are, and what they contain."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from mer_bench.errors import MerBenchError
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of a release lie.
+    """Where the parts of a release are.
 
     Parameters
     ----------
     homes : tuple of Path
-        The folders that no frame may lie outside of.
+        The folders that every frame must be in.
     workbook : Path, optional
     extra_workbook : Path, optional
         The second workbook of CASME II.
     frames : tuple of Path
-        The folders that hold the subjects' folders, the preferred one first.
+        The folders with the subjects' folders, the preferred one first.
     """
 
     homes: tuple[Path, ...]
@@ -33,27 +33,27 @@ class Layout:
 
     @property
     def home(self) -> Path:
-        """The release's folder in messages."""
+        """The release's folder, for messages."""
         return self.homes[0]
 
     def check(self, path: Path) -> Path:
-        """Return a folder or file of the release, having made sure that no link takes it out of its home.
+        """Return a folder or file of the release, after checking that no link leads out of its home.
 
         Raises
         ------
         MerBenchError
-            A link does.
+            A link leads out.
         """
         home = next((home for home in self.homes if path.is_relative_to(home)), self.home)
         return checked_inside(home, path)
 
 
 class FolderError(MerBenchError):
-    """A folder or file of a release that cannot be used, whichever annotation asked for it."""
+    """A folder or file of a release cannot be used, whichever annotation needs it."""
 
 
 class Folders:
-    """The folders of a release, each listed once; none that a link takes out of the release is listed."""
+    """The folders of a release, each listed once; a link out of the release is never followed."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -67,7 +67,7 @@ class Folders:
         Raises
         ------
         MerBenchError
-            It cannot be read, or lies outside.
+            It cannot be read, or is outside the release.
         """
         if folder not in self._children:
             self._layout.check(folder)
@@ -81,24 +81,24 @@ class Folders:
     def find(self, folder: Path, name: str, key: Callable[[str], str] = str.strip) -> Path | None:
         """Return the folder within ``folder`` whose name has the key ``name``, ignoring capitals.
 
-        A folder is always asked with the same key.
+        The key must be the same in all calls for a folder.
 
         Raises
         ------
         MerBenchError
-            Two folders have it, or ``folder`` cannot be read.
+            Two folders have this key, or ``folder`` cannot be read.
         """
         if folder not in self._named:
             named: dict[str, list[Path]] = {}
             for child in self.children(folder):
                 named.setdefault(key(child.name).casefold(), []).append(child)
             self._named[folder] = named
-        found = self._named[folder].get(name.casefold(), [])
-        if len(found) > 1:
+        matches = self._named[folder].get(name.casefold(), [])
+        if len(matches) > 1:
             raise MerBenchError(
-                f"{folder} has two folders for {name}, {found[0].name!r} and {found[1].name!r}; remove one of them"
+                f"{folder} has two folders for {name}, {matches[0].name!r} and {matches[1].name!r}; remove one of them"
             )
-        return found[0] if found else None
+        return matches[0] if matches else None
 
     def frames(self, folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
         """Return a folder's frames by number, in order.
@@ -106,7 +106,7 @@ class Folders:
         Raises
         ------
         MerBenchError
-            It cannot be read, lies outside, or has two files for one number.
+            It cannot be read, is outside the release, or has two files for one number.
         """
         if folder not in self._frames:
             self._frames[folder] = numbered_frames(self._layout.check(folder), pattern)

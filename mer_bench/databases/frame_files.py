@@ -1,4 +1,4 @@
-"""Files and folders that nobody vouches for: bounded, matched by name, never followed out of the data."""
+"""Safe access to files of unknown origin: bounded reads, names by pattern, no link followed out of the data."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import BinaryIO
 
 from mer_bench.errors import MerBenchError
 
-_LITTER = re.compile(r"\.|~\$|__|@eaDir$|\$RECYCLE|System Volume Information$|lost\+found$", re.IGNORECASE)
-"""What an operating system, a file server or an office program leaves behind."""
+_SYSTEM_FILES = re.compile(r"\.|~\$|__|@eaDir$|\$RECYCLE|System Volume Information$|lost\+found$", re.IGNORECASE)
+"""Files and folders created by an operating system, a file server or an office program."""
 
 
 def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
     """Return a folder's frames by number, group 1 of the pattern, in the order of the numbers.
 
-    ``img9.jpg`` stands before ``img10.jpg``. Folders, hidden files and whatever else the pattern does not match whole
-    are left alone.
+    ``img9.jpg`` comes before ``img10.jpg``. Folders, hidden files and names that the pattern does not fully match are
+    ignored.
 
     Raises
     ------
@@ -35,9 +35,9 @@ def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
         ) from error
     frames: dict[int, Path] = {}
     for name in names:
-        if not (found := pattern.fullmatch(name)):
+        if not (match := pattern.fullmatch(name)):
             continue
-        number = int(found[1])
+        number = int(match[1])
         other = frames.setdefault(number, folder / name)
         if other.name != name:
             raise MerBenchError(f"{folder} has two files for frame {number}, {other.name!r} and {name!r}; remove one")
@@ -45,7 +45,7 @@ def numbered_frames(folder: Path, pattern: re.Pattern[str]) -> dict[int, Path]:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Say whether an entry is a folder or leads to one; a circle of links does not."""
+    """Return whether an entry is a folder or a link to one; False for a circular link."""
     try:
         return entry.is_dir()
     except OSError:
@@ -53,9 +53,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def entries_of(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Yield the name of everything in a folder but litter, and whether it is a folder itself; raises OSError."""
+    """Yield each name in a folder, except system files, and whether it is a folder; raises OSError."""
     with os.scandir(folder) as entries:
-        yield from ((entry.name, _is_folder(entry)) for entry in entries if not _LITTER.match(entry.name))
+        yield from ((entry.name, _is_folder(entry)) for entry in entries if not _SYSTEM_FILES.match(entry.name))
 
 
 def read_bounded(path: Path, most: int, what: str, cure: str) -> bytes:
@@ -69,22 +69,22 @@ def read_bounded(path: Path, most: int, what: str, cure: str) -> bytes:
 
 @contextmanager
 def open_bounded(path: Path, most: int, what: str, cure: str) -> Iterator[BinaryIO]:
-    """Yield a file's stream, having made sure that it ends: a pipe or a device would not.
+    """Yield a file's stream; refuse a pipe or a device, which may have no end.
 
     Parameters
     ----------
     path : Path
     most : int
-        Bytes that the file may have.
+        The largest size allowed, in bytes.
     what : str
-        What it is too large for then: ``"one frame"``.
+        What the limit is for, for the message: ``"one frame"``.
     cure : str
-        What to do where there is no such file: ``"restore it from the release"``.
+        What to do if the file cannot be used: ``"restore it from the release"``.
 
     Raises
     ------
     MerBenchError
-        It is no file, empty, too large, or cannot be opened.
+        It is not a file, is empty or too large, or cannot be opened.
     """
     try:
         if not path.is_file():
@@ -106,19 +106,19 @@ def _unreadable(path: Path, error: OSError) -> MerBenchError:
 
 
 def checked_inside(root: Path, path: Path, *others: Path) -> Path:
-    """Return ``path`` as it was given, having made sure that no link on its way leads out of ``root`` and ``others``.
+    """Return ``path`` unchanged, after checking that no link in it leads out of ``root`` and ``others``.
 
-    These may be links themselves, for data that lies on another disk.
+    ``root`` and ``others`` may be links themselves, for data on another disk.
 
     Raises
     ------
     MerBenchError
-        A link leads out, or goes round in a circle.
+        A link leads out, or is circular.
     """
     try:
         target = path.resolve()
         inside = any(target.is_relative_to(folder.resolve()) for folder in (root, *others))
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a circle of links, before Python 3.13
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a circular link, before Python 3.13
         raise MerBenchError(f"{path} cannot be followed ({error}); replace the link by the file or folder") from error
     if not inside:
         raise MerBenchError(

@@ -1,4 +1,4 @@
-"""Keeps a reader's own failures to one sentence: a plugin's code may raise anything, and return anything."""
+"""Turns any failure of a reader into one sentence: a plugin's code may raise or return anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Answer = TypeVar("_Answer")
 
 
 class GuardedSource(DataSource):
-    """Stands between the harness and a reader; whatever goes wrong inside becomes a `MerBenchError`.
+    """Wraps a reader; any failure in it becomes a `MerBenchError`.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ class GuardedSource(DataSource):
     reader : type
         A `DataSource`.
     path, options
-        What the reader is made with.
+        The arguments of the reader's constructor.
 
     Raises
     ------
     MerBenchError
-        The reader cannot be made, or does not say what it gives.
+        The reader's constructor fails, or `native` or `caveats` is invalid.
     """
 
     def __init__(
@@ -47,22 +47,22 @@ class GuardedSource(DataSource):
                 raise TypeError(f"native is {self.native!r}, neither {FACE_FLOW!r} nor {CLIP!r}")
 
     def read_samples(self) -> SampleTable:
-        """Return what the reader does."""
+        """Return what the reader returns."""
         with _contained(self.name, "read_samples"):
             return _checked(self._source.read_samples(), SampleTable)
 
     def problems(self) -> tuple[str, ...]:
-        """Return what the reader does."""
+        """Return what the reader returns."""
         with _contained(self.name, "problems"):
             return _checked_texts("it returned", self._source.problems())
 
     def notes(self) -> tuple[str, ...]:
-        """Return what the reader does."""
+        """Return what the reader returns."""
         with _contained(self.name, "notes"):
             return _checked_texts("it returned", self._source.notes())
 
     def clip(self, sample_id: str) -> Clip:
-        """Return what the reader does."""
+        """Return what the reader returns."""
         with _contained(self.name, f"clip of {sample_id}"):
             clip = _checked(self._source.clip(sample_id), Clip)
             if not (isinstance(clip.frames, tuple) and all(isinstance(frame, Path) for frame in clip.frames)):
@@ -72,12 +72,12 @@ class GuardedSource(DataSource):
             return clip
 
     def load(self, sample_id: str) -> FloatArray:
-        """Return what the reader does, unchecked: what an array must be is known where it is used."""
+        """Return what the reader returns, unchecked: the caller checks the array."""
         with _contained(self.name, f"load of {sample_id}"):
             return self._source.load(sample_id)
 
     def digest(self, sample_id: str) -> str:
-        """Return what the reader does; asked again each time, for the data may change."""
+        """Return what the reader returns; not cached, since the data may change."""
         with _contained(self.name, f"digest of {sample_id}"):
             return _checked(self._source.digest(sample_id), str)
 
@@ -86,9 +86,9 @@ def _contained(name: str, what: str) -> AbstractContextManager[None]:
     return foreign_code(f"database {name}", what, "correct the data, or report it to the reader's author")
 
 
-def _checked_texts(said: str, answer: tuple[str, ...]) -> tuple[str, ...]:
+def _checked_texts(subject: str, answer: tuple[str, ...]) -> tuple[str, ...]:
     if not (isinstance(answer, tuple) and all(isinstance(text, str) for text in answer)):
-        raise TypeError(f"{said} {answer!r}, not a tuple of texts")
+        raise TypeError(f"{subject} {answer!r}, not a tuple of texts")
     return answer
 
 

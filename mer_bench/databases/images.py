@@ -1,4 +1,4 @@
-"""Reading one frame from disk as it is stored: bounded before it is decoded, and decoded whole."""
+"""Read one frame from disk exactly as stored: its size is checked before decoding, and it must decode completely."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ def read_image(path: Path) -> ByteArray:
     Parameters
     ----------
     path : Path
-        A JPEG, PNG, BMP or TIFF of any colour mode; of several pages the first is read.
+        A JPEG, PNG, BMP or TIFF of any colour mode; only the first page is read.
 
     Returns
     -------
     ndarray of shape (height, width, 3), uint8
-        RGB, pixels as stored: a JPEG's EXIF orientation is not applied, so that all frames of a clip, marked or not,
-        stay in one frame of reference. Grey is repeated in the three channels, 16-bit grey is scaled so that 65535
-        becomes 255, transparency is dropped.
+        RGB, pixels as stored: a JPEG's EXIF orientation is not applied, so that all frames of a clip have the same
+        orientation. Grey is repeated in the three channels, 16-bit grey is scaled so that 65535 becomes 255, and
+        transparency is dropped.
 
     Raises
     ------
     MerBenchError
-        The file is missing, empty, cut short, damaged, not such an image, or outside the limits of size.
+        The file is missing, empty, cut short, damaged, of another format, or outside the size limits.
     """
     content = read_bounded(path, MOST_BYTES, _WHAT, _RESTORE)
     with _opened(path, io.BytesIO(content)) as image:
         if image.format == "PNG":
-            # Decoding a PNG checks no chunk's checksum, and changed pixels would pass for motion.
+            # Decoding a PNG checks no chunk's checksum, and changed pixels would look like motion.
             image.verify()
     with _opened(path, io.BytesIO(content)) as image:
         if image.format in ("JPEG", "MPO") and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
@@ -61,12 +61,12 @@ def read_image(path: Path) -> ByteArray:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) from the header alone; the pixels may still prove damaged.
+    """Return (width, height) from the header alone; the pixels may still be damaged.
 
     Raises
     ------
     MerBenchError
-        As `read_image`, except for damage behind the header.
+        As in `read_image`, except for damage after the header.
     """
     with open_bounded(path, MOST_BYTES, _WHAT, _RESTORE) as file, _opened(path, file) as image:
         return image.size
@@ -74,9 +74,9 @@ def image_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _opened(path: Path, stream: BinaryIO) -> Iterator[Image.Image]:
-    """Yield the image, its header checked; whatever fails meanwhile is a `MerBenchError`."""
+    """Yield the image after checking its header; any failure is a `MerBenchError`."""
     try:
-        # Pillow warns of sizes, which are checked here, and of metadata, which is not used.
+        # Pillow warns about sizes, which are checked here, and about metadata, which is not used.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(stream, formats=FORMATS) as image:
@@ -106,8 +106,8 @@ def _check_header(path: Path, image: Image.Image) -> None:
     if fault:
         raise MerBenchError(f"{path} is {width}×{height} (width×height) pixels, {fault}; {_RESTORE}")
     if image.format == "TIFF" and image.getexif().get(_ORIENTATION, 1) != 1:
-        # Pillow turns a TIFF while it decodes it, and no other format.
-        raise MerBenchError(f"{path} is a TIFF with an orientation mark; save it upright, without the mark")
+        # Pillow rotates a TIFF while decoding, and no other format.
+        raise MerBenchError(f"{path} is a TIFF with an orientation tag; save it upright, without the tag")
 
 
 def _as_rgb(path: Path, image: Image.Image) -> ByteArray:

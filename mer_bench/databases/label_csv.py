@@ -1,4 +1,4 @@
-"""The composite's label lists: HTNet's and CausalNet's CSV with a header, and MEGC2019's official one without."""
+"""The composite's label lists: the CSV of HTNet and CausalNet with a header, MEGC2019's official one without."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEAD_BYTES = 4096
 def read_labels(path: Path) -> list[Sample]:
     """Read every row of a label CSV.
 
-    With a header the columns ``dataset, sub, filename_o, label`` are needed and may stand in any order; CAS(ME)^3
+    With a header the columns ``dataset, sub, filename_o, label`` are required, in any order; CAS(ME)^3
     needs ``onset`` too, because its clip names repeat. Without one, the columns are
     ``database, subject, clip, label``, and blank lines between the rows are skipped.
 
@@ -43,16 +43,16 @@ def read_labels(path: Path) -> list[Sample]:
     """
     rows = _parse(path.name, _decode(path))
     if not rows:
-        raise MerBenchError(f"{path.name} holds no rows; give one line for each sample: database,subject,clip,label")
+        raise MerBenchError(f"{path.name} has no rows; give one line per sample: database,subject,clip,label")
     columns, has_header = _find_columns(path.name, *rows[0])
     body = rows[1:] if has_header else rows
     if not body:
-        raise MerBenchError(f"{path.name} holds a header but no rows; give one line for each sample")
+        raise MerBenchError(f"{path.name} has a header but no rows; give one line per sample")
     return [_read_row(f"{path.name} row {number}", cells, columns) for number, cells in body]
 
 
 def is_label_csv(path: Path) -> bool:
-    """Say whether the file begins as a label CSV does; reads only its first few kilobytes."""
+    """Return whether the file starts like a label CSV; reads only its first few kilobytes."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
     try:
@@ -68,9 +68,9 @@ def _decode(path: Path) -> str:
     except OSError as error:
         raise MerBenchError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
     except UnicodeDecodeError as error:
-        found = error.object[error.start]
+        byte = error.object[error.start]
         raise MerBenchError(
-            f"{path.name} is not UTF-8 text: byte 0x{found:02x} at position {error.start}; save it again as CSV UTF-8"
+            f"{path.name} is not UTF-8 text: byte 0x{byte:02x} at position {error.start}; save it again as CSV UTF-8"
         ) from None
 
 
@@ -85,7 +85,7 @@ def _parse(name: str, text: str) -> list[tuple[int, list[str]]]:
 
 
 def _find_columns(name: str, number: int, first: list[str]) -> tuple[dict[str, int], bool]:
-    """Return each column's place, and whether the first row is a header."""
+    """Return the index of each column, and whether the first row is a header."""
     cells = [cell.lower() for cell in first]
     if cells[0] in DATABASES:
         return {column: place for place, column in enumerate(_COLUMNS)}, False
@@ -110,7 +110,7 @@ def _find_columns(name: str, number: int, first: list[str]) -> tuple[dict[str, i
 def _read_row(origin: str, cells: list[str], columns: dict[str, int]) -> Sample:
     needed = max(columns.values()) + 1
     if len(cells) < needed:
-        raise MerBenchError(f"{origin} has {len(cells)} of the {needed} cells that are needed; complete the row")
+        raise MerBenchError(f"{origin} has {len(cells)} of the {needed} required cells; complete the row")
     row = {column: cells[place] for column, place in columns.items()}
     database = row["dataset"].lower()
     if database not in DATABASES:
@@ -133,7 +133,7 @@ def _read_row(origin: str, cells: list[str], columns: dict[str, int]) -> Sample:
 def _checked_onset(origin: str, onset: str | None) -> int:
     if onset is None:
         raise MerBenchError(
-            f"{origin}: a casme3 clip name stands for several samples and this CSV has no 'onset' column; "
+            f"{origin}: a casme3 clip name is shared by several samples and this CSV has no 'onset' column; "
             "add a header row with the columns dataset,sub,filename_o,label,onset"
         )
     if not re.fullmatch(r"[0-9]{1,9}", onset):

@@ -1,4 +1,4 @@
-"""Choosing, among all that lies in a folder, the frames and the workbook of each release."""
+"""Choose the frames and the workbook of each release among everything in a folder."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _CROPPED = re.compile(r"crop", re.IGNORECASE)
 
 
 def choose_layout(survey: Survey, kind: type[Release], images: str, findings: Findings) -> Layout | None:
-    """Return where a release's parts lie, or None where there is nothing of it.
+    """Return where the parts of a release are, or None if there are none.
 
     Parameters
     ----------
     survey : Survey
     kind : type
     images : {"raw", "cropped"}
-        Which frames to take where there are both.
+        Which frames to use if there are both.
     findings : Findings
-        Told what was chosen and what was left.
+        Gets a note on each choice, and each problem.
 
     Raises
     ------
     MerBenchError
-        There are two copies of it, or frames without a workbook.
+        The release is there twice, or its frames have no workbook.
     """
     frames = _frames(survey, kind, images, findings)
     if not frames and not survey.ranked_workbooks(kind):
@@ -47,7 +47,7 @@ def choose_layout(survey: Survey, kind: type[Release], images: str, findings: Fi
     except MerBenchError as error:
         if kind.workbook_name:
             raise
-        findings.problems.append(f"{kind.title}: {error}; until then its folders alone are read")
+        findings.problems.append(f"{kind.title}: {error}; until then only its folders are read")
         workbook = None
     parts = frames or ((workbook.parent,) if workbook else ())
     return Layout(
@@ -74,7 +74,7 @@ def _frames(survey: Survey, kind: type[Release], images: str, findings: Findings
 
     kept: list[FramesRoot] = []
     for root in sorted(copies[images], key=lambda root: not is_official(root)):
-        rivals = (other for other in kept if other.arrangement == root.arrangement and other.names & root.names)
+        rivals = (other for other in kept if other.names & root.names)
         rival = next(rivals, None)
         if rival is None:
             kept.append(root)
@@ -86,7 +86,7 @@ def _frames(survey: Survey, kind: type[Release], images: str, findings: Findings
         else:
             raise MerBenchError(
                 f"its frames are there twice, in {rival.path} and {root.path}; name the folder of one copy, or move "
-                "the other away"
+                "the other one away"
             )
     return tuple(root.path for root in sorted(kept, key=lambda root: root.arrangement, reverse=True))
 
@@ -95,7 +95,7 @@ def _workbook(survey: Survey, kind: type[Release], frames: Sequence[Path], findi
     homes = set(map(survey.home, frames))
 
     def nearness(path: Path) -> tuple[bool, int]:
-        # In a release's own folder it belongs to these frames; elsewhere it may be another copy's.
+        # A workbook in the folder of the frames belongs to them; one elsewhere may belong to another copy.
         return survey.home(path.parent) not in homes, min((_distance(path.parent, root) for root in frames), default=0)
 
     ranked = sorted(survey.ranked_workbooks(kind), key=lambda place: (place[0], *nearness(place[1]), place[1]))
@@ -125,7 +125,7 @@ def _extra_workbook(survey: Survey, kind: type[Release], findings: Findings) -> 
 
 
 def _check_substitutes(survey: Survey, kind: type[Release], root: Path) -> None:
-    """Refuse a table that is no workbook, and the want of a workbook in a release that needs one."""
+    """Refuse a table that is not a workbook, and a release without the workbook that it needs."""
     others = [path for path in (*survey.workbooks, *survey.other_tables) if not path.name.lower().endswith(".xlsx")]
     for path in others:
         if any(name.fullmatch(f"{path.stem}.xlsx") for name in kind.workbook_names):
@@ -141,7 +141,7 @@ def _check_substitutes(survey: Survey, kind: type[Release], root: Path) -> None:
     ]
     seen = f" ({', '.join(tables)}: another table)" if tables else ""
     raise MerBenchError(
-        f"{survey.home(root)} holds frames but not the workbook {kind.workbook_name}{seen}; put the workbook there"
+        f"{survey.home(root)} has frames but not the workbook {kind.workbook_name}{seen}; put the workbook there"
     )
 
 

@@ -1,4 +1,4 @@
-"""From what a user names with ``--data`` to a data source."""
+"""Open the data that a user names with ``--data``."""
 
 from __future__ import annotations
 
@@ -16,25 +16,29 @@ from mer_bench.specs import DatabaseSpec, resolve_parameters
 
 
 def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> DataSource:
-    """Open a folder with the one reader that recognises it, or made-up data by its name.
+    """Open a folder with the one reader that recognises it, or generated data by its name.
 
-    The source's methods raise nothing but `MerBenchError`, whatever the reader does.
+    The methods of the source raise only `MerBenchError`, whatever the reader raises.
 
     Raises
     ------
     MerBenchError
-        No such folder, or no reader or more than one that recognises it, or an option that the reader lacks.
+        There is no such folder, no reader or more than one recognises it, or the reader has no such option.
     """
     if not data.strip():
         raise MerBenchError("--data is empty; name a folder, or leave it out")
-    made = {name: spec for name, spec in catalogue.databases.items() if not spec.needs_path}
-    if normalise_name(data) in made:
-        return _open(made[normalise_name(data)], None, options)
+    generated = {name: spec for name, spec in catalogue.databases.items() if not spec.needs_path}
+    if normalise_name(data) in generated:
+        return _open(generated[normalise_name(data)], None, options)
     path = Path(os.path.expanduser(data))  # noqa: PTH111  (pathlib's raises where there is no such user)
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
-        cure = f"name a folder, or one of: {', '.join(made)}" if made else "name a folder"
-        parts = [f"--data {data} {what}{did_you_mean(data, made)}", cure, *catalogue.absences(normalise_name(data))]
+        cure = f"name a folder, or one of: {', '.join(generated)}" if generated else "name a folder"
+        parts = [
+            f"--data {data} {what}{did_you_mean(data, generated)}",
+            cure,
+            *catalogue.absences(normalise_name(data)),
+        ]
         raise MerBenchError("; ".join(parts))
     readers = [spec for spec in catalogue.databases.values() if spec.needs_path]
     broken: dict[str, str] = {}
@@ -43,7 +47,7 @@ def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> 
         fitting = [spec for spec in readers if _asked(spec, "resembles", path, broken)]
     if not fitting:
         known = "; ".join(f"{spec.name}: {spec.title}" for spec in readers if spec.name not in broken)
-        failures = [f"reader {name} does not work: {why}" for name, why in broken.items()]
+        failures = [f"reader {name} failed: {why}" for name, why in broken.items()]
         parts = [
             f"--data {data} does not look like anything mer-bench reads ({known or 'no reader is installed'})",
             *failures,
@@ -52,12 +56,14 @@ def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> 
         raise MerBenchError("; ".join(parts))
     if len(fitting) > 1:
         names = ", ".join(spec.name for spec in fitting)
-        raise MerBenchError(f"--data {data} is recognised by several readers ({names}); keep one kind of data a folder")
+        raise MerBenchError(
+            f"--data {data} is recognised by several readers ({names}); keep one kind of data per folder"
+        )
     return _open(fitting[0], path, options)
 
 
 def _asked(spec: DatabaseSpec, question: str, path: Path, broken: dict[str, str]) -> bool:
-    """Ask a reader; one that fails is noted in ``broken`` and never keeps the others from their data."""
+    """Ask a reader; a failure is recorded in ``broken`` and does not stop the other readers."""
     try:
         with foreign_code(f"database {spec.name}", question, recorded=True):
             return bool(getattr(_source_class(spec), question)(path))

@@ -1,4 +1,4 @@
-"""What the readers of the official releases share: their parts, their folders of frames, and clips cut from them."""
+"""What the readers of the official releases share: how to find folders of frames and cut clips from them."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ _MOST_SUBJECTS_TRIED = 200
 
 
 class Release:
-    """One official release: how to know its parts, and how to read them.
+    """One official release: how to recognise its parts and read them.
 
-    The patterns are matched whole and must ignore capitals.
+    Patterns must match the full name and ignore capitals.
     """
 
     database: ClassVar[str]
     title: ClassVar[str]
     workbook_name: ClassVar[str]
-    """The official name, for messages; empty where a release is complete without a workbook."""
+    """The official name, for messages; empty if the release needs no workbook."""
     workbook_names: ClassVar[tuple[re.Pattern[str], ...]]
-    """The most preferred edition first."""
+    """The preferred edition first."""
     subject_name: ClassVar[re.Pattern[str]]
-    """What the folders of subjects are called."""
+    """Names of the subjects' folders."""
     inside_subject: ClassVar[re.Pattern[str]]
-    """What a folder within a subject's folder is called."""
+    """Names of the folders inside a subject's folder."""
     official_frames: ClassVar[re.Pattern[str]] = _NOTHING
-    """What the folder of the subjects' folders is called: where there are several, it goes before the others."""
+    """Official names of the folder of subjects; among several folders it has priority."""
     apart: ClassVar[re.Pattern[str]] = _NOTHING
-    """Folders that look alike and hold something else."""
+    """Names of folders that look alike but contain something else."""
     apart_holds: ClassVar[str] = ""
-    """What that is, for the note that such a folder was left out; empty where there is always one."""
+    """What those contain, for the note that they are not read; empty if no note is needed."""
     extra_workbook: ClassVar[re.Pattern[str]] = _NOTHING
-    """A second workbook, which may be absent."""
+    """Names of a second workbook, which may be missing."""
     frame_name: ClassVar[re.Pattern[str]]
     frames_look_like: ClassVar[str]
-    """Where frames stand, for messages."""
+    """An example path of a frame, for messages."""
     emotions: ClassVar[tuple[str, ...]]
     table: ClassVar[Table]
-    """The columns of the workbook that `annotations` reads."""
+    """The columns that `annotations` reads."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -56,13 +56,13 @@ class Release:
 
     @classmethod
     def arrangement(cls, names: Sequence[str], inside: Callable[[str], Sequence[str]]) -> str | None:
-        """Say how a folder with these subfolders holds the release's frames; None where it does not.
+        """Return how a folder with these subfolders arranges the release's frames; None if it has none.
 
-        ``inside`` gives the names of the folders within a subfolder. Two folders of one arrangement that share a
-        subject are two copies.
+        ``inside`` returns the names of the folders in a subfolder. Two folders that
+        contain the same subject, or the same clip, are two copies.
         """
         subjects = [name for name in names if cls.subject_name.fullmatch(name)]
-        # Some subjects' folders may be empty or lost.
+        # Some subjects' folders may be empty or missing.
         if any(
             cls.inside_subject.fullmatch(inner) for name in subjects[:_MOST_SUBJECTS_TRIED] for inner in inside(name)
         ):
@@ -71,11 +71,11 @@ class Release:
 
     @classmethod
     def holds_frames(cls, name: str) -> bool:
-        """Say whether a folder of this name holds frames, or folders of frames, and nothing else."""
+        """Return whether a folder of this name contains frames, or folders of frames, and nothing else."""
         return cls.subject_name.fullmatch(name) is not None
 
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
-        """Yield every annotated clip; a row of which none can be made goes into ``findings``.
+        """Yield every annotated clip; an unusable row is added to ``findings``.
 
         Raises
         ------
@@ -91,15 +91,15 @@ class Release:
         Raises
         ------
         MerBenchError
-            A folder on the way cannot be used.
+            A folder in the path cannot be used.
         """
-        found = []
+        folders = []
         for root in self.layout.frames:
             subject = self.subject_folder(root, annotation.subject)
             clip = subject and self.folders.find(subject, annotation.clip, partial(canonical_clip, self.database))
             if clip:
-                found.append(clip)
-        return found
+                folders.append(clip)
+        return folders
 
     def subject_folder(self, root: Path, subject: str) -> Path | None:
         """Return the folder of a subject, however its number is padded."""
@@ -110,12 +110,12 @@ class Release:
         return annotation.clip
 
     def checked(self, annotation: Annotation) -> tuple[int, int, int]:
-        """Return onset, apex and offset, having made sure of all that an annotation says by itself.
+        """Return onset, apex and offset, after checking everything that needs no frames.
 
         Raises
         ------
         MerBenchError
-            It cannot be used; the sentence says why and what fixes it.
+            The annotation cannot be used: the message names cause and cure.
         """
         check_name(annotation.origin, "subject", annotation.subject)
         check_name(annotation.origin, "clip", annotation.clip)
@@ -128,13 +128,13 @@ class Release:
         Raises
         ------
         FolderError
-            The fault is a folder's or file's, and other annotations may share it: the sentence names none of them.
+            A folder or file cannot be used, which may affect other annotations: the message names none.
         MerBenchError
-            It cannot be used; the sentence says why and what fixes it.
+            The annotation cannot be used: the message names cause and cure.
         """
         onset, apex, offset = self.checked(annotation)
         try:
-            folder, found = self._frames_of(annotation, (onset, apex), notes)
+            folder, frames = self._frames_of(annotation, (onset, apex), notes)
         except MerBenchError as error:
             raise FolderError(str(error)) from error
         if folder is None:
@@ -142,9 +142,9 @@ class Release:
                 f"{annotation.where} has no folder of frames in {self.layout.home} ({self.frames_look_like}); "
                 "restore it from the release, or leave this sample out"
             )
-        numbers = _cut(annotation, folder, found, (onset, apex, offset), notes)
-        frames = tuple(found[number] for number in numbers)
-        for frame in frames:
+        numbers = _cut(annotation, folder, frames, (onset, apex, offset), notes)
+        files = tuple(frames[number] for number in numbers)
+        for frame in files:
             if frame.is_symlink():
                 try:
                     self.layout.check(frame)
@@ -162,19 +162,19 @@ class Release:
             action_units=annotation.action_units,
             objective_class=annotation.objective_class,
         )
-        return sample, Clip(sample.sample_id, frames, numbers.index(apex)), numbers
+        return sample, Clip(sample.sample_id, files, numbers.index(apex)), numbers
 
     def _frames_of(
         self, annotation: Annotation, needed: Sequence[int], notes: list[str]
     ) -> tuple[Path | None, Mapping[int, Path]]:
-        """Return the first folder that has the needed frames, or else the first at all, and its frames."""
+        """Return the first folder that has the needed frames, otherwise the first folder, and its frames."""
         folders = self.clip_folders(annotation)
         for folder in folders:
-            found = self.folders.frames(folder, self.frame_name)
-            if all(number in found for number in needed):
+            frames = self.folders.frames(folder, self.frame_name)
+            if all(number in frames for number in needed):
                 if folder != folders[0]:
                     notes.append(f"{annotation.where}: {folders[0]} lacks its onset or apex frame; {folder} is read")
-                return folder, found
+                return folder, frames
         return (folders[0], self.folders.frames(folders[0], self.frame_name)) if folders else (None, {})
 
     def _check_emotion(self, annotation: Annotation) -> None:
@@ -202,18 +202,18 @@ def _interval(annotation: Annotation) -> tuple[int, int, int]:
 
 
 def _cut(
-    annotation: Annotation, folder: Path, found: Mapping[int, Path], interval: tuple[int, int, int], notes: list[str]
+    annotation: Annotation, folder: Path, frames: Mapping[int, Path], interval: tuple[int, int, int], notes: list[str]
 ) -> tuple[int, ...]:
-    """Return the numbers of the frames from onset to offset that there are."""
+    """Return the numbers of the existing frames from onset to offset."""
     onset, apex, offset = interval
     for name, number in (("onset", onset), ("apex", apex)):
-        if number not in found:
-            have = f"{min(found)} to {max(found)}" if found else "none"
+        if number not in frames:
+            have = f"{min(frames)} to {max(frames)}" if frames else "none"
             raise MerBenchError(
                 f"{annotation.where}: its {name} frame {number} is not in {folder} (frames there: {have}); "
                 "restore the folder from the release, or leave this sample out"
             )
-    numbers = tuple(number for number in found if onset <= number <= offset)
+    numbers = tuple(number for number in frames if onset <= number <= offset)
     last = numbers[-1]
     if last < offset:
         notes.append(f"{annotation.where}: frame {offset}, its offset, is not on disk; the clip ends at frame {last}")

@@ -1,4 +1,4 @@
-"""The official releases as downloaded: SMIC-HS, SAMM, CASME II and CAS(ME)^3, one of them or several beside another."""
+"""The official releases as downloaded: SMIC-HS, SAMM, CASME II and CAS(ME)^3; one or several."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ from mer_bench.samples import Sample, SampleTable
 from mer_bench.specs import ParameterValue
 
 READER_VERSION = 1
-"""Raised whenever `Releases.clip` would give other frames for the same files: it is part of every digest."""
+"""Raised whenever `Releases.clip` returns other frames for the same files; part of every digest."""
 
 _KINDS: tuple[type[Release], ...] = (Smic, Samm, Casme2, Casme3)
 _FOLDERS_ABOVE = 2
 
 
 class Releases(DataSource):
-    """One release's folder, or a folder with one subfolder a release, of any name.
+    """The folder of one release, or a folder with one subfolder per release, of any name.
 
-    Workbooks and folders of frames are looked for in the folder and a few levels below. The folder's own subfolders may
-    be links, for data that lies on another disk. Any link below them must stay inside: it may come with an archive.
+    Workbooks and folders of frames are searched in the folder and a few levels below. Its direct subfolders may be
+    links, for data on another disk. Any link below them must stay inside: it may come from an archive.
 
-    Neither a row nor a whole release that cannot be used keeps the others from being read: `problems` lists both.
+    A row or a release that cannot be used does not stop the others from being read: `problems` lists both.
     """
 
     native = CLIP
 
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         super().__init__(path, options)
-        if path is not None and path.is_dir() and _is_marked(self._survey):
+        if path is not None and path.is_dir() and _is_synthetic(self._survey):
             self.caveats = (Caveat.SYNTHETIC,)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Say whether there is a release: frames of SMIC-HS, or frames and a workbook of one of the others."""
+        """Return whether there are frames of SMIC-HS, or frames and a workbook of another release."""
         survey = Survey(path, _KINDS)
         return any(survey.frames[kind] and (survey.ranked_workbooks(kind) or not kind.workbook_name) for kind in _KINDS)
 
     @classmethod
     def resembles(cls, path: Path) -> bool:
-        """Say whether there is any workbook, a folder of frames without one, or one that only looks alike."""
+        """Return whether there is a workbook, a folder of frames, or a folder that only looks like one."""
         survey = Survey(path, _KINDS)
         return bool(survey.workbooks) or any(survey.frames[kind] or survey.apart[kind] for kind in _KINDS)
 
@@ -67,7 +67,7 @@ class Releases(DataSource):
         Raises
         ------
         MerBenchError
-            There is nothing of any release.
+            There is no part of any release.
         """
         return SampleTable(self._contents.samples)
 
@@ -76,7 +76,7 @@ class Releases(DataSource):
         return tuple(self._contents.findings.problems)
 
     def notes(self) -> tuple[str, ...]:
-        """Return one sentence for each choice, correction, cut clip, clip with gaps, and apex that is the onset."""
+        """Return one sentence per choice, correction, shortened clip, clip with gaps, and apex equal to the onset."""
         return tuple(self._contents.findings.notes)
 
     def clip(self, sample_id: str) -> Clip:
@@ -86,7 +86,7 @@ class Releases(DataSource):
     def digest(self, sample_id: str) -> str:
         """Return the SHA-256 over the frames' contents and numbers, the apex and `READER_VERSION`.
 
-        The options act through these alone: what they leave as it was need not be computed again.
+        The options change the digest only where they change these.
         """
         clip, numbers = self._entry(sample_id)
         settings = json.dumps(["releases", READER_VERSION, clip.apex, numbers, content_digest(clip.frames)])
@@ -96,7 +96,7 @@ class Releases(DataSource):
     def _survey(self) -> Survey:
         if self.path is None or not self.path.is_dir():
             raise MerBenchError(
-                f"releases: {self.path} is not a folder; name a release's folder, or one that holds several"
+                f"releases: {self.path} is not a folder; name the folder of a release, or one with several releases"
             )
         return Survey(self.path, _KINDS)
 
@@ -104,13 +104,13 @@ class Releases(DataSource):
     def _contents(self) -> _Contents:
         survey = self._survey
         contents = _Contents([], {}, Findings([*survey.problems], [*survey.limits]))
-        found = [kind for kind in _KINDS if self._read(kind, contents)]
-        if not found:
+        present = [kind for kind in _KINDS if self._read(kind, contents)]
+        if not present:
             raise MerBenchError(self._nothing_found())
         return contents
 
     def _read(self, kind: type[Release], contents: _Contents) -> bool:
-        """Add a release to the contents, and say whether there is anything of it."""
+        """Add a release to the contents, and return whether there is any part of it."""
         try:
             layout = choose_layout(self._survey, kind, str(self.options["images"]), contents.findings)
             if layout is None:
@@ -128,7 +128,7 @@ class Releases(DataSource):
         apart = [f"{path} ({kind.apart_holds})" for kind in _KINDS if kind.apart_holds for path in survey.apart[kind]]
         remarks = "".join(f"; {remark}" for remark in (*apart[:1], *survey.problems[:1], *survey.limits[:1]))
         return (
-            f"{self.path} holds no release that mer-bench knows (workbooks there: {seen}{remarks}); it needs one of "
+            f"{self.path} has no release that mer-bench knows (workbooks there: {seen}{remarks}); it needs one of "
             f"{names} beside its frames, or SMIC-HS's {Smic.frames_look_like}"
         )
 
@@ -144,7 +144,7 @@ class Releases(DataSource):
 
 @dataclass
 class _Contents:
-    """All that is read, once."""
+    """Everything that was read, once."""
 
     samples: list[Sample]
     clips: dict[str, tuple[Clip, tuple[int, ...]]]
@@ -154,8 +154,8 @@ class _Contents:
         if not release.layout.frames:
             assert release.layout.workbook is not None
             self.findings.problems.append(
-                f"{release.title}: no row of {release.layout.workbook.name} can be used, for {release.layout.home} has "
-                f"no folder of frames ({release.frames_look_like}); put it beside the workbook"
+                f"{release.title}: no row of {release.layout.workbook.name} can be used, because {release.layout.home} "
+                f"has no folder of frames ({release.frames_look_like}); put it beside the workbook"
             )
         annotations = list(release.annotations(self.findings))
         fixes = load_fixes(release.database).fitting(annotations) if with_fixes else ()
@@ -199,8 +199,8 @@ def _second(sample_id: str, annotation: Annotation, first: Annotation) -> str:
     )
 
 
-def _is_marked(survey: Survey) -> bool:
-    """Say whether a mark lies in or above a folder of frames or of a workbook, by its name or by where a link leads."""
+def _is_synthetic(survey: Survey) -> bool:
+    """Return whether `SYNTHETIC_FILE` is in or above a folder of frames or a workbook, as named or behind a link."""
     parts = {root.path for kind in _KINDS for root in survey.frames[kind]}
     for path in (path for kind in _KINDS for _, path in survey.ranked_workbooks(kind)):
         parts |= {path.parent, path.resolve().parent}

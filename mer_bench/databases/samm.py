@@ -1,4 +1,4 @@
-"""SAMM: a workbook of 159 rows below 13 rows of notes, and one folder of grey frames a clip."""
+"""SAMM: a workbook of 159 rows below 13 rows of notes, and one folder of grey frames per clip."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ class Samm(Release):
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
         """Yield every row of the workbook."""
         for annotation in super().annotations(findings):
-            # Some copies write the one emotion both ways.
+            # Some copies spell this emotion both ways.
             yield replace(annotation, emotion="other") if annotation.emotion == "others" else annotation

@@ -38,7 +38,7 @@ _EXTENDED = Table({"subject": "Subject", "clip": "Filename", "onset": "OnsetF", 
 
 @dataclass(frozen=True)
 class _Stated:
-    """What a workbook says of a clip."""
+    """What a workbook states about a clip."""
 
     origin: str
     row: int
@@ -55,7 +55,7 @@ class Smic(Release):
     ----------
     layout : Layout
     apex : {"offset", "midpoint"}
-        SMIC marks no apex: AHMSA-Net takes the offset frame for it, others the frame half-way.
+        SMIC annotates no apex: AHMSA-Net uses the offset frame, others the middle frame.
     """
 
     database = "smic"
@@ -67,7 +67,7 @@ class Smic(Release):
     )
     subject_name = re.compile(r"s[0-9]{1,2}", re.IGNORECASE)
     inside_subject = re.compile(r"micro|negative|positive|surprise", re.IGNORECASE)
-    # The other two cameras, whose folders are built alike.
+    # The other two cameras, whose folders have the same structure.
     apart = re.compile(r"(?:.*[ _-])?(?:vis|nir)(?:[ _-].*)?", re.IGNORECASE)
     apart_holds = "VIS and NIR are other cameras"
     official_frames = re.compile(r"hs", re.IGNORECASE)
@@ -80,19 +80,19 @@ class Smic(Release):
         self._apex = apex
 
     def annotations(self, findings: Findings) -> Iterator[Annotation]:
-        """Yield every clip's folder, with the workbook's onset and offset where it has usable ones."""
+        """Yield every clip's folder, with onset and offset from the workbook if they are usable."""
         try:
             stated = _stated(self.layout.workbook, findings)
         except MerBenchError as error:
-            findings.problems.append(f"{self.title}: {error}; until then its folders alone are read")
+            findings.problems.append(f"{self.title}: {error}; until then only its folders are read")
             stated = {}
         unnamed = []
-        found = set()
+        named = set()
         for folder, subject, emotion in self._clip_folders(findings):
             name = (subject, canonical_clip(self.database, folder.name))
             if stated and name not in stated:
                 unnamed.append("/".join(map(shown, name)))
-            found.add(name)
+            named.add(name)
             try:
                 yield self._annotation(folder, name, emotion, stated.get(name), findings)
             except MerBenchError as error:
@@ -101,14 +101,14 @@ class Smic(Release):
             f"{row.origin} names {'/'.join(map(shown, name))}, which has no folder of frames in {self.layout.home} "
             f"({self.frames_look_like}); restore the folder from the release, or leave this sample out"
             for name, row in stated.items()
-            if name not in found and self.layout.frames
+            if name not in named and self.layout.frames
         )
         if unnamed:
             assert self.layout.workbook is not None
             more = ", ..." if len(unnamed) > _LISTED else ""
             findings.notes.append(
-                f"{self.layout.workbook.name} does not name {len(unnamed)} of {len(found)} clips "
-                f"({', '.join(unnamed[:_LISTED])}{more}): each is taken from the first frame of its folder to the last"
+                f"{self.layout.workbook.name} does not name {len(unnamed)} of {len(named)} clips "
+                f"({', '.join(unnamed[:_LISTED])}{more}): each runs from the first frame of its folder to the last"
             )
 
     def clip_folders(self, annotation: Annotation) -> list[Path]:
@@ -130,7 +130,7 @@ class Smic(Release):
                             yield folder, subject, group.name.lower()
 
     def _children(self, folder: Path, findings: Findings) -> list[Path]:
-        """Return a folder's folders; one that cannot be listed is a finding, and as good as empty."""
+        """Return the folders in a folder; if it cannot be listed, add a problem and return none."""
         try:
             return self.folders.children(folder)
         except MerBenchError as error:
@@ -173,14 +173,14 @@ class Smic(Release):
 
 
 def _check_clip(origin: str, subject: str, clip: str, emotion: str) -> None:
-    found = _CLIP.fullmatch(clip)
-    if found is None:
+    match = _CLIP.fullmatch(clip)
+    if match is None:
         raise MerBenchError(f"{origin} is not named as SMIC's clips are (s1_ne_01); rename or remove the folder")
-    if canonical_subject("smic", found[1]) != subject:
-        raise MerBenchError(f"{origin} names the subject {found[1]} but is in the folder of {subject}; move the folder")
-    if _EMOTIONS[found[2].lower()] != emotion:
+    if canonical_subject("smic", match[1]) != subject:
+        raise MerBenchError(f"{origin} names the subject {match[1]} but is in the folder of {subject}; move the folder")
+    if _EMOTIONS[match[2].lower()] != emotion:
         raise MerBenchError(
-            f"{origin} is {_EMOTIONS[found[2].lower()]} by its name ({found[2]}) but is in the folder {emotion}; "
+            f"{origin} is {_EMOTIONS[match[2].lower()]} by its name ({match[2]}) but is in the folder {emotion}; "
             "move the folder"
         )
 
@@ -218,7 +218,7 @@ def _stated(path: Path | None, findings: Findings) -> dict[_Name, _Stated]:
 
 
 def _second(row: WorkbookRow) -> str:
-    """Return what stands for the second interval's onset; empty where there is none."""
+    """Return how a note describes the second interval's onset; empty if there is none."""
     cell = frame_cell(row, _SECOND)
     if isinstance(cell, int):
         return f"from frame {cell}"
@@ -226,11 +226,11 @@ def _second(row: WorkbookRow) -> str:
 
 
 def _interval(name: str, stated: _Stated, frames: Mapping[int, Path], findings: Findings) -> tuple[int, int] | None:
-    """Return the workbook's onset and offset where both are on disk and in order; None, and a note, elsewhere."""
+    """Return the workbook's onset and offset if both are on disk and in order; otherwise None, with a note."""
     where = f"{stated.origin} ({name})"
     if stated.second:
         findings.notes.append(f"{where}: its second interval ({stated.second}) is not used")
-    whole = f"the clip is taken from frame {min(frames)}, the first of its folder, to frame {max(frames)}, the last"
+    whole = f"the clip runs from frame {min(frames)}, the first of its folder, to frame {max(frames)}, the last"
     for cell in (stated.onset, stated.offset):
         if isinstance(cell, Unread):
             findings.notes.append(f"{cell.reason}; until then {whole}")

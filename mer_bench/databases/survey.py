@@ -1,4 +1,4 @@
-"""A bounded look around a folder for what may be parts of releases: folders of frames, and tables."""
+"""A bounded search of a folder for parts of releases: folders of frames, and tables."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _LAST_PARTS = 2
 
 @dataclass(frozen=True)
 class FramesRoot:
-    """A folder that holds subjects' folders, or folders of clips.
+    """A folder with subjects' folders, or with folders of clips.
 
     Parameters
     ----------
     path : Path
     arrangement : str
-        As `Release.arrangement` calls it.
+        As returned by `Release.arrangement`.
     names : frozenset of str
-        What it holds; two roots that share none are parts of one whole.
+        Names of its folders; two roots without a common name are parts of one release.
     """
 
     path: Path
@@ -39,18 +39,18 @@ class FramesRoot:
 
 
 class Survey:
-    """What may be parts of releases in a folder; lists a bounded number of folders and opens no file.
+    """The possible parts of releases in a folder; lists a bounded number of folders and opens no file.
 
     Attributes
     ----------
     path, kinds
-        The folder, and the releases that are looked for.
+        The folder, and the releases to search for.
     frames, apart : dict
-        For each release the folders that hold its frames, and those that look alike and hold something else.
+        For each release, the folders with its frames, and those that look alike but contain something else.
     workbooks, other_tables : list of Path
         Excel files by name, and tables in other formats.
     problems, limits : list of str
-        A sentence for each folder that cannot be listed, and for each limit that left something unseen.
+        One sentence for each folder that cannot be listed, and for each limit that stopped the search.
     """
 
     def __init__(self, path: Path, kinds: Sequence[type[Release]]) -> None:
@@ -76,12 +76,12 @@ class Survey:
         return sorted((rank, path) for path, rank in ranked.items())
 
     def home(self, part: Path) -> Path:
-        """Return the release's own folder for a folder found in it: the folder itself, or its subfolder."""
+        """Return the release's folder for a part of it: the path itself, or its direct subfolder."""
         inner = part.relative_to(self.path).parts
         return self.path / inner[0] if inner else self.path
 
     def names_of(self, folder: Path) -> tuple[str, ...]:
-        """Return the names that a user gave a folder below the path, or the path itself."""
+        """Return the names of a folder below the path; for the path itself, the last names of where it leads."""
         return folder.relative_to(self.path).parts or folder.resolve().parts[-_LAST_PARTS:]
 
     def _walk(self) -> None:
@@ -91,12 +91,12 @@ class Survey:
         while waiting:
             if len(self._listings) >= _MOST_FOLDERS:
                 self.limits.append(
-                    f"only {_MOST_FOLDERS} folders of {self.path} were looked into, and a release in the others is "
-                    "not seen; name a folder that holds releases alone, or links to them"
+                    f"only {_MOST_FOLDERS} folders of {self.path} were searched, so a release in another one is "
+                    "not found; name a folder that contains only releases, or links to them"
                 )
                 break
             folder, depth = waiting.popleft()
-            # A link to what was seen already is no second copy of it.
+            # A link to a folder that was searched already is not a second copy.
             if (real := os.path.realpath(folder)) in seen:
                 continue
             seen.add(real)
@@ -107,8 +107,8 @@ class Survey:
                 too_deep.append(folder)
         if too_deep:
             self.limits.append(
-                f"folders more than {_DEEPEST} levels below {self.path} were not looked into, the first in "
-                f"{too_deep[0]}; name a folder nearer to the releases"
+                f"folders more than {_DEEPEST} levels below {self.path} were not searched, the first in "
+                f"{too_deep[0]}; name a folder closer to the releases"
             )
         self.workbooks.sort()
         self.other_tables.sort()
@@ -118,7 +118,7 @@ class Survey:
         names = self._folders_in(folder)
         if folder in self._unlisted:
             self.problems.append(
-                f"{folder} cannot be listed ({self._unlisted[folder]}) and nothing in it is read; check its permissions"
+                f"{folder} cannot be listed ({self._unlisted[folder]}), so nothing in it is read; check its permissions"
             )
         others = names
         for kind in self.kinds:
@@ -126,7 +126,7 @@ class Survey:
             if arrangement is None:
                 continue
             holding = [name for name in names if kind.holds_frames(name)]
-            # There are many folders of subjects and clips, and nothing else is in them.
+            # Folders of subjects and clips are many, and contain nothing else.
             others = [name for name in others if name not in holding]
             if self._is_apart(kind, folder):
                 self.apart[kind].append(folder)
@@ -136,7 +136,7 @@ class Survey:
         return others
 
     def _is_apart(self, kind: type[Release], folder: Path) -> bool:
-        # The last names alone: a study may be called "NIR". Those where a link leads too: its own name is free.
+        # Only the last names: a study may be called "NIR". Also those of a link's target: a link may have any name.
         names = (*folder.relative_to(self.path).parts[-_LAST_PARTS:], *folder.resolve().parts[-_LAST_PARTS:])
         return any(map(kind.apart.fullmatch, names))
 
@@ -158,7 +158,7 @@ class Survey:
 
 
 def _any_frame(kind: type[Release], folders: list[Path]) -> bool:
-    """Say whether a file in these folders, or below them, is named as the release's frames are."""
+    """Return whether a file in these folders, or below them, is named like a frame of the release."""
     waiting = folders[::-1]
     for _ in range(_MOST_LOOKED_INTO):
         if not waiting:

@@ -1,4 +1,4 @@
-"""The synthetic release: written once into the cache, then read as any official release is."""
+"""The synthetic release: written once into the cache, then read like an official one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mer_bench.synthesis.release_writer import write_release
 
 
 class SyntheticRelease(Releases):
-    """SYNTHETIC releases in the official layouts: one public-domain face, warped and animated; no study, no person.
+    """SYNTHETIC releases in the official layouts: one public-domain face, warped and animated; no recordings of people.
 
     The options ``layout``, ``size`` and ``seed`` are the generator's; the others are those of `Releases`.
     """
@@ -26,7 +26,7 @@ class SyntheticRelease(Releases):
             try:
                 write_release(layout, folder, size=size, seed=seed)
             except MerBenchError:
-                # Another process may have been faster: the folder appears whole or not at all.
+                # Another process may have written it first: the folder appears complete or not at all.
                 if not folder.is_dir():
                     raise
         super().__init__(folder, options)

@@ -1,4 +1,4 @@
-"""Made-up flow maps: three databases that mimic SMIC-HS, SAMM and CASME II, for tests and demonstrations."""
+"""Generated flow maps: three databases that mimic SMIC-HS, SAMM and CASME II, for tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mer_bench.samples import SMIC_CODES, Sample, SampleTable
 from mer_bench.strain import stack_strain
 
 GENERATOR_VERSION = 1
-"""Raised whenever the same seed would give other maps: it is part of every digest."""
+"""Raised whenever the same seed gives other maps; part of every digest."""
 
 _Grid = NDArray[np.float64]
 _Bump = tuple[float, float, float, float, float]
@@ -78,7 +78,7 @@ _AMBIGUOUS = 0.25
 
 
 class SyntheticMaps(DataSource):
-    """SYNTHETIC flow maps: no person, no recording; every report must say so.
+    """SYNTHETIC flow maps: no recordings of people, as every report states.
 
     Each class moves the face by its own facial actions (positive: lip corners and cheeks; negative: lowered brows,
     nose, lip corners down; surprise: raised brows, dropped jaw), with the subject's style, head motion, flow noise
@@ -93,7 +93,7 @@ class SyntheticMaps(DataSource):
         return SampleTable(self._samples.values())
 
     def load(self, sample_id: str) -> FloatArray:
-        """Generate one map; it depends on size, seed and id alone, never on what was generated before."""
+        """Generate one map; it depends only on size, seed and id."""
         sample = self._sample(sample_id)
         style = _Style.draw(self._rng(f"{sample.database}/{sample.subject}"))
         u, v = _motion(self._rng(sample_id), sample.emotion, style, _CAMERAS[sample.database])
@@ -135,7 +135,7 @@ def _plan_samples(size: str) -> Iterator[Sample]:
 
 @dataclass(frozen=True)
 class _Style:
-    """How one made-up subject moves: overall strength, left-right imbalance, and where the face's parts lie."""
+    """How one synthetic subject moves: overall strength, left-right imbalance, and position of the face's parts."""
 
     gain: float
     asymmetry: float
@@ -161,7 +161,7 @@ def _motion(rng: np.random.Generator, emotion: str, style: _Style, camera: _Came
     head_u, head_v = _head_motion(rng)
     u += head_u + camera.noise * _smooth_noise(rng)
     v += head_v + camera.noise * _smooth_noise(rng)
-    # Exponentials differ in the last bit between processors; nobody sees a hundred-thousandth of a pixel.
+    # Exponentials differ in the last bit between processors; 1e-5 pixels are negligible.
     return np.round(u, 5), np.round(v, 5)
 
 
@@ -192,7 +192,7 @@ def _both_sides(rng: np.random.Generator, bump: _Bump, style: _Style) -> tuple[_
 
 
 def _head_motion(rng: np.random.Generator) -> tuple[_Grid, _Grid]:
-    """Return what alignment leaves behind: a small shift and a small rotation about the face's middle."""
+    """Return the residual of alignment: a small shift and a small rotation about the middle of the face."""
     shift_u, shift_v = rng.normal(0.0, 0.05, size=2)
     angle = rng.normal(0.0, 0.006)
     rows, cols = np.mgrid[0:MAP_SIDE, 0:MAP_SIDE].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Reading an annotation workbook (.xlsx) that nobody vouches for: its rows, or one sentence of what is wrong."""
+"""Read an annotation workbook (.xlsx) of unknown origin: return its rows, or raise one sentence on what is wrong."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from mer_bench.databases.archive_checks import RESAVE, read_archive
 from mer_bench.errors import MerBenchError, did_you_mean, reason_of
 
 MOST_ROWS = 100_000
-"""The longest table that is read; the releases' own have less than a thousand rows."""
+"""The longest table that is read; the official ones have fewer than a thousand rows."""
 
 SHOWN = 40
-"""How much of a name or a cell a message shows."""
+"""How many characters of a name or a cell a message shows."""
 
 _MOST_COLUMNS = 256
 _EXCEL_ROWS = 1_048_576
@@ -34,7 +34,7 @@ _LONGEST_TEXT = 32_767
 _LISTED = 20
 
 _UNSTORED = object()
-"""Stands for the value of a formula whose result no program has stored."""
+"""The value of a formula whose result no program has stored."""
 
 _Sheet = Any
 """An openpyxl ``ReadOnlyWorksheet``: the library has no types."""
@@ -44,7 +44,7 @@ _Sheet = Any
 class WorkbookRow:
     """One row of an annotation table.
 
-    A bad cell is no error until it is asked for, so that a reader can list every bad row.
+    A bad cell raises only when it is read, so that a reader can list every bad row.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ class WorkbookRow:
     number : int
         Excel's row number.
     cells : mapping of str to object
-        Every column that `read_sheet` was asked for, as it was asked for, to the cell's value; None where the cell is
-        empty or an optional column is absent.
+        Each column requested from `read_sheet`, under the requested name, to the cell's value; None if the cell is
+        empty or an optional column is missing.
     """
 
     origin: str
@@ -62,12 +62,12 @@ class WorkbookRow:
     cells: Mapping[str, object]
 
     def text(self, column: str) -> str:
-        """Return a cell as text, stripped: ``""`` where it is empty, ``"46"`` for 46 and for 46.0.
+        """Return a cell as text, stripped: ``""`` if it is empty, ``"46"`` for 46 and for 46.0.
 
         Raises
         ------
         MerBenchError
-            The cell holds no value, but an Excel error or a formula whose result was never stored.
+            The cell holds an Excel error, or a formula whose result was never stored.
         """
         value = self.cells[column]
         if _is_error(value) or value is _UNSTORED:
@@ -80,7 +80,7 @@ class WorkbookRow:
         Raises
         ------
         MerBenchError
-            It holds none: the message names row, column, value and cure.
+            It is not one: the message names row, column, value and cure.
         """
         value = self.cells[column]
         text = _as_text(value)
@@ -103,18 +103,18 @@ def read_sheet(
     ----------
     path : Path
     columns : sequence of str
-        The headers that must be there; capitals, and spaces and line breaks anywhere in them, make no difference.
+        The required headers; capitals, spaces and line breaks are ignored.
     sheet : str, optional
-        The sheet's name; without it the first sheet that has such a header row.
+        The sheet's name; without it, the first sheet with such a header row.
     header_row : int
-        Where the header stands in the release; when it is not there, the first 40 rows are searched.
+        Row of the header in the release; if it is not there, the first 40 rows are searched.
     optional : sequence of str
         Headers that may be missing.
 
     Returns
     -------
     list of WorkbookRow
-        In the sheet's order. Rows in which none of these columns holds anything are left out.
+        In the sheet's order, without rows in which all these columns are empty.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def read_sheet(
 
 
 def looks_like(path: Path, columns: Sequence[str], sheet: str | None = None) -> bool:
-    """Say whether ``path`` is a readable workbook with such a header row; reads no rows below it."""
+    """Return whether ``path`` is a readable workbook with such a header row; reads no rows below it."""
     try:
         with _opened(path) as books:
             _find_header(path.name, _chosen(path.name, list(books), sheet), columns, (), 1)
@@ -148,12 +148,12 @@ def looks_like(path: Path, columns: Sequence[str], sheet: str | None = None) -> 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[dict[_Sheet, _Sheet]]:
-    """Yield the sheets with their values, each with itself as it has formulas instead of their values.
+    """Yield each sheet with values, mapped to the same sheet with formulas.
 
-    Whatever fails meanwhile, in the file or in openpyxl, is a `MerBenchError`.
+    Any failure, in the file or in openpyxl, is a `MerBenchError`.
     """
     try:
-        # openpyxl warns of what it leaves out (styles, validation, extensions): none of it bears on a cell's value.
+        # openpyxl warns about what it ignores (styles, validation, extensions), none of which affects a cell's value.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             content = read_archive(path)
@@ -171,7 +171,7 @@ def _opened(path: Path) -> Iterator[dict[_Sheet, _Sheet]]:
 def _sheets(content: bytes, *, data_only: bool) -> list[_Sheet]:
     book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
     for sheet in book.worksheets:
-        # Stored by the program that wrote the file, often wrongly: rows beyond them would be lost.
+        # The stored dimensions are often wrong, and rows beyond them would be lost.
         sheet.reset_dimensions()
     return list(book.worksheets)
 
@@ -180,9 +180,9 @@ def _chosen(name: str, sheets: list[_Sheet], wanted: str | None) -> list[_Sheet]
     if wanted is None:
         return sheets
     for same in (str, _normal):
-        found = [sheet for sheet in sheets if same(sheet.title) == same(wanted)]
-        if found:
-            return found[:1]
+        matches = [sheet for sheet in sheets if same(sheet.title) == same(wanted)]
+        if matches:
+            return matches[:1]
     titles = [str(sheet.title) for sheet in sheets]
     raise MerBenchError(
         f"{name} has no sheet {wanted!r}{did_you_mean(wanted, titles)}; its sheets: {_listed(titles)}; "
@@ -193,24 +193,24 @@ def _chosen(name: str, sheets: list[_Sheet], wanted: str | None) -> list[_Sheet]
 def _find_header(
     name: str, sheets: list[_Sheet], columns: Sequence[str], optional: Sequence[str], header_row: int
 ) -> tuple[_Sheet, int, dict[str, int]]:
-    """Return the sheet, the header's row number, and each column that is there with its place in a row."""
+    """Return the sheet, the row number of the header, and the index of each existing column."""
     candidates = []
     for sheet in sheets:
         rows = _rows(sheet, max(_HEADER_SEARCH, header_row))
         top = {number: [_as_text(cell.value)[:_LONGEST_HEADER] for cell in row] for number, row in rows}
         for number in sorted(top, key=lambda number: (number != header_row, number)):
-            found = len({_normal(header) for header in top[number]} & {_normal(column) for column in columns})
-            if found == len(columns):
+            n_present = len({_normal(header) for header in top[number]} & {_normal(column) for column in columns})
+            if n_present == len(columns):
                 return sheet, number, _places(f"{name} row {number}", top[number], (*columns, *optional))
-            candidates.append((found, sheet.title, number, top[number]))
+            candidates.append((n_present, sheet.title, number, top[number]))
     if not candidates:
-        raise MerBenchError(f"{name} has no sheet with anything in it; restore the file from the release")
+        raise MerBenchError(f"{name} has only empty sheets; restore the file from the release")
     _, title, number, headers = max(candidates, key=lambda candidate: candidate[0])
     present = [header for header in headers if header]
     missing = next(column for column in columns if _normal(column) not in map(_normal, present))
     raise MerBenchError(
         f"{name}: sheet {title!r} has no column {missing!r}{did_you_mean(missing, present)} in row {number}, which of "
-        f"its first {_HEADER_SEARCH} rows is likest the header and has: {_listed(present)}; give it the columns "
+        f"its first {_HEADER_SEARCH} rows is most like the header and has: {_listed(present)}; give it the columns "
         f"{_listed(columns)}"
     )
 
@@ -227,14 +227,14 @@ def _places(origin: str, headers: list[str], wanted: Sequence[str]) -> dict[str,
 def _body(
     name: str, values: _Sheet, formulas: _Sheet, header: int, places: Mapping[str, int]
 ) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield number and values by column of every row below the header that holds anything in these columns."""
+    """Yield number and values by column of every row below the header that is not empty in these columns."""
     for (number, row), (_, stated) in zip(_rows(values, _EXCEL_ROWS + 1), _formula_rows(formulas), strict=False):
-        # Formatting without values may well reach down to Excel's last row.
+        # Formatting without values may reach down to Excel's last row.
         if number > _EXCEL_ROWS or (
             number > MOST_ROWS and any(row[place].value is not None for place in places.values())
         ):
             raise MerBenchError(
-                f"{name}: sheet {values.title!r} goes on below row {MOST_ROWS}, too far for an annotation workbook; "
+                f"{name}: sheet {values.title!r} continues below row {MOST_ROWS}, too far for an annotation workbook; "
                 "delete what is below the table"
             )
         if number > header:
@@ -246,14 +246,14 @@ def _body(
 
 def _rows(sheet: _Sheet, most: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Yield Excel's number and the cells of the first ``most`` rows."""
-    # Rows that the file leaves out come as empty ones, a great many where a row's number makes no sense.
+    # Missing rows come as empty ones: very many if a row's number is absurd.
     return enumerate(islice(sheet.iter_rows(max_col=_MOST_COLUMNS), most), start=1)
 
 
 def _formula_rows(sheet: _Sheet) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Yield rows as `_rows` does; from a formula on that openpyxl cannot read, empty ones without end.
+    """Yield rows as `_rows` does; after a formula that openpyxl cannot read, endless empty ones.
 
-    What programs have stored of the formulas is as good as it was.
+    The stored results of the formulas remain valid.
     """
     with suppress(Exception):
         yield from _rows(sheet, _EXCEL_ROWS + 1)
@@ -288,7 +288,7 @@ def _as_text(value: object) -> str:
 
 
 def _fault(value: object) -> str:
-    """Say what is wrong with a cell, and what fixes it."""
+    """Return what is wrong with a cell, and what fixes it."""
     if value is _UNSTORED:
         return (
             "holds a formula whose value was never stored; open the file in Excel or LibreOffice, save it and try again"

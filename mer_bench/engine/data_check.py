@@ -1,4 +1,4 @@
-"""What is found, missing or unreadable in a user's data, its counts against the protocols, and its fingerprints."""
+"""Check a user's data: what is present, missing or unreadable, counts against the protocols, and fingerprints."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from mer_bench.samples import SampleTable, ordered_databases
 
 @dataclass(frozen=True)
 class DatabaseCheck:
-    """What one database holds.
+    """The contents of one database.
 
     Parameters
     ----------
     samples, subjects : int
     emotions : dict of str to int
     frames_found, frames_missing : int
-        Of the frames from onset to offset; for ready-made data, its arrays.
+        Of the frames from onset to offset; for ready-made data, of its maps.
     unreadable : list of str
-        A sentence each.
+        One sentence each.
     """
 
     samples: int
@@ -42,18 +42,18 @@ class DatabaseCheck:
 
 @dataclass(frozen=True)
 class DataCheck:
-    """What a check found.
+    """The result of a check.
 
     Parameters
     ----------
     databases : dict of str to DatabaseCheck
         In the order of `ordered_databases`.
     protocols : dict of str to list of str
-        How the counts differ from each protocol's; empty where they agree.
+        How the counts differ from each protocol's; empty if they agree.
     problems : list of str
-        Why annotated samples, or whole releases, cannot be used, a sentence each.
+        Why annotated samples or whole releases cannot be used, one sentence each.
     notes : list of str
-        What to know of those that can.
+        What to know about the samples that can be used.
     caveats : list of str
     """
 
@@ -65,15 +65,15 @@ class DataCheck:
 
     @property
     def is_sound(self) -> bool:
-        """True where every frame that was looked at can be read and every annotated sample can be used."""
+        """Whether every checked frame can be read and every annotated sample can be used."""
         return not self.problems and not any(check.unreadable for check in self.databases.values())
 
     def as_json(self) -> dict[str, object]:
-        """Return all of it as JSON values."""
+        """Return the result as JSON values."""
         return {**asdict(self), "sound": self.is_sound}
 
     def lines(self) -> Iterator[str]:
-        """Yield it for people, a line each."""
+        """Yield the result as lines for the terminal."""
         for caveat in self.caveats:
             yield f"caveat: {caveat}"
         for name, check in self.databases.items():
@@ -95,18 +95,18 @@ class DataCheck:
 def check_data(
     source: DataSource, protocols: Sequence[str], catalogue: Catalogue, *, notice: Notice, all_frames: bool = False
 ) -> DataCheck:
-    """Look at every sample of a source, and go on where one is wrong.
+    """Check every sample of a source, and continue after a faulty one.
 
     Parameters
     ----------
     source : DataSource
     protocols : sequence of str
-        Counted against; without any, all installed ones that fit.
+        The protocols to compare the counts with; without any, all installed ones that fit the data.
     catalogue : Catalogue
     notice : callable
-        Told of a protocol whose file cannot be used.
+        Gets a notice about a protocol whose file cannot be used.
     all_frames : bool
-        Decode every frame; else onset and apex are decoded, and of the others only the header is read.
+        Decode every frame; otherwise only onset and apex, and of the others the header is read.
 
     Raises
     ------
@@ -118,18 +118,18 @@ def check_data(
     databases = {}
     for name in ordered_databases(frame["database"]):
         part = frame[frame["database"] == name]
-        missing, found, unreadable = 0, 0, []
+        missing, present, unreadable = 0, 0, []
         for row in part.to_dict("records"):
-            there, wanted, sentences = _look(source, row, all_frames)
-            found += there
-            missing += wanted - there
+            n_present, n_expected, sentences = _look(source, row, all_frames)
+            present += n_present
+            missing += n_expected - n_present
             unreadable += sentences
         emotions = dict(sorted(Counter(part["emotion"]).items()))
         databases[name] = DatabaseCheck(
             len(part),
             part["subject"].nunique(),
             emotions,
-            frames_found=found,
+            frames_found=present,
             frames_missing=missing,
             unreadable=unreadable,
         )
@@ -145,9 +145,9 @@ def check_data(
 
 
 def fitting_protocols(table: SampleTable, catalogue: Catalogue, notice: Notice) -> Iterator[Protocol]:
-    """Yield the installed protocols of whose databases the table holds each, in words that they know.
+    """Yield the installed protocols whose databases are all in the table, with emotions that they know.
 
-    Ready-made maps state classes, of which a protocol of more classes knows nothing.
+    Ready-made maps state three classes, which a protocol of more classes does not know.
     """
     there = set(zip(table.frame["database"], table.frame["emotion"], strict=True))
     for protocol in load_protocols(catalogue.protocols.values(), notice):
@@ -159,7 +159,7 @@ def fitting_protocols(table: SampleTable, catalogue: Catalogue, notice: Notice) 
 
 
 def fingerprints(source: DataSource, catalogue: Catalogue, notice: Notice) -> dict[str, dict[str, str]]:
-    """Return each database's fingerprint under each protocol that fits the source: what a stored row says of its data.
+    """Return each database's fingerprint under each protocol that fits the source, as stored rows state it.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def _differences(table: SampleTable, protocol: Protocol) -> list[str]:
 
 
 def _look(source: DataSource, row: Mapping[Hashable, object], all_frames: bool) -> tuple[int, int, list[str]]:
-    """Return how many of a sample's frames there are, how many there should be, and what cannot be read."""
+    """Return the number of a sample's frames on disk and expected, and one sentence for each unreadable one."""
     sample_id = str(row["sample_id"])
     onset, offset = row["onset"], row["offset"]
     try:
@@ -201,8 +201,8 @@ def _look(source: DataSource, row: Mapping[Hashable, object], all_frames: bool) 
         else:
             sizes.setdefault(size, path)
     if len(sizes) > 1:
-        said = " and ".join(f"{width}×{height} ({path.name})" for (width, height), path in list(sizes.items())[:2])
-        sentences.append(f"{sample_id}: frames of several sizes, {said}; restore the clip from the release")
+        examples = " and ".join(f"{width}×{height} ({path.name})" for (width, height), path in list(sizes.items())[:2])
+        sentences.append(f"{sample_id}: frames of several sizes, {examples}; restore the clip from the release")
     return len(clip.frames), max(wanted, len(clip.frames)), sentences
 
 

@@ -1,4 +1,4 @@
-"""Made-up releases in the official layouts: a public-domain face, warped into people and set in motion."""
+"""Synthetic releases in the official layouts: a public-domain face, warped into several people and animated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up recordings: the frames of one clip, with the motion that is truly in them."""
+"""Synthetic recordings: the frames of one clip, and the true motion between them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Camera:
     noise : float
         Standard deviation of the sensor's noise, in grey levels.
     flicker : float
-        Share by which the light's brightness swings.
+        Relative amplitude of the light's brightness.
     grey : bool
         Whether frames have no colour.
     rest : float
-        Share of the apex's expression that is left at the offset.
+        Share of the apex's expression that remains at the offset.
     """
 
     height: int
@@ -55,8 +55,8 @@ class Camera:
     rest: float = 0.2
 
 
-# SMIC marks no apex and the field takes the offset for it, so there the face is far from calm again; the release is
-# known for its flickering light.
+# SMIC annotates no apex and the field uses the offset, so the face must still be moving there; the release is known
+# for its flickering light.
 CAMERAS: Mapping[str, Camera] = MappingProxyType(
     {
         "smic": Camera(256, 288, 150.0, 2.0, flicker=0.01, rest=0.75),
@@ -68,9 +68,9 @@ CAMERAS: Mapping[str, Camera] = MappingProxyType(
 
 
 class Recording:
-    """One clip, rendered frame by frame; a frame depends on its own number alone, not on those rendered before.
+    """One clip, rendered frame by frame; a frame depends only on its own number, not on those rendered before.
 
-    With the seed, the plan's names decide person, expression, sway and noise.
+    The seed and the plan's names determine person, expression, sway and noise.
     """
 
     def __init__(self, plan: ClipPlan, seed: int) -> None:
@@ -110,7 +110,7 @@ class Recording:
         return intensity(frame, self._plan.onset, self._plan.apex, self._plan.offset, self.camera.rest)
 
     def _brightness(self, number: int) -> np.float32:
-        # Light that pulses 100 times a second, seen by a camera of nearly 100 frames a second: a slow beat is left.
+        # Light that pulses 100 times a second, sampled at nearly 100 frames a second, appears as a slow beat.
         phase, beat = self._rng("light").uniform((0.0, 0.25), (2.0 * np.pi, 0.6))
         return np.float32(1.0 + self.camera.flicker * np.sin(phase + beat * (number - self._plan.onset)))
 
@@ -119,7 +119,7 @@ class Recording:
 
 
 def expression_of(plan: ClipPlan, seed: int) -> Expression:
-    """Return what a clip's face does: the workbook states its action units."""
+    """Return the expression of a clip; the workbook states its action units."""
     style = style_of(seed, plan.database, plan.subject)
     return draw_expression(_clip_generator(plan, seed, "expression"), plan.kind, style)
 
@@ -129,7 +129,7 @@ def style_of(seed: int, database: str, subject: str) -> Style:
     return Style.draw(generator(seed, database, subject, "style"))
 
 
-# Clips are rendered subject by subject: a few faces are enough to draw each but once.
+# Clips are rendered subject by subject: with a few faces in memory, each is drawn only once.
 @lru_cache(maxsize=4)
 def face_of(seed: int, database: str, subject: str) -> Face:
     """Return a person's face as the database's camera sees it."""

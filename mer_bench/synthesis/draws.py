@@ -1,4 +1,4 @@
-"""Random numbers that depend on names alone: the order of the work changes nothing."""
+"""Random numbers that depend only on names, never on the order of the work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 GENERATOR_VERSION = 2
-"""Raised whenever the same seed would give other files: it is part of every draw."""
+"""Raised whenever the same seed gives other files; part of every draw."""
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:

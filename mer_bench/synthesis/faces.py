@@ -1,4 +1,4 @@
-"""Made-up people: the astronaut's face, bent into another and lit in another way."""
+"""Synthetic people: the astronaut's face, warped and lit differently."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Face:
-    """One made-up person, at rest.
+    """One synthetic person, at rest.
 
     Parameters
     ----------
     image : ndarray of shape (height, width, 3), float32
         RGB, 0 to 255.
     points : mapping of str to (x, y)
-        Where the names of `POINTS` lie in the image, in pixels; left is the image's left (smaller x).
+        Position of each of `POINTS` in the image, in pixels; left is the image's left (smaller x).
     eye_distance : float
         Between the eyes' centres, in pixels: the unit in which widths of motion are given.
     """
@@ -36,7 +36,7 @@ class Face:
 
 
 # Measured once on `skimage.data.astronaut()` (512×512) with dlib's 68 points at four times the size; cheeks, and the
-# sides of the nose where it wrinkles, were set by eye.
+# sides of the nose where it wrinkles, were placed by hand.
 POINTS: Mapping[str, Point] = {
     "left outer brow": (192.0, 88.8),
     "left brow": (204.0, 87.9),
@@ -74,7 +74,7 @@ def draw_face(rng: np.random.Generator, height: int, width: int, face_width: flo
     Parameters
     ----------
     rng : Generator
-        Decides everything about the person.
+        Determines everything about the person.
     height, width : int
         Of the image, in pixels.
     face_width : float
@@ -106,12 +106,12 @@ def _astronaut(mirrored: bool) -> tuple[FloatArray, Mapping[str, Point]]:
     for name, (x, y) in POINTS.items():
         side, _, rest = name.partition(" ")
         points[f"{swap[side]} {rest}" if side in swap else name] = (2 * _CENTRE[0] - x, y)
-    # Cut so that the face's middle is the picture's: mirrored, it stays where it was.
+    # Cropped so that the face is in the middle: mirrored, it stays where it was.
     return np.ascontiguousarray(image[:, 2 * _CENTRE[0] :: -1]), points
 
 
 def _traits(rng: np.random.Generator, points: Mapping[str, Point]) -> tuple[Bump, ...]:
-    """Return how the person differs from the astronaut, as bumps in the pixels of the astronaut's image."""
+    """Return how the person differs from the astronaut: bumps in the pixels of the astronaut's image."""
     eyes, jaw, mouth = rng.uniform(-1.0, 1.0, 3) * (1.8, 3.5, 2.0)
     brows, nose, lips, chin, cheeks = rng.uniform(-1.0, 1.0, 5) * (1.8, 2.2, 1.6, 3.5, 1.5)
     bumps = [
@@ -153,7 +153,7 @@ def _place(point: Point, bumps: tuple[Bump, ...], to_frame: FloatArray) -> Point
 def _light(rng: np.random.Generator, image: FloatArray, plain: FloatArray) -> FloatArray:
     """Change skin tone, contrast, hair and backdrop, and where the light comes from; add the grain of skin.
 
-    The grain stands on the face and moves with it: the astronaut's face, enlarged, has less texture than a real one.
+    The grain moves with the face: the astronaut's face, enlarged, has less texture than a real one.
     """
     height, width = image.shape[:2]
     tone = rng.uniform(0.8, 1.06) * np.array([1.0, rng.uniform(0.93, 1.0), rng.uniform(0.86, 1.02)])

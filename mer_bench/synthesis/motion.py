@@ -1,4 +1,4 @@
-"""What faces do: action units as bumps on landmarks, expressions of a class, and the head's small sway."""
+"""The motion of faces: action units as bumps on landmarks, expressions of a class, and a slight head sway."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class Style:
 
 @dataclass(frozen=True)
 class Expression:
-    """One expression where it is strongest, or where it is measured.
+    """One expression at its strongest, or where it is measured.
 
     Parameters
     ----------
     units : tuple of int
         The action units that an annotator writes down.
     side : str
-        ``L`` or ``R`` where one side of the image alone moves, else empty.
+        ``L`` or ``R`` if only one side of the image moves, else empty.
     pushes : tuple of (int, float)
         Every action unit that moves, with its relative strength; an ambiguous expression borrows unannotated ones.
     peak : float
@@ -77,7 +77,7 @@ def draw_expression(rng: np.random.Generator, kind: str, style: Style) -> Expres
     """Draw an expression of a kind: ``negative``, ``positive``, ``surprise`` or ``other``.
 
     A quarter of the three classes' expressions are weak and mixed with another class's leading action unit, and some
-    come with a twitch of no class: they can be told apart, but not all of them.
+    come with a twitch of no class: the classes can be separated, but not perfectly.
     """
     if kind == "other":
         unit = int(rng.choice([7, 14]))
@@ -111,7 +111,7 @@ def scaled_to_peak(field: FloatArray, sway: FloatArray, peak: float) -> FloatArr
     """Return ``field`` times the factor by which the longest vector of ``factor * field + sway`` is ``peak`` long.
 
     ``sway`` must be shorter than ``peak`` everywhere. Each pixel reaches that length at the positive root of a
-    quadratic equation; the first that does decides.
+    quadratic equation; the smallest root counts.
     """
     squared = (field**2).sum(axis=-1)
     moving = squared > 1e-6 * squared.max()

@@ -1,4 +1,4 @@
-"""What a made-up release holds: subjects, clips, frame numbers, and the releases' own annotation errors."""
+"""What a synthetic release contains: subjects, clips, frame numbers, and the official releases' annotation errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mer_bench.synthesis.draws import generator
 
 Counts = tuple[int, int, int]
 
-# Samples (negative, positive, surprise) of each subject. `tiny`: whoever is left out, every class stays. `small`:
-# subjects of unequal size, one without a surprise.
+# Samples (negative, positive, surprise) of each subject. `tiny`: every class remains, whichever subject is left out.
+# `small`: subjects of unequal size, one without a surprise.
 _COUNTS: Mapping[str, Sequence[Counts]] = {
     "tiny": ((2, 2, 2), (2, 2, 2)),
     "small": ((4, 3, 2), (2, 2, 1), (2, 1, 1), (1, 1, 0)),
@@ -36,7 +36,7 @@ _OTHERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
     "large": {"samm": ("Other",) * 6, "casme2": ("others",) * 6 + ("sadness", "fear"), "casme3": ("others",) * 10},
 }
-# Subjects' numbers as the real releases have them, those that the small sizes want first.
+# Subjects' numbers of the real releases, first those that the small sizes use.
 _SUBJECTS: Mapping[str, Sequence[int]] = {
     "smic": (1, 2, 3, 4, 5, 6, 8, 9, 11, 12, 13, 14, 15, 18, 19, 20),
     "samm": (6, 7, 28, *range(9, 25), 26, *range(30, 38)),
@@ -62,7 +62,7 @@ _EMOTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
 }
 
-# Known errors of the real releases belong to these names: a reader that corrects them by name must find none here.
+# Clips of the real releases with known errors: a reader that corrects by name must not match a synthetic clip.
 _TAKEN = frozenset(
     {
         *("s18_sur_03", "s3_po_08", "s3_sur_01", "s3_sur_05", "s3_ne_16"),
@@ -84,17 +84,17 @@ class ClipPlan:
     name : str
         The clip as the workbook prints it.
     kind : str
-        What the face does, as `mer_bench.synthesis.motion.draw_expression` calls it.
+        Kind of expression, as for `mer_bench.synthesis.motion.draw_expression`.
     emotion : str
         As the workbook prints it.
     onset, apex, offset : int
-        Frame numbers of what is to be seen.
-    marked_apex : int or str, optional
-        What the workbook prints for the apex where that is something else.
+        Frame numbers of the rendered expression.
+    printed_apex : int or str, optional
+        The apex in the workbook, if it differs.
     margin : int
         Frames on disk before the onset and after the offset.
     lost : tuple of int
-        Frames between that are not on disk.
+        Frames in between that are not on disk.
     """
 
     database: str
@@ -105,13 +105,13 @@ class ClipPlan:
     onset: int
     apex: int
     offset: int
-    marked_apex: int | str | None = None
+    printed_apex: int | str | None = None
     margin: int = 0
     lost: tuple[int, ...] = ()
 
     @property
     def clip(self) -> str:
-        """The clip in a sample id: CAS(ME)^3's names repeat, so that the onset is added."""
+        """The clip in a sample id: CAS(ME)^3's names repeat, so the onset is added."""
         return f"{self.name}@{self.onset}" if self.database == "casme3" else self.name
 
     @property
@@ -122,11 +122,11 @@ class ClipPlan:
     @property
     def printed(self) -> tuple[int, int | str, int]:
         """The workbook's onset, apex and offset."""
-        return self.onset, self.apex if self.marked_apex is None else self.marked_apex, self.offset
+        return self.onset, self.apex if self.printed_apex is None else self.printed_apex, self.offset
 
     @property
     def key_frame(self) -> int:
-        """The frame that stands for the apex: the printed one if it lies in the clip; SMIC has its offset taken."""
+        """The frame that readers use as the apex: the printed one if it is within the clip; SMIC's offset."""
         if self.database == "smic":
             return self.offset
         _, printed, _ = self.printed
@@ -134,7 +134,7 @@ class ClipPlan:
 
     @property
     def measured_frame(self) -> int:
-        """Where the strength is given: the key frame, or the true apex where that is the onset and nothing moves."""
+        """Where the expression has its stated strength: the key frame, or the true apex if that is the onset."""
         return self.key_frame if self.key_frame > self.onset else self.apex
 
     @property
@@ -152,17 +152,17 @@ def plan_release(database: str, size: str, seed: int) -> tuple[ClipPlan, ...]:
         extra = _OTHERS[size].get(database, ())[place :: len(counts)]
         plans += _plan_subject(database, number, counts=per_class, others=extra, size=size, seed=seed)
     if size == "large" and database == "samm":
-        # The real subject whose only clips are of no class: gone from every list of three classes.
+        # The real subject without a clip of the three classes: missing from every list of three classes.
         plans += _plan_subject(database, 25, counts=(0, 0, 0), others=("Other",), size=size, seed=seed)
     return tuple(sorted(plans, key=lambda plan: plan.number))
 
 
 def _spread(totals: Counts, subjects: int) -> list[Counts]:
-    """Share the classes out over subjects, the first of whom have the most clips, in the same proportions for all."""
+    """Distribute the classes over the subjects in equal proportions; the first subjects get the most clips."""
     weights = np.arange(subjects, 0, -1) / np.arange(1, subjects + 1).sum()
     sizes = 1 + np.floor((sum(totals) - subjects) * weights).astype(int)
     sizes[: sum(totals) - int(sizes.sum())] += 1
-    # Every class evenly along one row of clips, which is then cut up: who has many clips has no class more often.
+    # Spread every class evenly over one row of clips and cut it up: no subject has one class more often.
     row = sorted(((nth + 0.5) / total, kind) for kind, total in enumerate(totals) for nth in range(total))
     cuts = np.split(np.array([kind for _, kind in row]), np.cumsum(sizes)[:-1])
     return [(int((cut == 0).sum()), int((cut == 1).sum()), int((cut == 2).sum())) for cut in cuts]
@@ -176,7 +176,7 @@ def _plan_subject(
     rng = generator(seed, database, subject, size, "plan")
     emotions = [(kind, str(rng.choice(_EMOTIONS[database][kind]))) for kind in wanted]
     emotions += [("negative" if emotion in ("sadness", "fear") else "other", emotion) for emotion in others]
-    # Names and frame numbers go by place, which must not tell the class.
+    # Names and frame numbers depend on the order, which must not reveal the class.
     emotions = [emotions[place] for place in rng.permutation(len(emotions))]
     names = _names(database, number, [kind for kind, _ in emotions])
     onset = 0
@@ -196,23 +196,23 @@ def _plan_subject(
 
 
 def _with_annotation_errors(database: str, subject: str, planned: Sequence[ClipPlan]) -> Iterator[ClipPlan]:
-    """Yield a subject's clips with the rows that readers trip over: apexes that are ``/``, the onset, or out of order.
+    """Yield a subject's clips with typical annotation errors: an apex that is ``/``, the onset, or out of order.
 
-    The real release's counts hold CASME II's two faulty rows besides the classes', and SAMM's among them.
+    In the real releases, CASME II's two faulty rows are extra to the counts of the classes; SAMM's is included.
     """
     if (database, subject) == ("samm", "028"):
-        # Known under this name, and read as 1105: there the face is at its apex.
+        # A known error of this clip, corrected to 1105: the face is at its apex there.
         *planned, last = planned
-        planned.append(replace(last, name="028_4_1", onset=1101, apex=1105, offset=1109, marked_apex=1150))
+        planned.append(replace(last, name="028_4_1", onset=1101, apex=1105, offset=1109, printed_apex=1150))
     yield from planned
     extra = partial(ClipPlan, database, subject, kind="negative", emotion="disgust")
     if (database, subject) == ("casme2", "sub04"):
-        yield extra("EP12_01f", onset=261, apex=303, offset=321, marked_apex="/")
+        yield extra("EP12_01f", onset=261, apex=303, offset=321, printed_apex="/")
     if (database, subject) == ("casme2", "sub05"):
-        yield extra("EP09_05f", onset=69, apex=95, offset=123, marked_apex=69)
+        yield extra("EP09_05f", onset=69, apex=95, offset=123, printed_apex=69)
     if (database, subject) == ("casme3", "spNO.2"):
         onset = planned[-1].onset + 60
-        yield extra("m", onset=onset, apex=onset + 4, offset=onset + 8, marked_apex=onset, margin=1)
+        yield extra("m", onset=onset, apex=onset + 4, offset=onset + 8, printed_apex=onset, margin=1)
 
 
 def _names(database: str, number: int, kinds: Sequence[str]) -> Iterator[str]:
@@ -220,7 +220,7 @@ def _names(database: str, number: int, kinds: Sequence[str]) -> Iterator[str]:
     taken = set(_TAKEN)
     for place, kind in enumerate(kinds):
         if database == "casme3":
-            # Two samples a video: the video's name repeats, and the onset tells them apart.
+            # Two samples per video: the video's name repeats, and the onset distinguishes them.
             yield chr(ord("b") + place // 2 % 10)
             continue
         name = next(name for name in _candidates(database, number, kind) if name not in taken)
@@ -239,7 +239,7 @@ def _candidates(database: str, number: int, kind: str) -> Iterator[str]:
 
 
 def _onset(database: str, rng: np.random.Generator, place: int, last: int) -> int:
-    """Return an onset frame's number; some clips cross 9 and 10 or 99 and 100, whose order is not that of text."""
+    """Return an onset frame's number; some clips cross 9 and 10, or 99 and 100: texts sort differently."""
     jitter = int(rng.integers(0, 3))
     if database == "smic":
         return 559740 + 1000 * place + 7 * jitter

@@ -1,4 +1,4 @@
-"""Writing a made-up release: all of it or nothing, and marked as made up from its first file on."""
+"""Write a synthetic release: completely or not at all, and marked as synthetic from the first file on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mer_bench.synthesis.plans import ClipPlan, plan_release
 from mer_bench.synthesis.workbooks import casme2_workbook, casme3_workbook, samm_workbook, smic_workbook
 
 TRUE_MOTION = "true_motion"
-"""The folder of the true displacements, one ``<database>/<subject>/<clip>.npy`` a sample."""
+"""The folder of the true displacements: ``<database>/<subject>/<clip>.npy`` per sample."""
 
 _JPEG_QUALITY = 95
 
@@ -60,44 +60,44 @@ def write_release(
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write a small but complete release in an official layout, of made-up people.
+    """Write a small but complete release of synthetic people in an official layout.
 
-    The same layout, size and seed give the same files on one machine. A clip depends on its own name alone: a clip of
-    the layout ``3db`` is that of its database's own layout. The true displacement from the onset to the apex (SMIC:
-    to the offset, which stands for it) lies in `TRUE_MOTION` as float16 arrays of shape (height, width, 2): (u, v) in
+    The same layout, size and seed give the same files on one machine. A clip depends only on its name: the layout
+    ``3db`` has the same clips as the layouts of its databases. The true displacement from the onset to the apex (SMIC:
+    the offset, which is used as the apex) is in `TRUE_MOTION` as float16 arrays of shape (height, width, 2): (u, v) in
     pixels of the frame, u to the right, v down.
 
     Parameters
     ----------
     layout : str
-        One of `mer_bench.synthesis.LAYOUTS`; ``3db`` has a subfolder a database.
+        One of `mer_bench.synthesis.LAYOUTS`; ``3db`` has one subfolder per database.
     out : Path
-        The folder; it must not exist or must be empty. It appears when everything is written, never in part.
+        The folder; it must not exist, or be empty. It appears only when everything is written.
     size : {"tiny", "small", "large"}
     seed : int
         At least 0.
     progress : callable, optional
-        Called with the clips that are done and all clips, first with none done.
+        Called with the number of clips written and in total, first with none written.
 
     Raises
     ------
     MerBenchError
         An unknown layout or size, a negative seed, ``out`` is in use, or it cannot be written.
     """
-    mark = _mark(layout, size, seed)
+    statement = _statement(layout, size, seed)
 
-    def is_the_same(found: Path) -> bool:
-        # Somebody else may have written this release meanwhile: one is as good as the other.
-        file = found / SYNTHETIC_FILE
-        return file.is_file() and file.read_text(encoding="utf-8") == mark
+    def is_the_same(existing: Path) -> bool:
+        # Another process may have written the same release in the meantime.
+        file = existing / SYNTHETIC_FILE
+        return file.is_file() and file.read_text(encoding="utf-8") == statement
 
     with new_folder(out, "the synthetic release", "name another folder", is_the_same) as root:
-        for done, total in _written(root, layout, size, seed, mark):
+        for done, total in _written(root, layout, size, seed, statement):
             progress(done, total)
 
 
-def _mark(layout: str, size: str, seed: int) -> str:
-    """Check the request, and return what `SYNTHETIC_FILE` says."""
+def _statement(layout: str, size: str, seed: int) -> str:
+    """Check the request, and return the content of `SYNTHETIC_FILE`."""
     for noun, value, known in (("layout", layout, LAYOUTS), ("size", size, SIZES)):
         if value not in known:
             raise MerBenchError(
@@ -108,24 +108,24 @@ def _mark(layout: str, size: str, seed: int) -> str:
     return (
         "SYNTHETIC: nothing in this folder is a recording of a person who took part in a study, and no score that is "
         "measured on it says anything about a method's worth on real data.\n"
-        "Every face is skimage.data.astronaut(), a photograph in the public domain, warped into made-up people and set "
-        "in motion by mer-bench.\n"
+        "Every face is skimage.data.astronaut(), a photograph in the public domain, warped into synthetic people and "
+        "animated by mer-bench.\n"
         f"generator version: {GENERATOR_VERSION}\nlayout: {layout}\nsize: {size}\nseed: {seed}\n"
     )
 
 
-def _written(root: Path, layout: str, size: str, seed: int, mark: str) -> Iterator[tuple[int, int]]:
-    """Write everything, and yield how many clips are done out of how many."""
+def _written(root: Path, layout: str, size: str, seed: int, statement: str) -> Iterator[tuple[int, int]]:
+    """Write everything, and yield the number of clips written and in total."""
     plans = {database: plan_release(database, size, seed) for database in LAYOUTS[layout]}
     done, total = 0, sum(map(len, plans.values()))
-    # A release whose writing broke off must not pass for a real one.
+    # An interrupted release must not be mistaken for a real one.
     for folder in (root, root / TRUE_MOTION):
-        _write(folder / SYNTHETIC_FILE, mark.encode())
+        _write(folder / SYNTHETIC_FILE, statement.encode())
     yield done, total
     for database, subfolder in LAYOUTS[layout].items():
         home = root / subfolder
         for folder in (home, home / _FORMATS[database].frames):
-            _write(folder / SYNTHETIC_FILE, mark.encode())
+            _write(folder / SYNTHETIC_FILE, statement.encode())
         name, content = _FORMATS[database].workbook(plans[database], seed)
         _write(home / name, content)
         for plan in plans[database]:
@@ -149,7 +149,7 @@ def _write_clip(home: Path, true_motion: Path, plan: ClipPlan, seed: int) -> Non
 
 
 def _depth_map(plan: ClipPlan, seed: int) -> bytes:
-    """Return a 16-bit image of a round head before a wall, in millimetres; nobody's method reads it."""
+    """Return a 16-bit image of a round head in front of a wall, in millimetres; no method reads it."""
     camera, face = CAMERAS[plan.database], face_of(seed, plan.database, plan.subject)
     x, y = face.points["nose tip"]
     rows, cols = np.ogrid[0 : camera.height, 0 : camera.width]
@@ -166,7 +166,7 @@ def _encoded(image: ByteArray | np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
 
 
 def _casme3_folder(subject: str) -> str:
-    # The labels say spNO, some of the release's folders spNo.
+    # The labels have spNO, some folders of the release spNo.
     return subject.replace("NO", "No") if subject.endswith("2") else subject
 
 

@@ -1,4 +1,4 @@
-"""Smooth displacement fields: sums of Gaussian bumps, and pictures moved by such a field exactly."""
+"""Smooth displacement fields: sums of Gaussian bumps, and images moved exactly by such a field."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def displacement(points: FloatArray, bumps: Iterable[Bump]) -> FloatArray:
 
 
 def move(image: FloatArray, motion: FloatArray) -> FloatArray:
-    """Return the picture after every point x of ``image`` has gone to x + motion(x).
+    """Return the image after every point x of ``image`` has moved to x + motion(x).
 
     Each pixel y is looked up at the x that solves x = y - motion(x), found by fixed-point iteration; it converges
     because the field changes by far less than a pixel from one pixel to the next.
@@ -51,7 +51,7 @@ def move(image: FloatArray, motion: FloatArray) -> FloatArray:
     Returns
     -------
     ndarray of shape (height, width, 3), float32
-        Exact to within OpenCV's interpolation, which rounds places to 1/32 of a pixel.
+        Exact to within OpenCV's interpolation, which rounds positions to 1/32 of a pixel.
     """
     target = grid(*motion.shape[:2])
     source = target - motion

@@ -1,4 +1,4 @@
-"""The annotation workbooks, with the sheets, headers and habits of the official ones."""
+"""The annotation workbooks, with the sheets, headers and peculiarities of the official ones."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def casme3_workbook(plans: Sequence[ClipPlan], seed: int) -> tuple[str, bytes]:
 
 
 def _smic_formulas(row: int, plan: ClipPlan, *, twice: bool) -> dict[str, tuple[str, int]]:
-    """Return formula and result of the columns that are reckoned from FirstF, the first frame of the whole video."""
+    """Return formula and result of the columns computed from FirstF, the first frame of the whole video."""
     at = {name: f"{column}{row}" for name, column in _SMIC_COLUMNS.items()}
     length = plan.offset - plan.onset + 1
     formulas = {
@@ -137,7 +137,7 @@ def _book(title: str) -> tuple[Workbook, Worksheet]:
 
 
 def _samm_notation(row: int, shown: Expression) -> str:
-    """Return action units as SAMM writes them: some rows leave it open which of several was seen."""
+    """Return action units as SAMM writes them: some rows leave open which of several was seen."""
     first, *others = map(str, shown.units)
     if shown.side:
         return f"{shown.side}12 or {shown.side}14"
@@ -147,14 +147,14 @@ def _samm_notation(row: int, shown: Expression) -> str:
 
 
 def _mixed(shown: Expression) -> int | str:
-    """Return action units as CASME II prints them: a lone one is a number, all else is text."""
+    """Return action units as CASME II prints them: a single one is a number, others are text."""
     if len(shown.units) == 1 and not shown.side:
         return shown.units[0]
     return "+".join(f"{shown.side}{unit}" for unit in shown.units)
 
 
 def _objective_class(shown: Expression) -> int:
-    """Return the class that the action units alone decide (Davison et al., 2018), for the few units that occur here."""
+    """Return the class that follows from the action units (Davison et al., 2018), for the few units used here."""
     seen = frozenset(shown.units)
     if 12 in seen:
         return 1
@@ -164,7 +164,7 @@ def _objective_class(shown: Expression) -> int:
 
 
 def _saved(book: Workbook, results: Mapping[str, int] | None = None) -> bytes:
-    """Return the workbook's bytes: the same at any time, with the formulas' results, which openpyxl leaves out."""
+    """Return the workbook's bytes: reproducible, and with the formulas' results, which openpyxl does not write."""
     written = io.BytesIO()
     book.save(written)
     steady = io.BytesIO()

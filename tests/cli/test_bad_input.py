@@ -397,8 +397,8 @@ def test_a_reader_that_breaks_is_named_where_nothing_else_reads_the_data(
     assert_refused(
         bench("run", "--data", "empty", "--method", "majority"),
         "--data empty",
-        "reader broken does not work: RuntimeError: the reader's own trouble",
-        "reader absent does not work",
+        "reader broken failed: RuntimeError: the reader's own trouble",
+        "reader absent failed",
     )
     assert bench("run", *FLOW, "--results", RESULTS, "--jobs", "1").code == 0
     shutil.rmtree(RESULTS)

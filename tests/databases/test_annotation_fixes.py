@@ -34,48 +34,34 @@ def loaded(folder: Path, text: str) -> FixTable:
     return load_fixes("casme2", folder)
 
 
-@pytest.mark.parametrize("database", DATABASES)
-def test_the_table_of_every_database_loads(database: str) -> None:
-    for known in load_fixes(database).fixes:
-        assert known.reason
-        assert known.source
-
-
-def test_the_tables_hold_the_corrections_that_are_published() -> None:
-    found = {
-        (database, fix.sample or str(fix.row), fix.column): fix.new
+def test_the_files_contain_the_published_corrections() -> None:
+    published = {
+        (database, fix.sample or str(fix.row), fix.column): (fix.old, fix.new)
         for database in DATABASES
         for fix in load_fixes(database).fixes
     }
 
-    assert found == {
-        ("casme2", "sub04/EP12_01f", "apex"): 303,
-        ("samm", "028/028_4_1", "apex"): 1105,
-        ("samm", "032/032_3_1", "apex"): 4945,
-        ("samm", "032/032_3_2", "apex"): 5130,
-        ("samm", "013/013_1_9", "offset"): 5739,
-        ("casme3", "spNO.149/d", "apex"): 160,
-        ("casme3", "710", "offset"): 34,
-        ("casme3", "751", "onset"): 2647,
-        ("casme3", "752", "onset"): 1,
-        ("casme3", "752", "apex"): 1,
-        ("casme3", "798", "offset"): 1845,
-        ("casme3", "800", "offset"): 2403,
+    assert published == {
+        ("casme2", "sub04/EP12_01f", "apex"): ("/", 303),
+        ("samm", "028/028_4_1", "apex"): (OUT_OF_ORDER, 1105),
+        ("samm", "032/032_3_1", "apex"): (OUT_OF_ORDER, 4945),
+        ("samm", "032/032_3_2", "apex"): (OUT_OF_ORDER, 5130),
+        ("samm", "013/013_1_9", "offset"): (OUT_OF_ORDER, 5739),
+        ("casme3", "spNO.149/d", "apex"): (OUT_OF_ORDER, 160),
+        ("casme3", "710", "offset"): (OUT_OF_ORDER, 34),
+        ("casme3", "751", "onset"): (OUT_OF_ORDER, 2647),
+        ("casme3", "752", "onset"): (OUT_OF_ORDER, 1),
+        ("casme3", "752", "apex"): (OUT_OF_ORDER, 1),
+        ("casme3", "798", "offset"): (OUT_OF_ORDER, 1845),
+        ("casme3", "800", "offset"): (OUT_OF_ORDER, 2403),
     }
 
 
-def test_a_fix_changes_its_column_and_says_what_why_and_from_where() -> None:
+def test_a_fix_changes_its_column_and_notes_reason_and_source() -> None:
     fixed, (note,) = apply_fixes([fix()], annotation())
 
     assert (fixed.onset, fixed.apex, fixed.offset) == (10, 25, 30)
     assert note == "book.xlsx row 7 (sub04/EP12_01f): apex '20' is read as 25: it is wrong (a paper)"
-
-
-def test_a_text_where_a_number_belongs_can_be_fixed() -> None:
-    fixed, notes = apply_fixes([fix(old="/")], annotation(apex=Unread("/", "no number")))
-
-    assert fixed.apex == 25
-    assert len(notes) == 1
 
 
 @pytest.mark.parametrize(
@@ -101,7 +87,7 @@ def test_a_text_where_a_number_belongs_can_be_fixed() -> None:
         "fixes not",
     ],
 )
-def test_a_fix_that_does_not_fit_or_would_break_the_order_is_left_alone(known: Fix, row: Annotation) -> None:
+def test_a_fix_that_does_not_apply_or_breaks_the_order_is_not_used(known: Fix, row: Annotation) -> None:
     assert apply_fixes([known], row) == (row, ())
 
 
@@ -121,18 +107,14 @@ def test_the_fixes_of_one_row_are_applied_together() -> None:
     [
         (("column", "colum"), "unknown key 'colum' (did you mean 'column'?)"),
         (('"apex"', '"emotion"'), "column = 'emotion' is not one of: onset, apex, offset"),
-        (("new = 303", 'new = "303"'), "new = '303' is not a whole number of at least 0"),
         (("new = 303", "new = -1"), "new = -1 is not a whole number of at least 0"),
-        (("new = 303", "new = true"), "new = True is not a whole number"),
         (("row = 7", "row = 1"), "row = 1 is not a whole number of at least 2"),
         (("sub04/EP12_01f", "sub04"), "sample = 'sub04' is not of the form subject/clip"),
         (('source = "a table"', ""), "[fix 1]: key 'source' is missing; state it"),
-        (('"open"', '" "'), "reason = ' ' is empty"),
-        (('"/"', "0"), "old = 0 is not a text"),
         (('sample = "sub04/EP12_01f"\nrow = 7\n', ""), "names neither sample nor row"),
         (("[[fix]]", "[fix]"), "is not a list of tables; write each under [[fix]]"),
         (("[[fix]]", "[[fixes]]"), "unknown key 'fixes' (did you mean 'fix'?); known: fix, edition"),
-        (('sample = "sub04/EP12_01f"\n', ""), "corrects row 7 of no stated edition"),
+        (('sample = "sub04/EP12_01f"\n', ""), "corrects row 7 of an edition that is not stated; add [edition]"),
         (
             (SOUND, "[edition]\nrows = 0\nrow = 2\nsample = 'a/b'"),
             "[edition]: rows = 0 is not a whole number",
@@ -140,10 +122,9 @@ def test_the_fixes_of_one_row_are_applied_together() -> None:
         ((SOUND, "[edition]\nrows = 5\nrow = 2\nsample = 'ab'"), "[edition]: sample = 'ab' is not of the form"),
         (("[[fix]]", "edition = 3\n[[fix]]"), "edition = 3 is not a table"),
         (("[[fix]]", "[edition]\nlines = 3\n[[fix]]"), "[edition]: unknown key 'lines'"),
-        (("row = 7", "row = "), "is not TOML"),
     ],
 )
-def test_a_slip_in_a_table_is_refused(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
+def test_an_error_in_a_file_is_refused(tmp_path: Path, change: tuple[str, str], complaint: str) -> None:
     assert loaded(tmp_path, SOUND).fixes
     with pytest.raises(MerBenchError) as caught:
         loaded(tmp_path, SOUND.replace(*change))
@@ -178,7 +159,7 @@ source = "a paper"
     [((2, 3, 4), 1), ((3, 4, 5), 0), ((2, 3), 0), ((2, 3, 4, 5), 0)],
     ids=["the edition", "shifted by a row", "too short", "too long"],
 )
-def test_a_fix_that_knows_a_row_alone_is_for_one_edition(tmp_path: Path, rows: tuple[int, ...], fitting: int) -> None:
+def test_a_fix_by_row_number_alone_applies_to_one_edition(tmp_path: Path, rows: tuple[int, ...], fitting: int) -> None:
     table = loaded(tmp_path, EDITION)
     assert len(table.fitting([annotation(row=row) for row in rows])) == fitting
 

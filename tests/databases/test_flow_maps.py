@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -8,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from mer_bench.databases import flow_maps
@@ -58,23 +57,6 @@ def release(tmp_path: Path) -> Path:
     return write_release(tmp_path / "release")
 
 
-def test_the_public_layout_gives_canonical_ids_and_emotions(release: Path) -> None:
-    frame = source(release).read_samples().frame
-
-    assert list(frame["sample_id"]) == IDS
-    assert list(frame["emotion"]) == ["surprise", "positive", "negative"]
-    assert list(frame["subject"]) == ["casme2/sub01", "samm/006", "smic/s1"]
-    assert list(frame["origin"]) == ["labels.csv row 4", "labels.csv row 3", "labels.csv row 2"]
-
-
-@pytest.mark.parametrize("gap", ["", "\n"])
-def test_the_official_list_without_header_gives_the_same_ids(tmp_path: Path, gap: str) -> None:
-    rows = ["smic,s01,s01_ne_01,0\n", "samm,6,006_1_2,1\n", "casme2,sub01,EP02_01f,2\n"]
-    root = write_release(tmp_path / "official", gap.join(rows))
-
-    assert source(root).read_samples().ids == IDS
-
-
 @pytest.mark.parametrize(
     ("row", "name"),
     [
@@ -88,7 +70,7 @@ def test_the_official_list_without_header_gives_the_same_ids(tmp_path: Path, gap
         ("casme2,1,EP02_01f,0", "Sub1_EP02_01f .png"),
     ],
 )
-def test_padding_case_and_the_stray_space_do_not_hide_a_map(tmp_path: Path, row: str, name: str) -> None:
+def test_padding_case_and_the_stray_space_do_not_matter(tmp_path: Path, row: str, name: str) -> None:
     root = write_release(tmp_path / "variant", row + "\n", (name,))
     (sample_id,) = source(root).read_samples().ids
 
@@ -118,65 +100,43 @@ def test_casme3_clips_carry_their_onset(tmp_path: Path) -> None:
     assert source(root).read_samples().ids == ["casme3/spNO.1/a@116", "casme3/spNO.1/a@240"]
 
 
-def test_pngs_that_no_row_names_are_left_alone(release: Path) -> None:
-    (release / "maps" / "sub99_EP01_01.png").write_bytes(b"")
-
-    assert source(release).read_samples().ids == IDS
-
-
-def test_reading_the_samples_decodes_no_map(release: Path) -> None:
-    for name in MAPS:
+def test_reading_the_samples_decodes_no_map_and_ignores_other_pngs(release: Path) -> None:
+    for name in (*MAPS, "sub99_EP01_01.png"):
         (release / "maps" / name).write_bytes(b"not an image")
 
     assert source(release).read_samples().ids == IDS
 
 
 @pytest.mark.parametrize(
-    ("order", "expected"), [("u,v,os", (10, 20, 30)), ("os,v,u", (30, 20, 10)), ("v,os,u", (30, 10, 20))]
+    ("order", "planes"), [("u,v,os", (0, 1, 2)), ("os,v,u", (2, 1, 0)), ("v,os,u", (2, 0, 1)), ("u,os,v", (0, 2, 1))]
 )
-def test_load_returns_u_v_os_whatever_planes_they_stand_in(
-    release: Path, order: str, expected: tuple[int, int, int]
+def test_load_returns_u_v_os_from_the_planes_that_the_option_names(
+    release: Path, order: str, planes: tuple[int, int, int]
 ) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(release / "maps" / MAPS[1])
     loaded = source(release, channel_order=order).load("samm/006/006_1_2")
 
     assert loaded.dtype == np.float32
     assert loaded.flags["C_CONTIGUOUS"]
-    np.testing.assert_allclose(loaded, np.broadcast_to(np.array(expected) / 255, (28, 28, 3)), rtol=1e-6)
+    np.testing.assert_allclose(loaded, pixels[..., planes] / 255, rtol=1e-6)
 
 
-def test_load_keeps_rows_and_columns(release: Path) -> None:
-    pixels = np.zeros((28, 28, 3), dtype=np.uint8)
-    pixels[3, 20, 0] = 255
-    Image.fromarray(pixels).save(release / "maps" / MAPS[1])
-
-    assert np.argwhere(source(release).load("samm/006/006_1_2")).tolist() == [[3, 20, 0]]
-
-
-def test_the_digest_follows_content_and_channel_order_but_not_the_place(tmp_path: Path) -> None:
+def test_the_digest_depends_on_content_channel_order_and_reader_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here, there = write_release(tmp_path / "here"), write_release(tmp_path / "there")
-    before = source(here).digest(IDS[0])
+    data = source(here)
+    before = data.digest(IDS[0])
 
     assert source(there).digest(IDS[0]) == before
     assert source(here, channel_order="v,u,os").digest(IDS[0]) != before
     write_png(here / "maps" / MAPS[2], (1, 2, 3))
-    assert source(here).digest(IDS[0]) != before
-
-
-def test_the_digest_is_of_the_file_as_it_is_now(release: Path) -> None:
-    data = source(release)
-    before = data.digest(IDS[0])
-    write_png(release / "maps" / MAPS[2], (1, 2, 3))
-
-    assert data.digest(IDS[0]) != before
-    write_png(release / "maps" / MAPS[2])
+    assert data.digest(IDS[0]) != before, "of the file as it is now"
+    write_png(here / "maps" / MAPS[2])
     assert data.digest(IDS[0]) == before
-
-
-def test_new_reader_code_changes_every_digest(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = source(release).digest(IDS[0])
     monkeypatch.setattr(flow_maps, "READER_VERSION", flow_maps.READER_VERSION + 1)
-
-    assert source(release).digest(IDS[0]) != before
+    assert source(here).digest(IDS[0]) != before
 
 
 @pytest.mark.parametrize(
@@ -191,7 +151,7 @@ def test_new_reader_code_changes_every_digest(release: Path, monkeypatch: pytest
         (("CASME2-coding.xlsx", "sub01/EP02_01f/img1.jpg"), False),
     ],
 )
-def test_what_may_be_meant_as_maps_is_told_by_csv_png_or_maps(
+def test_a_csv_a_png_or_a_folder_maps_resembles_flow_maps(
     tmp_path: Path, names: tuple[str, ...], expected: bool
 ) -> None:
     (tmp_path / "data").mkdir()
@@ -213,56 +173,6 @@ def test_recognises_a_release_and_nothing_else(release: Path, tmp_path: Path) ->
     )
 
 
-def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
-    root = write_release(tmp_path / "bom", "\ufeff" + HEADER + ROWS)
-
-    assert source(root).read_samples().ids == IDS
-    assert FlowMaps.recognises(root)
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("", ("labels.csv", "no rows")),
-        ("\n\n", ("labels.csv", "no rows")),
-        ("smic;s01;s01_ne_01;0\n", ("separated by ';'", "with commas")),
-        ("dataset\tsub\tfilename_o\tlabel\n", (r"separated by '\t'", "with commas")),
-        (HEADER, ("labels.csv", "no rows")),
-        ("dataset,sub,label\nsmic,s01,0\n", ("row 1", "'filename_o'", "0 times")),
-        ("dataset,sub,filename_o,label,label\n", ("row 1", "'label'", "2 times")),
-        ("casme,sub01,EP02_01f,1\n", ("row 1", "'casme'", "did you mean 'casme", "smic, samm, casme2")),
-        (HEADER + "sammm,006,006_1_2,1\n", ("row 2", "unknown database 'sammm'", "did you mean 'samm'")),
-        (HEADER + ROWS + "samm,007,007_3_1,3\n", ("row 5", "'3'", "samm/007/007_3_1", "outside the class map")),
-        (HEADER + "samm,006,006_1_2,\n", ("row 2", "label ''", "outside the class map")),
-        (HEADER + "samm,006,006_1_2,1.0\n", ("row 2", "'1.0'", "outside the class map")),
-        (HEADER + "samm,006\n", ("row 2", "2 of the 4 cells")),
-        (HEADER + ROWS + "samm,6,6_1_2,1\n", ("samm/006/006_1_2", "labels.csv row 3", "labels.csv row 5", "remove")),
-        (HEADER + "casme3,spNO.1,a,0\n", ("row 2", "'onset'", "header")),
-        ("casme3,spNO.1,a,0\n", ("row 1", "'onset'", "header")),
-        ("dataset,sub,filename_o,label,onset\ncasme3,spNO.1,a,0,x1\n", ("row 2", "onset 'x1'", "frame number")),
-        (HEADER + "smic,../s01,s01_ne_01,0\n", ("row 2", "subject '../s01'")),
-        (HEADER + "smic,..,s01_ne_01,0\n", ("row 2", "subject '..'")),
-        (HEADER + "smic,s01,a..b,0\n", ("row 2", "clip 'a..b'")),
-        (HEADER + "smic,s01,a/b,0\n", ("row 2", "clip 'a/b'")),
-        (HEADER + "smic,s01,a\\b,0\n", ("row 2", "clip")),
-        (HEADER + "smic,s01,a\x00b,0\n", ("row 2",)),
-        (HEADER + "smic,s01,,0\n", ("row 2", "names no clip")),
-        (HEADER + 'smic,s01,"' + "a" * 140_000 + '",0\n', ("row 2", "not valid CSV")),
-    ],
-    ids=lambda value: value[-1] if isinstance(value, tuple) else "csv",
-)
-def test_a_bad_label_file_is_refused_with_file_row_and_value(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
-    said = message(write_release(tmp_path / "bad", text))
-
-    assert [part for part in ("labels.csv", *parts) if part not in said] == []
-
-
-def test_a_label_file_in_another_encoding_is_refused(release: Path) -> None:
-    (release / "labels.csv").write_bytes(HEADER.encode() + "smic,s01,é,0\n".encode("latin-1"))
-
-    assert "labels.csv is not UTF-8 text: byte 0xe9" in message(release)
-
-
 def test_a_folder_without_csv_or_with_several_is_refused(release: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (release / "combined.csv").write_text("smic,s01,s01_ne_01,0\n")
@@ -277,24 +187,19 @@ def test_a_folder_without_csv_or_with_several_is_refused(release: Path, tmp_path
 
 def test_missing_maps_are_counted_and_the_first_few_named(tmp_path: Path) -> None:
     text = "".join(f"samm,006,006_1_{clip},0\n" for clip in range(1, 8))
-    said = message(write_release(tmp_path / "gaps", text, ("006_006_1_1.png", "006_006_1_2.png")))
+    error = message(write_release(tmp_path / "gaps", text, ("006_006_1_1.png", "006_006_1_2.png")))
 
-    assert "5 of 7 rows have no map" in said
-    assert "samm/006/006_1_3 (labels.csv row 3)" in said
-    assert "006_1_7" not in said
+    assert "5 of 7 rows have no map" in error
+    assert "samm/006/006_1_3 (labels.csv row 3)" in error
+    assert "samm/006/006_1_5 (labels.csv row 5), ...; add" in error
 
 
-def test_two_maps_for_one_row_are_refused(release: Path) -> None:
+def test_two_maps_for_one_row_or_one_for_two_are_refused(release: Path, tmp_path: Path) -> None:
     write_png(release / "maps" / "s01_s1_ne_01.png")
+    shared = write_release(tmp_path / "shared", "smic,s1,EP01,0\ncasme2,sub01,EP01,0\n", ("1_EP01.png",))
 
-    said = message(release)
-    assert "smic/s1/s1_ne_01 has 2 maps, 's01_s01_ne_01 .png' and 's01_s1_ne_01.png'" in said
-
-
-def test_one_map_for_two_rows_is_refused(tmp_path: Path) -> None:
-    root = write_release(tmp_path / "shared", "smic,s1,EP01,0\ncasme2,sub01,EP01,0\n", ("1_EP01.png",))
-
-    assert "fits both smic/s1/EP01" in message(root)
+    assert "smic/s1/s1_ne_01 has 2 maps, 's01_s01_ne_01 .png' and 's01_s1_ne_01.png'" in message(release)
+    assert "the map '1_EP01.png' fits both smic/s1/EP01 (labels.csv row 1) and casme2/sub01/EP01" in message(shared)
 
 
 def link_out(path: Path, tmp_path: Path) -> None:
@@ -322,20 +227,16 @@ def test_a_linked_folder_of_maps_is_followed_but_no_link_out_of_it(release: Path
     assert "leads out of" in message(release)
 
 
-def test_a_linked_folder_of_one_database_is_followed(tmp_path: Path) -> None:
+def test_links_within_the_folder_of_a_database_s_maps_and_of_the_root_are_followed(tmp_path: Path) -> None:
     root = write_release(tmp_path / "nested", maps=())
     for database, name in zip(("smic", "samm", "casme2"), MAPS, strict=True):
         write_png(root / "maps" / database / name)
     link_out(root / "maps" / "samm", tmp_path)
+    (root / "maps" / "smic" / MAPS[0]).rename(root / "kept.png")
+    (root / "maps" / "smic" / MAPS[0]).symlink_to(root / "kept.png")
+    (tmp_path / "linked").symlink_to(root)
 
-    assert source(root).read_samples().ids == IDS
-
-
-def test_a_link_within_the_folder_and_a_linked_root_are_fine(release: Path, tmp_path: Path) -> None:
-    (release / "maps" / MAPS[0]).rename(release / "kept.png")
-    (release / "maps" / MAPS[0]).symlink_to(release / "kept.png")
-    (tmp_path / "linked").symlink_to(release)
-
+    assert source(tmp_path / "linked").read_samples().ids == IDS
     assert source(tmp_path / "linked").load("smic/s1/s1_ne_01").shape == (28, 28, 3)
 
 
@@ -346,29 +247,6 @@ def test_options_that_climb_out_of_the_folder_are_refused(release: Path, tmp_pat
     assert "leads out of" in message(release, maps="..")
     assert "leads out of" in message(release, maps="maps/..")
     assert "leads out of" in message(release, maps=str(tmp_path))
-
-
-def image_of(mode: str, size: tuple[int, int] = (28, 28)) -> Image.Image:
-    return Image.new(mode, size)
-
-
-@pytest.mark.parametrize(
-    ("image", "parts"),
-    [
-        (image_of("RGB", (56, 28)), ("56×28", "must be 28×28")),
-        (image_of("RGB", (27, 28)), ("27×28",)),
-        (image_of("L"), ("8-bit greyscale", "8-bit RGB")),
-        (image_of("RGBA"), ("RGBA",)),
-        (image_of("P"), ("palette",)),
-        (image_of("LA"), ("greyscale with alpha",)),
-        (image_of("I;16"), ("16-bit greyscale",)),
-    ],
-)
-def test_a_map_of_another_kind_is_refused(release: Path, image: Image.Image, parts: tuple[str, ...]) -> None:
-    image.save(release / "maps" / MAPS[1])
-
-    said = message(release, "samm/006/006_1_2")
-    assert [part for part in (MAPS[1], *parts) if part not in said] == []
 
 
 def png(width: int, height: int, depth: int, rows: bytes, level: int = 9) -> bytes:
@@ -384,63 +262,51 @@ def png(width: int, height: int, depth: int, rows: bytes, level: int = 9) -> byt
     return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
-def test_sixteen_bit_planes_are_refused_rather_than_halved(release: Path) -> None:
-    (release / "maps" / MAPS[1]).write_bytes(png(28, 28, 16, bytes((1 + 28 * 6) * 28)))
+def saved(mode: str, size: tuple[int, int] = (28, 28)) -> bytes:
+    stream = io.BytesIO()
+    Image.new(mode, size).save(stream, "PNG")
+    return stream.getvalue()
 
-    assert "16-bit RGB" in message(release, "samm/006/006_1_2")
 
-
-def test_a_decompression_bomb_is_refused_by_its_size(release: Path) -> None:
-    (release / "maps" / MAPS[1]).write_bytes(png(60_000, 60_000, 8, b"\0" * 1000))
-
-    assert "60000×60000" in message(release, "samm/006/006_1_2")
+ROW = b"\0" * (1 + 28 * 3)
 
 
 @pytest.mark.parametrize(
     ("content", "part"),
     [
+        (saved("RGB", (56, 28)), "56×28 (width×height) pixels; a flow map must be 28×28"),
+        (saved("RGB", (28, 27)), "28×27"),
+        (saved("L"), "8-bit greyscale PNG; save the map as 8-bit RGB"),
+        (saved("RGBA"), "RGBA"),
+        (saved("P"), "palette"),
+        (saved("LA"), "greyscale with alpha"),
+        (png(28, 28, 16, bytes((1 + 28 * 6) * 28)), "16-bit RGB"),
+        (png(60_000, 60_000, 8, bytes(1000)), "60000×60000"),
         (b"", "is empty (0 bytes)"),
         (b"GIF89a" + bytes(100), "is not a PNG"),
-        (png(28, 28, 8, bytes((1 + 28 * 3) * 28))[:20], "cut short"),
-        (png(28, 28, 8, bytes((1 + 28 * 3) * 28))[:50], "damaged PNG"),
-        (png(28, 28, 8, b"\x09" * ((1 + 28 * 3) * 28)), "damaged PNG"),
+        (png(28, 28, 8, ROW * 28)[:20], "cut short"),
+        (png(28, 28, 8, ROW * 28)[:50], "damaged PNG"),
+        (png(28, 28, 8, b"\x09" * len(ROW) * 28), "damaged PNG"),
         (png(28, 28, 8, b"") + bytes(2_000_000), "more than 1 MiB, the most for a 28×28 map"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "content",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_file_that_is_no_whole_png_is_refused(release: Path, content: bytes, part: str) -> None:
+def test_a_file_that_is_no_map_is_refused(release: Path, content: bytes, part: str) -> None:
     (release / "maps" / MAPS[1]).write_bytes(content)
 
-    said = message(release, "samm/006/006_1_2")
-    assert part in said
-    assert MAPS[1] in said
+    error = message(release, "samm/006/006_1_2")
+    assert part in error
+    assert MAPS[1] in error
 
 
 def test_changed_pixels_in_a_stream_without_end_are_refused(release: Path) -> None:
-    content = bytearray(png(28, 28, 8, bytes((1 + 28 * 3) * 28), level=0))
+    content = bytearray(png(28, 28, 8, ROW * 28, level=0))
     deflate = content.index(b"IDAT") + 6
     content[deflate] ^= 1  # no longer the last block, so zlib never comes to its checksum
     content[deflate + 20] ^= 0x7F
     (release / "maps" / MAPS[1]).write_bytes(content)
 
     assert "damaged PNG" in message(release, "samm/006/006_1_2")
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-@given(position=st.integers(33, 2000), value=st.integers(1, 255))
-def test_a_flipped_byte_is_refused_or_harmless(release: Path, position: int, value: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
-    path = release / "maps" / MAPS[1]
-    Image.fromarray(pixels).save(path)
-    content = bytearray(path.read_bytes())
-    content[position % len(content)] ^= value
-    path.write_bytes(content)
-
-    try:
-        loaded = source(release).load("samm/006/006_1_2")
-    except MerBenchError:
-        return
-    np.testing.assert_allclose(loaded, pixels / 255, atol=1e-6)
 
 
 def test_a_map_that_goes_away_and_an_unknown_id_are_refused(release: Path) -> None:

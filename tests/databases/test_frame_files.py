@@ -29,12 +29,12 @@ def test_frames_are_sorted_by_number_not_by_name(tmp_path: Path) -> None:
     ]
 
 
-def test_padded_numbers_count_as_what_they_say(tmp_path: Path) -> None:
+def test_padding_does_not_change_a_number(tmp_path: Path) -> None:
     touch(tmp_path, "006_05562.jpg", "006_00007.jpg")
     assert list(numbered_frames(tmp_path, re.compile(r"006_([0-9]+)\.jpg"))) == [7, 5562]
 
 
-def test_what_is_no_frame_is_left_alone(tmp_path: Path) -> None:
+def test_what_is_no_frame_is_ignored(tmp_path: Path) -> None:
     touch(tmp_path, "img1.jpg", ".img2.jpg", "._img1.jpg", "Thumbs.db", "img3.jpg.txt", "reg_img4.jpg", "img.jpg")
     (tmp_path / "img5.jpg").mkdir()
     (tmp_path / "img6.jpg").symlink_to(tmp_path / "gone.jpg")
@@ -49,14 +49,14 @@ def test_two_files_for_one_frame_are_refused(tmp_path: Path) -> None:
         numbered_frames(tmp_path, IMG)
 
 
-def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "img1.jpg")
     for wrong in ("gone", "img1.jpg"):
         with pytest.raises(MerBenchError, match=rf"{wrong} cannot be read: .*; restore the folder from the release"):
             numbered_frames(tmp_path / wrong, IMG)
 
 
-def test_a_path_inside_is_given_back_as_it_was(tmp_path: Path) -> None:
+def test_a_path_inside_is_returned_unchanged(tmp_path: Path) -> None:
     data, disk = tmp_path / "data", tmp_path / "disk"
     touch(disk / "sub01", "img1.jpg")
     data.symlink_to(disk)
@@ -78,7 +78,7 @@ def test_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
             checked_inside(tmp_path / "root", tmp_path / "root" / name)
 
 
-def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
+def test_a_circular_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(MerBenchError, match="replace the link by the file or folder"):

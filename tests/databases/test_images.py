@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -107,15 +108,10 @@ def test_transparency_is_dropped_not_painted(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels_of(scene()))
 
 
-def test_a_palette_with_transparent_entries_warns_nobody(tmp_path: Path) -> None:
+def test_a_palette_with_transparent_entries_gives_no_warning(tmp_path: Path) -> None:
     image = scene("P")
     image.save(tmp_path / "a.png", transparency=bytes(range(256)))
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels_of(image))
-
-
-def test_the_content_counts_not_the_name(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(encoded("PNG"))
-    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), pixels_of(scene()))
 
 
 def test_a_jpegs_orientation_leaves_pixels_as_stored(tmp_path: Path) -> None:
@@ -128,8 +124,8 @@ def test_a_jpegs_orientation_leaves_pixels_as_stored(tmp_path: Path) -> None:
 
 def test_a_tiff_with_an_orientation_is_refused(tmp_path: Path) -> None:
     scene().save(tmp_path / "a.tif", tiffinfo={0x0112: 6})
-    assert "is a TIFF with an orientation mark; save it upright" in refusal(tmp_path / "a.tif")
-    assert "is a TIFF with an orientation mark" in size_refusal(tmp_path / "a.tif")
+    assert "is a TIFF with an orientation tag; save it upright" in refusal(tmp_path / "a.tif")
+    assert "is a TIFF with an orientation tag" in size_refusal(tmp_path / "a.tif")
     scene().save(tmp_path / "b.tif", tiffinfo={0x0112: 1})
     assert image_size(tmp_path / "b.tif") == (40, 24)
 
@@ -141,35 +137,30 @@ def test_numbers_that_have_no_fixed_range_are_refused(tmp_path: Path) -> None:
     assert "has grey values from 70000 to 70000; save it with 8 or 16 bits" in refusal(tmp_path / "i.tif")
 
 
-def test_what_is_no_file_is_said(tmp_path: Path) -> None:
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "empty.jpg").write_bytes(b"")
-    for path, said in (
+    for path, complaint in (
         (tmp_path / "gone.jpg", "does not exist; restore it from the release"),
         (tmp_path, "is not a file"),
         (tmp_path / "pipe.jpg", "is not a file"),
         (tmp_path / "empty.jpg", "is empty (0 bytes)"),
     ):
-        assert said in refusal(path)
-        assert said in size_refusal(path)
+        assert complaint in refusal(path)
+        assert complaint in size_refusal(path)
 
 
 @pytest.mark.parametrize(
     "content", [b"not an image" * 9, b"GIF89a" + bytes(200), b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM"]
 )
-def test_what_is_no_image_is_said(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    for said in (refusal(tmp_path / "a.jpg"), size_refusal(tmp_path / "a.jpg")):
-        assert "is not a JPEG, PNG, BMP or TIFF image, or is cut short" in said or "is damaged or cut short" in said
-
-
-def test_an_image_of_another_format_is_refused(tmp_path: Path) -> None:
-    scene().save(tmp_path / "a.jpg", "GIF")
-    assert "is not a JPEG, PNG, BMP or TIFF image" in refusal(tmp_path / "a.jpg")
+    for sentence in (refusal(tmp_path / "a.jpg"), size_refusal(tmp_path / "a.jpg")):
+        assert re.search("is not a JPEG, PNG, BMP or TIFF image, or is cut short|is damaged or cut short", sentence)
 
 
 @pytest.mark.parametrize("kind", SUFFIXES)
-@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("kept", [0.3, 0.9])
 def test_a_file_cut_short_is_refused(tmp_path: Path, kind: str, kept: float) -> None:
     path = tmp_path / f"a{SUFFIXES[kind]}"
     path.write_bytes(encoded(kind)[: int(len(encoded(kind)) * kept)])
@@ -202,7 +193,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize(("width", "height"), [(8001, 8000), (10_000, 9_000), (2**31 - 1, 2**31 - 1)])
+@pytest.mark.parametrize(("width", "height"), [(8001, 8000), (2**31 - 1, 2**31 - 1)])
 def test_a_huge_image_is_refused_before_it_is_decoded(
     tmp_path: Path, width: int, height: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +201,11 @@ def test_a_huge_image_is_refused_before_it_is_decoded(
     (tmp_path / "a.png").write_bytes(png_header(width, height))
     assert "more than 64 megapixels, the most for one frame" in refusal(tmp_path / "a.png")
     assert "more than 64 megapixels" in size_refusal(tmp_path / "a.png")
+
+
+def test_a_side_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_header(16_385, 20))
+    assert "is 16385×20 (width×height) pixels, more than 16384 on a side" in size_refusal(tmp_path / "a.png")
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -229,13 +225,6 @@ def test_an_image_too_small_for_a_face_is_refused(tmp_path: Path, size: tuple[in
     assert read_image(tmp_path / "b.png").shape == (16, 16, 3)
 
 
-def test_the_size_is_read_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("decoded"))
-    for kind, suffix in SUFFIXES.items():
-        (tmp_path / f"a{suffix}").write_bytes(encoded(kind))
-        assert image_size(tmp_path / f"a{suffix}") == (40, 24)
-
-
 def assert_image_or_refusal(path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -244,15 +233,6 @@ def assert_image_or_refusal(path: Path) -> None:
             assert read_image(path).shape == (height, width, 3)
         except MerBenchError as error:
             assert_one_sentence(error)
-
-
-@CHEAP
-@given(
-    st.binary(max_size=300), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\0", b"MM\0*"])
-)
-def test_any_bytes_give_an_image_or_one_sentence(tmp_path: Path, content: bytes, start: bytes) -> None:
-    (tmp_path / "a.jpg").write_bytes(start + content)
-    assert_image_or_refusal(tmp_path / "a.jpg")
 
 
 @CHEAP

@@ -1,4 +1,4 @@
-"""From ``--data`` to a source: the right reader, a diagnosis where there is none, and no reader's traceback."""
+"""From ``--data`` to a source: the right reader, a diagnosis if there is none, and never a traceback of a reader."""
 
 from __future__ import annotations
 
@@ -59,14 +59,9 @@ READER = """
 
 FLAWS = {
     "a constructor that raises": ("def __init__(self, path, options): raise KeyError('path')", "its constructor"),
-    "a constructor of its own kind": ("def __init__(self): pass", "its constructor"),
-    "an abstract class": ("digest = DataSource.digest", "its constructor"),
-    "no native representation": ("native = None", "native is None, neither 'face-flow' nor 'clip'"),
     "a caveat for caveats": ("caveats = 'zoo'", "caveats is 'zoo', not a tuple of texts"),
     "samples that raise": ("def read_samples(self): return {}['x']", "read_samples failed (KeyError: 'x')"),
     "samples that skip": ("def read_samples(self): raise Skipped('no h5py')", "(Skipped: no h5py)"),
-    "samples that exit": ("def read_samples(self): raise SystemExit(0)", "(SystemExit: 0)"),
-    "samples that are a list": ("def read_samples(self): return []", "it returned list, not SampleTable"),
     "samples that are not text": (
         "def read_samples(self): return SampleTable([Sample('smic', 1, 'a', 'negative', 'zoo')])",
         "holds something that is not text",
@@ -116,14 +111,14 @@ ZOO_RUN = ("run", "--data", "zoo", "-p", "loso-smic", "--allow-partial", "-m", "
 
 
 @pytest.mark.parametrize("case", FLAWS)
-def test_a_reader_that_breaks_gets_one_sentence(bench: Bench, site: Path, case: str) -> None:
-    flaw, said = FLAWS[case]
+def test_a_broken_reader_gives_one_sentence(bench: Bench, site: Path, case: str) -> None:
+    flaw, complaint = FLAWS[case]
     install_zoo(site, flaw)
     ended = bench(*ZOO_RUN, "--results", bench.results)
 
     assert ended.code == 2, ended.err
     assert len(ended.errors) == 1
-    assert said in ended.errors[0]
+    assert complaint in ended.errors[0]
     assert "Traceback" not in ended.out + ended.err
 
 
@@ -146,16 +141,7 @@ def test_a_reader_that_works_is_used(bench: Bench, site: Path) -> None:
     assert ended.objects[0]["n_samples"] == 6
 
 
-def test_a_reader_s_author_sees_the_failure_as_it_was(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_zoo(site, FLAWS["samples that raise"][0])
-    source = open_source("zoo", {}, load_catalogue())
-    monkeypatch.setenv("MER_BENCH_STRICT_PLUGINS", "1")
-
-    with pytest.raises(KeyError, match="x"):
-        source.read_samples()
-
-
-def test_an_interrupt_passes_through_a_reader(site: Path) -> None:
+def test_an_interrupt_is_not_caught(site: Path) -> None:
     install_zoo(site, "def read_samples(self): raise KeyboardInterrupt")
 
     with pytest.raises(KeyboardInterrupt):
@@ -169,12 +155,12 @@ def test_a_plugin_s_folder_may_hold_a_csv_of_its_own(site: Path) -> None:
     assert len(open_source("zoo", {}, load_catalogue()).read_samples()) == 6
 
 
-def test_a_reader_that_skips_while_it_is_asked_keeps_nobody_from_the_data(site: Path) -> None:
+def test_a_reader_that_fails_while_it_is_asked_does_not_stop_the_others(site: Path) -> None:
     install_zoo(site, "@classmethod\n    def recognises(cls, path): raise Skipped('no h5py')")
     write_flow_data(Path("maps"))
 
     assert len(open_source("maps", {}, load_catalogue()).read_samples()) == 9
-    with pytest.raises(MerBenchError, match=r"reader zoo does not work: Skipped: no h5py"):
+    with pytest.raises(MerBenchError, match=r"reader zoo failed: Skipped: no h5py"):
         open_source("zoo", {}, load_catalogue())
 
 
@@ -182,27 +168,24 @@ LABELS = Path("maps", "labels.csv")
 GOOD = "dataset,sub,filename_o,label\n" + "".join(f"{row}\n" for row in ROWS)
 DIAGNOSES: dict[str, tuple[bytes, str]] = {
     "a typo in the header": (GOOD.replace("label", "lable").encode(), "row 1 names the column 'label' 0 times"),
-    "another header": (GOOD.replace("dataset,sub", "database,subject").encode(), "the column 'dataset' 0 times"),
-    "an unknown database": (b"casme4,sub01,EP02_01f,0\n", "starts with 'casme4' (did you mean 'casme"),
     "UTF-16": (GOOD.encode("utf-16"), "is not UTF-8 text"),
-    "semicolons": (GOOD.replace(",", ";").encode(), "is separated by ';'; save it again with commas"),
-    "nothing": (b"", "holds no rows"),
+    "nothing": (b"", "has no rows"),
 }
 
 
 @pytest.mark.parametrize("case", DIAGNOSES)
 def test_maps_with_labels_that_cannot_be_read_get_the_reader_s_diagnosis(case: str) -> None:
-    content, said = DIAGNOSES[case]
+    content, complaint = DIAGNOSES[case]
     write_flow_data(Path("maps"))
     LABELS.write_bytes(content)
 
     with pytest.raises(MerBenchError) as caught:
         open_source("maps", {}, load_catalogue()).read_samples()
     assert "labels.csv" in str(caught.value)
-    assert said in str(caught.value)
+    assert complaint in str(caught.value)
 
 
-def test_labels_without_maps_and_maps_without_labels_are_told() -> None:
+def test_labels_without_maps_and_maps_without_labels_are_refused() -> None:
     write_flow_data(Path("maps"))
     for file in Path("maps", "maps").iterdir():
         file.unlink()
@@ -213,22 +196,11 @@ def test_labels_without_maps_and_maps_without_labels_are_told() -> None:
         open_source("maps", {}, load_catalogue()).read_samples()
 
 
-def test_linked_maps_are_read() -> None:
-    write_flow_data(Path("maps"))
-    Path("maps", "maps").rename("other-disk")
-    Path("maps", "maps").symlink_to(Path("other-disk").absolute())
-
-    source = open_source("maps", {}, load_catalogue())
-    assert source.load(source.read_samples().ids[0]).shape == (28, 28, 3)
-
-
-def test_a_folder_of_other_workbooks_is_told_which_are_known() -> None:
+def test_a_folder_of_other_workbooks_is_refused_by_the_reader_of_releases() -> None:
     Path("release").mkdir()
     Path("release", "coding.xlsx").write_bytes(b"PK")
 
-    with pytest.raises(
-        MerBenchError, match=r"^release holds no release that mer-bench knows \(workbooks there: coding"
-    ):
+    with pytest.raises(MerBenchError, match=r"^release has no release that mer-bench knows \(workbooks there: coding"):
         open_source("release", {}, load_catalogue()).read_samples()
 
 
@@ -246,7 +218,7 @@ def test_data_whose_readers_are_blocked_names_the_plugin(data: str) -> None:
     assert "one of" not in message
 
 
-def test_data_of_no_plugin_at_all_is_told_without_an_empty_list() -> None:
+def test_without_any_reader_the_message_has_no_empty_list() -> None:
     nothing = Catalogue({}, {}, {}, (), {})
 
     with pytest.raises(MerBenchError, match=r"^--data synthetic does not exist; name a folder$"):

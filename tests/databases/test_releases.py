@@ -1,35 +1,43 @@
+"""What all official releases share: finding their parts, choosing among copies, and the rules for every row."""
+
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.release_factory import (
-    casme2_full,
+    CASME2_HEADER,
+    CASME2_WORKBOOK,
+    CASME3_WORKBOOK,
+    SAMM_WORKBOOK,
+    casme2_annotation,
     casme2_row,
+    moved_out_of,
     only_problem,
     opened,
     picture,
     refusal,
-    samm_full,
-    smic_full,
     write_casme2,
     write_casme3,
     write_frames,
     write_samm,
     write_smic,
+    write_workbook,
 )
 
 from mer_bench.caveats import SYNTHETIC_FILE
 from mer_bench.databases import folders, mer_bench_databases
+from mer_bench.databases import releases as releases_module
 from mer_bench.databases.base import CLIP
 from mer_bench.databases.releases import Releases
-from mer_bench.engine import data_check
 from mer_bench.errors import MerBenchError
-from mer_bench.plugin_manager import load_catalogue
 
 ID = "casme2/sub01/EP02_01f"
+FRAMES = "CASME2_RAW_selected/sub01/EP02_01f"
+WHERE = f"{CASME2_WORKBOOK} row 2 (sub01/EP02_01f)"
 
 
 @pytest.fixture
@@ -45,96 +53,29 @@ def test_a_folder_of_releases_is_read_as_one(composite: Path) -> None:
     source = opened(composite)
 
     assert source.read_samples().ids == [
-        ID,
-        "casme3/spNO.1/b@166",
-        "samm/006/006_1_2",
-        "smic/s1/s1_ne_01",
-        "smic/s1/s1_po_01",
-        "smic/s2/s2_sur_01",
+        *(ID, "casme3/spNO.1/b@166", "samm/006/006_1_2"),
+        *("smic/s1/s1_ne_01", "smic/s1/s1_po_01", "smic/s2/s2_sur_01"),
     ]
     assert source.problems() == source.notes() == source.caveats == ()
     assert source.native == CLIP
+    with pytest.raises(MerBenchError, match="has no usable sample 'casme2/sub01/EP99' among its 6"):
+        source.clip("casme2/sub01/EP99")
 
 
-def test_the_whole_composite_is_read(tmp_path: Path) -> None:
-    write_smic(tmp_path / "SMIC", smic_full())
-    write_samm(tmp_path / "SAMM", *samm_full())
-    write_casme2(tmp_path / "CASME2", casme2_full())
-
-    assert len(opened(tmp_path).read_samples()) == 164 + 159 + 255
-
-
-def test_a_subfolder_may_be_a_link_to_another_disk(tmp_path: Path) -> None:
-    write_samm(tmp_path / "disk" / "SAMM")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "samm").symlink_to(tmp_path / "disk" / "SAMM")
-
-    assert opened(tmp_path / "data").read_samples().ids == ["samm/006/006_1_2"]
-
-
-def test_the_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(write_casme2(tmp_path / "release"))
-
-    assert opened(Path()).clip(ID).apex == 13
-
-
-def test_what_cannot_be_used_in_one_release_leaves_the_others_alone(composite: Path) -> None:
-    write_casme2(
-        composite / "CASME II (copy)", [casme2_row(apex="/"), casme2_row(clip="EP01_01", apex=3)], frames=False
-    )
-    source = opened(composite)
-
-    assert len(source.read_samples()) == 5
-    assert len(source.problems()) == 2
-
-
-def test_a_release_that_cannot_be_read_hides_no_other(composite: Path) -> None:
-    (composite / "2" / "SAMM_Micro_FACS_Codes_v2.xlsx").write_bytes(b"")
-    (composite / "3" / "annotation" / "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx").unlink()
+def test_a_faulty_release_leaves_the_others_readable(composite: Path) -> None:
+    (composite / "2" / SAMM_WORKBOOK).write_bytes(b"")
+    (composite / "3" / CASME3_WORKBOOK).unlink()
     write_casme2(composite / "second CASME II")
     source = opened(composite)
 
     assert source.read_samples().ids == ["smic/s1/s1_ne_01", "smic/s1/s1_po_01", "smic/s2/s2_sur_01"]
     samm, casme2, casme3 = source.problems()
-    assert samm.startswith(f"SAMM: {composite / '2' / 'SAMM_Micro_FACS_Codes_v2.xlsx'} is empty (0 bytes); ")
+    assert samm.startswith(f"SAMM: {composite / '2' / SAMM_WORKBOOK} is empty (0 bytes); ")
     assert casme2.startswith("CASME II: its frames are there twice, in ")
     assert casme3.startswith("CAS(ME)^3 Part A: ")
 
 
-def test_where_no_release_can_be_read_the_problems_say_why(tmp_path: Path) -> None:
-    write_casme2(tmp_path / "a")
-    write_samm(tmp_path / "b")
-    for workbook in tmp_path.glob("*/*.xlsx"):
-        workbook.write_bytes(b"")
-    source = opened(tmp_path)
-
-    assert len(source.read_samples()) == 0
-    assert len(source.problems()) == 2
-
-
-def test_two_copies_of_one_release_are_a_problem_that_names_both(tmp_path: Path) -> None:
-    for name in ("old", "new"):
-        write_casme2(tmp_path / name)
-
-    message = only_problem(tmp_path)
-    assert message.startswith("CASME II: its frames are there twice, in ")
-    assert str(tmp_path / "old" / "CASME2_RAW_selected") in message
-    assert str(tmp_path / "new" / "CASME2_RAW_selected") in message
-    assert opened(tmp_path / "old").read_samples().ids == [ID]
-
-
-def test_two_workbooks_that_differ_are_a_problem(tmp_path: Path) -> None:
-    write_casme2(tmp_path)
-    write_casme2(tmp_path / "annotation", [casme2_row(apex=60)], frames=False)
-
-    assert "CASME II: two workbooks that differ, " in only_problem(tmp_path)
-
-
-def test_a_workbook_beside_the_frames_goes_before_one_elsewhere(tmp_path: Path) -> None:
-    write_casme2(tmp_path / "a", [casme2_row(emotion="disgust")])
-    write_casme2(tmp_path / "b", frames=False)
-
-    assert opened(tmp_path).read_samples().frame["emotion"][0] == "disgust"
+# Recognising
 
 
 def test_every_release_is_recognised_alone_and_among_others(composite: Path) -> None:
@@ -145,10 +86,11 @@ def test_every_release_is_recognised_alone_and_among_others(composite: Path) -> 
 def test_frames_or_workbooks_alone_only_resemble_a_release(tmp_path: Path) -> None:
     write_frames(tmp_path / "frames" / "sub01" / "EP02_01f", [1])
     write_casme2(tmp_path / "workbook", frames=False)
+    write_smic(tmp_path / "VIS", hs=".")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "my table.xls").write_bytes(b"")
 
-    for name in ("frames", "workbook", "other"):
+    for name in ("frames", "workbook", "other", "VIS"):
         assert not Releases.recognises(tmp_path / name)
         assert Releases.resembles(tmp_path / name)
 
@@ -163,39 +105,39 @@ def test_other_folders_neither_are_nor_resemble_a_release(tmp_path: Path) -> Non
     assert not Releases.resembles(tmp_path)
 
 
-def test_a_folder_with_a_workbook_of_unknown_name_is_told_which_are_known(tmp_path: Path) -> None:
+def test_a_folder_without_a_release_is_refused_with_what_is_needed(tmp_path: Path) -> None:
     (tmp_path / "my table.xlsx").write_bytes(b"")
 
     message = refusal(tmp_path)
-    assert "my table.xlsx" in message
-    assert "CASME2-coding-20140508.xlsx" in message
+    assert "has no release that mer-bench knows (workbooks there: my table.xlsx); it needs one of" in message
+    assert CASME2_WORKBOOK in message
     assert "HS/s1/micro/negative" in message
+    assert "is not a folder; name the folder of a release" in refusal(tmp_path / "nowhere")
 
 
-def test_the_survey_of_a_folder_with_very_many_folders_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(2500):
+# Searching
+
+
+def test_the_search_of_very_many_folders_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2100):
         (tmp_path / f"x{number}").mkdir()
     listed = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or scandir(folder))
 
     assert not Releases.recognises(tmp_path)
-    assert 1900 < len(listed) <= 2000
+    assert len(listed) == 2000
     assert "only 2000 folders of" in refusal(tmp_path)
 
 
-def test_the_limits_of_the_survey_are_noted(tmp_path: Path) -> None:
-    write_casme2(tmp_path)
-    (tmp_path / "1/2/3/4/5/6/7").mkdir(parents=True)
-
-    (note,) = opened(tmp_path).notes()
-    assert note.startswith(f"folders more than 6 levels below {tmp_path} were not looked into, the first in ")
-
-
-def test_a_release_six_levels_down_is_found(tmp_path: Path) -> None:
+def test_a_release_is_found_six_levels_down_and_deeper_folders_are_noted(tmp_path: Path) -> None:
     write_smic(tmp_path / "1/2/3/4", hs="5/HS")
+    (tmp_path / "1/2/3/4/5/6/7").mkdir(parents=True)
+    source = opened(tmp_path)
 
-    assert len(opened(tmp_path).read_samples()) == 3
+    assert len(source.read_samples()) == 3
+    (note,) = source.notes()
+    assert note.startswith(f"folders more than 6 levels below {tmp_path} were not searched, the first in ")
 
 
 def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,74 +152,307 @@ def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os, "scandir", refusing)
     assert only_problem(tmp_path) == (
-        f"{tmp_path / 'closed'} cannot be listed (Permission denied) and nothing in it is read; check its permissions"
+        f"{tmp_path / 'closed'} cannot be listed (Permission denied), so nothing in it is read; check its permissions"
     )
     assert len(opened(tmp_path).read_samples()) == 1
 
 
-def test_frames_without_a_workbook_are_a_problem_and_another_releases_workbook_is_not_blamed(composite: Path) -> None:
-    (composite / "CASME II (copy)" / "CASME2-coding-20140508.xlsx").rename(composite / "CASME II (copy)" / "mine.xlsx")
+def test_links_in_a_circle_and_to_the_release_itself_are_no_copies(tmp_path: Path) -> None:
+    write_casme2(tmp_path / "CASME2")
+    (tmp_path / "again").symlink_to(".")
+    (tmp_path / "link").symlink_to("CASME2")
+    for folder in (tmp_path, tmp_path / "CASME2" / "CASME2_RAW_selected", (tmp_path / "CASME2" / FRAMES).parent):
+        (folder / "sub77").symlink_to(folder / "sub77")
+    source = opened(tmp_path)
 
-    assert "not the workbook CASME2-coding-20140508.xlsx (mine.xlsx: another table); put" in only_problem(composite)
+    assert (source.problems(), source.read_samples().ids) == ((), [ID])
 
 
-def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
-    assert "is not a folder" in refusal(tmp_path / "nowhere")
+def test_a_folder_is_listed_once_for_all_samples_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = opened(write_casme2(tmp_path))
+    casme2_annotation(tmp_path, *(casme2_row(onset=onset, apex=onset, offset=onset) for onset in range(46, 50)))
+    listed = []
+    numbered_frames = folders.numbered_frames
+    monkeypatch.setattr(folders, "numbered_frames", lambda *args: listed.append(args[0]) or numbered_frames(*args))
+
+    assert len(source.problems()) == 3
+    assert len(listed) == 1
+
+
+# Choosing among copies
+
+
+def test_two_copies_of_one_release_are_a_problem_that_names_both(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        write_casme2(tmp_path / name)
+
+    message = only_problem(tmp_path)
+    assert message.startswith("CASME II: its frames are there twice, in ")
+    assert str(tmp_path / "old" / "CASME2_RAW_selected") in message
+    assert str(tmp_path / "new" / "CASME2_RAW_selected") in message
+    assert opened(tmp_path / "old").read_samples().ids == [ID]
+
+
+def test_the_official_folder_has_priority_over_another_of_the_same_subjects(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    write_frames(tmp_path / "A" / "sub01" / "EP02_01f", range(46, 60))
+    source = opened(tmp_path)
+
+    assert source.clip(ID).frames[0].is_relative_to(tmp_path / "CASME2_RAW_selected")
+    assert source.notes() == (
+        "CASME II is read from CASME2_RAW_selected; A, which holds the same subjects, is not used",
+    )
+
+
+def test_raw_or_cropped_images_are_read_as_chosen(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    assert opened(tmp_path, images="cropped").notes() == ("CASME II holds no cropped images; the raw ones are read",)
+    write_frames(tmp_path / "my crop" / "sub01" / "EP02_01f", range(46, 87), "reg_img{}.jpg")
+
+    for images, name in (("raw", "CASME2_RAW_selected"), ("cropped", "my crop")):
+        source = opened(tmp_path, images=images)
+        assert source.clip(ID).frames[0].relative_to(tmp_path).parts[0] == name
+        assert source.notes() == ()
+    write_frames(tmp_path / "your crop" / "sub01" / "EP02_01f", range(46, 87), "reg_img{}.jpg")
+    assert opened(tmp_path).problems() == ()
+    assert "there twice" in only_problem(tmp_path, images="cropped")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "other"),
+    [
+        (CASME2_WORKBOOK, "CASME2-coding-20190701.xlsx"),
+        ("CASME2-coding-20190701.xlsx", "casme2-coding-updated.XLSX"),
+        (f"labels/{CASME2_WORKBOOK}", "CASME2-coding-updated.xlsx"),
+    ],
+    ids=["official", "later", "official but far away"],
+)
+def test_of_several_editions_the_best_known_is_read_with_a_note(tmp_path: Path, chosen: str, other: str) -> None:
+    write_casme2(tmp_path, casme2_row(emotion="disgust"))
+    (tmp_path / CASME2_WORKBOOK).rename(tmp_path / other)
+    write_workbook(tmp_path / chosen, CASME2_HEADER, [casme2_row(emotion="fear")])
+    source = opened(tmp_path)
+
+    assert source.read_samples().frame["emotion"][0] == "fear"
+    assert source.notes() == (f"CASME II is read from {chosen}; not used: {other}",)
+
+
+def test_of_equal_copies_of_the_workbook_the_nearest_is_read_and_two_that_differ_are_a_problem(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    far = tmp_path / "a" / "backup" / CASME2_WORKBOOK
+    far.parent.mkdir(parents=True)
+    shutil.copy(tmp_path / CASME2_WORKBOOK, far)
+    source = opened(tmp_path)
+
+    assert len(source.read_samples()) == 1
+    assert source.notes() == (f"CASME II is read from {CASME2_WORKBOOK}; not used: a/backup/{CASME2_WORKBOOK}",)
+    casme2_annotation(far.parent, casme2_row(apex=60))
+    assert "CASME II: two workbooks that differ, " in only_problem(tmp_path)
+
+
+def test_a_workbook_in_the_release_s_folder_has_priority_over_one_elsewhere(tmp_path: Path) -> None:
+    write_casme2(tmp_path / "b", casme2_row(emotion="disgust"))
+    write_casme2(tmp_path / "a", frames=False)
+
+    assert opened(tmp_path).read_samples().frame["emotion"][0] == "disgust"
+
+
+@pytest.mark.parametrize("suffix", [".xls", ".csv"])
+def test_a_workbook_in_another_format_must_be_saved_as_xlsx(tmp_path: Path, suffix: str) -> None:
+    write_casme2(tmp_path)
+    (tmp_path / CASME2_WORKBOOK).rename((tmp_path / CASME2_WORKBOOK).with_suffix(suffix))
+
+    assert f"{suffix} is not an .xlsx workbook; open it in Excel or LibreOffice and save it" in only_problem(tmp_path)
+
+
+def test_frames_without_a_workbook_are_a_problem_that_lists_only_unknown_tables(composite: Path) -> None:
+    (composite / "CASME II (copy)" / CASME2_WORKBOOK).rename(composite / "CASME II (copy)" / "mine.xlsx")
+
+    problem = only_problem(composite)
+    assert problem.startswith("CASME II: ")
+    assert f"has frames but not the workbook {CASME2_WORKBOOK} (mine.xlsx: another table); put" in problem
+
+
+def test_a_workbook_without_frames_is_a_problem_and_its_other_faults_are_listed(tmp_path: Path) -> None:
+    write_casme2(tmp_path, casme2_row(), casme2_row(apex="/"), casme2_row(offset=20), frames=False)
+
+    assert len(opened(tmp_path).read_samples()) == 0
+    missing, apex, order = opened(tmp_path).problems()
+    assert f"has no folder of frames ({FRAMES}/img46.jpg); put it beside the workbook" in missing
+    assert "row 3: column 'ApexFrame'" in apex
+    assert "row 4 (sub01/EP02_01f) has onset 46, apex 59 and offset 20" in order
+
+
+# Rows and frames
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        (casme2_row(apex="/"), "row 3: column 'ApexFrame' holds '/'"),
+        (
+            casme2_row(apex=40),
+            "row 3 (sub01/EP02_01f) has onset 46, apex 40 and offset 86, which are not in this order",
+        ),
+        (casme2_row(apex=90), "onset 46, apex 90 and offset 86, which are not in this order"),
+        (casme2_row(onset="forty"), "column 'OnsetFrame' holds 'forty'"),
+        (casme2_row(offset=None), "column 'OffsetFrame' is empty"),
+        (casme2_row(onset="=40+6"), "column 'OnsetFrame' holds a formula whose value was never stored"),
+        (casme2_row(subject="../01"), "row 3: subject '../01' is not a name"),
+        (casme2_row(clip="/etc"), "row 3: clip '/etc' is not a name"),
+        (casme2_row(clip="EP02..01"), "row 3: clip 'EP02..01' is not a name"),
+        (casme2_row(clip="C:\\EP02"), "row 3: clip 'C:\\\\EP02' is not a name"),
+        (casme2_row(clip="E" * 41), "is not a name of at most 40"),
+        (casme2_row(clip=None), "row 3 names no clip"),
+        (casme2_row(subject=None), "row 3 names no subject"),
+        (casme2_row(subject="=A1"), "row 3: column 'Subject' holds a formula"),
+        (casme2_row(emotion="hapiness"), "has the emotion 'hapiness' (did you mean 'happiness'?)"),
+        (casme2_row(emotion=None), "has the emotion ''"),
+        (casme2_row(clip="EP99_99"), "row 3 (sub01/EP99_99) has no folder of frames"),
+        (casme2_row(subject="02"), "row 3 (sub02/EP02_01f) has no folder of frames"),
+        (casme2_row(onset=19), "row 3 (sub01/EP02_01f): its onset frame 19 is not in"),
+        (casme2_row(apex=99, offset=120), "its apex frame 99 is not in"),
+    ],
+)
+def test_a_bad_row_is_a_problem_with_its_cause_and_the_others_are_read(
+    tmp_path: Path, row: list[object], complaint: str
+) -> None:
+    sound = casme2_row(clip="EP01_01", onset=9, apex=10, offset=11)
+    write_casme2(tmp_path, sound)
+    write_frames(tmp_path / FRAMES, range(20, 95))
+    casme2_annotation(tmp_path, sound, row)
+
+    assert opened(tmp_path).read_samples().ids == ["casme2/sub01/EP01_01"]
+    problem = only_problem(tmp_path)
+    assert problem.startswith(CASME2_WORKBOOK)
+    assert complaint in problem
+    assert "; " in problem
+
+
+def test_two_rows_for_one_sample_are_a_problem_that_names_both(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    casme2_annotation(tmp_path, casme2_row(), casme2_row(apex=60))
+
+    assert opened(tmp_path).clip(ID).apex == 13
+    problem = only_problem(tmp_path)
+    assert (
+        f"{CASME2_WORKBOOK} row 3 (sub01/EP02_01f) is a second row for {ID}, after {CASME2_WORKBOOK} row 2" in problem
+    )
+
+
+def test_frames_are_sorted_by_number_whatever_their_padding(tmp_path: Path) -> None:
+    write_casme2(tmp_path, casme2_row(onset=8, apex=10, offset=101), frames=False)
+    write_frames(tmp_path / FRAMES, [8, 9, 10, 11], "img{}.jpg")
+    write_frames(tmp_path / FRAMES, [100, 101, 102, 7], "img{:04d}.jpg")
+    clip = opened(tmp_path).clip(ID)
+
+    assert [frame.stem for frame in clip.frames] == ["img8", "img9", "img10", "img11", "img0100", "img0101"]
+    assert clip.apex == 2
+
+
+def test_missing_frames_between_and_at_the_end_are_noted(tmp_path: Path) -> None:
+    write_casme2(tmp_path, frames=False)
+    write_frames(tmp_path / FRAMES, sorted({*range(46, 80)} - {50, 51}))
+    source = opened(tmp_path)
+
+    assert len(source.clip(ID).frames) == 32
+    assert source.notes() == (
+        f"{WHERE}: frame 86, its offset, is not on disk; the clip ends at frame 79",
+        f"{WHERE}: 2 of the 34 frames of the clip are not on disk",
+    )
+
+
+def test_an_apex_that_is_the_onset_is_kept_and_noted(tmp_path: Path) -> None:
+    source = opened(write_casme2(tmp_path, casme2_row(apex=46)))
+
+    assert source.clip(ID).apex == 0
+    assert source.notes() == (f"{WHERE}: apex and onset are one frame, 46: there is no motion between them",)
+
+
+@pytest.mark.parametrize(
+    ("extra", "complaint"),
+    [
+        ((FRAMES, "img0{}.jpg"), "has two files for frame 50, 'img050.jpg' and 'img50.jpg'"),
+        (("CASME2_RAW_selected/sub1/EP02_01f", "img{}.jpg"), "has two folders for sub01, 'sub01' and 'sub1'"),
+        (("CASME2_RAW_selected/sub01/ep02_01F", "img{}.jpg"), "has two folders for EP02_01f"),
+    ],
+)
+def test_a_frame_or_folder_that_is_there_twice_is_a_problem(
+    tmp_path: Path, extra: tuple[str, str], complaint: str
+) -> None:
+    write_casme2(tmp_path)
+    write_frames(tmp_path / extra[0], [50], extra[1])
+
+    assert complaint in only_problem(tmp_path)
+
+
+def test_the_fault_of_a_folder_is_reported_once_for_all_its_rows(tmp_path: Path) -> None:
+    write_casme2(tmp_path, *(casme2_row(clip=f"EP01_0{n}", onset=9, apex=10, offset=11) for n in range(4)))
+    (tmp_path / "CASME2_RAW_selected" / "sub1").mkdir()
+
+    assert only_problem(tmp_path).startswith(f"{CASME2_WORKBOOK} row 2 (sub01/EP01_00) and 3 more: {tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("write", "links"),
+    [
+        (write_casme2, ["CASME2_RAW_selected/sub01", FRAMES, f"{FRAMES}/img50.jpg", CASME2_WORKBOOK]),
+        (write_samm, ["006", "006/006_1_2", "006/006_1_2/006_05600.jpg"]),
+        (
+            write_casme3,
+            ["part_A/spNo.1", "part_A/spNo.1/b", "part_A/spNo.1/b/color", "part_A/spNo.1/b/color/168.jpg"],
+        ),
+    ],
+    ids=["casme2", "samm", "casme3"],
+)
+def test_a_link_out_of_the_release_is_a_problem(
+    tmp_path: Path, write: Callable[[Path], Path], links: list[str]
+) -> None:
+    for number, link in enumerate(links):
+        root = write(tmp_path / str(number) / "data" / "release").parent
+        moved_out_of(root, f"release/{link}")
+
+        problem = only_problem(root)
+        assert "leads out of" in problem
+        assert "replace the link by a copy" in problem
+
+
+# Synthetic data
 
 
 @pytest.mark.parametrize("place", [".", "2", "CASME II (copy)"])
-def test_the_mark_beside_a_release_is_carried(composite: Path, place: str) -> None:
-    (composite / place / "SYNTHETIC.txt").write_text("made up")
+def test_a_file_in_a_release_or_above_marks_it_as_synthetic(composite: Path, place: str) -> None:
+    (composite / "notes").mkdir()
+    (composite / "notes" / SYNTHETIC_FILE).write_text("this folder has no release")
+    assert opened(composite).caveats == ()
+    (composite / place / SYNTHETIC_FILE).write_text("synthetic")
 
     assert opened(composite).caveats == ("synthetic",)
 
 
-@pytest.mark.parametrize("place", ["SMIC", "SMIC/HS", "link", "nested/deep", "linked/smic"])
-def test_the_mark_is_found_from_whichever_folder_is_named(tmp_path: Path, place: str) -> None:
-    release = write_smic(tmp_path / "SMIC", hs="HS")
-    (release / SYNTHETIC_FILE).write_text("made up")
-    (tmp_path / "link").symlink_to(release / "HS")
+@pytest.mark.parametrize("place", ["SMIC", "SMIC/all/HS", "link", "nested/deep", "linked/smic"])
+def test_synthetic_data_is_known_from_whichever_folder_is_named(tmp_path: Path, place: str) -> None:
+    release = write_smic(tmp_path / "SMIC", hs="all/HS")
+    (release / SYNTHETIC_FILE).write_text("synthetic")
+    (tmp_path / "link").symlink_to(release / "all" / "HS")
     (tmp_path / "linked" / "smic").mkdir(parents=True)
-    (tmp_path / "linked" / "smic" / "frames").symlink_to(release / "HS")
+    (tmp_path / "linked" / "smic" / "frames").symlink_to(release / "all" / "HS")
     shutil.copytree(release, tmp_path / "nested" / "deep" / "down" / "SMIC")
 
     assert opened(tmp_path / place).caveats == ("synthetic",)
 
 
-def test_the_mark_beside_the_file_that_a_workbook_links_to_is_found(tmp_path: Path) -> None:
+def test_a_link_to_the_workbook_of_a_synthetic_release_marks_the_data(tmp_path: Path) -> None:
     release = write_casme2(tmp_path / "made" / "CASME2")
-    (release / SYNTHETIC_FILE).write_text("made up")
-    write_casme2(tmp_path / "data")
-    workbook = tmp_path / "data" / "CASME2-coding-20140508.xlsx"
+    (release / SYNTHETIC_FILE).write_text("synthetic")
+    workbook = write_casme2(tmp_path / "data") / CASME2_WORKBOOK
     workbook.unlink()
-    workbook.symlink_to(release / workbook.name)
+    workbook.symlink_to(release / CASME2_WORKBOOK)
 
     assert opened(tmp_path / "data").caveats == ("synthetic",)
 
 
-def test_a_mark_in_a_folder_that_is_no_release_is_not_carried(composite: Path) -> None:
-    (composite / "notes").mkdir()
-    (composite / "notes" / "SYNTHETIC.txt").write_text("")
-
-    assert opened(composite).caveats == ()
-
-
-def test_a_check_counts_problems_and_opens_a_frame_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [casme2_row(), casme2_row(clip="EP99_99", apex="/", onset=1, offset=1)]
-    source = opened(write_casme2(tmp_path, rows))
-    asked = []
-    for name in ("image_size", "read_image"):
-        function = getattr(data_check, name)
-        monkeypatch.setattr(data_check, name, lambda path, function=function: asked.append(path) or function(path))
-    check = data_check.check_data(source, (), load_catalogue(), notice=print)
-
-    assert "annotations: 1 problems, 0 notes" in list(check.lines())
-    assert len(asked) == len(set(asked)) == 41
-
-
-def test_an_unknown_sample_is_refused(composite: Path) -> None:
-    with pytest.raises(MerBenchError, match="has no usable sample 'casme2/sub01/EP99' among its 6"):
-        opened(composite).clip("casme2/sub01/EP99")
+# Digests and options
 
 
 def test_the_digest_depends_on_the_frames_and_not_on_the_place(tmp_path: Path) -> None:
@@ -286,39 +461,28 @@ def test_the_digest_depends_on_the_frames_and_not_on_the_place(tmp_path: Path) -
 
     assert opened(there).digest(ID) == before
     assert opened(here, fixes=False, smic_apex="midpoint").digest(ID) == before
-    frame = here / "CASME2_RAW_selected" / "sub01" / "EP02_01f" / "img60.jpg"
+    frame = here / FRAMES / "img60.jpg"
     frame.unlink()
     frame.write_bytes(picture(".jpg", 200))
     assert opened(here).digest(ID) != before
 
 
-def test_the_digest_depends_on_apex_and_on_the_numbers_of_the_frames(tmp_path: Path) -> None:
-    digests = set()
-    for number, row in enumerate((casme2_row(), casme2_row(apex=60), casme2_row(onset=47), casme2_row(offset=85))):
-        digests.add(opened(write_casme2(tmp_path / str(number), [row])).digest(ID))
+def test_the_digest_depends_on_apex_numbers_of_the_frames_and_reader_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = [opened(write_casme2(tmp_path / "0", casme2_row())).digest(ID)]
+    monkeypatch.setattr(releases_module, "READER_VERSION", 999)
+    digests.append(opened(tmp_path / "0").digest(ID))
+    # The second has the same contents at the same places as the first, under other numbers.
+    for number, row in enumerate(
+        (casme2_row(onset=47, apex=60, offset=87), casme2_row(apex=60), casme2_row(offset=85))
+    ):
+        digests.append(opened(write_casme2(tmp_path / f"other {number}", row)).digest(ID))
 
-    assert len(digests) == 4
-
-
-def test_the_digest_depends_on_the_choice_of_smics_apex(tmp_path: Path) -> None:
-    root = write_smic(tmp_path)
-    offset, midpoint = (opened(root, smic_apex=apex).digest("smic/s1/s1_ne_01") for apex in ("offset", "midpoint"))
-
-    assert offset != midpoint
-
-
-def test_a_folder_is_listed_once_for_all_samples_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [["spNO.1", "b", onset, onset + 1, onset + 2, "4", "I", "fear"] for onset in range(1, 60, 3)]
-    source = opened(write_casme3(tmp_path, rows))
-    listed = []
-    numbered_frames = folders.numbered_frames
-    monkeypatch.setattr(folders, "numbered_frames", lambda *args: listed.append(args[0]) or numbered_frames(*args))
-
-    assert len(source.read_samples()) == 20
-    assert len(listed) == 1
+    assert len(set(digests)) == 5
 
 
-def test_the_spec_offers_every_option_that_the_reader_asks_for(tmp_path: Path) -> None:
+def test_the_spec_offers_every_option_that_the_reader_needs(tmp_path: Path) -> None:
     (spec,) = [spec for spec in mer_bench_databases() if spec.name == "releases"]
     options = {parameter.name: parameter.default for parameter in spec.parameters}
 

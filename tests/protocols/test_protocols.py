@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.release_factory import CASME2_EMOTIONS, SAMM_EMOTIONS
 
 import mer_bench_protocols
-from mer_bench import MerBenchError
-from mer_bench.protocol import DatabaseRule, Protocol, count_problems, load_protocol
+from mer_bench import MerBenchError, ProtocolSpec
+from mer_bench.protocol import DatabaseRule, Protocol, count_problems, load_protocol, load_protocols
+from mer_bench.rules import absent_class_sentence, selection_sentence
 
 BUILT_IN = {spec.name: spec.path for spec in mer_bench_protocols.mer_bench_protocols()}
 
@@ -31,6 +34,7 @@ a = ["a"]
 
 [databases.a]
 subjects = 2
+excluded = ["1/a"]
 counts = { calm = 3, angry = 4 }
 dropped = ["other"]
 [databases.a.emotions]
@@ -59,20 +63,6 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
     return path
 
 
-def declared_samples(protocol: Protocol) -> int:
-    return sum(sum((rule.counts or {}).values()) for rule in protocol.databases.values())
-
-
-def test_the_protocols_are_registered_under_their_own_names() -> None:
-    assert sorted(BUILT_IN) == [
-        *("cde", "loso-casme2", "loso-casme2-4class", "loso-casme2-5class"),
-        *("loso-casme3", "loso-casme3-4class", "loso-casme3-7class", "loso-casme3-htnet"),
-        *("loso-samm", "loso-samm-5class", "loso-smic"),
-    ]
-    for name, path in BUILT_IN.items():
-        assert load_protocol(path, name).name == name
-
-
 def test_registering_protocols_imports_no_array_library() -> None:
     code = (
         "import sys, mer_bench_protocols as m; m.mer_bench_protocols(); import mer_bench.protocol; "
@@ -84,136 +74,80 @@ def test_registering_protocols_imports_no_array_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_cde_declares_442_samples_of_68_subjects() -> None:
-    cde = load_protocol(BUILT_IN["cde"])
-    assert declared_samples(cde) == 442
-    assert cde.classes == ("negative", "positive", "surprise")
-    assert {name: (rule.subjects, dict(rule.counts or {})) for name, rule in cde.databases.items()} == {
-        "smic": (16, {"negative": 70, "positive": 51, "surprise": 43}),
-        "samm": (28, {"negative": 92, "positive": 26, "surprise": 15}),
-        "casme2": (24, {"negative": 88, "positive": 32, "surprise": 25}),
-    }
-    assert list(cde.slices.items()) == [
-        ("full", ("smic", "samm", "casme2")),
-        ("smic", ("smic",)),
-        ("samm", ("samm",)),
-        ("casme2", ("casme2",)),
-    ]
+THREE = ("negative", "positive", "surprise")
+CASME3_SEVEN = ("disgust", "surprise", "others", "fear", "anger", "sad", "happy")
+PUBLISHED: dict[str, tuple[tuple[str, ...], dict[str, tuple[int | None, tuple[int, ...]]], str]] = {
+    "cde": (THREE, {"smic": (16, (70, 51, 43)), "samm": (28, (92, 26, 15)), "casme2": (24, (88, 32, 25))}, "0febf9a7"),
+    "loso-smic": (THREE, {"smic": (16, (70, 51, 43))}, "3a4c2e41"),
+    "loso-samm": (THREE, {"samm": (28, (92, 26, 15))}, "86be8da8"),
+    "loso-casme2": (THREE, {"casme2": (24, (88, 32, 25))}, "5238702b"),
+    "loso-casme2-4class": ((*THREE, "others"), {"casme2": (26, (88, 32, 25, 99))}, "6f7d9263"),
+    "loso-casme2-5class": (
+        *(("disgust", "happiness", "repression", "surprise", "others"), {"casme2": (26, (63, 32, 27, 25, 99))}),
+        "a8cf8753",
+    ),
+    "loso-samm-5class": (
+        *(("anger", "happiness", "contempt", "surprise", "other"), {"samm": (None, (57, 26, 12, 15, 26))}),
+        "e7f1642a",
+    ),
+    "loso-casme3": (THREE, {"casme3": (None, (457, 55, 187))}, "60dd6723"),
+    "loso-casme3-htnet": (THREE, {"casme3": (87, (449, 54, 184))}, "5e79ee0d"),
+    "loso-casme3-4class": ((*THREE, "others"), {"casme3": (None, (457, 55, 187, 161))}, "3c0db273"),
+    "loso-casme3-7class": (CASME3_SEVEN, {"casme3": (None, (250, 187, 161, 86, 64, 57, 55))}, "d8955fde"),
+}
+"""Classes in the order of their labels; databases in the order of slices, with subjects and counts; start of the hash.
+
+The hash covers the class maps, and what is dropped and excluded: a change of it needs a new version of the protocol.
+"""
 
 
-@pytest.mark.parametrize(("database", "samples"), [("smic", 164), ("samm", 133), ("casme2", 145)])
-def test_single_database_protocol_has_the_rule_of_cde(database: str, samples: int) -> None:
-    alone = load_protocol(BUILT_IN[f"loso-{database}"])
-    assert dict(alone.databases) == {database: load_protocol(BUILT_IN["cde"]).databases[database]}
-    assert dict(alone.slices) == {"full": (database,)}
-    assert declared_samples(alone) == samples
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_each_file_states_its_classes_counts_slices_and_rules(name: str) -> None:
+    protocol = load_protocol(BUILT_IN[name], name)
+    classes, databases, start = PUBLISHED[name]
+
+    assert protocol.classes == classes
+    for (database, rule), (expected, (subjects, counts)) in zip(
+        protocol.databases.items(), databases.items(), strict=True
+    ):
+        assert (database, rule.subjects, rule.counts) == (expected, subjects, dict(zip(classes, counts, strict=True)))
+        # The name of a class is an emotion too, as in ready-made maps.
+        assert [protocol.label_of(database, own) for own in classes] == list(range(len(classes)))
+    alone = {database: (database,) for database in databases} if len(databases) > 1 else {}
+    assert list(protocol.slices.items()) == [("full", tuple(databases)), *alone.items()]
+    assert (protocol.split, protocol.selection, protocol.absent_class) == ("leave-one-subject-out", "last", "exclude")
+    assert protocol.reference
+    assert protocol.hash[:8] == start
 
 
-def test_casme3_declares_the_official_workbook_and_names_the_other_counts() -> None:
-    casme3 = load_protocol(BUILT_IN["loso-casme3"])
-    assert casme3.databases["casme3"].counts == {"negative": 457, "positive": 55, "surprise": 187}
-    for other in ("699", "687", "773", "508/64/201", "816", "860", "943"):
-        assert other in casme3.note
+def test_every_protocol_file_is_listed_here() -> None:
+    assert set(BUILT_IN) == set(PUBLISHED)
 
 
-def test_casme3_as_htnet_lists_it_has_a_protocol_of_its_own() -> None:
-    casme3 = load_protocol(BUILT_IN["loso-casme3-htnet"])
-    rule = casme3.databases["casme3"]
-    assert (declared_samples(casme3), rule.subjects) == (687, 87)
-    assert rule.counts == {"negative": 449, "positive": 54, "surprise": 184}
-
-
-@pytest.mark.parametrize(
-    ("name", "samples"),
-    [
-        ("loso-casme2-4class", 244),
-        ("loso-casme2-5class", 246),
-        ("loso-samm-5class", 136),
-        ("loso-casme3-4class", 860),
-        ("loso-casme3-7class", 860),
-    ],
-)
-def test_protocols_of_more_classes_declare_what_the_workbooks_hold(name: str, samples: int) -> None:
-    assert declared_samples(load_protocol(BUILT_IN[name])) == samples
+def test_casme3_names_the_other_counts_in_use() -> None:
+    note = load_protocol(BUILT_IN["loso-casme3"]).note
+    assert [count for count in ("699", "687", "773", "508/64/201", "816", "860", "943") if count not in note] == []
 
 
 def test_megc_leaves_out_two_clips_of_casme2_by_name() -> None:
     cde = load_protocol(BUILT_IN["cde"])
     assert not cde.takes("casme2", "casme2/sub04/EP12_01f")
-    assert not cde.takes("casme2", "casme2/sub05/EP09_05f")
     assert cde.takes("casme2", "casme2/sub05/EP03_01")
     assert not cde.takes("casme3", "casme3/spNO.1/a@1")
 
 
-def test_built_in_rules_are_last_epoch_and_excluded_absent_classes() -> None:
-    for path in BUILT_IN.values():
-        protocol = load_protocol(path)
-        assert (protocol.selection, protocol.absent_class) == ("last", "exclude")
-        assert protocol.reference
-
-
-@pytest.mark.parametrize(
-    ("database", "releases_counts", "per_class"),
-    [
-        (
-            "samm",
-            {
-                "anger": 57,
-                "other": 26,
-                "happiness": 26,
-                "surprise": 15,
-                "contempt": 12,
-                "disgust": 9,
-                "fear": 8,
-                "sadness": 6,
-            },
-            [92, 26, 15],
-        ),
-        (
-            "casme2",
-            {
-                "others": 99,
-                "disgust": 63 - 2,  # the two clips without a usable apex
-                "happiness": 32,
-                "repression": 27,
-                "surprise": 25,
-                "sadness": 7,
-                "fear": 2,
-            },
-            [88, 32, 25],
-        ),
-    ],
-)
-def test_class_map_turns_a_releases_emotions_into_the_declared_counts(
-    database: str, releases_counts: dict[str, int], per_class: list[int]
+@pytest.mark.parametrize(("database", "emotions"), [("samm", SAMM_EMOTIONS), ("casme2", CASME2_EMOTIONS)])
+def test_the_class_map_turns_the_release_s_emotions_into_the_declared_counts(
+    database: str, emotions: dict[str, int]
 ) -> None:
     cde = load_protocol(BUILT_IN["cde"])
-    found = [0, 0, 0]
-    for emotion, count in releases_counts.items():
+    counts = Counter({-1: len(cde.databases[database].excluded)})
+    for emotion, count in emotions.items():
         label = cde.label_of(database, emotion)
-        if label is not None:
-            found[label] += count
-    assert found == per_class
-    assert list((cde.databases[database].counts or {}).values()) == per_class
-
-
-def test_class_map_turns_casme3s_emotions_into_the_declared_counts() -> None:
-    casme3 = load_protocol(BUILT_IN["loso-casme3"])
-    found = [0, 0, 0]
-    for emotion, count in {"disgust": 247, "surprise": 184, "fear": 83, "anger": 64, "sad": 55, "happy": 54}.items():
-        label = casme3.label_of("casme3", emotion)
-        assert label is not None
-        found[label] += count
-    assert found == [449, 54, 184]
-    assert casme3.label_of("casme3", "others") is None
-
-
-def test_class_names_are_emotions_of_every_built_in_database() -> None:
-    for path in BUILT_IN.values():
-        protocol = load_protocol(path)
-        for database in protocol.databases:
-            labels = [protocol.label_of(database, name) for name in protocol.classes]
-            assert labels == list(range(len(protocol.classes)))
+        counts[-1 if label is None else label] += count
+    # The two clips without a usable apex are of disgust.
+    declared = list((cde.databases[database].counts or {}).values())
+    assert [counts[0] - len(cde.databases[database].excluded), counts[1], counts[2]] == declared
 
 
 def test_casme2_drops_sadness_and_fear_which_samm_counts_as_negative() -> None:
@@ -233,10 +167,6 @@ def test_unmapped_emotion_is_refused_with_what_is_mapped(mine: Protocol) -> None
 def test_unknown_database_is_refused(mine: Protocol) -> None:
     with pytest.raises(MerBenchError, match=r"protocol mine has no database 'c'; it has a, b"):
         mine.label_of("c", "rage")
-
-
-def test_counts_may_be_left_undeclared(mine: Protocol) -> None:
-    assert mine.databases["b"].counts is None
 
 
 def test_hash_is_the_same_for_the_same_file(tmp_path: Path, mine: Protocol) -> None:
@@ -277,46 +207,31 @@ def test_hash_ignores_what_changes_no_prediction(tmp_path: Path, mine: Protocol,
         ('ease = "calm"', 'ease = "angry"'),
         ('ease = "calm"\n', ""),
         ('dropped = ["other"]', "dropped = []"),
+        ("subjects = 1\n", 'subjects = 1\nexcluded = ["1/b"]\n'),
+        ('excluded = ["1/a"]', 'excluded = ["1/b"]'),
+        ('excluded = ["1/a"]\n', ""),
     ],
 )
 def test_hash_changes_with_every_field_that_matters(tmp_path: Path, mine: Protocol, old: str, new: str) -> None:
     assert load_protocol(edited(tmp_path, old, new)).hash != mine.hash
 
 
-def test_built_in_protocols_have_distinct_hashes() -> None:
-    assert len({load_protocol(path).hash for path in BUILT_IN.values()}) == len(BUILT_IN)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("selection =", "selectoin =", r"unknown key 'selectoin' \(did you mean 'selection'\?\)"),
-        (
-            "[databases.b]\nsubjects",
-            "[databases.b]\nsubject",
-            r"\[databases\.b\]: unknown key 'subject' \(did you mean",
-        ),
         ("calm = 3", "clam = 3", r"\[databases\.a\.counts\]: unknown key 'clam' \(did you mean 'calm'\?\)"),
-        ("calm = 3, ", "", r"\[databases\.a\.counts\]: key 'calm' is missing"),
         ('split = "leave-one-subject-out"\n', "", r"key 'split' is missing"),
         ("version = 1", "version = 0", r"version = 0 is not a whole number of at least 1"),
-        ("version = 1", "version = true", r"version = True is not a whole number"),
-        ("version = 1", "version = 1.5", r"version = 1\.5 is not a whole number"),
         ("calm = 3", "calm = -3", r"calm = -3 is not a whole number of at least 0"),
-        ('title = "Mine"', "title = 7", r"title = 7 is not a text"),
-        ('title = "Mine"', 'title = " "', r"title = ' ' is empty; give it a value"),
         ('name = "mine"', 'name = "../mine"', r"name '\.\./mine' is not lower case words"),
         ('["calm", "angry"]', '["calm", "[/angry]"]', r"class '\[/angry\]' is not lower case words joined by hyphens"),
-        ('["calm", "angry"]', '["calm", "an\\u001bgry"]', r"class 'an\\x1bgry' is not lower case words"),
         ('\na = ["a"]', '\n"[/a]" = ["a"]', r"\[slices\]: slice '\[/a\]' is not lower case words"),
-        ('\na = ["a"]', '\n"A a" = ["a"]', r"\[slices\]: slice 'A a' is not lower case words"),
         ("[databases.b]", '[databases."b\\u0007"]\n[databases.b]', r"database 'b\\x07' is not lower case words"),
         ('["calm", "angry"]', '"calm"', r"classes = 'calm' is not a list of names"),
-        ('["calm", "angry"]', '["calm", ["angry"]]', r"classes = .* is not a list of names"),
-        ('["calm", "angry"]', '["calm", "calm"]', r"classes = .* names one thing twice"),
+        ('["calm", "angry"]', '["calm", "calm"]', r"classes = .* names something twice; remove"),
         ('["calm", "angry"]', '["calm"]', r"must name at least two classes"),
         ('rage = "angry"', 'rage = "agnry"', r"\[databases\.a\.emotions\]: rage = 'agnry' is not one of: calm, angry"),
-        ('rage = "angry"', "rage = 1", r"rage = 1 is not one of: calm, angry"),
         ('rage = "angry"', 'Rage = "angry"', r"emotion 'Rage' must be in lower case"),
         ('dropped = ["other"]', 'dropped = ["rage"]', r"emotion 'rage' is both mapped to 'angry' and dropped"),
         ('a = ["a"]', 'a = ["aa"]', r"slice 'a' names database 'aa' \(did you mean 'a'\?\); the protocol has a, b"),
@@ -326,10 +241,13 @@ def test_built_in_protocols_have_distinct_hashes() -> None:
         ('full = ["a", "b"]\na = ["a"]', "", r"slices = \{\} is not a table with entries"),
         ('selection = "last"', 'selection = "best"', r"selection = 'best' is not one of: last, inner, oracle"),
         ('"exclude"', '"excluded"', r"absent-class = 'excluded' is not one of: exclude, zero \(did you mean 'exclude'"),
+        ('excluded = ["1/a"]', 'excluded = ["1"]', r"excluded sample '1' is not of the form subject/clip"),
+        (
+            "[databases.b]",
+            '[databases.full]\ndropped = []\nemotions = { rage = "angry" }\n[databases.b]',
+            r"a database is called 'full', which is the name of the slice of all",
+        ),
         ('"leave-one-subject-out"', '"k-fold"', r"split = 'k-fold' is not one of: leave-one-subject-out"),
-        ('[slices]\nfull = ["a", "b"]\na = ["a"]', "slices = 3", r"slices = 3 is not a table with entries"),
-        ("version = 1", "version = ", r"is not TOML"),
-        ("version = 1", "version = 1\nversion = 1", r"is not TOML"),
     ],
 )
 def test_file_that_is_no_protocol_is_refused_by_name(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -346,37 +264,15 @@ def test_a_file_registered_under_another_name_is_refused(tmp_path: Path) -> None
         load_protocol(path, "mine")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a = " + b"[" * 100_000, b""])
-def test_hostile_bytes_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "hostile.toml"
-    path.write_bytes(content)
-    with pytest.raises(MerBenchError, match=r"hostile\.toml"):
-        load_protocol(path)
-
-
-def test_missing_file_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match=r"nowhere\.toml cannot be read \(No such file or directory\)"):
-        load_protocol(tmp_path / "nowhere.toml")
-
-
-def test_folder_in_place_of_a_file_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(MerBenchError, match=r"cannot be read"):
-        load_protocol(tmp_path)
-
-
 def declared(protocol: Protocol) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     counts = {name: dict(rule.counts or {}) for name, rule in protocol.databases.items()}
     return counts, {name: rule.subjects for name, rule in protocol.databases.items()}
 
 
-def test_equal_counts_are_no_problem() -> None:
-    cde = load_protocol(BUILT_IN["cde"])
-    assert count_problems(cde, *declared(cde)) == []
-
-
 def test_every_difference_from_the_declared_counts_is_one_line() -> None:
     cde = load_protocol(BUILT_IN["cde"])
     counts, subjects = declared(cde)
+    assert count_problems(cde, counts, subjects) == []
     counts["smic"]["negative"] -= 1
     subjects["smic"] -= 1
     counts["samm"]["surprise"] += 1
@@ -396,9 +292,9 @@ def test_class_without_samples_is_missing_and_not_overlooked() -> None:
 
 
 def test_undeclared_counts_are_not_checked(mine: Protocol) -> None:
-    found = {"a": {"calm": 3, "angry": 4}, "b": {"angry": 99}}
-    assert count_problems(mine, found, {"a": 2, "b": 1}) == []
-    assert count_problems(mine, found, {"a": 2, "b": 5}) == ["b: 5 of 1 subjects"]
+    counts = {"a": {"calm": 3, "angry": 4}, "b": {"angry": 99}}
+    assert count_problems(mine, counts, {"a": 2, "b": 1}) == []
+    assert count_problems(mine, counts, {"a": 2, "b": 5}) == ["b: 5 of 1 subjects"]
 
 
 def test_note_is_empty_where_none_is_stated(mine: Protocol) -> None:
@@ -408,4 +304,27 @@ def test_note_is_empty_where_none_is_stated(mine: Protocol) -> None:
         dropped=("other",),
         subjects=2,
         counts={"calm": 3, "angry": 4},
+        excluded=("1/a",),
     )
+    assert mine.databases["b"] == DatabaseRule({"rage": "angry"}, (), 1)
+
+
+def test_a_broken_file_gives_a_notice_and_the_other_protocols_are_loaded(tmp_path: Path) -> None:
+    specs = [ProtocolSpec("broken", edited(tmp_path, "version = 1", "")), ProtocolSpec("cde", BUILT_IN["cde"])]
+    notices: list[str] = []
+
+    assert [protocol.name for protocol in load_protocols(specs, notices.append)] == ["cde"]
+    (notice,) = notices
+    assert notice.startswith("protocol broken cannot be used: protocol file ")
+
+
+def test_each_rule_has_its_own_sentence() -> None:
+    assert absent_class_sentence("exclude") == "an absent class is left out of both means"
+    assert absent_class_sentence("zero") == "an absent class counts as 0 in both means"
+    starts = (
+        ("last", "the last epoch"),
+        ("inner", "the epoch with the best UF1 on validation"),
+        ("oracle", "the best epoch"),
+    )
+    for rule, start in (*starts, ("none", "these methods have no epochs")):
+        assert selection_sentence(rule).startswith(start)

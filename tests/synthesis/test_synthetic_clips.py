@@ -1,4 +1,4 @@
-"""What made-up clips show: faces that detectors find, and motion that is known; on disk as it was rendered."""
+"""What synthetic clips show: faces that detectors find, and known motion; on disk as rendered."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from support.rendered_clips import render_clip
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.databases import mer_bench_databases
 from mer_bench.databases.releases import Releases
+from mer_bench.synthesis import release_writer
 from mer_bench.synthesis.clips import CAMERAS, Recording, face_of
 from mer_bench.synthesis.motion import HeadSway
 from mer_bench.synthesis.plans import ClipPlan, plan_release
-from mer_bench.synthesis.release_writer import TRUE_MOTION, write_release
+from mer_bench.synthesis.release_writer import TRUE_MOTION
 from mer_bench.vision.landmarks import detect_face
 
 DATABASES = ("smic", "samm", "casme2", "casme3")
@@ -41,12 +43,12 @@ Shown = Callable[[str], list[Pair]]
 
 @pytest.fixture(scope="module")
 def shown() -> Iterator[Shown]:
-    """What is to be seen in the clips of tiny releases in which something moves, each rendered once."""
+    """Every other clip with motion of the tiny releases, each rendered once."""
 
     @cache
     def pairs(database: str) -> list[Pair]:
         plans = [plan for plan in plan_release(database, "tiny", 0) if plan.key_frame > plan.onset]
-        return [pair(plan) for plan in plans]
+        return [pair(plan) for plan in plans[::2]]
 
     def pair(plan: ClipPlan) -> Pair:
         clip = Recording(plan, seed=0)
@@ -56,12 +58,17 @@ def shown() -> Iterator[Shown]:
     face_of.cache_clear()
 
 
+def write_three_clips(database: str, root: Path) -> Path:
+    """Write the first three clips of a tiny release."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(release_writer, "plan_release", lambda *request: plan_release(*request)[:3])
+        release_writer.write_release(database, root, size="tiny")
+    return root
+
+
 @pytest.fixture(scope="module")
 def tiny_samm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release as it is made, frames and all."""
-    root = tmp_path_factory.mktemp("tiny") / "samm"
-    write_release("samm", root, size="tiny")
-    return root
+    return write_three_clips("samm", tmp_path_factory.mktemp("tiny") / "samm")
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -89,33 +96,27 @@ def test_the_true_motion_brings_the_key_frame_back_onto_the_onset(database: str,
         left = np.abs(brought_back(key, pair.motion) - onset)[moving].mean()
         shares.append(left / np.abs(key - onset)[moving].mean())
 
-    assert len(shares) >= 12
+    assert len(shares) >= 6
     assert np.median(shares) < 0.35
     assert max(shares) < 0.75
 
 
-def test_what_is_on_disk_is_what_was_rendered(tiny_samm: Path, shown: Shown) -> None:
-    source = Releases(tiny_samm, OPTIONS)
-    for pair in shown("samm"):
-        name = f"samm/{pair.plan.subject}/{pair.plan.clip}"
+@pytest.mark.parametrize("database", ["samm", "casme2"])
+def test_what_is_on_disk_is_what_was_rendered(database: str, tiny_samm: Path, tmp_path: Path) -> None:
+    root = tiny_samm if database == "samm" else write_three_clips(database, tmp_path / database)
+    source = Releases(root, OPTIONS)
+    for plan in plan_release(database, "tiny", 0)[:2]:
+        recording = Recording(plan, seed=0)
+        name = f"{database}/{plan.subject}/{plan.clip}"
         clip = source.clip(name)
-        motion = np.load(tiny_samm / TRUE_MOTION / f"{name}.npy")
+        motion = np.load(root / TRUE_MOTION / f"{name}.npy")
         assert motion.dtype == np.float16
-        assert np.abs(motion - pair.motion).max() < 0.002
-        for path, frame in ((clip.frames[0], pair.onset), (clip.frames[clip.apex], pair.key)):
-            stored = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+        assert np.abs(motion - recording.motion(plan.key_frame)).max() < 0.002
+        for at, number in ((0, plan.onset), (clip.apex, plan.key_frame), (-1, plan.offset)):
+            frame = recording.frame(number)
+            stored = np.asarray(Image.open(clip.frames[at]), dtype=np.float32)
             assert stored.shape == frame.shape, "SAMM's frames are grey"
-            assert np.abs(grey(stored) - frame).mean() < 2.0, "but for JPEG's loss"
-
-
-def test_the_opposite_of_the_true_motion_does_not_bring_it_back() -> None:
-    clip = render_clip("casme2", "sub01", "EP02_01f", "positive")
-    onset, apex = grey(clip.frames[0]), grey(clip.frames[clip.apex])
-
-    right = np.abs(brought_back(apex, clip.motion) - onset).mean()
-    wrong = np.abs(brought_back(apex, -clip.motion) - onset).mean()
-
-    assert right < np.abs(apex - onset).mean() < wrong
+            assert np.abs(stored - frame).mean() < 4.0, "except for the loss of JPEG"
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -149,7 +150,7 @@ def test_a_clip_without_motion_holds_nothing_but_noise() -> None:
 
 def test_smic_s_light_flickers_and_the_others_does_not() -> None:
     def swing(database: str) -> float:
-        frames = render_clip(database, "s1", "clip", "negative", length=20, apex=10, still=True).frames
+        frames = render_clip(database, "s1", "clip", "negative", length=12, apex=6, still=True).frames
         brightness = np.array([frame.mean() for frame in frames])
         return float(np.ptp(brightness) / brightness.mean())
 
@@ -159,20 +160,18 @@ def test_smic_s_light_flickers_and_the_others_does_not() -> None:
 
 @pytest.mark.parametrize("database", DATABASES)
 def test_both_detectors_find_every_face_where_it_is(database: str, shown: Shown) -> None:
-    firsts = {pair.plan.subject: pair for pair in reversed(shown(database))}
-    for pair in shown(database):
+    for pair in {pair.plan.subject: pair for pair in shown(database)}.values():
         truth = face_of(0, database, pair.plan.subject)
         expected = np.array([truth.points[name] for name in KEY_POINTS])
-        for frame in (pair.key, pair.onset) if firsts[pair.plan.subject] is pair else (pair.key,):
-            for detector in ("dlib", "mediapipe"):
-                face = detect_face(frame, (detector,))
-                assert face is not None, f"{detector} finds no face in {pair.plan}"
-                away = np.hypot(*(face.key_points - expected).T)
-                assert away.max() < 0.12 * truth.eye_distance, f"{detector} in {pair.plan}: {away}"
+        for frame, detector in ((pair.key, "mediapipe"), (pair.onset, "dlib")):
+            face = detect_face(frame, (detector,))
+            assert face is not None, f"{detector} finds no face in {pair.plan}"
+            away = np.hypot(*(face.key_points - expected).T)
+            assert away.max() < 0.12 * truth.eye_distance, f"{detector} in {pair.plan}: {away}"
 
 
 def test_people_differ() -> None:
-    faces = [face_of(0, "casme2", f"sub{number:02d}") for number in range(6)]
+    faces = [face_of(0, "casme2", f"sub{number:02d}") for number in range(4)]
     distances = [face.eye_distance for face in faces]
     tones = [face.image.mean() for face in faces]
 
@@ -189,10 +188,8 @@ def test_no_face_has_a_border_of_one_colour() -> None:
 
 def test_the_same_request_gives_the_same_bytes_and_another_seed_does_not(tiny_samm: Path, tmp_path: Path) -> None:
     face_of.cache_clear()
-    write_release("samm", tmp_path / "again", size="tiny")
-    first, again = contents(tiny_samm), contents(tmp_path / "again")
     plan = ClipPlan("samm", "006", "006_1_2", "positive", "Happiness", 0, 4, 8)
     here, there = (Recording(plan, seed).frame(0) for seed in (0, 1))
 
-    assert first == again
+    assert contents(write_three_clips("samm", tmp_path / "again")) == contents(tiny_samm)
     assert not np.array_equal(here, there)
