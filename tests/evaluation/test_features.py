@@ -144,7 +144,7 @@ def test_damaged_features_are_extracted_again(bench: Bench, log: Path) -> None:
     ended = bench.run("--method", "means", "--set", "C=5")
 
     assert ended.code == 0
-    assert f"{file} is damaged; it is computed again" in ended.out.replace("\n", "")
+    assert f"{file} is damaged; it is computed again" in ended.err.replace("\n", "")
     assert len(log.read_text()) == 48
 
 
@@ -170,7 +170,7 @@ UNUSABLE = {
     "whole": "extract gives ndarray, not an array of floats",
     "scalar": "extract gives ndarray, not an array of floats",
     "nan": "extract gives NaN or infinite values",
-    "ragged": ",), and (",
+    "ragged": "here, but (",
     "plain": "its spec's features do not fit its class",
     "undeclared": "its spec's features do not fit its class",
 }

@@ -118,7 +118,7 @@ def test_a_method_without_a_citation_is_called_unpublished(bench: Bench, tmp_pat
     ended = bench("plugin", "new", "kit-net", "--title", "KitNet")
 
     assert spec_of(tmp_path / "kit-net-mer-bench", "kit_net_mer_bench").citation == "KitNet: unpublished"
-    assert "It is cited as 'KitNet: unpublished'; once there is a paper, name it in the spec." in ended.out
+    assert "Its citation is 'KitNet: unpublished'; once there is a paper, name it in the spec." in ended.out
 
 
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" "), min_size=1)
