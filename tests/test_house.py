@@ -10,82 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.layer_picture import PICTURE, arrows, draw, is_package
+from layers import ALLOWED, PICTURE, arrows, draw, is_package
 
 import mer_bench
 
 ROOT = Path(__file__).parent.parent
 
-FOUNDATION = {"errors", "arrays", "names", "version", "foreign", "specs", "hookspecs", "entry_points", "plugin_manager"}
-WORDS = {"caveats", "rules"}
-DATA = {"samples", "cache", "databases"}
-KEPT = {"store", "scoring", "results"}
-ALLOWED = {
-    "errors": set(),
-    "arrays": set(),
-    "atomic": {"errors"},
-    "names": set(),
-    "version": set(),
-    "rules": set(),
-    "caveats": set(),
-    "threads": set(),
-    "foreign": {"errors"},
-    "strict_toml": {"errors"},
-    "strain": {"errors", "arrays"},
-    "specs": {"errors", "names", "foreign"},
-    "protocol": {"errors", "names", "rules", "specs", "strict_toml"},
-    "settings": {"errors", "names", "specs"},
-    "samples": {"errors"},
-    "hookspecs": {"specs"},
-    "entry_points": {"errors"},
-    "plugin_manager": {"errors", "names", "foreign", "specs", "hookspecs", "entry_points"},
-    "config": {"errors", "strict_toml"},
-    "cache": {"errors", "arrays", "atomic"},
-    "scoring": {"errors", "arrays", "atomic", "names", "rules", "samples"},
-    "store": {"errors", "arrays", "atomic", "rules", "samples"},
-    "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring"},
-    "result_texts": {"results", "rules", "store"},
-    "frames": {"config", "result_texts", "results", "store"},
-    "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
-    "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis"},
-    "vision": {"errors", "arrays", "specs", "threads"},
-    "representations": {*FOUNDATION, *DATA, "caveats", "threads", "strain", "vision", "store"},
-    "methods": {*FOUNDATION, "samples"},
-    "training": {*FOUNDATION, "threads", "samples", "methods"},
-    "evaluation": {
-        *FOUNDATION,
-        *WORDS,
-        *DATA,
-        *("threads", "protocol", "settings", "store", "scoring", "representations", "methods", "training"),
-    },
-    "engine": {
-        *FOUNDATION,
-        *WORDS,
-        *DATA,
-        *KEPT,
-        *("config", "protocol", "settings", "representations", "methods", "evaluation"),
-    },
-    "progress": {"engine"},
-    "api": {"engine", "evaluation", "frames", "progress", "specs"},
-    "testing": {*FOUNDATION, "settings", "strain", "methods", "evaluation", "engine", "representations"},
-    # A new plugin's class must not have the name of one that the public interface offers.
-    "scaffold": {*FOUNDATION, "atomic", "__init__"},
-    "mer_bench_reports": {
-        *KEPT,
-        *WORDS,
-        "result_texts",
-        "errors",
-        "arrays",
-        "names",
-        "version",
-        "specs",
-        "strict_toml",
-        "atomic",
-        "samples",
-    },
-    "mer_bench_protocols": {"hookspecs", "specs"},
-}
-"""What each package may import; a package comes after those that it may import."""
 TOP = {"cli", "__init__", "__main__"}
 
 LONGEST_FUNCTION = 60
@@ -165,7 +95,7 @@ def test_an_import_that_goes_up_is_noticed(package: str, source: str, upward: se
 
 
 def test_the_picture_of_the_packages_is_the_table_s() -> None:
-    assert PICTURE.read_text(encoding="utf-8") == draw(ALLOWED), "run: python tests/support/layer_picture.py"
+    assert PICTURE.read_text(encoding="utf-8") == draw(ALLOWED), "run: python docs/layers.py"
 
 
 def test_every_arrow_of_the_picture_is_an_import() -> None:

