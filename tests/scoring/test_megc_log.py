@@ -36,14 +36,13 @@ def log(tmp_path: Path) -> Any:
     "text",
     [
         "casme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0\n",
-        "casme2 sub01\r\nEP02_01f 1 2\r\n\r\nsmic s1\r\ns1_ne_01 0 0\r\n",
         "casme2 sub01\rEP02_01f 1 2\r\rsmic s1\rs1_ne_01 0 0\r",
         "\n\n  casme2\tsub01  \n\tEP02_01f \t 1  2 \n  \t \n\n\nsmic s1\ns1_ne_01 0 0\n\n\n",
         "casme2 sub01\nEP02_01f 1 2\nsmic s1\ns1_ne_01 0 0\n",
         "\ufeffcasme2 sub01\nEP02_01f 1 2\n\nsmic s1\ns1_ne_01 0 0\n",
         "CASME2 SUB01\nEP02_01f 1 2\n\nSMIC 1\ns1_ne_01 0 0\n",
     ],
-    ids=["plain", "crlf", "cr", "spaces", "no-blank-lines", "bom", "capitals"],
+    ids=["plain", "cr", "spaces", "no-blank-lines", "bom", "capitals"],
 )
 def test_variants_of_one_log_read_alike(log: Any, text: str) -> None:
     assert read_log(log(text)) == [LogEntry("casme2/sub01/EP02_01f", 1, 2), LogEntry("smic/s1/s1_ne_01", 0, 0)]
@@ -61,14 +60,11 @@ def test_ids_become_canonical(log: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("EP02_01f 1 1\n", 1, "clip 'EP02_01f' has no header above it"),
         ("casme2 sub01\nEP02_01f 1 1\n\nEP19_05f 0 0\n", 4, "clip 'EP19_05f' has no header above it"),
         ("casme2 sub01\nEP02_01f 1 1 1\n", 2, "4 words, the first being 'EP02_01f'"),
         ("casme2\nEP02_01f 1 1\n", 1, "1 word, the first being 'casme2'"),
-        ("casme2 sub01\nEP02_01f 1\n", 2, "unknown database 'EP02_01f'.*fold's header"),
         ("samn 006\n006_1_2 1 1\n", 1, r"unknown database 'samn' \(did you mean 'samm'\?\)"),
         ("casme2 sub01\nEP02_01f one 1\n", 2, "truth 'one' is not one of the labels 0"),
-        ("casme2 sub01\nEP02_01f 1 3\n", 2, "prediction '3' is not one of the labels 0"),
         ("casme2 sub01\nEP02_01f 1 ١\n", 2, "prediction '١' is not one of the labels 0"),
         ("casme2 sub01\nEP/02 1 1\n", 2, "cannot contain the clip name 'EP/02'"),
         ("casme2 sub/01\nEP02 1 1\n", 1, "cannot contain the subject name 'sub/01'"),
@@ -92,32 +88,15 @@ def test_a_database_is_known_where_the_caller_names_it(log: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("content", "message"),
     [
-        "smic s1\ns1_ne_01 0 0\ns1_ne_02 0 0\ns1_ne_01 0 0\n",
-        "smic s1\ns1_ne_01 0 0\n\nsmic s01\ns01_ne_01 1 1\n",
+        ("smic s1\ns1_ne_01 0 0\n\nsmic s01\ns01_ne_01 1 1\n", "line 5: smic/s1/s1_ne_01 is already in line 2"),
+        ("casme2 sub01\n", r"log\.txt has no clip line"),
+        (b"casme2 sub01\nEP02\xff 1 1\n", "line 2: not UTF-8 text"),
     ],
-    ids=["same-fold", "padded-in-another-fold"],
 )
-def test_duplicate_clip_is_refused_with_both_lines(log: Any, text: str) -> None:
-    last = len(text.splitlines())
-    with pytest.raises(MerBenchError, match=f"line {last}: smic/s1/s1_ne_01 is already in line 2"):
-        read_log(log(text))
-
-
-@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", "casme2 sub01\n"])
-def test_log_without_a_clip_is_refused(log: Any, text: str) -> None:
-    path = log(text)
-    with pytest.raises(MerBenchError, match="has no clip line") as caught:
-        read_log(path)
-    assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "content", [b"casme2 sub01\nEP02\xff 1 1\n", "casme2 sub01\nEP02\u00e9 1 1\n".encode("latin-1")]
-)
-def test_file_that_is_not_utf8_is_refused_with_the_line(log: Any, content: bytes) -> None:
-    with pytest.raises(MerBenchError, match="line 2: not UTF-8 text"):
+def test_a_file_that_is_no_log_is_refused(log: Any, content: str | bytes, message: str) -> None:
+    with pytest.raises(MerBenchError, match=message):
         read_log(log(content))
 
 
@@ -138,36 +117,24 @@ def test_path_that_is_no_file_is_refused(tmp_path: Path, log: Any, name: str, me
 def test_log_is_grouped_by_database_and_subject_and_sorted(log: Any) -> None:
     path = log("something old")
     write_log(path, [*ENTRIES[1:], replace(ENTRIES[0], sample_id="smic/s01/s01_ne_01")])
-    assert (
-        format_log(read_log(path))
-        == path.read_text("utf-8")
-        == (
-            "casme2 sub01\nEP02_01f 1 1\nEP19_05f 0 1\n"
-            "\n"
-            "casme2 sub02\nEP01_11f 0 0\n"
-            "\n"
-            "samm 006\n006_5_9 2 2\n"
-            "\n"
-            "smic s1\ns1_ne_01 0 2\n"
-        )
+    folds = (
+        "casme2 sub01\nEP02_01f 1 1\nEP19_05f 0 1\n",
+        "casme2 sub02\nEP01_11f 0 0\n",
+        "samm 006\n006_5_9 2 2\n",
+        "smic s1\ns1_ne_01 0 2\n",
     )
+    assert format_log(read_log(path)) == path.read_text("utf-8") == "\n".join(folds)
 
 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
         (LogEntry("casme2/sub01/EP 02", 0, 0), "cannot contain the clip name 'EP 02'"),
-        (LogEntry("casme2/sub01/EP02\n", 0, 0), r"cannot contain the clip name 'EP02\\n'"),
-        (LogEntry("casme2/sub01/EP\u00a002", 0, 0), "a log cannot contain the"),
         (LogEntry("casme2/sub01/EP\ud800", 0, 0), "a log cannot contain the"),
         (LogEntry("casme2/sub 01/EP02", 0, 0), "cannot contain the subject name 'sub 01'"),
         (LogEntry("casme2/sub01/", 0, 0), "cannot contain the clip name ''"),
         (LogEntry("casme2/sub01", 0, 0), "sample id 'casme2/sub01' is not of the form 'database/subject/clip'"),
-        (LogEntry("casme2/sub01/a/b", 0, 0), "is not of the form 'database/subject/clip'"),
-        (
-            LogEntry("My Lab/006/006_1_2", 0, 0),
-            "cannot contain the database name 'My Lab'; use lower-case words joined",
-        ),
+        (LogEntry("My Lab/006/006_1_2", 0, 0), "cannot contain the database name 'My Lab'; use lower-case words"),
         (replace(ENTRIES[0], sample_id="smic/s01/s01_ne_01"), "two entries for one sample smic/s1/s1_ne_01"),
     ],
 )
@@ -185,17 +152,10 @@ def test_failed_write_keeps_the_old_log_and_leaves_nothing_else(log: Any, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(MerBenchError, match=r"cannot write the log .*: No space left on device"):
+    with pytest.raises(MerBenchError, match=r"log .*: No space left on device; give a file in a folder you can write"):
         write_log(path, ENTRIES)
     assert path.read_text() == "something old"
     assert list(path.parent.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("name", [".", "absent/log.txt"])
-def test_log_is_written_to_a_file_in_a_folder_only(tmp_path: Path, name: str) -> None:
-    with pytest.raises(MerBenchError, match=r"cannot write the log .*; give a file in a folder you can write to"):
-        write_log(tmp_path / name, ENTRIES)
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_log_needs_an_entry(tmp_path: Path) -> None:

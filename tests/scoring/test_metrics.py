@@ -14,11 +14,7 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from mer_bench.errors import MerBenchError
 from mer_bench.scoring.metrics import score
 
-pairs = st.integers(2, 5).flatmap(
-    lambda n: st.tuples(
-        st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), min_size=1, max_size=60)
-    )
-)
+LABELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
 
 def test_majority_class_on_the_composite_has_the_known_scores() -> None:
@@ -40,34 +36,13 @@ def test_hand_worked_case() -> None:
     assert scores.accuracy == pytest.approx(3 / 6)
 
 
-def test_present_class_that_is_never_predicted_counts_as_zero() -> None:
-    scores = score([0, 1], [0, 0], 2)
-    assert scores.uf1 == pytest.approx((2 / 3 + 0) / 2)
-    assert scores.uar == pytest.approx(1 / 2)
-    assert scores.absent == ()
-
-
-def test_excluded_absent_class_leaves_both_means_and_is_named() -> None:
-    scores = score([0, 0, 1, 1], [0, 0, 1, 0], 3, absent_class="exclude")
-    assert scores.uf1 == pytest.approx((4 / 5 + 2 / 3) / 2)
-    assert scores.uar == pytest.approx((1 + 1 / 2) / 2)
+@pytest.mark.parametrize(("rule", "divisor"), [("exclude", 2), ("zero", 3)])
+def test_an_absent_class_leaves_both_means_or_counts_as_zero(rule: str, divisor: int) -> None:
+    scores = score([0, 0, 1, 1], [0, 0, 1, 2], 3, absent_class=rule)
+    assert scores.uf1 == pytest.approx((1 + 2 / 3) / divisor)
+    assert scores.uar == pytest.approx((1 + 1 / 2) / divisor)
+    assert scores.accuracy == pytest.approx(3 / 4)
     assert scores.absent == (2,)
-
-
-def test_absent_class_counts_as_zero_under_the_rule_zero() -> None:
-    scores = score([0, 0, 1, 1], [0, 0, 1, 0], 3, absent_class="zero")
-    assert scores.uf1 == pytest.approx((4 / 5 + 2 / 3 + 0) / 3)
-    assert scores.uar == pytest.approx((1 + 1 / 2 + 0) / 3)
-    assert scores.absent == (2,)
-
-
-@pytest.mark.parametrize(("rule", "divisor"), [("exclude", 1), ("zero", 3)])
-def test_predicting_an_absent_class_costs_the_true_class_only(rule: str, divisor: int) -> None:
-    scores = score([0, 0], [0, 2], 3, absent_class=rule)
-    assert scores.uf1 == pytest.approx((2 / 3) / divisor)
-    assert scores.uar == pytest.approx((1 / 2) / divisor)
-    assert scores.accuracy == pytest.approx(1 / 2)
-    assert scores.absent == (1, 2)
 
 
 def test_counts_of_a_published_log_give_its_uf1_and_corrected_uar() -> None:
@@ -81,18 +56,16 @@ def test_counts_of_a_published_log_give_its_uf1_and_corrected_uar() -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(pairs)
-def test_agrees_with_scikit_learn_where_all_classes_are_present(case: tuple[int, list[tuple[int, int]]]) -> None:
-    n_classes, labels = case
-    truth, prediction = _columns(labels)
-    truth, prediction = truth + list(range(n_classes)), prediction + [0] * n_classes
-    scores = score(truth, prediction, n_classes)
-    classes = list(range(n_classes))
+@given(LABELS)
+def test_agrees_with_scikit_learn_where_all_classes_are_present(labels: list[tuple[int, int]]) -> None:
+    classes = list(range(4))
+    truth, prediction = zip(*labels, *((label, 0) for label in classes), strict=True)
+    scores = score(truth, prediction, 4)
     assert scores.uf1 == pytest.approx(f1_score(truth, prediction, labels=classes, average="macro", zero_division=0))
     assert scores.uar == pytest.approx(recall_score(truth, prediction, labels=classes, average="macro"))
     assert scores.accuracy == pytest.approx(accuracy_score(truth, prediction))
     assert np.array_equal(scores.confusion, sklearn_confusion_matrix(truth, prediction, labels=classes))
-    assert score(truth, prediction, n_classes, absent_class="zero") == scores
+    assert score(truth, prediction, 4, absent_class="zero") == scores
 
 
 def test_scores_hold_plain_python_numbers() -> None:
@@ -110,7 +83,6 @@ def test_scores_hold_plain_python_numbers() -> None:
         ([0, 1], [0, -1], "y_pred holds label -1; labels go from 0 to 2"),
         ([0, 1], [0.5, 1], "y_pred holds float64 values such as 0.5"),
         ([True, False], [0, 1], "y_true holds bool values such as True"),
-        (["0", "1"], [0, 1], "y_true holds <U1 values such as 0"),
         ([0, 2**70], [0, 1], "y_true holds object values"),
         ([[0, 1]], [[0, 1]], r"y_true has shape \(1, 2\)"),
         ([[0], [0, 1]], [0, 1], "y_true is a ragged list"),
@@ -121,13 +93,7 @@ def test_bad_labels_are_refused_with_the_offending_value(truth: Any, prediction:
         score(truth, prediction, 3)
 
 
-@pytest.mark.parametrize(
-    ("rule", "hint"), [("exlude", r" \(did you mean 'exclude'\?\)"), ("", ""), (None, ""), (0, "")]
-)
+@pytest.mark.parametrize(("rule", "hint"), [("exlude", r" \(did you mean 'exclude'\?\)"), (None, "")])
 def test_unknown_absent_class_rule_is_refused_with_the_known_ones(rule: Any, hint: str) -> None:
     with pytest.raises(MerBenchError, match=rf"absent_class={rule!r} is not one of: exclude, zero{hint}$"):
         score([0], [0], 3, absent_class=rule)
-
-
-def _columns(labels: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    return [truth for truth, _ in labels], [prediction for _, prediction in labels]
