@@ -52,27 +52,16 @@ def test_an_old_store_still_gives_its_scores() -> None:
     assert results["ahmsa", "oracle"].complete
 
 
-@pytest.mark.parametrize("verb", ["status", "report", "export"])
-def test_every_verb_still_reads_an_old_store(bench: Bench, tmp_path: Path, verb: str) -> None:
+def test_an_old_store_is_reported_and_takes_new_results(bench: Bench) -> None:
     shutil.copytree(OLD, bench.results)
-    arguments = {
-        "status": [],
-        "report": ["--out", tmp_path / "pages"],
-        "export": ["--megc", tmp_path / "log.txt", "--method", "majority", "--protocol", "loso-smic"],
-    }
-    ended = bench(verb, "--results", bench.results, *arguments[verb])
-
-    assert ended.code == 0
-    assert all(line.startswith("warning: ") and "SYNTHETIC" in line for line in ended.err.splitlines())
-    assert "0.1818" in (tmp_path / "pages" / "report.md").read_text() if verb == "report" else ended.out
-
-
-def test_an_old_store_takes_new_results(bench: Bench) -> None:
-    shutil.copytree(OLD, bench.results)
+    reported = bench("report", "--results", bench.results)
+    text = (bench.results / "report.md").read_text()
     ended = bench.run("--method", "majority", "--protocol", "loso-smic", "--seeds", "2", "--json")
 
-    assert ended.code == 0
-    assert [o["folds_done"] for o in ended.objects] == [2, 2]
+    assert (reported.code, reported.err.count("warning: ")) == (0, len(reported.err.splitlines()))
+    assert "0.1818" in text
+    assert "- requested selection rule: " in text
+    assert (ended.code, [o["folds_done"] for o in ended.objects]) == (0, [2, 2])
 
 
 def test_epoch_scores_that_contradict_their_row_make_a_missing_fold_of_the_oracle(tmp_path: Path) -> None:
@@ -91,17 +80,15 @@ def test_epoch_scores_that_contradict_their_row_make_a_missing_fold_of_the_oracl
     assert f"{cell['key']}/epoch_scores.safetensors" in notices[0]
 
 
-@pytest.mark.parametrize("verb", ["status", "report"])
-def test_one_odd_cell_blocks_nothing(bench: Bench, tmp_path: Path, verb: str) -> None:
+def test_one_odd_cell_blocks_nothing(bench: Bench, tmp_path: Path) -> None:
     store = new_store(tmp_path)
     write_seed(store, make_row("odd"), right)
     write_seed(store, make_row("even"), right)
     (file,) = store.path.glob("cells/*/odd/*/seed-0/smic-s1.json")
     file.write_text(file.read_text().replace('"y_pred": 0', '"y_pred": 7'))
-    ended = bench(verb, "--results", bench.results)
-    shown = ended.out if verb == "status" else (bench.results / "report.md").read_text()
+    ended = bench("status", "--results", bench.results)
 
     assert ended.code == 0
     assert f"note: {file} counts as absent: it predicts the label 7" in ended.err
-    assert (" 5/6\n" if verb == "status" else "folds 5/6") in shown
-    assert (" 6/6\n" if verb == "status" else "| 1 | 6 | 36 |") in shown
+    assert " 5/6\n" in ended.out
+    assert " 6/6\n" in ended.out

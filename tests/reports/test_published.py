@@ -217,16 +217,10 @@ def test_a_valid_file_is_read(tmp_path: Path) -> None:
         ("year = 2020", "yaer = 2020", r"\[rows 1\]: unknown key 'yaer' \(did you mean 'year'\?\); known: title, year"),
         ("year = 2021\n", "", r"\[rows 2\]: key 'year' is missing"),
         ("year = 2020", "year = 20", r"\[rows 1\]: year = 20 is not a whole number between 1900 and 2100"),
-        ('family = "deep"', 'family = "shallow"', r"family = 'shallow' is not one of: handcrafted, deep"),
         ('family = "deep"', 'family = "baseline"', r"family = 'baseline' is not one of: handcrafted, deep"),
         ('note = ""', "note = 1", r"note = 1 is not a text"),
-        (
-            "full = [0.5, 0.25]",
-            "full = [50.0, 0.25]",
-            r"\[rows 1\.slices\]: full = \[50\.0, 0\.25\] is not two",
-        ),
+        ("[0.5, 0.25]", "[50.0, 0.25]", r"\[rows 1\.slices\]: full = \[50\.0, 0\.25\] is not two"),
         ('title = "B"', 'title = "A"', r"two rows are titled 'A'"),
-        ("[[rows]]", "[[row]]", r"unknown key 'row'"),
     ],
 )
 def test_bad_table_is_refused_by_file_and_row(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, field
 from html import unescape
@@ -152,21 +151,6 @@ def texts(store: Store) -> dict[str, str]:
     return {kind: path.read_text("utf-8") for kind, path in write_report(store, store.path / "out").items()}
 
 
-def csv_rows(store: Store) -> list[Line]:
-    return list(csv.DictReader(texts(store)["csv"].splitlines()))
-
-
-def measured(store: Store) -> list[Line]:
-    return [row for row in csv_rows(store) if row["kind"] == "measured"]
-
-
-def visible(html: str) -> str:
+def visible(page: str) -> str:
     """Return the page's text as a reader sees it, white space squeezed."""
-    pieces: list[str] = []
-
-    class Words(HTMLParser):
-        def handle_data(self, data: str) -> None:
-            pieces.append(data)
-
-    Words().feed(html)
-    return " ".join(" ".join(pieces).split())
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
