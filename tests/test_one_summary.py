@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from io import StringIO
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
@@ -17,7 +18,7 @@ from support.store_factory import always, make_row, new_store, right, samples_of
 from mer_bench import load_results
 from mer_bench.cli.tables import print_results
 from mer_bench.result_texts import result_object
-from mer_bench.results import RowResults, read_results, read_row
+from mer_bench.results import METRICS, RowResults, read_results, read_row
 from mer_bench.store import Store
 from mer_bench.store import store as store_module
 from mer_bench.store.files import read_json
@@ -27,10 +28,6 @@ INCOMPLETE = "seed 1: folds 4/6, 1 failed"
 UNEVEN = ("smic/s1/surprise", "smic/s2/positive_0", "samm/006/negative_0", "casme2/sub01/positive_1")
 SAMPLES = {key: label for key, label in samples_of(per_class=4).items() if not key.startswith(UNEVEN)}
 """Without which accuracy and UAR would be the same."""
-
-COLUMNS = [(name, metric) for name in ("full", "smic", "samm", "casme2") for metric in ("uf1", "uar", "accuracy")]
-Expected = dict[tuple[str, str], tuple[float, float]]
-"""Slice and metric to mean and standard deviation."""
 
 
 @pytest.fixture
@@ -45,15 +42,6 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-@pytest.fixture
-def expected(store: Store) -> Expected:
-    """Mean and standard deviation of seeds 0 and 2, computed by hand."""
-    first, last = (seed.slices for seed in svm(store).seeds if seed.seed != 1)
-    pairs = {(name, metric): (getattr(first[name], metric), getattr(last[name], metric)) for name, metric in COLUMNS}
-    assert len({value for pair in pairs.values() for value in pair}) == 2 * len(COLUMNS)
-    return {column: (sum(pair) / 2, statistics.stdev(pair)) for column, pair in pairs.items()}
-
-
 def svm(store: Store) -> RowResults:
     return next(row for row in read_results(store) if row.record["method"]["name"] == "svm-flow")
 
@@ -65,36 +53,35 @@ def table_of(rows: Iterable[RowResults]) -> str:
     return console.file.getvalue()
 
 
-def test_the_table_shows_the_mean_of_the_complete_seeds_and_names_the_other(store: Store, expected: Expected) -> None:
-    shown = table_of(read_results(store))
+def test_the_table_shows_the_mean_of_the_complete_seeds_and_names_the_other(store: Store) -> None:
+    row = svm(store)
+    shown = table_of([row])
     _, _, after = shown.partition("svm-flow  mean")
+    complete = [seed.slices["full"] for seed in row.seeds if seed.seed != 1]
+    means = [
+        f"{statistics.fmean(values):.4f}±{statistics.stdev(values):.4f}"
+        for values in ([scores.uf1 for scores in complete], [scores.uar for scores in complete])
+    ]
 
-    first, second = after.splitlines()[:2]
-    texts = {column: f"{mean:.4f}±{std:.4f}" for column, (mean, std) in expected.items()}
-    uf1 = [text for (_, metric), text in texts.items() if metric == "uf1"]
-    assert first.split() == [*uf1, texts["full", "accuracy"]]
-    assert second.split() == [text for (_, metric), text in texts.items() if metric == "uar"]
+    assert [line.split()[0] for line in after.splitlines()[:2]] == means
     assert f"svm-flow: mean of 2 of 3 seeds; {INCOMPLETE}" in shown
     assert re.search(r"svm-flow  1     4/6, 1 failed +– –", shown)
 
 
-def test_json_and_frame_hold_the_complete_seeds_alone(store: Store, expected: Expected) -> None:
-    objects = [result_object(seed) for seed in svm(store).seeds]
+def test_json_and_frame_hold_the_complete_seeds_alone(store: Store) -> None:
     frame = load_results(store.path)
-    frame = frame[frame["method"] == "svm-flow"]
+    for seed in svm(store).seeds:
+        lines = frame[(frame["method"] == "svm-flow") & (frame["seed"] == seed.seed)].set_index("slice")
+        progress = (4, 1, 6) if seed.seed == 1 else (6, 0, 6)
+        scores = {name: {m: getattr(seed.slices[name], m) for m in METRICS} for name in seed.slices}
+        json_object = result_object(seed)
 
-    assert [(o["seed"], o["folds_done"], o["folds_failed"], o["n_folds"]) for o in objects] == [
-        (0, 6, 0, 6),
-        (1, 4, 1, 6),
-        (2, 6, 0, 6),
-    ]
-    for name, metric in COLUMNS:
-        values = [o["slices"][name][metric] for o in objects if o["slices"]]  # type: ignore[index]
-        column = frame[frame["slice"] == name][metric]
-        assert column.dropna().tolist() == values
-        assert (statistics.fmean(values), statistics.stdev(values)) == pytest.approx(expected[name, metric])
-        assert (column.mean(), column.std()) == pytest.approx(expected[name, metric])
-    assert set(frame[frame["uf1"].isna()]["seed"]) == {1}
+        assert (json_object["folds_done"], json_object["folds_failed"], json_object["n_folds"]) == progress
+        in_json = cast(Mapping[str, Mapping[str, object]], json_object["slices"])
+        assert {name: {m: in_json[name][m] for m in METRICS} for name in in_json} == scores
+        in_frame = lines[list(METRICS)].dropna()
+        assert {name: dict(line) for name, line in in_frame.iterrows()} == scores
+        assert bool(scores) == (seed.seed != 1)
 
 
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:

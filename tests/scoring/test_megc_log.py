@@ -48,15 +48,6 @@ def test_variants_of_one_log_read_alike(log: Any, text: str) -> None:
     assert read_log(log(text)) == [LogEntry("casme2/sub01/EP02_01f", 1, 2), LogEntry("smic/s1/s1_ne_01", 0, 0)]
 
 
-def test_ids_become_canonical(log: Any) -> None:
-    text = "smic s01\ns01_ne_01 0 0\n\nsamm 6\n6_1_2 1 1\n\ncasme3 1\na@12 2 2\n"
-    assert [entry.sample_id for entry in read_log(log(text))] == [
-        "smic/s1/s1_ne_01",
-        "samm/006/006_1_2",
-        "casme3/spNO.1/a@12",
-    ]
-
-
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
