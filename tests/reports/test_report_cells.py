@@ -269,31 +269,17 @@ def shortened(number: float | str | None) -> str:
     return "" if number in (None, "") else f"{float(number):.12f}"
 
 
-IDENTITY = {
-    # selection, caveats, family, method, title, params
-    "floor": ("none", "", "baseline", "floor", "Floor", ""),
-    "svm": ("none", "", "handcrafted", "svm-flow", "SVM", ""),
-    "alpha": ("last", "template-landmarks", "deep", "z-net", "alpha net", "lr=0.1"),
-    "alpha 2": ("last", "blurred", "deep", "z-net", "alpha net", "lr=0.2"),
-    "beta": ("last", "approximation whole-frame", "deep", "a-net", "Beta net", ""),
-    "lab": ("none", "cropped", "aardvark", "m-lab", "Lab trick", ""),
-    "inner": ("inner", "", "deep", "z-net", "alpha net", "lr=0.3"),
-    "guess": ("none", "partial synthetic", "baseline", "guess", "Guess", ""),
-    "other": ("none", "partial synthetic", "baseline", "other", "Other", ""),
-}
-
-
 def identity(name: str, *, is_oracle: bool = False) -> Line:
     record = ROWS[name].record
     is_synthetic = str(name in NAMES[3]).lower()
-    selection, caveats, family, method, title, params = IDENTITY[name]
+    selection = {"full": "last", "inner": "inner"}[record["training"]] if record["trains_by_epoch"] else "none"
     return {
         "selection": "oracle" if is_oracle else selection,
-        "caveats": caveats,
-        "family": family,
-        "method": method,
-        "title": title,
-        "params": params,
+        "caveats": " ".join(record["caveats"]),
+        "family": record["method"]["family"],
+        "method": record["method"]["name"],
+        "title": record["method"]["title"],
+        "params": "".join(f"{key}={value}" for key, value in record["params"].items()),
         "synthetic": is_synthetic,
         "partial": is_synthetic,
         "protocol": "loso-casme3" if name in NAMES[3] else "cde",
@@ -301,11 +287,8 @@ def identity(name: str, *, is_oracle: bool = False) -> Line:
         "protocol_hash": record["protocol"]["hash"],
         "method_version": "3",
         "representation": "face-flow",
-        "representation_params": "",
         "row_key": record["row_key"],
-        "year": "",
-        "source": "",
-        "note": "",
+        **dict.fromkeys(("representation_params", "year", "source", "note"), ""),
     }
 
 

@@ -41,9 +41,7 @@ RUNS = {
         device="cuda",
         jobs=6,
         gpu="A GPU",
-        processor="A Processor",
         platform="An OS",
-        python="3.11.9",
     ),
     "synthetic": manifest(selection="oracle", jobs=4, count_problems=["casme3: 64 samples, not 943"]),
 }

@@ -116,20 +116,9 @@ def write_seed(
     failed: Mapping[str, str] | None = None,
     oracle: Predictor | None = None,
 ) -> None:
-    """Store every cell of one seed.
+    """Store every cell of one seed, but nothing for the ``missing`` folds, and the messages of the ``failed`` ones.
 
-    Parameters
-    ----------
-    predict : callable
-        Gives each sample's predicted label.
-    run_id : str
-        Of a run already started; without it one is.
-    missing : sequence of str
-        Folds of which nothing is stored.
-    failed : mapping of str to str
-        Folds that failed, with the error's message.
-    oracle : callable, optional
-        Predictions of the first of `N_EPOCHS` epochs; the others predict as ``predict`` does.
+    The first of `N_EPOCHS` epochs predicts as the ``oracle`` does, if there is one, and the others as ``predict``.
     """
     run_id = run_id or store.start_run(manifest())
     store.write_row(row)
