@@ -23,14 +23,6 @@ def test_a_slice_without_samples_has_no_scores(tmp_path: Path) -> None:
     assert sorted(result.slices) == ["full", "smic"]
 
 
-def test_an_inner_training_has_no_oracle(tmp_path: Path) -> None:
-    store, row = new_store(tmp_path), make_row("net", epochs=True, training="inner")
-    write_seed(store, row, right, oracle=right)
-
-    results = read_row(store, row)
-    assert ([result.selection for result in results.seeds], results.oracle) == (["inner"], ())
-
-
 def test_the_latest_of_equally_good_epochs_is_taken() -> None:
     right_once = np.array([[[0, 1.0], [0, 1.0]], [[1.0, 0], [0, 1.0]], [[0, 1.0], [1.0, 0]]], dtype=np.float32)
 

@@ -17,7 +17,7 @@ from support.report_case import Report
 import mer_bench_protocols
 from mer_bench import MerBenchError
 from mer_bench.protocol import load_protocol
-from mer_bench_reports.published import PublishedRow, load_published, read_published
+from mer_bench_reports.published import load_published, read_published
 
 VALID = """
 source = "Nobody, Table 1"
@@ -199,14 +199,6 @@ def reachable_uf1(counts: tuple[int, int, int], uar: float) -> NDArray[np.float6
         f1 = [2 * hit / (hit + count + fp) for hit, count, fp in zip(hits, counts, false_positives, strict=True)]
         values.append(np.ravel((f1[0] + f1[1] + f1[2]) / 3))
     return np.concatenate(values)
-
-
-def test_a_valid_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "table.toml"
-    path.write_text(VALID, encoding="utf-8")
-    first, second = read_published(path)
-    assert first == PublishedRow("A", 2020, "deep", "cde", "Nobody, Table 1", "Nobody, 2020", "", {"full": (0.5, 0.25)})
-    assert second.note == "doubtful"
 
 
 @pytest.mark.parametrize(

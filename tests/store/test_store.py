@@ -3,7 +3,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -210,26 +209,6 @@ def test_looking_writes_nothing(tmp_path: Path, store: Store) -> None:
         Store.look(tmp_path / "file" / "results")
     with pytest.raises(MerBenchError, match="nothing holds no results"):
         Store.open(tmp_path / "nothing")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ('"schema": 2', '"schema": 3', "has a schema that this mer-bench cannot read; it counts as absent"),
-        ('"seed": 0', '"seed": "0"', "'seed' is missing or of the wrong type; the file counts as absent"),
-        ('"key": "', '"key": "x', "counts as absent: it has the key of another cell"),
-        ("{", "[", "cannot be read .* it counts as absent"),
-    ],
-)
-def test_an_unusable_cell_is_reported_and_absent(
-    store: Store, notices: list[str], old: str, new: str, problem: str
-) -> None:
-    file = store.cell_file(ROW, 0, FOLD)
-    file.write_text(file.read_text().replace(old, new, 1))
-
-    assert store.read_cell(ROW, 0, FOLD) is None
-    assert len(notices) == 1
-    assert re.match(f"{re.escape(str(file))}.*{problem}", notices[0])
 
 
 def test_a_store_stays_where_it_is_when_the_current_folder_changes(
