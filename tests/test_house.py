@@ -241,12 +241,8 @@ def test_every_package_on_disk_is_packed_and_none_else() -> None:
     assert listed == on_disk
 
 
-def test_every_public_name_exists() -> None:
-    for name in mer_bench.__all__:
-        assert getattr(mer_bench, name) is not None
-
-
-def test_an_unknown_public_name_is_an_attribute_error() -> None:
+def test_every_public_name_exists_and_no_other() -> None:
+    assert all(getattr(mer_bench, name) is not None for name in mer_bench.__all__)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = mer_bench.no_such_name
 

@@ -68,7 +68,7 @@ def test_comparisons_say_why_they_are_apart(report: Report) -> None:
     for text in (visible(report.html), report.markdown):
         parts = text.split("Not comparable with ")
         assert [part[: len(s)] for part, s in zip(parts[1:], sentences, strict=True)] == sentences
-        # Each sentence stands below the heading of its comparison.
+        # Each sentence is below the heading of its comparison.
         assert all(f"Comparison {number}: " in parts[number - 1] for number in (1, 2, 3))
 
 
