@@ -90,13 +90,13 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
 
 
 def test_seeds_are_numbers_in_order(store: Store) -> None:
-    for seed in (10, 2):
+    for seed in (10, 2, 31, 4, 7):
         write_seed(store, ROW, right, seed=seed)
     folder = store.cell_file(ROW, 0, FOLD).parent.parent
     for name in ("seed-x", "seed-00", "seed--1"):
         (folder / name).mkdir()
 
-    assert store.seeds(ROW) == [0, 2, 10]
+    assert store.seeds(ROW) == [0, 2, 4, 7, 10, 31]
 
 
 def test_rows_come_by_protocol_method_and_key(tmp_path: Path) -> None:
