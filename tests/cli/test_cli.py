@@ -177,7 +177,7 @@ def test_a_run_prints_plan_scores_caveats_and_report(bench: Bench) -> None:
     assert "SYNTHETIC data" in ended.out
     assert f"Report: {bench.results / 'report.html'}" in ended.out.splitlines()
     assert (bench.results / "report.html").stat().st_size > 1000
-    assert re.fullmatch(r"12/12 cells, \d+\.\d\d/s, 0 s left\n", ended.err)
+    assert re.search(r"^12/12 cells, \d+\.\d\d/s, 0 s left$", ended.err, re.MULTILINE)
     (file,) = bench.results.glob("runs/*/manifest.json")
     manifest = json.loads(file.read_text())
     assert manifest["argv"][1:4] == ["run", "--data", "synthetic-maps"]
