@@ -5,7 +5,6 @@ import pwd
 from pathlib import Path
 
 import pytest
-from support.bench import Bench
 
 from mer_bench.config import Config, load_config
 from mer_bench.errors import MerBenchError
@@ -86,16 +85,3 @@ def test_a_user_without_home_is_no_error(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pwd, "getpwuid", nobody)
 
     assert load_config() == Config()
-
-
-def test_a_run_follows_the_file(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "mer-bench.toml").write_text(
-        "data = 'synthetic-maps'\nresults = 'mine'\njobs = 1\ndevice = 'cpu'\n[data-options]\nsize = 'tiny'"
-    )
-    ended = bench("run", "--method", "majority")
-
-    assert ended.code == 0
-    assert "24 samples" in ended.out
-    assert "note: " not in ended.err
-    assert (tmp_path / "mine" / "store.json").exists()
-    assert "cde@1     majority" in bench("status").out

@@ -55,10 +55,6 @@ def test_what_may_follow_is_offered(line: str, offered: list[str]) -> None:
     assert completed(line) == offered
 
 
-def test_without_a_method_the_parameters_of_all_are_offered() -> None:
-    assert {"lr=", "kernel=", "layout="} < set(completed("mer-bench run --set "))
-
-
 @pytest.mark.parametrize(
     ("line", "strict", "offered"),
     [

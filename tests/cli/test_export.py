@@ -47,7 +47,8 @@ def test_classes_that_a_log_does_not_know_are_refused(bench: Bench, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("caveats", "names"), [(["approximation"], "APPROXIMATION"), (["partial", "synthetic"], "PARTIAL and SYNTHETIC")]
+    ("caveats", "names"),
+    [([], ""), (["approximation"], "APPROXIMATION"), (["partial", "synthetic"], "PARTIAL and SYNTHETIC")],
 )
 def test_a_log_of_results_with_caveats_comes_with_a_warning(
     bench: Bench, tmp_path: Path, caveats: list[str], names: str
@@ -56,17 +57,11 @@ def test_a_log_of_results_with_caveats_comes_with_a_warning(
     ended = export(bench)
 
     assert ended.code == 0
-    assert ended.err == (
+    warning = (
         f"warning: log.txt has no place for caveats, but this result has: {names}; state them wherever you use it\n"
     )
-
-
-def test_a_log_of_whole_real_data_needs_no_warning(bench: Bench, tmp_path: Path) -> None:
-    write_seed(new_store(tmp_path), make_row(caveats=[]), right)
-    ended = export(bench)
-
-    assert (ended.code, ended.err) == (0, "")
-    assert "[" not in ended.out
+    assert ended.err == (warning if caveats else "")
+    assert ("[" in ended.out) == bool(caveats)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +109,11 @@ def test_a_log_of_a_plugin_s_database_can_be_scored_whatever_its_other_protocols
     ended = bench("score", "log.txt", "--json")
     (slices_scored,) = ended.objects
     notes = ended.err.splitlines()
+    listed = {line.split()[0]: line for line in bench("list", "protocols").out.splitlines() if line}
 
     assert (exported.code, ended.code) == (0, 0)
+    assert "cannot be used" in listed["torn"]
+    assert "cde" in listed
     assert [note.partition(" cannot")[0] for note in notes] == ["note: protocol bare", "note: protocol torn"]
     sizes = [(name, scores["n_samples"]) for name, scores in slices_scored.items()]
     assert sizes == [("full", 18), ("smic", 6), ("mmew", 12)]

@@ -68,12 +68,16 @@ MAPS = "but the data holds ready-made 'face-flow' maps only"
 
 def test_methods_that_the_data_does_not_suit_are_refused_in_one_message(bench: Bench) -> None:
     ended = bench.run("--method", "lbp_top", "--method", "ststnet", "--json")
+    none_left = bench.run("--method", "lbp-top", "--skip-unsuitable", "--baselines")
 
     assert ended.code == 2
     assert ended.errors == [
         f"error: 1 of 2 named methods cannot run on this data: lbp-top needs 'frames', {MAPS}; name data with frames "
         "(an official release, or --data synthetic), or add --skip-unsuitable to run only ststnet"
     ]
+    assert none_left.code == 2
+    assert "1 of 1 named methods cannot run on this data" in none_left.errors[0]
+    assert "--skip-unsuitable" not in none_left.errors[0]
     assert not (bench.results / "store.json").exists()
 
 
@@ -86,14 +90,6 @@ def test_they_are_skipped_on_request_with_a_notice(bench: Bench) -> None:
         "method majority (ready-made face-flow): no settings"
     ]
     assert ended.err == f"note: lbp-top is left out: it needs 'frames', {MAPS}\n"
-
-
-def test_nothing_left_is_an_error_that_offers_no_skipping(bench: Bench) -> None:
-    ended = bench.run("--method", "lbp-top", "--skip-unsuitable", "--baselines")
-
-    assert ended.code == 2
-    assert "1 of 1 named methods cannot run on this data" in ended.errors[0]
-    assert "--skip-unsuitable" not in ended.errors[0]
 
 
 def test_python_skips_with_a_warning() -> None:
