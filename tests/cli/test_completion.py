@@ -39,7 +39,7 @@ def completed(line: str) -> list[str]:
         ("mer-bench check majority s", ["ststnet", "svm-flow"]),
         ("mer-bench export -m s", ["ststnet", "svm-flow"]),
         ("mer-bench run -p loso-casme2", ["loso-casme2", "loso-casme2-4class", "loso-casme2-5class"]),
-        ("mer-bench run --data syn", ["synthetic", "synthetic-maps"]),
+        ("mer-bench run --data ", ["synthetic", "synthetic-maps"]),
         ("mer-bench data check syn", ["synthetic", "synthetic-maps"]),
         ("mer-bench run -m rcn-a -m svm_flow --preset r", ["rbf", "readme"]),
         ("mer-bench describe lbp-top --preset ", ["benchmark", "megc2019"]),

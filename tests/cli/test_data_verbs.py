@@ -108,11 +108,8 @@ def test_a_plugin_s_databases_are_checked_after_the_official_ones(bench: Bench, 
     no_array, not_a_number = checked["databases"]["mmew"]["unreadable"]
 
     assert sound["sound"]
-    assert [(name, check["samples"]) for name, check in sound["databases"].items()] == [
-        ("smic", 1),
-        ("4dme", 1),
-        ("mmew", 3),
-    ]
+    assert list(sound["databases"]) == ["smic", "4dme", "mmew"]
+    assert [check["samples"] for check in sound["databases"].values()] == [1, 1, 3]
     assert (ended.code, checked["sound"]) == (1, False)
     assert "load of mmew/p1/a failed (ValueError: " in no_array
     assert "mmew/p2/c: the map holds NaN" in not_a_number

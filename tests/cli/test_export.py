@@ -88,6 +88,7 @@ def test_what_is_not_stored_is_reported_with_what_is(
 
     assert ended.code == 2
     assert message in ended.errors[0]
+    assert "selection last" in export(bench, method="net").out
 
 
 @pytest.fixture

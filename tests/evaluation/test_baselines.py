@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from support.bench import TINY, Bench
-from support.hostile import install
 
 import mer_bench
 
@@ -32,37 +29,12 @@ def test_one_that_is_named_is_measured_once_and_as_it_is_asked_for(bench: Bench)
     assert settings["svm-flow"]["C"] == 2
 
 
-SOURCE = """
-    from mer_bench import Method, MethodSpec, Parameter, Representation, hookimpl
-    import numpy as np
-
-    class Net(Method):
-        def fit(self, train, *, seed):
-            pass
-
-        def predict(self, test):
-            return np.zeros((len(test), self.n_classes))
-
-    @hookimpl
-    def mer_bench_methods():
-        c = (Parameter("C", 1.0, "as that of svm-flow"),)
-        maps = Representation("face-flow")
-        net = "kernel_net:Net"
-        yield MethodSpec("kernel-net", "1", "K", net, maps, "handcrafted", c, {"linear": {"C": 3.0}})
-        yield MethodSpec("own-floor", "1", "F", net, maps, "baseline")
-"""
-
-
-def test_a_plugin_s_settings_do_not_reach_the_baselines_after_it_and_it_adds_none(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install(tmp_path / "site", "kernel-net", {"kernel_net": SOURCE})
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    ended = bench.run("--method", "kernel-net", "--set", "C=2", "--preset", "linear", "--baselines", "--json")
+def test_settings_do_not_reach_the_baselines_which_come_after_the_named_methods(bench: Bench) -> None:
+    ended = bench.run("--method", "bi-woof", "--set", "C=2", "--set", "kernel=linear", "--baselines", "--json")
     settings = {result["method"]: result["params"] for result in ended.objects}
 
-    assert methods(ended.objects) == ["kernel-net", *sorted(ROWS)]
-    assert settings["kernel-net"] == {"C": 2}
+    assert methods(ended.objects) == ["bi-woof", *sorted(ROWS)]
+    assert settings["bi-woof"]["C"] == 2
     assert (settings["svm-flow"]["C"], settings["svm-flow"]["kernel"]) == (10, "rbf")
 
 
