@@ -63,16 +63,13 @@ def test_an_argument_stands_over_the_config_file(bench: Bench) -> None:
     assert python_error("majority", device="cpu", results=bench.results) == ""
     assert not Path("elsewhere").exists()
     assert "unknown device 'tpu'" in python_error("majority")
-
-
-def test_the_config_file_decides_where_nothing_is_asked_for() -> None:
     Path("mer-bench.toml").write_text('results = "elsewhere"\njobs = 1\n')
-
     assert python_error("majority") == ""
     assert Path("elsewhere", "store.json").exists()
+    assert "cde@1     majority" in bench("status").out
 
 
-def test_a_damaged_cell_is_reported_in_both(bench: Bench) -> None:
+def test_a_damaged_cell_is_reported_in_both_at_the_callers_line(bench: Bench) -> None:
     on_command_line(bench, "majority")
     bench.cell_files()[2].write_text("{")
     with pytest.warns(UserWarning, match=r"cannot be read .* it counts as absent") as warned:
@@ -82,31 +79,16 @@ def test_a_damaged_cell_is_reported_in_both(bench: Bench) -> None:
 
     assert len(warned) == 1
     assert FOLDS[2] in str(warned[0].message)
+    assert warned[0].filename == __file__
     assert [FOLDS[3] in line for line in ended.err.splitlines() if line.startswith("note: ")] == [True]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"C": np.float32(0.5), "kernel": "linear"},
-        {"C": np.float64(0.5), "kernel": np.str_("linear")},
-        {"C": 0.5, "kernel": "linear"},
-    ],
-)
-def test_python_takes_numpys_values_as_plain_ones(values: dict[str, object]) -> None:
+def test_python_takes_numpys_values_as_plain_ones_and_paths_as_text(tmp_path: Path) -> None:
+    values = {"C": np.float32(0.5), "kernel": np.str_("linear")}
     frame = mer_bench.run("svm-flow", **OPTIONS, baselines=False, params=values)  # type: ignore[arg-type]
 
     assert [(chosen["C"], chosen["kernel"]) for chosen in frame["params"]] == [(0.5, "linear")] * 4
-
-
-def test_python_takes_whole_numbers_lists_and_paths(tmp_path: Path) -> None:
-    assert python_error("ststnet", params={"epochs": np.int64(1), "batch_size": np.int32(8)}) == ""
-    assert python_error("ahmsa", params={"blocks": [1, 1, 1], "epochs": 1}) == ""
     assert "w.pth" in python_error("timm-backbone", params={"weights": tmp_path / "w.pth"})
-
-
-def test_python_refuses_none_for_a_text() -> None:
-    assert python_error("timm-backbone", params={"model": None}) == "method timm-backbone: model=None is not a text"
 
 
 def test_preprocessing_settings_of_the_config_file_do_not_apply_to_ready_made_maps(bench: Bench) -> None:
@@ -116,31 +98,22 @@ def test_preprocessing_settings_of_the_config_file_do_not_apply_to_ready_made_ma
     assert "--preprocess flow=dis" in on_command_line(bench, "majority", "--preprocess", "flow=dis").errors[0]
 
 
-def test_a_warning_names_the_callers_line(bench: Bench) -> None:
-    on_command_line(bench, "majority")
-    bench.cell_files()[1].write_text("{")
-    with pytest.warns(UserWarning, match="counts as absent") as warned:
-        mer_bench.run("majority", **OPTIONS, baselines=False, results=bench.results)  # type: ignore[arg-type]
-
-    assert warned[0].filename == __file__
-
-
-@pytest.mark.parametrize("foreign", ["a file", "a folder"])
-def test_a_dry_run_refuses_the_results_folder_that_a_run_refuses(bench: Bench, foreign: str) -> None:
-    if foreign == "a file":
-        bench.results.write_text("notes")
-    else:
-        (bench.results / "notes").mkdir(parents=True)
+def test_a_dry_run_refuses_the_results_folder_that_a_run_refuses(bench: Bench) -> None:
+    (bench.results / "notes").mkdir(parents=True)
     dry, real = on_command_line(bench, "majority", "--dry-run"), on_command_line(bench, "majority")
 
     assert (dry.code, dry.errors) == (real.code, real.errors)
     assert dry.code == 2
 
 
-def test_python_shows_how_far_it_is_unless_asked_not_to(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
-    mer_bench.run("majority", **OPTIONS, baselines=False, results=bench.results)  # type: ignore[arg-type]
-    shown = capsys.readouterr()
-    mer_bench.run("svm-flow", **OPTIONS, baselines=False, results=bench.results, progress=False)  # type: ignore[arg-type]
+def test_python_shows_how_far_it_is_unless_asked_not_to_and_warns_of_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert python_error("majority") == ""
+        shown = capsys.readouterr()
+        assert python_error("svm-flow", progress=False) == ""
     silent = capsys.readouterr()
 
     assert "6/6 cells" in shown.err
@@ -157,45 +130,22 @@ def test_a_notebook_gets_a_bar_where_it_can_draw_one(
     assert progress._can_draw() is drawn
 
 
-def test_a_sound_run_warns_of_nothing() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert python_error("majority", progress=False) == ""
-
-
 @pytest.mark.parametrize("selection", ["last", "oracle"])
-def test_a_stored_run_reads_each_cell_once(bench: Bench, monkeypatch: pytest.MonkeyPatch, selection: str) -> None:
-    methods = ("--method", "majority", "--method", "ststnet")
-    arguments = (*methods, "--preset", "quick", "--set", "epochs=2", "--seeds", "2")
+def test_each_stored_or_computed_cell_is_read_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, selection: str
+) -> None:
+    arguments = ("--method", "majority", "--method", "ststnet", "--set", "epochs=2")
     bench.run(*arguments)
+    bench.cell_files()[1].unlink()
     reads: Counter[Path] = Counter()
     read = store.read_json
 
     def counting(path: Path) -> Any:
-        reads[path] += 1
+        reads[path] += path.parent.name.startswith("seed-")
         return read(path)
 
     monkeypatch.setattr(store, "read_json", counting)
     ended = bench.run(*arguments, "--selection", selection)
 
-    assert ended.code == 0
-    assert "24 stored, 0 to compute" in ended.out
-    assert {path: count for path, count in reads.items() if path.parent.name.startswith("seed-")} == dict.fromkeys(
-        bench.cell_files(), 1
-    )
-
-
-def test_a_run_reads_each_cell_that_it_computes_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.run("--method", "majority")
-    bench.cell_files()[1].unlink()
-    reads: Counter[str] = Counter()
-    read = store.read_json
-
-    def counting(path: Path) -> Any:
-        reads[path.stem] += 1
-        return read(path)
-
-    monkeypatch.setattr(store, "read_json", counting)
-    bench.run("--method", "majority")
-
-    assert {fold: reads[fold] for fold in FOLDS} == dict.fromkeys(FOLDS, 1)
+    assert "11 stored, 1 to compute" in ended.out
+    assert +reads == dict.fromkeys(bench.cell_files(), 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from support.bench import TINY, Bench
-from support.hostile import install
 
 import mer_bench
 
@@ -13,13 +12,6 @@ ROWS = {"majority", "random", "svm-flow"}
 
 def methods(ended_objects: list[dict[str, object]]) -> list[object]:
     return [result["method"] for result in ended_objects]
-
-
-def test_a_run_has_the_baseline_rows_after_the_named_methods(bench: Bench) -> None:
-    ended = bench.run("--method", "bi-woof", "--baselines", "--json")
-
-    assert ended.code == 0
-    assert methods(ended.objects) == ["bi-woof", *sorted(ROWS)]
 
 
 def test_they_are_the_default_on_the_command_line_and_in_python(bench: Bench) -> None:
@@ -37,43 +29,13 @@ def test_one_that_is_named_is_measured_once_and_as_it_is_asked_for(bench: Bench)
     assert settings["svm-flow"]["C"] == 2
 
 
-def test_neither_overrides_nor_presets_reach_one_that_is_not_named(bench: Bench, naughty: None) -> None:
-    ended = bench.run("--method", "kernel-net", "--set", "C=2", "--preset", "linear", "--baselines", "--json")
+def test_settings_do_not_reach_the_baselines_which_come_after_the_named_methods(bench: Bench) -> None:
+    ended = bench.run("--method", "bi-woof", "--set", "C=2", "--set", "kernel=linear", "--baselines", "--json")
     settings = {result["method"]: result["params"] for result in ended.objects}
 
-    assert settings["kernel-net"] == {"C": 2}
+    assert methods(ended.objects) == ["bi-woof", *sorted(ROWS)]
+    assert settings["bi-woof"]["C"] == 2
     assert (settings["svm-flow"]["C"], settings["svm-flow"]["kernel"]) == (10, "rbf")
-
-
-@pytest.fixture
-def naughty(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A method with a parameter and a preset of the names that svm-flow has, and a baseline."""
-    source = """
-        from mer_bench import Method, MethodSpec, Parameter, Representation, hookimpl
-        import numpy as np
-
-        class Net(Method):
-            def fit(self, train, *, seed):
-                pass
-
-            def predict(self, test):
-                return np.zeros((len(test), self.n_classes))
-
-        @hookimpl
-        def mer_bench_methods():
-            c = (Parameter("C", 1.0, "as that of svm-flow"),)
-            maps = Representation("face-flow")
-            net = "kernel_net:Net"
-            yield MethodSpec("kernel-net", "1", "K", net, maps, "handcrafted", c, {"linear": {"C": 3.0}})
-            yield MethodSpec("own-floor", "1", "F", net, maps, "baseline")
-    """
-    site = tmp_path_factory.mktemp("site")
-    install(site, "kernel-net", {"kernel_net": source})
-    monkeypatch.syspath_prepend(str(site))
-
-
-def test_a_plugin_adds_none_to_everybodys_runs(bench: Bench, naughty: None) -> None:
-    assert set(methods(bench.run("--method", "majority", "--baselines", "--json").objects)) == ROWS
 
 
 def test_one_that_is_blocked_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,14 +21,7 @@ from mer_bench.cli import main
 from mer_bench.store import Store
 
 TINY = ("--data", "synthetic-maps", "--data-option", "size=tiny")
-FOLDS = (
-    "casme2-synthetic01",
-    "casme2-synthetic02",
-    "samm-synthetic01",
-    "samm-synthetic02",
-    "smic-synthetic01",
-    "smic-synthetic02",
-)
+FOLDS = tuple(f"{database}-synthetic0{subject}" for database in ("casme2", "samm", "smic") for subject in (1, 2))
 SMALL_AHMSA = ("--method", "ahmsa", "--set", "width=12", "--set", "blocks=1,1,1", "--set", "lr=1e-3")
 
 
