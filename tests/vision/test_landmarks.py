@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from support.portrait import PORTRAIT, face_in, portrait_face
@@ -17,8 +16,8 @@ from support.portrait import PORTRAIT, face_in, portrait_face
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
 from mer_bench.vision import landmarks
-from mer_bench.vision.alignment import to_grey, transform_points
-from mer_bench.vision.landmarks import DETECTORS, MODEL_VARIABLE, Face, detect_face, detector_version
+from mer_bench.vision.alignment import to_grey
+from mer_bench.vision.landmarks import DETECTORS, MODEL_VARIABLE, Face, detect_face
 
 BLANK: ByteArray = np.full((240, 320, 3), 128, dtype=np.uint8)
 
@@ -60,16 +59,6 @@ def test_key_points_are_means_of_these_landmarks(detector: str, count: int, grou
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
-@pytest.mark.parametrize(("angle", "scale"), [(0, 1.5), (15, 1.0), (-20, 2.0)])
-def test_key_points_move_with_the_face(detector: str, angle: float, scale: float) -> None:
-    turn = cv2.getRotationMatrix2D((225, 120), angle, scale)
-    turn[:, 2] += (21.5, 130.5)
-    moved = np.asarray(cv2.warpAffine(PORTRAIT, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE), dtype=np.uint8)
-    expected = transform_points(portrait_face(detector).key_points, turn.astype(np.float32))
-    assert distance(face_in(moved, detector).key_points, expected) < 3.0 * scale
-
-
-@pytest.mark.parametrize("detector", DETECTORS)
 def test_grey_images_have_the_same_key_points(detector: str) -> None:
     assert distance(face_in(to_grey(PORTRAIT), detector).key_points, portrait_face(detector).key_points) < 2.0
 
@@ -78,7 +67,6 @@ def test_grey_images_have_the_same_key_points(detector: str) -> None:
     ("detector", "left", "top", "right", "bottom"),
     [
         ("dlib", 180, 85, 272, 180),
-        ("mediapipe", 180, 85, 272, 180),
         ("mediapipe", 190, 90, 260, 150),  # cut at brows and lips: found only within an added border
     ],
 )
@@ -105,7 +93,6 @@ class Box:
         ([1.0, 0.5], (400, 600), 1, (30, 40, 90, 110)),  # half of the best score is enough for the larger box
         ([1.0, 0.49], (400, 600), 1, (10, 20, 35, 50)),
         ([1.0, 0.5], (480, 2560), 1, (122, 162, 362, 442)),  # found at a quarter of the size, given at full size
-        ([1.0, 0.5], (480, 2560), 2, (30, 40, 90, 110)),
         ([1.0, 0.5], (400, 600), 2, (15, 20, 45, 55)),  # found at twice the size
         ([1.0, 0.5], (400, 600), 3, None),
     ],
@@ -218,11 +205,6 @@ def test_a_fork_of_a_process_that_started_mediapipe_gets_an_error_instead_of_han
     monkeypatch.setattr(landmarks.os, "getpid", lambda: -1)
     with pytest.raises(MerBenchError, match="'spawn'"):
         detect_face(PORTRAIT, ("mediapipe",))
-
-
-@pytest.mark.parametrize("detector", DETECTORS)
-def test_the_version_of_a_detector_is_that_of_its_package(detector: str) -> None:
-    assert detector_version(detector) == __import__(detector).__version__
 
 
 class TestNewMediaPipe:
