@@ -3,8 +3,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.portrait import PORTRAIT
 
 from mer_bench.arrays import FloatArray
@@ -22,13 +20,6 @@ from mer_bench.vision.alignment import (
 GREY = to_grey(PORTRAIT)
 
 
-def placed(size: int, angle: float = 0.0, scale: float = 1.0, shift: complex = 0j) -> FloatArray:
-    """Key points of a face that is CROP_LANDMARKS at a size, then rotated, scaled and shifted."""
-    points = (CROP_LANDMARKS.astype(np.float64) * size - 0.5) @ (1, 1j)
-    moved = points * scale * np.exp(1j * angle) + shift
-    return np.stack((moved.real, moved.imag), axis=1).astype(np.float32)
-
-
 def test_crop_landmarks_are_these_numbers() -> None:
     # Chosen by this project, with the proportions of an adult face: see the comment above CROP_LANDMARKS.
     expected = [(0.33, 0.33), (0.67, 0.33), (0.50, 0.535), (0.36, 0.69), (0.64, 0.69)]
@@ -37,24 +28,8 @@ def test_crop_landmarks_are_these_numbers() -> None:
         CROP_LANDMARKS[0, 0] = 0.0
 
 
-@given(
-    angle=st.floats(-3.1, 3.1),
-    scale=st.floats(0.1, 20),
-    x=st.floats(-500, 500),
-    y=st.floats(-500, 500),
-    size=st.sampled_from([28, 192, 224]),
-)
-def test_a_face_gets_its_standard_position_from_any_other(
-    angle: float, scale: float, x: float, y: float, size: int
-) -> None:
-    key_points = placed(size, angle, scale, complex(x, y))
-    aligned = transform_points(key_points, aligning_transform(key_points, size))
-    assert np.allclose((aligned + 0.5) / size, CROP_LANDMARKS, atol=2e-3)
-
-
 def test_the_transform_is_the_least_squares_fit_of_eyes_and_nose() -> None:
-    key_points = placed(192, 0.3, 1.7, 40 - 25j)
-    key_points[:3] += np.array([(4, -1), (-2, 3), (5, 2)], dtype=np.float32)
+    key_points = np.array([(118, 88), (218, 120), (158, 172), (99, 196), (186, 219)], dtype=np.float32)
     target = CROP_LANDMARKS[:3].astype(np.float64) * 192 - 0.5
     (x, y), one, zero = key_points[:3].T.astype(np.float64), np.ones(3), np.zeros(3)
     design = np.vstack((np.column_stack((x, -y, one, zero)), np.column_stack((y, x, zero, one))))

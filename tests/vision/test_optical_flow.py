@@ -20,11 +20,6 @@ SHIFT = np.array([[0.0, 0.0, 1.5], [0.0, 0.0, -0.5]], dtype=np.float32)
 ONSET, APEX = (align(PORTRAIT, zoom, SIZE) for zoom in (ZOOM, ZOOM + SHIFT))
 
 
-def test_farneback_is_the_function_that_htnet_calls() -> None:
-    direct = cv2.calcOpticalFlowFarneback(ONSET, APEX, None, 0.5, 3, 15, 3, 5, 1.2, 0)
-    assert np.array_equal(optical_flow(ONSET, APEX, "farneback"), direct)
-
-
 @pytest.mark.parametrize(
     ("preset", "constant"),
     [("ultrafast", 0), ("fast", 1), ("medium", 2)],  # the values of OpenCV's PRESET_...
@@ -34,12 +29,11 @@ def test_dis_uses_the_preset_of_this_name(preset: str, constant: int) -> None:
     assert np.array_equal(optical_flow(ONSET, APEX, "dis", {"dis_preset": preset}), direct)
 
 
-FARNEBACK = {"pyramid_scale": 0.6, "levels": 1, "window": 11, "iterations": 4, "poly_n": 7, "poly_sigma": 1.5}
-
-
-def test_each_parameter_of_farneback_reaches_opencv() -> None:
-    settings = {f"farneback_{name}": value for name, value in FARNEBACK.items()}
-    direct = cv2.calcOpticalFlowFarneback(ONSET, APEX, None, *FARNEBACK.values(), 0)
+@pytest.mark.parametrize("values", [(), (0.6, 1, 11, 4, 7, 1.5)])
+def test_farneback_is_opencvs_with_the_values_of_htnet_by_default(values: tuple[float, ...]) -> None:
+    names = ("pyramid_scale", "levels", "window", "iterations", "poly_n", "poly_sigma")
+    settings = {f"farneback_{name}": value for name, value in zip(names, values, strict=False)}
+    direct = cv2.calcOpticalFlowFarneback(ONSET, APEX, None, *(values or (0.5, 3, 15, 3, 5, 1.2)), 0)
     assert np.array_equal(optical_flow(ONSET, APEX, "farneback", settings), direct)
 
 

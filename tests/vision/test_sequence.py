@@ -75,16 +75,6 @@ def test_linear_interpolation_mixes_the_two_nearest_frames() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_bytes_and_floats_give_the_same_and_the_clip_is_not_changed(method: str) -> None:
-    frames = clip(6).astype(np.uint8)
-    kept = frames.copy()
-    assert np.array_equal(
-        interpolate_frames(frames, 9, method), interpolate_frames(frames.astype(np.float32), 9, method)
-    )
-    assert np.array_equal(frames, kept)
-
-
-@pytest.mark.parametrize("method", METHODS)
 def test_memory_stays_near_the_size_of_the_result(method: str) -> None:
     frames = np.zeros((100, 192, 192), dtype=np.uint8)
     tracemalloc.start()
