@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import pytest
 from support.bench import descendants, living
@@ -75,16 +76,13 @@ def test_workers_run_all_tasks_but_those_that_kill_them_or_take_too_long(capfd: 
 def test_workers_are_started_for_several_jobs_or_a_time_out(
     monkeypatch: pytest.MonkeyPatch, n_tasks: int, jobs: int, timeout: float | None, workers: int
 ) -> None:
-    started: list[tuple[int, float | None]] = []
+    started = Mock(return_value=[("1", 0.0)] * n_tasks)
+    monkeypatch.setattr(executors, "run_in_workers", started)
+    tasks = ["a"] * n_tasks
+    outcomes = list(run_tasks(act, tasks, lost=lost, jobs=jobs, timeout=timeout))
 
-    def recording(*_: object, lost: object, jobs: int, timeout: float | None) -> list[tuple[str, float]]:
-        started.append((jobs, timeout))
-        return [("1", 0.0)] * n_tasks
-
-    monkeypatch.setattr(executors, "run_in_workers", recording)
-    outcomes = list(run_tasks(act, ["a"] * n_tasks, lost=lost, jobs=jobs, timeout=timeout))
-
-    assert started == ([(workers, timeout)] if workers else [])
+    expected = call(act, tasks, lost=lost, jobs=workers, timeout=timeout)
+    assert started.mock_calls == ([expected] if workers else [])
     assert [text for text, _ in outcomes] == ["1"] * n_tasks
 
 
