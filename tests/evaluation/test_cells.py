@@ -86,11 +86,6 @@ class Answer(Method):
         return type(self).give(self, test)
 
 
-class NoMethod:
-    def __init__(self, *_: object) -> None:
-        pass
-
-
 def reachable(*roots: object) -> Iterator[object]:
     """Yield all objects that can be reached by attributes, items, closures of instances and bases of arrays.
 
@@ -382,7 +377,7 @@ def test_an_error_in_a_method_fails_its_cell_with_a_traceback(answer: AnswerRun,
 @pytest.mark.parametrize(
     ("kind", "by_epoch", "message"),
     [
-        (NoMethod, False, "NoMethod is neither a Method nor a TorchMethod"),
+        (str, False, "builtins:str is neither a Method nor a TorchMethod"),
         (Diverged, True, "scores hold NaN"),
         (Net, False, "its spec's trains_by_epoch does not fit its class"),
         (Recorder, True, "its spec's trains_by_epoch does not fit its class"),

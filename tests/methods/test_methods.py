@@ -16,7 +16,6 @@ import mer_bench_majority
 import mer_bench_svm_flow
 from mer_bench import LabelledSamples, SklearnMethod, UnlabelledSamples
 from mer_bench.arrays import FloatArray
-from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.testing import make_method
 
 
@@ -155,16 +154,12 @@ def test_svm_flow_is_scikit_learns_svc_on_the_raw_maps(
     preset: str | None, overrides: dict[str, object], equivalent: SVC
 ) -> None:
     (spec,) = mer_bench_svm_flow.mer_bench_methods()
-    source = SyntheticMaps(None, {"size": "tiny", "seed": 0})
-    frame = source.read_samples().frame
-    maps = np.stack([source.load(sample_id) for sample_id in frame["sample_id"]])
-    labels = frame["emotion"].map({"negative": 0, "positive": 1, "surprise": 2}).to_numpy(dtype=np.int64)
-    assert (spec.representation.name, spec.trains_by_epoch, spec.family) == ("face-flow", False, "baseline")
-    test = (frame["subject"] == "casme2/synthetic01").to_numpy()
+    train, test = samples([0, 1, 2, 0, 0, 2] * 3), samples([0, 1, 2, 0, 1], seed=3)
     method = make_method(spec, preset=preset, **overrides)
-    method.fit(LabelledSamples(maps[~test], labels[~test], frame["subject"].to_numpy(dtype=str)[~test]), seed=0)
-    scores = method.predict(UnlabelledSamples(maps[test]))
-    equivalent.fit(flat(maps[~test]), labels[~test])
+    method.fit(train, seed=0)
+    scores = method.predict(UnlabelledSamples(test.inputs))
+    equivalent.fit(flat(train.inputs), train.labels)
 
-    np.testing.assert_array_equal(scores.argmax(axis=1), equivalent.predict(flat(maps[test])))
-    np.testing.assert_allclose(scores, equivalent.decision_function(flat(maps[test])), rtol=1e-5)
+    assert (spec.representation.name, spec.trains_by_epoch, spec.family) == ("face-flow", False, "baseline")
+    np.testing.assert_array_equal(scores.argmax(axis=1), equivalent.predict(flat(test.inputs)))
+    np.testing.assert_allclose(scores, equivalent.decision_function(flat(test.inputs)), rtol=1e-5)

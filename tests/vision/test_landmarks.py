@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import dlib
 import numpy as np
 import pytest
 from support.portrait import PORTRAIT, face_in, portrait_face
@@ -72,16 +73,6 @@ def test_a_face_that_fills_its_image_keeps_its_position(
     assert distance(face_in(PORTRAIT[top:bottom, left:right], detector).key_points, expected) < 4.0
 
 
-class Box:
-    """A rectangle as dlib's detector returns it."""
-
-    def __init__(self, *sides: int) -> None:
-        self.left, self.top, self.right, self.bottom = (lambda side=side: side for side in sides)
-
-    def area(self) -> int:
-        return (self.right() - self.left()) * (self.bottom() - self.top())
-
-
 @pytest.mark.parametrize(
     ("scores", "shape", "searches", "expected"),
     [
@@ -98,10 +89,12 @@ def test_dlib_takes_the_largest_certain_box_of_the_first_successful_search(
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     searched: list[ByteArray] = []
 
-    def run(image: ByteArray, upsample: int) -> tuple[list[Box], list[float], list[int]]:
+    def run(image: ByteArray, upsample: int) -> tuple[list[dlib.rectangle], list[float], list[int]]:
         searched.append(image)
         return (
-            ([Box(10, 20, 35, 50), Box(30, 40, 90, 110)], scores, [0, 0]) if len(searched) == searches else ([], [], [])
+            ([dlib.rectangle(10, 20, 35, 50), dlib.rectangle(30, 40, 90, 110)], scores, [0, 0])
+            if len(searched) == searches
+            else ([], [], [])
         )
 
     assert landmarks._dlib_box(image, types.SimpleNamespace(run=run)) == expected
