@@ -91,11 +91,8 @@ def test_dlib_takes_the_largest_certain_box_of_the_first_successful_search(
 
     def run(image: ByteArray, upsample: int) -> tuple[list[dlib.rectangle], list[float], list[int]]:
         searched.append(image)
-        return (
-            ([dlib.rectangle(10, 20, 35, 50), dlib.rectangle(30, 40, 90, 110)], scores, [0, 0])
-            if len(searched) == searches
-            else ([], [], [])
-        )
+        boxes = [dlib.rectangle(10, 20, 35, 50), dlib.rectangle(30, 40, 90, 110)]
+        return (boxes, scores, [0, 0]) if len(searched) == searches else ([], [], [])
 
     assert landmarks._dlib_box(image, types.SimpleNamespace(run=run)) == expected
     first, second = {400: ((400, 600), (800, 1200)), 480: ((120, 640), (480, 2560))}[shape[0]]
