@@ -337,6 +337,7 @@ def test_a_method_that_overwrites_what_it_receives_changes_no_other_cell(
         (np.zeros(5, dtype=int), "scores have shape (5,), not (5, 3)"),
         (np.full((5, 3), -np.inf), "scores hold NaN, infinite or other values"),
         (np.full((5, 3), "a"), "that are not real numbers"),
+        (np.zeros((5, 3), complex), "that are not real numbers"),
         ([[1.0] * 3] * 4 + [[1.0]], "inhomogeneous"),
     ],
 )
