@@ -49,14 +49,3 @@ def test_a_folder_that_another_process_fills_meanwhile_is_not_changed(tmp_path: 
 
     assert (tmp_path / "new" / "a.txt").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
-
-
-@pytest.mark.parametrize(
-    ("taken", "reason"), [("file", "is a file"), ("link", "is a broken link"), ("", "is not empty")]
-)
-def test_a_path_in_use_is_refused(tmp_path: Path, taken: str, reason: str) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("gone")
-
-    with pytest.raises(MerBenchError, match=reason), new_folder(tmp_path / taken, "the plugin", "go away"):
-        raise AssertionError

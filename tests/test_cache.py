@@ -83,14 +83,6 @@ def test_only_the_owner_can_read_what_it_creates(cache: Cache, exists: bool) -> 
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
 
 
-def test_a_relative_folder_is_below_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Cache(Path("mine")).write("flow", KEY, ENTRY)
-
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-    assert [path.name for path in Path("mine").iterdir()] == ["flow"]
-
-
 def test_usage_and_clearing_concern_only_the_files_of_mer_bench(cache: Cache) -> None:
     cache.write("flow", KEY, ENTRY)
     cache.write("face", KEY, ENTRY)

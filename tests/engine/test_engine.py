@@ -221,9 +221,3 @@ def test_a_setting_for_one_method_takes_precedence_over_one_for_all() -> None:
     plan = plan_of("ahmsa", overrides={"ahmsa.lr": "0.5", "lr": "0.25"})
 
     assert plan.rows[0].setting.params["lr"] == 0.5
-
-
-@pytest.mark.parametrize("seeds", [0, 1001])
-def test_an_unreasonable_number_of_seeds_is_refused(seeds: int) -> None:
-    with pytest.raises(MerBenchError, match=f"--seeds {seeds} is not a number from 1 to 1000"):
-        plan_of("majority", seeds=seeds)

@@ -86,11 +86,6 @@ class Answer(Method):
         return type(self).give(self, test)
 
 
-class NoMethod:
-    def __init__(self, *_: object) -> None:
-        pass
-
-
 def reachable(*roots: object) -> Iterator[object]:
     """Yield all objects that can be reached by attributes, items, closures of instances and bases of arrays.
 
@@ -339,14 +334,10 @@ def test_a_method_that_overwrites_what_it_receives_changes_no_other_cell(
     ("scores", "message"),
     [
         (np.zeros((5, 4)), "scores have shape (5, 4), not (5, 3)"),
-        (np.zeros((4, 3)), "scores have shape (4, 3), not (5, 3)"),
         (np.zeros(5, dtype=int), "scores have shape (5,), not (5, 3)"),
-        (None, "scores have shape (), not (5, 3)"),
-        (np.full((5, 3), np.nan), "scores hold NaN"),
         (np.full((5, 3), -np.inf), "scores hold NaN, infinite or other values"),
         (np.full((5, 3), "a"), "that are not real numbers"),
         (np.zeros((5, 3), complex), "that are not real numbers"),
-        (np.zeros((5, 3), object), "that are not real numbers"),
         ([[1.0] * 3] * 4 + [[1.0]], "inhomogeneous"),
     ],
 )
@@ -384,15 +375,10 @@ def test_an_error_in_a_method_fails_its_cell_with_a_traceback(answer: AnswerRun,
     assert "in give" in cell["error"]["traceback"]
 
 
-def test_a_setting_that_the_method_refuses_ends_the_run(answer: AnswerRun) -> None:
-    with pytest.raises(MerBenchError, match="width=100"):
-        answer(raising(MerBenchError("width=100 is not a multiple of heads=3")))
-
-
 @pytest.mark.parametrize(
     ("kind", "by_epoch", "message"),
     [
-        (NoMethod, False, "NoMethod is neither a Method nor a TorchMethod"),
+        (str, False, "builtins:str is neither a Method nor a TorchMethod"),
         (Diverged, True, "scores hold NaN"),
         (Net, False, "its spec's trains_by_epoch does not fit its class"),
         (Recorder, True, "its spec's trains_by_epoch does not fit its class"),

@@ -36,30 +36,26 @@ NAUGHTY = '''
             return scores
 
 
-    class Raises(Good):
+    class Naughty(Good):
+        """Does on the fold what its name says."""
+
         def misbehave(self):
-            raise ValueError("no [good] reason\\nat all")
+            match self.spec.name:
+                case "raises":
+                    raise ValueError("no [good] reason\\nat all")
+                case "refuses":
+                    raise MerBenchError("setting 'warp' is beyond 9; lower it")
+                case "dies":
+                    os._exit(3)
+                case "sleeps":
+                    time.sleep(60)
+                case "fills":  # The disk is full from now on, for the files of this process.
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 
-
-    class Nan(Good):
         def spoil(self, scores):
-            scores[0, 0] = np.nan
-            return scores
-
-
-    class Words(Good):
-        def spoil(self, scores):
-            return scores.astype(str)
-
-
-    class Dies(Good):
-        def misbehave(self):
-            os._exit(3)
-
-
-    class Sleeps(Good):
-        def misbehave(self):
-            time.sleep(60)
+            if self.spec.name == "nan":
+                scores[0, 0] = np.nan
+            return scores.astype(str) if self.spec.name == "words" else scores
 
 
     class Slow(Good):
@@ -76,38 +72,16 @@ NAUGHTY = '''
             ctypes.CDLL(None).fflush(None)
 
 
-    class Fills(Good):
-        """The disk is full from the moment a fold is trained on, for the files of this process."""
-
-        def misbehave(self):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
-
-
-    class Refuses(Good):
-        def misbehave(self):
-            raise MerBenchError("setting 'warp' is beyond 9; lower it")
-
-
     CLASSES = {
         "good": "Good",
-        "raises": "Raises",
-        "nan": "Nan",
-        "words": "Words",
-        "dies": "Dies",
-        "sleeps": "Sleeps",
         "slow": "Slow",
         "prints": "Prints",
-        "fills": "Fills",
-        "refuses": "Refuses",
         "no-class": "Absent",
+        **dict.fromkeys(("raises", "nan", "words", "dies", "sleeps", "fills", "refuses"), "Naughty"),
     }
-    PARAMETERS = {
-        "slow": (Parameter("seconds", 0.2, "how long a fit lasts"),),
-    }
-
 
     def spec(name, target, representation="face-flow"):
-        parameters = PARAMETERS.get(name, ())
+        parameters = (Parameter("seconds", 0.2, "how long a fit lasts"),) if name == "slow" else ()
         return MethodSpec(name, "1", name.title(), target, Representation(representation), "handcrafted", parameters)
 
 
