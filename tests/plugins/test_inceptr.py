@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
 from support.method_instances import BUILT_IN, network_of
 from torch import Tensor, nn
 
-from mer_bench_inceptr.network import AttentionDropping, Inception, IncepTR, SpatialAttention, Transformer
+from mer_bench_inceptr.network import AttentionDropping, Inception, IncepTR, Transformer
 
 SPEC = BUILT_IN["inceptr"]
 
@@ -62,17 +61,6 @@ def test_an_inception_module_joins_four_paths_that_see_1_3_5_and_3_pixels() -> N
 
     assert module(spot).shape == (1, 16, 9, 9)
     assert reach == [1, 3, 5, 3]
-
-
-def test_spatial_attention_is_a_biased_convolution_of_mean_and_maximum_without_normalisation() -> None:
-    module = SpatialAttention(3)
-    x = torch.randn(2, 5, 6, 6)
-    weight, bias = module.convolution.weight, module.convolution.bias
-    gate = F.conv2d(torch.stack((x.sum(1) / 5, x.max(1).values), dim=1), weight, padding=1) + bias
-
-    assert bias.item() != 0
-    torch.testing.assert_close(module(x), x / (1 + torch.exp(-gate)))
-    assert torch.equal(module(x), module.eval()(x))
 
 
 def test_the_blocks_are_those_of_the_description() -> None:

@@ -276,3 +276,18 @@ def test_a_network_learns_where_maps_move_and_the_seed_decides_how(name: str) ->
     assert (scores[-1].argmax(1) == samples.labels[36:]).mean() > 0.9
     np.testing.assert_array_equal(scores[0], same[0])
     assert not np.array_equal(scores[0], other[0])
+
+
+@pytest.mark.parametrize("name", ["dual-inception", "ststnet"])
+def test_glorot_weights_are_uniform_with_zero_biases_and_torchs_are_not(name: str) -> None:
+    glorot, usual = (network_of(BUILT_IN[name], initialisation=kind) for kind in ("glorot", "torch"))
+    layers = [module for module in glorot.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    shares = []
+    for layer in layers:
+        fans = (layer.weight.shape[0] + layer.weight.shape[1]) * layer.weight[0, 0].numel()
+        shares.append(layer.weight.abs().max().item() / (6 / fans) ** 0.5)
+
+    assert max(shares) <= 1
+    assert shares[-1] > 0.9
+    assert not any(layer.bias.any() for layer in layers)
+    assert all(m.bias.any() for m in usual.modules() if isinstance(m, nn.Linear))
