@@ -31,12 +31,6 @@ def on_paper() -> IncepTR:
         return network
 
 
-def four_by_four(width: int, *, depth: int, msad: float) -> Transformer:
-    """A transformer of 4×4 tokens with two heads, which drops no path."""
-    dropping = AttentionDropping(2, msad, "head")
-    return Transformer(4, width, depth=depth, mlp_ratio=2, drop_path=0.0, dropping=dropping)
-
-
 def test_either_branch_gives_256_maps_of_14x14() -> None:
     network, maps = on_paper(), torch.zeros(2, 3, 28, 28, device="meta")
     sizes = [sum(p.numel() for p in part.parameters()) for part in (network.local_branch, network.global_branch)]
@@ -73,7 +67,7 @@ def test_the_blocks_are_those_of_the_description() -> None:
 
 
 def test_the_blocks_and_positions_begin_with_small_normal_weights_and_zero_biases() -> None:
-    transformer = four_by_four(64, depth=2, msad=0.0)
+    transformer = Transformer(4, 64, depth=2, mlp_ratio=2, drop_path=0.0, dropping=AttentionDropping(2, 0.0, "head"))
     linear = [module for module in transformer.blocks.modules() if isinstance(module, nn.Linear)]
 
     assert len(linear) == 8
