@@ -154,29 +154,6 @@ def test_units_cancel_and_a_turn_by_45_degrees_moves_every_bin_to_the_next(
     np.testing.assert_allclose(after, np.roll(before, turns, axis=1), rtol=1e-4, atol=1e-7)
 
 
-def resting(seed: int) -> FloatArray:
-    """Return motion of which less than half moves, so that the median is no motion; u and v have one range."""
-    flow = random_flow(seed)
-    flow[8:, :, :2] = 0
-    flow[0, 0, :2], flow[0, 1, :2] = (-9, -7), (7, 9)
-    u, v = np.clip(flow[..., 0], -9, 7), np.clip(flow[..., 1], -7, 9)
-    return stacked(u, v, flow[..., 2] - flow[..., 2].min())
-
-
-def min_max_scaled(flow: FloatArray) -> FloatArray:
-    least, most = flow.min(axis=(0, 1)), flow.max(axis=(0, 1))
-    return (flow - least) / (most - least)
-
-
-@pytest.mark.parametrize(("gain", "offset"), [(1, 0), (200, 20)])
-def test_on_scaled_maps_the_median_gives_back_the_bins_where_it_is_no_motion(gain: float, offset: float) -> None:
-    flow = resting(3)
-    truth, scaled = extractor("flow").extract(flow), min_max_scaled(flow) * gain + offset
-
-    np.testing.assert_allclose(extractor("face-flow").extract(scaled), truth, atol=1e-4)
-    assert np.abs(extractor("face-flow", zero="none").extract(scaled) - truth).max() > 0.1
-
-
 @pytest.mark.parametrize(
     ("representation", "zero", "same_as"),
     [

@@ -182,23 +182,6 @@ def test_the_presets_have_the_stated_number_of_features(preset: str, size: int) 
     np.testing.assert_array_equal(features, extractor.extract(sample.copy()))
 
 
-def test_each_setting_of_the_descriptor_reaches_it() -> None:
-    sample = clip((10, 40, 40, 1))
-    base = method().extract(sample)
-    others: dict[str, object] = {
-        "radii": (1, 2, 4),
-        "radii_of": "planes",
-        "neighbours": (4, 8, 4),
-        "mapping": "uniform",
-        "blocks": (5, 5, 2),
-        "histogram": "counts",
-    }
-
-    assert set(others) == set(SPEC.features.parameters)
-    for name, value in others.items():
-        assert not np.array_equal(method(**{name: value}).extract(sample), base), name
-
-
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [

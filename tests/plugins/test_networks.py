@@ -23,36 +23,17 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True)
 class Network:
-    """What is known of a method's network.
+    """What is known of a method's network."""
 
-    Parameters
-    ----------
-    sizes : dict
-        Number of parameters for three classes, by preset.
-    small : dict
-        Settings of a network that is quick to train.
-    learning : dict
-        How it then learns from 36 maps.
-    logits : tuple
-        What it computes with other settings over the small ones: logits of one map by the weights of `filled`.
-    dropouts : int
-        Layers that drop values.
-    dropout : str
-        The parameter that is their probability.
-    silent : str
-        Pattern of the weights that cannot learn, whoever implements the paper.
-    channels : tuple of int
-        Those of u, v and strain that it uses.
-    """
-
-    sizes: dict[str, int]
-    small: Settings
-    learning: Settings
+    sizes: dict[str, int]  # number of parameters for three classes, by preset
+    small: Settings  # of a network that is quick to train
+    learning: Settings  # with which it then learns from 36 maps
+    # Logits of one map by the weights of `filled`, with other settings over the small ones.
     logits: tuple[tuple[Settings, tuple[float, float, float]], ...] = ()
-    dropouts: int = 0
-    dropout: str = "dropout"
-    silent: str = "none"
-    channels: tuple[int, ...] = (0, 1, 2)
+    dropouts: int = 0  # layers that drop values
+    dropout: str = "dropout"  # the parameter that is their probability
+    silent: str = "none"  # pattern of the weights that cannot learn, whoever implements the paper
+    channels: tuple[int, ...] = (0, 1, 2)  # those of u, v and strain that it uses
 
 
 NETWORKS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from support.method_instances import BUILT_IN, network_of
+from support.method_instances import BUILT_IN
 from torch import nn
 
 from mer_bench_ststnet.network import Stream
@@ -13,19 +13,6 @@ from mer_bench_ststnet.network import Stream
 SPEC = BUILT_IN["ststnet"]
 
 pytestmark = pytest.mark.usefixtures("reproducible")
-
-
-def test_without_batch_normalisation_there_are_1651_parameters() -> None:
-    assert sum(parameter.numel() for parameter in network_of(SPEC, batch_norm=False).parameters()) == 1651
-
-
-@pytest.mark.parametrize(("padding", "side"), [("same", 28), ("port", 30)])
-def test_both_paddings_pool_every_stream_to_10x10(padding: str, side: int) -> None:
-    network = network_of(SPEC, padding=padding)
-    maps = torch.randn(2, 3, 28, 28)
-
-    assert [tuple(stream[0](maps).shape) for stream in network.streams] == [(2, n, side, side) for n in (3, 5, 8)]
-    assert [tuple(stream(maps).shape) for stream in network.streams] == [(2, n, 10, 10) for n in (3, 5, 8)]
 
 
 def test_a_stream_convolves_rectifies_normalises_pools_and_drops_in_this_order() -> None:
