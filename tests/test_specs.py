@@ -129,13 +129,10 @@ def test_limits_include_their_own_value(
     [
         (0, {"minimum": 1}, "x=0 is below the smallest allowed value, 1"),
         ("six", {"choices": ("five",)}, "x='six' is not one of: five"),
-        (9, {"maximum": 8}, "x=9 is above the largest allowed value, 8"),
-        (1, {"minimum": "0"}, "parameter x: limit '0' is not a number"),
         (1, {"maximum": True}, "parameter x: limit True is not a number"),
         ("five", {"choices": "five or six"}, "parameter x: choices 'five or six' is not of type tuple"),
         (math.nan, {}, "x=nan is not a finite number"),
         (None, {}, "parameter x: default None is not a bool, int, float, str or tuple of int"),
-        ([1, 2], {}, "parameter x: default [1, 2] is not a bool"),
     ],
 )
 def test_a_default_that_is_not_allowed_is_refused(default: object, limits: dict[str, object], message: str) -> None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F  # noqa: N812
 from support.method_instances import BUILT_IN, network_of
 from torch import Tensor, nn
 
-from mer_bench_ahmsa.network import AdaptiveDownsampling, MultiScaleAttention
+from mer_bench_ahmsa.network import AdaptiveDownsampling
 
 SPEC = BUILT_IN["ahmsa"]
 
@@ -55,16 +55,3 @@ def test_downsampling_is_convolution_then_layer_norm_then_adaptive_max_pooling()
     pooled = layer_norm(convolved, norm).reshape(5, 6, 2, 2, 2, 2).amax((3, 5))
 
     torch.testing.assert_close(module(x), pooled)
-
-
-@pytest.mark.parametrize("residual", [True, False])
-def test_a_block_normalises_before_each_part_and_adds_a_residual_around_it(residual: bool) -> None:
-    block = MultiScaleAttention(6, 3, mlp_ratio=4, reduction=2, dropout=0.0, residual=residual)
-    randomise(block)
-    x = expected = torch.randn(3, 6, 2, 2)
-    for norm, part in zip(block.norms, block.parts, strict=True):
-        step = part(layer_norm(expected, norm))
-        expected = expected + step if residual else step
-
-    assert [type(part).__name__ for part in block.parts] == ["ChannelAttn", "SpatialAttention", "ConvMlp"]
-    torch.testing.assert_close(block(x), expected)

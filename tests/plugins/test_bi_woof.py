@@ -47,19 +47,6 @@ def extractor(representation: str, **overrides: object) -> BiWOOF:
     return method
 
 
-def test_two_blocks_are_what_a_hand_computes() -> None:
-    """Left: lengths 3 to the right and 1 down, strain 0.5. Right: 5 up-left of centre (bin 1), strain 2."""
-    flow = still(2, 4)
-    flow[0, 0] = (3, 0, 0.2)
-    flow[1, 1] = (0, 1, 0.3)
-    flow[0, 2] = (-3, -4, 1.25)
-    flow[1, 3] = (0, 0, 0.75)
-    left, right = [0, 0, 0, 0, 0.5 * 3 / 4, 0, 0.5 * 1 / 4, 0], [0, 2, 0, 0, 0, 0, 0, 0]
-    expected = np.array(left + right)
-
-    np.testing.assert_allclose(bi_woof(flow, (1, 2), 8, 0, "last"), expected / np.linalg.norm(expected), rtol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("directions", "expected"),
     [

@@ -17,8 +17,6 @@ from support.method_instances import BUILT_IN
 
 from mer_bench import MerBenchError
 from mer_bench.arrays import FloatArray
-from mer_bench.methods.instances import make_extractor
-from mer_bench.methods.setting import MethodSetting
 from mer_bench.testing import make_method
 from mer_bench.vision.sequence import METHODS, interpolate_frames
 from mer_bench_lbp_top.descriptor import lbp_top, plane_codes
@@ -169,17 +167,6 @@ def test_counts_sum_to_the_usable_positions_and_l1_divides_them_by_block_and_pla
         assert of_block.sum() == (32 - 2) * (29 - 4) * (11 - 6)
         assert (of_block.min(), of_block.max()) == (7 * 8 * 2, 8 * 9 * 3)
         np.testing.assert_allclose(plane_shares, plane_counts / of_block[:, np.newaxis], rtol=1e-6)
-
-
-@pytest.mark.parametrize(("preset", "size"), [("megc2019", 25 * 3 * 16), ("benchmark", 32 * 3 * 59)])
-def test_the_presets_have_the_stated_number_of_features(preset: str, size: int) -> None:
-    extractor = make_extractor(MethodSetting(SPEC, SPEC.resolve(preset, {}), 3))
-    sample = clip((10, 64, 64, 1))
-
-    features = extractor.extract(sample)
-
-    assert (features.shape, features.dtype) == ((size,), np.float32)
-    np.testing.assert_array_equal(features, extractor.extract(sample.copy()))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ import torch.nn.functional as F  # noqa: N812
 from support.method_instances import BUILT_IN, network_of
 from torch import nn
 
-from mer_bench_rcn_a.network import RecurrentBlock
-
 SPEC = BUILT_IN["rcn-a"]
 
 pytestmark = pytest.mark.usefixtures("reproducible")
@@ -52,18 +50,6 @@ def test_gradients_flow_through_the_classifiers_weights_inside_the_attention() -
     (direct,) = torch.autograd.grad(F.cross_entropy(network.classifier(features.flatten(1)), torch.arange(3)), weight)
 
     assert not torch.allclose(whole, direct, rtol=1e-2, atol=1e-6)
-
-
-@pytest.mark.parametrize("recurrences", [1, 3])
-def test_the_recurrent_block_applies_one_shared_convolution_again_and_again(recurrences: int) -> None:
-    block = RecurrentBlock(4, recurrences).eval()
-    x = torch.randn(2, 4, 12, 12)
-    y = block.first(x)
-    for _ in range(recurrences):
-        y = block.shared(x + y)
-
-    assert (block.first[0].kernel_size, block.shared[0].kernel_size) == ((1, 1), (3, 3))
-    torch.testing.assert_close(block(x), y)
 
 
 def test_the_initial_weights_are_kaimings_by_fan_out_and_small_in_the_classifier() -> None:

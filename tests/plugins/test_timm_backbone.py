@@ -92,13 +92,6 @@ def test_maps_are_resized_bilinearly_with_antialiasing_to_the_side_that_was_aske
     torch.testing.assert_close(inputs[0], maps if image == 28 else expected)
 
 
-def test_a_transformer_is_built_for_the_size_of_its_maps() -> None:
-    network = built(model="test_vit", image=32)
-
-    assert network.model.pos_embed.shape[1] == 1 + 2 * 2
-    assert network(torch.randn(2, 3, 28, 28)).shape == (2, 3)
-
-
 def test_patches_that_leave_pixels_unseen_are_refused_with_the_next_size_that_fits() -> None:
     assert refusal(model="test_vit", image=28) == (
         "timm-backbone: patches of 16 pixels of model=test_vit do not tile image=28; take image=32"
@@ -147,18 +140,6 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_a_tag_because_it_names_
         "timm-backbone: model='resnet18.a1_in1k' has the tag 'a1_in1k', which names weights to download; "
         "take model=resnet18, and pretrained weights from a local file with weights=PATH"
     )
-
-
-def test_timm_is_never_asked_for_the_weights_that_it_could_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
-    create = timm.create_model
-    monkeypatch.setattr(
-        timm, "create_model", lambda *args, **kwargs: asked.append(kwargs["pretrained"]) or create(*args, **kwargs)
-    )
-
-    built("resnet18")
-
-    assert set(asked) == {False}
 
 
 def test_single_samples_are_refused_where_batch_normalisation_is_left_with_one_position() -> None:
