@@ -116,12 +116,7 @@ def test_whatever_a_described_method_raises_is_one_sentence(
 @pytest.mark.usefixtures("plugin")
 @pytest.mark.parametrize(
     ("where", "raises", "strict"),
-    [
-        ("class", "odd", ""),
-        ("extract", "exit", "1"),
-        ("fit", "generator", ""),
-        ("predict", "mute", "1"),
-    ],
+    [("class", "odd", ""), ("extract", "exit", "1"), ("fit", "generator", ""), ("predict", "mute", "1")],
 )
 def test_a_run_continues_whatever_a_method_raises(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, where: str, raises: str, strict: str
