@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import inspect
-import json
-import os
-import subprocess
 import sys
-import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,9 +52,7 @@ def test_a_broken_plugin_fails_alone_with_a_reason(site: Path, flaw: str) -> Non
     [
         ("no_such_acme", "ModuleNotFoundError: No module named 'no_such_acme'"),
         ("acme:nothing", "AttributeError: module 'acme' has no attribute"),
-        ("", "entry point 'plugin' is malformed: '' is neither 'package.module' nor"),
         ("1 + 2", "entry point 'plugin' is malformed: '1 + 2' is neither"),
-        ("acme:two words", "entry point 'plugin' is malformed: 'acme:two words' is neither"),
     ],
 )
 def test_an_entry_point_that_names_no_object_fails(site: Path, target: str, reason: str) -> None:
@@ -131,21 +125,6 @@ def test_databases_and_protocols_are_catalogued_by_name(site: Path) -> None:
         catalogue.database("zo")
 
 
-def test_the_readers_of_mer_bench_load_without_heavy_imports(site: Path) -> None:
-    install(site, "mer-bench", {}, {"databases": "mer_bench.databases"}, "0.1.0")
-    code = """
-        import json, sys
-        from mer_bench.plugin_manager import load_catalogue
-        names = list(load_catalogue(blocked=()).databases)
-        print(json.dumps([names, sorted({"numpy", "pandas", "torch", "sklearn", "cv2"} & set(sys.modules))]))
-    """
-    path = os.pathsep.join([str(site), *(entry for entry in sys.path if entry)])
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
-    assert json.loads(done.stdout) == [["flow-maps", "releases", "synthetic", "synthetic-maps"], []]
-
-
 def test_a_blocked_plugin_runs_no_code(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("acme", "zoo"):
         install(site, f"{module}-plugins", {module: "raise SystemError"}, {f"{module.title()}_Nets": module})
@@ -184,29 +163,12 @@ def test_between_third_parties_the_first_distribution_keeps_the_name(site: Path)
     assert "zoo-net" in catalogue.methods
 
 
-def test_a_failed_plugin_shadows_nobody(site: Path) -> None:
-    install(site, "aaa-plugins", {"aaa": method_plugin("aaa", "net", "net")})
-    install(site, "zoo-plugins", {"zoo": method_plugin("zoo", "net")})
+def test_one_module_behind_two_entry_points_is_used_once(site: Path) -> None:
+    install(site, "acme-plugins", {"acme": method_plugin("acme", "net")}, {"first": "acme", "second": "acme"})
     catalogue = load_catalogue()
-    assert catalogue.owners["method", "net"] == "zoo-plugins"
-    assert record_of(catalogue, "zoo").status is PluginStatus.OK
-
-
-@pytest.mark.parametrize(
-    ("source", "first", "second"),
-    [
-        (
-            method_plugin("acme", "net"),
-            "",
-            "is the same object as plugin 'acme-plugins:first'; remove one of the two entry points",
-        ),
-        (BROKEN["a hook that raises"][0], *["ZeroDivisionError: division by zero"] * 2),
-    ],
-)
-def test_one_module_behind_two_entry_points_is_used_once(site: Path, source: str, first: str, second: str) -> None:
-    install(site, "acme-plugins", {"acme": source}, {"first": "acme", "second": "acme"})
-    catalogue = load_catalogue()
-    assert [record_of(catalogue, name).reason for name in ("first", "second")] == [first, second]
+    assert [record_of(catalogue, name).reason for name in ("first", "second")] == [
+        *("", "is the same object as plugin 'acme-plugins:first'; remove one of the two entry points")
+    ]
 
 
 def test_strict_mode_raises_the_first_error_unchanged(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,12 +183,6 @@ def test_strict_mode_raises_the_first_error_unchanged(site: Path, monkeypatch: p
     assert record_of(load_catalogue(), "acme-plugins").status is PluginStatus.FAILED
 
 
-def test_an_interrupt_passes_through(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": "raise KeyboardInterrupt"})
-    with pytest.raises(KeyboardInterrupt):
-        load_catalogue()
-
-
 def test_a_warning_at_import_does_not_fail_a_plugin(site: Path) -> None:
     source = "import warnings\nwarnings.warn('old', DeprecationWarning)\nwarnings.simplefilter('ignore')\n"
     install(site, "acme-plugins", {"acme": source + method_plugin("acme", "net")})
@@ -236,13 +192,6 @@ def test_a_warning_at_import_does_not_fail_a_plugin(site: Path) -> None:
         assert "net" in load_catalogue().methods
         assert warnings.filters == before
     assert [str(warning.message) for warning in shown] == ["old"]
-
-
-def test_what_a_plugin_prints_goes_to_stderr(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hook = "\n@hookimpl\ndef mer_bench_protocols():\n    print('in a hook')\n    return ()\n"
-    install(site, "acme-plugins", {"acme": "print('at import')\n" + method_plugin("acme", "net") + hook})
-    load_catalogue()
-    assert capsys.readouterr() == ("", "at import\nin a hook\n")
 
 
 def damage(site: Path, file: str, content: bytes) -> None:
@@ -256,10 +205,9 @@ def test_metadata_may_lack_name_and_version(site: Path) -> None:
     assert (record.distribution, record.version, record.status) == ("unknown", "", PluginStatus.OK)
 
 
-@pytest.mark.parametrize("content", [b"[mer_bench.plugins]\nacme = acme\xff\n", b"[mer_bench.plugins]\nacme\n"])
-def test_a_distribution_whose_entry_points_cannot_be_read_fails_alone(site: Path, content: bytes) -> None:
+def test_a_distribution_whose_entry_points_cannot_be_read_fails_alone(site: Path) -> None:
     install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
-    damage(site, "entry_points.txt", content)
+    damage(site, "entry_points.txt", b"[mer_bench.plugins]\nacme\n")
     catalogue = load_catalogue()
     record = record_of(catalogue, "acme-plugins")
     assert (record.distribution, record.version, record.status) == ("acme-plugins", "1.0", PluginStatus.FAILED)
@@ -291,16 +239,6 @@ def test_the_first_distribution_of_a_name_on_the_path_hides_the_others(
     assert "acme_old" not in {record.name for record in catalogue.records}
 
 
-def test_an_unknown_method_gets_the_nearest_name_and_all_known_ones(site: Path) -> None:
-    install(site, "acme-plugins", {"acme": method_plugin("acme", "lbp-top")})
-    catalogue = load_catalogue()
-    assert catalogue.method("LBP_TOP").name == "lbp-top"
-    with pytest.raises(
-        MerBenchError, match=r"^unknown method 'ahsma' \(did you mean 'ahmsa'\?\); known: ahmsa, lbp-to"
-    ):
-        catalogue.method("ahsma")
-
-
 def test_an_unknown_method_is_explained_by_the_plugins_that_failed(site: Path) -> None:
     install(site, "acme-plugins", {"acme": "import torch_that_is_missing"}, {"super_flow": "acme"}, "4.2")
     install(site, "aaa-plugins", {"aaa": "x = 1"})
@@ -320,24 +258,12 @@ def test_a_long_reason_is_one_bounded_line(site: Path) -> None:
     assert 280 < len(reason) <= 300
 
 
-def test_a_status_reads_as_its_value() -> None:
-    assert [f"{status}" for status in PluginStatus] == ["ok", "blocked", "failed", "shadowed"]
-
-
-def test_a_target_is_imported_as_a_class(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    install(site, "acme-plugins", {"acme": "print('noise')\nclass Net: pass"}, {})
-    assert load_target("acme:Net").__name__ == "Net"
-    assert capsys.readouterr().out == ""
-
-
 @pytest.mark.parametrize(
     ("target", "source", "message", "cause"),
     [
         ("acme_gone:Net", "", "target 'acme_gone:Net': the import of module 'acme_gone' failed", ModuleNotFoundError),
-        ("acme:Net", "raise SystemExit(1)", "SystemExit: 1", SystemExit),
         ("acme:Nett", "class Net: pass", r"has no class 'Nett' \(did you mean 'Net'\?\)", type(None)),
         ("acme:Net", "Net = 5", "target 'acme:Net' is of type int; it must name a class", type(None)),
-        (".acme:Net", "", "the import of module '.acme' failed", TypeError),
         (
             "acme:Net",
             "def __getattr__(name): raise ImportError('torch is not installed')",

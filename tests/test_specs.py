@@ -24,7 +24,7 @@ from mer_bench import (
     did_you_mean,
 )
 from mer_bench.names import normalise_name
-from mer_bench.specs import resolve_parameters, value_text
+from mer_bench.specs import value_text
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 values = st.one_of(
@@ -57,12 +57,6 @@ def test_a_value_survives_being_printed_and_read(value: ParameterValue) -> None:
         assert type(parsed) is type(value)
 
 
-@given(st.lists(st.integers()).map(tuple), st.sampled_from(["{}", "({})", " ( {} ) ", "{},"]))
-def test_a_list_may_be_written_with_or_without_brackets(numbers: tuple[int, ...], form: str) -> None:
-    text = form.format(", ".join(map(str, numbers))) if numbers else "()"
-    assert Parameter("x", (), "").parse(text) == numbers
-
-
 @given(st.text("0123456789+-.,()einfat_ \x00\u0665", max_size=12), st.sampled_from([True, 1, 1.0, (1,)]))
 def test_any_text_is_either_read_or_refused_with_a_sentence(text: str, default: ParameterValue) -> None:
     with contextlib.suppress(MerBenchError):
@@ -92,19 +86,15 @@ def test_a_value_becomes_one_of_the_parameters_type(default: ParameterValue, giv
     ("default", "value", "message"),
     [
         (True, "yes", "x='yes' is not true or false"),
-        (1, "1.5", "x='1.5' is not a whole number"),
         (1.0, "fast", "x='fast' is not a number"),
         (1.0, "1e999", "x=inf is not a finite number"),
-        ((1,), "64,,64", "x='64,,64' is not a comma-separated list of whole numbers"),
-        ((1,), ")64(", "x=')64(' is not a comma-separated list of whole numbers"),
-        (1.0, math.nan, "x=nan is not a finite number"),
+        ((1,), "64,,", "x='64,,' is not a comma-separated list of whole numbers"),
         (1.0, 10**400, "is not a number"),
-        (1.0, True, "x=True is not a number"),
         (1, True, "x=True is not a whole number"),
         (1, 1.0, "x=1.0 is not a whole number"),
         (True, 1, "x=1 is not true or false"),
         ("a", 1, "x=1 is not a text"),
-        *(((1,), value, "is not a comma-separated list of whole numbers") for value in ([1.0, 2], ["1"], [True], 5)),
+        *(((1,), value, "is not a comma-separated list of whole numbers") for value in ([1.0, 2], [True], 5)),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(default: ParameterValue, value: object, message: str) -> None:
@@ -116,13 +106,10 @@ def test_a_value_of_the_wrong_type_is_refused(default: ParameterValue, value: ob
 @pytest.mark.parametrize(
     ("default", "limits", "allowed", "refused", "message"),
     [
-        (5, {"minimum": 1}, "1", "0", "x=0 is below the smallest allowed value, 1"),
         (0.5, {"minimum": 0}, "0", "-1e-9", "x=-1e-09 is below the smallest allowed value, 0"),
         ((64, 128), {"minimum": 1}, "1,7", "64,0", "x=(64, 0) is below the smallest allowed value, 1"),
         (1, {"maximum": 1_000_000}, "1000000", "1000001", "x=1000001 is above the largest allowed value, 1000000"),
-        (0.1, {"maximum": 0.5}, "0.5", "0.75", "x=0.75 is above the largest allowed value, 0.5"),
         ((1,), {"maximum": 9}, "9,8", "9,10", "x=(9, 10) is above the largest allowed value, 9"),
-        (0, {"maximum": 2**32 - 1}, "4294967295", "4294967296", "x=4294967296 is above the largest allowed value, 429"),
         ((2, 2, 8), {"length": 3}, "1,2,3", "1,2", "x=1,2 has 2 numbers, not 3"),
         ((2, 2, 8), {"length": 3}, "1,2,3", "1,2,3,4", "x=1,2,3,4 has 4 numbers, not 3"),
         ("five", {"choices": ("five", "nine")}, "nine", "six", "x='six' is not one of: five, nine"),
@@ -142,13 +129,10 @@ def test_limits_include_their_own_value(
     [
         (0, {"minimum": 1}, "x=0 is below the smallest allowed value, 1"),
         ("six", {"choices": ("five",)}, "x='six' is not one of: five"),
-        (9, {"maximum": 8}, "x=9 is above the largest allowed value, 8"),
-        (1, {"minimum": "0"}, "parameter x: limit '0' is not a number"),
         (1, {"maximum": True}, "parameter x: limit True is not a number"),
         ("five", {"choices": "five or six"}, "parameter x: choices 'five or six' is not of type tuple"),
         (math.nan, {}, "x=nan is not a finite number"),
         (None, {}, "parameter x: default None is not a bool, int, float, str or tuple of int"),
-        ([1, 2], {}, "parameter x: default [1, 2] is not a bool"),
     ],
 )
 def test_a_default_that_is_not_allowed_is_refused(default: object, limits: dict[str, object], message: str) -> None:
@@ -166,57 +150,34 @@ def test_parameters_resolve_to_defaults_then_preset_then_overrides() -> None:
     assert replace(METHOD, default_preset=None).resolve(None, {})["epochs"] == 800
 
 
-def test_an_unknown_preset_gets_the_nearest_and_all_known_ones() -> None:
-    with pytest.raises(MerBenchError) as caught:
-        METHOD.resolve("papr", {})
-    assert str(caught.value) == (
-        "method region-net has no preset 'papr' (did you mean 'paper'?); its presets: quick, paper"
-    )
+def test_an_unknown_preset_or_parameter_gets_the_nearest_and_all_known_ones() -> None:
+    sentences = {
+        ("papr", ""): "no preset 'papr' (did you mean 'paper'?); its presets: quick, paper",
+        ("quick", "epoch"): "no parameter 'epoch' (did you mean 'epochs'?); its parameters: epochs, layout, learning-",
+    }
+    for (preset, parameter), sentence in sentences.items():
+        with pytest.raises(MerBenchError, match=re.escape(f"method region-net has {sentence}")):
+            METHOD.resolve(preset, {parameter: 3} if parameter else {})
     with pytest.raises(MerBenchError, match=r"has no preset 'x'; its presets: none$"):
         replace(METHOD, presets={}, default_preset=None).resolve("x", {})
 
 
-def test_an_unknown_parameter_gets_the_nearest_and_all_known_ones() -> None:
-    with pytest.raises(MerBenchError) as caught:
-        METHOD.resolve(None, {"epoch": 3})
-    assert str(caught.value) == (
-        "method region-net has no parameter 'epoch' (did you mean 'epochs'?); "
-        "its parameters: epochs, layout, learning-rate, widths"
-    )
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
-    [
-        (True, "true"),
-        (False, "false"),
-        ((1, 2), "1,2"),
-        ([True, 3], "true,3"),
-        (0.5, "0.5"),
-        ("five", "five"),
-        ((), ""),
-    ],
+    [(False, "false"), ([True, 3], "true,3"), (0.5, "0.5"), ("five", "five"), ((), "")],
 )
 def test_a_value_is_written_as_the_command_line_takes_it(value: object, text: str) -> None:
     assert value_text(value) == text
-
-
-def test_a_bad_value_is_reported_with_its_owner() -> None:
-    with pytest.raises(MerBenchError, match=r"^database zoo: layout='six' is not one of: five, nine$"):
-        resolve_parameters("database zoo", (LAYOUT,), {"layout": "six"})
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"name": "Region Net"}, "method name 'Region Net' is not lower case words joined by hyphens"),
-        ({"name": "region-net\n"}, "is not lower case words"),
         ({"target": "acme.net"}, "region-net: target 'acme.net' is not of the form 'package.module:ClassName'"),
-        ({"target": ":Net"}, "is not of the form"),
         ({"family": "shallow"}, "family 'shallow' is not one of: baseline, handcrafted, deep"),
         ({"default_preset": "best"}, "default preset 'best' is not among its presets"),
-        ({"presets": {"quick": {"epoch": 1}}}, "has no parameter 'epoch'"),
-        ({"presets": {"quick": {"epochs": 0}}}, "epochs=0 is below"),
+        ({"presets": {"quick": {"epochs": 0}}}, "method region-net: epochs=0 is below the smallest"),
         (
             {"representation": Representation("flow", ("size",))},
             "method region-net: representation names 'size', which is not one of its",
@@ -226,9 +187,7 @@ def test_a_bad_value_is_reported_with_its_owner() -> None:
         ({"validate": lambda params: None}, "method region-net: validate must be a function of a module"),
         ({"features": "size"}, "method region-net: features 'size' is not of type Features"),
         ({"parameters": (RATE, EPOCHS, LAYOUT, EPOCHS)}, "method region-net has two parameters named 'epochs'"),
-        ({"version": 2}, "method region-net: version 2 is not of type str"),
         ({"representation": "flow"}, "method region-net: representation 'flow' is not of type Representation"),
-        ({"family": ["deep"]}, "method region-net: family ['deep'] is not of type str"),
         ({"parameters": ("rate",)}, "method region-net: parameters has 'rate', which is not of type Parameter"),
         ({"presets": ("quick",)}, "method region-net: presets ('quick',) is not of type Mapping"),
         ({"presets": {"quick": {}, 1: {}}}, "method region-net: presets has 1, which is not of type str"),
@@ -247,19 +206,13 @@ def test_a_method_that_contradicts_itself_is_refused(change: dict[str, object], 
     ("make", "message"),
     [
         (lambda: DatabaseSpec("Zoo", "Zoo", "acme:Zoo"), "database name 'Zoo'"),
-        (lambda: DatabaseSpec("zoo", "Zoo", "acme"), "zoo: target 'acme' is not of the form"),
         (
             lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=(LAYOUT, LAYOUT)),
             "database zoo has two parameters named 'layout'",
         ),
         (lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", "no"), "database zoo: needs_path 'no' is not of type bool"),
-        (
-            lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", parameters=(5,)),
-            "database zoo: parameters has 5, which is not of type Parameter",
-        ),
         (lambda: ProtocolSpec("loso", "loso.toml"), "protocol loso: path 'loso.toml' is not of type Path"),
         (lambda: ProtocolSpec("loso_zoo", Path("zoo.toml")), "protocol name 'loso_zoo'"),
-        (lambda: Representation(None), "representation None: name None is not of type str"),
         (lambda: Representation("flow", ["layout"]), "parameters ['layout'] is not of type tuple"),
         (lambda: Representation("flow", (LAYOUT,)), "which is not of type str"),
         (
@@ -277,13 +230,13 @@ def test_a_field_that_cannot_be_used_is_refused(make: Callable[[], object], mess
 
 @pytest.mark.parametrize(
     ("wrong", "nearest"),
-    [("majorty", "majority"), ("aaabbb", "aaazzz"), ("aaabbbb", None), ("x", None), ("epochss", "epochs"), ("", None)],
+    [("aaabbb", "aaazzz"), ("aaabbbb", None), ("epochss", "epochs"), ("", None)],
 )
 def test_the_nearest_name_is_at_least_half_alike(wrong: str, nearest: str | None) -> None:
     known = ["epoch", "ahmsa", "majority", "aaazzz", "epochs"]
     assert did_you_mean(wrong, iter(known)) == (f" (did you mean {nearest!r}?)" if nearest else "")
 
 
-@pytest.mark.parametrize(("raw", "name"), [("LBP_TOP", "lbp-top"), (" svm-flow ", "svm-flow"), ("cde", "cde")])
+@pytest.mark.parametrize(("raw", "name"), [("LBP_TOP", "lbp-top"), (" svm-flow ", "svm-flow")])
 def test_names_are_normalised(raw: str, name: str) -> None:
     assert normalise_name(raw) == name

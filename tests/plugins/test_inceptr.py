@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
 from support.method_instances import BUILT_IN, network_of
 from torch import Tensor, nn
 
-from mer_bench_inceptr.network import AttentionDropping, Inception, IncepTR, SpatialAttention, Transformer
+from mer_bench_inceptr.network import AttentionDropping, IncepTR, Transformer
 
 SPEC = BUILT_IN["inceptr"]
 
@@ -32,12 +31,6 @@ def on_paper() -> IncepTR:
         return network
 
 
-def four_by_four(width: int, *, depth: int, msad: float) -> Transformer:
-    """A transformer of 4×4 tokens with two heads, which drops no path."""
-    dropping = AttentionDropping(2, msad, "head")
-    return Transformer(4, width, depth=depth, mlp_ratio=2, drop_path=0.0, dropping=dropping)
-
-
 def test_either_branch_gives_256_maps_of_14x14() -> None:
     network, maps = on_paper(), torch.zeros(2, 3, 28, 28, device="meta")
     sizes = [sum(p.numel() for p in part.parameters()) for part in (network.local_branch, network.global_branch)]
@@ -52,29 +45,6 @@ def test_either_branch_gives_256_maps_of_14x14() -> None:
     assert sizes == [17_702, 6_543_104]
 
 
-def test_an_inception_module_joins_four_paths_that_see_1_3_5_and_3_pixels() -> None:
-    module = Inception(3, 2, 4).eval()
-    spot = torch.zeros(1, 3, 9, 9)
-    spot[..., 4, 4] = 1.0
-
-    changed = (module(spot) != module(torch.zeros(1, 3, 9, 9))).squeeze(0)
-    reach = [int(path.any(0).any(0).sum()) for path in changed.split(4)]
-
-    assert module(spot).shape == (1, 16, 9, 9)
-    assert reach == [1, 3, 5, 3]
-
-
-def test_spatial_attention_is_a_biased_convolution_of_mean_and_maximum_without_normalisation() -> None:
-    module = SpatialAttention(3)
-    x = torch.randn(2, 5, 6, 6)
-    weight, bias = module.convolution.weight, module.convolution.bias
-    gate = F.conv2d(torch.stack((x.sum(1) / 5, x.max(1).values), dim=1), weight, padding=1) + bias
-
-    assert bias.item() != 0
-    torch.testing.assert_close(module(x), x / (1 + torch.exp(-gate)))
-    assert torch.equal(module(x), module.eval()(x))
-
-
 def test_the_blocks_are_those_of_the_description() -> None:
     transformer = on_paper().global_branch[1]
 
@@ -85,7 +55,7 @@ def test_the_blocks_are_those_of_the_description() -> None:
 
 
 def test_the_blocks_and_positions_begin_with_small_normal_weights_and_zero_biases() -> None:
-    transformer = four_by_four(64, depth=2, msad=0.0)
+    transformer = Transformer(4, 64, depth=2, mlp_ratio=2, drop_path=0.0, dropping=AttentionDropping(2, 0.0, "head"))
     linear = [module for module in transformer.blocks.modules() if isinstance(module, nn.Linear)]
 
     assert len(linear) == 8

@@ -23,36 +23,17 @@ Settings = dict[str, Any]
 
 @dataclass(frozen=True)
 class Network:
-    """What is known of a method's network.
+    """What is known of a method's network."""
 
-    Parameters
-    ----------
-    sizes : dict
-        Number of parameters for three classes, by preset.
-    small : dict
-        Settings of a network that is quick to train.
-    learning : dict
-        How it then learns from 36 maps.
-    logits : tuple
-        What it computes with other settings over the small ones: logits of one map by the weights of `filled`.
-    dropouts : int
-        Layers that drop values.
-    dropout : str
-        The parameter that is their probability.
-    silent : str
-        Pattern of the weights that cannot learn, whoever implements the paper.
-    channels : tuple of int
-        Those of u, v and strain that it uses.
-    """
-
-    sizes: dict[str, int]
-    small: Settings
-    learning: Settings
+    sizes: dict[str, int]  # number of parameters for three classes, by preset
+    small: Settings  # of a network that is quick to train
+    learning: Settings  # with which it then learns from 36 maps
+    # Logits of one map by the weights of `filled`, with other settings over the small ones.
     logits: tuple[tuple[Settings, tuple[float, float, float]], ...] = ()
-    dropouts: int = 0
-    dropout: str = "dropout"
-    silent: str = "none"
-    channels: tuple[int, ...] = (0, 1, 2)
+    dropouts: int = 0  # layers that drop values
+    dropout: str = "dropout"  # the parameter that is their probability
+    silent: str = "none"  # pattern of the weights that cannot learn, whoever implements the paper
+    channels: tuple[int, ...] = (0, 1, 2)  # those of u, v and strain that it uses
 
 
 NETWORKS = {
@@ -276,3 +257,18 @@ def test_a_network_learns_where_maps_move_and_the_seed_decides_how(name: str) ->
     assert (scores[-1].argmax(1) == samples.labels[36:]).mean() > 0.9
     np.testing.assert_array_equal(scores[0], same[0])
     assert not np.array_equal(scores[0], other[0])
+
+
+@pytest.mark.parametrize("name", ["dual-inception", "ststnet"])
+def test_glorot_weights_are_uniform_with_zero_biases_and_torchs_are_not(name: str) -> None:
+    glorot, usual = (network_of(BUILT_IN[name], initialisation=kind) for kind in ("glorot", "torch"))
+    layers = [module for module in glorot.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+    shares = []
+    for layer in layers:
+        fans = (layer.weight.shape[0] + layer.weight.shape[1]) * layer.weight[0, 0].numel()
+        shares.append(layer.weight.abs().max().item() / (6 / fans) ** 0.5)
+
+    assert max(shares) <= 1
+    assert shares[-1] > 0.9
+    assert not any(layer.bias.any() for layer in layers)
+    assert all(m.bias.any() for m in usual.modules() if isinstance(m, nn.Linear))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,19 +30,12 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Stop whatever reaches for the network, and list it, so that a test fails even if its error is caught."""
     names: list[str] = []
 
-    def refuse(name: str) -> Any:
-        def attempt(*_args: object, **_kwargs: object) -> None:
-            names.append(name)
-            raise AssertionError(f"{name} was called")
+    def attempt(address: object, *_args: object, **_kwargs: object) -> None:
+        names.append(str(address))
+        raise AssertionError(f"{address} was asked for")
 
-        return attempt
-
-    for owner, name in (
-        *((socket, "getaddrinfo"), (socket, "create_connection"), (urllib.request, "urlopen")),
-        *((torch.hub, "download_url_to_file"), (torch.hub, "load_state_dict_from_url")),
-    ):
-        monkeypatch.setattr(owner, name, refuse(name))
-    monkeypatch.setattr(socket.socket, "connect", refuse("connect"))
+    for owner, name in ((socket, "getaddrinfo"), (socket, "create_connection"), (socket.socket, "connect")):
+        monkeypatch.setattr(owner, name, attempt)
     yield names
     assert not names
 
@@ -84,7 +76,7 @@ def weights(tmp_path: Path) -> dict[str, object]:
     return saved(tmp_path / "w.safetensors", pretrained())
 
 
-@pytest.mark.parametrize("image", [16, 28, 64])
+@pytest.mark.parametrize("image", [16, 28])
 def test_maps_are_resized_bilinearly_with_antialiasing_to_the_side_that_was_asked_for(image: int) -> None:
     """Lines of one pixel, of which shrinking without antialiasing loses some."""
     maps = torch.zeros(2, 3, 28, 28)
@@ -98,18 +90,6 @@ def test_maps_are_resized_bilinearly_with_antialiasing_to_the_side_that_was_aske
 
     expected = F.interpolate(maps, size=image, mode="bilinear", align_corners=False, antialias=True)
     torch.testing.assert_close(inputs[0], maps if image == 28 else expected)
-
-
-@pytest.mark.parametrize(("height", "width"), [(28, 16), (16, 28)])
-def test_a_map_that_is_too_large_along_one_side_is_resized_too(height: int, width: int) -> None:
-    assert Backbone(nn.Identity(), 16)(torch.randn(1, 3, height, width)).shape == (1, 3, 16, 16)
-
-
-def test_a_transformer_is_built_for_the_size_of_its_maps() -> None:
-    network = built(model="test_vit", image=32)
-
-    assert network.model.pos_embed.shape[1] == 1 + 2 * 2
-    assert network(torch.randn(2, 3, 28, 28)).shape == (2, 3)
 
 
 def test_patches_that_leave_pixels_unseen_are_refused_with_the_next_size_that_fits() -> None:
@@ -139,11 +119,7 @@ def test_a_model_that_cannot_be_built_for_the_size_is_refused_with_timms_reason(
 
 @pytest.mark.parametrize(
     ("output", "given"),
-    [
-        (lambda x: x.mean((2, 3)).repeat(1, 2), "(2, 6)"),
-        (lambda x: x, "(2, 3, 28, 28)"),
-        (lambda x: [x, x], "an object of type list"),
-    ],
+    [(lambda x: x, "(2, 3, 28, 28)"), (lambda x: [x, x], "an object of type list")],
 )
 def test_a_model_that_does_not_classify_is_refused(output: Any, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class NoClassifier(nn.Module):
@@ -155,29 +131,15 @@ def test_a_model_that_does_not_classify_is_refused(output: Any, given: str, monk
     assert f"model={TINY} gives {given} for 2 samples of 3 classes" in refusal()
 
 
-@pytest.mark.parametrize("name", ["hf-hub:timm/resnet18.a1_in1k", "", "resnet18/../x"])
-def test_a_name_from_elsewhere_is_an_unknown_model(name: str) -> None:
-    assert f"timm {timm.__version__} has no model {name!r}" in refusal(model=name)
-
-
 def test_an_unknown_name_is_refused_with_the_nearest_and_a_tag_because_it_names_weights_to_download() -> None:
+    assert f"timm {timm.__version__} has no model 'hf-hub:timm/resnet18.a1_in1k'" in refusal(
+        model="hf-hub:timm/resnet18.a1_in1k"
+    )
     assert "has no model 'resnet81' (did you mean 'resnet18'?)" in refusal(model="resnet81")
     assert refusal(model="resnet18.a1_in1k") == (
         "timm-backbone: model='resnet18.a1_in1k' has the tag 'a1_in1k', which names weights to download; "
         "take model=resnet18, and pretrained weights from a local file with weights=PATH"
     )
-
-
-def test_timm_is_never_asked_for_the_weights_that_it_could_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
-    create = timm.create_model
-    monkeypatch.setattr(
-        timm, "create_model", lambda *args, **kwargs: asked.append(kwargs["pretrained"]) or create(*args, **kwargs)
-    )
-
-    built("resnet18")
-
-    assert set(asked) == {False}
 
 
 def test_single_samples_are_refused_where_batch_normalisation_is_left_with_one_position() -> None:
@@ -201,7 +163,7 @@ def test_checks_change_neither_the_network_nor_the_random_state() -> None:
     assert checked.training
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".pt", ".bin"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
 def test_weights_come_from_a_file_and_the_classifier_of_other_classes_stays(suffix: str, tmp_path: Path) -> None:
     state = pretrained(10)
     network = built(**saved(tmp_path / f"weights{suffix}", state)).model.state_dict()
@@ -210,7 +172,7 @@ def test_weights_come_from_a_file_and_the_classifier_of_other_classes_stays(suff
     assert network["fc.weight"].shape[0] == 3
 
 
-@pytest.mark.parametrize("left_out", ["nothing", "fc.", "num_batches_tracked"])
+@pytest.mark.parametrize("left_out", ["fc.", "num_batches_tracked"])
 def test_a_classifier_of_as_many_classes_is_loaded_and_a_file_may_lack_it_or_counters_of_batches(
     left_out: str, tmp_path: Path
 ) -> None:
@@ -238,20 +200,19 @@ def test_weights_without_digest_or_with_another_files_are_refused_with_the_files
     assert refusal(weights=weights["weights"], weights_sha256=other).endswith(f"its digest is {actual}")
 
 
-@pytest.mark.parametrize("length", [12, 64])
-def test_a_digest_may_be_cut_down_to_12_digits_of_either_case(length: int, weights: dict[str, Any]) -> None:
-    assert built(weights=weights["weights"], weights_sha256=weights["weights_sha256"][:length].upper())
+def test_a_digest_may_be_cut_down_to_12_digits_of_either_case(weights: dict[str, Any]) -> None:
+    assert built(weights=weights["weights"], weights_sha256=weights["weights_sha256"][:12].upper())
 
 
-@pytest.mark.parametrize("short", ["a" * 11, "a" * 65, "x" * 12, "sha256:0123456789ab"])
-def test_what_is_no_digest_is_refused(short: str, weights: dict[str, Any]) -> None:
-    sentence = refusal(weights=weights["weights"], weights_sha256=short)
+@pytest.mark.parametrize("text", ["a" * 11, "a" * 65, "x" * 12])
+def test_what_is_no_digest_is_refused(text: str, weights: dict[str, Any]) -> None:
+    sentence = refusal(weights=weights["weights"], weights_sha256=text)
 
-    assert f"weights_sha256={short!r} is not 12 to 64 hexadecimal digits" in sentence
+    assert f"weights_sha256={text!r} is not 12 to 64 hexadecimal digits" in sentence
     assert weights["weights_sha256"] in sentence
 
 
-@pytest.mark.parametrize("path", ["absent.pth", ".", "nul\0l.pth"])
+@pytest.mark.parametrize("path", ["absent.pth", "nul\0l.pth"])
 def test_a_file_that_cannot_be_read_is_refused(path: str) -> None:
     assert f"weights={path!r} cannot be read" in refusal(weights=path, weights_sha256="0" * 64)
 
@@ -271,16 +232,9 @@ def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        *(
-            (f"w{suffix}", content, f"is not a {suffix} file of tensors alone")
-            for suffix in (".safetensors", ".pth")
-            for content in (b"", b"no tensors", b"PK\x03\x04" + bytes(50))
-        ),
+        ("w.safetensors", b"no tensors", "is not a .safetensors file of tensors alone"),
         ("w.npz", b"x", "is not of a supported kind: .safetensors, .pth, .pt, .bin"),
-        *(
-            ("w.pth", content, "holds no tensors by name")
-            for content in ({}, {"state_dict": {}}, {"epoch": 3}, [torch.ones(2)], torch.ones(2))
-        ),
+        *(("w.pth", content, "holds no tensors by name") for content in ({}, {"epoch": 3}, [torch.ones(2)])),
         *(
             ("w.pth", {"bn1.weight": tensor}, "has bn1.weight, which is not of finite real numbers")
             for tensor in (

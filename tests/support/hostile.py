@@ -65,7 +65,6 @@ def _hook(body: str, signature: str = "mer_bench_methods()", mark: str = "@hooki
 
 BROKEN: dict[str, tuple[str, str]] = {
     "an import error": ("import a_module_that_nobody_has", "ModuleNotFoundError: No module named 'a_module_that"),
-    "an exit": ("import sys\nsys.exit(3)", "SystemExit: 3"),
     "a syntax error": ("def broken(:\n    pass", "SyntaxError: invalid syntax (acme.py, line 1)"),
     "an exception that is no Exception": (
         "class Skipped(BaseException):\n    pass\nraise Skipped('could not import torch')",
@@ -74,10 +73,6 @@ BROKEN: dict[str, tuple[str, str]] = {
     "an error that cannot be printed": (
         "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute",
         "Mute: its message cannot be printed",
-    ),
-    "a spec with a field of another type": (
-        _hook("return (MethodSpec('net', 2, 'Net', 'acme:Net', Representation('flow'), 'deep'),)"),
-        "method net: version 2 is not of type str",
     ),
     "no hook": ("x = 1", "implements no hook; decorate its hook functions with @mer_bench.hookimpl"),
     "a hook without hookimpl": (
@@ -88,15 +83,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         _hook("return []", "mer_bench_method()"),
         "unknown hook 'mer_bench_method' (did you mean 'mer_bench_methods'?)",
     ),
-    "a misspelt and unmarked hook": (
-        _hook("return []", "mer_bench_protocol()", mark=""),
-        "unknown hook 'mer_bench_protocol' (did you mean 'mer_bench_protocols'?)",
-    ),
     "a misspelt hook name given to hookimpl": (
         _hook("return []", "offers()", mark="@hookimpl(specname='mer_bench_metods')"),
         "unknown hook 'mer_bench_metods' (did you mean 'mer_bench_methods'?)",
     ),
-    "a marked function of another name": (_hook("return []", "methods()"), "unknown hook 'methods'"),
     "a wrong signature": (
         _hook("return []", "mer_bench_methods(config)"),
         "PluginValidationError: Plugin 'acme-plugins:acme' for hook 'mer_bench_methods'",
@@ -106,18 +96,9 @@ BROKEN: dict[str, tuple[str, str]] = {
         _hook("pass"),
         "hook 'mer_bench_methods' returned None; it must return a tuple of MethodSpec objects",
     ),
-    "a hook that returns names": (
-        _hook("return ['net']"),
-        "hook 'mer_bench_methods' returned a collection with an object of type str; each item must be a MethodSpec",
-    ),
     "a hook that returns another kind of spec": (
         _hook("return [ProtocolSpec('p', Path('p.toml'))]", "mer_bench_databases()"),
         "hook 'mer_bench_databases' returned a collection with an object of type ProtocolSpec; each item must be a Dat",
-    ),
-    "a generator that raises half-way": (
-        method_plugin("acme", "net")
-        + "\n@hookimpl\ndef mer_bench_protocols():\n    yield from ()\n    raise OSError('disk')",
-        "OSError: disk",
     ),
     "a hook wrapper": (
         _hook("return (yield)", mark="@hookimpl(wrapper=True)"),

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
@@ -257,10 +255,8 @@ class ExtractsLarge(Extracts):
 class Estimator(SklearnMethod):
     def build_estimator(self, n_classes: int, seed: int) -> Any:
         return {
-            "logistic": LogisticRegression(max_iter=5, random_state=seed),  # warns of too few iterations
             "projected": make_pipeline(PCA(50, random_state=seed), SVC(kernel="linear")),
             "nearest": KNeighborsClassifier(25),
-            "searched": GridSearchCV(SVC(kernel="linear"), {"C": [0.1, 1.0]}, cv=5),
         }[self.params["kind"]]
 
 

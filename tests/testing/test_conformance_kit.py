@@ -32,7 +32,7 @@ GAIN = Parameter("gain", 2.0, "a factor")
 PENALTY = Parameter("penalty", 1.5, "the classifier's")
 WIDTH = Parameter("width", 8, "channels of the hidden layer", minimum=1)
 WARMUP = Parameter("warmup", 5, "epochs of a smaller lr", minimum=0)
-KINDS = ("logistic", "projected", "nearest", "searched")
+KINDS = ("projected", "nearest")
 MODES = (
     Parameter("mode", "plain", "what is done", choices=("plain", "scaled")),
     Parameter("root", 0, "none, or which", minimum=0),
@@ -80,7 +80,6 @@ DEEP_FLOW = Representation("flow", approximate="face-flow")
 BROKEN = {
     "spec-complete": [
         (spec_of("Good", citation=" "), "the spec's citation is empty"),
-        (spec_of("Good", title=""), "the spec's title is empty"),
         (replace(spec_of("Good"), version=""), "the spec's version is empty"),
         (spec_of("Reads", parameters=(Parameter("bins", 8, " "),)), "parameters without doc: bins"),
         (spec_of("Absent"), "module 'support.kit_methods' has no class 'Absent'"),
@@ -107,7 +106,6 @@ BROKEN = {
         ),
         (spec_of("Good", **shaped("layout", "five-mosaic", "round")), "layout='round' is not one of"),
         (spec_of("OtherSize"), "with inputs of shape (24, 28, 28, 3): ValueError: "),
-        (spec_of("Exits"), "SystemExit: no [good] reason"),
         (extracts("ExtractsUndeclared"), "extract reads the parameter 'penalty'; declare it"),
         (
             extracts("ExtractsLarge", representation=DEEP_FLOW),
@@ -214,10 +212,6 @@ def test_every_check_is_failed_by_some_method() -> None:
     assert {*BROKEN, *SLOW} == set(NAMES)
 
 
-def test_every_check_states_its_requirement_in_a_line() -> None:
-    assert all(check.doc.endswith(".") and len(check.doc) <= 100 for check in CHECKS)
-
-
 NEED_NO_SCORES = {"spec-complete", "parameters-roundtrip"}
 NEED_USABLE_SCORES = set(QUICK) - NEED_NO_SCORES
 
@@ -227,11 +221,9 @@ NEED_USABLE_SCORES = set(QUICK) - NEED_NO_SCORES
     [
         ("Absent", "spec-complete", NEED_USABLE_SCORES),
         ("Exits", "representation", NEED_USABLE_SCORES - {"representation"}),
-        ("Nan", "finite-scores", NEED_USABLE_SCORES - {"finite-scores"}),
         ("TooFew", "one-row-per-sample", NEED_USABLE_SCORES - {"one-row-per-sample"}),
         ("LearnsNothing", "learns", {"missing-class"}),
         ("Entropy", "deterministic", {"sample-order", "samples-independent", "inputs-unchanged", "folds-independent"}),
-        ("Accumulates", "folds-independent", set()),
     ],
 )
 def test_one_failure_is_reported_once_and_the_checks_that_depend_on_it_are_skipped(
@@ -323,11 +315,11 @@ def test_the_plugin_of_a_method_is_loaded_in_a_new_interpreter(
     assert (result.status, result.message) == (CheckStatus.FAILED if message else CheckStatus.PASSED, message)
 
 
-def test_a_spec_that_no_plugin_provides_has_nothing_to_load(installed: Catalogue) -> None:
-    (result,) = check_method(replace(installed.method("light"), title="Another"), only=["light-import"])
+def test_a_spec_that_no_plugin_provides_has_nothing_to_load() -> None:
+    (result,) = check_method(spec_of("Good"), only=["light-import"])
 
     assert result.status is CheckStatus.SKIPPED
-    assert result.message == "no installed plugin provides this method light: nothing to load"
+    assert result.message == "no installed plugin provides this method good: nothing to load"
 
 
 @pytest.mark.parametrize("spec", [network("Wide", WIDTH), network("HandsOn", WIDTH)], ids=lambda spec: spec.name)
@@ -350,32 +342,21 @@ def test_each_check_is_a_test_of_its_own() -> None:
     assert isinstance(caught.value.__cause__.__cause__, ValueError)
 
 
-def test_a_test_of_a_check_that_depends_on_another_is_skipped() -> None:
-    _, cases = conformance(spec_of("Nan")).mark.args
-    calls = {str(case.id): case.values[0] for case in cases}
+def test_a_test_is_skipped_where_its_check_depends_on_another_and_fails_where_the_method_is_unknown() -> None:
+    calls = {str(case.id): case.values[0] for case in conformance(spec_of("Nan")).mark.args[1]}
+    unknown = conformance("majorityy").mark.args[1][0].values[0]
 
     with pytest.raises(pytest.skip.Exception, match="fix finite-scores first"):
         calls["samples-independent"]()
-
-
-def test_an_unknown_method_fails_when_its_tests_run() -> None:
-    _, cases = conformance("majorityy").mark.args
-
     with pytest.raises(MerBenchError, match="did you mean 'majority'"):
-        cases[0].values[0]()
+        unknown()
 
 
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        ({"only": ["sample-oder"]}, r"unknown check 'sample-oder' \(did you mean 'sample-order'\?\); known: light-imp"),
-        ({"preset": "fast"}, "method good has no preset 'fast'"),
-        ({"params": {"lr": "1"}}, "method good has no parameter 'lr'"),
-    ],
-)
-def test_unknown_names_are_refused_before_the_first_check(asked: dict[str, Any], message: str) -> None:
-    with pytest.raises(MerBenchError, match=message):
-        check_methods([spec_of("Good")], **asked)
+def test_unknown_names_are_refused_before_the_first_check() -> None:
+    with pytest.raises(MerBenchError, match=r"check 'sample-oder' \(did you mean 'sample-order'\?\); known: light-im"):
+        check_methods([spec_of("Good")], only=["sample-oder"])
+    with pytest.raises(MerBenchError, match="method good has no preset 'fast'"):
+        check_methods([spec_of("Good")], preset="fast")
 
 
 def never_two(params: dict[str, Any]) -> None:
@@ -392,12 +373,8 @@ PRESETS = {"presets": {"quick": {"lr": 0.5, "epochs": 9}, "slow": {"lr": 0.25}},
     [
         (ANY_EPOCHS, PRESETS, {}, (2, 0.5)),
         (ANY_EPOCHS, PRESETS, {"preset": "slow"}, (2, 0.25)),
-        (ANY_EPOCHS, PRESETS, {"params": {"epochs": "3", "lr": 1.0}}, (3, 1.0)),
         (ANY_EPOCHS, PRESETS, {"params": {"reads.epochs": "4", "Reads.lr": 1.0}}, (4, 1.0)),
-        (Parameter("epochs", 50, "passes", choices=(50, 100)), {}, {}, (50, 0.125)),
         (Parameter("epochs", 50, "passes", minimum=3), {}, {}, (50, 0.125)),
-        (Parameter("epochs", 1, "passes", maximum=1), {}, {}, (1, 0.125)),
-        (Parameter("epochs", 50.5, "passes, of another type", minimum=3), {}, {}, (50.5, 0.125)),
         (ANY_EPOCHS, {"validate": never_two}, {}, (50, 0.125)),
     ],
 )
@@ -418,7 +395,6 @@ def test_two_epochs_are_not_used_where_the_network_cannot_be_built_with_them() -
 
 
 READING = {
-    "[]": lambda params: params["gain"],
     "get": lambda params: params.get("gain", 1.0),
     "pop": lambda params: params.pop("gain"),
     "items": lambda params: list(params.items()),
