@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+from support.release_factory import png
 
 from mer_bench.databases import images
 from mer_bench.databases.images import image_size, read_image
@@ -170,14 +171,6 @@ def test_changed_pixels_of_a_png_are_noticed_by_their_checksum(tmp_path: Path) -
     assert "is damaged or cut short" in refusal(tmp_path / "a.png")
 
 
-def png_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-
-
 @pytest.mark.parametrize(
     ("width", "height", "complaint"),
     [
@@ -190,7 +183,7 @@ def test_a_huge_image_is_refused_before_it_is_decoded(
     tmp_path: Path, width: int, height: int, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("decoded"))
-    (tmp_path / "a.png").write_bytes(png_header(width, height))
+    (tmp_path / "a.png").write_bytes(png(width, height, bytes(1000), colour=0))
     assert complaint in refusal(tmp_path / "a.png")
     assert complaint in size_refusal(tmp_path / "a.png")
 

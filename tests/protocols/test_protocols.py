@@ -150,28 +150,16 @@ def test_the_class_map_turns_the_release_s_emotions_into_the_declared_counts(
     assert [counts[0] - len(cde.databases[database].excluded), counts[1], counts[2]] == declared
 
 
-def test_casme2_drops_sadness_and_fear_which_samm_counts_as_negative() -> None:
-    cde = load_protocol(BUILT_IN["cde"])
-    for emotion in ("sadness", "fear"):
-        assert cde.label_of("casme2", emotion) is None
-        assert cde.label_of("samm", emotion) == 0
-
-
-def test_unmapped_emotion_is_refused_with_what_is_mapped(mine: Protocol) -> None:
-    with pytest.raises(
-        MerBenchError, match=r"emotion 'joy' of a .* protocol mine, which maps ease, rage and drops other"
-    ):
-        mine.label_of("a", "joy")
-
-
-def test_unknown_database_is_refused(mine: Protocol) -> None:
-    with pytest.raises(MerBenchError, match=r"protocol mine has no database 'c'; it has a, b"):
-        mine.label_of("c", "rage")
-
-
-def test_hash_is_the_same_for_the_same_file(tmp_path: Path, mine: Protocol) -> None:
-    assert load_protocol(edited(tmp_path, "Mine", "Mine")).hash == mine.hash
-    assert len(mine.hash) == 64
+@pytest.mark.parametrize(
+    ("database", "emotion", "complaint"),
+    [
+        ("a", "joy", "emotion 'joy' of a .* protocol mine, which maps ease, rage and drops other"),
+        ("c", "rage", "protocol mine has no database 'c'; it has a, b"),
+    ],
+)
+def test_an_unknown_emotion_or_database_is_refused(mine: Protocol, database: str, emotion: str, complaint: str) -> None:
+    with pytest.raises(MerBenchError, match=complaint):
+        mine.label_of(database, emotion)
 
 
 def test_hash_does_not_know_the_order_of_databases(mine: Protocol) -> None:
@@ -221,7 +209,6 @@ def test_hash_changes_with_every_field_that_matters(tmp_path: Path, mine: Protoc
     [
         ("selection =", "selectoin =", r"unknown key 'selectoin' \(did you mean 'selection'\?\)"),
         ("calm = 3", "clam = 3", r"\[databases\.a\.counts\]: unknown key 'clam' \(did you mean 'calm'\?\)"),
-        ('split = "leave-one-subject-out"\n', "", r"key 'split' is missing"),
         ("version = 1", "version = 0", r"version = 0 is not a whole number of at least 1"),
         ("calm = 3", "calm = -3", r"calm = -3 is not a whole number of at least 0"),
         ('name = "mine"', 'name = "../mine"', r"name '\.\./mine' is not lower case words"),
@@ -237,7 +224,6 @@ def test_hash_changes_with_every_field_that_matters(tmp_path: Path, mine: Protoc
         ('a = ["a"]', 'a = ["aa"]', r"slice 'a' names database 'aa' \(did you mean 'a'\?\); the protocol has a, b"),
         ('a = ["a"]', "a = []", r"slice 'a' names no database"),
         ('full = ["a", "b"]', 'full = ["a"]', r"first slice must be 'full' and hold every database: a, b"),
-        ('full = ["a", "b"]\na = ["a"]', 'a = ["a"]\nfull = ["a", "b"]', r"first slice must be 'full'"),
         ('full = ["a", "b"]\na = ["a"]', "", r"slices = \{\} is not a table with entries"),
         ('selection = "last"', 'selection = "best"', r"selection = 'best' is not one of: last, inner, oracle"),
         ('"exclude"', '"excluded"', r"absent-class = 'excluded' is not one of: exclude, zero \(did you mean 'exclude'"),
@@ -264,48 +250,33 @@ def test_a_file_registered_under_another_name_is_refused(tmp_path: Path) -> None
         load_protocol(path, "mine")
 
 
-def declared(protocol: Protocol) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
-    counts = {name: dict(rule.counts or {}) for name, rule in protocol.databases.items()}
-    return counts, {name: rule.subjects for name, rule in protocol.databases.items()}
-
-
 def test_every_difference_from_the_declared_counts_is_one_line() -> None:
     cde = load_protocol(BUILT_IN["cde"])
-    counts, subjects = declared(cde)
+    counts = {name: dict(rule.counts or {}) for name, rule in cde.databases.items()}
+    subjects = {name: rule.subjects for name, rule in cde.databases.items()}
     assert count_problems(cde, counts, subjects) == []
     counts["smic"]["negative"] -= 1
+    del counts["smic"]["positive"], counts["casme2"], subjects["casme2"]
     subjects["smic"] -= 1
     counts["samm"]["surprise"] += 1
-    del counts["casme2"], subjects["casme2"]
     assert count_problems(cde, counts, subjects) == [
         "smic: negative 69 of 70 (1 missing)",
+        "smic: positive 0 of 51 (51 missing)",
         "smic: 15 of 16 subjects",
         "samm: surprise 16 of 15 (1 extra)",
         "casme2: no samples at all (145 declared)",
     ]
 
 
-def test_class_without_samples_is_missing_and_not_overlooked() -> None:
-    smic = load_protocol(BUILT_IN["loso-smic"])
-    problems = count_problems(smic, {"smic": {"negative": 70, "positive": 51}}, {"smic": 16})
-    assert problems == ["smic: surprise 0 of 43 (43 missing)"]
-
-
 def test_undeclared_counts_are_not_checked(mine: Protocol) -> None:
     counts = {"a": {"calm": 3, "angry": 4}, "b": {"angry": 99}}
-    assert count_problems(mine, counts, {"a": 2, "b": 1}) == []
     assert count_problems(mine, counts, {"a": 2, "b": 5}) == ["b: 5 of 1 subjects"]
 
 
 def test_note_is_empty_where_none_is_stated(mine: Protocol) -> None:
     assert mine.note == ""
-    assert mine.databases["a"] == DatabaseRule(
-        emotions={"ease": "calm", "rage": "angry"},
-        dropped=("other",),
-        subjects=2,
-        counts={"calm": 3, "angry": 4},
-        excluded=("1/a",),
-    )
+    emotions = {"ease": "calm", "rage": "angry"}
+    assert mine.databases["a"] == DatabaseRule(emotions, ("other",), 2, {"calm": 3, "angry": 4}, ("1/a",))
     assert mine.databases["b"] == DatabaseRule({"rage": "angry"}, (), 1)
 
 
@@ -321,10 +292,7 @@ def test_a_broken_file_gives_a_notice_and_the_other_protocols_are_loaded(tmp_pat
 def test_each_rule_has_its_own_sentence() -> None:
     assert absent_class_sentence("exclude") == "an absent class is left out of both means"
     assert absent_class_sentence("zero") == "an absent class counts as 0 in both means"
-    starts = (
-        ("last", "the last epoch"),
-        ("inner", "the epoch with the best UF1 on validation"),
-        ("oracle", "the best epoch"),
-    )
-    for rule, start in (*starts, ("none", "these methods have no epochs")):
-        assert selection_sentence(rule).startswith(start)
+    assert selection_sentence("last").startswith("the last epoch")
+    assert selection_sentence("inner").startswith("the epoch with the best UF1 on validation")
+    assert selection_sentence("oracle").startswith("the best epoch")
+    assert selection_sentence("none").startswith("these methods have no epochs")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -75,10 +77,19 @@ def only_problem(path: Path, **options: bool | str) -> str:
     return problem
 
 
-def moved_out_of(root: Path, inner: str) -> None:
+def moved_out_of(root: Path, inner: str, name: str = "elsewhere") -> None:
     """Replace a file or folder of a release by a link that leads out of it."""
-    (root / inner).rename(root.with_name("elsewhere"))
-    (root / inner).symlink_to(root.with_name("elsewhere"))
+    (root / inner).rename(root.with_name(name))
+    (root / inner).symlink_to(root.with_name(name))
+
+
+def png(width: int, height: int, rows: bytes, *, depth: int = 8, colour: int = 2, level: int = 9) -> bytes:
+    """Return a PNG file of any header and any rows, right or wrong; colour 2 is RGB, 0 is grey."""
+    body = b"\x89PNG\r\n\x1a\n"
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows, level)), (b"IEND", b"")):
+        body += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return body
 
 
 def write_frames(folder: Path, numbers: Iterable[int], name: str = "img{}.jpg") -> Path:
