@@ -76,14 +76,6 @@ def test_the_workbook_of_macro_expressions_is_never_used(tmp_path: Path) -> None
     assert f"not the workbook {NAME} (CAS(ME)3_part_A_v2.xls, {macro}: another table); put" in problem
 
 
-@pytest.mark.parametrize(("subject", "clip"), [("spNo.1", "B"), ("SPNO.01", "b"), (1, "b")])
-def test_capitals_and_padding_do_not_matter(tmp_path: Path, subject: object, clip: str) -> None:
-    write_casme3(tmp_path)
-    casme3_annotation(tmp_path, casme3_row(subject, clip))
-
-    assert opened(tmp_path).read_samples().ids == [ID]
-
-
 def test_the_other_parts_are_not_mistaken_for_part_a(tmp_path: Path) -> None:
     write_casme3(tmp_path)
     for part in ("part_B", "Part C"):
@@ -92,13 +84,6 @@ def test_the_other_parts_are_not_mistaken_for_part_a(tmp_path: Path) -> None:
 
     assert source.read_samples().ids == [ID]
     assert (source.problems(), source.notes()) == ((), ())
-
-
-def test_two_rows_with_the_same_onset_are_a_problem_that_names_both(tmp_path: Path) -> None:
-    write_casme3(tmp_path)
-    casme3_annotation(tmp_path, casme3_row(), casme3_row(subject="SPNO.1", emotion="fear"))
-
-    assert f"{NAME} row 3 (spNO.1/b) is a second row for {ID}, after {NAME} row 2" in only_problem(tmp_path)
 
 
 def official_rows() -> list[list[object]]:

@@ -57,13 +57,6 @@ def test_without_fixes_rows_out_of_order_are_problems(full: Path) -> None:
     ]
 
 
-def test_a_copy_that_was_corrected_already_is_unchanged(tmp_path: Path) -> None:
-    source = opened(write_samm(tmp_path, samm_row("028", "028_4_1", 1100, 1113, 1130, "Anger")))
-
-    assert source.read_samples().frame["apex"][0] == 1113
-    assert source.notes() == ()
-
-
 def test_a_row_has_its_frames_units_and_objective_class(tmp_path: Path) -> None:
     source = opened(write_samm(tmp_path))
     (row,) = source.read_samples().frame.to_dict("records")
@@ -76,20 +69,6 @@ def test_a_row_has_its_frames_units_and_objective_class(tmp_path: Path) -> None:
     }
     clip = source.clip(ID)
     assert clip.frames[clip.apex] == tmp_path / "006" / "006_1_2" / "006_05588.jpg"
-
-
-def test_others_is_the_emotion_other(tmp_path: Path) -> None:
-    source = opened(write_samm(tmp_path, samm_row(emotion="Others")))
-
-    assert source.read_samples().frame["emotion"][0] == "other"
-
-
-@pytest.mark.parametrize("subject", ["6", 6, 6.0])
-def test_subjects_that_lost_their_zeros_are_the_same(tmp_path: Path, subject: object) -> None:
-    write_samm(tmp_path)
-    samm_annotation(tmp_path, samm_row(subject))
-
-    assert opened(tmp_path).read_samples().ids == [ID]
 
 
 @pytest.mark.parametrize(
