@@ -135,7 +135,9 @@ def test_the_readers_of_mer_bench_load_without_heavy_imports(site: Path) -> None
     install(site, "mer-bench", {}, {"databases": "mer_bench.databases"}, "0.1.0")
     code = """
         import json, sys
+        import mer_bench.protocol, mer_bench_protocols
         from mer_bench.plugin_manager import load_catalogue
+        mer_bench_protocols.mer_bench_protocols()
         names = list(load_catalogue(blocked=()).databases)
         print(json.dumps([names, sorted({"numpy", "pandas", "torch", "sklearn", "cv2"} & set(sys.modules))]))
     """

@@ -76,6 +76,9 @@ def test_a_faulty_release_leaves_the_others_readable(composite: Path) -> None:
     samm, casme2, casme3 = source.problems()
     assert samm.startswith(f"SAMM: {composite / '2' / SAMM_WORKBOOK} is empty (0 bytes); ")
     assert casme2.startswith("CASME II: its frames are there twice, in ")
+    assert all(
+        f"{composite / name / 'CASME2_RAW_selected'}" in casme2 for name in ("CASME II (copy)", "second CASME II")
+    )
     assert casme3.startswith("CAS(ME)^3 Part A: ")
 
 
@@ -173,17 +176,6 @@ def test_links_in_a_circle_and_to_the_release_itself_are_no_copies(tmp_path: Pat
 
 
 # Choosing among copies
-
-
-def test_two_copies_of_one_release_are_a_problem_that_names_both(tmp_path: Path) -> None:
-    for name in ("old", "new"):
-        write_casme2(tmp_path / name)
-
-    message = only_problem(tmp_path)
-    assert message.startswith("CASME II: its frames are there twice, in ")
-    assert str(tmp_path / "old" / "CASME2_RAW_selected") in message
-    assert str(tmp_path / "new" / "CASME2_RAW_selected") in message
-    assert opened(tmp_path / "old").read_samples().ids == [ID]
 
 
 def test_the_official_folder_has_priority_over_another_of_the_same_subjects(tmp_path: Path) -> None:
@@ -300,10 +292,7 @@ def test_a_row_may_spell_subject_and_clip_otherwise(
     ("row", "complaint"),
     [
         (casme2_row(apex="/"), "row 3: column 'ApexFrame' holds '/'"),
-        (
-            casme2_row(apex=40),
-            "row 3 (sub01/EP02_01f) has onset 46, apex 40 and offset 86, which are not in this order",
-        ),
+        (casme2_row(apex=40), "(sub01/EP02_01f) has onset 46, apex 40 and offset 86, which are not in this order"),
         (casme2_row(apex=90), "onset 46, apex 90 and offset 86, which are not in this order"),
         (casme2_row(onset="forty"), "column 'OnsetFrame' holds 'forty'"),
         (casme2_row(offset=None), "column 'OffsetFrame' is empty"),
@@ -311,15 +300,12 @@ def test_a_row_may_spell_subject_and_clip_otherwise(
         (casme2_row(subject="../01"), "row 3: subject '../01' is not a name"),
         (casme2_row(clip="/etc"), "row 3: clip '/etc' is not a name"),
         (casme2_row(clip="EP02..01"), "row 3: clip 'EP02..01' is not a name"),
-        (casme2_row(clip="C:\\EP02"), "row 3: clip 'C:\\\\EP02' is not a name"),
         (casme2_row(clip="E" * 41), "is not a name of at most 40"),
         (casme2_row(clip=None), "row 3 names no clip"),
         (casme2_row(subject=None), "row 3 names no subject"),
         (casme2_row(subject="=A1"), "row 3: column 'Subject' holds a formula"),
         (casme2_row(emotion="hapiness"), "has the emotion 'hapiness' (did you mean 'happiness'?)"),
-        (casme2_row(emotion=None), "has the emotion ''"),
         (casme2_row(clip="EP99_99"), "row 3 (sub01/EP99_99) has no folder of frames"),
-        (casme2_row(subject="02"), "row 3 (sub02/EP02_01f) has no folder of frames"),
         (casme2_row(onset=19), "row 3 (sub01/EP02_01f): its onset frame 19 is not in"),
         (casme2_row(apex=99, offset=120), "its apex frame 99 is not in"),
     ],
@@ -452,31 +438,23 @@ def test_synthetic_data_is_known_from_whichever_folder_is_named(tmp_path: Path, 
 # Digests and options
 
 
-def test_the_digest_depends_on_the_frames_and_not_on_the_place(tmp_path: Path) -> None:
-    here, there = write_casme2(tmp_path / "here"), write_casme2(tmp_path / "there")
-    before = opened(here).digest(ID)
-
-    assert opened(there).digest(ID) == before
-    assert opened(here, fixes=False, smic_apex="midpoint").digest(ID) == before
-    frame = here / FRAMES / "img60.jpg"
-    frame.unlink()
-    frame.write_bytes(picture(".jpg", 200))
-    assert opened(here).digest(ID) != before
-
-
-def test_the_digest_depends_on_apex_numbers_of_the_frames_and_reader_version(
+def test_the_digest_depends_on_frames_numbers_and_reader_version_and_not_on_the_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digests = [opened(write_casme2(tmp_path / "0", casme2_row())).digest(ID)]
-    monkeypatch.setattr(releases_module, "READER_VERSION", 999)
-    digests.append(opened(tmp_path / "0").digest(ID))
-    # The second has the same contents at the same places as the first, under other numbers.
-    for number, row in enumerate(
-        (casme2_row(onset=47, apex=60, offset=87), casme2_row(apex=60), casme2_row(offset=85))
-    ):
-        digests.append(opened(write_casme2(tmp_path / f"other {number}", row)).digest(ID))
+    here = write_casme2(tmp_path / "here")
+    digests = [opened(here).digest(ID)]
+    assert opened(write_casme2(tmp_path / "there"), fixes=False, smic_apex="midpoint").digest(ID) == digests[0]
 
-    assert len(set(digests)) == 5
+    monkeypatch.setattr(releases_module, "READER_VERSION", 999)
+    digests.append(opened(here).digest(ID))
+    # The first has the same contents at the same places as the one before, under other numbers.
+    rows = (casme2_row(onset=47, apex=60, offset=87), casme2_row(apex=60), casme2_row(offset=85))
+    for number, row in enumerate(rows):
+        digests.append(opened(write_casme2(tmp_path / str(number), row)).digest(ID))
+    (here / FRAMES / "img60.jpg").unlink()
+    (here / FRAMES / "img60.jpg").write_bytes(picture(".jpg", 200))
+    digests.append(opened(here).digest(ID))
+    assert len(set(digests)) == 6
 
 
 def test_the_spec_offers_every_option_that_the_reader_needs(tmp_path: Path) -> None:

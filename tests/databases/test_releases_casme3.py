@@ -113,10 +113,8 @@ def test_fixes_by_row_number_are_applied_to_the_official_edition(tmp_path: Path,
     assert any(problem.startswith(f"{NAME} row 752: column 'Apex' holds '/'") for problem in source.problems())
 
 
-@pytest.mark.parametrize("shift", [1, -1])
-def test_fixes_by_row_number_are_not_applied_to_another_edition(tmp_path: Path, shift: int) -> None:
-    rows = official_rows()
-    rows = [casme3_row(clip="new", onset=1, apex=2, offset=3), *rows] if shift > 0 else rows[1:]
+def test_fixes_by_row_number_are_not_applied_to_another_edition(tmp_path: Path) -> None:
+    rows = official_rows()[1:]
     # The row now at the corrected place is out of order too, and would be in order after the correction.
     rows[749] = casme3_row(clip="y", onset=2700, apex=2650, offset=2655)
     casme3_annotation(tmp_path, *rows)

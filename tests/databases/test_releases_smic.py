@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from support.release_factory import (
-    SMIC_COUNTS,
     SMIC_EXTENDED_WORKBOOK,
     moved_out_of,
     only_problem,
@@ -14,7 +12,6 @@ from support.release_factory import (
     smic_annotation,
     smic_extended_annotation,
     smic_extended_row,
-    smic_full,
     smic_row,
     write_frames,
     write_smic,
@@ -24,15 +21,6 @@ from mer_bench.databases.releases import Releases
 
 IDS = ["smic/s1/s1_ne_01", "smic/s1/s1_po_01", "smic/s2/s2_sur_01"]
 HS = "SMIC_all_raw/HS"
-
-
-def test_the_folders_give_the_official_counts(tmp_path: Path) -> None:
-    source = opened(write_smic(tmp_path, *smic_full(), numbers=(8, 9)))
-    frame = source.read_samples().frame
-
-    assert Counter(frame["emotion"]) == SMIC_COUNTS
-    assert frame["subject"].nunique() == 16
-    assert (source.problems(), source.notes()) == ((), ())
 
 
 def test_a_clip_runs_from_the_first_frame_to_the_last_which_is_its_apex(tmp_path: Path) -> None:

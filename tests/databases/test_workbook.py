@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -219,19 +218,6 @@ def test_a_formula_that_openpyxl_cannot_read_has_its_stored_value(tmp_path: Path
 def test_a_text_that_excel_could_not_hold_is_refused(coding: Path) -> None:
     rezip(coding, replaced(b"EP02_01f", b"x" * 32_768))
     assert "coding.xlsx row 2 holds a text of 32768 characters, more than Excel allows" in error_of(coding)
-
-
-def test_warnings_of_openpyxl_are_not_shown(coding: Path) -> None:
-    styles = "xl/styles.xml"
-    rezip(coding, replaced(b'<cellXfs count="1">', b'<cellXfs count="2">', styles))
-    date = b'<xf numFmtId="14" fontId="0" fillId="0" borderId="0"/></cellXfs>'
-    rezip(coding, replaced(b"</cellXfs>", date, styles))
-    rezip(coding, replaced(b'<c r="E2" t="n"><v>59</v></c>', b'<c r="E2" s="1"><v>1e300</v></c>'))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        first, _ = read_sheet(coding, columns=COLUMNS, optional=("ApexFrame",))
-    with pytest.raises(MerBenchError, match="column 'ApexFrame' holds the Excel error '#VALUE!'"):
-        first.frame("ApexFrame")
 
 
 # The file
