@@ -20,17 +20,6 @@ def test_data_and_subjects_are_synthetic() -> None:
     assert all(sample_id.split("/")[1].startswith("synthetic") for sample_id in source().read_samples().ids)
 
 
-def test_every_training_fold_of_tiny_has_every_class() -> None:
-    frame = source().read_samples().frame
-
-    assert len(frame) == 24
-    for database in ("smic", "samm", "casme2"):
-        part = frame[frame["database"] == database]
-        assert part["subject"].nunique() == 2
-        for held_out in part["subject"].unique():
-            assert sorted(set(part[part["subject"] != held_out]["emotion"])) == EMOTIONS
-
-
 def test_small_has_the_releases_imbalance_and_uneven_subjects() -> None:
     frame = source("small").read_samples().frame
     by_subject = frame.groupby("subject")["emotion"]
@@ -43,17 +32,6 @@ def test_small_has_the_releases_imbalance_and_uneven_subjects() -> None:
     assert (by_subject.nunique() < 3).any()
     for database, real in {"smic": (70, 51, 43), "samm": (92, 26, 15), "casme2": (88, 32, 25)}.items():
         np.testing.assert_allclose(share[database][EMOTIONS], np.array(real) / sum(real), atol=0.03)
-
-
-def test_maps_are_displacement_and_its_strain() -> None:
-    loaded = source().load("smic/synthetic01/synthetic01_ne_01")
-    u, v = loaded[..., 0].astype(float), loaded[..., 1].astype(float)
-    (u_y, u_x), (v_y, v_x) = np.gradient(u), np.gradient(v)
-
-    assert loaded.shape == (28, 28, 3)
-    assert loaded.dtype == np.float32
-    assert 0.05 < np.abs(loaded[..., :2]).max() < 5
-    np.testing.assert_allclose(loaded[..., 2], np.sqrt(u_x**2 + v_y**2 + (u_y + v_x) ** 2 / 2), atol=1e-5)
 
 
 def test_each_class_moves_its_own_part_of_the_face() -> None:
@@ -97,6 +75,7 @@ def test_the_generator_still_gives_the_maps_of_its_version() -> None:
     """A change here asks for a new GENERATOR_VERSION: cached maps and stored results carry it in their keys."""
     loaded = source().load("samm/synthetic02/synthetic02_sur_01")
 
+    assert (loaded.shape, loaded.dtype) == ((28, 28, 3), np.float32)
     np.testing.assert_allclose(loaded[14, 7], [-0.20038, -0.03958, 0.04840], atol=1e-4)
 
 
