@@ -60,11 +60,8 @@ def test_a_hostile_file_is_refused_in_one_sentence(tmp_path: Path, content: byte
     assert str(path) in str(caught.value)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_nineteen_levels_can_be_read(tmp_path: Path) -> None:
-    (tmp_path / "deep.toml").write_bytes(b"a" + b".a" * 18 + b" = 1")
-    assert read_toml("file", tmp_path / "deep.toml").keys == ("a",)
+    path.write_bytes(b"a" + b".a" * 18 + b" = 1")
+    assert read_toml("file", path).keys == ("a",)
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -105,8 +102,7 @@ class Fields:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ({"first-name": "x", "size": 1}, "unknown key 'size'; known: first-name, age"),
-        ({"first_name": "x"}, r"unknown key 'first_name' \(did you mean 'first-name'\?\)"),
+        ({"first_name": "x"}, r"unknown key 'first_name' \(did you mean 'first-name'\?\); known: first-name, age"),
         ({"age": 1}, "key 'first-name' is missing; state it"),
     ],
 )
@@ -121,19 +117,16 @@ def test_an_optional_key_is_none_or_checked() -> None:
     assert table(size=5).optional("size", table(size=5).count) == 5
 
 
-def test_counts_and_fractions_include_their_limits() -> None:
-    assert [table(n=value).count("n", 2, 5) for value in (2, 5)] == [2, 5]
-    assert table(pair=[1.0, 0.0]).fractions("pair") == (1.0, 0.0)
-
-
 @pytest.mark.parametrize("value", [1, 6, True, 3.0])
 def test_a_count_outside_its_limits_or_of_another_type_is_refused(value: object) -> None:
+    assert [table(n=limit).count("n", 2, 5) for limit in (2, 5)] == [2, 5]
     with pytest.raises(MerBenchError, match=f"n = {value!r} is not a whole number between 2 and 5"):
         table(n=value).count("n", 2, 5)
 
 
 @pytest.mark.parametrize("value", [[0.5, 1.5], [-0.5, 0.5], [0.5, 0.25, 0.5], [1, 0.5], 0.5])
 def test_other_values_are_no_fractions(value: object) -> None:
+    assert table(pair=[1.0, 0.0]).fractions("pair") == (1.0, 0.0)
     with pytest.raises(MerBenchError, match=r"is not two decimal fractions between 0\.0 and 1\.0"):
         table(pair=value).fractions("pair")
 

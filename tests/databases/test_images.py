@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import struct
 import warnings
 import zlib
@@ -142,7 +141,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
     for sentence in (refusal(tmp_path / "a.jpg"), size_refusal(tmp_path / "a.jpg")):
-        assert re.search("is not a JPEG, PNG, BMP or TIFF image, or is cut short|is damaged or cut short", sentence)
+        assert "is not a JPEG, PNG, BMP or TIFF image, or is cut short" in sentence
 
 
 @pytest.mark.parametrize("kind", SUFFIXES)
@@ -198,8 +197,7 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(15, 100), (100, 15)])
 def test_an_image_too_small_for_a_face_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
     scene(size=size).save(tmp_path / "a.png")
-    assert f"is {size[0]}×{size[1]} (width×height) pixels, too small for a face (at least 16×16)" in refusal(
-        tmp_path / "a.png"
-    )
+    complaint = f"is {size[0]}×{size[1]} (width×height) pixels, too small for a face (at least 16×16)"
+    assert complaint in refusal(tmp_path / "a.png")
     scene(size=(16, 16)).save(tmp_path / "b.png")
     assert read_image(tmp_path / "b.png").shape == (16, 16, 3)

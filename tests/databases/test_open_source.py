@@ -13,7 +13,7 @@ from support.bench import Bench
 from support.flow_data import write_flow_data
 from support.hostile import install
 
-from mer_bench import DatabaseSpec, MerBenchError
+from mer_bench import MerBenchError
 from mer_bench.databases.open import open_source
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 
@@ -166,14 +166,6 @@ def test_maps_with_labels_that_cannot_be_read_get_the_reader_s_diagnosis(content
         open_source("maps", {}, load_catalogue()).read_samples()
 
 
-def test_a_folder_of_other_workbooks_is_refused_by_the_reader_of_releases() -> None:
-    Path("release").mkdir()
-    Path("release", "coding.xlsx").write_bytes(b"PK")
-
-    with pytest.raises(MerBenchError, match=r"^release has no release that mer-bench knows \(workbooks there: coding"):
-        open_source("release", {}, load_catalogue()).read_samples()
-
-
 @pytest.mark.parametrize("data", ["synthetic", "folder"])
 def test_data_whose_readers_are_blocked_names_the_plugin(data: str) -> None:
     Path("folder").mkdir()
@@ -196,9 +188,5 @@ def test_without_any_reader_the_message_has_no_empty_list() -> None:
 
 
 def test_the_seed_of_synthetic_data_is_bounded() -> None:
-    spec: DatabaseSpec = load_catalogue().database("synthetic-maps")
-    (seed,) = (parameter for parameter in spec.parameters if parameter.name == "seed")
-
-    assert seed.parse("4294967295") == 2**32 - 1
-    with pytest.raises(MerBenchError, match="seed=4294967296 is above the largest allowed value, 4294967295"):
-        seed.parse("4294967296")
+    parameters = load_catalogue().database("synthetic-maps").parameters
+    assert [parameter.maximum for parameter in parameters if parameter.name == "seed"] == [2**32 - 1]

@@ -77,9 +77,7 @@ def test_a_faulty_release_leaves_the_others_readable(composite: Path) -> None:
     samm, casme2, casme3 = source.problems()
     assert samm.startswith(f"SAMM: {composite / '2' / SAMM_WORKBOOK} is empty (0 bytes); ")
     assert casme2.startswith("CASME II: its frames are there twice, in ")
-    assert all(
-        f"{composite / name / 'CASME2_RAW_selected'}" in casme2 for name in ("CASME II (copy)", "second CASME II")
-    )
+    assert all(str(composite / copy) in casme2 for copy in ("CASME II (copy)", "second CASME II"))
     assert casme3.startswith("CAS(ME)^3 Part A: ")
 
 

@@ -82,5 +82,3 @@ def test_the_generator_still_gives_the_maps_of_its_version() -> None:
 def test_an_unknown_sample_is_refused() -> None:
     with pytest.raises(MerBenchError, match=r"size tiny has no sample 'smic/s1/s1_ne_01'"):
         source().load("smic/s1/s1_ne_01")
-    with pytest.raises(MerBenchError, match="has no sample"):
-        source().digest("smic/s1/s1_ne_01")

@@ -24,19 +24,13 @@ CASME2_HEADER = (
     *("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None),
     *("Action Units", "Estimated Emotion"),
 )
-CASME2_EMOTIONS = {
-    **{"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25},
-    **{"sadness": 7, "fear": 2},
-}
+CASME2_EMOTIONS = ("others", "disgust", "happiness", "repression", "surprise", "sadness", "fear")
 SAMM_WORKBOOK = "SAMM_Micro_FACS_Codes_v2.xlsx"
 SAMM_HEADER = (
     *("Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro"),
     *("Action Units", "Estimated Emotion", "Objective Classes", "Notes"),
 )
-SAMM_EMOTIONS = {
-    **{"anger": 57, "other": 26, "happiness": 26, "surprise": 15, "contempt": 12, "disgust": 9},
-    **{"fear": 8, "sadness": 6},
-}
+SAMM_EMOTIONS = ("anger", "other", "happiness", "surprise", "contempt", "disgust", "fear", "sadness")
 
 CASME3_WORKBOOK = "annotation/cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
 CASME3_HEADER = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion")
