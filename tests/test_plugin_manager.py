@@ -125,6 +125,23 @@ def test_databases_and_protocols_are_catalogued_by_name(site: Path) -> None:
         catalogue.database("zo")
 
 
+def test_the_readers_of_mer_bench_load_without_heavy_imports(site: Path) -> None:
+    install(site, "mer-bench", {}, {"databases": "mer_bench.databases"}, "0.1.0")
+    code = """
+        import json, sys
+        import mer_bench.protocol, mer_bench_protocols
+        from mer_bench.plugin_manager import load_catalogue
+        mer_bench_protocols.mer_bench_protocols()
+        names = list(load_catalogue(blocked=()).databases)
+        print(json.dumps([names, sorted({"numpy", "pandas", "torch", "sklearn", "cv2"} & set(sys.modules))]))
+    """
+    path = os.pathsep.join([str(site), *(entry for entry in sys.path if entry)])
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout) == [["flow-maps", "releases", "synthetic", "synthetic-maps"], []]
+
+
 def test_a_blocked_plugin_runs_no_code(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("acme", "zoo"):
         install(site, f"{module}-plugins", {module: "raise SystemError"}, {f"{module.title()}_Nets": module})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -23,55 +24,33 @@ def sample(database: str = "smic", subject: str = "s1", clip: str = "s1_ne_01", 
 
 
 @pytest.mark.parametrize(
-    ("database", "raw", "canonical"),
+    ("canonical", "database", "raw", "expected"),
     [
-        ("smic", "s01", "s1"),
-        ("smic", "S1", "s1"),
-        ("smic", "1", "s1"),
-        ("smic", "s20", "s20"),
-        ("samm", "6", "006"),
-        ("samm", "006", "006"),
-        ("samm", " 026 ", "026"),
-        ("casme2", "1", "sub01"),
-        ("casme2", "sub01", "sub01"),
-        ("casme2", "Sub26", "sub26"),
-        ("samm", "0" * 5000 + "6", "006"),
-        ("casme3", "spno.1", "spNO.1"),
-        ("casme3", "spNO.149", "spNO.149"),
-        ("casme3", "spNo.010", "spNO.10"),
-        ("smic", "synthetic01", "synthetic01"),
-        ("other", "s01", "s01"),
+        (canonical_subject, "smic", "s01", "s1"),
+        (canonical_subject, "smic", "S1", "s1"),
+        (canonical_subject, "smic", "1", "s1"),
+        (canonical_subject, "samm", " 026 ", "026"),
+        (canonical_subject, "casme2", "1", "sub01"),
+        (canonical_subject, "casme2", "Sub26", "sub26"),
+        (canonical_subject, "samm", "0" * 5000 + "6", "006"),
+        (canonical_subject, "casme3", "spNo.010", "spNO.10"),
+        (canonical_subject, "smic", "synthetic01", "synthetic01"),
+        (canonical_subject, "other", "s01", "s01"),
+        (canonical_clip, "smic", "S01_NE_01", "s1_ne_01"),
+        (canonical_clip, "casme2", " ep02_01F ", "EP02_01f"),
+        (canonical_clip, "casme3", "A@116", "a@116"),
+        (canonical_clip, "samm", "6_1_2", "006_1_2"),
+        (canonical_clip, "smic", "synthetic01_ne_01", "synthetic01_ne_01"),
     ],
 )
-def test_every_spelling_of_a_subject_becomes_the_releases_own(database: str, raw: str, canonical: str) -> None:
-    assert canonical_subject(database, raw) == canonical
-
-
-@pytest.mark.parametrize(
-    ("database", "raw", "canonical"),
-    [
-        ("smic", "s01_ne_01", "s1_ne_01"),
-        ("smic", "s1_ne_01", "s1_ne_01"),
-        ("smic", "s20_sur_03", "s20_sur_03"),
-        ("smic", "S01_NE_01", "s1_ne_01"),
-        ("casme2", "ep02_01F", "EP02_01f"),
-        ("casme3", "A@116", "a@116"),
-        ("samm", "6_1_2", "006_1_2"),
-        ("samm", "006_1_2", "006_1_2"),
-        ("casme2", "EP02_01f", "EP02_01f"),
-        ("casme2", " EP02_01f ", "EP02_01f"),
-        ("casme3", "a@116", "a@116"),
-        ("smic", "synthetic01_ne_01", "synthetic01_ne_01"),
-    ],
-)
-def test_every_spelling_of_a_clip_becomes_the_releases_own(database: str, raw: str, canonical: str) -> None:
-    assert canonical_clip(database, raw) == canonical
+def test_every_spelling_becomes_the_releases_own(
+    canonical: Callable[[str, str], str], database: str, raw: str, expected: str
+) -> None:
+    assert canonical(database, raw) == expected
 
 
 @pytest.mark.parametrize("database", DATABASES)
-@pytest.mark.parametrize(
-    "digits", ["9" * 5000, "0" * 5000 + "7" * 10, "\u0661\u0662"], ids=["long", "padded", "arabic"]
-)
+@pytest.mark.parametrize("digits", ["0" * 5000 + "7" * 10, "\u0661\u0662"], ids=["long", "arabic"])
 def test_other_numbers_are_unchanged(database: str, digits: str) -> None:
     assert canonical_subject(database, digits) == digits
     assert canonical_clip(database, f"s{digits}_ne_01") == f"s{digits}_ne_01"
@@ -102,12 +81,6 @@ def test_the_table_is_sorted_by_id_and_namespaces_subjects() -> None:
     assert list(table.frame["subject"]) == ["casme2/s1", "samm/006", "smic/s1"]
 
 
-def test_the_order_of_rows_does_not_matter() -> None:
-    rows = [sample(clip=f"s1_ne_{number:02d}") for number in range(3)]
-
-    assert SampleTable(rows).frame.equals(SampleTable(reversed(rows)).frame)
-
-
 def test_databases_are_listed_by_release_and_then_by_name_each_once() -> None:
     names = ["smew", "casme3", "4dme", "samm", "smew", "smic", "samm"]
 
@@ -120,7 +93,6 @@ def test_an_empty_table_keeps_its_columns() -> None:
     assert (len(table), table.ids, tuple(table.frame.columns)) == (0, [], COLUMNS)
 
 
-@pytest.mark.parametrize("other", ["a.csv row 9", "a.csv row 1"])
-def test_two_rows_for_one_sample_are_refused_with_both_places(other: str) -> None:
-    with pytest.raises(MerBenchError, match=rf"two rows for sample smic/s1/s1_ne_01: a.csv row 1 and {other}"):
-        SampleTable([sample(), sample(origin=other)])
+def test_two_rows_for_one_sample_are_refused_with_both_places() -> None:
+    with pytest.raises(MerBenchError, match=r"two rows for sample smic/s1/s1_ne_01: a\.csv row 1 and a\.csv row 9"):
+        SampleTable([sample(), sample(origin="a.csv row 9")])

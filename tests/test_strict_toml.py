@@ -44,13 +44,12 @@ READERS = {
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"\xff\xfe", "is not TOML: 'utf-8' codec can't decode"),
         (b"a = ", "is not TOML: Invalid value"),
         (b"a = " + b"[" * 100_000, "nested"),
         (b"a" + b".a" * 20 + b" = 1", "is nested too deeply; 20 levels are allowed"),
         (b"a = [0x" + b"f" * 5000 + b"]", "Exceeds the limit"),
     ],
-    ids=["no text", "no TOML", "deep list", "deep key", "long number"],
+    ids=["no TOML", "deep list", "deep key", "long number"],
 )
 def test_a_hostile_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes, complaint: str) -> None:
     path = tmp_path / "hostile.toml"
@@ -61,11 +60,8 @@ def test_a_hostile_file_is_refused_in_one_sentence(tmp_path: Path, content: byte
     assert str(path) in str(caught.value)
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_nineteen_levels_can_be_read(tmp_path: Path) -> None:
-    (tmp_path / "deep.toml").write_bytes(b"a" + b".a" * 18 + b" = 1")
-    assert read_toml("file", tmp_path / "deep.toml").keys == ("a",)
+    path.write_bytes(b"a" + b".a" * 18 + b" = 1")
+    assert read_toml("file", path).keys == ("a",)
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -106,8 +102,7 @@ class Fields:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ({"first-name": "x", "size": 1}, "unknown key 'size'; known: first-name, age"),
-        ({"first_name": "x"}, r"unknown key 'first_name' \(did you mean 'first-name'\?\)"),
+        ({"first_name": "x"}, r"unknown key 'first_name' \(did you mean 'first-name'\?\); known: first-name, age"),
         ({"age": 1}, "key 'first-name' is missing; state it"),
     ],
 )
@@ -120,48 +115,40 @@ def test_a_field_of_a_dataclass_is_a_key(content: Mapping[str, object], complain
 def test_an_optional_key_is_none_or_checked() -> None:
     assert table().optional("size", table().count) is None
     assert table(size=5).optional("size", table(size=5).count) == 5
-    with pytest.raises(MerBenchError, match="size = -5 is not a whole number of at least 1"):
-        table(size=-5).optional("size", table(size=-5).count)
 
 
-def test_counts_and_fractions_include_their_limits() -> None:
-    assert [table(n=value).count("n", 2, 5) for value in (2, 5)] == [2, 5]
-    assert table(pair=[1.0, 0.0]).fractions("pair") == (1.0, 0.0)
-
-
-@pytest.mark.parametrize("value", [1, 6, True, 3.0, "3"])
+@pytest.mark.parametrize("value", [1, 6, True, 3.0])
 def test_a_count_outside_its_limits_or_of_another_type_is_refused(value: object) -> None:
+    assert [table(n=limit).count("n", 2, 5) for limit in (2, 5)] == [2, 5]
     with pytest.raises(MerBenchError, match=f"n = {value!r} is not a whole number between 2 and 5"):
         table(n=value).count("n", 2, 5)
 
 
-@pytest.mark.parametrize("value", [[0.5, 1.5], [-0.5, 0.5], [0.5], [0.5, 0.25, 0.5], [1, 0.5], 0.5])
+@pytest.mark.parametrize("value", [[0.5, 1.5], [-0.5, 0.5], [0.5, 0.25, 0.5], [1, 0.5], 0.5])
 def test_other_values_are_no_fractions(value: object) -> None:
+    assert [table(pair=list(pair)).fractions("pair") for pair in ((1.0, 0.0), (0.0, 1.0))] == [(1.0, 0.0), (0.0, 1.0)]
     with pytest.raises(MerBenchError, match=r"is not two decimal fractions between 0\.0 and 1\.0"):
         table(pair=value).fractions("pair")
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ({"a": [1]}, r"\[s\]: a = \[1\] is not a text, a number, true or false"),
-        ({"a": "x\0"}, r"contains a NUL character; remove it"),
-    ],
+    ("value", "complaint"),
+    [([1], r"\[s\]: a = \[1\] is not a text, a number, true or false"), ("x\0", "contains a NUL character; remove it")],
 )
-def test_settings_without_a_text_are_refused(content: Mapping[str, object], complaint: str) -> None:
+def test_settings_without_a_text_are_refused(value: object, complaint: str) -> None:
     with pytest.raises(MerBenchError, match=complaint):
-        table(s=content).settings("s")
-    assert table(s={}).settings("s") == {}
-
-
-def test_a_text_may_be_empty_only_where_that_is_allowed() -> None:
-    assert table(t="").text("t", may_be_empty=True) == ""
-    with pytest.raises(MerBenchError, match="t = '' is empty; give it a value"):
-        table(t="").text("t")
-    with pytest.raises(MerBenchError, match="contains a NUL character"):
-        table(t="a\0").text("t")
+        table(s={"a": value}).settings("s")
 
 
 def test_settings_are_texts() -> None:
-    stated = {"a": "x", "b": 3, "c": True, "d": 0.5, "e": ""}
-    assert table(s=stated).settings("s") == {"a": "x", "b": "3", "c": "True", "d": "0.5", "e": ""}
+    assert table(s={}).settings("s") == {}
+    assert table(s={"b": 3, "c": True, "e": ""}).settings("s") == {"b": "3", "c": "True", "e": ""}
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"), [("", "is empty; give it a value"), ("a\0", "contains a NUL character")]
+)
+def test_a_text_may_be_empty_only_where_that_is_allowed(value: str, complaint: str) -> None:
+    assert table(t="").text("t", may_be_empty=True) == ""
+    with pytest.raises(MerBenchError, match=complaint):
+        table(t=value).text("t")

@@ -67,24 +67,12 @@ def test_a_fix_changes_its_column_and_notes_reason_and_source() -> None:
 @pytest.mark.parametrize(
     ("known", "row"),
     [
-        (fix(old="21"), annotation()),
-        (fix(old=OUT_OF_ORDER), annotation()),
-        (fix(old=OUT_OF_ORDER), annotation(apex=Unread("/", "no number"))),
-        (fix(sample="sub04/EP12_02"), annotation()),
-        (fix(sample="", row=8), annotation()),
-        (fix(row=8), annotation()),
-        (fix(new=31), annotation()),
-        (fix(old=OUT_OF_ORDER, new=99), annotation(apex=5)),
-    ],
-    ids=[
-        "another value",
-        "in order",
-        "no number",
-        "another clip",
-        "another row",
-        "right clip, other row",
-        "breaks",
-        "fixes not",
+        pytest.param(fix(old="21"), annotation(), id="another value"),
+        pytest.param(fix(old=OUT_OF_ORDER), annotation(), id="in order"),
+        pytest.param(fix(old=OUT_OF_ORDER), annotation(apex=Unread("/", "no number")), id="no number"),
+        pytest.param(fix(sample="sub04/EP12_02"), annotation(), id="another clip"),
+        pytest.param(fix(row=8), annotation(), id="right clip, other row"),
+        pytest.param(fix(new=31), annotation(), id="breaks the order"),
     ],
 )
 def test_a_fix_that_does_not_apply_or_breaks_the_order_is_not_used(known: Fix, row: Annotation) -> None:
@@ -92,10 +80,7 @@ def test_a_fix_that_does_not_apply_or_breaks_the_order_is_not_used(known: Fix, r
 
 
 def test_the_fixes_of_one_row_are_applied_together() -> None:
-    known = [
-        fix("onset", OUT_OF_ORDER, 1, sample="", row=7),
-        fix("apex", OUT_OF_ORDER, 1, sample="", row=7),
-    ]
+    known = [fix(column, OUT_OF_ORDER, 1, sample="", row=7) for column in ("onset", "apex")]
 
     fixed, notes = apply_fixes(known, annotation(onset=900, apex=950, offset=30))
     assert (fixed.onset, fixed.apex, fixed.offset) == (1, 1, 30)
@@ -105,7 +90,6 @@ def test_the_fixes_of_one_row_are_applied_together() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (("column", "colum"), "unknown key 'colum' (did you mean 'column'?)"),
         (('"apex"', '"emotion"'), "column = 'emotion' is not one of: onset, apex, offset"),
         (("new = 303", "new = -1"), "new = -1 is not a whole number of at least 0"),
         (("row = 7", "row = 1"), "row = 1 is not a whole number of at least 2"),
@@ -113,14 +97,8 @@ def test_the_fixes_of_one_row_are_applied_together() -> None:
         (('source = "a table"', ""), "[fix 1]: key 'source' is missing; state it"),
         (('sample = "sub04/EP12_01f"\nrow = 7\n', ""), "names neither sample nor row"),
         (("[[fix]]", "[fix]"), "is not a list of tables; write each under [[fix]]"),
-        (("[[fix]]", "[[fixes]]"), "unknown key 'fixes' (did you mean 'fix'?); known: fix, edition"),
         (('sample = "sub04/EP12_01f"\n', ""), "corrects row 7 of an edition that is not stated; add [edition]"),
-        (
-            (SOUND, "[edition]\nrows = 0\nrow = 2\nsample = 'a/b'"),
-            "[edition]: rows = 0 is not a whole number",
-        ),
         ((SOUND, "[edition]\nrows = 5\nrow = 2\nsample = 'ab'"), "[edition]: sample = 'ab' is not of the form"),
-        (("[[fix]]", "edition = 3\n[[fix]]"), "edition = 3 is not a table"),
         (("[[fix]]", "[edition]\nlines = 3\n[[fix]]"), "[edition]: unknown key 'lines'"),
     ],
 )

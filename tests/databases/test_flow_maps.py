@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import io
-import os
-import struct
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.release_factory import moved_out_of, png
 
 from mer_bench.databases import flow_maps
 from mer_bench.databases.flow_maps import FlowMaps
@@ -60,13 +57,9 @@ def release(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("row", "name"),
     [
-        ("smic,s01,s01_ne_01,0", "s01_s01_ne_01 .png"),
         ("smic,s01,s01_ne_01,0", "s01_s1_ne_01.png"),
-        ("smic,s1,s1_ne_01,0", "s1_s01_ne_01.PNG"),
-        ("SMIC,S1,S1_ne_01,0", "s01_s01_ne_01.png"),
-        ("samm,006,006_1_2,0", "6_006_1_2.png"),
+        ("SMIC,S1,S1_ne_01,0", "s1_s01_ne_01.PNG"),
         ("samm,6,6_1_2,0", "006_006_1_2 .png"),
-        ("casme2,sub01,EP02_01f,0", "sub01_EP02_01f.png"),
         ("casme2,1,EP02_01f,0", "Sub1_EP02_01f .png"),
     ],
 )
@@ -77,20 +70,18 @@ def test_padding_case_and_the_stray_space_do_not_matter(tmp_path: Path, row: str
     assert source(root).load(sample_id).shape == (28, 28, 3)
 
 
-def test_maps_may_stand_beside_the_csv_or_in_one_folder_a_database(tmp_path: Path) -> None:
-    beside = write_release(tmp_path / "beside", folder=".")
-    nested = write_release(tmp_path / "nested", maps=())
-    for database, name in zip(("SMIC", "samm", "casme2"), MAPS, strict=True):
-        write_png(nested / "maps" / database / name)
-
-    assert source(beside).read_samples().ids == source(nested).read_samples().ids == IDS
+def test_maps_may_be_beside_the_csv(tmp_path: Path) -> None:
+    assert source(write_release(tmp_path / "beside", folder=".")).read_samples().ids == IDS
 
 
-def test_the_options_choose_the_csv_and_the_folder_of_maps(tmp_path: Path) -> None:
+def test_the_options_choose_the_csv_and_the_folder_of_maps_but_none_outside(tmp_path: Path) -> None:
     root = write_release(tmp_path / "chosen", folder="flow")
     (root / "other.csv").write_text("nonsense")
+    (tmp_path / "labels.csv").write_text(HEADER + ROWS)
 
     assert source(root, labels="labels.csv", maps="flow").read_samples().ids == IDS
+    for options in ({"labels": "../labels.csv"}, {"maps": ".."}, {"maps": str(tmp_path)}):
+        assert "leads out of" in message(root, **{"labels": "labels.csv", **options})
 
 
 def test_casme3_clips_carry_their_onset(tmp_path: Path) -> None:
@@ -107,9 +98,7 @@ def test_reading_the_samples_decodes_no_map_and_ignores_other_pngs(release: Path
     assert source(release).read_samples().ids == IDS
 
 
-@pytest.mark.parametrize(
-    ("order", "planes"), [("u,v,os", (0, 1, 2)), ("os,v,u", (2, 1, 0)), ("v,os,u", (2, 0, 1)), ("u,os,v", (0, 2, 1))]
-)
+@pytest.mark.parametrize(("order", "planes"), [("u,v,os", (0, 1, 2)), ("v,os,u", (2, 0, 1))])
 def test_load_returns_u_v_os_from_the_planes_that_the_option_names(
     release: Path, order: str, planes: tuple[int, int, int]
 ) -> None:
@@ -133,31 +122,23 @@ def test_the_digest_depends_on_content_channel_order_and_reader_version(
     assert source(here, channel_order="v,u,os").digest(IDS[0]) != before
     write_png(here / "maps" / MAPS[2], (1, 2, 3))
     assert data.digest(IDS[0]) != before, "of the file as it is now"
-    write_png(here / "maps" / MAPS[2])
-    assert data.digest(IDS[0]) == before
     monkeypatch.setattr(flow_maps, "READER_VERSION", flow_maps.READER_VERSION + 1)
-    assert source(here).digest(IDS[0]) != before
+    assert source(there).digest(IDS[0]) != before
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"),
+    ("name", "expected"),
     [
-        (("labels.csv",), True),
-        (("LABELS.CSV",), True),
-        (("a.png",), True),
-        (("maps/a.txt",), True),
-        ((), False),
-        (("CASME2-coding.xlsx",), False),
-        (("CASME2-coding.xlsx", "sub01/EP02_01f/img1.jpg"), False),
+        ("LABELS.CSV", True),
+        ("a.png", True),
+        ("maps/a.txt", True),
+        ("CASME2-coding.xlsx", False),
+        ("sub01/a.png", False),
     ],
 )
-def test_a_csv_a_png_or_a_folder_maps_resembles_flow_maps(
-    tmp_path: Path, names: tuple[str, ...], expected: bool
-) -> None:
-    (tmp_path / "data").mkdir()
-    for name in names:
-        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "data" / name).write_bytes(b"")
+def test_a_csv_a_png_or_a_folder_maps_resembles_flow_maps(tmp_path: Path, name: str, expected: bool) -> None:
+    (tmp_path / "data" / name).parent.mkdir(parents=True)
+    (tmp_path / "data" / name).write_bytes(b"")
 
     assert FlowMaps.resembles(tmp_path / "data") is expected
     assert not FlowMaps.recognises(tmp_path / "data")
@@ -168,9 +149,7 @@ def test_recognises_a_release_and_nothing_else(release: Path, tmp_path: Path) ->
     wrong_csv = write_release(tmp_path / "wrong-csv", "name,age\nAnn,7\n")
 
     assert FlowMaps.recognises(release)
-    assert not any(
-        FlowMaps.recognises(path) for path in (no_maps, wrong_csv, release / "labels.csv", tmp_path / "none")
-    )
+    assert not any(FlowMaps.recognises(path) for path in (no_maps, wrong_csv, release / "labels.csv"))
 
 
 def test_a_folder_without_csv_or_with_several_is_refused(release: Path, tmp_path: Path) -> None:
@@ -202,28 +181,20 @@ def test_two_maps_for_one_row_or_one_for_two_are_refused(release: Path, tmp_path
     assert "the map '1_EP01.png' fits both smic/s1/EP01 (labels.csv row 1) and casme2/sub01/EP01" in message(shared)
 
 
-def link_out(path: Path, tmp_path: Path) -> None:
-    outside = tmp_path / "outside" / path.name
-    outside.parent.mkdir(exist_ok=True)
-    path.rename(outside)
-    path.symlink_to(outside)
-
-
 @pytest.mark.parametrize("what", [f"maps/{MAPS[0]}", "labels.csv"])
-def test_a_file_link_that_leads_out_of_the_folder_is_refused(release: Path, tmp_path: Path, what: str) -> None:
-    link_out(release / what, tmp_path)
+def test_a_file_link_that_leads_out_of_the_folder_is_refused(release: Path, what: str) -> None:
+    moved_out_of(release, what)
 
     assert "leads out of" in message(release)
 
 
 def test_a_linked_folder_of_maps_is_followed_but_no_link_out_of_it(release: Path, tmp_path: Path) -> None:
-    link_out(release / "maps", tmp_path)
+    moved_out_of(release, "maps")
 
     assert FlowMaps.recognises(release)
     assert source(release).load("smic/s1/s1_ne_01").shape == (28, 28, 3)
     assert source(release, maps="maps").read_samples().ids == IDS
-    (tmp_path / "outside" / "maps" / MAPS[0]).rename(tmp_path / "elsewhere.png")
-    (tmp_path / "outside" / "maps" / MAPS[0]).symlink_to(tmp_path / "elsewhere.png")
+    moved_out_of(tmp_path / "elsewhere", MAPS[0], "elsewhere.png")
     assert "leads out of" in message(release)
 
 
@@ -231,35 +202,12 @@ def test_links_within_the_folder_of_a_database_s_maps_and_of_the_root_are_follow
     root = write_release(tmp_path / "nested", maps=())
     for database, name in zip(("smic", "samm", "casme2"), MAPS, strict=True):
         write_png(root / "maps" / database / name)
-    link_out(root / "maps" / "samm", tmp_path)
-    (root / "maps" / "smic" / MAPS[0]).rename(root / "kept.png")
-    (root / "maps" / "smic" / MAPS[0]).symlink_to(root / "kept.png")
+    moved_out_of(root, "maps/samm")
+    moved_out_of(root / "maps", f"smic/{MAPS[0]}", "kept.png")
     (tmp_path / "linked").symlink_to(root)
 
     assert source(tmp_path / "linked").read_samples().ids == IDS
     assert source(tmp_path / "linked").load("smic/s1/s1_ne_01").shape == (28, 28, 3)
-
-
-def test_options_that_climb_out_of_the_folder_are_refused(release: Path, tmp_path: Path) -> None:
-    (tmp_path / "other.csv").write_text(HEADER + ROWS)
-
-    assert "leads out of" in message(release, labels="../other.csv")
-    assert "leads out of" in message(release, maps="..")
-    assert "leads out of" in message(release, maps="maps/..")
-    assert "leads out of" in message(release, maps=str(tmp_path))
-
-
-def png(width: int, height: int, depth: int, rows: bytes, level: int = 9) -> bytes:
-    chunks: Mapping[bytes, bytes] = {
-        b"IHDR": struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0),
-        b"IDAT": zlib.compress(rows, level),
-        b"IEND": b"",
-    }
-    body = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks.items()
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
 
 
 def saved(mode: str, size: tuple[int, int] = (28, 28)) -> bytes:
@@ -275,19 +223,16 @@ ROW = b"\0" * (1 + 28 * 3)
     ("content", "part"),
     [
         (saved("RGB", (56, 28)), "56×28 (width×height) pixels; a flow map must be 28×28"),
-        (saved("RGB", (28, 27)), "28×27"),
         (saved("L"), "8-bit greyscale PNG; save the map as 8-bit RGB"),
         (saved("RGBA"), "RGBA"),
-        (saved("P"), "palette"),
-        (saved("LA"), "greyscale with alpha"),
-        (png(28, 28, 16, bytes((1 + 28 * 6) * 28)), "16-bit RGB"),
-        (png(60_000, 60_000, 8, bytes(1000)), "60000×60000"),
+        (png(28, 28, bytes((1 + 28 * 6) * 28), depth=16), "16-bit RGB"),
+        (png(60_000, 60_000, bytes(1000)), "60000×60000"),
         (b"", "is empty (0 bytes)"),
         (b"GIF89a" + bytes(100), "is not a PNG"),
-        (png(28, 28, 8, ROW * 28)[:20], "cut short"),
-        (png(28, 28, 8, ROW * 28)[:50], "damaged PNG"),
-        (png(28, 28, 8, b"\x09" * len(ROW) * 28), "damaged PNG"),
-        (png(28, 28, 8, b"") + bytes(2_000_000), "more than 1 MiB, the most for a 28×28 map"),
+        (png(28, 28, ROW * 28)[:20], "cut short"),
+        (png(28, 28, ROW * 28)[:50], "damaged PNG"),
+        (png(28, 28, b"\x09" * len(ROW) * 28), "damaged PNG"),
+        (png(28, 28, b"") + bytes(2_000_000), "more than 1 MiB, the most for a 28×28 map"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -300,7 +245,7 @@ def test_a_file_that_is_no_map_is_refused(release: Path, content: bytes, part: s
 
 
 def test_changed_pixels_in_a_stream_without_end_are_refused(release: Path) -> None:
-    content = bytearray(png(28, 28, 8, ROW * 28, level=0))
+    content = bytearray(png(28, 28, ROW * 28, level=0))
     deflate = content.index(b"IDAT") + 6
     content[deflate] ^= 1  # no longer the last block, so zlib never comes to its checksum
     content[deflate + 20] ^= 0x7F
@@ -314,23 +259,8 @@ def test_a_map_that_goes_away_and_an_unknown_id_are_refused(release: Path) -> No
     data.read_samples()
     (release / "maps" / MAPS[1]).unlink()
 
-    with pytest.raises(MerBenchError, match="does not exist; restore it"):
-        data.load("samm/006/006_1_2")
-    with pytest.raises(MerBenchError, match="does not exist; restore it"):
-        data.digest("samm/006/006_1_2")
+    for read in (data.load, data.digest):
+        with pytest.raises(MerBenchError, match="does not exist; restore it"):
+            read("samm/006/006_1_2")
     with pytest.raises(MerBenchError, match="no sample 'samm/6/6_1_2'"):
         data.load("samm/6/6_1_2")
-
-
-@pytest.mark.real_data
-def test_the_real_composite_is_whole() -> None:
-    folder = os.environ.get("MER_BENCH_REAL_DATA")
-    if not folder:
-        pytest.skip("MER_BENCH_REAL_DATA does not name a folder of real maps")
-    data = source(Path(folder))
-    frame = data.read_samples().frame
-
-    assert frame["database"].value_counts().to_dict() == {"smic": 164, "casme2": 145, "samm": 133}
-    assert frame["subject"].nunique() == 68
-    assert frame["emotion"].value_counts().to_dict() == {"negative": 250, "positive": 109, "surprise": 83}
-    assert all(data.load(sample_id).max() > 0.5 for sample_id in frame["sample_id"])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from support.bench import Bench
-from support.flow_data import ROWS, write_flow_data
+from support.flow_data import write_flow_data
 from support.hostile import install
 
-from mer_bench import DatabaseSpec, MerBenchError
+from mer_bench import MerBenchError
 from mer_bench.databases.open import open_source
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 
@@ -66,7 +66,6 @@ FLAWS = {
         "def read_samples(self): return SampleTable([Sample('smic', 1, 'a', 'negative', 'zoo')])",
         "holds something that is not text",
     ),
-    "a digest that raises": ("def digest(self, sample_id): 1 / 0", "digest of smic/s1/s1_negative failed (ZeroDiv"),
     "a digest of bytes": ("def digest(self, sample_id): return b'x'", "it returned bytes, not str"),
     "a representation that no method is handed as it is": ("native = 'flow'", "native is 'flow', neither"),
     "frames that are no paths": (
@@ -77,17 +76,10 @@ FLAWS = {
         "native = 'clip'\n    def clip(self, sample_id): return Clip(sample_id, (Path('a.png'),), 1)",
         "it returned apex 1 of 1 frames",
     ),
-    "a load that raises": (
-        "def load(self, sample_id): raise OSError('disk')",
-        "load of smic/s1/s1_negative failed (OSError: disk)",
-    ),
+    "a load that raises": ("def load(self, sample_id): 1 / 0", "load of smic/s1/s1_negative failed (ZeroDivision"),
     "a load that gives nothing": (
         "def load(self, sample_id): pass",
-        "smic/s1/s1_negative: the data's reader gave None",
-    ),
-    "a load of another shape": (
-        "def load(self, sample_id): return np.zeros((3, 28, 28))",
-        "gave an array of shape (3, 28, 28)",
+        "s1_negative: the data's reader gave None",
     ),
 }
 
@@ -124,21 +116,12 @@ def test_a_broken_reader_gives_one_sentence(bench: Bench, site: Path, case: str)
 
 def test_the_sentence_names_database_call_and_cure(site: Path) -> None:
     install_zoo(site, FLAWS["samples that raise"][0])
-
-    with pytest.raises(MerBenchError) as caught:
-        open_source("zoo", {}, load_catalogue()).read_samples()
-    assert str(caught.value) == (
-        "database zoo: read_samples failed (KeyError: 'x'); correct the data, or report it to the reader's author"
+    complaint = (
+        "database zoo: read_samples failed .KeyError: 'x'.; correct the data, or report it to the reader's author"
     )
-    assert isinstance(caught.value.__cause__, KeyError)
 
-
-def test_a_reader_that_works_is_used(bench: Bench, site: Path) -> None:
-    install_zoo(site)
-    ended = bench(*ZOO_RUN, "--results", bench.results)
-
-    assert ended.code == 0, ended.err
-    assert ended.objects[0]["n_samples"] == 6
+    with pytest.raises(MerBenchError, match=f"^{complaint}$"):
+        open_source("zoo", {}, load_catalogue()).read_samples()
 
 
 def test_an_interrupt_is_not_caught(site: Path) -> None:
@@ -148,7 +131,7 @@ def test_an_interrupt_is_not_caught(site: Path) -> None:
         open_source("zoo", {}, load_catalogue()).read_samples()
 
 
-def test_a_plugin_s_folder_may_hold_a_csv_of_its_own(site: Path) -> None:
+def test_a_reader_that_works_is_used_and_its_folder_may_hold_a_csv(site: Path) -> None:
     install_zoo(site)
     Path("zoo", "index.csv").write_text("name,age\n")
 
@@ -164,44 +147,23 @@ def test_a_reader_that_fails_while_it_is_asked_does_not_stop_the_others(site: Pa
         open_source("zoo", {}, load_catalogue())
 
 
-LABELS = Path("maps", "labels.csv")
-GOOD = "dataset,sub,filename_o,label\n" + "".join(f"{row}\n" for row in ROWS)
-DIAGNOSES: dict[str, tuple[bytes, str]] = {
-    "a typo in the header": (GOOD.replace("label", "lable").encode(), "row 1 names the column 'label' 0 times"),
-    "UTF-16": (GOOD.encode("utf-16"), "is not UTF-8 text"),
-    "nothing": (b"", "has no rows"),
-}
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"dataset,sub,filename_o,lable\n", "row 1 names the column 'label' 0 times"),
+        ("dataset\n".encode("utf-16"), "is not UTF-8 text"),
+        (b"", "has no rows"),
+    ],
+)
+def test_maps_with_labels_that_cannot_be_read_get_the_reader_s_diagnosis(content: bytes, complaint: str) -> None:
+    labels = write_flow_data(Path("maps")) / "labels.csv"
+    labels.write_bytes(content)
 
-
-@pytest.mark.parametrize("case", DIAGNOSES)
-def test_maps_with_labels_that_cannot_be_read_get_the_reader_s_diagnosis(case: str) -> None:
-    content, complaint = DIAGNOSES[case]
-    write_flow_data(Path("maps"))
-    LABELS.write_bytes(content)
-
-    with pytest.raises(MerBenchError) as caught:
+    with pytest.raises(MerBenchError, match=rf"labels\.csv {complaint}"):
         open_source("maps", {}, load_catalogue()).read_samples()
-    assert "labels.csv" in str(caught.value)
-    assert complaint in str(caught.value)
-
-
-def test_labels_without_maps_and_maps_without_labels_are_refused() -> None:
-    write_flow_data(Path("maps"))
-    for file in Path("maps", "maps").iterdir():
-        file.unlink()
-    with pytest.raises(MerBenchError, match="9 of 9 rows have no map in"):
-        open_source("maps", {}, load_catalogue()).read_samples()
-    LABELS.unlink()
+    labels.unlink()
     with pytest.raises(MerBenchError, match="has no CSV of labels"):
         open_source("maps", {}, load_catalogue()).read_samples()
-
-
-def test_a_folder_of_other_workbooks_is_refused_by_the_reader_of_releases() -> None:
-    Path("release").mkdir()
-    Path("release", "coding.xlsx").write_bytes(b"PK")
-
-    with pytest.raises(MerBenchError, match=r"^release has no release that mer-bench knows \(workbooks there: coding"):
-        open_source("release", {}, load_catalogue()).read_samples()
 
 
 @pytest.mark.parametrize("data", ["synthetic", "folder"])
@@ -214,8 +176,6 @@ def test_data_whose_readers_are_blocked_names_the_plugin(data: str) -> None:
     message = str(caught.value)
     assert "plugin 'databases' of mer-bench" in message
     assert message.endswith("is blocked: blocked by the caller; see 'mer-bench plugins'")
-    assert "()" not in message
-    assert "one of" not in message
 
 
 def test_without_any_reader_the_message_has_no_empty_list() -> None:
@@ -228,9 +188,5 @@ def test_without_any_reader_the_message_has_no_empty_list() -> None:
 
 
 def test_the_seed_of_synthetic_data_is_bounded() -> None:
-    spec: DatabaseSpec = load_catalogue().database("synthetic-maps")
-    (seed,) = (parameter for parameter in spec.parameters if parameter.name == "seed")
-
-    assert seed.parse("4294967295") == 2**32 - 1
-    with pytest.raises(MerBenchError, match="seed=4294967296 is above the largest allowed value, 4294967295"):
-        seed.parse("4294967296")
+    parameters = load_catalogue().database("synthetic-maps").parameters
+    assert [parameter.maximum for parameter in parameters if parameter.name == "seed"] == [2**32 - 1]

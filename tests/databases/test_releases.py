@@ -15,11 +15,15 @@ from support.release_factory import (
     SAMM_WORKBOOK,
     casme2_annotation,
     casme2_row,
+    casme3_annotation,
+    casme3_row,
     moved_out_of,
     only_problem,
     opened,
     picture,
     refusal,
+    samm_annotation,
+    samm_row,
     write_casme2,
     write_casme3,
     write_frames,
@@ -29,7 +33,7 @@ from support.release_factory import (
 )
 
 from mer_bench.caveats import SYNTHETIC_FILE
-from mer_bench.databases import folders, mer_bench_databases
+from mer_bench.databases import mer_bench_databases
 from mer_bench.databases import releases as releases_module
 from mer_bench.databases.base import CLIP
 from mer_bench.databases.releases import Releases
@@ -52,6 +56,7 @@ def composite(tmp_path: Path) -> Path:
 def test_a_folder_of_releases_is_read_as_one(composite: Path) -> None:
     source = opened(composite)
 
+    assert all(map(Releases.recognises, (composite, *composite.iterdir())))
     assert source.read_samples().ids == [
         *(ID, "casme3/spNO.1/b@166", "samm/006/006_1_2"),
         *("smic/s1/s1_ne_01", "smic/s1/s1_po_01", "smic/s2/s2_sur_01"),
@@ -72,15 +77,11 @@ def test_a_faulty_release_leaves_the_others_readable(composite: Path) -> None:
     samm, casme2, casme3 = source.problems()
     assert samm.startswith(f"SAMM: {composite / '2' / SAMM_WORKBOOK} is empty (0 bytes); ")
     assert casme2.startswith("CASME II: its frames are there twice, in ")
+    assert all(str(composite / copy) in casme2 for copy in ("CASME II (copy)", "second CASME II"))
     assert casme3.startswith("CAS(ME)^3 Part A: ")
 
 
 # Recognising
-
-
-def test_every_release_is_recognised_alone_and_among_others(composite: Path) -> None:
-    assert Releases.recognises(composite)
-    assert all(Releases.recognises(child) for child in composite.iterdir())
 
 
 def test_frames_or_workbooks_alone_only_resemble_a_release(tmp_path: Path) -> None:
@@ -168,29 +169,7 @@ def test_links_in_a_circle_and_to_the_release_itself_are_no_copies(tmp_path: Pat
     assert (source.problems(), source.read_samples().ids) == ((), [ID])
 
 
-def test_a_folder_is_listed_once_for_all_samples_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = opened(write_casme2(tmp_path))
-    casme2_annotation(tmp_path, *(casme2_row(onset=onset, apex=onset, offset=onset) for onset in range(46, 50)))
-    listed = []
-    numbered_frames = folders.numbered_frames
-    monkeypatch.setattr(folders, "numbered_frames", lambda *args: listed.append(args[0]) or numbered_frames(*args))
-
-    assert len(source.problems()) == 3
-    assert len(listed) == 1
-
-
 # Choosing among copies
-
-
-def test_two_copies_of_one_release_are_a_problem_that_names_both(tmp_path: Path) -> None:
-    for name in ("old", "new"):
-        write_casme2(tmp_path / name)
-
-    message = only_problem(tmp_path)
-    assert message.startswith("CASME II: its frames are there twice, in ")
-    assert str(tmp_path / "old" / "CASME2_RAW_selected") in message
-    assert str(tmp_path / "new" / "CASME2_RAW_selected") in message
-    assert opened(tmp_path / "old").read_samples().ids == [ID]
 
 
 def test_the_official_folder_has_priority_over_another_of_the_same_subjects(tmp_path: Path) -> None:
@@ -221,11 +200,10 @@ def test_raw_or_cropped_images_are_read_as_chosen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "other"),
     [
-        (CASME2_WORKBOOK, "CASME2-coding-20190701.xlsx"),
         ("CASME2-coding-20190701.xlsx", "casme2-coding-updated.XLSX"),
-        (f"labels/{CASME2_WORKBOOK}", "CASME2-coding-updated.xlsx"),
+        (f"labels/{CASME2_WORKBOOK}", "CASME2-coding-20190701.xlsx"),
     ],
-    ids=["official", "later", "official but far away"],
+    ids=["later", "official but far away"],
 )
 def test_of_several_editions_the_best_known_is_read_with_a_note(tmp_path: Path, chosen: str, other: str) -> None:
     write_casme2(tmp_path, casme2_row(emotion="disgust"))
@@ -257,12 +235,11 @@ def test_a_workbook_in_the_release_s_folder_has_priority_over_one_elsewhere(tmp_
     assert opened(tmp_path).read_samples().frame["emotion"][0] == "disgust"
 
 
-@pytest.mark.parametrize("suffix", [".xls", ".csv"])
-def test_a_workbook_in_another_format_must_be_saved_as_xlsx(tmp_path: Path, suffix: str) -> None:
+def test_a_workbook_in_another_format_must_be_saved_as_xlsx(tmp_path: Path) -> None:
     write_casme2(tmp_path)
-    (tmp_path / CASME2_WORKBOOK).rename((tmp_path / CASME2_WORKBOOK).with_suffix(suffix))
+    (tmp_path / CASME2_WORKBOOK).rename((tmp_path / CASME2_WORKBOOK).with_suffix(".csv"))
 
-    assert f"{suffix} is not an .xlsx workbook; open it in Excel or LibreOffice and save it" in only_problem(tmp_path)
+    assert ".csv is not an .xlsx workbook; open it in Excel or LibreOffice and save it" in only_problem(tmp_path)
 
 
 def test_frames_without_a_workbook_are_a_problem_that_lists_only_unknown_tables(composite: Path) -> None:
@@ -287,13 +264,29 @@ def test_a_workbook_without_frames_is_a_problem_and_its_other_faults_are_listed(
 
 
 @pytest.mark.parametrize(
+    ("write", "annotate", "row"),
+    [
+        (write_casme2, casme2_annotation, casme2_row(1.0, "ep02_01F  ")),
+        (write_casme2, casme2_annotation, casme2_row(" sub01 ")),
+        (write_samm, samm_annotation, samm_row(6, emotion="Others")),
+        (write_casme3, casme3_annotation, casme3_row(1, "B")),
+        (write_casme3, casme3_annotation, casme3_row("SPNO.01")),
+    ],
+)
+def test_a_row_may_spell_subject_and_clip_otherwise(
+    tmp_path: Path, write: Callable[[Path], Path], annotate: Callable[..., Path], row: list[object]
+) -> None:
+    ids = opened(write(tmp_path)).read_samples().ids
+    annotate(tmp_path, row)
+
+    assert opened(tmp_path).read_samples().ids == ids
+
+
+@pytest.mark.parametrize(
     ("row", "complaint"),
     [
         (casme2_row(apex="/"), "row 3: column 'ApexFrame' holds '/'"),
-        (
-            casme2_row(apex=40),
-            "row 3 (sub01/EP02_01f) has onset 46, apex 40 and offset 86, which are not in this order",
-        ),
+        (casme2_row(apex=40), "(sub01/EP02_01f) has onset 46, apex 40 and offset 86, which are not in this order"),
         (casme2_row(apex=90), "onset 46, apex 90 and offset 86, which are not in this order"),
         (casme2_row(onset="forty"), "column 'OnsetFrame' holds 'forty'"),
         (casme2_row(offset=None), "column 'OffsetFrame' is empty"),
@@ -301,15 +294,12 @@ def test_a_workbook_without_frames_is_a_problem_and_its_other_faults_are_listed(
         (casme2_row(subject="../01"), "row 3: subject '../01' is not a name"),
         (casme2_row(clip="/etc"), "row 3: clip '/etc' is not a name"),
         (casme2_row(clip="EP02..01"), "row 3: clip 'EP02..01' is not a name"),
-        (casme2_row(clip="C:\\EP02"), "row 3: clip 'C:\\\\EP02' is not a name"),
         (casme2_row(clip="E" * 41), "is not a name of at most 40"),
         (casme2_row(clip=None), "row 3 names no clip"),
         (casme2_row(subject=None), "row 3 names no subject"),
         (casme2_row(subject="=A1"), "row 3: column 'Subject' holds a formula"),
         (casme2_row(emotion="hapiness"), "has the emotion 'hapiness' (did you mean 'happiness'?)"),
-        (casme2_row(emotion=None), "has the emotion ''"),
         (casme2_row(clip="EP99_99"), "row 3 (sub01/EP99_99) has no folder of frames"),
-        (casme2_row(subject="02"), "row 3 (sub02/EP02_01f) has no folder of frames"),
         (casme2_row(onset=19), "row 3 (sub01/EP02_01f): its onset frame 19 is not in"),
         (casme2_row(apex=99, offset=120), "its apex frame 99 is not in"),
     ],
@@ -396,14 +386,12 @@ def test_the_fault_of_a_folder_is_reported_once_for_all_its_rows(tmp_path: Path)
 @pytest.mark.parametrize(
     ("write", "links"),
     [
+        (write_smic, [f"SMIC_all_raw/HS/{inner}" for inner in ("s2", "s2/micro", "s2/micro/surprise/s2_sur_01")]),
         (write_casme2, ["CASME2_RAW_selected/sub01", FRAMES, f"{FRAMES}/img50.jpg", CASME2_WORKBOOK]),
         (write_samm, ["006", "006/006_1_2", "006/006_1_2/006_05600.jpg"]),
-        (
-            write_casme3,
-            ["part_A/spNo.1", "part_A/spNo.1/b", "part_A/spNo.1/b/color", "part_A/spNo.1/b/color/168.jpg"],
-        ),
+        (write_casme3, ["part_A/spNo.1/b", "part_A/spNo.1/b/color", "part_A/spNo.1/b/color/168.jpg"]),
     ],
-    ids=["casme2", "samm", "casme3"],
+    ids=["smic", "casme2", "samm", "casme3"],
 )
 def test_a_link_out_of_the_release_is_a_problem(
     tmp_path: Path, write: Callable[[Path], Path], links: list[str]
@@ -430,7 +418,7 @@ def test_a_file_in_a_release_or_above_marks_it_as_synthetic(composite: Path, pla
     assert opened(composite).caveats == ("synthetic",)
 
 
-@pytest.mark.parametrize("place", ["SMIC", "SMIC/all/HS", "link", "nested/deep", "linked/smic"])
+@pytest.mark.parametrize("place", ["SMIC/all/HS", "link", "nested/deep", "linked/smic"])
 def test_synthetic_data_is_known_from_whichever_folder_is_named(tmp_path: Path, place: str) -> None:
     release = write_smic(tmp_path / "SMIC", hs="all/HS")
     (release / SYNTHETIC_FILE).write_text("synthetic")
@@ -442,44 +430,26 @@ def test_synthetic_data_is_known_from_whichever_folder_is_named(tmp_path: Path, 
     assert opened(tmp_path / place).caveats == ("synthetic",)
 
 
-def test_a_link_to_the_workbook_of_a_synthetic_release_marks_the_data(tmp_path: Path) -> None:
-    release = write_casme2(tmp_path / "made" / "CASME2")
-    (release / SYNTHETIC_FILE).write_text("synthetic")
-    workbook = write_casme2(tmp_path / "data") / CASME2_WORKBOOK
-    workbook.unlink()
-    workbook.symlink_to(release / CASME2_WORKBOOK)
-
-    assert opened(tmp_path / "data").caveats == ("synthetic",)
-
-
 # Digests and options
 
 
-def test_the_digest_depends_on_the_frames_and_not_on_the_place(tmp_path: Path) -> None:
-    here, there = write_casme2(tmp_path / "here"), write_casme2(tmp_path / "there")
-    before = opened(here).digest(ID)
-
-    assert opened(there).digest(ID) == before
-    assert opened(here, fixes=False, smic_apex="midpoint").digest(ID) == before
-    frame = here / FRAMES / "img60.jpg"
-    frame.unlink()
-    frame.write_bytes(picture(".jpg", 200))
-    assert opened(here).digest(ID) != before
-
-
-def test_the_digest_depends_on_apex_numbers_of_the_frames_and_reader_version(
+def test_the_digest_depends_on_frames_numbers_and_reader_version_and_not_on_the_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digests = [opened(write_casme2(tmp_path / "0", casme2_row())).digest(ID)]
-    monkeypatch.setattr(releases_module, "READER_VERSION", 999)
-    digests.append(opened(tmp_path / "0").digest(ID))
-    # The second has the same contents at the same places as the first, under other numbers.
-    for number, row in enumerate(
-        (casme2_row(onset=47, apex=60, offset=87), casme2_row(apex=60), casme2_row(offset=85))
-    ):
-        digests.append(opened(write_casme2(tmp_path / f"other {number}", row)).digest(ID))
+    here = write_casme2(tmp_path / "here")
+    digests = [opened(here).digest(ID)]
+    assert opened(write_casme2(tmp_path / "there"), fixes=False, smic_apex="midpoint").digest(ID) == digests[0]
 
-    assert len(set(digests)) == 5
+    monkeypatch.setattr(releases_module, "READER_VERSION", 999)
+    digests.append(opened(here).digest(ID))
+    # The first has the same contents at the same places as the one before, under other numbers.
+    rows = (casme2_row(onset=47, apex=60, offset=87), casme2_row(apex=60), casme2_row(offset=85))
+    for number, row in enumerate(rows):
+        digests.append(opened(write_casme2(tmp_path / str(number), row)).digest(ID))
+    (here / FRAMES / "img60.jpg").unlink()
+    (here / FRAMES / "img60.jpg").write_bytes(picture(".jpg", 200))
+    digests.append(opened(here).digest(ID))
+    assert len(set(digests)) == 6
 
 
 def test_the_spec_offers_every_option_that_the_reader_needs(tmp_path: Path) -> None:

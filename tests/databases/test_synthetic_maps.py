@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
-from sklearn.svm import SVC
 
 from mer_bench.databases import synthetic_maps as synthetic
 from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import DATABASES, canonical_clip, canonical_subject
+from mer_bench.samples import DATABASES
 
 EMOTIONS = ["negative", "positive", "surprise"]
 
@@ -17,24 +15,9 @@ def source(size: str = "tiny", seed: int = 0) -> SyntheticMaps:
     return SyntheticMaps(None, {"size": size, "seed": seed})
 
 
-@pytest.mark.parametrize("size", ["tiny", "small"])
-def test_ids_are_canonical_and_data_and_subjects_are_synthetic(size: str) -> None:
+def test_data_and_subjects_are_synthetic() -> None:
     assert SyntheticMaps.caveats == ("synthetic",)
-    for sample_id in source(size).read_samples().ids:
-        database, subject, clip = sample_id.split("/")
-        assert (canonical_subject(database, subject), canonical_clip(database, clip)) == (subject, clip)
-        assert subject.startswith("synthetic")
-
-
-def test_every_training_fold_of_tiny_has_every_class() -> None:
-    frame = source().read_samples().frame
-
-    assert len(frame) == 24
-    for database in ("smic", "samm", "casme2"):
-        part = frame[frame["database"] == database]
-        assert part["subject"].nunique() == 2
-        for held_out in part["subject"].unique():
-            assert sorted(set(part[part["subject"] != held_out]["emotion"])) == EMOTIONS
+    assert all(sample_id.split("/")[1].startswith("synthetic") for sample_id in source().read_samples().ids)
 
 
 def test_small_has_the_releases_imbalance_and_uneven_subjects() -> None:
@@ -51,17 +34,6 @@ def test_small_has_the_releases_imbalance_and_uneven_subjects() -> None:
         np.testing.assert_allclose(share[database][EMOTIONS], np.array(real) / sum(real), atol=0.03)
 
 
-def test_maps_are_displacement_and_its_strain() -> None:
-    loaded = source().load("smic/synthetic01/synthetic01_ne_01")
-    u, v = loaded[..., 0].astype(float), loaded[..., 1].astype(float)
-    (u_y, u_x), (v_y, v_x) = np.gradient(u), np.gradient(v)
-
-    assert loaded.shape == (28, 28, 3)
-    assert loaded.dtype == np.float32
-    assert 0.05 < np.abs(loaded[..., :2]).max() < 5
-    np.testing.assert_allclose(loaded[..., 2], np.sqrt(u_x**2 + v_y**2 + (u_y + v_x) ** 2 / 2), atol=1e-5)
-
-
 def test_each_class_moves_its_own_part_of_the_face() -> None:
     data = source("small")
     frame = data.read_samples().frame
@@ -69,11 +41,8 @@ def test_each_class_moves_its_own_part_of_the_face() -> None:
         emotion: np.mean([data.load(sample_id) for sample_id in group["sample_id"]], axis=0)
         for emotion, group in frame.groupby("emotion")
     }
-    brows, left_lip, right_lip = (
-        (slice(5, 9), slice(6, 25)),
-        (slice(20, 24), slice(8, 12)),
-        (slice(20, 24), slice(19, 23)),
-    )
+    brows = slice(5, 9), slice(6, 25)
+    left_lip, right_lip = (slice(20, 24), slice(8, 12)), (slice(20, 24), slice(19, 23))
 
     assert mean["surprise"][brows][..., 1].mean() < 0 < mean["negative"][brows][..., 1].mean()
     assert mean["positive"][left_lip][..., 1].mean() < 0
@@ -106,27 +75,10 @@ def test_the_generator_still_gives_the_maps_of_its_version() -> None:
     """A change here asks for a new GENERATOR_VERSION: cached maps and stored results carry it in their keys."""
     loaded = source().load("samm/synthetic02/synthetic02_sur_01")
 
+    assert (loaded.shape, loaded.dtype) == ((28, 28, 3), np.float32)
     np.testing.assert_allclose(loaded[14, 7], [-0.20038, -0.03958, 0.04840], atol=1e-4)
 
 
 def test_an_unknown_sample_is_refused() -> None:
     with pytest.raises(MerBenchError, match=r"size tiny has no sample 'smic/s1/s1_ne_01'"):
         source().load("smic/s1/s1_ne_01")
-    with pytest.raises(MerBenchError, match="has no sample"):
-        source().digest("smic/s1/s1_ne_01")
-
-
-def test_small_can_be_learned_but_not_perfectly() -> None:
-    data = source("small")
-    frame = data.read_samples().frame
-    maps = np.stack([data.load(sample_id) for sample_id in frame["sample_id"]])
-    truth, subjects = frame["emotion"].to_numpy(dtype=str), frame["subject"].to_numpy(dtype=str)
-    predicted = np.empty_like(truth)
-    for held_out in np.unique(subjects):
-        train = subjects != held_out
-        mean, spread = maps[train].mean(axis=(0, 1, 2)), maps[train].std(axis=(0, 1, 2))
-        features = ((maps - mean) / spread).reshape(len(maps), -1)
-        model = SVC(C=10, class_weight="balanced").fit(features[train], truth[train])
-        predicted[~train] = model.predict(features[~train])
-
-    assert 0.65 < f1_score(truth, predicted, average="macro") < 0.85

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import datetime
-import os
-import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, settings
 
 from mer_bench.databases import archive_checks, workbook
 from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
@@ -19,7 +16,6 @@ COLUMNS = ("Subject", "Filename", "OnsetFrame")
 HEADER = ["Subject", "Filename", None, "OnsetFrame", "ApexFrame"]
 FIRST = ["01", "EP02_01f", None, 46, 59]
 SHEET = "xl/worksheets/sheet1.xml"
-CHEAP = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def write(path: Path, **sheets: Sequence[Sequence[object]]) -> Path:
@@ -56,12 +52,8 @@ def error_of(path: Path, columns: Sequence[str] = COLUMNS, sheet: str | None = N
     with pytest.raises(MerBenchError) as caught:
         read_sheet(path, columns=columns, sheet=sheet)
     assert path.name in str(caught.value)
-    return one_sentence(caught.value)
-
-
-def one_sentence(error: MerBenchError) -> str:
-    assert "\n" not in str(error)
-    return str(error)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 @pytest.fixture
@@ -91,7 +83,7 @@ def test_headers_match_whatever_their_capitals_and_spaces_and_empty_rows_are_lef
     assert second.number == 5
 
 
-@pytest.mark.parametrize("notes", [0, 13, 39])
+@pytest.mark.parametrize("notes", [0, 39])
 def test_the_header_is_found_where_notes_above_it_were_deleted_or_added(tmp_path: Path, notes: int) -> None:
     rows = [[f"note {number}"] for number in range(notes)]
     path = write(tmp_path / "samm.xlsx", MICRO_ONLY=[*rows, HEADER, FIRST])
@@ -126,11 +118,9 @@ def test_a_wrong_statement_of_the_sheet_s_size_loses_no_rows(coding: Path) -> No
     [
         ([HEADER, FIRST], COLUMNS, "Sheet11", "has no sheet 'Sheet11' (did you mean 'Sheet1'?); its sheets: 'Sheet1'"),
         (
-            [["note"], HEADER, FIRST],
-            ("Subject", "Onset Frames"),
-            None,
-            "sheet 'Sheet1' has no column 'Onset Frames' (did you mean 'OnsetFrame'?) in row 2, which of its first 40 "
-            "rows is most like the header and has: 'Subject', 'Filename', 'OnsetFrame', 'ApexFrame'; give it",
+            *([["note"], HEADER, FIRST], ("Subject", "Onset Frames"), None),
+            "has no column 'Onset Frames' (did you mean 'OnsetFrame'?) in row 2, which of its first 40 rows is most "
+            "like the header and has: 'Subject', 'Filename', 'OnsetFrame', 'ApexFrame'; give it",
         ),
         ([["Subject", "subject ", *COLUMNS[1:]]], COLUMNS, None, "row 1 has the column 'Subject' 2 times; rename or"),
         ([["note"], HEADER, [], [" "]], COLUMNS, None, "sheet 'Sheet1' has its header in row 2 and no rows below it"),
@@ -157,9 +147,7 @@ def test_rows_far_below_the_table_are_refused(coding: Path, monkeypatch: pytest.
 # Cells
 
 
-@pytest.mark.parametrize(
-    ("value", "number"), [(46, 46), (46.0, 46), (" 46 ", 46), (0, 0), ("00046", 46), (999_999_999, 999_999_999)]
-)
+@pytest.mark.parametrize(("value", "number"), [(46.0, 46), (" 046 ", 46), (0, 0), (999_999_999, 999_999_999)])
 def test_a_frame_number_may_be_a_number_or_text(value: object, number: int) -> None:
     assert row_of(value).frame("ApexFrame") == number
 
@@ -168,22 +156,17 @@ def test_a_frame_number_may_be_a_number_or_text(value: object, number: int) -> N
     ("value", "complaint"),
     [
         (None, "is empty; enter the frame number"),
-        ("  ", "is empty; enter the frame number"),
         ("/", "holds '/', which is not a frame number (a whole number from 0 to 999999999)"),
-        ("46-59", "holds '46-59', which is not"),
         ("x" * 500, f"holds '{'x' * 40}...', which is not"),
         ("a\nb", r"holds 'a\nb', which is not"),
         (-1, "holds '-1', which is not"),
         (46.5, "holds '46.5', which is not"),
-        (float("nan"), "holds 'nan', which is not"),
         (10**9, "holds '1000000000', which is not"),
         pytest.param(10**6000, "holds '1.000e+6000', which is not", id="huge"),
         ("\u0661\u0662", "which is not a frame number"),
         (True, "holds 'TRUE', which is not"),
         ("#REF!", "holds the Excel error '#REF!'; correct the cell"),
         (datetime.datetime(2014, 5, 8), "holds the date or time '2014-05-08 00:00:00'; format the cell as a number"),
-        (datetime.time(1, 2), "holds the date or time '01:02:00'"),
-        (datetime.timedelta(days=2), "holds the date or time '2 days, 0:00:00'"),
     ],
 )
 def test_another_value_is_refused_with_row_column_value_and_cure(value: object, complaint: str) -> None:
@@ -204,18 +187,14 @@ def test_a_cell_reads_as_the_text_that_excel_shows(value: object, text: str) -> 
 
 
 def test_a_formula_without_a_stored_value_is_distinguished_from_an_empty_cell(tmp_path: Path) -> None:
-    rows = [HEADER, ["01", "a", "=1+1", "=40+6", None], ["01", "b", None, None, None], ["=A2", "=B2", None, "=D2"]]
-    first, second, third = read_sheet(write(tmp_path / "a.xlsx", S=rows), columns=COLUMNS)
-    with pytest.raises(
-        MerBenchError,
-        match=r"^a\.xlsx row 2: column 'OnsetFrame' holds a formula whose value was never stored; open the file in "
-        r"Excel or LibreOffice, save it and try again$",
-    ):
-        first.frame("OnsetFrame")
+    rows = [HEADER, ["=A2", "a", "=1+1", "=40+6", None], ["01", "b", None, None, None]]
+    first, second = read_sheet(write(tmp_path / "a.xlsx", S=rows), columns=COLUMNS)
+    never = "holds a formula whose value was never stored; open the file in Excel or LibreOffice, save it and try again"
+    for read, column in ((first.frame, "OnsetFrame"), (first.text, "Subject")):
+        with pytest.raises(MerBenchError, match=rf"^a\.xlsx row 2: column '{column}' {never}$"):
+            read(column)
     with pytest.raises(MerBenchError, match=r"row 3: column 'OnsetFrame' is empty; enter"):
         second.frame("OnsetFrame")
-    with pytest.raises(MerBenchError, match=r"row 4: column 'Subject' holds a formula whose value was never stored"):
-        third.text("Subject")
 
 
 def test_a_formula_with_a_stored_value_has_that_value(tmp_path: Path) -> None:
@@ -240,25 +219,13 @@ def test_a_text_that_excel_could_not_hold_is_refused(coding: Path) -> None:
     assert "coding.xlsx row 2 holds a text of 32768 characters, more than Excel allows" in error_of(coding)
 
 
-def test_warnings_of_openpyxl_are_not_shown(coding: Path) -> None:
-    styles = "xl/styles.xml"
-    rezip(coding, replaced(b'<cellXfs count="1">', b'<cellXfs count="2">', styles))
-    date = b'<xf numFmtId="14" fontId="0" fillId="0" borderId="0"/></cellXfs>'
-    rezip(coding, replaced(b"</cellXfs>", date, styles))
-    rezip(coding, replaced(b'<c r="E2" t="n"><v>59</v></c>', b'<c r="E2" s="1"><v>1e300</v></c>'))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        first, _ = read_sheet(coding, columns=COLUMNS, optional=("ApexFrame",))
-    with pytest.raises(MerBenchError, match="column 'ApexFrame' holds the Excel error '#VALUE!'"):
-        first.frame("ApexFrame")
-
-
 # The file
 
 
 @pytest.mark.parametrize(
     ("content", "complaint", "cure"),
     [
+        pytest.param(bytes((16 << 20) + 1), "more than 16 MiB", "give the annotation workbook", id="large"),
         (b"", "is empty (0 bytes)", "give the annotation workbook (.xlsx) of the release"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 64, "is an old .xls or has a password", "save it as .xlsx"),
         (b"Subject,Filename\n", "is not an .xlsx workbook: it starts with b'Subject,'", "save it as .xlsx"),
@@ -266,19 +233,11 @@ def test_warnings_of_openpyxl_are_not_shown(coding: Path) -> None:
     ],
 )
 def test_another_file_is_refused_with_its_cure(tmp_path: Path, content: bytes, complaint: str, cure: str) -> None:
+    assert "does not exist; give the annotation workbook" in error_of(tmp_path / "a.xlsx")
     (tmp_path / "a.xlsx").write_bytes(content)
     message = error_of(tmp_path / "a.xlsx")
     assert complaint in message
     assert cure in message
-
-
-def test_a_file_that_is_missing_endless_or_too_large_is_refused(tmp_path: Path) -> None:
-    assert "does not exist; give the annotation workbook" in error_of(tmp_path / "a.xlsx")
-    os.mkfifo(tmp_path / "pipe.xlsx")
-    assert "is not a file" in error_of(tmp_path / "pipe.xlsx")
-    with (tmp_path / "b.xlsx").open("wb") as file:
-        file.truncate((16 << 20) + 1)
-    assert "more than 16 MiB" in error_of(tmp_path / "b.xlsx")
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(coding: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,10 +263,8 @@ def test_too_many_cells_are_refused_before_openpyxl_builds_them(coding: Path, mo
     assert "holds more than 2000 cells" in error_of(coding)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-@pytest.mark.parametrize("part", ["xl/workbook.xml", SHEET])
+@pytest.mark.parametrize(("part", "encoding"), [("xl/workbook.xml", "utf-16"), (SHEET, "utf-8")])
 def test_entities_are_refused_in_any_part_and_encoding(coding: Path, part: str, encoding: str) -> None:
-    bomb = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(9))
-    head = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE w [<!ENTITY a0 "ha">{bomb}]><w>&a9;</w>'
+    head = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE w [<!ENTITY a0 "ha">]><w>&a0;</w>'
     rezip(coding, lambda parts: parts.update({part: head.encode(encoding)}))
     assert f"part {part!r} has a document type (DOCTYPE)" in error_of(coding)

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 from support.release_factory import casme2_annotation, casme2_row, opened, picture, write_casme2, write_frames
 
-from mer_bench.engine import data_check
 from mer_bench.engine.data_check import DatabaseCheck, DataCheck, check_data
 from mer_bench.plugin_manager import load_catalogue
 
@@ -59,16 +58,6 @@ def test_onset_and_apex_are_decoded_and_other_frames_only_on_request(
 
     assert checked(tmp_path).is_sound is not noticed
     assert not checked(tmp_path, all_frames=True).is_sound
-
-
-def test_each_frame_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened_files = []
-    for name in ("image_size", "read_image"):
-        read = getattr(data_check, name)
-        monkeypatch.setattr(data_check, name, lambda path, read=read: opened_files.append(path) or read(path))
-    checked(write_casme2(tmp_path))
-
-    assert len(opened_files) == len(set(opened_files)) == 41
 
 
 def test_a_problem_alone_makes_the_data_unsound(tmp_path: Path) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.release_factory import CASME2_EMOTIONS, SAMM_EMOTIONS
 
 import mer_bench_protocols
 from mer_bench import MerBenchError, ProtocolSpec
@@ -63,17 +59,6 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
     return path
 
 
-def test_registering_protocols_imports_no_array_library() -> None:
-    code = (
-        "import sys, mer_bench_protocols as m; m.mer_bench_protocols(); import mer_bench.protocol; "
-        "print(sorted({'numpy', 'pandas', 'torch', 'cv2', 'sklearn'} & set(sys.modules)))"
-    )
-    # The child inherits this process's search path, so that it also works in a tree that is not installed.
-    code = f"import sys; sys.path[:] = {sys.path!r}\n{code}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 THREE = ("negative", "positive", "surprise")
 CASME3_SEVEN = ("disgust", "surprise", "others", "fear", "anger", "sad", "happy")
 PUBLISHED: dict[str, tuple[tuple[str, ...], dict[str, tuple[int | None, tuple[int, ...]]], str]] = {
@@ -124,11 +109,6 @@ def test_every_protocol_file_is_listed_here() -> None:
     assert set(BUILT_IN) == set(PUBLISHED)
 
 
-def test_casme3_names_the_other_counts_in_use() -> None:
-    note = load_protocol(BUILT_IN["loso-casme3"]).note
-    assert [count for count in ("699", "687", "773", "508/64/201", "816", "860", "943") if count not in note] == []
-
-
 def test_megc_leaves_out_two_clips_of_casme2_by_name() -> None:
     cde = load_protocol(BUILT_IN["cde"])
     assert not cde.takes("casme2", "casme2/sub04/EP12_01f")
@@ -136,42 +116,16 @@ def test_megc_leaves_out_two_clips_of_casme2_by_name() -> None:
     assert not cde.takes("casme3", "casme3/spNO.1/a@1")
 
 
-@pytest.mark.parametrize(("database", "emotions"), [("samm", SAMM_EMOTIONS), ("casme2", CASME2_EMOTIONS)])
-def test_the_class_map_turns_the_release_s_emotions_into_the_declared_counts(
-    database: str, emotions: dict[str, int]
-) -> None:
-    cde = load_protocol(BUILT_IN["cde"])
-    counts = Counter({-1: len(cde.databases[database].excluded)})
-    for emotion, count in emotions.items():
-        label = cde.label_of(database, emotion)
-        counts[-1 if label is None else label] += count
-    # The two clips without a usable apex are of disgust.
-    declared = list((cde.databases[database].counts or {}).values())
-    assert [counts[0] - len(cde.databases[database].excluded), counts[1], counts[2]] == declared
-
-
-def test_casme2_drops_sadness_and_fear_which_samm_counts_as_negative() -> None:
-    cde = load_protocol(BUILT_IN["cde"])
-    for emotion in ("sadness", "fear"):
-        assert cde.label_of("casme2", emotion) is None
-        assert cde.label_of("samm", emotion) == 0
-
-
-def test_unmapped_emotion_is_refused_with_what_is_mapped(mine: Protocol) -> None:
-    with pytest.raises(
-        MerBenchError, match=r"emotion 'joy' of a .* protocol mine, which maps ease, rage and drops other"
-    ):
-        mine.label_of("a", "joy")
-
-
-def test_unknown_database_is_refused(mine: Protocol) -> None:
-    with pytest.raises(MerBenchError, match=r"protocol mine has no database 'c'; it has a, b"):
-        mine.label_of("c", "rage")
-
-
-def test_hash_is_the_same_for_the_same_file(tmp_path: Path, mine: Protocol) -> None:
-    assert load_protocol(edited(tmp_path, "Mine", "Mine")).hash == mine.hash
-    assert len(mine.hash) == 64
+@pytest.mark.parametrize(
+    ("database", "emotion", "complaint"),
+    [
+        ("a", "joy", "emotion 'joy' of a .* protocol mine, which maps ease, rage and drops other"),
+        ("c", "rage", "protocol mine has no database 'c'; it has a, b"),
+    ],
+)
+def test_an_unknown_emotion_or_database_is_refused(mine: Protocol, database: str, emotion: str, complaint: str) -> None:
+    with pytest.raises(MerBenchError, match=complaint):
+        mine.label_of(database, emotion)
 
 
 def test_hash_does_not_know_the_order_of_databases(mine: Protocol) -> None:
@@ -181,39 +135,34 @@ def test_hash_does_not_know_the_order_of_databases(mine: Protocol) -> None:
     assert turned.hash == mine.hash
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('title = "Mine"', 'title = "Yours"'),
-        ("Nobody, 2024", "Somebody, 2025"),
-        ("version = 1", 'version = 1\nnote = "read this"'),
-        ('selection = "last"', 'selection = "oracle"'),
-    ],
+IGNORED = (
+    ('title = "Mine"', 'title = "Yours"'),
+    ("Nobody, 2024", "Somebody, 2025"),
+    ("version = 1", 'version = 1\nnote = "read this"'),
+    ('selection = "last"', 'selection = "oracle"'),
 )
-def test_hash_ignores_what_changes_no_prediction(tmp_path: Path, mine: Protocol, old: str, new: str) -> None:
-    assert load_protocol(edited(tmp_path, old, new)).hash == mine.hash
+HASHED = (
+    ('name = "mine"', 'name = "yours"'),
+    ("version = 1", "version = 2"),
+    ('["calm", "angry"]', '["angry", "calm"]'),
+    ('absent-class = "exclude"', 'absent-class = "zero"'),
+    ('a = ["a"]', 'a = ["b"]'),
+    ("subjects = 2", "subjects = 3"),
+    ("calm = 3", "calm = 2"),
+    ('ease = "calm"', 'ease = "angry"'),
+    ('ease = "calm"\n', ""),
+    ('dropped = ["other"]', "dropped = []"),
+    ("subjects = 1\n", 'subjects = 1\nexcluded = ["1/b"]\n'),
+    ('excluded = ["1/a"]', 'excluded = ["1/b"]'),
+    ('excluded = ["1/a"]\n', ""),
+)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('name = "mine"', 'name = "yours"'),
-        ("version = 1", "version = 2"),
-        ('["calm", "angry"]', '["angry", "calm"]'),
-        ('absent-class = "exclude"', 'absent-class = "zero"'),
-        ('a = ["a"]', 'a = ["b"]'),
-        ("subjects = 2", "subjects = 3"),
-        ("calm = 3", "calm = 2"),
-        ('ease = "calm"', 'ease = "angry"'),
-        ('ease = "calm"\n', ""),
-        ('dropped = ["other"]', "dropped = []"),
-        ("subjects = 1\n", 'subjects = 1\nexcluded = ["1/b"]\n'),
-        ('excluded = ["1/a"]', 'excluded = ["1/b"]'),
-        ('excluded = ["1/a"]\n', ""),
-    ],
-)
-def test_hash_changes_with_every_field_that_matters(tmp_path: Path, mine: Protocol, old: str, new: str) -> None:
-    assert load_protocol(edited(tmp_path, old, new)).hash != mine.hash
+@pytest.mark.parametrize(("old", "new"), [*IGNORED, *HASHED])
+def test_the_hash_changes_with_every_field_that_changes_predictions(
+    tmp_path: Path, mine: Protocol, old: str, new: str
+) -> None:
+    assert (load_protocol(edited(tmp_path, old, new)).hash == mine.hash) is ((old, new) in IGNORED)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +170,6 @@ def test_hash_changes_with_every_field_that_matters(tmp_path: Path, mine: Protoc
     [
         ("selection =", "selectoin =", r"unknown key 'selectoin' \(did you mean 'selection'\?\)"),
         ("calm = 3", "clam = 3", r"\[databases\.a\.counts\]: unknown key 'clam' \(did you mean 'calm'\?\)"),
-        ('split = "leave-one-subject-out"\n', "", r"key 'split' is missing"),
         ("version = 1", "version = 0", r"version = 0 is not a whole number of at least 1"),
         ("calm = 3", "calm = -3", r"calm = -3 is not a whole number of at least 0"),
         ('name = "mine"', 'name = "../mine"', r"name '\.\./mine' is not lower case words"),
@@ -237,7 +185,6 @@ def test_hash_changes_with_every_field_that_matters(tmp_path: Path, mine: Protoc
         ('a = ["a"]', 'a = ["aa"]', r"slice 'a' names database 'aa' \(did you mean 'a'\?\); the protocol has a, b"),
         ('a = ["a"]', "a = []", r"slice 'a' names no database"),
         ('full = ["a", "b"]', 'full = ["a"]', r"first slice must be 'full' and hold every database: a, b"),
-        ('full = ["a", "b"]\na = ["a"]', 'a = ["a"]\nfull = ["a", "b"]', r"first slice must be 'full'"),
         ('full = ["a", "b"]\na = ["a"]', "", r"slices = \{\} is not a table with entries"),
         ('selection = "last"', 'selection = "best"', r"selection = 'best' is not one of: last, inner, oracle"),
         ('"exclude"', '"excluded"', r"absent-class = 'excluded' is not one of: exclude, zero \(did you mean 'exclude'"),
@@ -264,48 +211,33 @@ def test_a_file_registered_under_another_name_is_refused(tmp_path: Path) -> None
         load_protocol(path, "mine")
 
 
-def declared(protocol: Protocol) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
-    counts = {name: dict(rule.counts or {}) for name, rule in protocol.databases.items()}
-    return counts, {name: rule.subjects for name, rule in protocol.databases.items()}
-
-
 def test_every_difference_from_the_declared_counts_is_one_line() -> None:
     cde = load_protocol(BUILT_IN["cde"])
-    counts, subjects = declared(cde)
+    counts = {name: dict(rule.counts or {}) for name, rule in cde.databases.items()}
+    subjects = {name: rule.subjects for name, rule in cde.databases.items()}
     assert count_problems(cde, counts, subjects) == []
     counts["smic"]["negative"] -= 1
+    del counts["smic"]["positive"], counts["casme2"], subjects["casme2"]
     subjects["smic"] -= 1
     counts["samm"]["surprise"] += 1
-    del counts["casme2"], subjects["casme2"]
     assert count_problems(cde, counts, subjects) == [
         "smic: negative 69 of 70 (1 missing)",
+        "smic: positive 0 of 51 (51 missing)",
         "smic: 15 of 16 subjects",
         "samm: surprise 16 of 15 (1 extra)",
         "casme2: no samples at all (145 declared)",
     ]
 
 
-def test_class_without_samples_is_missing_and_not_overlooked() -> None:
-    smic = load_protocol(BUILT_IN["loso-smic"])
-    problems = count_problems(smic, {"smic": {"negative": 70, "positive": 51}}, {"smic": 16})
-    assert problems == ["smic: surprise 0 of 43 (43 missing)"]
-
-
 def test_undeclared_counts_are_not_checked(mine: Protocol) -> None:
     counts = {"a": {"calm": 3, "angry": 4}, "b": {"angry": 99}}
-    assert count_problems(mine, counts, {"a": 2, "b": 1}) == []
     assert count_problems(mine, counts, {"a": 2, "b": 5}) == ["b: 5 of 1 subjects"]
 
 
 def test_note_is_empty_where_none_is_stated(mine: Protocol) -> None:
     assert mine.note == ""
-    assert mine.databases["a"] == DatabaseRule(
-        emotions={"ease": "calm", "rage": "angry"},
-        dropped=("other",),
-        subjects=2,
-        counts={"calm": 3, "angry": 4},
-        excluded=("1/a",),
-    )
+    emotions = {"ease": "calm", "rage": "angry"}
+    assert mine.databases["a"] == DatabaseRule(emotions, ("other",), 2, {"calm": 3, "angry": 4}, ("1/a",))
     assert mine.databases["b"] == DatabaseRule({"rage": "angry"}, (), 1)
 
 
@@ -321,10 +253,7 @@ def test_a_broken_file_gives_a_notice_and_the_other_protocols_are_loaded(tmp_pat
 def test_each_rule_has_its_own_sentence() -> None:
     assert absent_class_sentence("exclude") == "an absent class is left out of both means"
     assert absent_class_sentence("zero") == "an absent class counts as 0 in both means"
-    starts = (
-        ("last", "the last epoch"),
-        ("inner", "the epoch with the best UF1 on validation"),
-        ("oracle", "the best epoch"),
-    )
-    for rule, start in (*starts, ("none", "these methods have no epochs")):
-        assert selection_sentence(rule).startswith(start)
+    assert selection_sentence("last").startswith("the last epoch")
+    assert selection_sentence("inner").startswith("the epoch with the best UF1 on validation")
+    assert selection_sentence("oracle").startswith("the best epoch")
+    assert selection_sentence("none").startswith("these methods have no epochs")

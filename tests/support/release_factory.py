@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import cycle
 from pathlib import Path
 
 import openpyxl
@@ -24,26 +24,13 @@ CASME2_HEADER = (
     *("Subject", "Filename", None, "OnsetFrame", "ApexFrame", "OffsetFrame", None),
     *("Action Units", "Estimated Emotion"),
 )
-CASME2_EMOTIONS = {
-    **{"others": 99, "disgust": 63, "happiness": 32, "repression": 27, "surprise": 25},
-    **{"sadness": 7, "fear": 2},
-}
+CASME2_EMOTIONS = ("others", "disgust", "happiness", "repression", "surprise", "sadness", "fear")
 SAMM_WORKBOOK = "SAMM_Micro_FACS_Codes_v2.xlsx"
 SAMM_HEADER = (
     *("Subject", "Filename", "Inducement Code", "Onset Frame", "Apex Frame", "Offset Frame", "Duration", "Micro"),
     *("Action Units", "Estimated Emotion", "Objective Classes", "Notes"),
 )
-SAMM_EMOTIONS = {
-    **{"anger": 57, "other": 26, "happiness": 26, "surprise": 15, "contempt": 12, "disgust": 9},
-    **{"fear": 8, "sadness": 6},
-}
-SAMM_WRONG = {
-    "028_4_1": (1100, 1200, 1110, 1105),
-    "032_3_1": (4940, 4900, 4950, 4945),
-    "032_3_2": (5125, 5100, 5135, 5130),
-    "013_1_9": (5735, 5737, 5700, 5739),
-}
-"""Onset, apex and offset that are not in order, and the number that corrects them."""
+SAMM_EMOTIONS = ("anger", "other", "happiness", "surprise", "contempt", "disgust", "fear", "sadness")
 
 CASME3_WORKBOOK = "annotation/cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
 CASME3_HEADER = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Objective class", "emotion")
@@ -53,7 +40,6 @@ SMIC_EXTENDED_HEADER = (
     *("Subject", "Filename", None, "OnsetF", "OffsetF", "Onset2F", "Offset2F", "FirstF", "LastF"),
     *("TotalMF1", "TotalMF2", "TotalVL", "Emotion"),
 )
-SMIC_COUNTS = {"negative": 70, "positive": 51, "surprise": 43}
 SMIC_CLIPS = (("s1_ne_01", "negative"), ("s1_po_01", "positive"), ("s2_sur_01", "surprise"))
 
 
@@ -75,10 +61,19 @@ def only_problem(path: Path, **options: bool | str) -> str:
     return problem
 
 
-def moved_out_of(root: Path, inner: str) -> None:
+def moved_out_of(root: Path, inner: str, name: str = "elsewhere") -> None:
     """Replace a file or folder of a release by a link that leads out of it."""
-    (root / inner).rename(root.with_name("elsewhere"))
-    (root / inner).symlink_to(root.with_name("elsewhere"))
+    (root / inner).rename(root.with_name(name))
+    (root / inner).symlink_to(root.with_name(name))
+
+
+def png(width: int, height: int, rows: bytes, *, depth: int = 8, colour: int = 2, level: int = 9) -> bytes:
+    """Return a PNG file of any header and any rows, right or wrong; colour 2 is RGB, 0 is grey."""
+    body = b"\x89PNG\r\n\x1a\n"
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(rows, level)), (b"IEND", b"")):
+        body += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return body
 
 
 def write_frames(folder: Path, numbers: Iterable[int], name: str = "img{}.jpg") -> Path:
@@ -140,20 +135,6 @@ def write_casme2(root: Path, *rows: Row, frames: bool = True) -> Path:
     return root
 
 
-def casme2_full() -> Iterator[list[object]]:
-    """255 rows with the official counts: two clips without a usable apex, and subjects 10 and 18 of others alone."""
-    yield casme2_row("04", "EP12_01f", 261, "/", 321, "disgust", "4+7")
-    yield casme2_row("05", "EP09_05f", 69, 69, 123, "disgust", 4)
-    everyone = [f"{number:02d}" for number in range(1, 27)]
-    classed = cycle([subject for subject in everyone if subject not in ("10", "18")])
-    anyone = cycle(everyone)
-    left = Counter(CASME2_EMOTIONS) - Counter(disgust=2)
-    for number, emotion in enumerate(left.elements()):
-        subject = next(anyone if emotion == "others" else classed)
-        clip = f"EP{number // 20 + 20}_{number % 20:02d}" + ("f " if number % 50 == 0 else "")
-        yield casme2_row(subject, clip, 9, 10, 11, emotion, (4, "4+7", "L12", "R10+12", None)[number % 5])
-
-
 def samm_row(subject: object = "006", clip: object = "006_1_2", onset: object = 5562, apex: object = 5588,
              offset: object = 5632, emotion: object = "Happiness") -> list[object]:  # fmt: skip
     return [subject, clip, 1, onset, apex, offset, "=F15-D15+1", "Micro - 1/2", "(R6 or R12)+R15", emotion, 3, None]
@@ -163,28 +144,14 @@ def samm_annotation(root: Path, *rows: Row) -> Path:
     return write_workbook(root / SAMM_WORKBOOK, SAMM_HEADER, rows, sheet="MICRO_ONLY", notes=13)
 
 
-def write_samm(root: Path, *rows: Row, numbers: Mapping[str, Iterable[int]] = {}) -> Path:
-    """Write SAMM; ``numbers`` are the frames of clips that do not run from onset to offset."""
+def write_samm(root: Path, *rows: Row) -> Path:
+    """Write SAMM; the frames of a clip run from its smallest number to its largest."""
     rows = rows or (samm_row(),)
     samm_annotation(root, *rows)
-    for subject, clip, _, onset, _, offset, *_ in rows:
-        wanted = numbers.get(str(clip), range(int(str(onset)), int(str(offset)) + 1))
-        write_frames(root / str(subject) / str(clip), wanted, f"{subject}_{{:05d}}.jpg")
+    for subject, clip, _, *moments in rows:
+        first, *_, last = sorted(int(str(moment)) for moment in moments[:3])
+        write_frames(root / str(subject) / str(clip), range(first, last + 1), f"{subject}_{{:05d}}.jpg")
     return root
-
-
-def samm_full() -> tuple[list[list[object]], dict[str, range]]:
-    """159 rows with the official counts, four of them with errors, subject 025 of Other alone; and their frames."""
-    rows = [samm_row(clip[:3], clip, *wrong[:3], "Anger") for clip, wrong in SAMM_WRONG.items()]
-    numbers = {clip: range(onset, onset + 11) for clip, (onset, *_) in SAMM_WRONG.items()}
-    everyone = [f"{number:03d}" for number in range(6, 35)]
-    classed = cycle([subject for subject in everyone if subject != "025"])
-    anyone = cycle(["025", *everyone])
-    left = Counter(SAMM_EMOTIONS) - Counter(anger=4)
-    for number, emotion in enumerate(left.elements()):
-        subject = next(anyone if emotion == "other" else classed)
-        rows.append(samm_row(subject, f"{subject}_7_{number}", 99, 100, 101, emotion.capitalize()))
-    return rows, numbers
 
 
 def casme3_row(subject: object = "spNO.1", clip: object = "b", onset: object = 166, apex: object = 169,
@@ -242,11 +209,3 @@ def write_smic(
         subject = root / hs / clip.split("_")[0]
         write_frames((subject / "micro" if micro else subject) / emotion / clip, numbers, name)
     return root
-
-
-def smic_full() -> Iterator[tuple[str, str]]:
-    """164 clips of 16 subjects with the official counts."""
-    subjects = cycle(range(1, 17))
-    for (emotion, count), code in zip(SMIC_COUNTS.items(), ("ne", "po", "sur"), strict=True):
-        for number in range(count):
-            yield f"s{next(subjects)}_{code}_{number + 1:02d}", emotion

@@ -172,18 +172,15 @@ def test_both_detectors_find_every_face_where_it_is(database: str, shown: Shown)
 
 def test_people_differ() -> None:
     faces = [face_of(0, "casme2", f"sub{number:02d}") for number in range(4)]
-    distances = [face.eye_distance for face in faces]
-    tones = [face.image.mean() for face in faces]
 
-    assert np.ptp(distances) > 2.0
-    assert np.ptp(tones) > 5.0
+    assert np.ptp([face.eye_distance for face in faces]) > 2.0
+    assert np.ptp([face.image.mean() for face in faces]) > 5.0
 
 
-def test_no_face_has_a_border_of_one_colour() -> None:
-    for database in DATABASES:
-        image = face_of(3, database, "somebody").image
-        for edge in (image[0], image[-1], image[:, 0], image[:, -1]):
-            assert edge.std(axis=0).min() > 1.0
+@pytest.mark.parametrize("database", DATABASES)
+def test_no_face_has_a_border_of_one_colour(database: str) -> None:
+    image = face_of(3, database, "somebody").image
+    assert min(edge.std(axis=0).min() for edge in (image[0], image[-1], image[:, 0], image[:, -1])) > 1.0
 
 
 def test_the_same_request_gives_the_same_bytes_and_another_seed_does_not(tiny_samm: Path, tmp_path: Path) -> None:
