@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import inspect
+import json
+import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
