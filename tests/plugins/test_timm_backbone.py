@@ -263,7 +263,7 @@ def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
 
     settings = saved(tmp_path / "w.pth", {"fc.weight": Trap()})
 
-    assert "is not a .pth file of tensors alone (UnpicklingError)" in refusal(**settings)
+    assert "is not a .pth file of only tensors (UnpicklingError)" in refusal(**settings)
     assert not (tmp_path / "ran").exists()
 
 
@@ -272,7 +272,7 @@ def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
     ("name", "content", "sentence"),
     [
         *(
-            (f"w{suffix}", content, f"is not a {suffix} file of tensors alone")
+            (f"w{suffix}", content, f"is not a {suffix} file of only tensors")
             for suffix in (".safetensors", ".pth")
             for content in (b"", b"no tensors", b"PK\x03\x04" + bytes(50))
         ),
