@@ -72,6 +72,7 @@ def command_line() -> Iterator[str]:
     from mer_bench.cli import cli
 
     yield "# Command line\n\nEvery verb takes `-h` and `--help` too.\n"
+    yield f"{plain(cli.epilog or '')}\n"
     yield from verb_lines(cli, click.Context(cli, info_name="mer-bench"))
 
 
@@ -92,5 +93,6 @@ def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Return help as Markdown that shows every character."""
-    return re.sub(r"([<>*_`|\[\]])", r"\\\1", text.replace("\b\n", ""))
+    """Return help as Markdown that shows every character, and what is between backticks as code."""
+    parts = re.split(r"(`[^`]+`)", text.replace("\b\n", ""))
+    return "".join(part if number % 2 else re.sub(r"([<>*_`|\[\]])", r"\\\1", part) for number, part in enumerate(parts))
