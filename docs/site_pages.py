@@ -95,4 +95,6 @@ def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
 def plain(text: str) -> str:
     """Return help as Markdown that shows every character, and what is between backticks as code."""
     parts = re.split(r"(`[^`]+`)", text.replace("\b\n", ""))
-    return "".join(part if number % 2 else re.sub(r"([<>*_`|\[\]])", r"\\\1", part) for number, part in enumerate(parts))
+    # Python-Markdown does not remove a backslash before an angle bracket.
+    parts[::2] = [re.sub(r"[<>*_`|\[\]]", lambda hit: f"&#{ord(hit[0])};", part) for part in parts[::2]]
+    return "".join(parts)

@@ -16,7 +16,7 @@ class Caveat(str, Enum):
     """The counts of the data differ from the protocol's."""
 
     APPROXIMATION = "approximation"
-    """The method gets another representation than its own."""
+    """The method gets another input than its own."""
 
     TEMPLATE_LANDMARKS = "template-landmarks"
     """Key regions are cut without detected landmarks."""

@@ -34,7 +34,8 @@ _PARAMETERS = (
     Parameter(
         "batch_size",
         256,
-        "samples per step; an epoch's last batch may be smaller, and a single left-over sample joins the batch before it",
+        "samples per step; an epoch's last batch may be smaller, and a single left-over sample joins the "
+        "batch before it",
         minimum=1,
         maximum=1_000_000,
     ),

@@ -53,11 +53,13 @@ _CLASSIFIER = (
     Parameter(
         "kernel",
         "linear",
-        "the SVM's; not stated in the paper: linear, as usual with this descriptor; the gamma of rbf is scikit-learn's scale, "
-        "1/(values × their variance) on the training set",
+        "the SVM's; not stated in the paper: linear, as usual with this descriptor; the gamma of rbf is scikit-learn's "
+        "scale, 1/(values × their variance) on the training set",
         choices=("linear", "rbf"),
     ),
-    Parameter("C", 1.0, "the SVM's penalty of a training error; not stated in the paper: scikit-learn's default", minimum=1e-9),
+    Parameter(
+        "C", 1.0, "the SVM's penalty of a training error; not stated in the paper: scikit-learn's default", minimum=1e-9
+    ),
     Parameter(
         "class_weight",
         "none",
