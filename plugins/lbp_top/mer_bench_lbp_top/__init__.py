@@ -44,8 +44,8 @@ _DESCRIPTOR = (
         "mapping",
         "raw",
         "raw: a bin for each of the 2^P codes; uniform: a bin for each code of at most two changes and one for the "
-        "rest (u2); not stated in the paper (MEGC 2019), and of 4 neighbours' 16 codes u2 would merge only two; raw takes "
-        "10 neighbours at most",
+        "rest (u2); not stated in the paper (MEGC 2019), and of 4 neighbours' 16 codes u2 would merge only two; raw "
+        "takes 10 neighbours at most",
         choices=("raw", "uniform"),
     ),
     Parameter(
