@@ -92,7 +92,7 @@ class MemoryListener(Listener):
     def steps(self, what: str, total: int, done: int = 0) -> Iterator[Step]:
         counted = itertools.count()
 
-        def step(went_well: bool) -> None:
+        def step(succeeded: bool) -> None:
             quarter = next(counted) * _QUARTERS // total
             self.peaks[quarter] = max(self.peaks[quarter], self._memory.take_peak())
 

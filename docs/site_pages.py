@@ -72,6 +72,7 @@ def command_line() -> Iterator[str]:
     from mer_bench.cli import cli
 
     yield "# Command line\n\nEvery verb takes `-h` and `--help` too.\n"
+    yield f"{plain(cli.epilog or '')}\n"
     yield from verb_lines(cli, click.Context(cli, info_name="mer-bench"))
 
 
@@ -92,5 +93,8 @@ def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Return help as Markdown that shows every character."""
-    return re.sub(r"([<>*_`|\[\]])", r"\\\1", text.replace("\b\n", ""))
+    """Return help as Markdown that shows every character, and what is between backticks as code."""
+    parts = re.split(r"(`[^`]+`)", text.replace("\b\n", ""))
+    # Python-Markdown does not remove a backslash before an angle bracket.
+    parts[::2] = [re.sub(r"[<>*_`|\[\]]", lambda hit: f"&#{ord(hit[0])};", part) for part in parts[::2]]
+    return "".join(parts)

@@ -174,6 +174,7 @@ def _parse(content: bytes) -> Entry | None:
     checksum, rest = content[:32], content[32:]
     if hashlib.sha256(rest).digest() != checksum:
         return None
+    # If `rest` is shorter than the four bytes of the size, no arrays follow, which safetensors refuses.
     size = int.from_bytes(rest[:4], "little")
     try:
         return Entry(safetensors.numpy.load(rest[4 + size :]), json.loads(rest[4 : 4 + size]))

@@ -16,7 +16,7 @@ class Caveat(str, Enum):
     """The counts of the data differ from the protocol's."""
 
     APPROXIMATION = "approximation"
-    """The method gets another representation than its own."""
+    """The method gets another input than its own."""
 
     TEMPLATE_LANDMARKS = "template-landmarks"
     """Key regions are cut without detected landmarks."""
@@ -35,7 +35,7 @@ class Caveat(str, Enum):
 _SENTENCES = {
     Caveat.SYNTHETIC: "SYNTHETIC data: generated, not recorded; these scores say nothing about real micro-expressions",
     Caveat.PARTIAL: "PARTIAL data: the counts are not the protocol's",
-    Caveat.APPROXIMATION: "a method is handed another representation than its own, which this data cannot give",
+    Caveat.APPROXIMATION: "the method got another input than its own, because this data cannot provide it",
     Caveat.TEMPLATE_LANDMARKS: "key regions cut at constant template places, not at detected landmarks",
     Caveat.WHOLE_FRAME: (
         "samples without a detected face are kept: the face is the largest centred square of their frames"
@@ -43,7 +43,7 @@ _SENTENCES = {
 }
 
 SYNTHETIC_FILE = "SYNTHETIC.txt"
-"""A file of this name marks data as synthetic; every folder that can be used alone has one."""
+"""A file of this name marks data as synthetic; every folder that can be used by itself has one."""
 
 DATA_CAVEATS = (Caveat.SYNTHETIC, Caveat.PARTIAL)
 """Caveats of the data, which apply to all rows of a comparison; any other caveat belongs to a row."""

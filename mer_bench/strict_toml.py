@@ -65,7 +65,7 @@ class TomlTable:
 
     Notes
     -----
-    Every reading method raises `MerBenchError` if the value is invalid.
+    A reading method that expects a key raises KeyError if the file lacks it: call `expect` first.
     """
 
     def __init__(self, file: str, place: str, content: Mapping[str, object]) -> None:
@@ -87,7 +87,13 @@ class TomlTable:
         return self.error(f"{key} = {self._content[key]!r} {why}")
 
     def expect(self, required: Collection[str], optional: Collection[str] = ()) -> None:
-        """Refuse unknown and missing keys; unknown ones first, because a misspelt key is both."""
+        """Refuse unknown and missing keys; unknown ones first, because a misspelt key is both.
+
+        Raises
+        ------
+        MerBenchError
+            A key is unknown or missing.
+        """
         known = (*required, *optional)
         for key in self._content:
             if key not in known:
@@ -97,18 +103,36 @@ class TomlTable:
                 raise self.error(f"key {key!r} is missing; state it")
 
     def expect_fields(self, dataclass: Callable[..., object]) -> None:
-        """Expect one key per field of a dataclass, with hyphens for underscores; required if it has no default."""
+        """Expect one key per field of a dataclass, with hyphens for underscores; required if it has no default.
+
+        Raises
+        ------
+        MerBenchError
+            A key is unknown or missing.
+        """
         fields = inspect.signature(dataclass).parameters.values()
         required = [field.name.replace("_", "-") for field in fields if field.default is field.empty]
         optional = [field.name.replace("_", "-") for field in fields if field.default is not field.empty]
         self.expect(required, optional)
 
     def optional(self, key: str, read: Callable[[str], _Value]) -> _Value | None:
-        """Return the value of a key as ``read`` returns it, or None if the key is missing."""
+        """Return the value of a key as ``read`` returns it, or None if the key is missing.
+
+        Raises
+        ------
+        MerBenchError
+            ``read`` refuses the value.
+        """
         return read(key) if key in self._content else None
 
     def text(self, key: str, *, may_be_empty: bool = False) -> str:
-        """Return a text without NUL characters, which no path or name may contain."""
+        """Return a text without NUL characters, which no path or name may contain.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not a text, is empty, or contains a NUL character.
+        """
         value = self._content[key]
         if not isinstance(value, str):
             raise self.wrong(key, "is not a text; write one in quotes")
@@ -119,7 +143,13 @@ class TomlTable:
         return value
 
     def count(self, key: str, minimum: int = 1, maximum: float = math.inf) -> int:
-        """Return a whole number within two limits, both inclusive."""
+        """Return a whole number within two limits, both inclusive.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not a whole number, or is outside the limits.
+        """
         value = self._content[key]
         if isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum:
             return value
@@ -127,7 +157,13 @@ class TomlTable:
         raise self.wrong(key, f"is not a whole number {limits}")
 
     def names(self, key: str) -> tuple[str, ...]:
-        """Return a list of names that are all different."""
+        """Return a list of names that are all different.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not a list of names, or names something twice.
+        """
         value = self._content[key]
         if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
             raise self.wrong(key, "is not a list of names in quotes")
@@ -136,7 +172,13 @@ class TomlTable:
         return tuple(value)
 
     def choice(self, key: str, allowed: Collection[_Word]) -> _Word:
-        """Return one of the allowed words."""
+        """Return one of the allowed words.
+
+        Raises
+        ------
+        MerBenchError
+            The value is another one.
+        """
         value = self._content[key]
         for word in allowed:
             if value == word:
@@ -145,7 +187,13 @@ class TomlTable:
         raise self.wrong(key, f"is not one of: {listed(allowed)}{near}")
 
     def fractions(self, key: str) -> tuple[float, float]:
-        """Return two decimal fractions in 0..1."""
+        """Return two decimal fractions in 0..1.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not two such fractions.
+        """
         value = self._content[key]
         if isinstance(value, list) and len(value) == 2 and all(isinstance(item, float) for item in value):
             first, second = value
@@ -154,7 +202,13 @@ class TomlTable:
         raise self.wrong(key, "is not two decimal fractions between 0.0 and 1.0, such as [0.5, 0.25]")
 
     def settings(self, key: str) -> dict[str, str]:
-        """Return a table of texts, numbers and booleans as command-line texts; it may be empty."""
+        """Return a table of texts, numbers and booleans as command-line texts; it may be empty.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not a table, or contains a list, a table or a NUL character.
+        """
         table = self.table(key, may_be_empty=True)
         for name, value in table._content.items():
             if isinstance(value, (dict, list)):
@@ -164,14 +218,26 @@ class TomlTable:
         return {name: str(value) for name, value in table._content.items()}
 
     def table(self, key: str, *, may_be_empty: bool = False) -> TomlTable:
-        """Return a table inside this one."""
+        """Return a table inside this one.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not a table, or is empty.
+        """
         value = self._content[key]
         if not isinstance(value, dict) or not (value or may_be_empty):
             raise self.wrong(key, "is not a table with entries")
         return self._inner(key, value)
 
     def array(self, key: str) -> list[TomlTable]:
-        """Return the tables under ``[[key]]``; messages number them from 1."""
+        """Return the tables under ``[[key]]``; messages number them from 1.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not a list of tables.
+        """
         value = self._content[key]
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.wrong(key, f"is not a list of tables; write each under [[{key}]]")

@@ -299,6 +299,14 @@ def test_test_modules_have_unique_names_in_folders_that_mirror_the_packages() ->
     assert folders <= packages | {"docs", "plugins", "protocols", "reports"}
 
 
+def test_the_page_on_file_formats_has_every_environment_variable() -> None:
+    page = (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "mer_bench").rglob("*.py")))
+
+    pattern = r"\b_?MER_BENCH_[A-Z_]+\b"
+    assert set(re.findall(rf"^\| `({pattern})`", page, flags=re.MULTILINE)) == set(re.findall(pattern, source))
+
+
 def test_the_page_on_the_python_interface_has_every_public_name() -> None:
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 

@@ -40,7 +40,7 @@ class Fix:
 
     Notes
     -----
-    A correction by row number alone is valid for one edition of the workbook; in another, the row is another sample.
+    A correction only by row number is valid for one edition of the workbook; in another, the row is another sample.
     """
 
     column: str

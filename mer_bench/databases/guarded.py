@@ -47,22 +47,46 @@ class GuardedSource(DataSource):
                 raise TypeError(f"native is {self.native!r}, neither {FACE_FLOW!r} nor {CLIP!r}")
 
     def read_samples(self) -> SampleTable:
-        """Return what the reader returns."""
+        """Return what the reader returns.
+
+        Raises
+        ------
+        MerBenchError
+            The reader fails, or returns something else than its interface says.
+        """
         with _contained(self.name, "read_samples"):
             return _checked(self._source.read_samples(), SampleTable)
 
     def problems(self) -> tuple[str, ...]:
-        """Return what the reader returns."""
+        """Return what the reader returns.
+
+        Raises
+        ------
+        MerBenchError
+            The reader fails, or returns something else than its interface says.
+        """
         with _contained(self.name, "problems"):
             return _checked_texts("it returned", self._source.problems())
 
     def notes(self) -> tuple[str, ...]:
-        """Return what the reader returns."""
+        """Return what the reader returns.
+
+        Raises
+        ------
+        MerBenchError
+            The reader fails, or returns something else than its interface says.
+        """
         with _contained(self.name, "notes"):
             return _checked_texts("it returned", self._source.notes())
 
     def clip(self, sample_id: str) -> Clip:
-        """Return what the reader returns."""
+        """Return what the reader returns.
+
+        Raises
+        ------
+        MerBenchError
+            The reader fails, or returns something else than its interface says.
+        """
         with _contained(self.name, f"clip of {sample_id}"):
             clip = _checked(self._source.clip(sample_id), Clip)
             if not (isinstance(clip.frames, tuple) and all(isinstance(frame, Path) for frame in clip.frames)):
@@ -72,12 +96,24 @@ class GuardedSource(DataSource):
             return clip
 
     def load(self, sample_id: str) -> FloatArray:
-        """Return what the reader returns, unchecked: the caller checks the array."""
+        """Return what the reader returns, unchecked: the caller checks the array.
+
+        Raises
+        ------
+        MerBenchError
+            The reader fails.
+        """
         with _contained(self.name, f"load of {sample_id}"):
             return self._source.load(sample_id)
 
     def digest(self, sample_id: str) -> str:
-        """Return what the reader returns; not cached, since the data may change."""
+        """Return what the reader returns; not cached, since the data may change.
+
+        Raises
+        ------
+        MerBenchError
+            The reader fails, or does not return a text.
+        """
         with _contained(self.name, f"digest of {sample_id}"):
             return _checked(self._source.digest(sample_id), str)
 

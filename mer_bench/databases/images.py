@@ -61,7 +61,7 @@ def read_image(path: Path) -> ByteArray:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) from the header alone; the pixels may still be damaged.
+    """Return (width, height) from the header only; the pixels may still be damaged.
 
     Raises
     ------

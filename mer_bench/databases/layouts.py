@@ -74,7 +74,7 @@ def _frames(survey: Survey, kind: type[Release], images: str, findings: Findings
 
     kept: list[FramesRoot] = []
     for root in sorted(copies[images], key=lambda root: not is_official(root)):
-        rivals = (other for other in kept if other.names & root.names)
+        rivals = (other for other in kept if other.arrangement == root.arrangement and other.names & root.names)
         rival = next(rivals, None)
         if rival is None:
             kept.append(root)

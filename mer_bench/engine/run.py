@@ -39,12 +39,19 @@ def run(request: Request, listener: Listener, *, jobs: int = 1) -> Session:
 def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bool = False) -> Session:
     """Plan a request, read which cells the results folder already holds, and notify the listener.
 
-    Takes the parameters of `run`, and raises the same errors.
-
     Parameters
     ----------
+    request : Request
+    listener : Listener
+    jobs : int
+        Worker processes, if neither the request nor the config file states them.
     dry : bool
         Write nothing: the results folder need not exist.
+
+    Raises
+    ------
+    MerBenchError
+        The request cannot be met.
     """
     catalogue = load_catalogue()
     setup = decide(request, load_config(), catalogue, jobs=jobs, notice=listener.notice)

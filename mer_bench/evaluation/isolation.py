@@ -1,4 +1,4 @@
-"""What a method computes must depend on its fold alone: its generators are seeded, and it has one thread."""
+"""What a method computes must depend only on its fold: its generators are seeded, and it has one thread."""
 
 from __future__ import annotations
 

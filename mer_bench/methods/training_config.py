@@ -34,7 +34,8 @@ _PARAMETERS = (
     Parameter(
         "batch_size",
         256,
-        "samples a step; the last of an epoch has what is left, or one more where one would be left",
+        "samples per step; an epoch's last batch may be smaller, and a single left-over sample joins the "
+        "batch before it",
         minimum=1,
         maximum=1_000_000,
     ),
@@ -49,8 +50,8 @@ _PARAMETERS = (
     Parameter(
         "normalisation",
         "channel",
-        "measured on the training set; channel: zero mean and unit deviation a channel; unit: each channel's least "
-        "and largest value to 0 and 1; pixel-mean: less the mean map; none: inputs as they are",
+        "measured on the training set; channel: zero mean and unit deviation per channel; unit: each channel's least "
+        "and largest value to 0 and 1; pixel-mean: minus the mean map; none: inputs as they are",
         choices=("channel", "unit", "pixel-mean", "none"),
     ),
 )

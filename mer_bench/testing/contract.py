@@ -39,7 +39,13 @@ class NotApplicableError(Exception):
 
 @contextmanager
 def failing(to_raise: Callable[[BaseException], Exception]) -> Iterator[None]:
-    """Replace an exception of the method by the one that ``to_raise`` makes of it."""
+    """Replace an exception of the method by the one that ``to_raise`` makes of it.
+
+    Raises
+    ------
+    Exception
+        The exception that ``to_raise`` returns.
+    """
     try:
         with foreign_code("the method", "a fold of the kit", recorded=True):
             yield
@@ -49,7 +55,13 @@ def failing(to_raise: Callable[[BaseException], Exception]) -> Iterator[None]:
 
 
 def require(holds: bool, sentence: str) -> None:
-    """Raise ContractError with a sentence unless a condition holds; unlike ``assert``, also with ``python -O``."""
+    """Raise ContractError with a sentence unless a condition holds; unlike ``assert``, also with ``python -O``.
+
+    Raises
+    ------
+    ContractError
+        The condition does not hold.
+    """
     if not holds:
         raise ContractError(sentence)
 
@@ -61,6 +73,11 @@ def assert_same(
 
     With ``spread_of``, differences up to rounding are allowed. Their limit depends on how much the scores of
     ``spread_of`` differ between samples, per column.
+
+    Raises
+    ------
+    ContractError
+        The scores differ by more than the limit.
     """
     if spread_of is None:
         spread_of, shares = expected, (0.0, 0.0)

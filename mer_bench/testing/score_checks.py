@@ -158,7 +158,7 @@ def missing_class(subject: Subject) -> None:
     trained = {
         f"trained without class {label} of {fold.n_classes}": fold.without(label) for label in range(fold.n_classes)
     }
-    trained["trained on class 1 alone"] = fold.only(1)
+    trained["trained on class 1 only"] = fold.only(1)
     cure = "a held-out subject may have all samples of a class: give a class without training samples the lowest score"
     outcomes = {what: subject.attempt(what, case, cure) for what, case in trained.items()}
     if subject.by_epochs:

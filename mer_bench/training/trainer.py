@@ -23,7 +23,7 @@ def train_fold(
 ) -> list[FloatArray]:
     """Train one network with cross-entropy (AHMSA-Net, eq. 5) and score held-out samples after every epoch.
 
-    Every draw (initial weights, order of the samples, dropout) comes from ``seed`` alone, so that a fold gives the
+    Every draw (initial weights, order of the samples, dropout) comes only from ``seed``, so that a fold gives the
     same scores alone and among others. The caller's random state is restored.
 
     Parameters

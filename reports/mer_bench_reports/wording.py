@@ -25,10 +25,10 @@ CITED_TEXT = (
 
 HOW_TO_READ = (
     "UF1 is the unweighted mean of the F1 scores of all classes, UAR the unweighted mean of their recalls. Both are "
-    "computed from the predictions of all folds together; each fold holds out one subject. The columns of a single "
-    "database score its samples in the same results. With several seeds, a score is the mean ± sample standard "
-    "deviation over the complete seeds; a seed with a missing fold is left out. Bold marks the best score of a column "
-    "among the rows with every seed complete. Scores of different comparisons cannot be compared."
+    "computed from the predictions of all folds together; each fold holds out one subject. The columns of one "
+    "database count only its samples, from the same predictions. With several seeds, a score is the mean ± sample "
+    "standard deviation over the complete seeds; a seed with a missing fold is left out. Bold marks the best "
+    "score of a column among the rows with every seed complete. Scores of different comparisons cannot be compared."
 )
 
 _SLICE_TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II", "casme3": "CAS(ME)³"}

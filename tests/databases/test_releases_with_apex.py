@@ -151,6 +151,14 @@ def test_the_video_has_priority_over_the_clip_unless_it_lacks_the_onset_or_apex(
     assert opened(tmp_path).notes() == ()
 
 
+def test_a_folder_of_clips_is_read_beside_the_videos_even_if_it_has_a_subject_of_theirs(tmp_path: Path) -> None:
+    write_casme3(tmp_path)
+    write_frames(tmp_path / "extra" / "spNO.1_b_99999", [1], "{}.jpg")
+    write_frames(tmp_path / "extra" / "spNO.1" / "zz" / "color", [1], "{}.jpg")
+
+    assert opened(tmp_path).notes() == ()
+
+
 def test_depth_without_colour_is_a_problem(tmp_path: Path) -> None:
     write_casme3(tmp_path)
     shutil.rmtree(tmp_path / VIDEO / "color")

@@ -140,7 +140,7 @@ class Interrupting(Listener):
     """The user presses Ctrl-C while a step is shown."""
 
     def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
-        def interrupt(went_well: bool) -> None:
+        def interrupt(succeeded: bool) -> None:
             raise KeyboardInterrupt
 
         return nullcontext(interrupt)

@@ -28,8 +28,8 @@ def test_bi_woof_on_ready_made_maps_is_an_approximation_in_the_terminal_and_the_
     assert approximated["caveats"] == ["approximation", "partial", "synthetic"]
     assert approximated["representation"]["name"] == "face-flow"
     assert exact["caveats"] == ["partial", "synthetic"]
-    assert "bi-woof: a method is handed another representation than its own" in ended.err
-    assert "another representation than its own" in (bench.results / "report.html").read_text(encoding="utf-8")
+    assert "bi-woof: the method got another input than its own" in ended.err
+    assert "another input than its own" in (bench.results / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", sorted({*load_catalogue().methods} - {"lbp-top"}))

@@ -345,7 +345,7 @@ def test_provenance_is_of_its_row_and_run(report: Report) -> None:
 
 
 FOOTNOTES = (
-    "† a method is handed another representation than its own, which this data cannot give",
+    "† the method got another input than its own, because this data cannot provide it",
     "‡ blurred",
     "§ cropped",
     "¶ key regions cut at constant template places, not at detected landmarks",

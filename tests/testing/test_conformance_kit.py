@@ -151,7 +151,7 @@ BROKEN = {
     "folds-independent": [(spec_of("Accumulates"), "a fold's scores depend on earlier folds; keep what is learned on")],
     "missing-class": [
         (spec_of("NeedsAll"), "trained without class 0 of 3: ValueError: a class is missing"),
-        (spec_of("NeedsTwo"), "trained on class 1 alone: AssertionError"),
+        (spec_of("NeedsTwo"), "trained on class 1 only: AssertionError"),
         (spec_of("Misaligned"), "trained without class 0 of 3: predicts class 0, which the training set lacks"),
     ],
     "class-count": [

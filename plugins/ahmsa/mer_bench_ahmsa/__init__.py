@@ -9,32 +9,47 @@ _PARAMETERS = (
     Parameter(
         "layout",
         "five-mosaic",
-        "how the five key regions are recombined to 28×28; not given, so one that holds all five",
+        "how the five key regions are recombined to 28×28; not stated in the paper, so one that holds all five",
         choices=("five-mosaic", "four-corners", "htnet", "whole-face"),
     ),
     Parameter(
-        "width", 192, "embedding channels; not given: 3 heads × 64, the usual head size", minimum=1, maximum=4096
+        "width",
+        192,
+        "embedding channels; not stated in the paper: 3 heads × 64, the usual head size",
+        minimum=1,
+        maximum=4096,
     ),
     Parameter("heads", 3, "attention heads (Table 3)", minimum=1, maximum=64),
     Parameter("patch", 7, "side of a patch in pixels (Table 3)", minimum=1, maximum=64),
     Parameter(
-        "blocks", (2, 2, 8), "multi-scale attention blocks a level, low to high (Table 3)", minimum=1, maximum=100
+        "blocks", (2, 2, 8), "multi-scale attention blocks per level, low to high (Table 3)", minimum=1, maximum=100
     ),
     Parameter(
-        "mlp_ratio", 4, "hidden over embedding channels in the feed-forward; not given: 4", minimum=1, maximum=64
+        "mlp_ratio",
+        4,
+        "hidden over embedding channels in the feed-forward; not stated in the paper: 4",
+        minimum=1,
+        maximum=64,
     ),
-    Parameter("reduction", 16, "bottleneck of the channel attention; not given, CBAM's 16", minimum=1, maximum=4096),
+    Parameter(
+        "reduction",
+        16,
+        "bottleneck of the channel attention; not stated in the paper: CBAM's 16",
+        minimum=1,
+        maximum=4096,
+    ),
     Parameter(
         "head_hidden",
         0,
-        "hidden units of the MLP head; not given, and 'MLP head' often means one linear layer, as in HTNet: 0 is that",
+        "hidden units of the MLP head; 0 means one linear layer, as in HTNet; not stated in the paper, "
+        "where 'MLP head' may mean that",
         minimum=0,
         maximum=8192,
     ),
+    Parameter("dropout", 0.0, "dropout in the feed-forward; not stated in the paper: none", minimum=0.0, maximum=0.99),
     Parameter(
-        "dropout", 0.0, "dropout in the feed-forward; not given, and none is mentioned", minimum=0.0, maximum=0.99
+        "residual", True, "a residual path around each part of a block; not stated in the paper: see docs/paper-gaps.md"
     ),
-    Parameter("residual", True, "a residual path around each part of a block; not given: see docs/paper-gaps.md"),
 )
 
 
@@ -42,7 +57,13 @@ MAP_SIDE = 28
 
 
 def validate(params: Mapping[str, Any]) -> None:
-    """Refuse channels that the heads do not share evenly, and patches that the levels do not halve down to one."""
+    """Refuse channels that the heads do not share evenly, and patches that the levels do not halve down to one.
+
+    Raises
+    ------
+    MerBenchError
+        ``width`` is not a multiple of ``heads``, or ``patch`` and ``blocks`` do not fit each other.
+    """
     width, heads, patch, blocks = (params[name] for name in ("width", "heads", "patch", "blocks"))
     if width % heads:
         raise MerBenchError(f"ahmsa: width={width} is not a multiple of heads={heads}")

@@ -46,22 +46,24 @@ _CLASSIFIER = (
     Parameter(
         "scaler",
         "standard",
-        "of each value of the descriptor, on the training set; not given: standard, usual for an SVM; "
+        "of each value of the descriptor, on the training set; not stated in the paper: standard, as usual for an SVM; "
         "with none, blocks keep the weights that their strain gives them",
         choices=("standard", "none"),
     ),
     Parameter(
         "kernel",
         "linear",
-        "the SVM's; not given, linear as usual with this descriptor; the gamma of rbf is scikit-learn's scale, "
-        "1/(values × their variance) on the training set",
+        "the SVM's; not stated in the paper: linear, as usual with this descriptor; the gamma of rbf is scikit-learn's "
+        "scale, 1/(values × their variance) on the training set",
         choices=("linear", "rbf"),
     ),
-    Parameter("C", 1.0, "the SVM's penalty of a training error; not given, scikit-learn's", minimum=1e-9),
+    Parameter(
+        "C", 1.0, "the SVM's penalty of a training error; not stated in the paper: scikit-learn's default", minimum=1e-9
+    ),
     Parameter(
         "class_weight",
         "none",
-        "weights of the classes; not given, and none are mentioned",
+        "weights of the classes; not stated in the paper: none",
         choices=("balanced", "none"),
     ),
 )

@@ -51,7 +51,13 @@ MAP_SIDE = 28
 
 
 def validate(params: Mapping[str, Any]) -> None:
-    """Refuse heads without a channel, and patches that do not tile the map or that the levels do not halve."""
+    """Refuse heads without a channel, and patches that do not tile the map or that the levels do not halve.
+
+    Raises
+    ------
+    MerBenchError
+        ``width`` is less than ``heads``, or ``patch`` and ``blocks`` do not fit each other.
+    """
     width, heads, patch, blocks = (params[name] for name in ("width", "heads", "patch", "blocks"))
     if width < heads:
         raise MerBenchError(f"htnet: width={width} leaves no channel for each of heads={heads}")

@@ -7,7 +7,7 @@ from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hook
 
 _PARAMETERS = (
     Parameter(
-        "paths", (6, 12), "maps of each of the four paths, one number an inception module", minimum=1, maximum=1024
+        "paths", (6, 12), "maps of each of the four paths, one number per inception module", minimum=1, maximum=1024
     ),
     Parameter(
         "squeeze",
@@ -54,7 +54,13 @@ _PARAMETERS = (
 
 
 def validate(params: Mapping[str, Any]) -> None:
-    """Refuse a local branch without modules, and channels that the heads do not share evenly."""
+    """Refuse a local branch without modules, and channels that the heads do not share evenly.
+
+    Raises
+    ------
+    MerBenchError
+        ``paths`` is empty, or ``width`` is not a multiple of ``heads``.
+    """
     if not params["paths"]:
         raise MerBenchError("inceptr: paths=() leaves no inception module; the paper has paths=6,12")
     if params["width"] % params["heads"]:

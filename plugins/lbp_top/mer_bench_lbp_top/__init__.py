@@ -44,15 +44,15 @@ _DESCRIPTOR = (
         "mapping",
         "raw",
         "raw: a bin for each of the 2^P codes; uniform: a bin for each code of at most two changes and one for the "
-        "rest (u2); not given in MEGC 2019, and of 4 neighbours' 16 codes u2 would merge only two; raw takes 10 "
-        "neighbours at most",
+        "rest (u2); not stated in the paper (MEGC 2019), and of 4 neighbours' 16 codes u2 would merge only two; raw "
+        "takes 10 neighbours at most",
         choices=("raw", "uniform"),
     ),
     Parameter(
         "blocks",
         (5, 5, 1),
         "rows,columns,temporal: the grid of blocks, which do not overlap (MEGC 2019: 5×5); how many in time is not "
-        "given, and a radius of 4 in time leaves two positions of ten frames: 1",
+        "stated in the paper, and a radius of 4 in time leaves two positions of ten frames: 1",
         minimum=1,
         maximum=64,
         length=3,
@@ -61,7 +61,7 @@ _DESCRIPTOR = (
         "histogram",
         "l1",
         "l1: each block's histogram of a plane sums to one, so that blocks of unequal size weigh the same; counts: as "
-        "counted; not given: l1, as LBP-TOP is defined",
+        "counted; not stated in the paper: l1, as LBP-TOP is defined",
         choices=("l1", "counts"),
     ),
 )
@@ -72,20 +72,29 @@ _CLASSIFIER = (
         "the kernel; MEGC 2019 names no classifier: a linear SVM; poly has no constant term (coef0 = 0)",
         choices=("linear", "rbf", "poly"),
     ),
-    Parameter("C", 1.0, "the penalty of a training error; not given: scikit-learn's default, not tuned", minimum=1e-9),
+    Parameter(
+        "C",
+        1.0,
+        "the penalty of a training error; not stated in the paper: scikit-learn's default, not tuned",
+        minimum=1e-9,
+    ),
     Parameter(
         "gamma",
         0.0,
-        "coefficient of rbf and poly; 0 is 1/(features × their variance) on the training set; not given: that",
+        "coefficient of rbf and poly; 0 is 1/(features × their variance) on the training set; not stated; this is "
+        "the default",
         minimum=0.0,
     ),
-    Parameter("degree", 3, "degree of poly; not given: scikit-learn's default", minimum=1, maximum=10),
-    Parameter("class_weight", "none", "weights of the classes; not given: none", choices=("none", "balanced")),
+    Parameter("degree", 3, "degree of poly; not stated in the paper: scikit-learn's default", minimum=1, maximum=10),
+    Parameter(
+        "class_weight", "none", "weights of the classes; not stated in the paper: none", choices=("none", "balanced")
+    ),
     Parameter(
         "scaler",
         "none",
         "each feature before the SVM, fitted on the training set: none, standard (zero mean, unit deviation) or "
-        "minmax (0..1); not given: none. Histograms that sum to one are small numbers, for which C=1 is a weak penalty",
+        "minmax (0..1); not stated in the paper: none. Histograms that sum to one are small numbers, for which "
+        "C=1 is a weak penalty",
         choices=("none", "standard", "minmax"),
     ),
 )

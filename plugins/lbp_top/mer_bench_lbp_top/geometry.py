@@ -18,7 +18,13 @@ _MOST_RAW_NEIGHBOURS = 10
 
 
 def validate(params: Mapping[str, Any]) -> None:
-    """Refuse what fits no clip of the length that is asked for, whatever its size."""
+    """Refuse settings that fit no clip of the requested length, whatever its size.
+
+    Raises
+    ------
+    MerBenchError
+        There are too many raw codes, or ``length`` is too short for the radii or the blocks.
+    """
     neighbours, radii, blocks = params["neighbours"], params["radii"], params["blocks"]
     if params["mapping"] == "raw" and max(neighbours) > _MOST_RAW_NEIGHBOURS:
         raise MerBenchError(

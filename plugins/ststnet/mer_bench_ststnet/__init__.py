@@ -32,7 +32,13 @@ _PARAMETERS = (
 
 
 def validate(params: Mapping[str, Any]) -> None:
-    """Refuse a network without streams."""
+    """Refuse a network without streams.
+
+    Raises
+    ------
+    MerBenchError
+        ``streams`` is empty.
+    """
     if not params["streams"]:
         raise MerBenchError("ststnet: streams=() must name at least one stream; the paper has streams=3,5,8")
 

@@ -17,7 +17,7 @@ _PARAMETERS = (
     Parameter(
         "weights",
         "",
-        "file of pretrained weights (.safetensors, or .pth, .pt, .bin of tensors alone); empty: random weights, since "
+        "file of pretrained weights (.safetensors, or .pth, .pt, .bin of only tensors); empty: random weights, since "
         "pretrained ones are extra data. Nothing is ever downloaded",
     ),
     Parameter(

@@ -149,7 +149,7 @@ def _check_output(backbone: Backbone, model: str, n_classes: int) -> None:
         given = tuple(outputs.shape) if isinstance(outputs, Tensor) else f"an object of type {type(outputs).__name__}"
         raise MerBenchError(
             f"timm-backbone: model={model} gives {given} for 2 samples of {n_classes} classes, not one score for each; "
-            "it is no classifier, so take another"
+            "it is not a classifier; choose another model"
         )
 
 
