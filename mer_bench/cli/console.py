@@ -1,4 +1,4 @@
-"""How a verb prints its answer: as JSON, or as lines for people."""
+"""How a command prints its answer: as JSON, or as lines for people."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mer_bench.specs import value_text
 if TYPE_CHECKING:
     from rich.console import Console
 
-_UNBOUNDED = 10_000
-"""Columns; wider than any line of a table."""
+UNBOUNDED = 10_000
+"""Columns: wider than any line of a table or of help."""
 _FILE_WIDTH = 120
 
 
@@ -48,7 +48,7 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[
 
     people = console()
     if not people.is_terminal:
-        people.width = _UNBOUNDED
+        people.width = UNBOUNDED
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     rows = list(rows)
     for number, heading in enumerate(headings):
@@ -63,9 +63,4 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[
 
 def pairs_text(values: Mapping[str, object]) -> str:
     """Return settings as ``--set`` takes them: ``width=96, residual=true``."""
-    return ", ".join(f"{name}={setting_text(value)}" for name, value in values.items())
-
-
-def setting_text(value: object) -> str:
-    """Return a value as ``--set`` takes it, ``true`` and ``false`` in lower case."""
-    return value_text(value).lower() if isinstance(value, bool) else value_text(value)
+    return ", ".join(f"{name}={value_text(value)}" for name, value in values.items())

@@ -13,7 +13,7 @@ from support.bench import TINY, Bench
 import mer_bench
 from mer_bench import MerBenchError
 from mer_bench.progress import ProgressListener
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS
+from mer_bench.vision.choices import FLOW_PARAMETERS
 
 CLIPS = ("run", "--data", "synthetic", "--data-option", "size=tiny", "--dry-run")
 

@@ -213,7 +213,7 @@ def test_data_whose_readers_are_blocked_names_the_plugin(data: str) -> None:
         open_source(data, {}, catalogue)
     message = str(caught.value)
     assert "plugin 'databases' of mer-bench" in message
-    assert message.endswith("is blocked: blocked by the caller; see 'mer-bench plugins'")
+    assert message.endswith("is blocked: blocked by the caller; see `mer-bench plugins`")
     assert "()" not in message
     assert "one of" not in message
 

@@ -26,8 +26,8 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.representations.preprocessing import PREPROCESSING
 from mer_bench.representations.resolve import resolve_representation
+from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.representations.stack import compute_representation
 from mer_bench.specs import resolve_parameters
 

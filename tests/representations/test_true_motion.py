@@ -15,7 +15,8 @@ from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, content_digest
 from mer_bench.databases.base import Clip
 from mer_bench.representations.preprocess import computed_entry
-from mer_bench.representations.preprocessing import PREPROCESSING, Recipe
+from mer_bench.representations.preprocessing import Recipe
+from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.representations.task import PreprocessTask
 from mer_bench.vision.alignment import aligning_transform
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mer_bench.arrays import FloatArray
-from mer_bench.vision.regions import LAYOUTS, REGIONS, TEMPLATE_LANDMARKS, recombine_regions
+from mer_bench.vision.choices import LAYOUTS
+from mer_bench.vision.regions import REGIONS, TEMPLATE_LANDMARKS, recombine_regions
 
 Rectangle = tuple[int, int, int, int]
 

@@ -27,7 +27,7 @@ def command(
     list_checks: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Check whether installed methods keep their contract, on generated samples.
+    """Check whether installed methods follow the rules for plugins, on generated samples.
 
     A preset or parameter applies to the methods that have it. The exit code is 1 if a check fails. Nothing is stored.
     """
