@@ -370,7 +370,9 @@ def parameter_hint(wrong: str, parameters: Iterable[Parameter]) -> str:
     """Return ``" (did you mean 'lr'?)"`` for the parameter that is probably meant, or an empty string."""
     parameters = list(parameters)
     meant = meant_parameter(wrong, parameters)
-    return did_you_mean(wrong, [own.name for own in parameters]) if meant is None else did_you_mean(meant, [meant.name])
+    return (
+        did_you_mean(wrong, [own.name for own in parameters]) if meant is None else f" (did you mean {meant.name!r}?)"
+    )
 
 
 def meant_parameter(words: str, parameters: Iterable[Parameter]) -> Parameter | None:

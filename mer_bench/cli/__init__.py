@@ -171,4 +171,4 @@ def _say_error(sentence: str) -> ExitCode:
 def _one_line(message: str) -> str:
     """Return a message of click in the form of mer-bench's own."""
     line = " ".join(message.split()).rstrip(".")
-    return re.sub(r"\.? Did you mean (.+)\?$", r" (did you mean \1?)", line)
+    return re.sub(r"\.? \(?Did you mean (.+)\?\)?$", r" (did you mean \1?)", line)

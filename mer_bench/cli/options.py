@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from mer_bench.specs import Parameter
     from mer_bench.store import Store
 
+_CLOSE = 0.8
+"""How similar an unknown option is to one that exists, where it is taken for that one."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -43,23 +46,26 @@ class SettingsCommand(click.Command):
         except click.NoSuchOption as error:
             if ctx.resilient_parsing:
                 raise
-            lenient = click.Context(self, resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True)
-            super().parse_args(lenient, list(typed))
             option = error.option_name.partition("=")[0]
-            hint = _setting_hint(lenient, option, _value_after(option, typed), is_near_option=bool(error.possibilities))
+            others, value = _without(option, typed)
+            lenient = click.Context(self, resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True)
+            super().parse_args(lenient, others)
+            near_options = difflib.get_close_matches(option, error.possibilities or (), cutoff=_CLOSE)
+            hint = _setting_hint(lenient, option, value, is_near_option=bool(near_options))
             if hint is None:
                 raise
             raise click.UsageError(f"no option {option!r}: {hint}", ctx=ctx) from error
 
 
-def _value_after(option: str, typed: Sequence[str]) -> str:
-    """Return the value that is typed with an option, or ``VALUE``."""
-    for token, following in zip(typed, [*typed[1:], ""], strict=True):
-        name, equals, value = token.partition("=")
-        if name.replace("_", "-") == option:
-            text = value if equals else following
-            return text if text and re.match(r"[^-]|-[\d.]", text) else "VALUE"
-    return "VALUE"
+def _without(option: str, typed: Sequence[str]) -> tuple[list[str], str]:
+    """Return what is typed besides an option and its value, and this value, or ``VALUE`` if there is none."""
+    names = [token.partition("=")[0].replace("_", "-") for token in typed]
+    place = names.index(option) if option in names else len(typed)
+    _, equals, value = "".join(typed[place : place + 1]).partition("=")
+    value = value if equals else "".join(typed[place + 1 : place + 2])
+    has_value = re.match(r"[^-]|-[\d.]", value) is not None
+    end = place + 1 + (has_value and not equals)
+    return [*typed[:place], *typed[end:]], value if has_value else "VALUE"
 
 
 def _setting_hint(context: click.Context, option: str, value: str, *, is_near_option: bool) -> str | None:
@@ -85,7 +91,11 @@ def _setting_hint(context: click.Context, option: str, value: str, *, is_near_op
         return next((hint for hint, takes in hints if takes), hints[0][0])
     if name in {own.name for spec in catalogue.methods.values() for own in spec.parameters}:
         owners = ", ".join(of_owners)
-        return f"{owners} has no parameter {name!r}" if len(of_owners) == 1 else f"none of {owners} has a {name!r}"
+        return (
+            f"{owners} has no parameter {name!r}"
+            if len(of_owners) == 1
+            else f"none of {owners} has a parameter {name!r}"
+        )
     return None
 
 

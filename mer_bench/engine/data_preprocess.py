@@ -111,9 +111,9 @@ def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[
     known = sorted(set().union(*takes.values()))
     for name in overrides:
         if name not in known:
+            owner = f"representation {names[0]} has no" if len(names) == 1 else f"none of {', '.join(names)} has a"
             raise MerBenchError(
-                f"--set {name}: none of {', '.join(names)} has a parameter {name!r}{did_you_mean(name, known)}; "
-                f"parameters: {', '.join(known) or 'none'}"
+                f"{owner} parameter {name!r}{did_you_mean(name, known)}; parameters: {', '.join(known) or 'none'}"
             )
     return {
         name: resolve_parameters(
