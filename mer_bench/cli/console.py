@@ -90,7 +90,7 @@ def _blocks(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
         lines += [""] if lines else []
         for heading, cell in zip(headings, row, strict=True):
             texts = wrap(cell, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
-            lines += [f"{first:<{indent}}{text}" for first, text in zip([heading, *[""] * len(texts)], texts)]
+            lines += [f"{'' if number else heading:<{indent}}{text}" for number, text in enumerate(texts)]
     return lines
 
 

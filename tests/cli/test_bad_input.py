@@ -132,7 +132,7 @@ def test_a_request_that_cannot_be_met(bench: Bench, case: str) -> None:
         ("no-module", ["a_module_that_nobody_has", "install what it needs"]),
         ("no-class", ["'Absent'", "naughty_plugin"]),
         ("refuses", ["setting 'warp' is beyond 9; lower it"]),
-        ("takes-frames", ["cannot run on this data: takes-frames needs 'frames'"]),
+        ("takes-frames", ["takes-frames cannot run on this data: it takes 'frames'"]),
     ],
 )
 def test_a_method_that_no_cell_could_use(bench: Bench, method: str, texts: list[str]) -> None:

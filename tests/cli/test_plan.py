@@ -73,8 +73,8 @@ def test_methods_that_the_data_does_not_suit_are_refused_in_one_message(bench: B
 
     assert ended.code == 2
     assert ended.errors == [
-        f"error: 1 of 2 named methods cannot run on this data: lbp-top needs 'frames', {MAPS}; name data with frames "
-        "(an official release, or --data synthetic), or add --skip-unsuitable to run only ststnet"
+        f"error: 1 of 2 named methods cannot run on this data: lbp-top takes 'frames', {MAPS}; name data with frames "
+        "(an official release, or --data synthetic), or add --skip-unsuitable (skip_unsuitable=True in Python) to run only ststnet"
     ]
     assert not (bench.results / "store.json").exists()
 
@@ -85,7 +85,7 @@ def test_they_are_skipped_on_request_with_a_notice(bench: Bench) -> None:
 
     assert ended.code == 0
     assert [result["method"] for result in ended.objects] == ["majority"]
-    assert f"note: lbp-top is left out: it needs 'frames', {MAPS}" in ended.err.splitlines()
+    assert f"note: lbp-top is left out: it takes 'frames', {MAPS}" in ended.err.splitlines()
 
 
 def test_skipping_changes_nothing_where_every_method_can_run(bench: Bench) -> None:
@@ -98,7 +98,7 @@ def test_nothing_left_is_an_error_that_offers_no_skipping(bench: Bench) -> None:
     ended = bench.run("--method", "lbp-top", "--skip-unsuitable", "--baselines")
 
     assert ended.code == 2
-    assert "1 of 1 named methods cannot run on this data" in ended.errors[0]
+    assert "lbp-top cannot run on this data: it takes 'frames'" in ended.errors[0]
     assert "--skip-unsuitable" not in ended.errors[0]
 
 

@@ -361,7 +361,7 @@ def test_a_pass_that_fails_leaves_the_rest_described(bench: Bench) -> None:
     ended = bench("describe", "forwardraises")
     assert ended.code == 0
     assert "not counted: the forward pass fails (RuntimeError: " in ended.out
-    assert bench("describe", "shapeless").out.count("something that is no tensor") == 1
+    assert bench("describe", "shapeless").out.count("something other than a tensor") == 1
 
 
 @pytest.mark.usefixtures("plugin")
@@ -481,7 +481,7 @@ def test_the_page_shows_what_is_changed_and_by_which_preset(bench: Bench) -> Non
     rows = {line.split()[0]: line.split() for line in changed.splitlines() if line.strip()}
     assert rows["C"][:6] == ["C", "float", "≥", "1e-09", "10.0", "2.0"]
     assert rows["kernel"][3:6] == ["linear", "rbf", "linear"]
-    assert "it gets the 2,352 values of each sample" in plain
+    assert "the method gets the 2,352 values of each sample" in plain
 
 
 @pytest.mark.usefixtures("plugin")

@@ -32,7 +32,9 @@ def command(
     """Write the stored predictions of a method as a MEGC2019 log, to FILE."""
     from mer_bench.scoring.megc_log import log_entries, write_log
 
-    result = _stored(open_results(results), method, protocol, seed, selection, row_key)
+    result = _stored(
+        open_results(results), method=method, protocol=protocol, seed=seed, selection=selection, row_key=row_key
+    )
     entries = log_entries(result.predictions, result.record["protocol"]["classes"])
     write_log(Path(megc), entries)
     caveats = result.record["caveats"]
@@ -47,7 +49,7 @@ def command(
 
 
 def _stored(
-    store: Store, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None
+    store: Store, *, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None
 ) -> SeedResult:
     """Return the one complete stored result that fits what is asked."""
     from mer_bench.results import read_results
