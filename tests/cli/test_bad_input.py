@@ -59,7 +59,7 @@ REQUESTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     ),
     "list of seeds": (
         ["run", *TINY, "-m", "majority", "--seeds", "0,1"],
-        ["--seeds 0,1 is not a whole number", "--seeds 2 runs seeds 0 and 1"],
+        ["--seeds '0,1' is not a whole number", "--seeds 2 (seeds=2 in Python) runs seeds 0 and 1"],
     ),
     "unknown method": (["run", *TINY, "-m", "ahsma"], ["'ahsma'", "did you mean 'ahmsa'", "svm-flow"]),
     "unknown protocol": (
@@ -83,7 +83,7 @@ REQUESTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "no seeds": (["run", *TINY, "-m", "majority", "--seeds", "0"], ["--seeds 0", "from 1 to 1000"]),
     "seeds that are no number": (
         ["run", *TINY, "-m", "majority", "--seeds", "two"],
-        ["--seeds two is not a whole number"],
+        ["--seeds 'two' is not a whole number"],
     ),
     "no jobs": (["run", *TINY, "-m", "majority", "--jobs", "0"], ["--jobs 0", "positive"]),
     "no time": (["run", *TINY, "-m", "majority", "--timeout", "0"], ["--timeout 0", "positive"]),

@@ -108,7 +108,7 @@ print(*sys.modules)
 BASH = """
 eval "$(_MER_BENCH_COMPLETE=bash_source {program})"
 compopt() {{ IFS=:; echo "compopt:$*"; }}
-COMP_LINE="{line}x" COMP_POINT={point} COMP_WORDBREAKS=$' \t\n"\'><{breaks}'
+COMP_LINE="{line}x" COMP_POINT={point} COMP_WORDBREAKS=" <>{breaks}"
 _mer_bench_completion "{program}"
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
@@ -131,13 +131,8 @@ def test_bash_gets_what_it_replaces_and_no_space_behind_an_equals_sign(
     program = tmp_path / "mer-bench"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m mer_bench "$@"\n')
     program.chmod(0o755)
-    done = subprocess.run(
-        ["bash", "-c", BASH.format(program=program, line=line, point=len(line), breaks=breaks)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    script = BASH.format(program=program, line=line, point=len(line), breaks=breaks)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.stdout.splitlines(), done.stderr) == (replies, "")
 

@@ -40,7 +40,7 @@ def test_a_hint_names_what_the_methods_and_data_on_the_line_take(bench: Bench, l
     ("width", "lines"),
     [
         (20, ["name  what", "x-y-z red, blue,", "      green"]),
-        (12, ["name  x-y-z", "what  red,", "      blue,", "      green"]),
+        (11, ["name  x-y-z", "what  red,", "      blue,", "      green"]),
     ],
 )
 def test_a_narrow_table_keeps_words_whole(monkeypatch: pytest.MonkeyPatch, width: int, lines: list[str]) -> None:

@@ -74,7 +74,8 @@ def test_methods_that_the_data_does_not_suit_are_refused_in_one_message(bench: B
     assert ended.code == 2
     assert ended.errors == [
         f"error: 1 of 2 named methods cannot run on this data: lbp-top takes 'frames', {MAPS}; name data with frames "
-        "(an official release, or --data synthetic), or add --skip-unsuitable (skip_unsuitable=True in Python) to run only ststnet"
+        "(an official release, or --data synthetic), or add --skip-unsuitable (skip_unsuitable=True in Python) to run "
+        "only ststnet"
     ]
     assert not (bench.results / "store.json").exists()
 
