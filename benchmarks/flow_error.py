@@ -20,11 +20,12 @@ from mer_bench.cache import Cache, cache_folder
 from mer_bench.databases.open import open_source
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.preprocess import computed_entry
-from mer_bench.representations.preprocessing import PREPROCESSING, Recipe
+from mer_bench.representations.preprocessing import Recipe
+from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.representations.task import ARRAY, PreprocessTask, preprocess_task
 from mer_bench.synthesis.release_writer import write_release
 from mer_bench.vision.alignment import aligning_transform
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS
+from mer_bench.vision.choices import FLOW_PARAMETERS
 
 _VARIANTS = (*((name, "match") for name in FLOW_PARAMETERS), ("tv-l1", "as-is"))
 

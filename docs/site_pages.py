@@ -67,17 +67,17 @@ def site_link(link: str, source: str, here: str) -> str:
 
 
 def command_line() -> Iterator[str]:
-    """Yield the lines of the page on the command line: what each verb's ``--help`` says."""
+    """Yield the lines of the page on the command line: what each command's ``--help`` says."""
     sys.path.insert(0, str(ROOT))
     from mer_bench.cli import cli
 
-    yield "# Command line\n\nEvery verb takes `-h` and `--help` too.\n"
+    yield "# Command line\n\nEvery command takes `-h` and `--help` too.\n"
     yield f"{plain(cli.epilog or '')}\n"
     yield from verb_lines(cli, click.Context(cli, info_name="mer-bench"))
 
 
 def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
-    """Yield the section of a verb, then those of the verbs below it."""
+    """Yield the section of a command, then those of the commands below it."""
     depth = context.command_path.count(" ") + 1
     if depth > 1:
         yield f"\n{'#' * depth} {context.command_path}\n"

@@ -48,7 +48,7 @@ def load_results(results: str | Path | None = None) -> pd.DataFrame:
     Raises
     ------
     MerBenchError
-        The folder is not a store, or was written by a newer mer-bench.
+        The folder is not a store, or was written by a mer-bench with another schema.
 
     Warns
     -----

@@ -142,7 +142,7 @@ class Catalogue:
             f"{record.reason}"
             for record in absent
         ]
-        return [*clauses, "see 'mer-bench plugins'"] if clauses else []
+        return [*clauses, "see `mer-bench plugins`"] if clauses else []
 
 
 def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:

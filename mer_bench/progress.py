@@ -39,10 +39,10 @@ class ProgressListener(Listener):
         return _printed(what, total, done)
 
     def _print(self, text: str, colour: str) -> None:
-        if self._bar is None:
-            click.secho(text, fg=colour, err=True)
-        else:
-            self._bar.console.print(text, style=colour, markup=False, highlight=False, emoji=False)
+        console = Console(stderr=True) if self._bar is None else self._bar.console
+        # Folded at words at the width of a terminal, and never folded in a file.
+        folds = console.is_terminal
+        console.print(text, style=colour, markup=False, highlight=False, emoji=False, soft_wrap=not folds)
 
     @contextmanager
     def _drawn(self, what: str, total: int, done: int) -> Iterator[Step]:

@@ -5,6 +5,7 @@ This module imports neither numpy nor pandas nor torch, so that listing the inst
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,8 @@ REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
 BASELINE_FAMILY = "baseline"
 QUICK_PRESET = "quick"
 """The name of the preset for quick trials: the default on synthetic data and in ``mer-bench check``."""
+_SHORTEST_PREFIX = 3
+_CLOSE = 0.8
 FAMILIES = (BASELINE_FAMILY, "handcrafted", "deep")
 
 
@@ -366,17 +369,25 @@ def resolve_parameters(
 def parameter_hint(wrong: str, parameters: Iterable[Parameter]) -> str:
     """Return ``" (did you mean 'lr'?)"`` for the parameter that is probably meant, or an empty string."""
     parameters = list(parameters)
-    meant = described_parameter(wrong, parameters)
-    return did_you_mean(wrong, [own.name for own in parameters]) if meant is None else did_you_mean(meant, [meant])
+    meant = meant_parameter(wrong, parameters)
+    return (
+        did_you_mean(wrong, [own.name for own in parameters]) if meant is None else f" (did you mean {meant.name!r}?)"
+    )
 
 
-def described_parameter(words: str, parameters: Iterable[Parameter]) -> str | None:
-    """Return the parameter of this name, else one whose description begins so: ``learning_rate`` gives ``lr``."""
-    parameters = list(parameters)
-    if words in {own.name for own in parameters}:
-        return words
-    spaced = re.compile(re.escape(re.sub("[-_]", " ", words.lower())) + r"\b")
-    return next((own.name for own in parameters if words and spaced.match(own.doc.lower())), None)
+def meant_parameter(words: str, parameters: Iterable[Parameter]) -> Parameter | None:
+    """Return the parameter that is probably meant.
+
+    It has this name, or its name begins so (``batch``), or its description's first phrase is this (``learning_rate``
+    for ``lr``), or its name is almost this (``epohcs``).
+    """
+    by_name = {own.name: own for own in parameters}
+    begin = [name for name in by_name if len(words) >= _SHORTEST_PREFIX and name.startswith(words)]
+    spaced = re.sub("[-_]", " ", words.lower())
+    described = [name for name, own in by_name.items() if spaced == re.split("[,;:(]", own.doc.lower())[0].strip()]
+    close = difflib.get_close_matches(words, by_name, n=1, cutoff=_CLOSE)
+    candidates = [*([words] if words in by_name else []), *begin, *described, *close]
+    return by_name[candidates[0]] if words and candidates else None
 
 
 def value_text(value: object) -> str:

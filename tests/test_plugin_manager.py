@@ -268,7 +268,7 @@ def test_an_unknown_method_is_explained_by_the_plugins_that_failed(site: Path) -
     assert str(caught.value) == (
         "unknown method 'super-flow'; plugin 'super_flow' of acme-plugins 4.2 failed: ModuleNotFoundError: No module "
         "named 'torch_that_is_missing'; plugin 'aaa' of aaa-plugins 1.0 failed: implements no hook; decorate its hook "
-        "functions with @mer_bench.hookimpl; known: ahmsa, majority; see 'mer-bench plugins'"
+        "functions with @mer_bench.hookimpl; known: ahmsa, majority; see `mer-bench plugins`"
     )
 
 

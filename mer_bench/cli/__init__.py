@@ -1,9 +1,10 @@
-"""The command line: one module per verb, imported only when the verb is used."""
+"""The command line: one module per command, imported only when the command is used."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,13 +14,11 @@ from typing import Any, NoReturn
 import click
 
 from mer_bench.cli.completion import enable_completion, is_completing
+from mer_bench.cli.console import UNBOUNDED
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.config import RESULTS_DEFAULT
 from mer_bench.errors import MerBenchError, unknown
 from mer_bench.version import __version__
-
-_UNBOUNDED = 10_000
-"""Columns: help is as wide as the terminal, where click would stop at 80."""
 
 _VERBS = {
     "run": "measure methods under a protocol, and write a report",
@@ -31,7 +30,7 @@ _VERBS = {
     "describe": "show a method's parameters, presets, citation and network size",
     "plugins": "show the installed plugins, and why one does not work",
     "plugin": "start a plugin of your own",
-    "check": "check whether a method keeps its contract",
+    "check": "check whether a method follows the rules for plugins",
     "data": "check, list, preprocess and generate data",
 }
 
@@ -43,14 +42,14 @@ _RESULTS_GO = (
 
 
 class LazyGroup(click.Group):
-    """A group that knows its verbs by name and imports only the one that is called.
+    """A group that knows its commands by name and imports only the one that is called.
 
     Parameters
     ----------
     verbs : mapping of str to str
-        The line of help of each verb.
+        The line of help of each command.
     home : str
-        The module of a verb, with ``{}`` for its name; it holds a click command called ``command``.
+        The module of a command, with ``{}`` for its name; it holds a click command called ``command``.
     """
 
     def __init__(self, *, verbs: Mapping[str, str], home: str, **attributes: Any) -> None:
@@ -63,7 +62,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = _hyphenated(cmd_name)
         if name not in self.verbs:
-            raise unknown("verb", cmd_name, self.verbs)
+            raise unknown("command", cmd_name, self.verbs)
         command: click.Command = import_module(self.home.format(name)).command
         command.epilog = _RESULTS_GO
         return command
@@ -84,7 +83,8 @@ def _hyphenated(token: str) -> str:
     context_settings={
         "help_option_names": ["-h", "--help"],
         "token_normalize_func": _hyphenated,
-        "max_content_width": _UNBOUNDED,
+        # Help is as wide as the terminal, where click would stop at 80.
+        "max_content_width": UNBOUNDED,
     },
     epilog=_RESULTS_GO,
 )
@@ -95,14 +95,17 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line. Bad input gives one sentence and exit code 2, never a traceback."""
-    if is_completing():
-        _complete()
     _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Neither paths nor terminals need be UTF-8: a character that cannot be printed is no reason to stop.
             stream.reconfigure(errors="backslashreplace")
-    code = _run()
+    try:
+        if is_completing():
+            _complete()
+        code: int = _run()
+    except MerBenchError as error:
+        code = _say_error(str(error))
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -132,11 +135,11 @@ def _complete() -> NoReturn:
 
 def _run() -> int:
     try:
-        # Not standalone: then the verb's return value is returned here.
+        # Not standalone: then the command's return value is returned here.
         code: int | None = cli.main(prog_name="mer-bench", standalone_mode=False)
         return ExitCode.DONE if code is None else code
     except click.UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # no verb: newer versions of click raise this
+        if type(error).__name__ == "NoArgsIsHelpError":  # no command: newer versions of click raise this
             error.show()
             return ExitCode.BAD_INPUT
         place = error.ctx.command_path if error.ctx else "mer-bench"
@@ -166,4 +169,6 @@ def _say_error(sentence: str) -> ExitCode:
 
 
 def _one_line(message: str) -> str:
-    return " ".join(message.split()).rstrip(".")
+    """Return a message of click in the form of mer-bench's own."""
+    line = " ".join(message.split()).rstrip(".")
+    return re.sub(r"\.? \(?Did you mean (.+)\?\)?$", r" (did you mean \1?)", line)

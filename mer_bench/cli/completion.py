@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class
+from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
+
+from mer_bench.errors import MerBenchError
 
 if TYPE_CHECKING:
     from mer_bench.plugin_manager import Catalogue
@@ -18,20 +20,63 @@ COMPLETE_VARIABLE = "_MER_BENCH_COMPLETE"
 """Set by the shell's completion script; click reads it."""
 
 _Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+_INSTRUCTIONS = tuple(f"{shell}_{part}" for shell in ("bash", "zsh", "fish") for part in ("source", "complete"))
 _METHOD_ARGUMENTS = ("methods", "method", "names")
 
 
 class _Bash(BashComplete):
-    """Adds no space behind ``lr=``, because a value follows."""
+    """Completes behind ``=`` and ``:`` too, where bash begins a new word, and adds no space behind ``lr=``.
 
-    source_template = BashComplete.source_template.replace(
-        "COMPREPLY+=($value)", "COMPREPLY+=($value)\n            [[ $value == *= ]] && compopt -o nospace"
-    )
+    Bash replaces only the text behind the last ``=`` or ``:``, so the script removes what precedes it from each reply.
+    """
+
+    source_template = r"""
+%(complete_func)s() {
+    local IFS=$'\n' line="${COMP_LINE:0:COMP_POINT}" breaks="${COMP_WORDBREAKS//[^=:]/}" finished="" option=""
+    local response completion type value
+    local typed="${line##*[[:space:]]}"
+    [[ -n $breaks ]] && finished="${typed%%"${typed##*[$breaks]}"}"
+    [[ $typed == -*=* ]] && option="${typed%%%%=*}="
+    response=$(env COMP_LINE="$line" %(complete_var)s=bash_complete $1)
+    for completion in $response; do
+        IFS=',' read type value <<< "$completion"
+        if [[ $type == dir ]]; then
+            COMPREPLY=()
+            compopt -o dirnames
+        elif [[ $type == file ]]; then
+            COMPREPLY=()
+            compopt -o default
+        elif [[ $type == plain ]]; then
+            value="$option$value"
+            COMPREPLY+=("${value#"$finished"}")
+            [[ $value == *= ]] && compopt -o nospace
+        fi
+    done
+    return 0
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Split the line up to the cursor at spaces."""
+        line = os.environ["COMP_LINE"]
+        words = split_arg_string(line)[1:]
+        incomplete = words.pop() if words and not line[-1].isspace() else ""
+        return words, incomplete
 
 
 def is_completing() -> bool:
-    """Return whether a shell asks for completions, rather than a person for an answer."""
-    return COMPLETE_VARIABLE in os.environ
+    """Return whether a shell asks for completions, rather than a person for an answer.
+
+    Raises
+    ------
+    MerBenchError
+        The variable is set to something that no shell asks.
+    """
+    asked = os.environ.get(COMPLETE_VARIABLE, "")
+    if asked and asked not in _INSTRUCTIONS:
+        raise MerBenchError(f"{COMPLETE_VARIABLE}={asked!r} is not one of: {', '.join(_INSTRUCTIONS)}")
+    return bool(asked)
 
 
 def enable_completion() -> None:
@@ -74,15 +119,15 @@ def complete_preset(context: click.Context, catalogue: Catalogue, incomplete: st
 
 @_completer
 def complete_setting(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
-    """Complete ``NAME=`` of the named methods' parameters, ``METHOD.NAME=`` once there is a dot, then the choices."""
-    for spec in _named_methods(context, catalogue):
-        yield from _settings(spec.parameters, incomplete, f"{spec.name}." if "." in incomplete else "")
+    """Complete ``NAME=`` of what ``--set`` takes, ``METHOD.NAME=`` once there is a dot, then the choices."""
+    for owner, parameters in settable_parameters(context, catalogue).items():
+        yield from _settings(parameters, incomplete, f"{owner}." if "." in incomplete.partition("=")[0] else "")
 
 
 @_completer
 def complete_preprocessing(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
     """Complete ``NAME=`` of a setting by which frames are preprocessed, then its choices."""
-    from mer_bench.representations.preprocessing import PREPROCESSING
+    from mer_bench.representations.settings import PREPROCESSING
 
     return _settings(PREPROCESSING, incomplete)
 
@@ -102,6 +147,15 @@ def _complete_database(context: click.Context, catalogue: Catalogue, incomplete:
     for spec in catalogue.databases.values():
         if not spec.needs_path:
             yield spec.name, spec.title
+
+
+def settable_parameters(context: click.Context, catalogue: Catalogue) -> Mapping[str, Sequence[Parameter]]:
+    """Return the parameters that ``--set`` takes, by their method, or by their representation where it needs none."""
+    from mer_bench.representations.settings import OF_METHOD
+
+    if "representations" in context.params:
+        return OF_METHOD
+    return {spec.name: spec.parameters for spec in _named_methods(context, catalogue)}
 
 
 def _named_methods(context: click.Context, catalogue: Catalogue) -> list[MethodSpec]:

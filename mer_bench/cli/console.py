@@ -1,4 +1,4 @@
-"""How a verb prints its answer: as JSON, or as lines for people."""
+"""How a command prints its answer: as JSON, or as lines for people."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from mer_bench.specs import value_text
 if TYPE_CHECKING:
     from rich.console import Console
 
-_UNBOUNDED = 10_000
-"""Columns; wider than any line of a table."""
+UNBOUNDED = 10_000
+"""Columns: wider than any line of a table or of help."""
 _FILE_WIDTH = 120
+_GAP = 2
+"""Columns between two cells."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -42,18 +44,26 @@ def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | N
 
 
 def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table; cells are folded at words if a terminal is too narrow, and never in a file."""
+    """Return the lines of a table, whose cells are folded at words in a narrow terminal, and never in a file.
+
+    Where not even the longest words fit beside each other, each row is a block with a line for each cell.
+    """
     from rich import box
     from rich.table import Table
 
     people = console()
     if not people.is_terminal:
-        people.width = _UNBOUNDED
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        people.width = UNBOUNDED
     rows = list(rows)
-    for number, heading in enumerate(headings):
-        # What has no spaces keeps its width, the rest is folded at words.
-        table.add_column(heading, no_wrap=not any(" " in row[number] for row in rows), overflow="fold")
+    columns = list(zip(headings, *rows, strict=True))
+    needs = [max(len(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    spare = people.width - sum(needs) - _GAP * (len(columns) - 1)
+    if spare < 0:
+        return _blocks(headings, rows, people.width)
+    wishes = [max(map(len, column)) - need for column, need in zip(columns, needs, strict=True)]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for heading, width in zip(headings, _widened(needs, wishes, spare), strict=True):
+        table.add_column(heading, width=width)
     for row in rows:
         table.add_row(*row)
     with people.capture() as captured:
@@ -61,11 +71,29 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
+def _widened(needs: Sequence[int], wishes: Sequence[int], spare: int) -> list[int]:
+    """Return the width of each column: what it needs, and its share of what is spare, up to its wish."""
+    widths = list(needs)
+    for n_done, column in enumerate(sorted(range(len(wishes)), key=wishes.__getitem__)):
+        more = min(wishes[column], spare // (len(wishes) - n_done))
+        widths[column] += more
+        spare -= more
+    return widths
+
+
+def _blocks(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    from textwrap import wrap
+
+    indent = max(map(len, headings)) + _GAP
+    lines: list[str] = []
+    for row in rows:
+        lines += [""] if lines else []
+        for heading, cell in zip(headings, row, strict=True):
+            texts = wrap(cell, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
+            lines += [f"{'' if number else heading:<{indent}}{text}" for number, text in enumerate(texts)]
+    return lines
+
+
 def pairs_text(values: Mapping[str, object]) -> str:
     """Return settings as ``--set`` takes them: ``width=96, residual=true``."""
-    return ", ".join(f"{name}={setting_text(value)}" for name, value in values.items())
-
-
-def setting_text(value: object) -> str:
-    """Return a value as ``--set`` takes it, ``true`` and ``false`` in lower case."""
-    return value_text(value).lower() if isinstance(value, bool) else value_text(value)
+    return ", ".join(f"{name}={value_text(value)}" for name, value in values.items())

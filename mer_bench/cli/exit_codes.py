@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a verb returns; None, from a verb that can only succeed, counts as ``DONE``."""
+    """What a command returns; None, from one that can only succeed, counts as ``DONE``."""
 
     DONE = 0
     """All went well."""

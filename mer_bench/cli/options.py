@@ -1,8 +1,11 @@
-"""The options that several verbs take, and the hints on options that no verb takes."""
+"""The options that several commands take, and the hints on options that no command takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,19 +18,25 @@ from mer_bench.cli.completion import (
     complete_preset,
     complete_protocol,
     complete_setting,
+    settable_parameters,
 )
+from mer_bench.cli.console import console, print_line
 from mer_bench.config import RESULTS_DEFAULT, load_config, results_folder
 from mer_bench.errors import MerBenchError
 
 if TYPE_CHECKING:
     from mer_bench.databases.base import DataSource
+    from mer_bench.plugin_manager import Catalogue
+    from mer_bench.specs import Parameter
     from mer_bench.store import Store
 
+_CLOSE = 0.8
+"""How similar an unknown option is to one that exists, where it is taken for that one."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class SettingsCommand(click.Command):
-    """A verb with ``--set``, which explains what to type for a parameter that is given as an option."""
+    """A command with ``--set``, which explains what to type for a parameter that is given as an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does; an unknown option that is the name of a parameter gets a hint."""
@@ -35,37 +44,77 @@ class SettingsCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            name, _, value = error.option_name.lstrip("-").partition("=")
-            hint = _setting_hint(name.replace("-", "_"), value or _value_after(error.option_name, typed))
-            if hint is None or ctx.resilient_parsing:
+            if ctx.resilient_parsing:
                 raise
-            raise click.UsageError(f"no option {error.option_name!r}: {hint}", ctx=ctx) from error
+            option = error.option_name.partition("=")[0]
+            others, value = _without(option, typed)
+            lenient = click.Context(self, resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True)
+            super().parse_args(lenient, others)
+            near_options = difflib.get_close_matches(option, error.possibilities or (), cutoff=_CLOSE)
+            hint = _setting_hint(lenient, option, value, is_near_option=bool(near_options))
+            if hint is None:
+                raise
+            raise click.UsageError(f"no option {option!r}: {hint}", ctx=ctx) from error
 
 
-def _value_after(option: str, typed: Sequence[str]) -> str:
-    for token, following in zip(typed, [*typed[1:], ""], strict=True):
-        name, equals, value = token.partition("=")
-        if name == option:
-            return value if equals else following
-    return ""
+def _without(option: str, typed: Sequence[str]) -> tuple[list[str], str]:
+    """Return what is typed besides an option and its value, and this value, or ``VALUE`` if there is none."""
+    names = [token.partition("=")[0].replace("_", "-") for token in typed]
+    place = names.index(option) if option in names else len(typed)
+    _, equals, value = "".join(typed[place : place + 1]).partition("=")
+    value = value if equals else "".join(typed[place + 1 : place + 2])
+    has_value = re.match(r"[^-]|-[\d.]", value) is not None
+    end = place + 1 + (has_value and not equals)
+    return [*typed[:place], *typed[end:]], value if has_value else "VALUE"
 
 
-def _setting_hint(name: str, value: str) -> str | None:
-    """Return how to set what ``name`` names: a parameter of an installed method, or a setting of the preprocessing."""
+def _setting_hint(context: click.Context, option: str, value: str, *, is_near_option: bool) -> str | None:
+    """Return how to set what an unknown option names, of the methods and data that the command line names."""
     from mer_bench.plugin_manager import load_catalogue
-    from mer_bench.representations.preprocessing import PREPROCESSING
-    from mer_bench.specs import described_parameter
+    from mer_bench.representations.settings import PREPROCESSING
+    from mer_bench.specs import meant_parameter
 
-    value = value if value and not value.startswith("-") else "VALUE"
-    of_methods = [parameter for spec in load_catalogue().methods.values() for parameter in spec.parameters]
-    for option, what, parameters in (
-        ("--set", "a parameter", of_methods),
-        ("--preprocess", "a setting of the preprocessing", PREPROCESSING),
-    ):
-        meant = described_parameter(name, parameters)
-        if meant is not None:
-            return f"{meant!r} is {what}; use {option} {meant}={value}"
+    name, catalogue = option.lstrip("-").replace("-", "_"), load_catalogue()
+    of_owners = settable_parameters(context, catalogue)
+    places: list[tuple[str, str, Iterable[Parameter]]] = [("--set", "a parameter", chain(*of_owners.values()))]
+    if "preprocessing" in context.params:
+        places.append(("--preprocess", "a setting of the preprocessing", PREPROCESSING))
+    if "data_options" in context.params:
+        places.append(("--data-option", "a parameter of the data", _data_parameters(context, catalogue)))
+    meant = [(place, what, meant_parameter(name, parameters)) for place, what, parameters in places]
+    hints = [
+        (f"{own.name!r} is {what}; use {place} {own.name}={value}", _takes(own, value))
+        for place, what, own in meant
+        if own is not None and (own.name == name or not is_near_option)
+    ]
+    if hints:
+        return next((hint for hint, takes in hints if takes), hints[0][0])
+    if name in {own.name for spec in catalogue.methods.values() for own in spec.parameters}:
+        owners = ", ".join(of_owners)
+        return (
+            f"{owners} has no parameter {name!r}"
+            if len(of_owners) == 1
+            else f"none of {owners} has a parameter {name!r}"
+        )
     return None
+
+
+def _data_parameters(context: click.Context, catalogue: Catalogue) -> Sequence[Parameter]:
+    """Return the parameters of the reader that the command line names; of a folder, those of all that read folders."""
+    from mer_bench.engine.defaults import DEFAULT_DATA
+
+    data = context.params.get("data") or context.params.get("path") or DEFAULT_DATA
+    if data in catalogue.databases:
+        return catalogue.databases[data].parameters
+    return [own for spec in catalogue.databases.values() if spec.needs_path for own in spec.parameters]
+
+
+def _takes(parameter: Parameter, value: str) -> bool:
+    try:
+        parameter.parse(value)
+    except MerBenchError:
+        return False
+    return True
 
 
 def json_option(help_text: str = "Print one JSON object on stdout.") -> Callable[[_Command], _Command]:
@@ -128,7 +177,7 @@ data_option = _pairs_option("--data-option", "data_options", "A parameter of the
 
 
 def data_arguments(command: _Command) -> _Command:
-    """Add ``PATH`` and ``--data-option``, by which every verb of ``mer-bench data`` names its data."""
+    """Add ``PATH`` and ``--data-option``, by which every command of ``mer-bench data`` names its data."""
     return click.argument("path", required=False, shell_complete=complete_data)(data_option(command))
 
 
@@ -152,7 +201,7 @@ def open_results(results: str | None) -> Store:
     Raises
     ------
     MerBenchError
-        There is no store, or a newer mer-bench wrote it.
+        There is no store, or a mer-bench with another schema wrote it.
     """
     from mer_bench.store import Store
 
@@ -161,4 +210,4 @@ def open_results(results: str | None) -> Store:
 
 def notice(text: str) -> None:
     """Print a notice on stderr."""
-    click.echo(f"note: {text}", err=True)
+    print_line(console(stderr=True), f"note: {text}")

@@ -11,13 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_bench.caveats import caveat_sentence
-from mer_bench.cli.console import print_line
+from mer_bench.cli.console import UNBOUNDED, print_line
 from mer_bench.result_texts import folds_text, incomplete_text, mean_text, seeds_text, slice_notes
 from mer_bench.results import METRICS, SeedResult, means
 from mer_bench.rules import ORACLE, selection_sentence
-
-_UNBOUNDED = 10_000
-"""Columns; wider than any table."""
 
 
 def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> None:
@@ -44,7 +41,7 @@ def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> N
 def _table(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> Table:
     slices = list(rows[0][0].record["protocol"]["slices"])
     wide = _wide_table(rows, slices)
-    unbounded = console.options.update(max_width=_UNBOUNDED)
+    unbounded = console.options.update(max_width=UNBOUNDED)
     fits = Measurement.get(console, unbounded, wide).maximum <= console.width
     return wide if fits else _long_table(rows, slices)
 

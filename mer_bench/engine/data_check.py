@@ -83,13 +83,17 @@ class DataCheck:
                 f"{name}: {check.frames_found} frames found, {check.frames_missing} missing, "
                 f"{len(check.unreadable)} unreadable"
             )
-        yield f"annotations: {len(self.problems)} problems, {len(self.notes)} notes"
+        yield f"annotations: {_counted(self.problems, 'problem')}, {_counted(self.notes, 'note')}"
         for name, differences in self.protocols.items():
             yield f"protocol {name}: {'; '.join(differences) or 'the counts agree'}"
         for check in self.databases.values():
             yield from (f"unreadable: {sentence}" for sentence in check.unreadable)
         yield from (f"problem: {sentence}" for sentence in self.problems)
         yield from (f"note: {sentence}" for sentence in self.notes)
+
+
+def _counted(items: Sequence[str], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 
 def check_data(

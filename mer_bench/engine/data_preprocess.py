@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean, unknown
 from mer_bench.names import normalise_name
-from mer_bench.representations.preprocessing import OF_METHOD, Recipe, resolve_preprocessing
+from mer_bench.representations.preprocessing import Recipe, resolve_preprocessing
+from mer_bench.representations.settings import OF_METHOD
 from mer_bench.representations.task import Preprocessed, PreprocessTask, count_facts, facts_lines, preprocess_task
 from mer_bench.specs import ParameterValue, resolve_parameters
 
@@ -110,9 +111,9 @@ def _own_parameters(names: Sequence[str], overrides: Mapping[str, str]) -> dict[
     known = sorted(set().union(*takes.values()))
     for name in overrides:
         if name not in known:
+            owner = f"representation {names[0]} has no" if len(names) == 1 else f"none of {', '.join(names)} has a"
             raise MerBenchError(
-                f"--set {name}: none of {', '.join(names)} has a parameter {name!r}{did_you_mean(name, known)}; "
-                f"parameters: {', '.join(known) or 'none'}"
+                f"{owner} parameter {name!r}{did_you_mean(name, known)}; parameters: {', '.join(known) or 'none'}"
             )
     return {
         name: resolve_parameters(

@@ -36,7 +36,7 @@ class Description:
     ----------
     spec : MethodSpec
     distribution : str
-        The distribution that offers it.
+        The distribution that provides it.
     params : mapping
         A value for each parameter, with the chosen preset and overrides applied.
     preset : str or None

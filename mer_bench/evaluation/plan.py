@@ -104,15 +104,22 @@ def _unsuitable(specs: Sequence[MethodSpec], source: DataSource, *, skip: bool) 
     wanted = {spec.name: spec.representation.name for spec in specs if given_representation(spec, source) is None}
     left = [spec.name for spec in specs if spec.name not in wanted]
     if wanted and not (skip and left):
-        inputs = ", ".join(f"{name} needs {representation!r}" for name, representation in wanted.items())
-        offer = f", or add --skip-unsuitable to run only {', '.join(left)}" if left else ""
+        if len(specs) == 1:
+            ((name, representation),) = wanted.items()
+            subject = f"{name} cannot run on this data: it takes {representation!r}"
+        else:
+            inputs = ", ".join(f"{name} takes {representation!r}" for name, representation in wanted.items())
+            subject = f"{len(wanted)} of {len(specs)} named methods cannot run on this data: {inputs}"
+        offer = (
+            f", or add --skip-unsuitable (skip_unsuitable=True in Python) to run only {', '.join(left)}" if left else ""
+        )
+        nothing = "; without it, no method is left to run" if len(wanted) == 1 else "; no method is left to run"
         raise MerBenchError(
-            f"{len(wanted)} of {len(specs)} named methods cannot run on this data: {inputs}, but the data holds "
-            f"ready-made {source.native!r} maps only; name data with frames (an official release, or --data "
-            f"synthetic){offer}"
+            f"{subject}, but the data holds ready-made {source.native!r} maps only{nothing if skip else ''}; name data "
+            f"with frames (an official release, or --data synthetic){offer}"
         )
     return {
-        name: f"{name} is left out: it needs {representation!r}, but the data holds ready-made {source.native!r} maps "
+        name: f"{name} is left out: it takes {representation!r}, but the data holds ready-made {source.native!r} maps "
         "only"
         for name, representation in wanted.items()
     }

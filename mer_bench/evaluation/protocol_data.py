@@ -93,6 +93,6 @@ def _refusal(protocol: Protocol, problems: list[str], unusable: tuple[str, ...])
     why = f" The data has {len(unusable)} problems, the first: {unusable[0]}." if unusable else ""
     return MerBenchError(
         f"the data does not hold the samples that protocol {protocol.name} declares: {'; '.join(problems)}.{why} "
-        "Complete the data (`mer-bench data check` lists what is wrong), or add --allow-partial to go on with "
-        "every output marked 'partial'"
+        "Complete the data (`mer-bench data check` lists what is wrong), or add --allow-partial to run "
+        "anyway; all output then has the caveat 'partial'"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import SupportsIndex
@@ -88,11 +89,13 @@ def seed_count(asked: str | SupportsIndex) -> int:
         It is not a whole number from 1 to `MOST_SEEDS`.
     """
     try:
+        if isinstance(asked, str) and not re.fullmatch("-?[0-9]{1,9}", asked):
+            raise ValueError(asked)
         count = int(asked) if isinstance(asked, str) else operator.index(asked)
     except (TypeError, ValueError):
         raise MerBenchError(
-            f"--seeds {asked} is not a whole number; it is how many seeds to run, counted from 0: "
-            "--seeds 2 runs seeds 0 and 1"
+            f"--seeds {asked!r} is not a whole number; it is how many seeds to run, counted from 0: "
+            "--seeds 2 (seeds=2 in Python) runs seeds 0 and 1"
         ) from None
     if not 1 <= count <= MOST_SEEDS:
         raise MerBenchError(f"--seeds {count} is not a number from 1 to {MOST_SEEDS}")

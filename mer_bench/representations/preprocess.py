@@ -26,8 +26,9 @@ from mer_bench.vision.alignment import (
     transform_points,
     whole_frame_transform,
 )
+from mer_bench.vision.choices import FLOW_PARAMETERS
 from mer_bench.vision.landmarks import detect_face, detector_version
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, shrink_map
+from mer_bench.vision.optical_flow import optical_flow, shrink_map
 from mer_bench.vision.regions import recombine_regions
 from mer_bench.vision.sequence import interpolate_frames
 

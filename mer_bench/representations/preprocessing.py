@@ -1,70 +1,17 @@
-"""The settings of preprocessing, its steps and their cache keys, and the axes and shape of each representation."""
+"""The steps of preprocessing and their cache keys, and the axes and shape of each representation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
-from mer_bench.specs import Parameter, ParameterValue, resolve_parameters
+from mer_bench.representations.settings import OF_METHOD, PREPROCESSING
+from mer_bench.specs import ParameterValue, resolve_parameters
 from mer_bench.store.files import digest
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS
-from mer_bench.vision.regions import LAYOUTS
-from mer_bench.vision.sequence import METHODS
-
-_ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
-
-PREPROCESSING: tuple[Parameter, ...] = (
-    Parameter(
-        "size",
-        192,
-        "side of the aligned face, pixels; about that of the faces in the releases' frames (no paper states it)",
-        minimum=56,
-        maximum=1024,
-    ),
-    Parameter(
-        "align_by", "dlib,mediapipe", "face detectors for the onset frame, in the order of trying them", choices=_ORDERS
-    ),
-    Parameter(
-        "regions_by",
-        "mediapipe,dlib",
-        "face detectors for the apex frame's key regions, in the order of trying them (the paper: MediaPipe); if all "
-        "fail, the key points of the onset frame are used",
-        choices=_ORDERS,
-    ),
-    Parameter(
-        "no_face",
-        "refuse",
-        "for a sample without a face in its onset frame: refuse it, or use the largest centred square of its frames as "
-        "the face",
-        choices=("refuse", "whole-frame"),
-    ),
-    Parameter(
-        "brightness",
-        "match",
-        "before the flow: match the apex frame's grey levels to the onset's by one factor, or use them as-is; optical "
-        "flow assumes constant brightness and mistakes flicker for motion (measured: docs/results.md)",
-        choices=("match", "as-is"),
-    ),
-    Parameter("flow", "tv-l1", "algorithm of the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
-    *chain.from_iterable(FLOW_PARAMETERS.values()),
-)
-
-OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
-    "frames": (
-        Parameter("length", 10, "number of frames after temporal interpolation", minimum=1, maximum=1000),
-        Parameter(
-            "interpolation", "graph", "temporal interpolation: by graph embedding (TIM), or linear", choices=METHODS
-        ),
-    ),
-    "flow": (),
-    "face-flow": (),
-    "region-flow": (Parameter("layout", "five-mosaic", "how the key regions tile the map", choices=tuple(LAYOUTS)),),
-}
-"""Settings of each representation that a method may choose: it has parameters of its own with these names."""
+from mer_bench.vision.choices import FLOW_PARAMETERS
 
 _BUILT_ON: Mapping[str, tuple[str, ...]] = {
     "face": (),

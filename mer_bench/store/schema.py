@@ -20,7 +20,7 @@ class MethodRecord(TypedDict):
 
 
 class ProtocolWords(TypedDict, total=False):
-    """Texts for the reader, which change no result; an older store may lack them."""
+    """Texts for the reader, which change no result; a stored row may lack them."""
 
     reference: str
     """The paper that defines the protocol."""

@@ -113,9 +113,9 @@ class Store:
         if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
             raise MerBenchError(f"{marker} does not state its schema; it was not written by mer-bench")
         if schema != SCHEMA:
-            age, cure = ("newer", "upgrade mer-bench, or choose") if schema > SCHEMA else ("older", "choose")
+            age, cure = ("a newer", "upgrade mer-bench, or choose") if schema > SCHEMA else ("an older", "choose")
             raise MerBenchError(
-                f"{path} was made by a {age} mer-bench (store schema {schema}, this one reads {SCHEMA}); "
+                f"{path} was made by {age} mer-bench (store schema {schema}, this one reads {SCHEMA}); "
                 f"{cure} another folder with --results"
             )
         return cls(path, notice)

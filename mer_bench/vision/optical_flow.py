@@ -10,39 +10,9 @@ import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
-from mer_bench.specs import Parameter, resolve_parameters
+from mer_bench.specs import resolve_parameters
 from mer_bench.threads import one_thread
-
-# Total variation with an L1 data term: Zach, Pock and Bischof, DAGM 2007; Sánchez Pérez et al., IPOL 2013.
-_TVL1 = (
-    Parameter("tvl1_tau", 0.25, "TV-L1: time step; all TV-L1 defaults are OpenCV's", minimum=1e-6, maximum=1.0),
-    Parameter("tvl1_lambda", 0.15, "TV-L1: weight of the data term; smaller is smoother", minimum=1e-6),
-    Parameter("tvl1_theta", 0.3, "TV-L1: coupling of the data term and smoothness", minimum=1e-6),
-    Parameter("tvl1_scales", 5, "TV-L1: pyramid levels", minimum=1, maximum=20),
-    Parameter("tvl1_warps", 5, "TV-L1: warps per level", minimum=1, maximum=100),
-    Parameter("tvl1_epsilon", 0.01, "TV-L1: the iteration stops when the change is smaller", minimum=1e-9),
-    Parameter("tvl1_inner", 30, "TV-L1: inner iterations", minimum=1, maximum=1000),
-    Parameter("tvl1_outer", 10, "TV-L1: outer iterations", minimum=1, maximum=1000),
-    Parameter("tvl1_scale_step", 0.8, "TV-L1: scale factor between two levels", minimum=0.1, maximum=0.99),
-    Parameter("tvl1_median", 5, "TV-L1: side of the median filter, pixels", choices=(1, 3, 5)),
-)
-# Polynomial expansion: Farnebäck, SCIA 2003. OpenCV's version reports motion at the right and lower borders where there
-# is none: 0.3 pixels between two identical faces.
-_FARNEBACK = (
-    Parameter("farneback_pyramid_scale", 0.5, "Farneback: scale; all defaults are HTNet's", minimum=0.1, maximum=0.99),
-    Parameter("farneback_levels", 3, "Farneback: pyramid levels", minimum=1, maximum=20),
-    Parameter("farneback_window", 15, "Farneback: side of the averaging window, pixels", minimum=3, maximum=255),
-    Parameter("farneback_iterations", 3, "Farneback: iterations per level", minimum=1, maximum=100),
-    Parameter("farneback_poly_n", 5, "Farneback: polynomial neighbourhood, pixels", minimum=3, maximum=15),
-    Parameter("farneback_poly_sigma", 1.2, "Farneback: sigma of its Gaussian, pixels", minimum=0.1, maximum=10.0),
-)
-# Dense inverse search, the fastest of the three: Kroeger et al., ECCV 2016.
-_DIS = (Parameter("dis_preset", "medium", "DIS: OpenCV's preset", choices=("ultrafast", "fast", "medium")),)
-
-FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
-    {"tv-l1": _TVL1, "farneback": _FARNEBACK, "dis": _DIS}
-)
-"""The settings of every algorithm, with defaults and limits, under the names that users give them."""
+from mer_bench.vision.choices import FLOW_PARAMETERS
 
 
 def optical_flow(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, FloatArray
+from mer_bench.vision.choices import LAYOUTS, Tile
 
 REGIONS = ("left eye", "right eye", "nose", "left lip corner", "right lip corner")
 """In landmark order; left is the left of the image, where x is smaller."""
@@ -51,56 +49,11 @@ def recombine_regions(flow: FloatArray, landmarks: FloatArray, layout: str) -> F
     return recombined
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One region in the 28×28 result: an index into `REGIONS`, the tile's size, and its upper left corner."""
-
-    region: int
-    height: int
-    width: int
-    row: int
-    col: int
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How regions tile the 28×28 result: each pixel belongs to one tile.
-
-    A ``transposed`` layout uses each landmark's x as the row and its y as the column, as HTNet's code does.
-    """
-
-    tiles: tuple[Tile, ...]
-    transposed: bool = False
-
-
 TEMPLATE_LANDMARKS: FloatArray = np.array(
     [(9.528, 11.063), (21.396, 10.920), (15.380, 17.381), (10.255, 22.121), (20.584, 22.256)], dtype=np.float32
 )
 """(x, y) of `REGIONS` on a 28×28 whole-face map: constants of HTNet's code (its fallback) and of CausalNet's."""
 TEMPLATE_LANDMARKS.setflags(write=False)
-
-_CORNERS = (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14))
-
-LAYOUTS: Mapping[str, Layout] = MappingProxyType(
-    {
-        # Five 14×14 tiles do not fit into 28×28: the eyes have 14×14, the three below share the width.
-        "five-mosaic": Layout(
-            (
-                Tile(0, 14, 14, 0, 0),
-                Tile(1, 14, 14, 0, 14),
-                Tile(3, 14, 10, 14, 0),
-                Tile(2, 14, 8, 14, 10),
-                Tile(4, 14, 10, 14, 18),
-            )
-        ),
-        "four-corners": Layout(_CORNERS),
-        # HTNet indexes image[x, y]: the window of the right eye shows the lower left of the face. The nose is left out.
-        "htnet": Layout(_CORNERS, transposed=True),
-        # One tile as large as the map: wherever its landmark lies, its window is the whole map.
-        "whole-face": Layout((Tile(2, 28, 28, 0, 0),)),
-    }
-)
-"""``five-mosaic``: all five; ``four-corners``: no nose; ``htnet``: as HTNet's code; ``whole-face``: the map itself."""
 
 
 def _span(centre: float, tile_size: int, extent: int) -> slice:

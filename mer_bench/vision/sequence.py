@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from mer_bench.arrays import ByteArray, FloatArray
 
-METHODS = ("graph", "linear")
-
 
 def interpolate_frames(frames: FloatArray | ByteArray, length: int, method: str = "graph") -> FloatArray:
     """Interpolate a clip to a number of frames, evenly spaced from its first frame to its last.

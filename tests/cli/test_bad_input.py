@@ -49,7 +49,7 @@ REQUESTS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "preprocessing as an option": (["data", "preprocess", "--flow", "dis"], ["use --preprocess flow=dis;"]),
     "list of seeds": (
         ["run", *TINY, "-m", "majority", "--seeds", "0,1"],
-        ["--seeds 0,1 is not a whole number", "--seeds 2 runs seeds 0 and 1"],
+        ["--seeds '0,1' is not a whole number", "--seeds 2 (seeds=2 in Python) runs seeds 0 and 1"],
     ),
     "unknown method": (["run", *TINY, "-m", "ahsma"], ["'ahsma'", "did you mean 'ahmsa'", "svm-flow"]),
     "unknown protocol": (

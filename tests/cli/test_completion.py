@@ -15,7 +15,7 @@ from support.hostile import install
 from mer_bench.cli import cli
 from mer_bench.cli.completion import COMPLETE_VARIABLE
 
-HEAVY = {"torch", "cv2", "pandas", "mediapipe", "dlib", "sklearn", "timm"}
+HEAVY = {"torch", "cv2", "pandas", "mediapipe", "dlib", "sklearn", "timm", "numpy"}
 NOISY = """
     import os, sys, warnings
     print("noise"), os.write(2, b"noise"), warnings.warn("noise")
@@ -47,6 +47,7 @@ def completed(line: str) -> list[str]:
         ("mer-bench run --method majority -m svm-flow --set svm-flow.k", ["svm-flow.kernel="]),
         ("mer-bench run --method svm-flow --set kernel=", ["kernel=rbf", "kernel=linear"]),
         ("mer-bench data preprocess --preprocess no", ["no_face="]),
+        ("mer-bench data preprocess --set ", ["length=", "interpolation=", "layout="]),
         ("mer-bench list ", ["methods", "protocols", "databases"]),
         ("mer-bench run --method no-such-method --preset readm", ["readme"]),
     ],
@@ -70,8 +71,7 @@ def test_nothing_but_completions_is_printed(bench: Bench, tmp_path: Path, line: 
             "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")]),
             "MER_BENCH_STRICT_PLUGINS": strict,
             COMPLETE_VARIABLE: "bash_complete",
-            "COMP_WORDS": line,
-            "COMP_CWORD": "3",
+            "COMP_LINE": line,
         }
     )
 
@@ -86,6 +86,7 @@ from mer_bench.cli import cli
 shell = BashComplete(cli, {}, "mer-bench", "")
 for option in ("--method", "--preset", "--protocol", "--data", "--set", "--preprocess"):
     assert shell.get_completions(["run", option], "")
+assert shell.get_completions(["data", "preprocess", "--set"], "")
 print(*sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
@@ -96,18 +97,46 @@ print(*sys.modules)
 BASH = """
 eval "$(_MER_BENCH_COMPLETE=bash_source {program})"
 compopt() {{ IFS=:; echo "compopt:$*"; }}
-COMP_WORDS=(mer-bench run --preprocess tvl1_w) COMP_CWORD=3
+COMP_LINE="{line}x" COMP_POINT={point} COMP_WORDBREAKS=" <>{breaks}"
 _mer_bench_completion "{program}"
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
 
 
-def test_the_script_for_bash_works_and_leaves_no_space_behind_an_equals_sign(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "breaks", "replies"),
+    [
+        ("mer-bench run --preprocess tvl1_w", "=:", ["compopt:-o:nospace", "tvl1_warps="]),
+        ("mer-bench run -m ahmsa --set layout=fi", "=:", ["five-mosaic"]),
+        ("mer-bench run -m ahmsa --set layout=fi", "", ["layout=five-mosaic"]),
+        ("mer-bench run -m ahmsa --set=ahmsa.layout=", "=:", ["five-mosaic", "four-corners", "htnet", "whole-face"]),
+        ("mer-bench run --method=ah", "=:", ["ahmsa"]),
+        ("mer-bench run --method=ah", "", ["--method=ahmsa"]),
+    ],
+)
+def test_bash_gets_what_it_replaces_and_no_space_behind_an_equals_sign(
+    tmp_path: Path, line: str, breaks: str, replies: list[str]
+) -> None:
     program = tmp_path / "mer-bench"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m mer_bench "$@"\n')
     program.chmod(0o755)
-    done = subprocess.run(
-        ["bash", "-c", BASH.format(program=program)], capture_output=True, text=True, timeout=60, check=False
-    )
+    script = BASH.format(program=program, line=line, point=len(line), breaks=breaks)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
 
-    assert (done.stdout.splitlines(), done.stderr) == (["compopt:-o:nospace", "tvl1_warps="], "")
+    assert (done.stdout.splitlines(), done.stderr) == (replies, "")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_there_is_a_script_for_other_shells(bench: Bench, shell: str) -> None:
+    ended = bench.spawn(env={**os.environ, "_MER_BENCH_COMPLETE": f"{shell}_source"})
+
+    assert (ended.code, ended.err) == (0, "")
+    assert "mer-bench" in ended.out
+
+
+def test_a_misspelt_or_empty_instruction_does_not_hide_errors(bench: Bench) -> None:
+    ended = bench.spawn("rnu", env={**os.environ, COMPLETE_VARIABLE: "bash_sorce"})
+
+    assert ended.code == 2
+    assert "_MER_BENCH_COMPLETE='bash_sorce' is not one of: bash_source, bash_complete" in ended.err
+    assert "did you mean 'run'" in bench.spawn("rnu", env={**os.environ, COMPLETE_VARIABLE: ""}).err

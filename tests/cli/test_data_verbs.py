@@ -204,7 +204,7 @@ def test_preprocess_lists_what_failed_and_does_the_rest(bench: Bench, smic: Path
     ("arguments", "message"),
     [
         (("--representation", "flwo"), "unknown representation 'flwo' (did you mean 'flow'?)"),
-        (("--set", "length=4"), "none of region-flow has a parameter 'length'"),
+        (("--set", "length=4"), "representation region-flow has no parameter 'length'"),
         (("--preprocess", "flow=raft"), "flow='raft' is not one of: tv-l1, farneback, dis"),
         (("--jobs", "0"), "--jobs 0 is not a positive number"),
     ],

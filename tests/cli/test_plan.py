@@ -11,7 +11,7 @@ from support.bench import TINY, Bench
 
 import mer_bench
 from mer_bench.progress import ProgressListener
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS
+from mer_bench.vision.choices import FLOW_PARAMETERS
 
 CLIPS = ("run", "--data", "synthetic", "--data-option", "size=tiny", "--dry-run")
 
@@ -72,11 +72,12 @@ def test_methods_that_the_data_does_not_suit_are_refused_in_one_message(bench: B
 
     assert ended.code == 2
     assert ended.errors == [
-        f"error: 1 of 2 named methods cannot run on this data: lbp-top needs 'frames', {MAPS}; name data with frames "
-        "(an official release, or --data synthetic), or add --skip-unsuitable to run only ststnet"
+        f"error: 1 of 2 named methods cannot run on this data: lbp-top takes 'frames', {MAPS}; name data with frames "
+        "(an official release, or --data synthetic), or add --skip-unsuitable (skip_unsuitable=True in Python) to run "
+        "only ststnet"
     ]
     assert none_left.code == 2
-    assert "1 of 1 named methods cannot run on this data" in none_left.errors[0]
+    assert "lbp-top cannot run on this data: it takes 'frames'" in none_left.errors[0]
     assert "--skip-unsuitable" not in none_left.errors[0]
     assert not (bench.results / "store.json").exists()
 
@@ -89,7 +90,7 @@ def test_they_are_skipped_on_request_with_a_notice(bench: Bench) -> None:
     assert [line for line in ended.out.splitlines() if line.startswith("method ")] == [
         "method majority (ready-made face-flow): no settings"
     ]
-    assert ended.err == f"note: lbp-top is left out: it needs 'frames', {MAPS}\n"
+    assert ended.err == f"note: lbp-top is left out: it takes 'frames', {MAPS}\n"
 
 
 def test_python_skips_with_a_warning() -> None:

@@ -175,7 +175,7 @@ def test_data_whose_readers_are_blocked_names_the_plugin(data: str) -> None:
         open_source(data, {}, catalogue)
     message = str(caught.value)
     assert "plugin 'databases' of mer-bench" in message
-    assert message.endswith("is blocked: blocked by the caller; see 'mer-bench plugins'")
+    assert message.endswith("is blocked: blocked by the caller; see `mer-bench plugins`")
 
 
 def test_without_any_reader_the_message_has_no_empty_list() -> None:

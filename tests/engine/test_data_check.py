@@ -45,7 +45,7 @@ def test_frames_present_missing_and_unreadable_are_counted_for_each_database(tmp
     assert list(check.lines())[:3] == [
         "casme2: 2 samples of 2 subjects (fear 1, happiness 1)",
         "casme2: 41 frames found, 3 missing, 2 unreadable",
-        "annotations: 1 problems, 2 notes",
+        "annotations: 1 problem, 2 notes",
     ]
 
 

@@ -25,8 +25,8 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.representations.preprocessing import PREPROCESSING
 from mer_bench.representations.resolve import resolve_representation
+from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.representations.stack import compute_representation
 from mer_bench.specs import resolve_parameters
 
@@ -310,7 +310,7 @@ def test_a_network_is_measured_with_two_flops_a_multiply_add_and_names_what_is_n
         ),
         (["three", "--classes", "5"], ["(n, 3, 28, 28) to (n, 3)", "returns 3 scores per sample for 5 classes (--cla"]),
         (["forwardraises"], ["24 parameters", "FLOPs not counted: the forward pass fails (RuntimeError: "]),
-        (["shapeless"], ["something that is no tensor"]),
+        (["shapeless"], ["something other than a tensor"]),
         (["net"], ["how wide [bold]really[/bold] :smile:", "int 1..8", "acme-nets: described_plugin_nets:Net"]),
     ],
 )
@@ -408,7 +408,7 @@ def test_the_page_shows_what_is_changed_and_by_which_preset(bench: Bench) -> Non
     rows = {line.split()[0]: line.split() for line in changed.splitlines() if line.strip()}
     assert rows["C"][:6] == ["C", "float", "≥", "1e-09", "10.0", "2.0"]
     assert rows["kernel"][3:6] == ["linear", "rbf", "linear"]
-    assert "it gets the 2,352 values of each sample" in plain
+    assert "the method gets the 2,352 values of each sample" in plain
 
 
 @pytest.mark.usefixtures("plugin")

@@ -18,7 +18,8 @@ from support.method_instances import BUILT_IN
 from mer_bench import MerBenchError
 from mer_bench.arrays import FloatArray
 from mer_bench.testing import make_method
-from mer_bench.vision.sequence import METHODS, interpolate_frames
+from mer_bench.vision.choices import INTERPOLATIONS
+from mer_bench.vision.sequence import interpolate_frames
 from mer_bench_lbp_top.descriptor import lbp_top, plane_codes
 from mer_bench_lbp_top.geometry import PLANES
 from mer_bench_lbp_top.method import LBPTOP
@@ -98,7 +99,7 @@ def test_uniform_bins_are_scikit_images(points: int, bins: int) -> None:
     assert (histogram[:bins] > 0).all()
 
 
-@pytest.mark.parametrize("interpolation", METHODS)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_in_a_clip_without_motion_the_planes_of_time_follow_from_xy(interpolation: str) -> None:
     image = np.random.default_rng(3).uniform(0, 255, (30, 30)).astype(np.float32)
     still = interpolate_frames(np.repeat(image[np.newaxis], 7, axis=0), 10, interpolation)

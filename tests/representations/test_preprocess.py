@@ -26,8 +26,9 @@ from mer_bench.engine.listener import Listener
 from mer_bench.engine.preprocess import preprocess
 from mer_bench.representations import preprocessing
 from mer_bench.representations.preprocess import computed_entry, preprocess_sample
-from mer_bench.representations.preprocessing import OF_METHOD, PREPROCESSING, Recipe, resolve_preprocessing
+from mer_bench.representations.preprocessing import Recipe, resolve_preprocessing
 from mer_bench.representations.resolve import recipe_of, representation_caveats, resolve_representation
+from mer_bench.representations.settings import OF_METHOD, PREPROCESSING
 from mer_bench.representations.task import Preprocessed, PreprocessTask, preprocess_task
 from mer_bench.store.schema import RepresentationRecord
 from mer_bench.strain import stack_strain
@@ -40,8 +41,9 @@ from mer_bench.vision.alignment import (
     transform_points,
     whole_frame_transform,
 )
+from mer_bench.vision.choices import LAYOUTS
 from mer_bench.vision.optical_flow import optical_flow, shrink_map
-from mer_bench.vision.regions import LAYOUTS, recombine_regions
+from mer_bench.vision.regions import recombine_regions
 from mer_bench.vision.sequence import interpolate_frames
 
 OWN = (Parameter("layout", "five-mosaic", ""), Parameter("length", 4, ""), Parameter("interpolation", "linear", ""))

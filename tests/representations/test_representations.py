@@ -16,7 +16,8 @@ from mer_bench.representations import preprocessing
 from mer_bench.representations.resolve import representation_caveats, resolve_representation
 from mer_bench.representations.stack import compute_representation, stored_representation
 from mer_bench.store.schema import RepresentationRecord
-from mer_bench.vision.regions import LAYOUTS, TEMPLATE_LANDMARKS, recombine_regions
+from mer_bench.vision.choices import LAYOUTS
+from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
 
 LAYOUT = Parameter("layout", "five-mosaic", "the layout", choices=tuple(LAYOUTS))
 REGION_FLOW = Representation("region-flow", ("layout",))

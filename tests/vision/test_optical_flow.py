@@ -11,7 +11,8 @@ from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
 from mer_bench.strain import optical_strain, stack_strain
 from mer_bench.vision.alignment import align
-from mer_bench.vision.optical_flow import FLOW_PARAMETERS, optical_flow, shrink_map
+from mer_bench.vision.choices import FLOW_PARAMETERS
+from mer_bench.vision.optical_flow import optical_flow, shrink_map
 
 SIZE = 128
 # The face of the portrait, its eyes level with the picture's sides.

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_bench.arrays import FloatArray
-from mer_bench.vision.sequence import METHODS, interpolate_frames
+from mer_bench.vision.choices import INTERPOLATIONS
+from mer_bench.vision.sequence import interpolate_frames
 
 
 def clip(count: int, seed: int = 0) -> FloatArray:
@@ -44,7 +45,7 @@ def test_graph_interpolation_is_the_published_model(count: int, length: int) -> 
     assert np.allclose(interpolate_frames(frames, length), published_model(frames, length), atol=1e-2)
 
 
-@given(count=st.integers(1, 30), length=st.integers(2, 50), method=st.sampled_from(METHODS))
+@given(count=st.integers(1, 30), length=st.integers(2, 50), method=st.sampled_from(INTERPOLATIONS))
 def test_the_first_and_the_last_frame_are_kept(count: int, length: int, method: str) -> None:
     frames = clip(count)
     longer = interpolate_frames(frames, length, method)
@@ -55,14 +56,14 @@ def test_the_first_and_the_last_frame_are_kept(count: int, length: int, method: 
         assert np.allclose(longer, frames, atol=1e-3)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", INTERPOLATIONS)
 def test_a_length_of_one_gives_the_middle(method: str) -> None:
     frames = clip(5)
     assert np.allclose(interpolate_frames(frames, 1, method), frames[2:3], atol=1e-3)
     assert np.allclose(interpolate_frames(frames[:2], 1, method), frames[:2].mean(axis=0), atol=1e-3)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", INTERPOLATIONS)
 def test_repeated_frames_within_a_clip_are_kept(method: str) -> None:
     frames = clip(4)[[0, 1, 1, 2, 3, 3]]
     assert np.allclose(interpolate_frames(frames, 11, method)[::2], frames, atol=1e-3)
@@ -74,7 +75,7 @@ def test_linear_interpolation_mixes_the_two_nearest_frames() -> None:
     assert np.allclose(interpolate_frames(frames, 5, "linear"), expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", INTERPOLATIONS)
 def test_memory_stays_near_the_size_of_the_result(method: str) -> None:
     frames = np.zeros((100, 192, 192), dtype=np.uint8)
     tracemalloc.start()

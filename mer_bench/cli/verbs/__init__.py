@@ -1,1 +1,1 @@
-"""One module a verb: its options and its body."""
+"""One module per command: its options and its body."""

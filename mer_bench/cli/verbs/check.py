@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from mer_bench.cli.completion import complete_method
-from mer_bench.cli.console import show
+from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
 
@@ -27,7 +27,7 @@ def command(
     list_checks: bool,
     as_json: bool,
 ) -> ExitCode:
-    """Check whether installed methods keep their contract, on generated samples.
+    """Check whether installed methods follow the rules for plugins, on generated samples.
 
     A preset or parameter applies to the methods that have it. The exit code is 1 if a check fails. Nothing is stored.
     """
@@ -35,8 +35,8 @@ def command(
     from mer_bench.testing import CHECKS, CheckStatus, check_methods
 
     if list_checks:
-        for check in CHECKS:
-            click.echo(f"{check.name:<18} {check.doc}")
+        for line in table_lines(("check", "what it requires"), [(check.name, check.doc) for check in CHECKS]):
+            click.echo(line)
         return ExitCode.DONE
     specs = load_catalogue().named_methods(names)
     code = ExitCode.DONE

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_bench.cli.completion import complete_method
-from mer_bench.cli.console import console, pairs_text, setting_text, show
+from mer_bench.cli.console import console, pairs_text, show
 from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
 from mer_bench.config import RESULTS_DEFAULT
+from mer_bench.specs import value_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,7 +44,7 @@ def command(method: str, preset: str | None, overrides: dict[str, str], classes:
 
 
 def _lines(description: Description) -> Iterator[str]:
-    """Yield the page line by line: click handles a pipe that closes early, as for the other verbs."""
+    """Yield the page line by line: click handles a pipe that closes early, as for the other commands."""
     spec, page = description.spec, console()
     with page.capture() as captured:
         page.print(f"{spec.title} ({spec.name} {spec.version})", style="bold")
@@ -61,7 +62,7 @@ def _of_method(description: Description) -> Iterable[tuple[str, str]]:
     spec, representation, sample = description.spec, description.spec.representation, description.sample
     size = "×".join(map(str, sample.shape))
     shaped = f"; shaped by {pairs_text(description.shaping)}" if representation.parameters else ""
-    yield "offered by", f"{description.distribution}: {spec.target}"
+    yield "provided by", f"{description.distribution}: {spec.target}"
     yield "family", spec.family
     yield "citation", spec.citation or _NONE
     yield "input", f"{representation.name} {size}: {', '.join(sample.axes)} ({', '.join(sample.channels)}){shaped}"
@@ -77,7 +78,7 @@ def _of_method(description: Description) -> Iterable[tuple[str, str]]:
         n_values = math.prod(description.features or ())
         yield "features", f"{n_values:,} values per sample, extracted once; they depend on {depends}"
     elif description.network is None:
-        yield "features", f"none of its own: it gets the {math.prod(sample.shape):,} values of each sample"
+        yield "features", f"none; the method gets the {math.prod(sample.shape):,} values of each sample"
     if not spec.presets:
         yield "presets", _NONE
     if not spec.parameters:
@@ -87,7 +88,7 @@ def _of_method(description: Description) -> Iterable[tuple[str, str]]:
 def _of_network(network: NetworkFacts | None, classes: int) -> Iterable[tuple[str, str]]:
     if network is None:
         return
-    output = "something that is no tensor" if network.output_shape is None else _batch(network.output_shape)
+    output = "something other than a tensor" if network.output_shape is None else _batch(network.output_shape)
     shapes = _batch(network.input_shape) + (f" to {output}" if network.flops is not None else "")
     trained = "all" if network.trainable == network.parameters else f"{network.trainable:,}"
     yield "network", f"{shapes}; {network.parameters:,} parameters, {trained} of them trained"
@@ -113,7 +114,7 @@ def _presets(description: Description) -> Table:
     for name, values in description.spec.presets.items():
         labels = ["default"] if name == description.spec.default_preset else []
         labels += ["shown"] if name == description.preset != description.spec.default_preset else []
-        table.add_row(" ".join([name, *(f"({label})" for label in labels)]), pairs_text(values) or "nothing")
+        table.add_row(" ".join([name, *(f"({label})" for label in labels)]), pairs_text(values) or "the defaults")
     return table
 
 
@@ -123,8 +124,8 @@ def _parameters(description: Description) -> Table:
     table = _table("parameter", "type", "default", *(["value"] if changed else []), "what it is, and why this default")
     for parameter in parameters:
         own = values[parameter.name]
-        value = [setting_text(own) if own != parameter.default else ""] if changed else []
-        table.add_row(parameter.name, _accepted(parameter), setting_text(parameter.default), *value, parameter.doc)
+        value = [value_text(own) if own != parameter.default else ""] if changed else []
+        table.add_row(parameter.name, _accepted(parameter), value_text(parameter.default), *value, parameter.doc)
     return table
 
 
@@ -133,7 +134,7 @@ def _accepted(parameter: Parameter) -> str:
 
     word = type_word(parameter)
     if parameter.choices:
-        return f"{word}: {', '.join(map(setting_text, parameter.choices))}"
+        return f"{word}: {', '.join(map(value_text, parameter.choices))}"
     low, high = (None if limit is None else f"{limit:.12g}" for limit in (parameter.minimum, parameter.maximum))
     if low is not None and high is not None:
         return f"{word} {low}..{high}"

@@ -15,6 +15,7 @@ from mer_bench.names import normalise_name
 
 if TYPE_CHECKING:
     from mer_bench.results import SeedResult
+    from mer_bench.store import Store
 
 
 @click.command(name="export")
@@ -29,11 +30,32 @@ def command(
     megc: str, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None, results: str | None
 ) -> None:
     """Write the stored predictions of a method as a MEGC2019 log, to FILE."""
-    from mer_bench.results import read_results
     from mer_bench.scoring.megc_log import log_entries, write_log
 
+    result = _stored(
+        open_results(results), method=method, protocol=protocol, seed=seed, selection=selection, row_key=row_key
+    )
+    entries = log_entries(result.predictions, result.record["protocol"]["classes"])
+    write_log(Path(megc), entries)
+    caveats = result.record["caveats"]
+    bracketed = f" [{', '.join(caveats)}]" if caveats else ""
+    click.echo(f"{megc}: {len(entries)} samples, selection {result.selection}{bracketed}")
+    if caveats:
+        names = " and ".join(caveat.upper() for caveat in caveats)
+        click.echo(
+            f"warning: {megc} has no place for caveats, but this result has: {names}; state them wherever you use it",
+            err=True,
+        )
+
+
+def _stored(
+    store: Store, *, method: str, protocol: str, seed: int, selection: str | None, row_key: str | None
+) -> SeedResult:
+    """Return the one complete stored result that fits what is asked."""
+    from mer_bench.results import read_results
+
     asked = f"export of {method}, {protocol}, seed {seed}"
-    rows = read_results(open_results(results))
+    rows = read_results(store)
     stored = [result for row in rows for result in (*row.seeds, *row.oracle)]
     stored = _having(stored, asked, "method", normalise_name(method), lambda r: r.record["method"]["name"])
     stored = _having(stored, asked, "protocol", normalise_name(protocol), lambda r: r.record["protocol"]["name"])
@@ -57,17 +79,7 @@ def command(
             f"{method} has {result.done}/{result.total} folds; a log of only these would be scored as if it were "
             "complete: run the others first"
         )
-    entries = log_entries(result.predictions, result.record["protocol"]["classes"])
-    write_log(Path(megc), entries)
-    caveats = result.record["caveats"]
-    bracketed = f" [{', '.join(caveats)}]" if caveats else ""
-    click.echo(f"{megc}: {len(entries)} samples, selection {result.selection}{bracketed}")
-    if caveats:
-        names = " and ".join(caveat.upper() for caveat in caveats)
-        click.echo(
-            f"warning: {megc} has no place for caveats, but this result has: {names}; state them wherever you use it",
-            err=True,
-        )
+    return result
 
 
 def _having(

@@ -16,10 +16,10 @@ _KINDS = ("methods", "protocols", "databases")
 
 
 @click.command(name="list")
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", type=click.Choice(_KINDS), metavar="KIND")
 @json_option("Print a JSON list on stdout.")
 def command(kind: str, as_json: bool) -> None:
-    """List the installed methods, protocols or databases."""
+    """List what is installed; KIND is methods, protocols or databases."""
     from mer_bench.plugin_manager import load_catalogue
 
     catalogue = load_catalogue()

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from mer_bench.cli.console import show
+from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.options import json_option
 
 
@@ -18,10 +18,10 @@ def command(show_traceback: bool, as_json: bool) -> None:
     from mer_bench.plugin_manager import load_catalogue
 
     records = load_catalogue().records
-    lines = []
-    for record in records:
-        reason = f": {record.reason}" if record.reason else ""
-        lines.append(f"{record.status.value:<9} {record.name} ({record.distribution} {record.version}){reason}")
-        if show_traceback and record.traceback:
-            lines.append(record.traceback)
+    lines = table_lines(
+        ("status", "plugin", "package", "reason"),
+        [(r.status.value, r.name, f"{r.distribution} {r.version}".strip(), r.reason) for r in records],
+    )
+    if show_traceback:
+        lines += [f"\n{record.name}:\n{record.traceback}" for record in records if record.traceback]
     show([asdict(record) for record in records], lines, as_json=as_json)

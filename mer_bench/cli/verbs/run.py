@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 @jobs_option
 @click.option("--device", help="auto, cpu or cuda.  [default: auto]")
 @click.option(
-    "--timeout", type=float, help="Seconds that a cell (one fold) may take, with the imports of a worker's first one."
+    "--timeout", type=float, help="Time limit per fold, in seconds; a worker's first fold includes its imports."
 )
 @click.option(
     "--baselines/--no-baselines",

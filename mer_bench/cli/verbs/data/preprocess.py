@@ -24,7 +24,7 @@ from mer_bench.cli.options import (
 @click.option(
     "--representation",
     "-r",
-    "names",
+    "representations",
     multiple=True,
     default=("region-flow",),
     show_default=True,
@@ -37,7 +37,7 @@ from mer_bench.cli.options import (
 def command(
     path: str | None,
     data_options: dict[str, str],
-    names: tuple[str, ...],
+    representations: tuple[str, ...],
     overrides: dict[str, str],
     preprocessing: dict[str, str],
     jobs: int | None,
@@ -57,7 +57,8 @@ def command(
 
     config = load_config()
     source = named_source(path, data_options)
-    tasks, cached = preprocessing_tasks(source, names, overrides, named_preprocessing(preprocessing, config, source))
+    settings = named_preprocessing(preprocessing, config, source)
+    tasks, cached = preprocessing_tasks(source, representations, overrides, settings)
     resources = Resources(named_jobs(jobs, config, all_processors()))
     summed = summary(preprocess(tasks, jobs=resources.jobs, listener=ProgressListener()), cached)
     show(asdict(summed), summed.lines(), as_json=as_json, indent=1)

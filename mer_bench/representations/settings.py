@@ -1,0 +1,63 @@
+"""The settings of preprocessing, and those that methods choose. It needs no numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+
+from mer_bench.specs import Parameter
+from mer_bench.vision.choices import FLOW_PARAMETERS, INTERPOLATIONS, LAYOUTS
+
+_ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
+
+PREPROCESSING: tuple[Parameter, ...] = (
+    Parameter(
+        "size",
+        192,
+        "side of the aligned face, pixels; about that of the faces in the releases' frames (no paper states it)",
+        minimum=56,
+        maximum=1024,
+    ),
+    Parameter(
+        "align_by", "dlib,mediapipe", "face detectors for the onset frame, in the order of trying them", choices=_ORDERS
+    ),
+    Parameter(
+        "regions_by",
+        "mediapipe,dlib",
+        "face detectors for the apex frame's key regions, in the order of trying them (the paper: MediaPipe); if all "
+        "fail, the key points of the onset frame are used",
+        choices=_ORDERS,
+    ),
+    Parameter(
+        "no_face",
+        "refuse",
+        "for a sample without a face in its onset frame: refuse it, or use the largest centred square of its frames as "
+        "the face",
+        choices=("refuse", "whole-frame"),
+    ),
+    Parameter(
+        "brightness",
+        "match",
+        "before the flow: match the apex frame's grey levels to the onset's by one factor, or use them as-is; optical "
+        "flow assumes constant brightness and mistakes flicker for motion (measured: docs/results.md)",
+        choices=("match", "as-is"),
+    ),
+    Parameter("flow", "tv-l1", "algorithm of the optical flow from onset to apex", choices=tuple(FLOW_PARAMETERS)),
+    *chain.from_iterable(FLOW_PARAMETERS.values()),
+)
+
+OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
+    "frames": (
+        Parameter("length", 10, "number of frames after temporal interpolation", minimum=1, maximum=1000),
+        Parameter(
+            "interpolation",
+            "graph",
+            "temporal interpolation: by graph embedding (TIM), or linear",
+            choices=INTERPOLATIONS,
+        ),
+    ),
+    "flow": (),
+    "face-flow": (),
+    "region-flow": (Parameter("layout", "five-mosaic", "how the key regions tile the map", choices=tuple(LAYOUTS)),),
+}
+"""Settings of each representation that a method may choose: it has parameters of its own with these names."""
