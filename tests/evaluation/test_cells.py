@@ -30,10 +30,12 @@ from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.evaluation.cells import Outcome, Task, run_cell, seed_value, store_failure
 from mer_bench.evaluation.plan import make_plan
+from mer_bench.evaluation.protocol_data import read_protocol_data
 from mer_bench.evaluation.request import Request
-from mer_bench.evaluation.rows import Row
+from mer_bench.evaluation.rows import Row, make_row
 from mer_bench.evaluation.selection import validation_subjects
 from mer_bench.plugin_manager import load_catalogue
+from mer_bench.protocol import load_protocol
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
 from mer_bench.training import trainer
@@ -435,6 +437,29 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     assert cell["selected_epoch"] == 1
     np.testing.assert_array_equal(scores_in(cell), [[1.0, i / 8, 0.0] for i in range(len(fold.test))])
     np.testing.assert_array_equal(stored_epochs(tmp_path, cell)[1][:, 0, 0], np.arange(EPOCHS))
+
+
+def test_a_row_states_its_protocol() -> None:
+    """Scores are computed from the record alone, so each of the protocol's rules has to be in it."""
+    catalogue = load_catalogue()
+    published = load_protocol(catalogue.protocol("cde").path, "cde")
+    protocol = replace(published, absent_class="zero", version=7, title="Other", reference="Who", note="Mind this")
+    data = read_protocol_data(protocol, SyntheticMaps(None, {"size": "tiny", "seed": 0}), allow_partial=True)
+    spec = catalogue.method("svm-flow")
+    record = make_row(data, spec, spec.resolve(None, {}), preprocessing={}, selection="last").record["protocol"]
+
+    assert record["hash"] == protocol.hash != published.hash
+    stated = {name: value for name, value in record.items() if name != "hash"}
+    assert stated == {
+        "name": "cde",
+        "version": 7,
+        "title": "Other",
+        "classes": ["negative", "positive", "surprise"],
+        "slices": {"full": ["smic", "samm", "casme2"], "smic": ["smic"], "samm": ["samm"], "casme2": ["casme2"]},
+        "absent_class": "zero",
+        "reference": "Who",
+        "note": "Mind this",
+    }
 
 
 def test_the_inner_rule_scores_by_the_protocols_rule_for_absent_classes(tmp_path: Path) -> None:
