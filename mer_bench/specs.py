@@ -378,7 +378,7 @@ def parameter_hint(wrong: str, parameters: Iterable[Parameter]) -> str:
 def meant_parameter(words: str, parameters: Iterable[Parameter]) -> Parameter | None:
     """Return the parameter that is probably meant.
 
-    It has this name, or its name begins so (``batch``), or its description's first phrase is this (``learning_rate``
+    It has this name, or its name begins so (``batch``), or its description begins with these words (``learning_rate``
     for ``lr``), or its name is almost this (``epohcs``).
     """
     by_name = {own.name: own for own in parameters}

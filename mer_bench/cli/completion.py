@@ -121,7 +121,8 @@ def complete_preset(context: click.Context, catalogue: Catalogue, incomplete: st
 def complete_setting(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
     """Complete ``NAME=`` of what ``--set`` takes, ``METHOD.NAME=`` once there is a dot, then the choices."""
     for owner, parameters in settable_parameters(context, catalogue).items():
-        yield from _settings(parameters, incomplete, f"{owner}." if "." in incomplete.partition("=")[0] else "")
+        has_prefix = owner in catalogue.methods and "." in incomplete.partition("=")[0]
+        yield from _settings(parameters, incomplete, f"{owner}." if has_prefix else "")
 
 
 @_completer
@@ -150,11 +151,15 @@ def _complete_database(context: click.Context, catalogue: Catalogue, incomplete:
 
 
 def settable_parameters(context: click.Context, catalogue: Catalogue) -> Mapping[str, Sequence[Parameter]]:
-    """Return the parameters that ``--set`` takes, by their method, or by their representation where it needs none."""
+    """Return the parameters that ``--set`` takes, by method; without methods, those of the named representations."""
     from mer_bench.representations.settings import OF_METHOD
 
     if "representations" in context.params:
-        return OF_METHOD
+        return {
+            "this representation": [
+                own for name in context.params["representations"] for own in OF_METHOD.get(name, ())
+            ]
+        }
     return {spec.name: spec.parameters for spec in _named_methods(context, catalogue)}
 
 

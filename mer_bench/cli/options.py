@@ -85,7 +85,7 @@ def _setting_hint(context: click.Context, option: str, value: str, *, is_near_op
     hints = [
         (f"{own.name!r} is {what}; use {place} {own.name}={value}", _takes(own, value))
         for place, what, own in meant
-        if own is not None and (own.name == name or not is_near_option)
+        if own is not None and (not is_near_option or (place == "--set" and own.name == name))
     ]
     if hints:
         return next((hint for hint, takes in hints if takes), hints[0][0])

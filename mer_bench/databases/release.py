@@ -59,7 +59,7 @@ class Release:
         """Return how a folder with these subfolders arranges the release's frames; None if it has none.
 
         ``inside`` returns the names of the folders in a subfolder. Two folders that
-        contain the same subject, or the same clip, are two copies.
+        contain the same subject, or the same clip, arranged alike, are two copies.
         """
         subjects = [name for name in names if cls.subject_name.fullmatch(name)]
         # Some subjects' folders may be empty or missing.

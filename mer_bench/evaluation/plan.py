@@ -113,7 +113,7 @@ def _unsuitable(specs: Sequence[MethodSpec], source: DataSource, *, skip: bool) 
         offer = (
             f", or add --skip-unsuitable (skip_unsuitable=True in Python) to run only {', '.join(left)}" if left else ""
         )
-        nothing = "; without it, no method is left to run" if len(wanted) == 1 else "; no method is left to run"
+        nothing = "; no other method is named" if len(wanted) == 1 else "; no method is left to run"
         raise MerBenchError(
             f"{subject}, but the data holds ready-made {source.native!r} maps only{nothing if skip else ''}; name data "
             f"with frames (an official release, or --data synthetic){offer}"

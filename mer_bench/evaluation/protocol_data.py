@@ -90,7 +90,7 @@ def fingerprint(table: LabelledTable, source: DataSource) -> dict[str, str]:
 
 
 def _refusal(protocol: Protocol, problems: list[str], unusable: tuple[str, ...]) -> MerBenchError:
-    why = f" The data has {len(unusable)} problems, the first: {unusable[0]}." if unusable else ""
+    why = f" Problems of the data: {len(unusable)}, the first: {unusable[0]}." if unusable else ""
     return MerBenchError(
         f"the data does not hold the samples that protocol {protocol.name} declares: {'; '.join(problems)}.{why} "
         "Complete the data (`mer-bench data check` lists what is wrong), or add --allow-partial to run "

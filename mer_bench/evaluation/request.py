@@ -89,7 +89,7 @@ def seed_count(asked: str | SupportsIndex) -> int:
         It is not a whole number from 1 to `MOST_SEEDS`.
     """
     try:
-        if isinstance(asked, str) and not re.fullmatch("-?[0-9]{1,9}", asked):
+        if isinstance(asked, str) and not re.fullmatch("-?[0-9]+", asked):
             raise ValueError(asked)
         count = int(asked) if isinstance(asked, str) else operator.index(asked)
     except (TypeError, ValueError):

@@ -47,7 +47,7 @@ def completed(line: str) -> list[str]:
         ("mer-bench run --method majority -m svm-flow --set svm-flow.k", ["svm-flow.kernel="]),
         ("mer-bench run --method svm-flow --set kernel=", ["kernel=rbf", "kernel=linear"]),
         ("mer-bench data preprocess --preprocess no", ["no_face="]),
-        ("mer-bench data preprocess --set ", ["length=", "interpolation=", "layout="]),
+        ("mer-bench data preprocess -r frames --set ", ["length=", "interpolation="]),
         ("mer-bench list ", ["methods", "protocols", "databases"]),
         ("mer-bench run --method no-such-method --preset readm", ["readme"]),
     ],

@@ -292,5 +292,5 @@ def test_real_data_with_unusable_rows_is_refused_with_the_first_of_them(bench: B
     ended = bench("run", *NET, "--data", composite, "--jobs", "1", "--results", bench.results)
 
     assert ended.code == 2
-    assert "The data has 1 problems, the first: CASME2-coding-20140508.xlsx row" in ended.errors[0]
+    assert "Problems of the data: 1, the first: CASME2-coding-20140508.xlsx row" in ended.errors[0]
     assert "add --allow-partial" in ended.errors[0]

@@ -21,7 +21,7 @@ from mer_bench.cli import console
         ("run -m lbp-top --epochs 3", "'--epochs': lbp-top has no parameter 'epochs';"),
         ("run -m lbp-top -m majority --epochs 3", "none of lbp-top, majority has a parameter 'epochs';"),
         ("data preprocess --layout htnet", "use --set layout=htnet;"),
-        ("data preprocess --epochs 3", "none of frames, flow, face-flow, region-flow has a parameter 'epochs';"),
+        ("data preprocess --epochs 3", "this representation has no parameter 'epochs';"),
         ("run -m ahmsa --size 100", "use --preprocess size=100;"),
         ("run -m ahmsa --size tiny", "use --data-option size=tiny;"),
         ("data preprocess synthetic --size tiny", "use --data-option size=tiny;"),

@@ -22,7 +22,7 @@ def slow(seconds: float) -> tuple[str, ...]:
 
 
 @pytest.mark.usefixtures("naughty")
-@pytest.mark.parametrize(("sent", "jobs"), [(SIGKILL, 1), (SIGINT, 1), (SIGINT, 2)])
+@pytest.mark.parametrize(("sent", "jobs"), [(SIGKILL, 1), (SIGKILL, 2), (SIGINT, 1), (SIGINT, 2)])
 def test_after_a_signal_no_worker_is_left_and_the_same_command_completes_the_run(
     bench: Bench, tmp_path: Path, sent: signal.Signals, jobs: int
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +19,7 @@ from mer_bench.evaluation.folds import (
     leave_one_subject_out,
     select_samples,
 )
+from mer_bench.evaluation.protocol_data import fingerprint
 from mer_bench.protocol import Protocol, load_protocol
 
 PROTOCOL = """
@@ -177,3 +181,18 @@ def test_the_position_of_a_test_sample_does_not_reveal_its_class() -> None:
 
     assert by_place.shape == (40, 12)
     assert 0.25 < hits < 0.42
+
+
+def test_the_fingerprint_depends_on_ids_labels_and_contents() -> None:
+    table = labelled(["smic/s1", "smic/s2", "smic/s2"])
+    contents = dict.fromkeys(table.sample_ids, "a")
+    relabelled = replace(table, labels=(1, 0, 0))
+    shorter = replace(table, sample_ids=table.sample_ids[:2], labels=(0, 0), databases=("smic", "smic"))
+    renamed = replace(table, sample_ids=("smic/s1/x", *table.sample_ids[1:]))
+    cases = [(table, {}), (relabelled, {}), (shorter, {}), (renamed, {}), (table, {table.sample_ids[0]: "b"})]
+
+    fingerprints = [
+        fingerprint(changed, SimpleNamespace(digest={**contents, "smic/s1/x": "a", **other}.get))["smic"]
+        for changed, other in cases
+    ]
+    assert len(set(fingerprints)) == len(cases)

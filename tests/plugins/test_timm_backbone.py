@@ -224,7 +224,7 @@ def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
 
     settings = saved(tmp_path / "w.pth", {"fc.weight": Trap()})
 
-    assert "is not a .pth file of only tensors (UnpicklingError)" in refusal(**settings)
+    assert "is not a .pth file that holds only tensors (UnpicklingError)" in refusal(**settings)
     assert not (tmp_path / "ran").exists()
 
 
@@ -232,7 +232,7 @@ def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("w.safetensors", b"no tensors", "is not a .safetensors file of only tensors"),
+        ("w.safetensors", b"no tensors", "is not a .safetensors file that holds only tensors"),
         ("w.npz", b"x", "is not of a supported kind: .safetensors, .pth, .pt, .bin"),
         *(("w.pth", content, "holds no tensors by name") for content in ({}, {"epoch": 3}, [torch.ones(2)])),
         *(

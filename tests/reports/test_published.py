@@ -8,9 +8,7 @@ from html import unescape
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from support.rendered import html_tables, markdown_tables
 from support.report_case import Report
 
@@ -169,36 +167,6 @@ def test_every_number_is_a_line_of_the_csv(report: Report) -> None:
 def test_every_row_has_the_slices_of_its_protocol() -> None:
     protocols = {spec.name: load_protocol(spec.path) for spec in mer_bench_protocols.mer_bench_protocols()}
     assert all(list(row.slices) == list(protocols[row.protocol].slices) for row in load_published())
-
-
-@pytest.mark.parametrize(
-    ("counts", "uf1", "uar", "low", "high"),
-    [
-        ((70, 51, 43), 0.2000, 0.5280, 0.19, 0.20),
-        ((92, 26, 15), 0.7572, 0.7186, 0.0001, 0.0003),
-        ((88, 32, 25), 0.8740, 0.8491, 0.0001, 0.0003),
-    ],
-    ids=["LBP-TOP, SMIC", "BDCNN, SAMM", "BDCNN, CASME II"],
-)
-def test_a_pair_is_as_impossible_as_its_note_says(
-    counts: tuple[int, int, int], uf1: float, uar: float, low: float, high: float
-) -> None:
-    assert low < np.abs(reachable_uf1(counts, uar) - uf1).min() < high
-
-
-def reachable_uf1(counts: tuple[int, int, int], uar: float) -> NDArray[np.float64]:
-    """Return the UF1 of every confusion matrix with these class counts whose UAR rounds to ``uar``."""
-    n = np.array(counts)
-    all_hits = np.indices(n + 1).reshape(3, -1).T
-    values = []
-    for hits in all_hits[abs((all_hits / n).mean(axis=1) - uar) <= 5e-5]:
-        # Each class's errors fall into the two other classes: a, b, c of them into the lower-numbered one.
-        errors = n - hits
-        a, b, c = np.ogrid[tuple(slice(error + 1) for error in errors)]
-        false_positives = (b + c, a + (errors[2] - c), (errors[0] - a) + (errors[1] - b))
-        f1 = [2 * hit / (hit + count + fp) for hit, count, fp in zip(hits, counts, false_positives, strict=True)]
-        values.append(np.ravel((f1[0] + f1[1] + f1[2]) / 3))
-    return np.concatenate(values)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ _PARAMETERS = (
     Parameter(
         "weights",
         "",
-        "file of pretrained weights (.safetensors, or .pth, .pt, .bin of only tensors); empty: random weights, since "
-        "pretrained ones are extra data. Nothing is ever downloaded",
+        "file of pretrained weights (.safetensors, or .pth, .pt, .bin that holds only tensors); empty: random weights, "
+        "since pretrained ones are extra data. Nothing is ever downloaded",
     ),
     Parameter(
         "weights_sha256",

@@ -79,8 +79,8 @@ def _parse(weights: str, content: bytes, suffix: str) -> object:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or hostile file may raise anything
         raise MerBenchError(
-            f"timm-backbone: weights={weights!r} is not a {suffix} file of only tensors ({type(error).__name__}); "
-            "save the model's state_dict() as safetensors"
+            f"timm-backbone: weights={weights!r} is not a {suffix} file that holds only tensors "
+            f"({type(error).__name__}); save the model's state_dict() as safetensors"
         ) from error
 
 

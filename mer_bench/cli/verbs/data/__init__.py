@@ -1,4 +1,4 @@
-"""``mer-bench data``: its verbs, each imported only when it is called."""
+"""``mer-bench data``: its commands, each imported only when it is called."""
 
 from mer_bench.cli import LazyGroup
 

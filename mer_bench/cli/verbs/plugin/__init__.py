@@ -1,4 +1,4 @@
-"""``mer-bench plugin``: its verbs, each imported only when it is called."""
+"""``mer-bench plugin``: its commands, each imported only when it is called."""
 
 from mer_bench.cli import LazyGroup
 
