@@ -23,9 +23,12 @@ REPRESENTATIONS = ("frames", "flow", "face-flow", "region-flow")
 BASELINE_FAMILY = "baseline"
 QUICK_PRESET = "quick"
 """The name of the preset for quick trials: the default on synthetic data and in ``mer-bench check``."""
-_SHORTEST_PREFIX = 3
-_CLOSE = 0.8
 FAMILIES = (BASELINE_FAMILY, "handcrafted", "deep")
+
+CLOSE = 0.8
+"""How similar a wrong name is to one that exists, where it is taken for that one."""
+_SHORTEST_PREFIX = 3
+"""Letters by which a parameter may be meant."""
 
 
 @dataclass(frozen=True)
@@ -385,7 +388,7 @@ def meant_parameter(words: str, parameters: Iterable[Parameter]) -> Parameter | 
     begin = [name for name in by_name if len(words) >= _SHORTEST_PREFIX and name.startswith(words)]
     spaced = re.sub("[-_]", " ", words.lower())
     described = [name for name, own in by_name.items() if spaced == re.split("[,;:(]", own.doc.lower())[0].strip()]
-    close = difflib.get_close_matches(words, by_name, n=1, cutoff=_CLOSE)
+    close = difflib.get_close_matches(words, by_name, n=1, cutoff=CLOSE)
     candidates = [*([words] if words in by_name else []), *begin, *described, *close]
     return by_name[candidates[0]] if words and candidates else None
 

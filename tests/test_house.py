@@ -112,14 +112,18 @@ def test_every_arrow_of_the_picture_is_an_import() -> None:
         assert lower in imports[upper].union(*(imports[name] for name in through)), (upper, lower)
 
 
-def refuse_circles(sources: Mapping[str, str]) -> None:
-    """Raise `CycleError` if modules import each other; its second argument holds their names."""
+def circle(sources: Mapping[str, str]) -> list[str]:
+    """Return the names of modules that import each other."""
     graph = {name: (imported_modules(source) & set(sources)) - {name} for name, source in sources.items()}
-    TopologicalSorter(graph).prepare()
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 def test_no_modules_import_each_other() -> None:
-    refuse_circles({name_of(path): path.read_text(encoding="utf-8") for _, path in modules()})
+    assert circle({name_of(path): path.read_text(encoding="utf-8") for _, path in modules()}) == []
 
 
 def test_a_circle_is_noticed() -> None:
@@ -128,8 +132,7 @@ def test_a_circle_is_noticed() -> None:
         "mer_bench.b": "def late():\n    import mer_bench.a",
     }
 
-    with pytest.raises(CycleError):
-        refuse_circles(sources)
+    assert set(circle(sources)) == set(sources)
 
 
 def functions() -> list[tuple[str, ast.FunctionDef]]:

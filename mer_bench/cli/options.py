@@ -23,6 +23,7 @@ from mer_bench.cli.completion import (
 from mer_bench.cli.console import console, print_line
 from mer_bench.config import RESULTS_DEFAULT, load_config, results_folder
 from mer_bench.errors import MerBenchError
+from mer_bench.specs import CLOSE
 
 if TYPE_CHECKING:
     from mer_bench.databases.base import DataSource
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from mer_bench.specs import Parameter
     from mer_bench.store import Store
 
-_CLOSE = 0.8
-"""How similar an unknown option is to one that exists, where it is taken for that one."""
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -50,7 +49,7 @@ class SettingsCommand(click.Command):
             others, value = _without(option, typed)
             lenient = click.Context(self, resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True)
             super().parse_args(lenient, others)
-            near_options = difflib.get_close_matches(option, error.possibilities or (), cutoff=_CLOSE)
+            near_options = difflib.get_close_matches(option, error.possibilities or (), cutoff=CLOSE)
             hint = _setting_hint(lenient, option, value, is_near_option=bool(near_options))
             if hint is None:
                 raise
