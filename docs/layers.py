@@ -12,7 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
-FOUNDATION = {"errors", "arrays", "names", "version", "foreign", "specs", "hookspecs", "entry_points", "plugin_manager"}
+FOUNDATION = {
+    *("errors", "arrays", "names", "version", "foreign", "parameters", "specs", "hookspecs", "entry_points"),
+    "plugin_manager",
+}
 WORDS = {"caveats", "rules"}
 DATA = {"samples", "cache", "databases"}
 KEPT = {"store", "scoring", "results"}
@@ -28,9 +31,11 @@ ALLOWED = {
     "foreign": {"errors"},
     "strict_toml": {"errors"},
     "strain": {"errors", "arrays"},
-    "specs": {"errors", "names", "foreign"},
-    "protocol": {"errors", "names", "rules", "specs", "strict_toml"},
-    "settings": {"errors", "names", "specs"},
+    "parameters": {"errors"},
+    "arithmetic": {"errors"},
+    "specs": {"errors", "names", "foreign", "parameters"},
+    "protocol": {"errors", "names", "rules", "parameters", "specs", "strict_toml"},
+    "settings": {"errors", "names", "parameters", "specs"},
     "samples": {"errors"},
     "hookspecs": {"specs"},
     "entry_points": {"errors"},
@@ -40,11 +45,11 @@ ALLOWED = {
     "scoring": {"errors", "arrays", "atomic", "names", "rules", "samples"},
     "store": {"errors", "arrays", "atomic", "rules", "samples"},
     "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring"},
-    "result_texts": {"results", "rules", "store"},
+    "result_texts": {"results", "rules", "store", "parameters", "specs"},
     "frames": {"config", "result_texts", "results", "store"},
     "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
     "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis"},
-    "vision": {"errors", "arrays", "specs", "threads"},
+    "vision": {"errors", "arrays", "parameters", "threads"},
     "representations": {*FOUNDATION, *DATA, "caveats", "threads", "strain", "vision", "store"},
     "methods": {*FOUNDATION, "samples"},
     "training": {*FOUNDATION, "threads", "samples", "methods"},
@@ -52,17 +57,18 @@ ALLOWED = {
         *FOUNDATION,
         *WORDS,
         *DATA,
-        *("threads", "protocol", "settings", "store", "scoring", "representations", "methods", "training"),
+        *("arithmetic", "threads", "protocol", "settings", "store", "scoring"),
+        *("representations", "methods", "training"),
     },
     "engine": {
         *FOUNDATION,
         *WORDS,
         *DATA,
         *KEPT,
-        *("config", "protocol", "settings", "representations", "methods", "evaluation"),
+        *("arithmetic", "threads", "config", "protocol", "settings", "representations", "methods", "evaluation"),
     },
     "progress": {"engine"},
-    "api": {"engine", "evaluation", "frames", "progress", "specs"},
+    "api": {"engine", "evaluation", "frames", "progress", "parameters"},
     "testing": {*FOUNDATION, "settings", "strain", "methods", "evaluation", "engine", "representations"},
     # A new plugin's class must not have the name of one that the public interface offers.
     "scaffold": {*FOUNDATION, "atomic", "__init__"},
@@ -74,6 +80,7 @@ ALLOWED = {
         "arrays",
         "names",
         "version",
+        "parameters",
         "specs",
         "strict_toml",
         "atomic",

@@ -18,13 +18,13 @@ from .methods.method import UnlabelledSamples as UnlabelledSamples
 from .methods.sklearn_method import SklearnMethod as SklearnMethod
 from .methods.torch_method import TorchMethod as TorchMethod
 from .methods.training_config import training_parameters as training_parameters
+from .parameters import Parameter as Parameter
+from .parameters import ParameterValue as ParameterValue
 from .samples import Sample as Sample
 from .samples import SampleTable as SampleTable
 from .specs import DatabaseSpec as DatabaseSpec
 from .specs import Features as Features
 from .specs import MethodSpec as MethodSpec
-from .specs import Parameter as Parameter
-from .specs import ParameterValue as ParameterValue
 from .specs import ProtocolSpec as ProtocolSpec
 from .specs import Representation as Representation
 from .version import __version__ as __version__

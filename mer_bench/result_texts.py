@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from mer_bench.parameters import value_text
 from mer_bench.results import METRICS, Mean, SeedResult
 from mer_bench.rules import absent_class_sentence
+from mer_bench.specs import PAPER_PRESET
 from mer_bench.store.schema import RowRecord
 
 MISSING = "–"
@@ -36,6 +38,38 @@ def incomplete_text(seeds: Sequence[SeedResult]) -> str:
         for seed in seeds
         if not seed.complete
     )
+
+
+def preset_text(record: RowRecord) -> str:
+    """Return the preset of a row, and what was changed in it: ``quick, epochs=5``."""
+    settings = record["settings"]
+    return ", ".join([settings["preset"] or "defaults", *_pairs(settings["changed"])])
+
+
+def differs_text(record: RowRecord) -> str:
+    """Return every parameter that differs from the paper's preset, or from the default: ``epochs=5, width=96``."""
+    return ", ".join(_pairs(record["settings"]["differs"]))
+
+
+def badge(record: RowRecord) -> str:
+    """Return ``quick, not the paper's training`` for a row that is not trained as its paper says; else nothing.
+
+    A method without a preset ``paper`` has none.
+    """
+    settings = record["settings"]
+    is_other = settings["reference"] == PAPER_PRESET and settings["differs"]
+    return f"{preset_text(record)}, not the paper's training" if is_other else ""
+
+
+def input_text(record: RowRecord) -> str:
+    """Return what a row's input was made from: ``CausalNet 3DB maps (tv-l1, per-map-8bit), digest 3fa9c01b``."""
+    made = record["input"]
+    facts = ", ".join(fact for fact in (made["flow"], made["scale"]) if fact)
+    return f"{made['name']}{f' ({facts})' if facts else ''}, digest {made['digest'][:8]}"
+
+
+def _pairs(values: Mapping[str, object]) -> list[str]:
+    return [f"{name}={value_text(value)}" for name, value in values.items()]
 
 
 def slice_counts(record: RowRecord) -> dict[str, tuple[int, ...]]:

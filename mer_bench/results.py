@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class RowResults:
     @cached_property
     def seeds(self) -> tuple[SeedResult, ...]:
         """The result of each seed under the row's own rule, by ascending seed."""
-        return self._under(self.selection, _stored_predictions)
+        return self._under(self.selection, partial(_stored_predictions, self.record))
 
     @cached_property
     def oracle(self) -> tuple[SeedResult, ...]:
@@ -257,8 +257,9 @@ def _printed(row: RowResults) -> dict[tuple[str, str], float]:
     return {column: round(mean.value, _PRINTED_DECIMALS) for column, mean in row.means.items()}
 
 
-def _stored_predictions(cell: CellRecord) -> _Predictions:
-    return {p["sample_id"]: (p["y_true"], p["y_pred"]) for p in cell["predictions"]}
+def _stored_predictions(record: RowRecord, cell: CellRecord) -> _Predictions:
+    truth = record["folds"][cell["fold"]]["samples"]
+    return {p["sample_id"]: (truth[p["sample_id"]], p["y_pred"]) for p in cell["predictions"]}
 
 
 def _oracle_predictions(store: Store, record: RowRecord, cell: CellRecord) -> _Predictions | None:

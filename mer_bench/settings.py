@@ -3,10 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import normalise_name
-from mer_bench.specs import MethodSpec, ParameterValue, parameter_hint
+from mer_bench.parameters import ParameterValue, parameter_hint, resolve_parameters
+from mer_bench.specs import PAPER_PRESET, MethodSpec
+
+
+@dataclass(frozen=True)
+class NamedSettings:
+    """A method's parameters in words: the nearest preset and what differs from it, and what differs from the paper's.
+
+    Parameters
+    ----------
+    preset : str
+        The preset that differs in the fewest parameters; empty if that are the parameters' defaults.
+    changed : mapping of str to value
+        The parameters that differ from the preset, with their values.
+    reference : str
+        The preset that ``differs`` refers to: ``paper`` if the method has it, else its default preset; empty for the
+        parameters' defaults.
+    differs : mapping of str to value
+        The parameters that differ from the reference, with their values.
+    """
+
+    preset: str
+    changed: Mapping[str, ParameterValue]
+    reference: str
+    differs: Mapping[str, ParameterValue]
+
+
+def name_settings(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> NamedSettings:
+    """Return a method's parameters in words."""
+    default = spec.default_preset or ""
+    # The default first: of presets that are equally near, it is the one that a user knows.
+    candidates = dict.fromkeys([default, *spec.presets])
+    changes = {preset: _changes(spec, preset, params) for preset in candidates}
+    nearest = min(changes, key=lambda preset: len(changes[preset]))
+    reference = PAPER_PRESET if PAPER_PRESET in spec.presets else default
+    return NamedSettings(nearest, changes[nearest], reference, changes[reference])
+
+
+def _changes(spec: MethodSpec, preset: str, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+    values = resolve_parameters(spec.name, spec.parameters, spec.presets.get(preset, {}))
+    return {name: value for name, value in params.items() if value != values[name]}
 
 
 def resolve_settings(

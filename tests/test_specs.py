@@ -24,7 +24,7 @@ from mer_bench import (
     did_you_mean,
 )
 from mer_bench.names import normalise_name
-from mer_bench.specs import value_text
+from mer_bench.parameters import value_text
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 values = st.one_of(

@@ -13,8 +13,9 @@ from click.shell_completion import BashComplete, CompletionItem, add_completion_
 from mer_bench.errors import MerBenchError
 
 if TYPE_CHECKING:
+    from mer_bench.parameters import Parameter
     from mer_bench.plugin_manager import Catalogue
-    from mer_bench.specs import MethodSpec, Parameter
+    from mer_bench.specs import MethodSpec
 
 COMPLETE_VARIABLE = "_MER_BENCH_COMPLETE"
 """Set by the shell's completion script; click reads it."""
@@ -175,7 +176,7 @@ def _named_methods(context: click.Context, catalogue: Catalogue) -> list[MethodS
 
 
 def _settings(parameters: Iterable[Parameter], incomplete: str, prefix: str = "") -> Iterator[tuple[str, str]]:
-    from mer_bench.specs import value_text
+    from mer_bench.parameters import value_text
 
     for parameter in parameters:
         values = [value_text(choice) for choice in parameter.choices] if "=" in incomplete else [""]

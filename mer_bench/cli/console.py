@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mer_bench.specs import value_text
+from mer_bench.parameters import value_text
 
 if TYPE_CHECKING:
     from rich.console import Console

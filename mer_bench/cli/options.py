@@ -23,12 +23,12 @@ from mer_bench.cli.completion import (
 from mer_bench.cli.console import console, print_line
 from mer_bench.config import RESULTS_DEFAULT, load_config, results_folder
 from mer_bench.errors import MerBenchError
-from mer_bench.specs import CLOSE
+from mer_bench.parameters import CLOSE
 
 if TYPE_CHECKING:
     from mer_bench.databases.base import DataSource
+    from mer_bench.parameters import Parameter
     from mer_bench.plugin_manager import Catalogue
-    from mer_bench.specs import Parameter
     from mer_bench.store import Store
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -69,9 +69,9 @@ def _without(option: str, typed: Sequence[str]) -> tuple[list[str], str]:
 
 def _setting_hint(context: click.Context, option: str, value: str, *, is_near_option: bool) -> str | None:
     """Return how to set what an unknown option names, of the methods and data that the command line names."""
+    from mer_bench.parameters import meant_parameter
     from mer_bench.plugin_manager import load_catalogue
     from mer_bench.representations.settings import PREPROCESSING
-    from mer_bench.specs import meant_parameter
 
     name, catalogue = option.lstrip("-").replace("-", "_"), load_catalogue()
     of_owners = settable_parameters(context, catalogue)

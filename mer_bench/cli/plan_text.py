@@ -9,9 +9,10 @@ from mer_bench.cli.console import pairs_text
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.evaluation.rows import Row
+from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.settings import PREPROCESSING
-from mer_bench.specs import QUICK_PRESET, ParameterValue, resolve_parameters
+from mer_bench.specs import QUICK_PRESET
 
 
 def plan_lines(plan: Plan, n_pending: int, *, verbose: bool = False) -> Iterator[str]:

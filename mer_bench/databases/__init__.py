@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mer_bench.hookspecs import hookimpl
-from mer_bench.specs import DatabaseSpec, Parameter
+from mer_bench.parameters import Parameter
+from mer_bench.specs import DatabaseSpec
 from mer_bench.synthesis import LAYOUTS, SIZES
 
 _SEED = Parameter("seed", 0, "the generator's seed", minimum=0, maximum=2**32 - 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError
-from mer_bench.specs import ParameterValue
+from mer_bench.parameters import ParameterValue
 
 if TYPE_CHECKING:
     from mer_bench.samples import SampleTable
@@ -40,6 +40,35 @@ class Clip:
     apex: int
 
 
+@dataclass(frozen=True)
+class InputFacts:
+    """What the data is, for people: it is shown beside every score.
+
+    Parameters
+    ----------
+    name : str
+        ``CausalNet 3DB maps``, ``SMIC-HS, SAMM, CASME II``.
+    source : str
+        Where it comes from.
+    citation, licence : str
+    flow : str
+        The algorithm of ready-made flow maps; empty if it is unknown, and for frames.
+    channels : tuple of str
+        What the planes of a ready-made map's file are, in their order.
+    scale : str
+        How ready-made maps are scaled: ``physical``, ``per-map`` or ``per-map-8bit``; empty if it is unknown, and for
+        frames.
+    """
+
+    name: str
+    source: str = ""
+    citation: str = ""
+    licence: str = ""
+    flow: str = ""
+    channels: tuple[str, ...] = ()
+    scale: str = ""
+
+
 class DataSource(ABC):
     """Data that mer-bench can read: a folder of maps, an official release, or generated samples.
 
@@ -60,6 +89,10 @@ class DataSource(ABC):
     def __init__(self, path: Path | None, options: Mapping[str, ParameterValue]) -> None:
         self.path = path
         self.options = options
+
+    def input_facts(self) -> InputFacts:
+        """Return what the data is, for people; for ready-made maps it is part of the fingerprint."""
+        return InputFacts("unnamed data")
 
     @classmethod
     def recognises(cls, path: Path) -> bool:

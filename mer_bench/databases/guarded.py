@@ -10,8 +10,8 @@ from typing import TypeVar
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.base import CLIP, FACE_FLOW, Clip, DataSource
 from mer_bench.foreign import foreign_code
+from mer_bench.parameters import ParameterValue
 from mer_bench.samples import SampleTable
-from mer_bench.specs import ParameterValue
 
 _Answer = TypeVar("_Answer")
 

@@ -11,8 +11,9 @@ from mer_bench.databases.guarded import GuardedSource
 from mer_bench.errors import MerBenchError, did_you_mean, reason_of
 from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.names import normalise_name
+from mer_bench.parameters import resolve_parameters
 from mer_bench.plugin_manager import Catalogue, load_target
-from mer_bench.specs import DatabaseSpec, resolve_parameters
+from mer_bench.specs import DatabaseSpec
 
 
 def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> DataSource:

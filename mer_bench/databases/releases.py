@@ -23,8 +23,8 @@ from mer_bench.databases.samm import Samm
 from mer_bench.databases.smic import Smic
 from mer_bench.databases.survey import Survey
 from mer_bench.errors import MerBenchError
+from mer_bench.parameters import ParameterValue
 from mer_bench.samples import Sample, SampleTable
-from mer_bench.specs import ParameterValue
 
 READER_VERSION = 1
 """Raised whenever `Releases.clip` returns other frames for the same files; part of every digest."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from mer_bench.cache import SYNTHETIC, cache_folder
 from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
-from mer_bench.specs import ParameterValue
+from mer_bench.parameters import ParameterValue
 from mer_bench.synthesis.draws import GENERATOR_VERSION
 from mer_bench.synthesis.release_writer import write_release
 

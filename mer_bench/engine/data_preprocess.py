@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean, unknown
 from mer_bench.names import normalise_name
+from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.preprocessing import Recipe, resolve_preprocessing
 from mer_bench.representations.settings import OF_METHOD
 from mer_bench.representations.task import Preprocessed, PreprocessTask, count_facts, facts_lines, preprocess_task
-from mer_bench.specs import ParameterValue, resolve_parameters
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from mer_bench.foreign import STRICT_VARIABLE, foreign_code
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.parameters import Parameter, ParameterValue
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.preprocessing import SampleShape, sample_shape
 from mer_bench.settings import resolve_settings
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue
+from mer_bench.specs import MethodSpec
 
 _TYPES = {bool: "bool", int: "int", float: "float", str: "str", tuple: "ints"}
 

@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from mer_bench.arithmetic import processor
+
 _PACKAGES = ("numpy", "scikit-learn", "torch", "timm", "opencv-contrib-python", "pandas", "pillow")
 
 
@@ -16,7 +18,7 @@ def environment() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "packages": {name: installed for name in _PACKAGES if (installed := _version(name))},
         "gpu": _gpu(),
         "git": _git_state(),
@@ -28,14 +30,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _gpu() -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mer_bench.arithmetic import processor
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import error_text
 from mer_bench.evaluation.fold_scores import FoldScores
@@ -82,11 +83,9 @@ def run_cell(task: Task) -> Outcome:
         store.write_epoch_scores(record["key"], sample_ids, prediction.epoch_scores)
         record["epoch_scores"] = True
         record["selected_epoch"] = prediction.selected_epoch
-    truth = task.row.record["folds"][task.fold]["samples"]
     record["predictions"] = [
         {
             "sample_id": sample_id,
-            "y_true": truth[sample_id],
             "y_pred": int(scores.argmax()),
             "scores": [float(value) for value in scores],
         }
@@ -153,5 +152,6 @@ def _blank_record(task: Task, seconds: float) -> CellRecord:
         "error": None,
         "run_id": task.run_id,
         "device": task.device,
+        "processor": processor(),
         "seconds": round(seconds, 3),
     }

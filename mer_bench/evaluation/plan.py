@@ -11,13 +11,14 @@ from mer_bench.errors import MerBenchError, unknown
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
+from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import Protocol, load_protocol
 from mer_bench.representations.preprocessing import resolve_preprocessing
 from mer_bench.representations.resolve import given_representation
 from mer_bench.rules import SELECTIONS
 from mer_bench.settings import resolve_settings
-from mer_bench.specs import QUICK_PRESET, MethodSpec, ParameterValue
+from mer_bench.specs import QUICK_PRESET, MethodSpec
 
 BASELINES = ("majority", "random", "svm-flow")
 """Methods that any other method must beat."""
@@ -82,7 +83,12 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     rows = tuple(
         make_row(data, spec, params, preprocessing=preprocessing, selection=selection) for spec, params in methods
     )
-    cells = tuple(Cell(i, seed, fold) for i in range(len(rows)) for seed in range(request.seeds) for fold in data.folds)
+    cells = tuple(
+        Cell(i, seed, fold)
+        for i, row in enumerate(rows)
+        for seed in range(1 if row.record["deterministic"] else request.seeds)
+        for fold in data.folds
+    )
     return Plan(data, selection, rows, cells, chose_quick=chose_quick, skipped=tuple(skipped.values()))
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mer_bench.caveats import Caveat, is_synthetic, sorted_caveats
-from mer_bench.databases.base import DataSource
+from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.folds import (
     Fold,
@@ -83,10 +83,12 @@ def read_protocol_data(protocol: Protocol, source: DataSource, *, allow_partial:
 
 def fingerprint(table: LabelledTable, source: DataSource) -> dict[str, str]:
     """Return the hash of each database's samples as they are now: ids, labels and content."""
-    contents: dict[str, list[list[object]]] = {}
+    contents: dict[str, list[object]] = {}
     for sample_id, label, database in zip(table.sample_ids, table.labels, table.databases, strict=True):
         contents.setdefault(database, []).append([sample_id, label, source.digest(sample_id)])
-    return {database: digest(content) for database, content in contents.items()}
+    # Frames speak for themselves; what a ready-made map means is in its facts.
+    facts = None if source.native == CLIP else asdict(source.input_facts())
+    return {database: digest([facts, content]) for database, content in contents.items()}
 
 
 def _refusal(protocol: Protocol, problems: list[str], unusable: tuple[str, ...]) -> MerBenchError:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mer_bench.arithmetic import arithmetic
 from mer_bench.caveats import Caveat, sorted_caveats
 from mer_bench.evaluation.folds import Fold, LabelledTable
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.methods.setting import MethodSetting
+from mer_bench.parameters import ParameterValue
 from mer_bench.protocol import Protocol
 from mer_bench.representations.resolve import representation_caveats, resolve_representation
-from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.settings import name_settings
+from mer_bench.specs import MethodSpec
 from mer_bench.store.files import digest
-from mer_bench.store.schema import SCHEMA, FoldRecord, ProtocolRecord, RowRecord, Training
+from mer_bench.store.schema import SCHEMA, FoldRecord, InputRecord, ProtocolRecord, RowRecord, SettingsRecord, Training
 
-EVALUATION_VERSION = 3
+EVALUATION_VERSION = 4
 """Increased whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
 inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
 
@@ -81,6 +84,7 @@ def make_row(
     protocol = data.protocol
     representation = resolve_representation(spec, params, data.source, preprocessing)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
+    instructions = arithmetic()
     identity = {
         "method": spec.name,
         "version": spec.version,
@@ -91,6 +95,7 @@ def make_row(
         "fingerprints": dict(data.fingerprints),
         "representation": representation["hash"],
         "training": training,
+        "arithmetic": instructions,
     }
     approximated = [] if representation["name"] == spec.representation.name else [Caveat.APPROXIMATION]
     record: RowRecord = {
@@ -103,10 +108,14 @@ def make_row(
             "family": spec.family,
             "citation": spec.citation,
         },
-        "params": {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()},
+        "params": _plain(params),
+        "settings": _settings_record(spec, params),
         "protocol": _protocol_record(protocol),
         "training": training,
         "trains_by_epoch": spec.trains_by_epoch,
+        "deterministic": spec.deterministic,
+        "arithmetic": instructions,
+        "input": _input_record(data),
         "representation": representation,
         "fingerprints": dict(data.fingerprints),
         "caveats": sorted_caveats([*data.caveats, *representation_caveats(representation), *approximated]),
@@ -114,6 +123,34 @@ def make_row(
     }
     setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])
     return Row(record, setting, data.table, data.folds)
+
+
+def _plain(params: Mapping[str, ParameterValue]) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in params.items()}
+
+
+def _settings_record(spec: MethodSpec, params: Mapping[str, ParameterValue]) -> SettingsRecord:
+    named = name_settings(spec, params)
+    return {
+        "preset": named.preset,
+        "changed": _plain(named.changed),
+        "reference": named.reference,
+        "differs": _plain(named.differs),
+    }
+
+
+def _input_record(data: ProtocolData) -> InputRecord:
+    facts = data.source.input_facts()
+    return {
+        "name": facts.name,
+        "source": facts.source,
+        "citation": facts.citation,
+        "licence": facts.licence,
+        "flow": facts.flow,
+        "channels": list(facts.channels),
+        "scale": facts.scale,
+        "digest": digest(dict(data.fingerprints)),
+    }
 
 
 def _protocol_record(protocol: Protocol) -> ProtocolRecord:

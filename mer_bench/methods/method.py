@@ -9,7 +9,7 @@ from typing import Any
 
 from mer_bench.arrays import FloatArray, IntArray, StringArray
 from mer_bench.methods.setting import MethodSetting
-from mer_bench.specs import ParameterValue
+from mer_bench.parameters import ParameterValue
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.parameters import ParameterValue
+from mer_bench.specs import MethodSpec
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mer_bench.specs import Parameter, ParameterValue
+from mer_bench.parameters import Parameter, ParameterValue
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.cache import Cache, CacheError, Entry, content_digest
 from mer_bench.databases.images import read_image
 from mer_bench.errors import MerBenchError, Notice
+from mer_bench.parameters import ParameterValue
 from mer_bench.representations.task import ARRAY, NO_FACE, Preprocessed, PreprocessTask
-from mer_bench.specs import ParameterValue
 from mer_bench.strain import stack_strain
 from mer_bench.threads import one_thread
 from mer_bench.vision.alignment import (

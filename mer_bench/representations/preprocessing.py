@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
+from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.settings import OF_METHOD, PREPROCESSING
-from mer_bench.specs import ParameterValue, resolve_parameters
 from mer_bench.store.files import digest
 from mer_bench.vision.choices import FLOW_PARAMETERS
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from mer_bench.caveats import Caveat
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.preprocessing import VERSIONS, Recipe, parameter_names, step_versions
 from mer_bench.representations.settings import OF_METHOD
-from mer_bench.specs import MethodSpec, ParameterValue, Representation, resolve_parameters
+from mer_bench.specs import MethodSpec, Representation
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
 

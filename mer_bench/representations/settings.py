@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import chain
 
-from mer_bench.specs import Parameter
-from mer_bench.vision.choices import FLOW_PARAMETERS, INTERPOLATIONS, LAYOUTS
+from mer_bench.parameters import Parameter
+from mer_bench.vision.choices import FLOW_PARAMETERS, INTERPOLATIONS, LAYOUTS, SCALES
 
 _ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
 
@@ -46,6 +46,11 @@ PREPROCESSING: tuple[Parameter, ...] = (
     *chain.from_iterable(FLOW_PARAMETERS.values()),
 )
 
+_MAP = (
+    Parameter("scale", "physical", "how a map that is computed from frames is scaled", choices=SCALES),
+    Parameter("side", 28, "side of a map that is computed from frames, pixels", minimum=14, maximum=224),
+)
+
 OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
     "frames": (
         Parameter("length", 10, "number of frames after temporal interpolation", minimum=1, maximum=1000),
@@ -57,7 +62,10 @@ OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
         ),
     ),
     "flow": (),
-    "face-flow": (),
-    "region-flow": (Parameter("layout", "five-mosaic", "how the key regions tile the map", choices=tuple(LAYOUTS)),),
+    "face-flow": _MAP,
+    "region-flow": (
+        Parameter("layout", "five-mosaic", "how the key regions tile the map", choices=tuple(LAYOUTS)),
+        *_MAP,
+    ),
 }
 """Settings of each representation that a method may choose: it has parameters of its own with these names."""

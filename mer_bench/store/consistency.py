@@ -67,12 +67,12 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
         return problem
     for prediction in cell["predictions"]:
         key, scores = prediction["sample_id"], prediction["scores"]
-        if prediction["y_true"] != truth[key]:
-            return f"it gives {key} the label {prediction['y_true']}, and its row says {truth[key]}"
         if not 0 <= prediction["y_pred"] < n_classes:
             return f"it predicts the label {prediction['y_pred']} for {key}, outside the {n_classes} classes"
         if len(scores) != n_classes or not all(map(_is_finite, scores)):
             return f"the scores of {key} are not {n_classes} finite numbers"
+        if prediction["y_pred"] != scores.index(max(scores)):
+            return f"it predicts the label {prediction['y_pred']} for {key}, which does not have the largest score"
     return None
 
 

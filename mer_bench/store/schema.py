@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-SCHEMA = 2
+SCHEMA = 3
 """Incremented whenever stores of the previous version can no longer be read."""
 
 Training = Literal["full", "inner"]
@@ -46,6 +46,29 @@ class RepresentationRecord(TypedDict):
     hash: str
 
 
+class InputRecord(TypedDict):
+    """What the method's input was made from; see `mer_bench.databases.base.InputFacts`."""
+
+    name: str
+    source: str
+    citation: str
+    licence: str
+    flow: str
+    channels: list[str]
+    scale: str
+    digest: str
+    """Hash of the row's fingerprints: rows with the same digest used the same samples."""
+
+
+class SettingsRecord(TypedDict):
+    """The row's parameters in words; see `mer_bench.settings.NamedSettings`."""
+
+    preset: str
+    changed: dict[str, object]
+    reference: str
+    differs: dict[str, object]
+
+
 class FoldRecord(TypedDict):
     subject: str
     """The held-out subject, ``smic/s1``."""
@@ -61,9 +84,15 @@ class RowRecord(TypedDict):
     """SHA-256 over everything that can change a prediction, except seed and fold."""
     method: MethodRecord
     params: dict[str, object]
+    settings: SettingsRecord
     protocol: ProtocolRecord
     training: Training
     trains_by_epoch: bool
+    deterministic: bool
+    """Whether the method draws no random number; then it has one seed."""
+    arithmetic: str
+    """The instructions that libraries were held to, of `mer_bench.arithmetic`."""
+    input: InputRecord
     representation: RepresentationRecord
     fingerprints: dict[str, str]
     """Database to the hash of its samples: ids, labels and content."""
@@ -75,7 +104,6 @@ class RowRecord(TypedDict):
 
 class Prediction(TypedDict):
     sample_id: str
-    y_true: int
     y_pred: int
     scores: list[float]
 
@@ -108,4 +136,6 @@ class CellRecord(TypedDict):
     error: CellError | None
     run_id: str
     device: str
+    processor: str
+    """The name of the processor of the machine."""
     seconds: float

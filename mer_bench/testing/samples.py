@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from mer_bench.arrays import FloatArray
+from mer_bench.parameters import ParameterValue
 from mer_bench.representations.preprocessing import sample_shape
-from mer_bench.specs import ParameterValue
 from mer_bench.strain import stack_strain
 
 PATTERNS = 7

@@ -13,8 +13,8 @@ from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import Method, UnlabelledSamples
+from mer_bench.parameters import resolve_parameters
 from mer_bench.representations.settings import OF_METHOD
-from mer_bench.specs import resolve_parameters
 from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, assert_same, require, rows_of
 from mer_bench.testing.subject import SEED, Subject

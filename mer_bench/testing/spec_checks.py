@@ -22,8 +22,9 @@ from mer_bench.hookspecs import ENTRY_POINT_GROUP
 from mer_bench.methods.method import Method
 from mer_bench.methods.training_config import TRAINING_NAMES, training_parameters
 from mer_bench.names import normalise_name
+from mer_bench.parameters import Parameter, ParameterValue, value_text
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.specs import MethodSpec, Parameter, ParameterValue, value_text
+from mer_bench.specs import MethodSpec
 from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, require
 from mer_bench.testing.subject import SEED, Subject

@@ -20,8 +20,9 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.settings import OF_METHOD
-from mer_bench.specs import MethodSpec, ParameterValue, resolve_parameters
+from mer_bench.specs import MethodSpec
 from mer_bench.testing.contract import ContractError, UnusableError, assert_same, failing, require
 from mer_bench.testing.samples import FEW, MANY, KitFold, KitFolds, make_sample
 from mer_bench.testing.watched import WatchedSetting

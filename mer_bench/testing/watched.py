@@ -8,7 +8,7 @@ from typing import Any
 
 from mer_bench.errors import MethodError
 from mer_bench.methods.setting import MethodSetting
-from mer_bench.specs import ParameterValue
+from mer_bench.parameters import ParameterValue
 
 
 @dataclass(frozen=True)

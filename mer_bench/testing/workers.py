@@ -12,7 +12,8 @@ from mer_bench.engine.executors import run_in_workers
 from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.foreign import foreign_code, origin_of
-from mer_bench.specs import MethodSpec, ParameterValue
+from mer_bench.parameters import ParameterValue
+from mer_bench.specs import MethodSpec
 from mer_bench.testing.contract import ContractError
 from mer_bench.testing.samples import KitFold
 from mer_bench.testing.subject import Subject

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from mer_bench.specs import Parameter
+from mer_bench.parameters import Parameter
 
 # Total variation with an L1 data term: Zach, Pock and Bischof, DAGM 2007; Sánchez Pérez et al., IPOL 2013.
 _TVL1 = (
@@ -38,6 +38,10 @@ FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
     {"tv-l1": _TVL1, "farneback": _FARNEBACK, "dis": _DIS}
 )
 """The settings of every algorithm, with defaults and limits, under the names that users give them."""
+
+SCALES = ("physical", "per-map", "per-map-8bit")
+"""How a flow map is scaled. ``physical``: not at all, displacement in pixels. ``per-map``: each channel of each map by
+its own least and largest value, to 0..1. ``per-map-8bit``: the same, rounded to 8 bits, as public maps are."""
 
 INTERPOLATIONS = ("graph", "linear")
 """How clips get the same number of frames."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
-from mer_bench.specs import resolve_parameters
+from mer_bench.parameters import resolve_parameters
 from mer_bench.threads import one_thread
 from mer_bench.vision.choices import FLOW_PARAMETERS
 

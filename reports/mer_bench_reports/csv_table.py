@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterator, Sequence
 
 from mer_bench.caveats import Caveat
+from mer_bench.parameters import value_text
 from mer_bench.result_texts import incomplete_text
 from mer_bench.results import METRICS, Means, SeedResult, means
-from mer_bench.specs import value_text
 from mer_bench_reports.provenance import params_text
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
 

@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 
+from mer_bench.parameters import value_text
 from mer_bench.results import RowResults
-from mer_bench.specs import value_text
 from mer_bench.store.schema import CellRecord, ProtocolRecord, failure_text
 from mer_bench_reports.report_data import Fact
 

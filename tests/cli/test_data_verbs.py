@@ -22,8 +22,8 @@ from mer_bench import Clip, MerBenchError
 from mer_bench.cache import Cache, cache_folder
 from mer_bench.databases.synthetic import SyntheticRelease
 from mer_bench.engine.data_check import check_data
+from mer_bench.parameters import resolve_parameters
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.specs import resolve_parameters
 
 QUICK = ("--preprocess", "flow=farneback", "--preprocess", "size=96")
 NET = ("--method", "ahmsa", "--set", "width=12", "--set", "blocks=1,1,1", "--set", "epochs=2")

@@ -24,11 +24,11 @@ from mer_bench.engine.describe_network import NetworkFacts
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.parameters import resolve_parameters
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.resolve import resolve_representation
 from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.representations.stack import compute_representation
-from mer_bench.specs import resolve_parameters
 
 NETWORKS = sorted(name for name, spec in load_catalogue().methods.items() if spec.trains_by_epoch)
 OTHERS = sorted(set(load_catalogue().methods) - set(NETWORKS))

@@ -47,6 +47,13 @@ def make_row(
     absent_class: str = "exclude",
     classes: Sequence[str] = CLASSES,
     words: ProtocolWords | None = None,
+    preset: str = "",
+    changed: Mapping[str, object] | None = None,
+    reference: str = "",
+    differs: Mapping[str, object] | None = None,
+    deterministic: bool = False,
+    input_name: str = "Named maps",
+    scale: str = "per-map-8bit",
 ) -> RowRecord:
     """Return a row; ``data`` names the content of the data, so that another name gives other fingerprints."""
     labels = dict(samples if samples is not None else samples_of())
@@ -73,14 +80,33 @@ def make_row(
             "citation": "",
         },
         "params": dict(params or {}),
+        "settings": {
+            "preset": preset,
+            "changed": dict(changed or {}),
+            "reference": reference,
+            "differs": dict(differs or {}),
+        },
         "protocol": record,
         "training": training,
         "trains_by_epoch": epochs,
+        "deterministic": deterministic,
+        "arithmetic": "avx2",
+        "input": {
+            "name": input_name,
+            "source": f"example.org/{data}",
+            "citation": "Someone 2020",
+            "licence": "MIT",
+            "flow": "tv-l1",
+            "channels": ["u", "v", "os"],
+            "scale": scale,
+            "digest": "",
+        },
         "representation": {"name": "face-flow", "params": {}, "hash": digest("face-flow")},
         "fingerprints": {database: digest([data, database, labels]) for database in databases},
         "caveats": sorted(caveats),
         "folds": _folds(labels),
     }
+    row["input"]["digest"] = digest(row["fingerprints"])
     row["row_key"] = digest(row)
     return row
 
@@ -88,7 +114,7 @@ def make_row(
 def manifest(**changes: object) -> dict[str, object]:
     """Return a run's manifest as a run writes it."""
     return {
-        "schema": 2,
+        "schema": SCHEMA,
         "argv": ["/opt/env/bin/mer-bench", "run", "--method", "majority", "--protocol", "cde"],
         "mer_bench": "0.1.0",
         "selection": "last",
@@ -183,6 +209,7 @@ def _blank_cell(row: RowRecord, seed: int, fold: str, run_id: str) -> CellRecord
         "error": None,
         "run_id": run_id,
         "device": "cpu",
+        "processor": "A Processor",
         "seconds": 0.5,
     }
 
@@ -193,7 +220,7 @@ def _fill(store: Store, cell: CellRecord, row: RowRecord, predict: Predictor, or
     predicted = [predict(sample_id, samples[sample_id]) for sample_id in ids]
     one_hot = np.eye(len(row["protocol"]["classes"]), dtype=np.float32)
     cell["predictions"] = [
-        {"sample_id": sample_id, "y_true": samples[sample_id], "y_pred": label, "scores": one_hot[label].tolist()}
+        {"sample_id": sample_id, "y_pred": label, "scores": one_hot[label].tolist()}
         for sample_id, label in zip(ids, predicted, strict=True)
     ]
     if oracle is not None:

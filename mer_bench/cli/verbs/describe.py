@@ -12,14 +12,14 @@ from mer_bench.cli.completion import complete_method
 from mer_bench.cli.console import console, pairs_text, show
 from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
 from mer_bench.config import RESULTS_DEFAULT
-from mer_bench.specs import value_text
+from mer_bench.parameters import value_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mer_bench.engine.describe import Description
     from mer_bench.engine.describe_network import NetworkFacts
-    from mer_bench.specs import Parameter
+    from mer_bench.parameters import Parameter
 
 _MIDDLE_WIDTH = 16
 _NONE = "none"

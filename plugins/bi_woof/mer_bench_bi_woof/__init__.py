@@ -78,6 +78,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="Bi-WOOF",
             target="mer_bench_bi_woof.method:BiWOOF",
+            deterministic=True,
             representation=Representation("flow", approximate="face-flow"),
             features=Features(tuple(parameter.name for parameter in _DESCRIPTOR)),
             family="handcrafted",

@@ -109,6 +109,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="LBP-TOP",
             target="mer_bench_lbp_top.method:LBPTOP",
+            deterministic=True,
             representation=Representation("frames", parameters=tuple(parameter.name for parameter in _CLIP)),
             features=Features(parameters=tuple(parameter.name for parameter in _DESCRIPTOR)),
             family="handcrafted",

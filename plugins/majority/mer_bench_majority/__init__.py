@@ -12,6 +12,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="Majority class",
             target="mer_bench_majority.method:Majority",
+            deterministic=True,
             representation=Representation("face-flow"),
             family="baseline",
         ),

@@ -12,6 +12,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="SVM on flow maps",
             target="mer_bench_svm_flow.method:SVMFlow",
+            deterministic=True,
             representation=Representation("face-flow"),
             family="baseline",
             parameters=(
