@@ -24,8 +24,13 @@ CACHE_VARIABLE = "MER_BENCH_CACHE"
 SYNTHETIC = "synthetic"
 """The subfolder for synthetic releases."""
 
+STACKS = "stacks"
+"""The subfolder for the stacked inputs of rows."""
+
 _OURS = re.compile(r"[0-9a-f]{64}\.(entry|json)|\.[0-9a-f]{50}\.[0-9a-f]{16}\.tmp")
 """Other files in the folder are neither counted nor removed: a user may have chosen a folder that has such files."""
+_TREES = (STACKS, SYNTHETIC)
+"""Subfolders with files of any name."""
 
 
 def cache_folder() -> Path:
@@ -124,16 +129,17 @@ class Cache:
             with suppress(FileNotFoundError):
                 freed += file.stat().st_size
                 file.unlink()
-        for folder in sorted((self.folder / SYNTHETIC).rglob("*"), reverse=True):
-            if folder.is_dir():
-                with suppress(OSError):  # it contains other files
-                    folder.rmdir()
+        for name in _TREES:
+            for folder in sorted((self.folder / name).rglob("*"), reverse=True):
+                if folder.is_dir():
+                    with suppress(OSError):  # it contains other files
+                        folder.rmdir()
         return freed
 
     def _files(self) -> Iterator[tuple[str, Path]]:
-        """Yield the files of mer-bench: entries, temporary files of killed processes, and synthetic releases."""
+        """Yield the files of mer-bench: entries, temporary files of killed processes, and both subfolders."""
         for kind in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
-            if kind.name == SYNTHETIC:
+            if kind.name in _TREES:
                 yield from ((kind.name, file) for file in sorted(kind.rglob("*")) if file.is_file())
             else:
                 yield from ((kind.name, file) for file in sorted(kind.glob("??/*")) if _OURS.fullmatch(file.name))

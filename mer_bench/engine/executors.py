@@ -1,186 +1,216 @@
-"""Run tasks in this process, or in spawned worker processes on this machine."""
+"""Run tasks in worker processes on this machine; see `mer_bench.engine.worker` for what happens there."""
 
 from __future__ import annotations
 
-import multiprocessing
+import atexit
 import os
 import signal
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
-from functools import partial
-from multiprocessing import resource_tracker
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
-
-from mer_bench.errors import MerBenchError, MethodError, error_text
+from mer_bench.arithmetic import arithmetic, worker_environment
+from mer_bench.engine.place import Place
+from mer_bench.engine.worker import Order, Reply
+from mer_bench.errors import MerBenchError, MethodError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_AHEAD = 2
-"""Tasks that each worker has at a time: the one that runs, and the next."""
-_WORKER: tuple[Callable[[Any], Any], dict[int, Any]]
-"""A worker's function and its tasks; set when it starts."""
+_ATTEMPTS = 3
+"""How often a task is given to a worker; it is lost if each of them dies (a task that ends its own process does not
+end the worker)."""
+_STOP_SECONDS = 5.0
+_START = "import sys; sys.path[:] = {path!r}; from mer_bench.engine.worker import main; main({descriptor})"
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """A worker process, as the run sees it."""
+
+    process: subprocess.Popen[bytes]
+    connection: Connection[Any, Any]
+
+    @classmethod
+    def start(cls, settings: Mapping[str, str]) -> _Worker:
+        ours, theirs = Pipe()
+        try:
+            # A session of its own: Ctrl-C in the terminal is for the run, which then stops its workers.
+            process = subprocess.Popen(
+                [sys.executable, "-c", _START.format(path=sys.path, descriptor=theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **settings},
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            raise MerBenchError(f"no worker process can be started: {error.strerror}") from error
+        finally:
+            theirs.close()
+        return cls(process, ours)
+
+    def stop(self) -> None:
+        """End the worker, its home and the running task."""
+        self.connection.close()
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def cause_of_death(self) -> str:
+        self.connection.close()
+        self.kill()
+        code = self.process.returncode
+        return f"its worker was killed ({signal.Signals(-code).name})" if code < 0 else f"its worker ended ({code})"
+
+
+@dataclass
+class _Idle:
+    """Workers without a task: the next tasks of this process use them, so that libraries are imported once."""
+
+    workers: list[tuple[Mapping[str, str], _Worker]] = field(default_factory=list)
+
+    def take(self, settings: Mapping[str, str]) -> _Worker:
+        """Return an idle worker that was started with these variables, or a new one."""
+        for entry in self.workers:
+            if entry[0] == settings:
+                self.workers.remove(entry)
+                return entry[1]
+        return _Worker.start(settings)
+
+    def put(self, settings: Mapping[str, str], worker: _Worker) -> None:
+        self.workers.append((settings, worker))
+
+    def stop(self) -> None:
+        """End all idle workers."""
+        while self.workers:
+            self.workers.pop()[1].stop()
+
+
+_IDLE = _Idle()
+atexit.register(_IDLE.stop)
+
+
+@dataclass(frozen=True)
+class _Assignment:
+    """A task at a worker."""
+
+    number: int
+    worker: _Worker
 
 
 def run_tasks(
     work: Callable[[T], R],
     tasks: Sequence[T],
+    place: Callable[[T], Place],
     *,
     lost: Callable[[T, MethodError, float], R],
     jobs: int,
     timeout: float | None = None,
-) -> Generator[R, None, None]:
-    """Run tasks as `run_in_workers` does, or in this process if one worker is enough and no time-out is set."""
-    jobs = min(jobs, len(tasks))
-    if jobs <= 1 and timeout is None:
-        return (work(task) for task in tasks)
-    return run_in_workers(work, tasks, lost=lost, jobs=jobs, timeout=timeout)
+) -> Generator[tuple[T, R], None, None]:
+    """Run tasks in up to ``jobs`` worker processes, and yield each with its outcome as they come.
 
-
-def run_in_workers(
-    work: Callable[[T], R],
-    tasks: Sequence[T],
-    *,
-    lost: Callable[[T, MethodError, float], R],
-    jobs: int,
-    timeout: float | None = None,
-) -> Generator[R, None, None]:
-    """Run tasks in ``jobs`` spawned processes, and yield outcomes as they come.
-
-    A worker lives as long as the run, so that it imports torch once. A worker that dies or runs past the time-out is
-    replaced, and its task is lost. A caller that may be interrupted between two outcomes has to close the generator,
-    which stops the workers: the pool's threads must not run while the interpreter shuts down.
+    Nothing of a task runs in this process. A task whose process dies or runs past the time-out is lost. A worker that
+    is killed from outside is replaced, and its task is tried again. A caller that may stop between two outcomes has to
+    close the generator, which ends the running tasks.
 
     Parameters
     ----------
     work : callable
-        A function of a module: the workers import it.
+        A function of a module, which the task's process imports.
     tasks : sequence
+    place : callable
+        Returns the process in which a task runs.
     lost : callable
-        Returns the outcome of a task whose worker died or ran past the time-out, from the task, the reason, and the
-        seconds it took.
+        Returns the outcome of a lost task, from the task, the reason, and the seconds it took.
     jobs : int
     timeout : float or None
-        Seconds that a task may take, including what its worker has to import first.
+        Seconds that a task may take, including what its process has to import first.
 
     Raises
     ------
     MerBenchError
-        A task raised it, so that every task would fail, or no worker can start; the workers are stopped.
+        A task raised it, so that every task would fail, or no worker can start.
+    RuntimeError
+        A task raised anything else.
     """
-    pending = dict(enumerate(tasks))
-    while pending:
-        before = len(pending)
-        with closing(_run_pool(work, pending, lost, jobs, timeout)) as outcomes:
-            for number, outcome in outcomes:
-                del pending[number]
-                yield outcome
-        if len(pending) == before:
-            raise MerBenchError(
-                "the worker processes end before they start a task: a script must call mer_bench.run under "
-                '`if __name__ == "__main__":`, and a machine may be out of memory or file handles; '
-                "jobs=1 (--jobs 1) needs no worker processes"
-            )
+    settings = _settings()
+    environment = {**os.environ, **settings}
+    waiting = list(range(len(tasks)))[::-1]
+    attempts = [0] * len(tasks)
+    busy: dict[Connection[Any, Any], _Assignment] = {}
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < jobs:
+                number = waiting.pop()
+                worker = _IDLE.take(settings)
+                busy[worker.connection] = _Assignment(number, worker)
+                attempts[number] += 1
+                # A worker that is dead already is noticed where its reply is awaited.
+                with suppress(OSError):
+                    worker.connection.send(_order(work, tasks[number], place, timeout, environment))
+            for assignment, reply in _replies(busy):
+                number = assignment.number
+                if reply is not None:
+                    _IDLE.put(settings, assignment.worker)
+                else:
+                    cause = assignment.worker.cause_of_death()
+                    if attempts[number] < _ATTEMPTS:
+                        waiting.append(number)
+                        continue
+                    reply = Reply("lost", reason=cause)
+                yield tasks[number], _outcome(tasks[number], reply, lost)
+    finally:
+        for assignment in busy.values():
+            assignment.worker.stop()
 
 
-def _run_pool(
+def _replies(busy: dict[Connection[Any, Any], _Assignment]) -> Iterator[tuple[_Assignment, Reply | None]]:
+    """Wait for replies, and yield each with what it replies to; None where the worker died."""
+    for connection in wait(list(busy)):
+        assert isinstance(connection, Connection)
+        try:
+            reply: Reply | None = connection.recv()
+        except (EOFError, OSError):
+            reply = None
+        yield busy.pop(connection), reply
+
+
+def _outcome(task: T, reply: Reply, lost: Callable[[T, MethodError, float], R]) -> R:
+    if reply.kind == "done":
+        outcome: R = ForkingPickler.loads(reply.outcome)
+        return outcome
+    if reply.kind == "refused":
+        raise MerBenchError(reply.reason)
+    if reply.kind == "lost":
+        return lost(task, MethodError(reply.reason), reply.seconds)
+    raise RuntimeError(f"a task failed in a worker:\n{reply.reason}")
+
+
+def _settings() -> dict[str, str]:
+    """Return the variables that a worker must be started with: Python and numerical libraries read them early."""
+    # Sets of texts have the same order in every process then.
+    return {**worker_environment(arithmetic()), "PYTHONHASHSEED": "0"}
+
+
+def _order(
     work: Callable[[T], R],
-    tasks: Mapping[int, T],
-    lost: Callable[[T, MethodError, float], R],
-    jobs: int,
+    task: T,
+    place: Callable[[T], Place],
     timeout: float | None,
-) -> Generator[tuple[int, R], None, None]:
-    """Yield outcomes until there are no tasks left, or the pool breaks: it does if a worker dies between two tasks.
-
-    Workers receive all tasks when they start, and then only numbers, a few ahead. With whole tasks in the pipe, a run
-    that was stopped early crashed Python 3.12.1 at exit in one of twelve attempts: probably pebble's thread was blocked
-    by a full pipe, and the garbage collector failed on the objects that it left.
-    """
-    context = multiprocessing.get_context("spawn")
-    arguments = (os.getpid(), work, dict(tasks))
-    pool = ProcessPool(max_workers=jobs, initializer=_start_worker, initargs=arguments, context=context)
-    waiting = sorted(tasks, reverse=True)
-    futures: dict[Future[R], int] = {}
-    try:
-        while waiting or futures:
-            with _interrupts_held():
-                while waiting and len(futures) < _AHEAD * jobs and pool.active:
-                    number = waiting.pop()
-                    futures[pool.schedule(_run_task, args=(number,), timeout=timeout)] = number
-            if not futures:
-                return
-            for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                number = futures.pop(future)
-                try:
-                    outcome = _outcome(future, partial(lost, tasks[number]), timeout)
-                except BrokenProcessPool:
-                    continue
-                yield number, outcome
-    except BrokenProcessPool:
-        return
-    finally:
-        with _interrupts_held():
-            pool.stop()
-            pool.join()
-
-
-def _outcome(future: Future[R], lost: Callable[[MethodError, float], R], timeout: float | None) -> R:
-    try:
-        return future.result()
-    except TimeoutError:
-        return lost(MethodError(f"it ran past the time-out of {timeout:g} s"), timeout or 0.0)
-    except ProcessExpired as expired:
-        return lost(MethodError(f"its process died (exit code {expired.exitcode})"), 0.0)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Delay Ctrl-C while workers start or stop, and start them with it blocked: the parent handles it.
-
-    In the parent, blocking alone is not enough: a library's thread that does not block the signal may receive it.
-    """
-    # Starting the tracker unblocks Ctrl-C, so it has to run before.
-    resource_tracker.ensure_running()
-    held: list[int] = []
-    is_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if is_main else None
-    if callable(handler):  # an ignored signal stays ignored
-        signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if callable(handler):
-            signal.signal(signal.SIGINT, handler)
-    if held and callable(handler):
-        handler(signal.SIGINT, None)
-
-
-def _run_task(number: int) -> Any:
-    work, tasks = _WORKER
-    try:
-        return work(tasks[number])
-    except MerBenchError as error:
-        # The base class: a plugin's own subclass may not survive pickling.
-        raise MerBenchError(error_text(error)) from None
-
-
-def _start_worker(parent: int, work: Callable[[Any], Any], tasks: dict[int, Any]) -> None:
-    """Store the tasks, end when the parent is killed, and redirect stdout, which is for ``--json``, to stderr."""
-    global _WORKER
-    _WORKER = work, tasks
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    os.dup2(2, 1)
+    environment: Mapping[str, str],
+) -> Order:
+    payload = bytes(ForkingPickler.dumps((work, task)))
+    return Order(place(task), payload, timeout, str(Path.cwd()), tuple(sys.path), environment)

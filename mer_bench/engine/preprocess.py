@@ -7,6 +7,7 @@ from contextlib import closing
 
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener
+from mer_bench.engine.place import Place
 from mer_bench.errors import MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
 
@@ -28,9 +29,9 @@ def preprocess(tasks: Sequence[PreprocessTask], *, jobs: int, listener: Listener
     try:
         with (
             listener.steps("representations", len(tasks)) as step,
-            closing(run_tasks(_preprocess, tasks, lost=_lost, jobs=jobs)) as samples,
+            closing(run_tasks(_preprocess, tasks, _place, lost=_lost, jobs=jobs)) as samples,
         ):
-            for preprocessed in samples:
+            for _, preprocessed in samples:
                 for text in preprocessed.notices:
                     if text not in announced:
                         listener.notice(text)
@@ -53,6 +54,10 @@ def _preprocess(task: PreprocessTask) -> Preprocessed:
     from mer_bench.representations.preprocess import preprocess_sample
 
     return preprocess_sample(task)
+
+
+def _place(task: PreprocessTask) -> Place:
+    return Place((), "preprocessing")
 
 
 def _lost(task: PreprocessTask, error: MethodError, seconds: float) -> Preprocessed:

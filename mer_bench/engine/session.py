@@ -8,15 +8,18 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 
+from mer_bench.cache import STACKS, cache_folder
 from mer_bench.engine.environment import environment
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener
+from mer_bench.engine.place import Place
 from mer_bench.engine.preprocess import listed, preprocess
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.stacks import Stacks
 from mer_bench.errors import MerBenchError, MethodError
-from mer_bench.evaluation.cells import Outcome, Task, run_cell, store_failure
+from mer_bench.evaluation.cells import FoldResult, FoldTask, compute_fold, failed_fold, fold_task
 from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.records import store_result
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import PreprocessTask, preprocess_task
@@ -25,6 +28,16 @@ from mer_bench.rules import ORACLE
 from mer_bench.store import Store
 from mer_bench.store.schema import SCHEMA, CellRecord
 from mer_bench.version import __version__
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that failed, and why."""
+
+    method: str
+    seed: int
+    fold: str
+    reason: str
 
 
 @dataclass
@@ -46,7 +59,7 @@ class Session:
     catalogue: Catalogue
     resources: Resources
     listener: Listener = field(default_factory=Listener)
-    failures: list[Outcome] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     stacks: Stacks = field(init=False)
     records: dict[Cell, CellRecord | None] = field(init=False)
     """The stored record of each cell of the plan."""
@@ -54,8 +67,7 @@ class Session:
     """The cells that were missing or had failed when the session was created."""
 
     def __post_init__(self) -> None:
-        folder = self.store.path / "representations"
-        self.stacks = Stacks(folder, self.plan.data.source, self.resources, self.listener)
+        self.stacks = Stacks(cache_folder() / STACKS, self.plan.data.source, self.resources, self.listener)
         self.records = {cell: self._read(cell) for cell in self.plan.cells}
         self.pending = [cell for cell in self.plan.cells if not self._is_done(cell)]
 
@@ -74,7 +86,8 @@ class Session:
         for row in self.plan.rows:
             self.store.write_row(row.record)
         try:
-            self._compute(*self._tasks())
+            if self.pending:
+                self._compute(*self._tasks())
         except KeyboardInterrupt:
             self._read_pending()
             done = sum(self._is_done(cell) for cell in self.plan.cells)
@@ -121,45 +134,43 @@ class Session:
                         tasks.setdefault(task.key, task)
         return list(tasks.values())
 
-    def _tasks(self) -> tuple[list[Task], list[Outcome]]:
-        """Stack the pending cells' inputs; return their tasks, and outcomes of those whose inputs cannot be made."""
-        if not self.pending:
-            return [], []
+    def _tasks(self) -> tuple[list[FoldTask], list[tuple[FoldTask, FoldResult]]]:
+        """Stack the pending cells' inputs; return their tasks, and failures of those whose inputs cannot be made."""
         rows = [self.plan.rows[index] for index in sorted({cell.row for cell in self.pending})]
         device = self.resources.torch_device() if any(row.trains_by_epoch for row in rows) else "cpu"
-        run_id = self.store.start_run(self._manifest(device))
-        tasks: list[Task] = []
-        outcomes: list[Outcome] = []
+        tasks: list[FoldTask] = []
+        failed: list[tuple[FoldTask, FoldResult]] = []
         for row in rows:
-            stack, failed = self.stacks.file(row)
-            row_device = device if row.trains_by_epoch else "cpu"
-            row_tasks = [
-                Task(row, cell.seed, cell.fold, stack=stack, results=self.store.path, run_id=run_id, device=row_device)
+            stack, sample = self.stacks.file(row)
+            of_row = [
+                fold_task(row, cell, stack=stack, device=device)
                 for cell in self.pending
                 if self.plan.rows[cell.row] is row
             ]
-            if failed is None:
-                tasks += row_tasks
+            if sample is None:
+                tasks += of_row
             else:
-                error = MethodError(failed.failure)
-                outcomes += [store_failure(task, error, 0.0, failed.traceback) for task in row_tasks]
-        return tasks, outcomes
+                result = failed_fold(MethodError(sample.failure), 0.0, sample.traceback)
+                failed += [(task, result) for task in of_row]
+        return tasks, failed
 
-    def _compute(self, tasks: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
-        """Run tasks, and report their outcomes and those given."""
+    def _compute(self, tasks: Sequence[FoldTask], failed: Sequence[tuple[FoldTask, FoldResult]]) -> None:
+        """Run tasks, and store their results and those given."""
+        run_id = self.store.start_run(self._manifest())
         done = len(self.plan.cells) - len(self.pending)
         jobs, timeout = self.resources.jobs, self.resources.timeout
         with (
             self.listener.steps("cells", len(self.plan.cells), done) as step,
-            closing(run_tasks(run_cell, tasks, lost=_lost, jobs=jobs, timeout=timeout)) as computed,
+            closing(run_tasks(compute_fold, tasks, _place, lost=_lost, jobs=jobs, timeout=timeout)) as computed,
         ):
-            for outcome in chain(outcomes, computed):
-                if outcome.failure:
-                    self.failures.append(outcome)
-                    self.listener.failed(
-                        f"{outcome.method}, seed {outcome.seed}, fold {outcome.fold}: {outcome.failure}"
-                    )
-                step(not outcome.failure)
+            for task, result in chain(failed, computed):
+                cell = task.cell
+                row = self.plan.rows[cell.row]
+                reason = store_result(self.store, row, task, result, run_id=run_id)
+                if reason:
+                    self.failures.append(Failure(row.name, cell.seed, cell.fold, reason))
+                    self.listener.failed(f"{row.name}, seed {cell.seed}, fold {cell.fold}: {reason}")
+                step(not reason)
 
     def _read(self, cell: Cell) -> CellRecord | None:
         return self.store.read_cell(self.plan.rows[cell.row].record, cell.seed, cell.fold)
@@ -175,7 +186,8 @@ class Session:
         needs_epochs = self.plan.selection == ORACLE and record["epoch_scores"]
         return not needs_epochs or self.store.read_epoch_scores(record["key"], row, cell.fold) is not None
 
-    def _manifest(self, device: str) -> dict[str, object]:
+    def _manifest(self) -> dict[str, object]:
+        trains = any(row.trains_by_epoch for row in self.plan.rows)
         return {
             "schema": SCHEMA,
             "argv": sys.argv,
@@ -186,11 +198,20 @@ class Session:
             "count_problems": list(self.plan.data.problems),
             "faces": {row.record["row_key"]: self.stacks.faces(row) for row in self.plan.rows},
             "plugins": [f"{r.name} {r.distribution} {r.version} {r.status.value}" for r in self.catalogue.records],
-            "device": device,
+            "device": self.resources.torch_device() if trains else "cpu",
             "jobs": self.resources.jobs,
             **environment(),
         }
 
 
-def _lost(task: Task, error: MethodError, seconds: float) -> Outcome:
-    return store_failure(task, error, seconds)
+def _lost(task: FoldTask, error: MethodError, seconds: float) -> FoldResult:
+    return failed_fold(error, seconds)
+
+
+def _place(task: FoldTask) -> Place:
+    """Give each fold on the CPU a process of its own; on a GPU, whose start takes seconds, a row's folds share one."""
+    spec = task.setting.spec
+    libraries = ("mer_bench.evaluation.cells", *(["mer_bench.training.trainer"] if spec.trains_by_epoch else []))
+    alone = task.device == "cpu"
+    home = "folds" if alone else f"folds of row {task.cell.row}"
+    return Place(libraries, f"{home} of {spec.target}", spec.target.partition(":")[0], alone=alone)

@@ -12,6 +12,7 @@ from mer_bench.arrays import FloatArray
 from mer_bench.databases.base import DataSource
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Listener
+from mer_bench.engine.place import Place
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.features import Extracted, ExtractTask, extract, lost_features
@@ -64,7 +65,7 @@ class Stacks:
         tasks = [ExtractTask(row.setting, stack, index, self.folder, key) for index in range(count)]
         failed = self._extract(row, tasks)
         if failed is not None:
-            reason = f"the features of {row.table.sample_ids[failed.index]}: {failed.failure}"
+            reason = f"the features of {row.stacked[failed.index]}: {failed.failure}"
             return stack, replace(failed, failure=reason)
         file = stored_representation(self.folder, key, count, lambda: _features(tasks), self._notice)
         shutil.rmtree(self.folder / key, ignore_errors=True)
@@ -80,9 +81,9 @@ class Stacks:
         jobs, timeout = self.resources.jobs, self.resources.timeout
         with (
             self.listener.steps(f"features of {row.name}", len(tasks)) as step,
-            closing(run_tasks(extract, tasks, lost=lost_features, jobs=jobs, timeout=timeout)) as samples,
+            closing(run_tasks(extract, tasks, _place, lost=lost_features, jobs=jobs, timeout=timeout)) as samples,
         ):
-            for sample in samples:
+            for _, sample in samples:
                 step(not sample.failure)
                 if sample.failure:
                     return sample
@@ -98,7 +99,7 @@ class Stacks:
     def _arrays(self, row: Row) -> Iterator[FloatArray]:
         facts = []
         record = row.record["representation"]
-        for array, of_sample in compute_representation(self.source, row.table.sample_ids, record, self._notice):
+        for array, of_sample in compute_representation(self.source, row.stacked, record, self._notice):
             facts.append(of_sample)
             yield array
         if fingerprint(row.table, self.source) != row.record["fingerprints"]:
@@ -113,6 +114,12 @@ class Stacks:
 
     def _facts_file(self, row: Row) -> Path:
         return self.folder / f"{row.stack_key}.facts.json"
+
+
+def _place(task: ExtractTask) -> Place:
+    """Extract all samples of a row in one process: features see no label, so that nothing can leak."""
+    target = task.setting.spec.target
+    return Place(("mer_bench.evaluation.features",), f"features {task.features_key}", target.partition(":")[0])
 
 
 def _features(tasks: list[ExtractTask]) -> Iterator[FloatArray]:

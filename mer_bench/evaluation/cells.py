@@ -1,4 +1,4 @@
-"""One cell: train a method on a fold's training set, and store its scores of the test set."""
+"""One cell: train a method on a fold's training set, and score its test set, without any label of the test set."""
 
 from __future__ import annotations
 
@@ -13,107 +13,124 @@ from mer_bench.arithmetic import processor
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import error_text
 from mer_bench.evaluation.fold_scores import FoldScores
+from mer_bench.evaluation.plan import Cell
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.evaluation.rows import Row
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.plugin_manager import load_target
-from mer_bench.store import Store, cell_key
-from mer_bench.store.schema import SCHEMA, CellError, CellRecord, failure_text
+from mer_bench.store.schema import CellError
 
 
 @dataclass(frozen=True)
-class Task:
-    """A cell, with everything that a worker needs to compute and store it.
+class FoldTask:
+    """Everything that a worker needs to compute a cell, and no more: neither labels nor ids of the test set.
+
+    Parameters
+    ----------
+    cell : Cell
+    setting : MethodSetting
+    stack : Path
+        The row's stacked features or representation, a ``.npy`` file.
+    train : tuple of int
+        Positions of the training set in the stack.
+    labels : tuple of int
+        Labels of the training set.
+    subjects : tuple of str
+        Namespaced subjects of the training set.
+    test : tuple of int
+        Positions of the test set in the stack, whose order tells nothing about a sample.
+    seed : int
+        What seeds the generators.
+    device : str
+        A torch device.
+    inner : str or None
+        As of `mer_bench.evaluation.predict.predict_fold`.
+    """
+
+    cell: Cell
+    setting: MethodSetting
+    stack: Path
+    train: tuple[int, ...]
+    labels: tuple[int, ...]
+    subjects: tuple[str, ...]
+    test: tuple[int, ...]
+    seed: int
+    device: str
+    inner: str | None
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """A fold's scores, in the order of the task's test set, or why there are none.
+
+    Parameters
+    ----------
+    scores : FoldScores or None
+    error : CellError or None
+    seconds : float
+    processor : str
+        The processor of the machine.
+    """
+
+    scores: FoldScores | None
+    error: CellError | None
+    seconds: float
+    processor: str
+
+
+def fold_task(row: Row, cell: Cell, *, stack: Path, device: str) -> FoldTask:
+    """Return the task of a row's cell.
 
     Parameters
     ----------
     row : Row
-    seed : int
-    fold : str
+    cell : Cell
     stack : Path
-        The row's stacked features or representation, a ``.npy`` file.
-    results : Path
-        The store.
-    run_id : str
+        The row's stacked features or representation.
     device : str
-        A torch device.
+        A torch device; only networks use it.
     """
-
-    row: Row
-    seed: int
-    fold: str
-    stack: Path
-    results: Path
-    run_id: str
-    device: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Whether a cell failed; its predictions are in the store."""
-
-    method: str
-    seed: int
-    fold: str
-    failure: str
-    """Why it failed; empty if it did not."""
+    table, members = row.table, row.folds[cell.fold]
+    protocol = row.record["protocol"]
+    return FoldTask(
+        cell=cell,
+        setting=row.setting,
+        stack=stack,
+        train=tuple(row.places[i] for i in members.train),
+        labels=tuple(table.labels[i] for i in members.train),
+        subjects=tuple(table.subjects[i] for i in members.train),
+        test=tuple(row.places[i] for i in members.test),
+        seed=seed_value(protocol["name"], cell.fold, cell.seed),
+        device=device if row.trains_by_epoch else "cpu",
+        inner=protocol["absent_class"] if row.record["training"] == "inner" else None,
+    )
 
 
-def run_cell(task: Task) -> Outcome:
-    """Compute one cell and store it, even if it fails.
+def compute_fold(task: FoldTask) -> FoldResult:
+    """Compute one cell; what the method raises is returned as an error.
 
     Raises
     ------
     MerBenchError
-        The method refuses a setting, or the store cannot be written: every other cell would fail too.
+        The method refuses a setting: every other cell would fail too.
     """
     started = time.perf_counter()
-    store = Store(task.results)
-    seed = seed_value(task.row.record["protocol"]["name"], task.fold, task.seed)
-    spec = task.row.setting.spec
+    spec = task.setting.spec
     load_target(spec.target)
     try:
-        with foreign_code(f"method {spec.name}", f"fold {task.fold}", recorded=True):
-            sample_ids, prediction = _predict(task, seed)
+        with foreign_code(f"method {spec.name}", f"fold {task.cell.fold}", recorded=True):
+            scores = _predict(task)
     except ForeignError as failure:
-        return store_failure(task, failure.error, time.perf_counter() - started)
-    record = _blank_record(task, time.perf_counter() - started)
-    if prediction.epoch_scores is not None:
-        store.write_epoch_scores(record["key"], sample_ids, prediction.epoch_scores)
-        record["epoch_scores"] = True
-        record["selected_epoch"] = prediction.selected_epoch
-    record["predictions"] = [
-        {
-            "sample_id": sample_id,
-            "y_pred": int(scores.argmax()),
-            "scores": [float(value) for value in scores],
-        }
-        for sample_id, scores in zip(sample_ids, prediction.scores, strict=True)
-    ]
-    store.write_cell(task.row.record, record)
-    return Outcome(task.row.record["method"]["name"], task.seed, task.fold, "")
+        return failed_fold(failure.error, time.perf_counter() - started, trace_of(failure.error))
+    return FoldResult(scores, None, time.perf_counter() - started, processor())
 
 
-def store_failure(task: Task, error: BaseException, seconds: float, trace: str = "") -> Outcome:
-    """Store a failed cell with the reason, unless the store already holds the finished cell.
-
-    Another run on the same store may have finished it, or the time-out may have expired after the worker stored it.
-    """
-    name = task.row.record["method"]["name"]
-    stored = Store(task.results).read_cell(task.row.record, task.seed, task.fold)
-    if stored is not None and stored["status"] == "ok":
-        return Outcome(name, task.seed, task.fold, "")
-    record = _blank_record(task, seconds)
-    record["status"] = "failed"
-    failure: CellError = {
-        "type": type(error).__name__,
-        "message": error_text(error),
-        "traceback": trace or trace_of(error),
-    }
-    record["error"] = failure
-    Store(task.results).write_cell(task.row.record, record)
-    return Outcome(name, task.seed, task.fold, failure_text(failure))
+def failed_fold(error: BaseException, seconds: float, trace: str = "") -> FoldResult:
+    """Return the result of a fold that failed."""
+    failure: CellError = {"type": type(error).__name__, "message": error_text(error), "traceback": trace}
+    return FoldResult(None, failure, seconds, processor())
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:
@@ -121,37 +138,12 @@ def seed_value(protocol: str, fold: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{protocol}/{fold}/{seed}".encode()).digest()[:4], "big")
 
 
-def _predict(task: Task, seed: int) -> tuple[list[str], FoldScores]:
-    """Return the test set's sample ids, and scores in the same order."""
-    row = task.row
-    fold = row.folds[task.fold]
+def _predict(task: FoldTask) -> FoldScores:
     inputs: FloatArray = np.load(task.stack, mmap_mode="r")
     train = LabelledSamples(
-        np.asarray(inputs[list(fold.train)]),
-        np.array([row.table.labels[i] for i in fold.train], dtype=np.int64),
-        np.array([row.table.subjects[i] for i in fold.train]),
+        np.asarray(inputs[list(task.train)]),
+        np.array(task.labels, dtype=np.int64),
+        np.array(task.subjects),
     )
-    test = UnlabelledSamples(np.asarray(inputs[list(fold.test)]))
-    inner = row.record["protocol"]["absent_class"] if row.record["training"] == "inner" else None
-    scores = predict_fold(row.setting, train, test, seed=seed, device=task.device, inner=inner)
-    return [row.table.sample_ids[i] for i in fold.test], scores
-
-
-def _blank_record(task: Task, seconds: float) -> CellRecord:
-    row_key = task.row.record["row_key"]
-    return {
-        "schema": SCHEMA,
-        "key": cell_key(row_key, task.seed, task.fold),
-        "row_key": row_key,
-        "seed": task.seed,
-        "fold": task.fold,
-        "status": "ok",
-        "predictions": [],
-        "selected_epoch": None,
-        "epoch_scores": False,
-        "error": None,
-        "run_id": task.run_id,
-        "device": task.device,
-        "processor": processor(),
-        "seconds": round(seconds, 3),
-    }
+    test = UnlabelledSamples(np.asarray(inputs[list(task.test)]))
+    return predict_fold(task.setting, train, test, seed=task.seed, device=task.device, inner=task.inner)

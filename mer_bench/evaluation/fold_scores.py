@@ -36,9 +36,14 @@ def checked_scores(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
     MethodError
         They are not of shape (n, n_classes), or not all finite real numbers.
     """
-    scores = np.array(scores)
+    given = np.array(scores)
+    if given.dtype.kind not in "fiu":
+        raise MethodError(f"scores are of type {given.dtype}, not real numbers")
+    # JSON keeps no more than a float64: the largest score must be the same before and after.
+    with np.errstate(over="ignore"):
+        scores = given if given.dtype in (np.float32, np.float64) else given.astype(np.float64)
     if scores.shape != (n, n_classes):
         raise MethodError(f"scores have shape {scores.shape}, not ({n}, {n_classes})")
-    if scores.dtype.kind not in "fiu" or not np.isfinite(scores).all():
-        raise MethodError("scores hold NaN, infinite or other values that are not real numbers")
+    if not np.isfinite(scores).all():
+        raise MethodError("scores hold NaN or infinite values")
     return scores

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from mer_bench.arithmetic import arithmetic
 from mer_bench.caveats import Caveat, sorted_caveats
-from mer_bench.evaluation.folds import Fold, LabelledTable
+from mer_bench.evaluation.folds import Fold, LabelledTable, id_hash
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.parameters import ParameterValue
@@ -25,7 +26,7 @@ inner rule, the seeding of folds, or the base classes of methods. It is part of 
 
 @dataclass(frozen=True)
 class Row:
-    """Everything that the cells of one row need; workers receive it pickled.
+    """Everything that the cells of one row need, with every label: no worker receives it.
 
     Parameters
     ----------
@@ -50,11 +51,26 @@ class Row:
         """Whether the harness trains a network: then a device is used, and an epoch is selected."""
         return self.setting.spec.trains_by_epoch
 
+    @cached_property
+    def stacked(self) -> tuple[str, ...]:
+        """The sample ids in the order of the row's stack.
+
+        It is the order of their hashes: ids spell the class (SMIC's ``s1_ne_01``), so in the order of ids a sample's
+        position would tell its label.
+        """
+        return tuple(sorted(self.table.sample_ids, key=id_hash))
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """The position in the stack of each sample of the table."""
+        place = {sample_id: i for i, sample_id in enumerate(self.stacked)}
+        return tuple(place[sample_id] for sample_id in self.table.sample_ids)
+
     @property
     def stack_key(self) -> str:
         """The key of the row's stacked representation."""
         record = self.record
-        return digest([record["fingerprints"], record["representation"]["hash"], self.table.sample_ids])
+        return digest([record["fingerprints"], record["representation"]["hash"], self.stacked])
 
     @property
     def features_key(self) -> str | None:

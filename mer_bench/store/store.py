@@ -26,7 +26,7 @@ _TEMPORARY = f".*.{'?' * 16}.tmp"
 _LEFTOVERS = (
     ".probe-*",
     _TEMPORARY,
-    *(f"{folder}/{_TEMPORARY}" for folder in ("cells/**", "runs/*", "artifacts/*", "representations")),
+    *(f"{folder}/{_TEMPORARY}" for folder in ("cells/**", "runs/*", "artifacts/*")),
 )
 """Temporary files that a process may leave when it is killed while writing."""
 

@@ -8,7 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 
-from mer_bench.engine.executors import run_in_workers
+from mer_bench.engine.executors import run_tasks
+from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.foreign import foreign_code, origin_of
@@ -70,8 +71,8 @@ class Workers:
         ]
         unsendable = {task.key: _unsendable(task) for task in tasks}
         sendable = [task for task in tasks if not unsendable[task.key]]
-        with closing(run_in_workers(work, sendable, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
-            return {**unsendable, **dict(done)}
+        with closing(run_tasks(work, sendable, _place, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
+            return {**unsendable, **dict(outcome for _, outcome in done)}
 
 
 def work(task: WorkerTask) -> tuple[_Key, _Outcome]:
@@ -82,6 +83,11 @@ def work(task: WorkerTask) -> tuple[_Key, _Outcome]:
             return task.key, subject.scores(task.fold)
     except MerBenchError as failure:
         return task.key, reason_of(origin_of(failure))
+
+
+def _place(task: WorkerTask) -> Place:
+    libraries = (__name__, *(["mer_bench.training.trainer"] if task.spec.trains_by_epoch else []))
+    return Place(libraries, f"folds of {task.spec.target}", task.spec.target.partition(":")[0], alone=True)
 
 
 def _lost(task: WorkerTask, error: MethodError, seconds: float) -> tuple[_Key, _Outcome]:

@@ -126,7 +126,7 @@ def _conclude(session: Session, people: Console, as_json: bool) -> ExitCode:
     print_line(
         people,
         f"{len(session.failures)} of {len(session.plan.cells)} cells failed; the first: {first.method}, seed "
-        f"{first.seed}, fold {first.fold}: {first.failure}. The tracebacks are in {session.store.path}; "
+        f"{first.seed}, fold {first.fold}: {first.reason}. The tracebacks are in {session.store.path}; "
         "the same command tries these cells again.",
         "bold red",
     )

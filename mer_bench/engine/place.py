@@ -1,0 +1,31 @@
+"""Where a task runs: in which process, and what that process has imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """The process that a task runs in.
+
+    A worker runs nothing itself. It forks a *home*, a process that imports what its tasks need, and keeps it until a
+    task has another place.
+
+    Parameters
+    ----------
+    libraries : tuple of str
+        Modules that the worker imports before it forks the home, so that all homes have them; never a plugin's.
+    home : str
+        Tasks with the same name share a home.
+    imports : str
+        A module that the home imports before its first task; empty for none.
+    alone : bool
+        The home forks a process for each task, so that no task finds what another left behind. Otherwise the home runs
+        its tasks itself.
+    """
+
+    libraries: tuple[str, ...]
+    home: str
+    imports: str = ""
+    alone: bool = False
