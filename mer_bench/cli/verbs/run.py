@@ -114,7 +114,7 @@ def _conclude(session: Session, people: Console, as_json: bool) -> ExitCode:
         for result in chain.from_iterable(asked):
             click.echo(json.dumps(result_object(result), allow_nan=False))
     print_results(asked, people)
-    faces = (facts_lines(session.stacks.faces(row)) for row in session.plan.rows)
+    faces = (facts_lines(session.inputs.stacks.faces(row)) for row in session.plan.rows)
     for line in dict.fromkeys(chain.from_iterable(faces)):
         print_line(people, line)
     known = {row.record["row_key"]: row for row in rows}

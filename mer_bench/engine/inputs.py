@@ -1,0 +1,113 @@
+"""The inputs of cells: preprocess the samples that they need, stack them, and make the cells' tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mer_bench.cache import STACKS, cache_folder
+from mer_bench.engine.listener import Listener
+from mer_bench.engine.place import Place
+from mer_bench.engine.preprocess import listed, preprocess
+from mer_bench.engine.resources import Resources
+from mer_bench.engine.stacks import Stacks
+from mer_bench.errors import MerBenchError, MethodError
+from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, fold_task
+from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.rows import Row
+from mer_bench.representations.resolve import recipe_of
+from mer_bench.representations.task import PreprocessTask, preprocess_task
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a plan's cells.
+
+    Parameters
+    ----------
+    plan : Plan
+    resources : Resources
+    listener : Listener
+    """
+
+    plan: Plan
+    resources: Resources
+    listener: Listener
+
+    @cached_property
+    def stacks(self) -> Stacks:
+        """The stacked inputs of rows, in the cache."""
+        return Stacks(cache_folder() / STACKS, self.plan.data.source, self.resources, self.listener)
+
+    def preprocess(self, cells: Sequence[Cell]) -> None:
+        """Compute the representations that a cell needs and the cache does not hold.
+
+        Raises
+        ------
+        MerBenchError
+            A sample cannot be preprocessed.
+        """
+        done = preprocess(self._to_preprocess(cells), jobs=self.resources.jobs, listener=self.listener)
+        # By sample: methods may preprocess one sample in several ways; report one failure of each sample.
+        failures = {
+            preprocessed.sample_id: preprocessed.failure for preprocessed in reversed(done) if preprocessed.failure
+        }
+        if failures:
+            count = len({preprocessed.sample_id for preprocessed in done})
+            raise MerBenchError(
+                f"{len(failures)} of {count} samples cannot be preprocessed: {listed([*failures.values()])}"
+            )
+
+    def tasks(self, cells: Sequence[Cell]) -> tuple[list[FoldTask], list[tuple[FoldTask, FoldResult]]]:
+        """Stack the cells' inputs; return their tasks, and the failures of those whose features cannot be extracted."""
+        rows = self._rows(cells)
+        device = self.resources.torch_device() if any(row.trains_by_epoch for row in rows) else "cpu"
+        tasks: list[FoldTask] = []
+        failed: list[tuple[FoldTask, FoldResult]] = []
+        for row in rows:
+            stack, sample = self.stacks.file(row)
+            of_row = [
+                fold_task(row, cell, stack=stack, device=device) for cell in cells if self.plan.rows[cell.row] is row
+            ]
+            if sample is None:
+                tasks += of_row
+            else:
+                result = failed_fold(MethodError(sample.failure), 0.0, sample.traceback)
+                failed += [(task, result) for task in of_row]
+        return tasks, failed
+
+    def _rows(self, cells: Sequence[Cell]) -> list[Row]:
+        return [self.plan.rows[index] for index in sorted({cell.row for cell in cells})]
+
+    def _to_preprocess(self, cells: Sequence[Cell]) -> list[PreprocessTask]:
+        tasks: dict[str, PreprocessTask] = {}
+        for row in self._rows(cells):
+            recipe = recipe_of(row.record["representation"])
+            if recipe is not None and not self.stacks.are_stored(row):
+                for sample_id in row.table.sample_ids:
+                    task = preprocess_task(self.plan.data.source, sample_id, recipe)
+                    if not task.is_cached():
+                        tasks.setdefault(task.key, task)
+        return list(tasks.values())
+
+
+def fold_place(task: FoldTask, home: str = "") -> Place:
+    """Return where a fold is computed: on the CPU in a process of its own; on a GPU, a row's folds share a process.
+
+    Parameters
+    ----------
+    task : FoldTask
+    home : str
+        The name of the home; by default, all folds of a method on the CPU have the same.
+    """
+    spec = task.setting.spec
+    libraries = ("mer_bench.evaluation.cells", *(["mer_bench.training.trainer"] if spec.trains_by_epoch else []))
+    on_cpu = task.device == "cpu"
+    home = home or (f"folds of {spec.target}" if on_cpu else f"folds of {spec.target}, row {task.cell.row}")
+    return Place(libraries, home, spec.target.partition(":")[0], alone=on_cpu)
+
+
+def lost_fold(task: FoldTask, error: MethodError, seconds: float) -> FoldResult:
+    """Return the result of a fold whose process died or ran past the time-out."""
+    return failed_fold(error, seconds)
