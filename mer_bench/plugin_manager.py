@@ -7,14 +7,17 @@ Environment variables: ``MER_BENCH_BLOCK_PLUGINS=name,name`` skips plugins befor
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TypeVar
 
 import pluggy
@@ -338,3 +341,18 @@ def _ignored(key: _Key, keeper: _Plugin) -> str:
         f"its {kind} {name!r} is ignored: plugin {keeper.record.name!r} of {keeper.record.distribution} already "
         "provides that name"
     )
+
+
+def code_digest(target: str) -> str:
+    """Return the SHA-256 of a target's code: of the Python files of its top-level package, or of its module."""
+    spec = None
+    with suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec(target.partition(":")[0].partition(".")[0])
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    origin = [Path(spec.origin)] if spec is not None and spec.origin is not None else []
+    files = [file for folder in folders for file in sorted(Path(folder).rglob("*.py"))] or origin
+    code = hashlib.sha256()
+    for file in files:
+        with suppress(OSError):  # a built-in module has no file
+            code.update(hashlib.sha256(file.read_bytes()).digest())
+    return code.hexdigest()

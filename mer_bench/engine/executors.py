@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -83,8 +84,8 @@ class _Idle:
     workers: list[tuple[Mapping[str, str], _Worker]] = field(default_factory=list)
 
     def take(self, settings: Mapping[str, str]) -> _Worker:
-        """Return an idle worker that was started with these variables, or a new one."""
-        for entry in self.workers:
+        """Return the worker that was idle last of those started with these variables, or a new one."""
+        for entry in reversed(self.workers):
             if entry[0] == settings:
                 self.workers.remove(entry)
                 return entry[1]
@@ -148,6 +149,7 @@ def run_tasks(
     """
     settings = _settings()
     environment = {**os.environ, **settings}
+    run, folder, path = secrets.token_hex(8), str(Path.cwd()), tuple(sys.path)
     waiting = list(range(len(tasks)))[::-1]
     attempts = [0] * len(tasks)
     busy: dict[Connection[Any, Any], _Assignment] = {}
@@ -160,7 +162,11 @@ def run_tasks(
                 attempts[number] += 1
                 # A worker that is dead already is noticed where its reply is awaited.
                 with suppress(OSError):
-                    worker.connection.send(_order(work, tasks[number], place, timeout, environment))
+                    worker.connection.send(
+                        Order(
+                            place(tasks[number]), run, _pickled(work, tasks[number]), timeout, folder, path, environment
+                        )
+                    )
             for assignment, reply in _replies(busy):
                 number = assignment.number
                 if reply is not None:
@@ -203,14 +209,3 @@ def _settings() -> dict[str, str]:
     """Return the variables that a worker must be started with: Python and numerical libraries read them early."""
     # Sets of texts have the same order in every process then.
     return {**worker_environment(arithmetic()), "PYTHONHASHSEED": "0"}
-
-
-def _order(
-    work: Callable[[T], R],
-    task: T,
-    place: Callable[[T], Place],
-    timeout: float | None,
-    environment: Mapping[str, str],
-) -> Order:
-    payload = bytes(ForkingPickler.dumps((work, task)))
-    return Order(place(task), payload, timeout, str(Path.cwd()), tuple(sys.path), environment)

@@ -39,6 +39,8 @@ class Order:
     Parameters
     ----------
     place : Place
+    run : str
+        Which call of `mer_bench.engine.executors.run_tasks` it belongs to: calls share no home.
     payload : bytes
         The pickled function and task.
     timeout : float or None
@@ -51,6 +53,7 @@ class Order:
     """
 
     place: Place
+    run: str
     payload: bytes
     timeout: float | None
     folder: str
@@ -60,7 +63,7 @@ class Order:
     @property
     def surroundings(self) -> tuple[object, ...]:
         """What a home takes over when it starts: an order with other ones needs another home."""
-        return self.place, self.folder, self.path, tuple(self.environment.items())
+        return self.place, self.run, self.folder, self.path, tuple(self.environment.items())
 
 
 @dataclass(frozen=True)

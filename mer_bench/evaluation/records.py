@@ -5,7 +5,7 @@ from __future__ import annotations
 from mer_bench.evaluation.cells import FoldResult, FoldTask
 from mer_bench.evaluation.rows import Row
 from mer_bench.store import Store, cell_key
-from mer_bench.store.schema import SCHEMA, CellRecord, failure_text
+from mer_bench.store.schema import SCHEMA, CellRecord, Prediction, failure_text
 
 
 def store_result(store: Store, row: Row, task: FoldTask, result: FoldResult, *, run_id: str) -> str:
@@ -23,6 +23,16 @@ def store_result(store: Store, row: Row, task: FoldTask, result: FoldResult, *, 
         store.write_epoch_scores(record["key"], _sample_ids(row, task.cell.fold), scores.epoch_scores)
     store.write_cell(row.record, record)
     return "" if result.error is None else failure_text(result.error)
+
+
+def predictions_of(row: Row, task: FoldTask, result: FoldResult) -> list[Prediction]:
+    """Return a fold's scores as they are stored; nothing for a failed one."""
+    if result.scores is None:
+        return []
+    return [
+        {"sample_id": sample_id, "y_pred": int(scores.argmax()), "scores": [float(value) for value in scores]}
+        for sample_id, scores in zip(_sample_ids(row, task.cell.fold), result.scores.scores, strict=True)
+    ]
 
 
 def _record(row: Row, task: FoldTask, result: FoldResult, run_id: str) -> CellRecord:
@@ -46,10 +56,7 @@ def _record(row: Row, task: FoldTask, result: FoldResult, run_id: str) -> CellRe
     if result.scores is not None:
         record["epoch_scores"] = result.scores.epoch_scores is not None
         record["selected_epoch"] = result.scores.selected_epoch
-        record["predictions"] = [
-            {"sample_id": sample_id, "y_pred": int(scores.argmax()), "scores": [float(value) for value in scores]}
-            for sample_id, scores in zip(_sample_ids(row, fold), result.scores.scores, strict=True)
-        ]
+        record["predictions"] = predictions_of(row, task, result)
     return record
 
 

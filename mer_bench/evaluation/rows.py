@@ -12,6 +12,7 @@ from mer_bench.evaluation.folds import Fold, LabelledTable, id_hash
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.parameters import ParameterValue
+from mer_bench.plugin_manager import code_digest
 from mer_bench.protocol import Protocol
 from mer_bench.representations.resolve import representation_caveats, resolve_representation
 from mer_bench.settings import name_settings
@@ -74,12 +75,16 @@ class Row:
 
     @property
     def features_key(self) -> str | None:
-        """The key of the row's stacked features; None for a method that extracts none."""
+        """The key of the row's stacked features; None for a method that extracts none.
+
+        The plugin's code is part of it: the cache outlives the results folder of an author who changes `extract`.
+        """
         spec = self.setting.spec
         if spec.features is None:
             return None
         setting = [self.setting.n_classes, self.setting.feature_params()]
-        return digest([self.stack_key, spec.name, spec.version, spec.target, EVALUATION_VERSION, *setting])
+        code = code_digest(spec.target)
+        return digest([self.stack_key, spec.name, spec.version, spec.target, code, EVALUATION_VERSION, *setting])
 
 
 def make_row(

@@ -1,28 +1,33 @@
-"""Workers: they run every task, lose no more than one, and none is left when a run stops early."""
+"""Workers: every task runs in the process that its place names, and none is lost unless its own process dies."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from unittest.mock import Mock, call
 
 import pytest
-from support.bench import descendants, living
+from support.bench import descendants, living, wait_until
 
+from mer_bench.arithmetic import arithmetic, worker_environment
 from mer_bench.engine import executors
 from mer_bench.engine import preprocess as preprocess_module
-from mer_bench.engine.executors import run_in_workers, run_tasks
+from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener, Step
+from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
 
-LARGE = "x" * 100_000
+LARGE = "x" * 300_000
 """More than a pipe holds."""
+KEPT: list[str] = []
+"""What tasks leave in their process."""
+ALONE = Place((), "alone", alone=True)
 
 
 class OwnError(MerBenchError):
@@ -32,70 +37,150 @@ class OwnError(MerBenchError):
         super().__init__(f"{one} does not fit {two}")
 
 
-def act(task: str) -> tuple[str, float]:
-    """Do what a task says, and return its length and this process."""
+def act(task: str) -> tuple[str, object]:
+    """Do what a task says, and return its length and what was asked for."""
     verb, _, rest = task.partition(" ")
-    if verb == "sleep":
-        time.sleep(60)
-    elif verb == "exit":
-        os._exit(int(rest))
-    elif verb == "write":
-        os.write(1, rest.encode())
-    elif verb == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    elif verb == "refuse":
-        raise OwnError(rest, "heads")
-    return str(len(task)), float(os.getpid())
+    match verb:
+        case "sleep":
+            time.sleep(60)
+        case "exit":
+            os._exit(int(rest))
+        case "write":
+            os.write(1, rest.encode())
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "kill-worker-once" if not Path(rest).exists():
+            Path(rest).touch()
+            os.kill(_worker(), signal.SIGKILL)
+            time.sleep(60)
+        case "kill-worker":
+            os.kill(_worker(), signal.SIGKILL)
+            time.sleep(60)
+        case "refuse":
+            raise OwnError(rest, "heads")
+        case "fail":
+            raise ZeroDivisionError(rest)
+        case "spawn":
+            subprocess.Popen(["sleep", "3600"])
+            time.sleep(60)
+        case "keep":
+            KEPT.append(rest)
+            return task, list(KEPT)
+        case "variable":
+            return task, os.environ.get(rest)
+        case "hash":
+            return task, hash(rest)
+    return str(len(task)), os.getpid()
 
 
-def lost(task: str, error: MethodError, seconds: float) -> tuple[str, float]:
+def _worker() -> int:
+    """Return the process whose child's child this is."""
+    home = os.getppid()
+    return int(Path(f"/proc/{home}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def lost(task: str, error: MethodError, seconds: float) -> tuple[str, object]:
     return f"{task}: {error}", seconds
 
 
-def test_workers_run_all_tasks_but_those_that_kill_them_or_take_too_long(capfd: pytest.CaptureFixture[str]) -> None:
-    sizes = range(99_000, 99_030)
-    tasks = ["exit 3", *[LARGE[:size] for size in sizes], "kill", "write noise"]
-    outcomes = dict(run_in_workers(act, tasks, lost=lost, jobs=2))
-    processes = {outcomes.pop(str(size)) for size in (*sizes, len("write noise"))}
+def run(*tasks: str, place: Place = ALONE, jobs: int = 1, timeout: float | None = None) -> list[tuple[str, object]]:
+    return [outcome for _, outcome in run_tasks(act, tasks, lambda _: place, lost=lost, jobs=jobs, timeout=timeout)]
+
+
+def test_tasks_run_in_other_processes_and_only_those_that_kill_theirs_are_lost(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    sizes = range(299_000, 299_010)
+    outcomes = dict(run("exit 3", *[LARGE[:size] for size in sizes], "exit 0", "kill", "write noise", jobs=2))
+    processes = [outcomes.pop(str(size)) for size in (*sizes, len("write noise"))]
     out, err = capfd.readouterr()
 
     assert os.getpid() not in processes
+    assert len(set(processes)) == len(processes)
     assert (out, "noise" in err) == ("", True)
-    assert outcomes == {
-        "exit 3: its process died (exit code 3)": 0.0,
-        "kill: its process died (exit code -9)": 0.0,
-    }
-    assert list(run_in_workers(act, ["sleep"], lost=lost, jobs=1, timeout=0.5)) == [
-        ("sleep: it ran past the time-out of 0.5 s", 0.5)
+    assert sorted(outcomes) == [
+        "exit 0: its process ended with exit code 0 before it returned",
+        "exit 3: its process ended with exit code 3 before it returned",
+        "kill: its process was killed (SIGKILL)",
     ]
 
 
-@pytest.mark.parametrize(
-    ("n_tasks", "jobs", "timeout", "workers"), [(3, 1, None, 0), (1, 8, None, 0), (3, 1, 5.0, 1), (3, 8, None, 3)]
-)
-def test_workers_are_started_for_several_jobs_or_a_time_out(
-    monkeypatch: pytest.MonkeyPatch, n_tasks: int, jobs: int, timeout: float | None, workers: int
+def test_a_task_alone_finds_nothing_of_others_and_tasks_of_one_home_do() -> None:
+    tasks = ["keep a", "keep b"]
+    homes = [Place((), "one"), Place((), "other")]
+
+    assert [kept for _, kept in run(*tasks)] == [["a"], ["b"]]
+    assert [kept for _, kept in run(*tasks, place=homes[0])] == [["a"], ["a", "b"]]
+    outcomes = run_tasks(act, [*tasks, "keep c"], lambda task: homes[task == "keep b"], lost=lost, jobs=1)
+    assert [kept for _, (_, kept) in outcomes] == [["a"], ["b"], ["c"]]
+
+
+def test_the_next_tasks_use_the_same_worker_with_todays_surroundings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = Mock(return_value=[("1", 0.0)] * n_tasks)
-    monkeypatch.setattr(executors, "run_in_workers", started)
-    tasks = ["a"] * n_tasks
-    outcomes = list(run_tasks(act, tasks, lost=lost, jobs=jobs, timeout=timeout))
+    run("a")
+    workers = descendants(os.getpid())
+    monkeypatch.setenv("SOME_VARIABLE", "new")
+    (tmp_path / "late_module.py").write_text("import os; os.environ['IMPORTED'] = os.getcwd()")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    place = Place((), "late", imports="late_module", alone=True)
+    outcomes = dict(run("variable SOME_VARIABLE", "variable IMPORTED", place=place))
 
-    expected = call(act, tasks, lost=lost, jobs=workers, timeout=timeout)
-    assert started.mock_calls == ([expected] if workers else [])
-    assert [text for text, _ in outcomes] == ["1"] * n_tasks
+    assert outcomes == {"variable SOME_VARIABLE": "new", "variable IMPORTED": str(tmp_path)}
+    assert set(workers) & set(descendants(os.getpid()))
 
 
-def test_closing_stops_the_workers_and_their_threads() -> None:
-    threads = threading.active_count()
-    outcomes = run_in_workers(act, ["a", *["sleep"] * 5], lost=lost, jobs=2)
-    assert next(outcomes)[0] == "1"
-    workers = [pid for pid in descendants(os.getpid()) if "spawn_main" in command_of(pid)]
-    outcomes.close()
+def test_libraries_read_the_arithmetic_and_sets_have_one_order() -> None:
+    pinned = worker_environment(arithmetic())
+    outcomes = dict(run(*[f"variable {name}" for name in pinned]))
+    executors._IDLE.stop()
 
-    assert len(workers) >= 2
-    assert not living(workers)
-    assert threading.active_count() == threads
+    assert {name.removeprefix("variable "): value for name, value in outcomes.items()} == pinned
+    assert pinned["OMP_NUM_THREADS"] == "1"
+    here = subprocess.run(
+        [sys.executable, "-c", "print(hash('text'))"],
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run("hash text") == [("hash text", int(here.stdout))]
+
+
+def test_a_time_out_ends_a_task_with_all_that_it_started() -> None:
+    before = set(descendants(os.getpid()))
+    ((reason, seconds),) = run("spawn", timeout=1.0)
+
+    assert reason == "spawn: it ran past the time-out of 1 s"
+    assert isinstance(seconds, float)
+    assert 1.0 <= seconds < 30.0
+    commands = [command_of(pid) for pid in living(sorted(set(descendants(1)) - before))]
+    assert not [command for command in commands if "sleep\x003600" in command]
+
+
+def test_a_worker_that_is_killed_is_replaced_and_its_task_tried_again(tmp_path: Path) -> None:
+    task = f"kill-worker-once {tmp_path / 'killed'}"
+
+    assert {name for name, _ in run(task, "ab", jobs=2)} == {str(len(task)), "2"}
+    assert [name for name, _ in run("kill-worker", "ab")] == ["2", "kill-worker: its worker was killed (SIGKILL)"][::-1]
+
+
+def test_a_worker_that_dies_while_it_starts_costs_attempts_and_then_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    executors._IDLE.stop()
+    working = executors._START
+    starts = []
+
+    class Dying(str):
+        def format(self, *args: object, **kwargs: object) -> str:
+            starts.append(1)
+            return "raise SystemExit(0)" if len(starts) != 2 else working.format(*args, **kwargs)
+
+    monkeypatch.setattr(executors, "_START", Dying())
+    assert run("ab")[0][0] == "2"
+    executors._IDLE.stop()
+    assert run("ab") == [("ab: its worker ended (0)", 0.0)]
+    assert len(starts) == 2 + executors._ATTEMPTS
 
 
 def command_of(pid: int) -> str:
@@ -105,35 +190,26 @@ def command_of(pid: int) -> str:
         return ""
 
 
-@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler])
-def test_a_refusal_stops_the_run_and_the_interrupt_handler_is_restored(handler: object) -> None:
-    before = signal.signal(signal.SIGINT, handler)  # type: ignore[arg-type]
-    try:
-        with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
-            list(run_in_workers(act, ["refuse width"], lost=lost, jobs=1))
-        assert signal.getsignal(signal.SIGINT) == handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+def test_closing_ends_the_running_tasks_and_no_worker_outlives_its_run() -> None:
+    before = set(descendants(os.getpid()))
+    outcomes = run_tasks(act, ["a", *["sleep"] * 5], lambda _: ALONE, lost=lost, jobs=2)
+    assert next(outcomes)[1][0] == "1"
+    started = set(descendants(os.getpid())) - before
+    assert wait_until(lambda: len(set(descendants(os.getpid())) - before) >= 4)
+    outcomes.close()
+
+    assert started
+    assert wait_until(lambda: not any("sleep" in command_of(pid) for pid in descendants(os.getpid())), 10)
+    executors._IDLE.stop()
+    assert wait_until(lambda: not living(sorted(started)), 10)
+
+
+def test_a_refusal_stops_the_run_and_another_error_is_a_fault_of_the_harness() -> None:
+    with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
+        run("refuse width", "a")
     assert type(refused.value) is MerBenchError
-
-
-def test_an_interrupt_while_workers_start_is_delayed_and_an_ignored_one_stays_ignored() -> None:
-    reached = []
-
-    def interrupt() -> None:
-        with executors._interrupts_held():
-            os.kill(os.getpid(), signal.SIGINT)
-            reached.append(True)
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupt()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        interrupt()
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert reached == [True, True]
+    with pytest.raises(RuntimeError, match="ZeroDivisionError: by zero"):
+        run("fail by zero")
 
 
 class Interrupting(Listener):
@@ -149,9 +225,9 @@ class Interrupting(Listener):
 def test_an_interrupt_between_two_samples_stops_their_preprocessing(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = []
 
-    def running(*_: object, **__: object) -> Generator[Preprocessed, None, None]:
+    def running(*_: object, **__: object) -> Generator[tuple[None, Preprocessed], None, None]:
         try:
-            yield Preprocessed("casme2/sub01/EP02_01f", "")
+            yield None, Preprocessed("casme2/sub01/EP02_01f", "")
         finally:
             closed.append(True)
 

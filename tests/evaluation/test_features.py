@@ -11,6 +11,7 @@ import pytest
 from support.bench import Bench
 from support.hostile import install
 
+from mer_bench.cache import STACKS, cache_folder
 from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
@@ -96,6 +97,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", str(site), prepend=":")
     monkeypatch.setenv("EXTRACTIONS", str(tmp_path / "log"))
+    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
     (tmp_path / "log").touch()
     return tmp_path / "log"
 
@@ -117,7 +119,7 @@ def test_workers_extract_each_sample_once_for_all_folds_and_seeds(bench: Bench, 
     ]
     assert [o["folds_done"] for o in again.objects] == [6, 6, 6]
     assert len(log.read_text()) == 24
-    assert all("its process died (exit code 3)" in error for error in errors)
+    assert all("its process ended with exit code 3 before it returned" in error for error in errors)
 
 
 def test_features_are_trained_on_and_extracted_again_for_another_setting_of_theirs_only(
@@ -128,8 +130,8 @@ def test_features_are_trained_on_and_extracted_again_for_another_setting_of_thei
         assert bench.run("--method", "means", "--set", setting).code == 0
         counts.append(len(log.read_text()))
     row, source = row_of(), SyntheticMaps(None, {"size": "tiny", "seed": 0})
-    stored = np.load(bench.results / "representations" / f"{row.features_key}.npy")
-    means = [source.load(sample_id).reshape(-1, 3).mean(axis=0) for sample_id in row.table.sample_ids]
+    stored = np.load(cache_folder() / STACKS / f"{row.features_key}.npy")
+    means = [source.load(sample_id).reshape(-1, 3).mean(axis=0) for sample_id in row.stacked]
 
     assert counts == [24, 24, 48]
     assert row_of(C="5").features_key == row.features_key != row_of(factor="3").features_key
@@ -139,7 +141,7 @@ def test_features_are_trained_on_and_extracted_again_for_another_setting_of_thei
 
 def test_damaged_features_are_extracted_again(bench: Bench, log: Path) -> None:
     bench.run("--method", "means", "--set", "C=1")
-    file = bench.results / "representations" / f"{row_of().features_key}.npy"
+    file = cache_folder() / STACKS / f"{row_of().features_key}.npy"
     file.write_bytes(file.read_bytes()[:-4])
     ended = bench.run("--method", "means", "--set", "C=5")
 
@@ -158,10 +160,10 @@ def test_a_failed_extraction_keeps_the_samples_before_it_and_its_traceback(bench
 
     assert (first.code, again.code) == (1, 0)
     assert len(log.read_text()) == 24
-    fifth = row_of("late").table.sample_ids[4]
+    fifth = row_of("late").stacked[4]
     assert error["message"] == f"the features of {fifth}: ZeroDivisionError: the fifth"
     assert "in extract" in error["traceback"]
-    assert not (bench.results / "representations" / str(row_of("late").features_key)).exists()
+    assert not (cache_folder() / STACKS / str(row_of("late").features_key)).exists()
 
 
 UNUSABLE = {

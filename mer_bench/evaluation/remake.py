@@ -1,0 +1,84 @@
+"""Make a stored row again, from what is installed and from the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mer_bench.databases.base import DataSource
+from mer_bench.errors import MerBenchError
+from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
+from mer_bench.evaluation.rows import Row, make_row
+from mer_bench.parameters import ParameterValue
+from mer_bench.plugin_manager import Catalogue
+from mer_bench.protocol import load_protocol
+from mer_bench.representations.preprocessing import resolve_preprocessing
+from mer_bench.representations.settings import PREPROCESSING
+from mer_bench.store.schema import RowRecord
+
+
+@dataclass(frozen=True)
+class Remaker:
+    """Makes stored rows again, on one data source; each protocol's samples are read once.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    source : DataSource
+    """
+
+    catalogue: Catalogue
+    source: DataSource
+    _data: dict[str, ProtocolData] = field(default_factory=dict, init=False)
+
+    def row(self, record: RowRecord) -> tuple[ProtocolData, Row]:
+        """Return a stored row as a run would make it now.
+
+        Raises
+        ------
+        MerBenchError
+            A run would make another row: the sentence says what differs.
+        """
+        spec = self.catalogue.method(record["method"]["name"])
+        if spec.version != record["method"]["version"]:
+            raise MerBenchError(
+                f"{spec.name} has version {spec.version} here, and the row was computed with version "
+                f"{record['method']['version']}"
+            )
+        data = self._protocol_data(record["protocol"]["name"])
+        if data.protocol.hash != record["protocol"]["hash"]:
+            raise MerBenchError(f"the protocol {data.protocol.name} has another definition here")
+        if dict(data.fingerprints) != record["fingerprints"]:
+            made = record["input"]["name"]
+            raise MerBenchError(f"the data is not what the row was computed on ({made}); name it with --data")
+        row = make_row(
+            data,
+            spec,
+            spec.resolve(None, record["params"]),
+            preprocessing=resolve_preprocessing(self._preprocessing(record), self.source),
+            selection=record["training"],
+        )
+        if row.record["row_key"] != record["row_key"]:
+            raise MerBenchError(_difference(row.record, record))
+        return data, row
+
+    def _protocol_data(self, name: str) -> ProtocolData:
+        if name not in self._data:
+            chosen = self.catalogue.protocol(name)
+            protocol = load_protocol(chosen.path, chosen.name)
+            self._data[name] = read_protocol_data(protocol, self.source, allow_partial=True)
+        return self._data[name]
+
+    def _preprocessing(self, record: RowRecord) -> dict[str, ParameterValue]:
+        """Return the settings of preprocessing in a row's representation; it has those only that its steps read."""
+        params: dict[str, ParameterValue] = dict(record["representation"]["params"])  # type: ignore[arg-type]
+        names = {parameter.name for parameter in PREPROCESSING}
+        return {name: value for name, value in params.items() if name in names and "align_by" in params}
+
+
+def _difference(ours: RowRecord, theirs: RowRecord) -> str:
+    """Return why two rows of the same method and data have different keys."""
+    if ours["arithmetic"] != theirs["arithmetic"]:
+        return f"its arithmetic is {theirs['arithmetic']!r} and this machine's {ours['arithmetic']!r}"
+    if ours["representation"] != theirs["representation"]:
+        return "its input was preprocessed in another way, or by other steps, than here"
+    return "it was computed by another version of mer-bench"
