@@ -139,7 +139,7 @@ def _read_row(origin: str, cells: list[str], columns: dict[str, int]) -> Sample:
             f"{origin}: label {row['label']!r} of {database}/{subject}/{clip} is outside the class map "
             f"({class_map}); correct or remove the row"
         )
-    return Sample(database, subject, clip, EMOTIONS[row["label"]], origin, onset, apex)
+    return Sample(database, subject, clip, EMOTIONS[row["label"]], origin, onset=onset, apex=apex)
 
 
 def _checked_onset(origin: str, onset: str | None) -> int:

@@ -123,6 +123,9 @@ def _keyed(files: _Files, sample: Sample, *clips: str) -> list[Path]:
 def _missing(folder: Path, missing: Sequence[Sample], total: int) -> MerBenchError:
     named = ", ".join(f"{sample.sample_id} ({sample.origin})" for sample in missing[:_LISTED])
     more = ", ..." if len(missing) > _LISTED else ""
+    numbered = any(sample.database == _REPEATS for sample in missing)
+    hint = f"; the maps of {_REPEATS} end in the onset, or all of them in the apex, which the CSV must then state"
     return MerBenchError(
         f"{len(missing)} of {total} rows have no map in {folder}: {named}{more}; add the PNGs or remove the rows"
+        f"{hint if numbered else ''}"
     )

@@ -52,8 +52,8 @@ class _Stated:
 class Smic(Release):
     """SMIC-HS: every folder of a clip is a sample, from its first frame to its last.
 
-    Folder and clip name state the emotion, and must agree. Where a workbook contradicts both, they are read: MEGC 2019's
-    list agrees with the names of all 164 clips.
+    Folder and clip name state the emotion, and must agree. Where a workbook contradicts both, they are read, because
+    MEGC 2019's list agrees with the names of all 164 clips.
 
     Parameters
     ----------

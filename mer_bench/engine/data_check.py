@@ -153,10 +153,10 @@ def check_data(
     return DataCheck(
         databases,
         {protocol.name: _differences(table, protocol) for protocol in chosen},
-        list(source.problems()),
-        list(source.notes()),
-        list(source.caveats),
-        source.input_facts(),
+        problems=list(source.problems()),
+        notes=list(source.notes()),
+        caveats=list(source.caveats),
+        input=source.input_facts(),
     )
 
 
