@@ -106,9 +106,8 @@ def _by_onset_or_apex(samples: Sequence[Sample], files: _Files) -> _Found:
     claimed = {path for paths in chosen.values() for path in paths}
     for sample in samples if complete else ():
         one, other = (found.get(sample.sample_id, []) for found in (onset, apex))
-        explicit = chosen is onset and "@" in one[0].name
         unclear = len(complete) > 1 or not claimed.issuperset((*one, *other))
-        if one and other and one != other and unclear and not explicit:
+        if one and other and one != other and unclear:
             raise MerBenchError(
                 f"{sample.origin}: {one[0].name!r} fits {sample.sample_id} by its onset and {other[0].name!r} by its "
                 "apex; remove the one that belongs to no row, or name all by onset with an @, such as spNO.1_b@166.png"
