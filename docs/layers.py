@@ -48,7 +48,7 @@ ALLOWED = {
     "result_texts": {"results", "rules", "store", "parameters", "specs"},
     "frames": {"config", "result_texts", "results", "store"},
     "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
-    "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis"},
+    "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis", "vision"},
     "vision": {"errors", "arrays", "parameters", "threads"},
     "representations": {*FOUNDATION, *DATA, "caveats", "threads", "strain", "vision", "store"},
     "methods": {*FOUNDATION, "samples"},

@@ -7,6 +7,7 @@ from .databases.base import CLIP as CLIP
 from .databases.base import FACE_FLOW as FACE_FLOW
 from .databases.base import Clip as Clip
 from .databases.base import DataSource as DataSource
+from .databases.base import InputFacts as InputFacts
 from .errors import MerBenchError as MerBenchError
 from .errors import MethodError as MethodError
 from .errors import did_you_mean as did_you_mean

@@ -48,7 +48,7 @@ class Sample:
     origin : str
         File and row of the annotation, for error messages.
     onset, apex, offset : int, optional
-        Frame numbers as the release counts them; ready-made maps have none.
+        Frame numbers as the release counts them; ready-made maps have none, except CAS(ME)^3's onset and apex.
     action_units : str
         As the release prints them.
     objective_class : str

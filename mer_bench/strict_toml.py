@@ -17,6 +17,7 @@ else:
     import tomli as tomllib
 
 _DEEPEST = 20
+_MOST_SHOWN = 200
 
 _Value = TypeVar("_Value")
 _Word = TypeVar("_Word", bound=str)
@@ -84,7 +85,7 @@ class TomlTable:
 
     def wrong(self, key: str, why: str) -> MerBenchError:
         """Return an error that says ``why`` the value of a key is wrong."""
-        return self.error(f"{key} = {self._content[key]!r} {why}")
+        return self.error(f"{key} = {_shown(self._content[key])} {why}")
 
     def expect(self, required: Collection[str], optional: Collection[str] = ()) -> None:
         """Refuse unknown and missing keys; unknown ones first, because a misspelt key is both.
@@ -97,7 +98,8 @@ class TomlTable:
         known = (*required, *optional)
         for key in self._content:
             if key not in known:
-                raise self.error(f"unknown key {key!r}{did_you_mean(key, known)}; known: {listed(known)}")
+                near = did_you_mean(key[:_MOST_SHOWN], known)
+                raise self.error(f"unknown key {_shown(key)}{near}; known: {listed(known)}")
         for key in required:
             if key not in self._content:
                 raise self.error(f"key {key!r} is missing; state it")
@@ -250,6 +252,12 @@ class TomlTable:
 def listed(names: Iterable[str]) -> str:
     """Return the names as a message lists them."""
     return ", ".join(names) or "none"
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message shows it: escaped, and not too long."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 
 
 def _refuse_unprintable(value: object, levels: int) -> None:

@@ -36,9 +36,9 @@ def mer_bench_databases() -> tuple[DatabaseSpec, ...]:
             parameters=(
                 Parameter(
                     "channel_order",
-                    "u,v,os",
-                    "what the red, green and blue planes of each PNG hold",
-                    choices=("u,v,os", "u,os,v", "v,u,os", "v,os,u", "os,u,v", "os,v,u"),
+                    "as-stated",
+                    "what the red, green and blue planes of each PNG hold; as-stated: as maps.toml says, else u,v,os",
+                    choices=("as-stated", "u,v,os", "u,os,v", "v,u,os", "v,os,u", "os,u,v", "os,v,u"),
                 ),
                 Parameter("labels", "", "the CSV inside the folder; empty: the only one there"),
                 Parameter("maps", "", "the folder of PNGs inside the folder; empty: 'maps' or the folder itself"),

@@ -16,7 +16,7 @@ OUT_OF_ORDER = "out-of-order"
 """As `Fix.old`: any numbers for which onset <= apex <= offset does not hold."""
 
 _FOLDER = Path(__file__).parent / "fixes"
-_COLUMNS = ("onset", "apex", "offset")
+_COLUMNS = ("onset", "apex", "offset", "emotion")
 _FIRST_ROW = 2  # the row above is the header
 _SAMPLE = re.compile(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+")
 
@@ -27,10 +27,11 @@ class Fix:
 
     Parameters
     ----------
-    column : {"onset", "apex", "offset"}
+    column : {"onset", "apex", "offset", "emotion"}
     old : str
         The value that is corrected, or `OUT_OF_ORDER`; a copy with another value is left unchanged.
-    new : int
+    new : int or str
+        A frame number, or an emotion in lower case.
     reason, source : str
         For the note about each correction.
     sample : str
@@ -45,7 +46,7 @@ class Fix:
 
     column: str
     old: str
-    new: int
+    new: int | str
     reason: str
     source: str
     sample: str = ""
@@ -115,6 +116,8 @@ def apply_fixes(fixes: Sequence[Fix], annotation: Annotation) -> tuple[Annotatio
     """
     fitting = [fix for fix in fixes if fix.fits(annotation)]
     changes: dict[str, Any] = {fix.column: fix.new for fix in fitting}
+    if "emotion" in changes:
+        changes["printed_emotion"] = ""
     fixed = replace(annotation, **changes)
     if not fitting or not fixed.in_order:
         return annotation, ()
@@ -126,6 +129,8 @@ def apply_fixes(fixes: Sequence[Fix], annotation: Annotation) -> tuple[Annotatio
 
 
 def _printed(annotation: Annotation, column: str) -> str:
+    if column == "emotion" and annotation.printed_emotion:
+        return annotation.printed_emotion
     cell = getattr(annotation, column)
     return cell.text if isinstance(cell, Unread) else str(cell)
 
@@ -137,10 +142,11 @@ def _read_edition(table: TomlTable, database: str) -> Edition:
 
 def _read_fix(table: TomlTable, database: str) -> Fix:
     table.expect_fields(Fix)
+    column = table.choice("column", _COLUMNS)
     fix = Fix(
-        column=table.choice("column", _COLUMNS),
+        column=column,
         old=table.text("old"),
-        new=table.count("new", minimum=0),
+        new=table.text("new") if column == "emotion" else table.count("new", minimum=0),
         reason=table.text("reason"),
         source=table.text("source"),
         sample=_sample(table, database),

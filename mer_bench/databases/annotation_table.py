@@ -40,6 +40,8 @@ class Annotation:
         Excel's row number; 0 if the annotation is a folder.
     printed_onset : str
         The onset before any correction; folders may be named after it.
+    printed_emotion : str
+        What a workbook calls the clip, where ``emotion`` is from elsewhere and differs; otherwise empty.
     folder : Path, optional
         The folder of frames, if the folder itself is the annotation.
     """
@@ -55,6 +57,7 @@ class Annotation:
     action_units: str = ""
     objective_class: str = ""
     printed_onset: str = ""
+    printed_emotion: str = ""
     folder: Path | None = None
 
     @property

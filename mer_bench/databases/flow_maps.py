@@ -6,8 +6,7 @@ import hashlib
 import io
 import struct
 import zlib
-from collections import defaultdict
-from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,33 +15,37 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE, FloatArray
-from mer_bench.databases.base import FACE_FLOW, DataSource
+from mer_bench.databases.base import FACE_FLOW, DataSource, InputFacts
 from mer_bench.databases.frame_files import checked_inside, read_bounded
 from mer_bench.databases.label_csv import is_label_csv, read_labels
+from mer_bench.databases.map_files import files_in, map_files, match_maps
+from mer_bench.databases.maps_toml import MAGNITUDE, MAPS_FILE, UNNAMED, channels_of, plane_order, read_map_facts
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import DATABASES, Sample, SampleTable, canonical_clip, canonical_subject
+from mer_bench.samples import SampleTable
 
 READER_VERSION = 1
 """Raised whenever `FlowMaps.load` would give other values for the same file: it is part of every digest."""
 
+AS_STATED = "as-stated"
+"""The option ``channel_order`` if `MAPS_FILE` states the order; without such a statement it is u, v, strain."""
+
+_USUAL_ORDER = "u,v,os"
 _RGB = 2
 _COLOUR_TYPES = {0: "greyscale", _RGB: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGBA"}
 _MOST_BYTES = 1 << 20
 _RESTORE = "restore it from the original data"
-_LISTED = 3
-
-_MapKey = tuple[str, str, str]
 
 
 class FlowMaps(DataSource):
     """A folder with a label CSV and one PNG per sample, named ``<subject>_<clip>.png``.
 
     A map belongs to a row if both name the same sample: ``s01_s01_ne_01 .png`` (the public layout has that space),
-    ``s01_s1_ne_01.png`` and ``6_006_1_2.png`` are all understood. CAS(ME)^3 maps end in ``@onset`` or ``_onset``. The
-    maps may also be in one subfolder per database. PNGs that no row names are ignored.
+    ``s01_s1_ne_01.png`` and ``6_006_1_2.png`` are all understood. CAS(ME)^3 maps end in ``@onset`` or ``_onset``, or
+    all of them in ``_apex``, as HTNet's code names them. The maps may also be in one subfolder per database. PNGs that
+    no row names are ignored. A file `MAPS_FILE` beside the CSV says what the maps are.
 
-    The folder of maps and its subfolders may be links, for data on another disk. A link that is itself a PNG or
-    the CSV must stay inside the folder: it may come from an archive and name any file of this machine.
+    The folder of maps and its subfolders may be links, for data on another disk. A link that is itself a PNG, the CSV
+    or `MAPS_FILE` must stay inside the folder: it may come from an archive and name any file of this machine.
     """
 
     native = FACE_FLOW
@@ -51,8 +54,8 @@ class FlowMaps(DataSource):
     def recognises(cls, path: Path) -> bool:
         """Return whether ``path`` has a label CSV and at least one PNG."""
         try:
-            has_labels = path.is_dir() and any(is_label_csv(file) for file in _files(path, ".csv"))
-            return has_labels and any(True for _ in _map_files(_maps_folder(path, "")))
+            has_labels = path.is_dir() and any(is_label_csv(file) for file in files_in(path, ".csv"))
+            return has_labels and any(True for _ in map_files(_maps_folder(path, "")))
         except (OSError, MerBenchError):
             return False
 
@@ -61,15 +64,29 @@ class FlowMaps(DataSource):
         """Return whether ``path`` has a CSV, a PNG or a folder ``maps``; a workbook alone is for another reader."""
         return (path / "maps").is_dir() or any(file.suffix.lower() in (".csv", ".png") for file in path.iterdir())
 
+    def input_facts(self) -> InputFacts:
+        """Return what `MAPS_FILE` states; "unnamed maps" without such a file, or where `read_samples` refuses it."""
+        try:
+            return self._facts
+        except MerBenchError:
+            return UNNAMED
+
+    def notes(self) -> tuple[str, ...]:
+        """Return that the third channel is no strain, where `MAPS_FILE` says so."""
+        if MAGNITUDE not in self.input_facts().channels:
+            return ()
+        return (f"{MAPS_FILE}: the maps hold the flow's magnitude in place of its optical strain",)
+
     def read_samples(self) -> SampleTable:
         """Return the samples of the CSV, after checking that each has one map; decodes none.
 
         Raises
         ------
         MerBenchError
-            There is no usable CSV, a row of it cannot be used, or a map is missing or ambiguous.
+            There is no usable CSV, a row of it cannot be used, a map is missing or ambiguous, or `MAPS_FILE` cannot be
+            used or contradicts the option ``channel_order``.
         """
-        table, _ = self._contents
+        table, _, _ = self._contents
         return table
 
     def load(self, sample_id: str) -> FloatArray:
@@ -78,8 +95,8 @@ class FlowMaps(DataSource):
         Returns
         -------
         ndarray of shape (28, 28, 3), float32
-            Channels (u, v, os), from the planes that the option ``channel_order`` names; the PNG's values / 255,
-            so in [0, 1]. The zero of u and v is unknown: each map was min-max scaled on its own.
+            Channels (u, v, os), from the planes that `MAPS_FILE` or the option ``channel_order`` names; the PNG's
+            values / 255, so in [0, 1]. The zero of u and v is unknown: each map was min-max scaled on its own.
 
         Raises
         ------
@@ -89,33 +106,51 @@ class FlowMaps(DataSource):
         path = self._map_of(sample_id)
         content = self._bytes_of(sample_id)
         _check_header(path, content)
-        planes = self._channel_order.split(",")
+        _, _, order = self._contents
+        planes = order.split(",")
         pixels = _decode(path, content)[..., [planes.index(channel) for channel in FLOW_CHANNELS]]
         return np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)
 
     def digest(self, sample_id: str) -> str:
         """Return the SHA-256 over the file's bytes, the channel order and `READER_VERSION`."""
-        settings = f"flow-maps {READER_VERSION} {self._channel_order}\n"
+        _, _, order = self._contents
+        settings = f"flow-maps {READER_VERSION} {order}\n"
         return hashlib.sha256(settings.encode() + self._bytes_of(sample_id)).hexdigest()
 
     @property
-    def _channel_order(self) -> str:
-        return str(self.options["channel_order"])
-
-    @cached_property
-    def _contents(self) -> tuple[SampleTable, dict[str, Path]]:
+    def _folder(self) -> Path:
         if self.path is None or not self.path.is_dir():
             raise MerBenchError(f"flow-maps: {self.path} is not a folder; name the folder with the CSV and the PNGs")
-        samples = read_labels(_labels_file(self.path, str(self.options["labels"])))
+        return self.path
+
+    @cached_property
+    def _facts(self) -> InputFacts:
+        """What `MAPS_FILE` states, with the channels in the order in which they are read."""
+        stated = read_map_facts(self._folder)
+        order = str(self.options["channel_order"])
+        if not stated.channels:
+            return replace(stated, channels=channels_of(_USUAL_ORDER if order == AS_STATED else order))
+        if order not in (AS_STATED, plane_order(stated.channels)):
+            raise MerBenchError(
+                f"the option channel_order={order} contradicts {self._folder / MAPS_FILE}, whose channels are "
+                f"{', '.join(stated.channels)}; leave the option out, or correct the file"
+            )
+        return stated
+
+    @cached_property
+    def _contents(self) -> tuple[SampleTable, dict[str, Path], str]:
+        """The samples, the map of each, and what the planes of a map are."""
+        order = plane_order(self._facts.channels)
+        samples = read_labels(_labels_file(self._folder, str(self.options["labels"])))
         table = SampleTable(samples)
-        folder = _maps_folder(self.path, str(self.options["maps"]))
-        return table, _match(self.path, folder, samples)
+        folder = _maps_folder(self._folder, str(self.options["maps"]))
+        return table, match_maps(self._folder, folder, samples), order
 
     def _bytes_of(self, sample_id: str) -> bytes:
         return read_bounded(self._map_of(sample_id), _MOST_BYTES, f"a {MAP_SIDE}×{MAP_SIDE} map", _RESTORE)
 
     def _map_of(self, sample_id: str) -> Path:
-        _, maps = self._contents
+        _, maps, _ = self._contents
         if sample_id not in maps:
             raise MerBenchError(f"{self.path} has no sample {sample_id!r}; its CSV names {len(maps)} others")
         return maps[sample_id]
@@ -127,7 +162,7 @@ def _labels_file(root: Path, chosen: str) -> Path:
         if not path.is_file():
             raise MerBenchError(f"{path} does not exist; set the option labels to a CSV inside {root}")
         return path
-    tables = sorted(_files(root, ".csv"))
+    tables = sorted(files_in(root, ".csv"))
     if not tables:
         raise MerBenchError(f"{root} has no CSV of labels; put one there: dataset,sub,filename_o,label")
     if len(tables) > 1:
@@ -145,62 +180,6 @@ def _maps_folder(root: Path, chosen: str) -> Path:
     if chosen:
         raise MerBenchError(f"{folder} is not a folder; set the option maps to the folder of PNGs inside {root}")
     return root
-
-
-def _match(root: Path, folder: Path, samples: list[Sample]) -> dict[str, Path]:
-    """Return the map of each sample; every sample must have exactly one of its own."""
-    by_key: dict[_MapKey, list[Path]] = defaultdict(list)
-    for path, databases in _map_files(folder):
-        for database in databases:
-            by_key[_key_of_file(database, path)].append(path)
-
-    maps: dict[str, Path] = {}
-    owners: dict[Path, Sample] = {}
-    missing: list[Sample] = []
-    for sample in samples:
-        files = by_key.get((sample.database, sample.subject, sample.clip.replace("@", "_")), [])
-        if len(files) > 1:
-            names = " and ".join(repr(path.name) for path in sorted(files)[:2])
-            raise MerBenchError(
-                f"{sample.origin}: {sample.sample_id} has {len(files)} maps, {names}; remove all but one"
-            )
-        if not files:
-            missing.append(sample)
-            continue
-        other = owners.setdefault(files[0], sample)
-        if other is not sample:
-            raise MerBenchError(
-                f"the map {files[0].name!r} fits both {other.sample_id} ({other.origin}) and {sample.sample_id} "
-                f"({sample.origin}); put the maps into one subfolder per database"
-            )
-        maps[sample.sample_id] = checked_inside(root, files[0], files[0].parent)
-    if missing:
-        named = ", ".join(f"{sample.sample_id} ({sample.origin})" for sample in missing[:_LISTED])
-        more = ", ..." if len(missing) > _LISTED else ""
-        raise MerBenchError(
-            f"{len(missing)} of {len(samples)} rows have no map in {folder}: {named}{more}; "
-            "add the PNGs or remove the rows"
-        )
-    return maps
-
-
-def _map_files(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Yield every PNG with the databases it may belong to: all, unless a subfolder names one."""
-    for path in _files(folder, ".png"):
-        yield path, DATABASES
-    for child in folder.iterdir():
-        if child.is_dir() and child.name.lower() in DATABASES:
-            for path in _files(child, ".png"):
-                yield path, (child.name.lower(),)
-
-
-def _key_of_file(database: str, path: Path) -> _MapKey:
-    subject, _, clip = path.stem.strip().partition("_")
-    return database, canonical_subject(database, subject), canonical_clip(database, clip).replace("@", "_")
-
-
-def _files(folder: Path, suffix: str) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.suffix.lower() == suffix and path.is_file())
 
 
 def _check_header(path: Path, content: bytes) -> None:

@@ -97,8 +97,12 @@ def open_bounded(path: Path, most: int, what: str, cure: str) -> Iterator[Binary
         if not size:
             raise MerBenchError(f"{path} is empty (0 bytes); {cure}")
         if size > most:
-            raise MerBenchError(f"{path} has {size} bytes, more than {most >> 20} MiB, the most for {what}; {cure}")
+            raise MerBenchError(f"{path} has {size} bytes, more than {_limit(most)}, the most for {what}; {cure}")
         yield file
+
+
+def _limit(most: int) -> str:
+    return f"{most >> 20} MiB" if most >= 1 << 20 else f"{most >> 10} KiB"
 
 
 def _unreadable(path: Path, error: OSError) -> MerBenchError:

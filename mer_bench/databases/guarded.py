@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
 from mer_bench.arrays import FloatArray
-from mer_bench.databases.base import CLIP, FACE_FLOW, Clip, DataSource
+from mer_bench.databases.base import CLIP, FACE_FLOW, Clip, DataSource, InputFacts
 from mer_bench.foreign import foreign_code
 from mer_bench.parameters import ParameterValue
 from mer_bench.samples import SampleTable
@@ -45,6 +46,17 @@ class GuardedSource(DataSource):
             self.caveats = _checked_texts("caveats is", self._source.caveats)
             if self.native not in (FACE_FLOW, CLIP):
                 raise TypeError(f"native is {self.native!r}, neither {FACE_FLOW!r} nor {CLIP!r}")
+
+    def input_facts(self) -> InputFacts:
+        """Return what the reader returns.
+
+        Raises
+        ------
+        MerBenchError
+            The reader fails, or returns something else than its interface says.
+        """
+        with _contained(self.name, "input_facts"):
+            return _checked_facts(self._source.input_facts())
 
     def read_samples(self) -> SampleTable:
         """Return what the reader returns.
@@ -125,6 +137,17 @@ def _contained(name: str, what: str) -> AbstractContextManager[None]:
 def _checked_texts(subject: str, answer: tuple[str, ...]) -> tuple[str, ...]:
     if not (isinstance(answer, tuple) and all(isinstance(text, str) for text in answer)):
         raise TypeError(f"{subject} {answer!r}, not a tuple of texts")
+    return answer
+
+
+def _checked_facts(answer: InputFacts) -> InputFacts:
+    texts = asdict(_checked(answer, InputFacts))
+    channels = _checked_texts("channels is", texts.pop("channels"))
+    for what, text in [*texts.items(), *(("channels", channel) for channel in channels)]:
+        if not (isinstance(text, str) and text.isprintable()):
+            raise TypeError(f"{what} is {text!r}, not one line of text")
+    if not answer.name.strip():
+        raise TypeError("name is empty")
     return answer
 
 

@@ -13,7 +13,7 @@ from mer_bench.cache import content_digest
 from mer_bench.caveats import SYNTHETIC_FILE, Caveat
 from mer_bench.databases.annotation_fixes import apply_fixes, load_fixes
 from mer_bench.databases.annotation_table import Annotation, Findings
-from mer_bench.databases.base import CLIP, Clip, DataSource
+from mer_bench.databases.base import CLIP, Clip, DataSource, InputFacts
 from mer_bench.databases.casme2 import Casme2
 from mer_bench.databases.casme3 import Casme3
 from mer_bench.databases.folders import FolderError
@@ -52,14 +52,21 @@ class Releases(DataSource):
     @classmethod
     def recognises(cls, path: Path) -> bool:
         """Return whether there are frames of SMIC-HS, or frames and a workbook of another release."""
-        survey = Survey(path, _KINDS)
-        return any(survey.frames[kind] and (survey.ranked_workbooks(kind) or not kind.workbook_name) for kind in _KINDS)
+        return bool(_complete(Survey(path, _KINDS)))
 
     @classmethod
     def resembles(cls, path: Path) -> bool:
         """Return whether there is a workbook, a folder of frames, or a folder that only looks like one."""
         survey = Survey(path, _KINDS)
         return bool(survey.workbooks) or any(survey.frames[kind] or survey.apart[kind] for kind in _KINDS)
+
+    def input_facts(self) -> InputFacts:
+        """Return the names of the releases that are there; what may be wrong in them is for `read_samples`."""
+        there = self.path is not None and self.path.is_dir()
+        titles = ", ".join(kind.title for kind in _complete(self._survey)) if there else ""
+        if Caveat.SYNTHETIC in self.caveats:
+            return InputFacts(f"SYNTHETIC frames in the layout of {titles or 'no release'}")
+        return InputFacts(titles or "no release")
 
     def read_samples(self) -> SampleTable:
         """Return the samples that can be used.
@@ -197,6 +204,13 @@ def _second(sample_id: str, annotation: Annotation, first: Annotation) -> str:
         f"{annotation.where} is a second row for {sample_id}, after {first.origin}, and is left out; "
         "remove one of the rows"
     )
+
+
+def _complete(survey: Survey) -> list[type[Release]]:
+    """Return the releases that have frames and, except for SMIC-HS, a workbook."""
+    return [
+        kind for kind in _KINDS if survey.frames[kind] and (survey.ranked_workbooks(kind) or not kind.workbook_name)
+    ]
 
 
 def _is_synthetic(survey: Survey) -> bool:

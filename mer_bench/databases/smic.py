@@ -17,11 +17,12 @@ from mer_bench.databases.annotation_table import (
     frame_cell,
     shown,
 )
+from mer_bench.databases.base import Clip
 from mer_bench.databases.folders import Layout
 from mer_bench.databases.release import Release
 from mer_bench.databases.workbook import WorkbookRow, looks_like, read_sheet
 from mer_bench.errors import MerBenchError
-from mer_bench.samples import SMIC_CODES, canonical_clip, canonical_subject
+from mer_bench.samples import SMIC_CODES, Sample, canonical_clip, canonical_subject
 
 _EMOTIONS = {code: emotion for emotion, code in SMIC_CODES.items()}
 _CLIP = re.compile(rf"(s[0-9]+)_({'|'.join(_EMOTIONS)})_[A-Za-z0-9._-]+", re.IGNORECASE)
@@ -50,6 +51,9 @@ class _Stated:
 
 class Smic(Release):
     """SMIC-HS: every folder of a clip is a sample, from its first frame to its last.
+
+    Folder and clip name state the emotion, and must agree. Where a workbook contradicts both, they are read, because
+    MEGC 2019's list agrees with the names of all 164 clips.
 
     Parameters
     ----------
@@ -115,6 +119,15 @@ class Smic(Release):
         """Return the folder that the annotation was read from."""
         return [annotation.folder] if annotation.folder else []
 
+    def usable(self, annotation: Annotation, notes: list[str]) -> tuple[Sample, Clip, tuple[int, ...]]:
+        """Return what `Release.usable` does, with a note where no correction explains what the workbook says."""
+        if annotation.printed_emotion:
+            notes.append(
+                f"{annotation.where}: the workbook says {annotation.printed_emotion}, the folder and the clip's name "
+                f"say {annotation.emotion}, which is read"
+            )
+        return super().usable(annotation, notes)
+
     def _clip_folders(self, findings: Findings) -> Iterator[tuple[Path, str, str]]:
         """Yield every clip's folder with its subject and emotion."""
         for root in self.layout.frames:
@@ -144,11 +157,6 @@ class Smic(Release):
         root = next(root for root in self.layout.frames if folder.is_relative_to(root))
         origin = "/".join(shown(part) for part in (root.name, *folder.relative_to(root).parts))
         _check_clip(origin, subject, clip, emotion)
-        if stated and stated.emotion in self.emotions and stated.emotion != emotion:
-            raise MerBenchError(
-                f"{stated.origin} calls {subject}/{clip} {stated.emotion}, but its folder {origin} is in {emotion}; "
-                "correct the row, or move the folder"
-            )
         try:
             frames = self.folders.frames(folder, self.frame_name)
         except MerBenchError as error:
@@ -168,8 +176,14 @@ class Smic(Release):
             offset=offset,
             origin=stated.origin if stated else origin,
             row=stated.row if stated else 0,
+            printed_emotion=_contradiction(stated, emotion) if stated else "",
             folder=folder,
         )
+
+
+def _contradiction(stated: _Stated, emotion: str) -> str:
+    """Return the workbook's emotion if it is another one of SMIC's; otherwise nothing."""
+    return stated.emotion if stated.emotion in SMIC_CODES and stated.emotion != emotion else ""
 
 
 def _check_clip(origin: str, subject: str, clip: str, emotion: str) -> None:

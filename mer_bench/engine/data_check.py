@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mer_bench.databases.base import CLIP, DataSource
+from mer_bench.databases.base import CLIP, DataSource, InputFacts
 from mer_bench.databases.images import image_size, read_image
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.evaluation.folds import count_mismatch, select_samples
@@ -55,6 +55,8 @@ class DataCheck:
     notes : list of str
         What to know about the samples that can be used.
     caveats : list of str
+    input : InputFacts
+        What the data is.
     """
 
     databases: dict[str, DatabaseCheck]
@@ -62,6 +64,7 @@ class DataCheck:
     problems: list[str]
     notes: list[str]
     caveats: list[str]
+    input: InputFacts
 
     @property
     def is_sound(self) -> bool:
@@ -76,6 +79,7 @@ class DataCheck:
         """Yield the result as lines for the terminal."""
         for caveat in self.caveats:
             yield f"caveat: {caveat}"
+        yield input_line(self.input)
         for name, check in self.databases.items():
             emotions = ", ".join(f"{emotion} {count}" for emotion, count in check.emotions.items())
             yield f"{name}: {check.samples} samples of {check.subjects} subjects ({emotions})"
@@ -90,6 +94,13 @@ class DataCheck:
             yield from (f"unreadable: {sentence}" for sentence in check.unreadable)
         yield from (f"problem: {sentence}" for sentence in self.problems)
         yield from (f"note: {sentence}" for sentence in self.notes)
+
+
+def input_line(facts: InputFacts) -> str:
+    """Return what the data is: ``input: my maps; flow: tv-l1; channels: u, v, strain``; what is unknown is left out."""
+    stated = {key: ", ".join(value) if isinstance(value, tuple) else value for key, value in asdict(facts).items()}
+    name = stated.pop("name")
+    return "; ".join([f"input: {name}", *(f"{key}: {value}" for key, value in stated.items() if value)])
 
 
 def _counted(items: Sequence[str], noun: str) -> str:
@@ -142,9 +153,10 @@ def check_data(
     return DataCheck(
         databases,
         {protocol.name: _differences(table, protocol) for protocol in chosen},
-        list(source.problems()),
-        list(source.notes()),
-        list(source.caveats),
+        problems=list(source.problems()),
+        notes=list(source.notes()),
+        caveats=list(source.caveats),
+        input=source.input_facts(),
     )
 
 

@@ -71,7 +71,7 @@ def test_check_says_a_line_for_each_thing_and_is_content_with_counts_that_differ
     lines = ended.out.splitlines()
 
     assert ended.code == 0
-    assert lines[0] == "caveat: synthetic"
+    assert lines[:2] == ["caveat: synthetic", "input: SYNTHETIC frames in the layout of SMIC-HS, SAMM, CASME II"]
     assert "smic: 12 samples of 2 subjects (negative 4, positive 4, surprise 4)" in lines
     assert [line.partition(":")[0] for line in lines if " 0 missing, 0 unreadable" in line] == [
         "smic",
@@ -136,7 +136,21 @@ def test_maps_that_state_classes_fit_protocols_of_three_classes_alone(bench: Ben
     checked = json.loads(bench("data", "check", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
 
     assert "cde" in shown["fingerprints"]
+    assert shown["input"] == checked["input"]
+    assert checked["input"]["name"] == "SYNTHETIC maps"
     assert not any("5class" in name for name in (*shown["fingerprints"], *checked["protocols"]))
+
+
+def test_a_folder_of_maps_is_named_with_everything_that_it_states(bench: Bench, tmp_path: Path) -> None:
+    maps = write_flow_data(tmp_path / "maps")
+    unnamed = bench("data", "check", maps).out.splitlines()
+    facts = 'name = "My maps"\nsource = "a disk"\nflow = "tv-l1"\nchannels = ["v", "u", "os"]\nscale = "per-map"\n'
+    (maps / "maps.toml").write_text(facts)
+
+    assert unnamed[0] == "input: unnamed maps; channels: u, v, strain"
+    line = "input: My maps; source: a disk; flow: tv-l1; channels: v, u, strain; scale: per-map"
+    assert bench("data", "check", maps).out.splitlines()[0] == line
+    assert bench("data", "info", maps).out.splitlines()[0] == line
 
 
 def test_a_run_on_data_of_which_nothing_can_be_used_says_why(bench: Bench, composite: Path) -> None:
@@ -150,8 +164,10 @@ def test_a_run_on_data_of_which_nothing_can_be_used_says_why(bench: Bench, compo
 
 
 def test_list_is_csv_with_frame_numbers_and_action_units(bench: Bench, composite: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(bench("data", "list", composite).out)))
+    ended = bench("data", "list", composite)
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
 
+    assert ended.err == "input: SYNTHETIC frames in the layout of SMIC-HS, SAMM, CASME II\n"
     assert len(rows) == 40
     assert {row["database"] for row in rows} == {"smic", "samm", "casme2"}
     for row in rows:
@@ -248,6 +264,7 @@ def test_info_shows_the_fingerprints_of_rows_and_cleans_the_cache(bench: Bench, 
     assert shown["fingerprints"]["loso-smic"] == stored["fingerprints"]
     assert shown["usage"]["flow"][0] == 12
     assert "removed: " in cleaned.out
+    assert "input" not in cleaned.out
     assert own_cache.usage() == {}
 
 

@@ -42,7 +42,12 @@ def test_the_files_contain_the_published_corrections() -> None:
     }
 
     assert published == {
+        ("smic", "s18/s18_sur_03", "emotion"): ("negative", "surprise"),
         ("casme2", "sub04/EP12_01f", "apex"): ("/", 303),
+        **{
+            ("casme2", f"sub24/{clip}", "emotion"): ("surprise", "sadness")
+            for clip in ("EP07_01", "EP07_04f", "EP10_03")
+        },
         ("samm", "028/028_4_1", "apex"): (OUT_OF_ORDER, 1105),
         ("samm", "032/032_3_1", "apex"): (OUT_OF_ORDER, 4945),
         ("samm", "032/032_3_2", "apex"): (OUT_OF_ORDER, 5130),
@@ -90,7 +95,8 @@ def test_the_fixes_of_one_row_are_applied_together() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (('"apex"', '"emotion"'), "column = 'emotion' is not one of: onset, apex, offset"),
+        (('"apex"', '"units"'), "column = 'units' is not one of: onset, apex, offset, emotion"),
+        (('"apex"', '"emotion"'), "new = 303 is not a text"),
         (("new = 303", "new = -1"), "new = -1 is not a whole number of at least 0"),
         (("row = 7", "row = 1"), "row = 1 is not a whole number of at least 2"),
         (("sub04/EP12_01f", "sub04"), "sample = 'sub04' is not of the form subject/clip"),

@@ -46,6 +46,25 @@ def test_the_origin_is_the_row_of_the_file_and_casme3_adds_the_onset(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Subject,Filename,Onset,Apex,Offset,emotion,label_for_7,label_for_3,imagename_apex\n"
+        "spNO.3,b,16,25,29,sad,3,0,spNO.3/b/color/25.jpg\nspNO.9,m,11,11,83,happy,1,1,\n",
+        "dataset,sub,filename_o,label,apex,onset\ncasme3,spNO.3,B,0,25,16\ncasme3,9,m,1,11,11\n",
+    ],
+    ids=["HTNet's list", "the composite's columns"],
+)
+def test_casme3_may_state_the_apex(tmp_path: Path, text: str) -> None:
+    samples = read_labels(written(tmp_path, text))
+
+    assert [(sample.sample_id, sample.emotion, sample.onset, sample.apex) for sample in samples] == [
+        ("casme3/spNO.3/b@16", "negative", 16, 25),
+        ("casme3/spNO.9/m@11", "positive", 11, 11),
+    ]
+    assert is_label_csv(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
     ("text", "parts"),
     [
         ("\n\n", ("has no rows",)),
@@ -58,6 +77,9 @@ def test_the_origin_is_the_row_of_the_file_and_casme3_adds_the_onset(tmp_path: P
         (HEADER + "samm,006\n", ("row 2", "2 of the 4 required cells")),
         (HEADER + "casme3,spNO.1,a,0\n", ("row 2", "'onset'", "header")),
         ("dataset,sub,filename_o,label,onset\ncasme3,spNO.1,a,0,x1\n", ("row 2", "onset 'x1'", "frame number")),
+        ("dataset,sub,filename_o,label,onset,apex\ncasme3,spNO.1,a,0,7,?\n", ("row 2", "apex '?' is not a frame")),
+        ("subject,filename,onset,apex,label_for_3\nspNO.1,a,7,9,6\n", ("row 2", "'6'", "casme3/spNO.1/a@7")),
+        ("subject,filename,onset,apex,apex,label_for_3\n", ("row 1", "'apex' 2 times")),
         (HEADER + "sammm,006,006_1_2,1\n", ("row 2", "unknown database 'sammm'", "did you mean 'samm'")),
         (HEADER + "smic,../s01,s01_ne_01,0\n", ("row 2", "subject '../s01'")),
         (HEADER + "smic,s01,,0\n", ("row 2", "names no clip")),

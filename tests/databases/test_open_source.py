@@ -21,7 +21,7 @@ READER = """
     from pathlib import Path
 
     import numpy as np
-    from mer_bench import Clip, DatabaseSpec, DataSource, Sample, SampleTable, hookimpl
+    from mer_bench import Clip, DatabaseSpec, DataSource, InputFacts, Sample, SampleTable, hookimpl
 
 
     class Skipped(BaseException):
@@ -75,6 +75,17 @@ FLAWS = {
     "an apex outside the clip": (
         "native = 'clip'\n    def clip(self, sample_id): return Clip(sample_id, (Path('a.png'),), 1)",
         "it returned apex 1 of 1 frames",
+    ),
+    "facts that raise": ("def input_facts(self): 1 / 0", "input_facts failed (ZeroDivisionError: "),
+    "facts that are a name": ("def input_facts(self): return 'Zoo'", "it returned str, not InputFacts"),
+    "facts without a name": ("def input_facts(self): return InputFacts(' ')", "name is empty"),
+    "facts that clear the screen": (
+        "def input_facts(self): return InputFacts('Zoo', licence='\\x1b[2J')",
+        "licence is '\\x1b[2J', not one line of text",
+    ),
+    "channels that are one text": (
+        "def input_facts(self): return InputFacts('Zoo', channels='uvs')",
+        "channels is 'uvs', not a tuple of texts",
     ),
     "a load that raises": ("def load(self, sample_id): 1 / 0", "load of smic/s1/s1_negative failed (ZeroDivision"),
     "a load that gives nothing": (

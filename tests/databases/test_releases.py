@@ -35,7 +35,7 @@ from support.release_factory import (
 from mer_bench.caveats import SYNTHETIC_FILE
 from mer_bench.databases import mer_bench_databases
 from mer_bench.databases import releases as releases_module
-from mer_bench.databases.base import CLIP
+from mer_bench.databases.base import CLIP, InputFacts
 from mer_bench.databases.releases import Releases
 from mer_bench.errors import MerBenchError
 
@@ -65,6 +65,19 @@ def test_a_folder_of_releases_is_read_as_one(composite: Path) -> None:
     assert source.native == CLIP
     with pytest.raises(MerBenchError, match="has no usable sample 'casme2/sub01/EP99' among its 6"):
         source.clip("casme2/sub01/EP99")
+
+
+def test_the_facts_name_the_releases_that_are_there_before_any_annotation_is_read(composite: Path) -> None:
+    for workbook in composite.rglob("*.xlsx"):
+        workbook.write_bytes(b"no workbook")
+
+    assert opened(composite).input_facts() == InputFacts("SMIC-HS, SAMM, CASME II, CAS(ME)^3 Part A")
+    shutil.rmtree(composite / "2")
+    next((composite / "CASME II (copy)").glob("*.xlsx")).unlink()
+    assert opened(composite).input_facts().name == "SMIC-HS, CAS(ME)^3 Part A"
+    (composite / SYNTHETIC_FILE).write_text("synthetic")
+    assert opened(composite).input_facts().name == "SYNTHETIC frames in the layout of SMIC-HS, CAS(ME)^3 Part A"
+    assert opened(composite / "nowhere").input_facts() == InputFacts("no release")
 
 
 def test_a_faulty_release_leaves_the_others_readable(composite: Path) -> None:

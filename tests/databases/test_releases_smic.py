@@ -138,18 +138,39 @@ def test_the_plain_workbook_states_onset_and_offset(tmp_path: Path) -> None:
     assert note.startswith("smic.xlsx does not name 1 of 3 clips (s2/s2_sur_01): each runs from the first frame of its")
 
 
-def test_an_emotion_in_the_workbook_that_contradicts_the_folder_is_a_problem(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workbook", [SMIC_EXTENDED_WORKBOOK, "smic.xlsx"])
+def test_folder_and_clip_name_are_read_where_the_workbook_contradicts_both(tmp_path: Path, workbook: str) -> None:
     write_smic(tmp_path)
     smic_extended_annotation(
         tmp_path, *(smic_extended_row(clip[1], clip, 9, 10) for clip in ("s1_ne_01", "s1_po_01", "s2_sur_01"))
     )
+    (tmp_path / SMIC_EXTENDED_WORKBOOK).rename(tmp_path / workbook)
     source = opened(tmp_path)
+    frame = source.read_samples().frame
 
-    assert source.read_samples().ids == IDS[:1]
-    first, _ = source.problems()
-    assert first.startswith(f"{SMIC_EXTENDED_WORKBOOK} row 3 calls s1/s1_po_01 negative, but its folder ")
-    (tmp_path / SMIC_EXTENDED_WORKBOOK).rename(tmp_path / "smic.xlsx")
-    assert opened(tmp_path).problems()[0].startswith("smic.xlsx row 3 calls s1/s1_po_01 negative")
+    assert dict(zip(frame["sample_id"], frame["emotion"], strict=True)) == dict(
+        zip(IDS, ("negative", "positive", "surprise"), strict=True)
+    )
+    assert set(frame["onset"]) == {9}
+    assert source.problems() == ()
+    assert source.notes() == tuple(
+        f"{workbook} row {row} ({name}): the workbook says negative, the folder and the clip's name say {emotion}, "
+        "which is read"
+        for row, name, emotion in ((3, "s1/s1_po_01", "positive"), (4, "s2/s2_sur_01", "surprise"))
+    )
+
+
+def test_the_one_clip_that_the_official_workbook_contradicts_is_a_correction_with_its_reason(tmp_path: Path) -> None:
+    write_smic(tmp_path, ("s18_sur_03", "surprise"))
+    smic_extended_annotation(tmp_path, smic_extended_row(18, "s18_sur_03", 9, 10))
+    (note,) = opened(tmp_path).notes()
+    (unexplained,) = opened(tmp_path, fixes=False).notes()
+
+    assert list(opened(tmp_path).read_samples().frame["emotion"]) == ["surprise"]
+    assert note.startswith(f"{SMIC_EXTENDED_WORKBOOK} row 2 (s18/s18_sur_03): emotion 'negative' is read as surprise: ")
+    assert "MEGC 2019's list" in note
+    assert "the workbook says negative" in unexplained
+    assert list(opened(tmp_path, fixes=False).read_samples().frame["emotion"]) == ["surprise"]
 
 
 def test_a_clip_without_a_usable_interval_runs_over_its_whole_folder_with_a_note(tmp_path: Path) -> None:

@@ -70,6 +70,17 @@ def test_the_missing_apex_is_filled_in_from_the_known_fix_or_a_problem(tmp_path:
     assert problem.endswith("(sample sub04/EP12_01f)")
 
 
+def test_a_later_table_that_calls_a_sad_clip_surprise_is_corrected_as_megc_has_it(tmp_path: Path) -> None:
+    rows = [casme2_row("24", clip, 9, 10, 11, "surprise") for clip in ("EP07_01", "ep07_04F", "EP18_03")]
+    source = opened(write_casme2(tmp_path, *rows))
+
+    assert list(source.read_samples().frame["emotion"]) == ["sadness", "sadness", "surprise"]
+    assert [note.partition(": the")[0] for note in source.notes()] == [
+        f"{CASME2_WORKBOOK} row {row} (sub24/{clip}): emotion 'surprise' is read as sadness"
+        for row, clip in ((2, "EP07_01"), (3, "EP07_04f"))
+    ]
+
+
 @pytest.mark.parametrize("folder", ["RAW_selected", "CASME2-RAW/CASME2-RAW", ".", "data/frames/raw"])
 def test_the_frames_are_found_in_any_folder_a_few_levels_below(tmp_path: Path, folder: str) -> None:
     write_casme2(tmp_path, frames=False)

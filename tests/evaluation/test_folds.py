@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer_bench import MerBenchError, Sample, SampleTable
+from mer_bench import CLIP, FACE_FLOW, InputFacts, MerBenchError, Sample, SampleTable
 from mer_bench.evaluation.folds import (
     Fold,
     LabelledTable,
@@ -192,7 +192,21 @@ def test_the_fingerprint_depends_on_ids_labels_and_contents() -> None:
     cases = [(table, {}), (relabelled, {}), (shorter, {}), (renamed, {}), (table, {table.sample_ids[0]: "b"})]
 
     fingerprints = [
-        fingerprint(changed, SimpleNamespace(digest={**contents, "smic/s1/x": "a", **other}.get))["smic"]
+        fingerprint(changed, SimpleNamespace(native=CLIP, digest={**contents, "smic/s1/x": "a", **other}.get))["smic"]
         for changed, other in cases
     ]
     assert len(set(fingerprints)) == len(cases)
+
+
+def test_the_fingerprint_of_ready_made_maps_depends_on_every_fact_about_them_and_that_of_frames_on_none() -> None:
+    table = labelled(["smic/s1", "smic/s2"])
+    plain = InputFacts("my maps")
+    other = {field.name: ("u",) if field.name == "channels" else "other" for field in fields(InputFacts)}
+    facts = [plain, *(replace(plain, **{name: value}) for name, value in other.items())]
+
+    def of(native: str, facts: InputFacts) -> str:
+        source = SimpleNamespace(native=native, digest=str.upper, input_facts=lambda: facts)
+        return fingerprint(table, source)["smic"]
+
+    assert len({of(FACE_FLOW, each) for each in facts}) == len(facts) == 8
+    assert len({of(CLIP, each) for each in facts}) == 1

@@ -72,8 +72,8 @@ PUBLISHED: dict[str, tuple[tuple[str, ...], dict[str, tuple[int | None, tuple[in
         "a8cf8753",
     ),
     "loso-samm-5class": (
-        *(("anger", "happiness", "contempt", "surprise", "other"), {"samm": (None, (57, 26, 12, 15, 26))}),
-        "e7f1642a",
+        *(("anger", "happiness", "contempt", "surprise", "other"), {"samm": (27, (57, 26, 12, 15, 26))}),
+        "fb131e44",
     ),
     "loso-casme3": (THREE, {"casme3": (None, (457, 55, 187))}, "60dd6723"),
     "loso-casme3-htnet": (THREE, {"casme3": (87, (449, 54, 184))}, "5e79ee0d"),

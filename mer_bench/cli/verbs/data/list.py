@@ -13,8 +13,11 @@ from mer_bench.cli.options import data_arguments, named_source
 @data_arguments
 def command(path: str | None, data_options: dict[str, str]) -> None:
     """Print the samples of PATH as CSV: ids, emotions, frame numbers, action units, and where each is annotated."""
+    from mer_bench.engine.data_check import input_line
+
     source = named_source(path, data_options)
     table = source.read_samples()
     table.frame.to_csv(sys.stdout, index=False)
+    click.echo(input_line(source.input_facts()), err=True)
     for problem in source.problems():
         click.echo(f"not listed: {problem}", err=True)
