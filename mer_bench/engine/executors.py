@@ -162,11 +162,9 @@ def run_tasks(
                 attempts[number] += 1
                 # A worker that is dead already is noticed where its reply is awaited.
                 with suppress(OSError):
-                    worker.connection.send(
-                        Order(
-                            place(tasks[number]), run, _pickled(work, tasks[number]), timeout, folder, path, environment
-                        )
-                    )
+                    payload = bytes(ForkingPickler.dumps((work, tasks[number])))
+                    order = Order(place(tasks[number]), run, payload, timeout, folder, path, environment)
+                    worker.connection.send(order)
             for assignment, reply in _replies(busy):
                 number = assignment.number
                 if reply is not None:
