@@ -53,7 +53,7 @@ def input_facts(record: RowRecord, shared: Preprocessing | None = None) -> tuple
         scale = own_scale(record) if shared is None else "chosen by each method"
         made_by = ", ".join(f"{name}={value}" for name, value in sorted(settings))
     else:
-        flow, scale, made_by = made["flow"], made["scale"], "none: ready-made"
+        flow, scale, made_by = made["flow"], made["scale"], "none, ready-made"
     facts = (
         ("input", made["name"]),
         ("source", made["source"]),

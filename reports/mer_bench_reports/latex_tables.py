@@ -64,18 +64,19 @@ def escaped(text: object) -> str:
 
 def _table(comparison: Comparison) -> Iterator[str]:
     columns = [*score_texts.columns(comparison.slices), ("full", "accuracy")]
-    width = len(columns) + 3
+    width = len(columns) + 2
     caption = (
         f"Comparison {comparison.number}: {comparison.protocol['title']} ({protocol_name(comparison.protocol)}), "
-        f"selection rule {comparison.selection}, input {comparison.input_name}."
+        f"selection rule {comparison.selection}, input {comparison.input_name}. "
+        f"{wording.DEVIATION_TEXT} {wording.BOLD_TEXT}"
     )
     yield r"\begin{table}[p]"
     yield r"\centering"
     yield rf"\caption{{{escaped(caption)}}}"
-    yield rf"\begin{{tabular}}{{l{'r' * len(columns)}ll}}"
+    yield rf"\begin{{tabular}}{{l{'r' * len(columns)}l}}"
     yield r"\toprule"
     titles = [f"{wording.slice_title(name)} {_metric_title(metric)}" for name, metric in columns]
-    yield _line(["Method", *titles, "Seeds", "Verification"])
+    yield _line(["Method", *titles, "Seeds"])
     for family, entries in comparison.families:
         yield r"\midrule"
         yield rf"\multicolumn{{{width}}}{{l}}{{\textbf{{{escaped(family)}}}}} \\"
@@ -93,9 +94,9 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     scores = [_score(row.means.get(column), is_bold=column in entry.best) for column in columns]
     signs = rf"\textsuperscript{{{escaped(entry.signs)}}}" if entry.signs else ""
     named = escaped(row.record["method"]["title"]) + signs
-    yield " & ".join([named, *scores, escaped(seeds_text(row.seeds)), escaped(verification_text(row))]) + r" \\"
+    yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
-    below = "; ".join(filter(None, [entry.badge, entry.settings, missing]))
+    below = "; ".join(filter(None, [entry.badge, entry.settings, verification_text(row), missing]))
     yield rf"\multicolumn{{{width}}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"
 
 
@@ -111,8 +112,6 @@ def _metric_title(metric: str) -> str:
 def _texts_below(comparison: Comparison) -> Iterator[str]:
     yield from comparison.warnings
     yield "; ".join(f"{label}: {text}" for label, text in comparison.input) + "."
-    yield wording.DEVIATION_TEXT
-    yield wording.BOLD_TEXT
     yield from comparison.notes
     yield from (f"{sign} {text}" for sign, text in comparison.footnotes)
     if comparison.not_comparable:

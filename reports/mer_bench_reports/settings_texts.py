@@ -18,9 +18,9 @@ def settings_text(record: RowRecord) -> str:
     The first is left out of a row with a badge, which begins with it.
     """
     settings = record["settings"]
-    preset = preset_text(record) if not settings["preset"] else f"preset {preset_text(record)}"
-    parts = [] if badge(record) else [preset]
-    if badge(record) or settings["reference"] != settings["preset"]:
+    has_badge = bool(badge(record))
+    parts = [] if has_badge else [f"preset {preset_text(record)}" if settings["preset"] else preset_text(record)]
+    if has_badge or (settings["reference"] != settings["preset"] and settings["differs"]):
         reference = f"preset {settings['reference']}" if settings["reference"] else "the defaults"
-        parts.append(f"differs from {reference} in {differs_text(record) or 'nothing'}")
+        parts.append(f"differs from {reference} in {differs_text(record)}")
     return without_folders("; ".join(parts))
