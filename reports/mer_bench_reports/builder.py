@@ -100,7 +100,7 @@ def _entries(family: Sequence[RowResults], rows: Sequence[RowResults], notes: It
         Entry(
             row=row,
             badge=row_badge(row.record),
-            settings="; ".join([settings_text(row.record), *_distinctions(row, rows)]),
+            settings="; ".join(filter(None, [settings_text(row.record), *_distinctions(row, rows)])),
             signs="".join(signs[note] for note in _row_notes(row)),
             best=ahead,
         )

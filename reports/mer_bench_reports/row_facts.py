@@ -15,14 +15,13 @@ def row_facts(row: RowResults) -> tuple[Fact, ...]:
     record = row.record
     method, protocol = record["method"], record["protocol"]
     seeds = ", ".join(str(seed.seed) for seed in row.seeds)
-    badge = row_badge(record)
+    settings = [text for text in (row_badge(record), settings_text(record)) if text]
     return (
         ("method", f"{method['name']}, version {method['version']}"),
         ("citation", method["citation"] or "none"),
-        *((("training", badge),) if badge else ()),
-        ("settings", settings_text(record)),
+        ("settings", "; ".join(settings)),
         ("parameters", params_text(record["params"]) or "none"),
-        *input_facts(record),
+        *((label if label == "input" else f"input {label}", text) for label, text in input_facts(record)),
         ("representation", representation_text(record)),
         ("protocol", f"{protocol_name(protocol)}, hash {protocol['hash'][:12]}"),
         ("data fingerprints", ", ".join(f"{name} {value[:12]}" for name, value in record["fingerprints"].items())),

@@ -15,12 +15,12 @@ def row_badge(record: RowRecord) -> str:
 def settings_text(record: RowRecord) -> str:
     """Return a row's preset and what was changed in it, and every parameter that differs from the paper's preset.
 
-    The first is left out of a row with a badge, which begins with it.
+    What its badge says is left out, so that it may be empty.
     """
     settings = record["settings"]
     has_badge = bool(badge(record))
     parts = [] if has_badge else [f"preset {preset_text(record)}" if settings["preset"] else preset_text(record)]
-    if has_badge or (settings["reference"] != settings["preset"] and settings["differs"]):
+    if settings["reference"] != settings["preset"] and settings["differs"]:
         reference = f"preset {settings['reference']}" if settings["reference"] else "the defaults"
         parts.append(f"differs from {reference} in {differs_text(record)}")
     return without_folders("; ".join(parts))

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from html import unescape
 
 import pytest
+from support.latex import latex_tables
 from support.rendered import Line, html_facts, html_tables, markdown_facts, markdown_tables
 from support.report_case import ROWS, Report, Row, Scores, Seed, mean_and_deviation
 from support.store_factory import CLASSES
+
+from mer_bench_reports.wording import BOLD_TEXT, DEVIATION_TEXT
 
 TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II"}
 PAIRS = [(name, metric) for name in TITLES for metric in ("uf1", "uar")]
@@ -63,7 +66,7 @@ LABELS = {
         verification="verified 2 of 14 cells, 1 differs",
     ),
     (1, "alpha 2"): Label(
-        *("Deep learning", "alpha net", "2", "7", "83", "differs from preset paper in lr=0.2", "§"),
+        *("Deep learning", "alpha net", "2", "7", "83", "", "§"),
         badge="paper, lr=0.2, not the paper's training",
         verification="verified 1 of 14 cells, 1 of them within the spread of seeds",
     ),
@@ -158,7 +161,9 @@ def test_comparison_tables_of_the_page(report: Report) -> None:
             if set(cells.values()) == {"–"}:
                 line |= dict.fromkeys([*cells, "Folds"], f"{label.folds}: incomplete, no mean")
             line |= {"Samples": label.samples, "Seeds": label.seeds}
-            expected.append({"family": label.family, **line, "Settings": f"{label.named}; {label.verification}"})
+            settings = "; ".join(filter(None, (label.settings, label.verification)))
+            line["Settings"] = " ".join(filter(None, (label.badge, settings)))
+            expected.append({"family": label.family, **line})
         assert table.lines == expected
 
 
@@ -180,6 +185,22 @@ def test_comparison_tables_of_the_markdown(report: Report) -> None:
             }
             for name, label in labels.items()
         ]
+
+
+def test_comparison_tables_of_the_latex(report: Report) -> None:
+    tables = latex_tables(report.latex)
+    for (number, names), table in zip(NAMES.items(), tables, strict=True):
+        expected = []
+        for name in names:
+            label, row = LABELS[number, name], score_cells(number, name)
+            missing = label.folds if not label.folds.isdecimal() else ""
+            below = "; ".join(filter(None, (label.badge, label.settings, label.verification, missing)))
+            method = " ".join(filter(None, (label.title, label.signs)))
+            expected.append({"family": label.family, "Method": method, **row, "Seeds": label.seeds, "Settings": below})
+        assert table.lines == expected
+        assert table.caption.startswith(f"Comparison {number}: Protocol ")
+        assert table.caption.endswith(f"input Named maps. {DEVIATION_TEXT} {BOLD_TEXT}")
+        assert all(note in table.under[1] for note in NOTES[number - 1])
 
 
 def seed_lines(number: int, name: str) -> list[Line]:
@@ -308,8 +329,40 @@ def csv_lines(number: int, name: str, *, is_oracle: bool = False) -> list[Line]:
 
 
 def shortened(number: float | str | None) -> str:
-    """Return a number to 12 digits: sums of other order differ in the last ones."""
-    return "" if number in (None, "") else f"{float(number):.12f}"
+    """Return a number to 11 digits: sums of other order differ in the last ones."""
+    return "" if number in (None, "") else f"{float(number):.11f}"
+
+
+def settings_columns(preset: str, badge: str, differs_from: str, differs: str) -> Line:
+    return {"preset": preset, "badge": badge, "differs_from": differs_from, "differs": differs}
+
+
+QUICK, CHANGED = "quick, not the paper's training", "paper, lr=0.2, not the paper's training"
+SETTINGS = {
+    "svm": settings_columns("fixed", "", "", "C=10.5"),
+    "alpha": settings_columns("quick", QUICK, "paper", "lr=0.1, width=12"),
+    "alpha 2": settings_columns("paper", CHANGED, "paper", "lr=0.2"),
+    "beta": settings_columns("paper", "", "paper", ""),
+    "inner": settings_columns("quick", QUICK.replace(",", ", weights=w.pt,"), "paper", "weights=w.pt, lr=0.3"),
+}
+INPUT = {
+    "input": "Named maps",
+    "input_citation": "Someone 2020",
+    "input_licence": "MIT",
+    "input_flow": "tv-l1",
+    "input_channels": "u, v, os",
+    "input_scale": "per-map-8bit",
+    "input_preprocessing": "none, ready-made",
+}
+MACHINE = {
+    "alpha": {"arithmetic": "native", "processor": "An AMD, An Intel", "device": "cpu"},
+    "alpha 2": {"arithmetic": "avx2", "processor": "An AMD, An Intel", "device": "cpu"},
+    "beta": {"arithmetic": "avx2", "processor": "A Processor", "device": "cuda"},
+}
+VERIFIED = {
+    "alpha": {"verification": LABELS[1, "alpha"].verification, "cells_verified": "2", "cells_differing": "1"},
+    "alpha 2": {"verification": LABELS[1, "alpha 2"].verification, "cells_verified": "1", "cells_differing": "0"},
+}
 
 
 def identity(name: str, *, is_oracle: bool = False) -> Line:
@@ -322,10 +375,17 @@ def identity(name: str, *, is_oracle: bool = False) -> Line:
         "family": record["method"]["family"],
         "method": record["method"]["name"],
         "title": record["method"]["title"],
-        "params": "".join(f"{key}={value}" for key, value in record["params"].items()),
+        "params": ", ".join(f"{key}={value}" for key, value in record["params"].items()),
+        **SETTINGS.get(name, {"preset": "", "badge": "", "differs_from": "", "differs": ""}),
+        **INPUT,
+        "input_digest": record["input"]["digest"][:12],
+        **MACHINE.get(name, {"arithmetic": "avx2", "processor": "A Processor", "device": "cpu"}),
+        "deterministic": str(name == "floor").lower(),
+        **VERIFIED.get(name, {"verification": "not verified", "cells_verified": "0", "cells_differing": "0"}),
         "synthetic": is_synthetic,
         "partial": is_synthetic,
         "protocol": "loso-casme3" if name in NAMES[3] else "cde",
+        "input_source": f"example.org/{'made' if name in NAMES[3] else 'real'}",
         "protocol_version": "1",
         "protocol_hash": record["protocol"]["hash"],
         "method_version": "3",
@@ -351,14 +411,25 @@ def test_provenance_is_of_its_row_and_run(report: Report) -> None:
     alpha = {
         "method": "z-net, version 3",
         "citation": "none",
-        "parameters": "lr=0.1",
+        "settings": "quick, not the paper's training; differs from preset paper in lr=0.1, width=12",
+        "parameters": "lr=0.1, width=12",
+        "input": "Named maps",
+        "input citation": "Someone 2020",
+        "input source": "example.org/real",
+        "input licence": "MIT",
+        "input flow": "tv-l1",
+        "input channels": "u, v, os",
+        "input scale": "per-map-8bit",
+        "input digest": record["input"]["digest"][:12],
+        "input preprocessing": "none, ready-made",
         "representation": f"face-flow, hash {record['representation']['hash'][:12]}",
         "protocol": f"cde@1, hash {record['protocol']['hash'][:12]}",
         "data fingerprints": ", ".join(f"{n} {record['fingerprints'][n][:12]}" for n in ("casme2", "samm", "smic")),
         "caveats": "template-landmarks",
         "row key": record["row_key"][:12],
         "seeds": "0, 2",
-        "device": "cpu",
+        **MACHINE["alpha"],
+        "verification": "verified 2 of 14 cells, 1 differs",
         "computing time": "7.0 s, summed over all cells",
     }
     started = {name: str((report.store.manifest(key) or {})["started"]) for name, key in report.run_ids.items()}
@@ -388,11 +459,13 @@ def test_provenance_is_of_its_row_and_run(report: Report) -> None:
 
 
 FOOTNOTES = (
-    "† the method got another input than its own, because this data cannot provide it",
-    "‡ blurred",
-    "§ cropped",
-    "¶ key regions cut at constant template places, not at detected landmarks",
+    "† key regions cut at constant template places, not at detected landmarks",
+    "‡ its cells were computed on several processors with arithmetic 'native', which round differently; Provenance "
+    "names them",
+    "§ blurred",
+    "¶ the method got another input than its own, because this data cannot provide it",
     "(5) samples without a detected face are kept: the face is the largest centred square of their frames",
+    "(6) cropped",
 )
 JOINED = "Methods without epochs need no selection rule; they appear in the comparison of every rule."
 NO_SURPRISE = "SAMM: no true sample of surprise (rule 'exclude': an absent class is left out of both means)"
@@ -407,4 +480,5 @@ def test_notes_are_below_their_table_with_their_signs(report: Report) -> None:
     for text, item in ((report.html, r"<li>(?!<a)(.*)</li>"), (report.markdown, "- (.*)")):
         scores, _, _ = text.partition("Diagnostic: oracle selection")
         sections = re.split(r"Comparison \d: ", unescape(scores))[1:]
-        assert [tuple(re.findall(item, section)) for section in sections] == list(NOTES)
+        notes = [tuple(re.findall(item, section)) for section in sections]
+        assert notes == [(DEVIATION_TEXT, BOLD_TEXT, *expected) for expected in NOTES]

@@ -132,7 +132,9 @@ def html_facts(page: str) -> dict[str, Line]:
     facts = {}
     for summary, pairs in re.findall(r"<summary>(.*?)</summary>\s*<dl>(.*?)</dl>", page, re.DOTALL):
         texts_by_label = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", pairs)
-        facts[unescape(summary.partition("<span")[0]).partition(":")[0].strip()] = {unescape(label): unescape(text) for label, text in texts_by_label}
+        facts[unescape(summary.partition("<span")[0]).partition(":")[0].strip()] = {
+            unescape(label): unescape(text) for label, text in texts_by_label
+        }
     return facts
 
 

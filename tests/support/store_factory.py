@@ -59,8 +59,8 @@ def make_row(
 ) -> RowRecord:
     """Return a row.
 
-    ``data`` names the content of the data: another name gives other fingerprints. ``representation`` are the settings of
-    the face flow that the method gets.
+    ``data`` names the content of the data: another name gives other fingerprints. ``representation`` holds the settings
+    of the face flow that the method gets.
     """
     labels = dict(samples if samples is not None else samples_of())
     slices = slices or CDE_SLICES
