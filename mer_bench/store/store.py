@@ -122,7 +122,7 @@ class Store:
 
     def write_row(self, row: RowRecord) -> None:
         """Store what the cells of one row share; a stored file that cannot be used, or that differs, is replaced."""
-        target = self.row_folder(row) / "row.json"
+        target = self._row_folder(row) / "row.json"
         # Compared as text, because order matters: the first slice is the full one.
         if not target.exists() or json.dumps(self._read_row(target)) != json.dumps(row):
             write_json(target, row)
@@ -132,14 +132,13 @@ class Store:
         rows = map(self._read_row, sorted(self.path.glob("cells/*/*/*/row.json")))
         return (row for row in rows if row is not None)
 
-    def row_folder(self, row: RowRecord) -> Path:
-        """Return the folder of a row, stored or not."""
-        protocol = f"{row['protocol']['name']}@{row['protocol']['version']}"
-        return self.path / "cells" / protocol / row["method"]["name"] / row["row_key"][:12]
-
     def cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
         """Return the path of a cell, stored or not."""
-        return self.row_folder(row) / f"seed-{seed}" / f"{fold}.json"
+        return self._row_folder(row) / f"seed-{seed}" / f"{fold}.json"
+
+    def verification_file(self, row: RowRecord) -> Path:
+        """Return the path of what `mer_bench.store.verification` writes on a row, stored or not."""
+        return self._row_folder(row) / "verified.json"
 
     def write_cell(self, row: RowRecord, cell: CellRecord) -> None:
         """Store one finished cell."""
@@ -163,7 +162,7 @@ class Store:
 
     def seeds(self, row: RowRecord) -> list[int]:
         """Return the seeds with anything stored, in ascending order."""
-        folders = self.row_folder(row).glob("seed-*")
+        folders = self._row_folder(row).glob("seed-*")
         names = (folder.name.removeprefix("seed-") for folder in folders)
         return sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
 
@@ -229,7 +228,7 @@ class Store:
         if row is None:
             return None
         problem = row_problem(row)
-        if problem is None and self.row_folder(row) != file.parent:
+        if problem is None and self._row_folder(row) != file.parent:
             problem = "it is the record of another row"
         if problem is not None:
             self.notice(f"{file} counts as absent: {problem}")
@@ -249,6 +248,10 @@ class Store:
             self.notice(f"{file}: {place!r} is missing or of the wrong type; the file counts as absent")
             return None
         return cast(_RecordT, content)
+
+    def _row_folder(self, row: RowRecord) -> Path:
+        protocol = f"{row['protocol']['name']}@{row['protocol']['version']}"
+        return self.path / "cells" / protocol / row["method"]["name"] / row["row_key"][:12]
 
     def _epoch_scores_file(self, key: str) -> Path:
         return self.path / "artifacts" / key / "epoch_scores.safetensors"

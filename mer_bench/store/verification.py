@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypedDict
 
 from mer_bench.errors import MerBenchError
@@ -77,7 +76,7 @@ def read_verification(store: Store, record: RowRecord) -> Verification:
 
     An entry may be older than the stored cell: `Verification.of` selects those that still apply.
     """
-    file = _file(store, record)
+    file = store.verification_file(record)
     if not file.exists():
         return Verification()
     try:
@@ -104,13 +103,9 @@ def write_verification(store: Store, record: RowRecord, entries: Sequence[Verifi
     """
     merged = _latest([*read_verification(store, record).entries, *entries])
     content: VerificationRecord = {"schema": SCHEMA, "row_key": record["row_key"], "cells": list(merged.entries)}
-    write_json(_file(store, record), content)
+    write_json(store.verification_file(record), content)
 
 
 def _latest(entries: Iterable[VerifiedCell]) -> Verification:
     by_cell = {(entry["seed"], entry["fold"]): entry for entry in entries}
     return Verification(tuple(by_cell[place] for place in sorted(by_cell)))
-
-
-def _file(store: Store, record: RowRecord) -> Path:
-    return store.row_folder(record) / "verified.json"
