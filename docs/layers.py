@@ -75,6 +75,8 @@ ALLOWED = {
     "mer_bench_reports": {
         *KEPT,
         *WORDS,
+        "arithmetic",
+        "representations",
         "result_texts",
         "errors",
         "arrays",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mer_bench.parameters import value_text
-from mer_bench.results import METRICS, Mean, SeedResult
+from mer_bench.results import METRICS, Mean, RowResults, SeedResult
 from mer_bench.rules import absent_class_sentence
 from mer_bench.specs import PAPER_PRESET
 from mer_bench.store.schema import RowRecord
@@ -26,7 +26,9 @@ def folds_text(seed: SeedResult) -> str:
 
 
 def seeds_text(seeds: Sequence[SeedResult]) -> str:
-    """Return the number of seeds behind a mean: ``3``, or ``2 of 3`` if one is incomplete."""
+    """Return the number of seeds behind a mean: ``3``, ``2 of 3`` if one is incomplete, or ``deterministic``."""
+    if seeds[0].record["deterministic"] and len(seeds) == 1:
+        return "deterministic"
     complete = sum(seed.complete for seed in seeds)
     return str(complete) if complete == len(seeds) else f"{complete} of {len(seeds)}"
 
@@ -66,6 +68,20 @@ def input_text(record: RowRecord) -> str:
     made = record["input"]
     facts = ", ".join(fact for fact in (made["flow"], made["scale"]) if fact)
     return f"{made['name']}{f' ({facts})' if facts else ''}, digest {made['digest'][:8]}"
+
+
+def verification_text(row: RowResults) -> str:
+    """Return how many of a row's finished cells were computed again alone: ``verified 12 of 68 cells, 1 differs``."""
+    known = row.verification
+    if not known.entries:
+        return "not verified"
+    by_spread = sum(entry["outcome"] == "within-spread" for entry in known.entries)
+    parts = [f"verified {len(known.confirmed)} of {len(row.finished)} cells"]
+    if by_spread:
+        parts.append(f"{by_spread} of them within the spread of seeds")
+    if known.differing:
+        parts.append(f"{len(known.differing)} {'differs' if len(known.differing) == 1 else 'differ'}")
+    return ", ".join(parts)
 
 
 def _pairs(values: Mapping[str, object]) -> list[str]:

@@ -17,6 +17,7 @@ from mer_bench.rules import NO_EPOCHS, ORACLE
 from mer_bench.scoring.metrics import Scores, score
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord, RowRecord
+from mer_bench.store.verification import Verification, read_verification
 
 METRICS = ("uf1", "uar", "accuracy")
 
@@ -69,7 +70,7 @@ class Mean:
     value : float
         In [0, 1].
     std : float or None
-        Sample standard deviation (n - 1); None for a single seed.
+        Sample standard deviation over seeds (n - 1); None for a single seed.
     """
 
     value: float
@@ -90,7 +91,7 @@ class RowResults:
     cells : Cells
         The cell of each seed and fold.
     store : Store
-        Read once more, for the scores of every epoch, if the oracle is used.
+        Read once more for the scores of every epoch, if the oracle is used, and for what was verified.
     """
 
     record: RowRecord
@@ -130,6 +131,16 @@ class RowResults:
     def failures(self) -> tuple[CellRecord, ...]:
         """The failed cells, each with its error."""
         return tuple(cell for cell in self.stored if cell["status"] == "failed")
+
+    @property
+    def finished(self) -> tuple[CellRecord, ...]:
+        """The stored cells with predictions."""
+        return tuple(cell for cell in self.stored if cell["status"] == "ok")
+
+    @cached_property
+    def verification(self) -> Verification:
+        """Which of the finished cells were computed again, and with what outcome."""
+        return read_verification(self.store, self.record).of(self.finished)
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -216,21 +227,23 @@ def means(seeds: Sequence[SeedResult]) -> Means:
 
 
 def best(rows: Sequence[RowResults]) -> list[frozenset[tuple[str, str]]]:
-    """Return, for each row, the slices and metrics in which no other row is better.
+    """Return, for each row of one family, the slices and metrics in which it is ahead of all others of the family.
 
-    Only rows with every seed complete are compared: a mean over fewer seeds may be lucky. A row with nothing to compare
-    to is best in nothing. Means that look the same when printed are equally good.
+    Only rows with every seed complete are compared: a mean over fewer seeds may be lucky. A row is ahead of another if
+    its mean is higher by more than the sum of both standard deviations over seeds; that of a deterministic method is 0.
+    Of a random method with one seed it is not known, so nothing can be said of any row beside it: no row is ahead.
+    Means are compared as they are printed. A row with nothing to compare to is ahead in nothing.
     """
-    printed = [_printed(row) for row in rows]
-    columns: dict[tuple[str, str], list[float]] = {}
-    for values in printed:
-        for column, value in values.items():
-            columns.setdefault(column, []).append(value)
+    compared = [row for row in rows if row.means and all(seed.complete for seed in row.seeds)]
+    if len(compared) < 2 or not all(row.record["deterministic"] or len(row.seeds) > 1 for row in compared):
+        return [frozenset()] * len(rows)
     return [
         frozenset(
-            column for column, value in values.items() if len(columns[column]) > 1 and value == max(columns[column])
+            column
+            for column, mean in row.means.items()
+            if row in compared and all(_is_ahead(mean, other.means[column]) for other in compared if other is not row)
         )
-        for values in printed
+        for row in rows
     ]
 
 
@@ -251,10 +264,9 @@ def _mean(values: Sequence[float]) -> Mean:
     return Mean(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
-def _printed(row: RowResults) -> dict[tuple[str, str], float]:
-    if not all(seed.complete for seed in row.seeds):
-        return {}
-    return {column: round(mean.value, _PRINTED_DECIMALS) for column, mean in row.means.items()}
+def _is_ahead(mean: Mean, other: Mean) -> bool:
+    lead = round(mean.value, _PRINTED_DECIMALS) - round(other.value, _PRINTED_DECIMALS)
+    return lead > (mean.std or 0.0) + (other.std or 0.0)
 
 
 def _stored_predictions(record: RowRecord, cell: CellRecord) -> _Predictions:

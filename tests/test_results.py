@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.bench import Bench
-from support.store_factory import make_row, new_store, right, samples_of, write_seed
+from support.store_factory import Predictor, make_row, new_store, right, samples_of, scattered, write_seed
 
-from mer_bench.results import best_epoch, read_results, read_row
+from mer_bench.result_texts import seeds_text
+from mer_bench.results import best, best_epoch, read_results, read_row
 from mer_bench.store import Store
 
 OLD = Path(__file__).parent / "store" / "data" / "store-schema-2"
@@ -29,6 +31,68 @@ def test_the_latest_of_equally_good_epochs_is_taken() -> None:
     assert best_epoch(right_once, [0, 0]) == 2
     assert best_epoch(right_once, [0, 1]) == 1
     assert best_epoch(right_once, [1, 1]) == 0
+
+
+WORST, MIDDLE, NEAR, BEST = (scattered("a", 0), scattered("g", 1), scattered("c", 4), right)
+"""Predictions of rising UF1."""
+
+
+@pytest.mark.parametrize(
+    ("rows", "leader"),
+    [
+        # name: whether it is deterministic, and its predictions for each seed
+        ({"a": (True, [MIDDLE]), "b": (True, [BEST])}, "b"),
+        ({"a": (True, [BEST]), "b": (True, [BEST])}, None),
+        ({"a": (True, [BEST])}, None),
+        ({"a": (False, [MIDDLE, WORST]), "b": (False, [BEST, BEST])}, "b"),
+        # Within the deviation of the row below, of the row itself, of both together, and of a third row.
+        ({"a": (False, [WORST, BEST]), "b": (True, [BEST])}, None),
+        ({"a": (True, [NEAR]), "b": (False, [BEST, NEAR])}, None),
+        ({"a": (False, [WORST, NEAR]), "b": (False, [NEAR, BEST])}, None),
+        ({"a": (True, [NEAR]), "b": (True, [BEST]), "c": (False, [BEST, WORST])}, None),
+        # A random method with a single seed, in front, behind, and where nobody comes near.
+        ({"a": (True, [MIDDLE]), "b": (False, [BEST])}, None),
+        ({"a": (False, [MIDDLE]), "b": (True, [BEST])}, None),
+        ({"a": (False, [WORST]), "b": (True, [BEST]), "c": (True, [MIDDLE])}, None),
+    ],
+)
+def test_a_row_is_best_if_its_lead_is_larger_than_both_deviations(
+    tmp_path: Path, rows: Mapping[str, tuple[bool, list[Predictor]]], leader: str | None
+) -> None:
+    store = new_store(tmp_path)
+    for name, (deterministic, predictions) in rows.items():
+        for seed, predict in enumerate(predictions):
+            write_seed(store, make_row(name, deterministic=deterministic), predict, seed=seed)
+    results = read_results(store)
+    leaders = [
+        row.record["method"]["name"]
+        for row, columns in zip(results, best(results), strict=True)
+        if ("full", "uf1") in columns
+    ]
+    assert leaders == ([] if leader is None else [leader])
+
+
+def test_an_incomplete_row_is_not_compared(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    write_seed(store, make_row("a", deterministic=True), MIDDLE)
+    write_seed(store, make_row("b", deterministic=True), NEAR)
+    write_seed(store, make_row("c"), right, missing=["smic-s1"])
+    a, b, c = best(read_results(store))
+    assert ("full", "uf1") in b
+    assert not a & b
+    assert not c
+
+
+def test_a_deterministic_row_has_one_score_and_says_so(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    write_seed(store, make_row("fixed", deterministic=True), MIDDLE)
+    for seed in (0, 1):
+        write_seed(store, make_row("random"), scattered(str(seed), 2), seed=seed)
+    fixed, random = read_results(store)
+
+    assert seeds_text(fixed.seeds) == "deterministic"
+    assert fixed.means["full", "uf1"].std is None
+    assert seeds_text(random.seeds) == "2"
 
 
 def test_an_old_store_still_gives_its_scores() -> None:

@@ -1,4 +1,4 @@
-"""Reports of a results folder: an offline HTML page, a Markdown text and a CSV file."""
+"""Reports of a results folder: an offline HTML page, a Markdown text, a CSV file and LaTeX tables."""
 
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.rendering import write_report

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
+from mer_bench.arithmetic import NATIVE
 from mer_bench.caveats import DATA_CAVEATS, caveat_sentence, is_synthetic
 from mer_bench.errors import MerBenchError
 from mer_bench.result_texts import slice_counts, slice_notes
@@ -18,13 +19,15 @@ from mer_bench.store.schema import ProtocolRecord
 from mer_bench.version import __version__
 from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_not_comparable
-from mer_bench_reports.provenance import Manifests, count_problems, run_facts, shown_value
+from mer_bench_reports.inputs import input_facts, own_scale, preprocessing
+from mer_bench_reports.provenance import Manifests, count_problems, row_label, run_facts, used
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
+from mer_bench_reports.settings_texts import row_badge, settings_text
 
 _SIGNS = "†‡§¶"
 
-_RowT = TypeVar("_RowT", Entry, PublishedRow)
+_RowT = TypeVar("_RowT", RowResults, PublishedRow)
 
 
 def build_report(
@@ -65,17 +68,20 @@ def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> C
     group = groups[number - 1]
     record = group.rows[0].record
     problems = count_problems(manifests, (run_id for row in group.rows for run_id in row.run_ids))
-    footnotes = _footnotes(group.rows)
+    families = _by_family(group.rows, lambda row: row.record["method"]["family"])
+    footnotes = _footnotes(row for _, members in families for row in members)
+    differing = [warning for row in group.rows if (warning := _verification_warning(row))]
     return Comparison(
         number=number,
         protocol=_with_words(group.rows),
+        input=input_facts(record, group.preprocessing),
         selection=group.selection,
         caveats=group.caveats,
-        warnings=tuple(wording.data_warning(caveat, problems) for caveat in group.caveats),
+        warnings=(*(wording.data_warning(caveat, problems) for caveat in group.caveats), *differing),
         not_comparable=why_not_comparable(groups, number),
         slices={name: sum(counts) for name, counts in slice_counts(record).items()},
-        families=_by_family(_entries(group.rows, footnotes), lambda entry: entry.row.record["method"]["family"]),
-        notes=tuple(_notes(group)),
+        families=tuple((title, _entries(members, group.rows, footnotes)) for title, members in families),
+        notes=tuple(_notes(groups, group)),
         footnotes=footnotes,
     )
 
@@ -88,17 +94,18 @@ def _with_words(rows: Sequence[RowResults]) -> ProtocolRecord:
     return {**records[0], "reference": reference, "note": note}
 
 
-def _entries(rows: Sequence[RowResults], footnotes: Iterable[Fact]) -> list[Entry]:
-    signs = {text: sign for sign, text in footnotes}
-    return [
+def _entries(family: Sequence[RowResults], rows: Sequence[RowResults], notes: Iterable[Fact]) -> tuple[Entry, ...]:
+    signs = {text: sign for sign, text in notes}
+    return tuple(
         Entry(
             row=row,
-            settings=_settings(row, rows),
-            signs="".join(signs[caveat_sentence(caveat)] for caveat in _row_caveats(row)),
-            best=best_of_row,
+            badge=row_badge(row.record),
+            settings="; ".join(filter(None, [settings_text(row.record), *_distinctions(row, rows)])),
+            signs="".join(signs[note] for note in _row_notes(row)),
+            best=ahead,
         )
-        for row, best_of_row in zip(rows, best(rows), strict=True)
-    ]
+        for row, ahead in zip(family, best(family), strict=True)
+    )
 
 
 def _by_family(rows: Sequence[_RowT], family_of: Callable[[_RowT], str]) -> tuple[tuple[str, tuple[_RowT, ...]], ...]:
@@ -107,37 +114,49 @@ def _by_family(rows: Sequence[_RowT], family_of: Callable[[_RowT], str]) -> tupl
     return tuple((wording.family_title(name), tuple(row for row in rows if family_of(row) == name)) for name in names)
 
 
-def _settings(row: RowResults, rows: Sequence[RowResults]) -> str:
-    """Return what distinguishes a row from the others of its method: version, parameters, representation."""
+def _distinctions(row: RowResults, rows: Sequence[RowResults]) -> list[str]:
+    """Return what settings do not tell: how a method scales its maps, its version and its representation."""
     same_method = [other.record for other in rows if other.record["method"]["name"] == row.record["method"]["name"]]
     record = row.record
-    differences = []
+    told = []
+    if preprocessing(record) and "scale" in record["representation"]["params"]:
+        told.append(f"scale={own_scale(record)}")
     if len({other["method"]["version"] for other in same_method}) > 1:
-        differences.append(f"version {record['method']['version']}")
-    for name in sorted({name for other in same_method for name in other["params"]}):
-        texts = {shown_value(other["params"].get(name, "unset")) for other in same_method}
-        if len(texts) > 1:
-            differences.append(f"{name}={shown_value(record['params'].get(name, 'unset'))}")
-    if not differences and len({other["representation"]["hash"] for other in same_method}) > 1:
-        differences.append(f"{record['representation']['name']} {record['representation']['hash'][:8]}")
-    return ", ".join(differences)
+        told.append(f"version {record['method']['version']}")
+    same_settings = [other for other in same_method if other["params"] == record["params"]]
+    if len({other["representation"]["hash"] for other in same_settings}) > 1:
+        told.append(f"{record['representation']['name']} {record['representation']['hash'][:8]}")
+    return told
 
 
-def _row_caveats(row: RowResults) -> list[str]:
-    return [caveat for caveat in sorted(row.record["caveats"]) if caveat not in DATA_CAVEATS]
+def _row_notes(row: RowResults) -> list[str]:
+    """Return what footnotes say of a row: its caveats, and whether it was computed on unlike machines."""
+    caveats = [caveat for caveat in sorted(row.record["caveats"]) if caveat not in DATA_CAVEATS]
+    notes = [caveat_sentence(caveat) for caveat in caveats]
+    if len(used(row, "device")) > 1:
+        notes.append(wording.SEVERAL_DEVICES)
+    if row.record["arithmetic"] == NATIVE and len(used(row, "processor")) > 1:
+        notes.append(wording.SEVERAL_PROCESSORS)
+    return notes
 
 
-def _footnotes(rows: Sequence[RowResults]) -> tuple[Fact, ...]:
-    caveats = sorted({caveat for row in rows for caveat in _row_caveats(row)})
-    return tuple(
-        (_SIGNS[i] if i < len(_SIGNS) else f"({i + 1})", caveat_sentence(caveat)) for i, caveat in enumerate(caveats)
-    )
+def _footnotes(rows: Iterable[RowResults]) -> tuple[Fact, ...]:
+    notes = dict.fromkeys(note for row in rows for note in _row_notes(row))
+    return tuple((_SIGNS[i] if i < len(_SIGNS) else f"({i + 1})", note) for i, note in enumerate(notes))
 
 
-def _notes(group: Group) -> Iterable[str]:
+def _verification_warning(row: RowResults) -> str:
+    cells = [f"seed {entry['seed']}, fold {entry['fold']}" for entry in row.verification.differing]
+    return wording.verification_warning(row_label(row), cells) if cells else ""
+
+
+def _notes(groups: Sequence[Group], group: Group) -> Iterable[str]:
     yield from slice_notes(group.rows[0].record, wording.slice_title)
     if group.selection != NO_EPOCHS and any(row.selection == NO_EPOCHS for row in group.rows):
         yield "Methods without epochs need no selection rule; they appear in the comparison of every rule."
+    others = [other for other in groups if other is not group and other.selection == group.selection]
+    if any(row in other.rows for row in group.rows for other in others):
+        yield wording.PARTLY_PREPROCESSED
 
 
 def _cited_tables(comparisons: Sequence[Comparison]) -> tuple[CitedTable, ...]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from mer_bench.caveats import Caveat
 from mer_bench.parameters import value_text
-from mer_bench.result_texts import incomplete_text
-from mer_bench.results import METRICS, Means, SeedResult, means
-from mer_bench_reports.provenance import params_text
+from mer_bench.result_texts import differs_text, incomplete_text, verification_text
+from mer_bench.results import METRICS, Means, RowResults, SeedResult, means
+from mer_bench_reports.inputs import NOT_STATED, input_facts
+from mer_bench_reports.provenance import machine_facts, params_text, without_folders
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
 
 _Line = dict[str, object]
@@ -20,8 +21,9 @@ def render_csv(report: ReportData) -> str:
     """Return the report as CSV, with scores in full precision.
 
     The column ``kind`` is ``measured``, ``diagnostic`` (the oracle) or ``published``; rows with the same ``comparison``
-    can be compared. A seed with a missing fold has no scores: the mean is over the ``n_seeds`` complete seeds, and
-    ``incomplete`` names the others.
+    can be compared. A row with a ``badge`` is not trained as its paper says. A seed with a missing fold has no scores:
+    the mean is over the ``n_seeds`` complete seeds, and ``incomplete`` names the others. Columns that end in ``_std``
+    are the standard deviation over seeds.
     """
     lines: list[_Line] = []
     for comparison in report.comparisons:
@@ -55,6 +57,7 @@ def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[S
                 **_scores(means_of_members, slice_name),
                 "n_samples": n_samples if (slice_name, "uf1") in means_of_members else "",
                 **_progress(members),
+                **_origin(entry.row),
                 "row_key": entry.row.record["row_key"],
                 "year": "",
                 "source": "",
@@ -77,9 +80,29 @@ def _identity(entry: Entry, selection: str) -> _Line:
         "method": method["name"],
         "title": method["title"],
         "method_version": method["version"],
+        "preset": record["settings"]["preset"],
+        "badge": entry.badge,
+        "differs_from": record["settings"]["reference"],
+        "differs": without_folders(differs_text(record)),
         "params": params_text(record["params"]),
+        **_input(entry.row),
         "representation": representation["name"],
         "representation_params": params_text(representation["params"]),
+    }
+
+
+def _input(row: RowResults) -> _Line:
+    return {label if label == "input" else f"input_{label}": text for label, text in input_facts(row.record)}
+
+
+def _origin(row: RowResults) -> _Line:
+    """Return where the cells were computed, and which of them once more."""
+    return {
+        "deterministic": value_text(row.record["deterministic"]),
+        **dict(machine_facts(row)),
+        "verification": verification_text(row),
+        "cells_verified": len(row.verification.confirmed),
+        "cells_differing": len(row.verification.differing),
     }
 
 
@@ -111,6 +134,7 @@ def _published(table: CitedTable) -> Iterator[_Line]:
                     "protocol": row.protocol,
                     "family": row.family,
                     "title": row.title,
+                    "input": row.input or NOT_STATED,
                     "slice": name,
                     "uf1": uf1,
                     "uar": uar,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from mer_bench.parameters import value_text
 from mer_bench.results import RowResults
@@ -51,24 +52,18 @@ def row_label(row: RowResults) -> str:
     return f"{row.record['method']['title']} ({row.record['row_key'][:8]})"
 
 
-def row_facts(row: RowResults) -> tuple[Fact, ...]:
-    """Return what identifies a row, and its computing time."""
-    record = row.record
-    method, protocol, representation = record["method"], record["protocol"], record["representation"]
-    settings = f" ({params_text(representation['params'])})" if representation["params"] else ""
+def machine_facts(row: RowResults) -> tuple[Fact, ...]:
+    """Return where the cells of a row were computed."""
     return (
-        ("method", f"{method['name']}, version {method['version']}"),
-        ("citation", method["citation"] or "none"),
-        ("parameters", params_text(record["params"]) or "none"),
-        ("representation", f"{representation['name']}{settings}, hash {representation['hash'][:12]}"),
-        ("protocol", f"{protocol_name(protocol)}, hash {protocol['hash'][:12]}"),
-        ("data fingerprints", ", ".join(f"{name} {value[:12]}" for name, value in record["fingerprints"].items())),
-        ("caveats", ", ".join(record["caveats"]) or "none"),
-        ("row key", record["row_key"][:12]),
-        ("seeds", ", ".join(str(seed.seed) for seed in row.seeds)),
-        ("device", ", ".join(sorted({cell["device"] for cell in row.stored})) or "unknown"),
-        ("computing time", f"{sum(cell['seconds'] for cell in row.stored):.1f} s, summed over all cells"),
+        ("arithmetic", row.record["arithmetic"]),
+        ("processor", ", ".join(used(row, "processor")) or "unknown"),
+        ("device", ", ".join(used(row, "device")) or "unknown"),
     )
+
+
+def used(row: RowResults, part: Literal["processor", "device"]) -> list[str]:
+    """Return the names of the processors or devices that computed the finished cells of a row."""
+    return sorted({cell[part] for cell in row.finished})
 
 
 def run_facts(manifest: Mapping[str, object] | None) -> tuple[Fact, ...]:

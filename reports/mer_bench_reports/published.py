@@ -30,6 +30,8 @@ class PublishedRow:
         The table that prints the scores.
     citation : str
         The paper of the method.
+    input : str
+        What the scores were computed from, where it is known; else empty.
     note : str
         A known problem of the scores; may be empty.
     slices : mapping of str to tuple of float
@@ -42,6 +44,7 @@ class PublishedRow:
     protocol: str
     source: str
     citation: str
+    input: str
     note: str
     slices: Mapping[str, tuple[float, float]]
 
@@ -73,7 +76,7 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
 
 
 def _row(table: TomlTable, source: str, protocol: str) -> PublishedRow:
-    table.expect(("title", "year", "family", "citation", "note", "slices"))
+    table.expect(("title", "year", "family", "citation", "input", "note", "slices"))
     slices = table.table("slices")
     return PublishedRow(
         title=table.text("title"),
@@ -82,6 +85,7 @@ def _row(table: TomlTable, source: str, protocol: str) -> PublishedRow:
         protocol=protocol,
         source=source,
         citation=table.text("citation"),
+        input=table.text("input", may_be_empty=True),
         note=table.text("note", may_be_empty=True),
         slices={name: slices.fractions(name) for name in slices.keys},
     )

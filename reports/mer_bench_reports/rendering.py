@@ -1,4 +1,4 @@
-"""Renders a `ReportData` as HTML, Markdown and CSV files."""
+"""Renders a `ReportData` as HTML, Markdown, CSV and LaTeX files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from mer_bench.errors import MerBenchError
 from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
-from mer_bench_reports import provenance, score_texts, wording
+from mer_bench_reports import inputs, provenance, score_texts, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
+from mer_bench_reports.latex_tables import render_latex
 from mer_bench_reports.report_data import ReportData
+from mer_bench_reports.row_facts import row_facts
+from mer_bench_reports.settings_texts import row_badge
 
 
 def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None = None) -> dict[str, Path]:
-    """Write ``report.html``, ``report.md`` and ``report.csv`` into ``folder``, each atomically.
+    """Write ``report.html``, ``report.md``, ``report.csv`` and ``report.tex`` into ``folder``, each atomically.
 
     Parameters
     ----------
@@ -34,7 +37,7 @@ def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None =
     Returns
     -------
     dict of str to Path
-        The files, under ``html``, ``markdown`` and ``csv``.
+        The files, under ``html``, ``markdown``, ``csv`` and ``latex``.
 
     Raises
     ------
@@ -46,6 +49,7 @@ def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None =
         "html": ("report.html", render_html(report)),
         "markdown": ("report.md", render_markdown(report)),
         "csv": ("report.csv", render_csv(report)),
+        "latex": ("report.tex", render_latex(report)),
     }
     written = {}
     for kind, (name, text) in contents.items():
@@ -92,6 +96,9 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
         lstrip_blocks=True,
     )
     environment.globals.update(
+        inputs=inputs,
+        row_badge=row_badge,
+        row_facts=row_facts,
         score_texts=score_texts,
         provenance=provenance,
         results=results,

@@ -21,15 +21,18 @@ class Entry:
     Parameters
     ----------
     row : RowResults
+    badge : str
+        Stands beside the title wherever the row is shown: ``quick, not the paper's training``; may be empty.
     settings : str
-        What distinguishes it from the other rows of its method there; empty if there are none.
+        Preset and parameters, and what else distinguishes the row from the others of its method there.
     signs : str
         Footnote signs.
     best : frozenset of (str, str)
-        Slice and metric of the means that no other complete row exceeds: printed in bold.
+        Slice and metric of the means that are ahead of all others of the family: printed in bold.
     """
 
     row: RowResults
+    badge: str
     settings: str
     signs: str
     best: frozenset[tuple[str, str]]
@@ -37,13 +40,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows that can be compared: same protocol, same data, same selection rule.
+    """Rows that can be compared: same protocol, same input, same selection rule.
 
     Parameters
     ----------
     number : int
         Counted from 1.
     protocol : ProtocolRecord
+    input : tuple of Fact
+        What the input of all rows was made from, and how; the first is its name.
     selection : str
     caveats : tuple of str
         The caveats of the data: ``synthetic``, ``partial``.
@@ -63,6 +68,7 @@ class Comparison:
 
     number: int
     protocol: ProtocolRecord
+    input: tuple[Fact, ...]
     selection: str
     caveats: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -71,6 +77,11 @@ class Comparison:
     families: tuple[tuple[str, tuple[Entry, ...]], ...]
     notes: tuple[str, ...]
     footnotes: tuple[Fact, ...]
+
+    @property
+    def input_name(self) -> str:
+        """The name of the input."""
+        return self.input[0][1]
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -11,7 +11,7 @@ FAMILY_TITLES = {"baseline": "Baselines", "handcrafted": "Handcrafted", "deep": 
 """Family to its heading, in the order of the table."""
 
 SHOWN_FAILURES = 5
-"""Number of failed folds that are shown for each row."""
+"""Number of failed or differing folds that are named for each row."""
 
 ORACLE_TEXT = (
     f"Selection rule {ORACLE}: {selection_sentence(ORACLE)}. "
@@ -26,9 +26,29 @@ CITED_TEXT = (
 HOW_TO_READ = (
     "UF1 is the unweighted mean of the F1 scores of all classes, UAR the unweighted mean of their recalls. Both are "
     "computed from the predictions of all folds together; each fold holds out one subject. The columns of one "
-    "database count only its samples, from the same predictions. With several seeds, a score is the mean ± sample "
-    "standard deviation over the complete seeds; a seed with a missing fold is left out. Bold marks the best "
-    "score of a column among the rows with every seed complete. Scores of different comparisons cannot be compared."
+    "database count only its samples, from the same predictions. With several seeds, a score is the mean over the "
+    "complete seeds; a seed with a missing fold is left out. Scores of different comparisons cannot be compared."
+)
+
+DEVIATION_TEXT = (
+    "± is the sample standard deviation over seeds. A deterministic method has one score, and a random one with a "
+    "single seed an unknown deviation."
+)
+
+BOLD_TEXT = (
+    "Bold: the best of its family, if its lead over each other row is larger than their two standard deviations "
+    "together. A family with a random method of a single seed has nothing in bold."
+)
+
+SEVERAL_DEVICES = "its cells were computed on several devices, which round differently; Provenance names them"
+
+SEVERAL_PROCESSORS = (
+    "its cells were computed on several processors with arithmetic 'native', which round differently; Provenance names "
+    "them"
+)
+
+PARTLY_PREPROCESSED = (
+    "Methods that read only some of the settings of preprocessing appear in each comparison that agrees with them."
 )
 
 _SLICE_TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II", "casme3": "CAS(ME)³"}
@@ -56,6 +76,21 @@ def data_warning(caveat: str, problems: Sequence[str]) -> str:
     """
     differences = f": {'; '.join(problems)}" if problems and caveat == Caveat.PARTIAL else ""
     return f"{caveat_sentence(caveat)}{differences}"
+
+
+def verification_warning(name: str, differing: Sequence[str]) -> str:
+    """Return the warning above a table with a row of which cells came out otherwise when they were computed again.
+
+    Parameters
+    ----------
+    name : str
+        The row.
+    differing : sequence of str
+        The cells, at least one.
+    """
+    shown = joined([*differing[:SHOWN_FAILURES], *(["others"] if len(differing) > SHOWN_FAILURES else [])])
+    how_many = f"{len(differing)} stored cell{'s' if len(differing) > 1 else ''}"
+    return f"{name}: computed again, {how_many} gave other predictions: {shown}; do not rely on this row"
 
 
 def cited_warning(n_synthetic: int, n_comparisons: int) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from itertools import product
 from pathlib import Path
 
 import pytest
-from support.rendered import html_tables, markdown_tables
+from support.rendered import html_tables, markdown_tables, texts
 from support.report_case import Report
+from support.store_factory import make_row, right, write_seed
 
 import mer_bench_protocols
 from mer_bench import MerBenchError
 from mer_bench.protocol import load_protocol
+from mer_bench.store import Store
+from mer_bench_reports import builder
 from mer_bench_reports.published import load_published, read_published
 
 VALID = """
@@ -26,6 +29,7 @@ title = "A"
 year = 2020
 family = "deep"
 citation = "Nobody, 2020"
+input = ""
 note = ""
 slices = { full = [0.5, 0.25] }
 
@@ -34,6 +38,7 @@ title = "B"
 year = 2021
 family = "handcrafted"
 citation = "Nobody, 2021"
+input = "frames"
 note = "doubtful"
 slices = { full = [1.0, 0.0] }
 """
@@ -70,6 +75,28 @@ NOTES = {
     ),
     "loso-casme3": ("Seen in AHMSA-Net's table only", "Seen in AHMSA-Net's table only", "The pair is possible"),
 }
+INPUTS = {
+    "cde": {
+        "LBP-TOP": "frames of a face clip",
+        "Bi-WOOF": "optical flow from onset to apex: magnitude",
+        "Dual-ATME": "28×28 flow image and a puzzle of its regions (published code); flow algorithm",
+        "SMBANet": "four regions of the face (abstract); what they are cut from is not stated",
+        "BDCNN with CE loss": "four 120×120 images from onset and apex: u",
+        "IncepTR": "28×28 maps of u",
+        "CoTDPN": "the apex frame (abstract)",
+        "LAENet": "flow-guided features with the eyes masked; pre-trained on macro-expressions (abstract)",
+        "AHMSA-Net": "28×28 maps of u",
+    },
+    "loso-casme3": {
+        "RCN-A": "3-channel flow image scaled to 0..1 (published code",
+        "FeatRef": "optical flow (abstract",
+        "μ-BERT": "224×224 RGB frames (published code)",
+        "HTNet": "28×28 maps of u",
+        "AHMSA-Net": "28×28 maps of u",
+    },
+}
+"""The input of each row, up to its first comma."""
+
 TABLES = {
     "cde": (COMPOSITE, list(TITLES), "AHMSA-Net, Table 4, arXiv:2501.02539"),
     "loso-casme3": (CASME3, ["full"], "AHMSA-Net, Table 5, arXiv:2501.02539"),
@@ -131,8 +158,11 @@ def test_every_number_is_printed_under_its_heading(report: Report, protocol: str
         scores = {f"{TITLES[name]} {metric.upper()}": score for (name, metric), score in paper.scores.items()}
         family = {"handcrafted": "Handcrafted", "deep": "Deep learning"}[paper.family]
         line = {"family": family, "Method": paper.title + sign, "Year": paper.year, **scores, "Paper": paper.citation}
-        expected.append(line)
-    assert [{**line, "Paper": line["Paper"].split()[0]} for line in table.lines] == expected
+        expected.append({**line, "Input": INPUTS[protocol][paper.title]})
+    shortened = [
+        {**line, "Paper": line["Paper"].split()[0], "Input": line["Input"].partition(",")[0]} for line in table.lines
+    ]
+    assert shortened == expected
 
 
 def test_notes_are_numbered_below_their_table(report: Report) -> None:
@@ -150,6 +180,7 @@ def test_every_number_is_a_line_of_the_csv(report: Report) -> None:
     papers = [(p, paper, name) for p, (_, slices, _) in TABLES.items() for paper in printed_rows(p) for name in slices]
     for line, (protocol, paper, name) in zip(lines, papers, strict=True):
         note = line.pop("note")
+        assert line.pop("input").partition(",")[0] == INPUTS[protocol][paper.title]
         assert bool(note) == (paper.note != "-")
         assert {head: text for head, text in line.items() if text} == {
             "kind": "published",
@@ -162,6 +193,17 @@ def test_every_number_is_a_line_of_the_csv(report: Report) -> None:
             "year": paper.year,
             "source": TABLES[protocol][2],
         }
+
+
+def test_an_input_that_is_not_known_is_not_stated(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    row, *others = load_published()
+    monkeypatch.setattr(builder, "load_published", lambda: (replace(row, input=""), *others))
+    write_seed(store, make_row(), right)
+    rendered = texts(store)
+    for tables in (html_tables(rendered["html"]), markdown_tables(rendered["markdown"])):
+        (table,) = (t for t in tables if t.under[0].startswith("Published"))
+        assert [line["Input"] == "not stated" for line in table.lines] == [True, *[False] * 8]
+    assert rendered["csv"].count(",not stated,") == 4
 
 
 def test_every_row_has_the_slices_of_its_protocol() -> None:
@@ -179,6 +221,7 @@ def test_every_row_has_the_slices_of_its_protocol() -> None:
         ("year = 2020", "year = 20", r"\[rows 1\]: year = 20 is not a whole number between 1900 and 2100"),
         ('family = "deep"', 'family = "baseline"', r"family = 'baseline' is not one of: handcrafted, deep"),
         ('note = ""', "note = 1", r"note = 1 is not a text"),
+        ('input = ""\n', "", r"\[rows 1\]: key 'input' is missing"),
         ("[0.5, 0.25]", "[50.0, 0.25]", r"\[rows 1\.slices\]: full = \[50\.0, 0\.25\] is not two"),
         ('title = "B"', 'title = "A"', r"two rows are titled 'A'"),
     ],

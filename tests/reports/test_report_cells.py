@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from html import unescape
 
 import pytest
+from support.latex import latex_tables
 from support.rendered import Line, html_facts, html_tables, markdown_facts, markdown_tables
 from support.report_case import ROWS, Report, Row, Scores, Seed, mean_and_deviation
 from support.store_factory import CLASSES
+
+from mer_bench_reports.wording import BOLD_TEXT, DEVIATION_TEXT
 
 TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II"}
 PAIRS = [(name, metric) for name in TITLES for metric in ("uf1", "uar")]
@@ -33,23 +36,49 @@ class Label:
     seeds: str
     folds: str
     samples: str
-    settings: str = ""
+    settings: str = "defaults"
     signs: str = ""
+    badge: str = ""
+    verification: str = "not verified"
+
+    @property
+    def named(self) -> str:
+        """Badge and settings on the page."""
+        return " ".join(filter(None, (self.badge, self.settings)))
+
+    @property
+    def named_in_text(self) -> str:
+        """Badge and settings in Markdown."""
+        return "; ".join(filter(None, (self.badge, self.settings)))
 
 
-FLOOR = Label("Baselines", "Floor", "1", "7", "83")
-SVM = Label("Handcrafted", "SVM", "2 of 3", "seed 0: folds 5/7, 1 failed", "seed 0: 60/83")
+FLOOR = Label("Baselines", "Floor", "deterministic", "7", "83")
+SVM = Label(
+    *("Handcrafted", "SVM", "2 of 3", "seed 0: folds 5/7, 1 failed", "seed 0: 60/83"),
+    settings="preset fixed; differs from the defaults in C=10.5",
+)
 LABELS = {
     (1, "floor"): FLOOR,
     (1, "svm"): SVM,
-    (1, "alpha"): Label("Deep learning", "alpha net", "2", "7", "83", "lr=0.1", "¶"),
-    (1, "alpha 2"): Label("Deep learning", "alpha net", "2", "7", "83", "lr=0.2", "‡"),
-    (1, "beta"): Label("Deep learning", "Beta net", "0 of 1", "folds 6/7, 1 failed", "67/83", "", "†(5)"),
-    (1, "lab"): Label("aardvark", "Lab trick", "1", "7", "83", "", "§"),
+    (1, "alpha"): Label(
+        *("Deep learning", "alpha net", "2", "7", "83", "differs from preset paper in lr=0.1, width=12", "†‡"),
+        badge="quick, not the paper's training",
+        verification="verified 2 of 14 cells, 1 differs",
+    ),
+    (1, "alpha 2"): Label(
+        *("Deep learning", "alpha net", "2", "7", "83", "", "§"),
+        badge="paper, lr=0.2, not the paper's training",
+        verification="verified 1 of 14 cells, 1 of them within the spread of seeds",
+    ),
+    (1, "beta"): Label("Deep learning", "Beta net", "0 of 1", "folds 6/7, 1 failed", "67/83", "preset paper", "¶(5)"),
+    (1, "lab"): Label("aardvark", "Lab trick", "1", "7", "83", signs="(6)"),
     (2, "floor"): FLOOR,
     (2, "svm"): SVM,
-    (2, "inner"): Label("Deep learning", "alpha net", "1", "7", "83"),
-    (2, "lab"): Label("aardvark", "Lab trick", "1", "7", "83", "", "†"),
+    (2, "inner"): Label(
+        *("Deep learning", "alpha net", "1", "7", "83", "differs from preset paper in weights=w.pt, lr=0.3"),
+        badge="quick, weights=w.pt, not the paper's training",
+    ),
+    (2, "lab"): Label("aardvark", "Lab trick", "1", "7", "83", signs="†"),
     (3, "guess"): Label("Baselines", "Guess", "2", "3", "64"),
     (3, "other"): Label("Baselines", "Other", "2", "3", "64"),
 }
@@ -74,14 +103,28 @@ def columns(number: int) -> list[tuple[str, str]]:
 
 
 def score_cells(number: int, name: str) -> Line:
-    """Return a row's scores by heading, with an asterisk before the best of a column among the complete rows."""
+    """Return a row's scores by heading, with an asterisk before those that are ahead of all others of the family."""
     cells = {}
-    competitors = [seed_scores(ROWS[other]) for other in NAMES[number] if ROWS[other].is_complete]
     for column in columns(number):
         text = printed(mean_and_deviation(seed_scores(ROWS[name]), column))
-        best = max(printed(mean_and_deviation(scores, column))[:6] for scores in competitors)
-        cells[heading(column)] = "*" * (ROWS[name].is_complete and text[:6] == best) + text
+        cells[heading(column)] = "*" * is_ahead(number, name, column) + text
     return cells
+
+
+def is_ahead(number: int, name: str, column: tuple[str, str]) -> bool:
+    """Return whether the intervals of mean ± deviation of all complete rows of the family are below the row's own."""
+    family = [other for other in NAMES[number] if LABELS[number, other].family == LABELS[number, name].family]
+    complete = [other for other in family if ROWS[other].is_complete]
+    intervals = {}
+    for other in complete:
+        mean, deviation = mean_and_deviation(seed_scores(ROWS[other]), column) or (0.0, None)
+        if deviation is None and LABELS[number, other].seeds != "deterministic":
+            return False
+        intervals[other] = (float(f"{mean:.4f}"), deviation or 0.0)
+    if name not in complete or len(complete) == 1:
+        return False
+    mean, deviation = intervals.pop(name)
+    return all(mean - deviation > below + other for below, other in intervals.values())
 
 
 def test_the_case_can_tell_cells_apart() -> None:
@@ -89,35 +132,38 @@ def test_the_case_can_tell_cells_apart() -> None:
         cells = [score_cells(number, name) for name in NAMES[number]]
         values = [text.lstrip("*") for row in cells for text in row.values() if text != "–"]
         assert len(set(values)) == len(values)
-    best = {head: name for name in NAMES[1] for head, text in score_cells(1, name).items() if text.startswith("*")}
-    assert set(best.values()) == {"floor", "alpha", "alpha 2", "lab"}
-    assert best["Full UF1"] != best["Full UAR"]
+    bold = {name: {head for head, text in score_cells(1, name).items() if text[0] == "*"} for name in NAMES[1]}
+    assert {name for name in bold if bold[name]} == {"alpha", "alpha 2"}
+    assert len(bold["alpha"] | bold["alpha 2"]) < len(columns(1))
+    assert ("Full UF1" in bold["alpha"]) != ("Full UAR" in bold["alpha"])
     guess, other = (mean_and_deviation(seed_scores(ROWS[name]), ("full", "uf1")) for name in NAMES[3])
     assert guess is not None
     assert other is not None
     assert 0 < abs(guess[0] - other[0]) < 5e-5
-    assert all(score_cells(3, name)["Full UF1"].startswith("*") for name in NAMES[3])
 
 
 def test_comparison_tables_of_the_page(report: Report) -> None:
     tables = [table for table in html_tables(report.html) if len(table.under) == 1 and "Comparison" in table.under[0]]
     assert [(table.under[0], table.caption) for table in tables] == [
-        ("Comparison 1: Protocol cde", "Measured under cde@1, selection rule last"),
-        ("Comparison 2: Protocol cde", "Measured under cde@1, selection rule inner"),
+        ("Comparison 1: Protocol cde", "Measured under cde@1, selection rule last, input Named maps"),
+        ("Comparison 2: Protocol cde", "Measured under cde@1, selection rule inner, input Named maps"),
         (
             "Comparison 3: Protocol loso-casme3",
-            "Measured under loso-casme3@1, selection rule none; synthetic, partial data",
+            "Measured under loso-casme3@1, selection rule none, input Named maps; synthetic, partial data",
         ),
     ]
     for number, table in enumerate(tables, start=1):
         expected = []
         for name in NAMES[number]:
             label, cells = LABELS[number, name], score_cells(number, name)
-            line = {"Method": " ".join(filter(None, (label.title, label.signs, label.settings))), **cells}
+            line = {"Method": " ".join(filter(None, (label.title, label.signs))), **cells}
             line["Folds"] = label.folds
             if set(cells.values()) == {"–"}:
                 line |= dict.fromkeys([*cells, "Folds"], f"{label.folds}: incomplete, no mean")
-            expected.append({"family": label.family, **line, "Samples": label.samples, "Seeds": label.seeds})
+            line |= {"Samples": label.samples, "Seeds": label.seeds}
+            settings = "; ".join(filter(None, (label.settings, label.verification)))
+            line["Settings"] = " ".join(filter(None, (label.badge, settings)))
+            expected.append({"family": label.family, **line})
         assert table.lines == expected
 
 
@@ -130,14 +176,31 @@ def test_comparison_tables_of_the_markdown(report: Report) -> None:
             {
                 "family": label.family,
                 "Method": label.title + label.signs,
-                "Settings": label.settings,
+                "Settings": label.named_in_text,
                 "Seeds": label.seeds,
                 "Folds": label.folds,
                 "Samples": label.samples,
                 **score_cells(number, name),
+                "Verification": label.verification,
             }
             for name, label in labels.items()
         ]
+
+
+def test_comparison_tables_of_the_latex(report: Report) -> None:
+    tables = latex_tables(report.latex)
+    for (number, names), table in zip(NAMES.items(), tables, strict=True):
+        expected = []
+        for name in names:
+            label, row = LABELS[number, name], score_cells(number, name)
+            missing = label.folds if not label.folds.isdecimal() else ""
+            below = "; ".join(filter(None, (label.badge, label.settings, label.verification, missing)))
+            method = " ".join(filter(None, (label.title, label.signs)))
+            expected.append({"family": label.family, "Method": method, **row, "Seeds": label.seeds, "Settings": below})
+        assert table.lines == expected
+        assert table.caption.startswith(f"Comparison {number}: Protocol ")
+        assert table.caption.endswith(f"input Named maps. {DEVIATION_TEXT} {BOLD_TEXT}")
+        assert all(note in table.under[1] for note in NOTES[number - 1])
 
 
 def seed_lines(number: int, name: str) -> list[Line]:
@@ -170,8 +233,7 @@ def confusion_lines(row: Row, seed: Seed, slice_name: str, *, is_page: bool) -> 
 def test_seeds_and_confusion_matrices(report: Report, is_page: bool) -> None:
     expected = {}
     for (number, name), label in LABELS.items():
-        row, settings = ROWS[name], label.settings if is_page else f"({label.settings})"
-        title = f"{label.title} {settings}" if label.settings else label.title
+        row, title = ROWS[name], f"{label.title} {label.named if is_page else f'({label.named_in_text})'}"
         complete = [(seed, state) for seed, state in row.seeds.items() if state.is_complete]
         for seed, state in complete[:1]:
             for part in SIZES[number]:
@@ -185,8 +247,9 @@ def test_seeds_and_confusion_matrices(report: Report, is_page: bool) -> None:
         if is_page and "Confusion matrices" in table.under:
             tables[int(table.under[0][11]), table.under[2], table.caption] = table.lines
         elif table.under[0] == "Seeds and confusion matrices":
-            title, comparison, caption = re.split(": comparison |, ", table.under[1], maxsplit=2)
-            tables[int(comparison), title, caption] = table.lines
+            parts = re.fullmatch(r"(.*): comparison (\d), (.*)", table.under[1])
+            assert parts
+            tables[int(parts[2]), parts[1], parts[3]] = table.lines
     assert tables == expected
 
 
@@ -214,13 +277,14 @@ DIAGNOSED = {
 def test_the_oracle_s_tables(report: Report) -> None:
     (on_page,) = (table for table in html_tables(report.html) if table.under == ("Diagnostic: oracle selection",))
     (table,) = (t for t in markdown_tables(report.markdown) if t.under[0] == "Diagnostic: oracle selection")
-    assert (on_page.caption, table.under[1]) == ("Rows of comparison 1, cde@1", "Rows of comparison 1")
+    assert on_page.caption == "Rows of comparison 1, cde@1, input Named maps"
+    assert table.under[1] == "Rows of comparison 1, input Named maps"
     page_lines, lines = [], []
     for name, (folds_on_page, folds) in DIAGNOSED.items():
         label = LABELS[1, name]
         cells = [{"Slice": TITLES[part], **diagnostic_cells(name, part)} for part in TITLES]
-        lines += [{"Method": label.title, "Settings": label.settings, "Folds": folds, **line} for line in cells]
-        method = " ".join(filter(None, (label.title, label.settings, folds_on_page)))
+        lines += [{"Method": label.title, "Settings": label.named_in_text, "Folds": folds, **line} for line in cells]
+        method = " ".join(filter(None, (label.title, label.named, folds_on_page)))
         if name == "beta":
             cells = [dict.fromkeys(cells[0], f"{folds}: incomplete, no mean")]
         page_lines += [{"Method": method, **line} for line in cells]
@@ -265,8 +329,40 @@ def csv_lines(number: int, name: str, *, is_oracle: bool = False) -> list[Line]:
 
 
 def shortened(number: float | str | None) -> str:
-    """Return a number to 12 digits: sums of other order differ in the last ones."""
-    return "" if number in (None, "") else f"{float(number):.12f}"
+    """Return a number to 11 digits: sums of other order differ in the last ones."""
+    return "" if number in (None, "") else f"{float(number):.11f}"
+
+
+def settings_columns(preset: str, badge: str, differs_from: str, differs: str) -> Line:
+    return {"preset": preset, "badge": badge, "differs_from": differs_from, "differs": differs}
+
+
+QUICK, CHANGED = "quick, not the paper's training", "paper, lr=0.2, not the paper's training"
+SETTINGS = {
+    "svm": settings_columns("fixed", "", "", "C=10.5"),
+    "alpha": settings_columns("quick", QUICK, "paper", "lr=0.1, width=12"),
+    "alpha 2": settings_columns("paper", CHANGED, "paper", "lr=0.2"),
+    "beta": settings_columns("paper", "", "paper", ""),
+    "inner": settings_columns("quick", QUICK.replace(",", ", weights=w.pt,"), "paper", "weights=w.pt, lr=0.3"),
+}
+INPUT = {
+    "input": "Named maps",
+    "input_citation": "Someone 2020",
+    "input_licence": "MIT",
+    "input_flow": "tv-l1",
+    "input_channels": "u, v, os",
+    "input_scale": "per-map-8bit",
+    "input_preprocessing": "none, ready-made",
+}
+MACHINE = {
+    "alpha": {"arithmetic": "native", "processor": "An AMD, An Intel", "device": "cpu"},
+    "alpha 2": {"arithmetic": "avx2", "processor": "An AMD, An Intel", "device": "cpu"},
+    "beta": {"arithmetic": "avx2", "processor": "A Processor", "device": "cuda"},
+}
+VERIFIED = {
+    "alpha": {"verification": LABELS[1, "alpha"].verification, "cells_verified": "2", "cells_differing": "1"},
+    "alpha 2": {"verification": LABELS[1, "alpha 2"].verification, "cells_verified": "1", "cells_differing": "0"},
+}
 
 
 def identity(name: str, *, is_oracle: bool = False) -> Line:
@@ -279,10 +375,17 @@ def identity(name: str, *, is_oracle: bool = False) -> Line:
         "family": record["method"]["family"],
         "method": record["method"]["name"],
         "title": record["method"]["title"],
-        "params": "".join(f"{key}={value}" for key, value in record["params"].items()),
+        "params": ", ".join(f"{key}={value}" for key, value in record["params"].items()),
+        **SETTINGS.get(name, {"preset": "", "badge": "", "differs_from": "", "differs": ""}),
+        **INPUT,
+        "input_digest": record["input"]["digest"][:12],
+        **MACHINE.get(name, {"arithmetic": "avx2", "processor": "A Processor", "device": "cpu"}),
+        "deterministic": str(name == "floor").lower(),
+        **VERIFIED.get(name, {"verification": "not verified", "cells_verified": "0", "cells_differing": "0"}),
         "synthetic": is_synthetic,
         "partial": is_synthetic,
         "protocol": "loso-casme3" if name in NAMES[3] else "cde",
+        "input_source": f"example.org/{'made' if name in NAMES[3] else 'real'}",
         "protocol_version": "1",
         "protocol_hash": record["protocol"]["hash"],
         "method_version": "3",
@@ -308,14 +411,25 @@ def test_provenance_is_of_its_row_and_run(report: Report) -> None:
     alpha = {
         "method": "z-net, version 3",
         "citation": "none",
-        "parameters": "lr=0.1",
+        "settings": "quick, not the paper's training; differs from preset paper in lr=0.1, width=12",
+        "parameters": "lr=0.1, width=12",
+        "input": "Named maps",
+        "input citation": "Someone 2020",
+        "input source": "example.org/real",
+        "input licence": "MIT",
+        "input flow": "tv-l1",
+        "input channels": "u, v, os",
+        "input scale": "per-map-8bit",
+        "input digest": record["input"]["digest"][:12],
+        "input preprocessing": "none, ready-made",
         "representation": f"face-flow, hash {record['representation']['hash'][:12]}",
         "protocol": f"cde@1, hash {record['protocol']['hash'][:12]}",
         "data fingerprints": ", ".join(f"{n} {record['fingerprints'][n][:12]}" for n in ("casme2", "samm", "smic")),
         "caveats": "template-landmarks",
         "row key": record["row_key"][:12],
         "seeds": "0, 2",
-        "device": "cpu",
+        **MACHINE["alpha"],
+        "verification": "verified 2 of 14 cells, 1 differs",
         "computing time": "7.0 s, summed over all cells",
     }
     started = {name: str((report.store.manifest(key) or {})["started"]) for name, key in report.run_ids.items()}
@@ -345,11 +459,13 @@ def test_provenance_is_of_its_row_and_run(report: Report) -> None:
 
 
 FOOTNOTES = (
-    "† the method got another input than its own, because this data cannot provide it",
-    "‡ blurred",
-    "§ cropped",
-    "¶ key regions cut at constant template places, not at detected landmarks",
+    "† key regions cut at constant template places, not at detected landmarks",
+    "‡ its cells were computed on several processors with arithmetic 'native', which round differently; Provenance "
+    "names them",
+    "§ blurred",
+    "¶ the method got another input than its own, because this data cannot provide it",
     "(5) samples without a detected face are kept: the face is the largest centred square of their frames",
+    "(6) cropped",
 )
 JOINED = "Methods without epochs need no selection rule; they appear in the comparison of every rule."
 NO_SURPRISE = "SAMM: no true sample of surprise (rule 'exclude': an absent class is left out of both means)"
@@ -364,4 +480,5 @@ def test_notes_are_below_their_table_with_their_signs(report: Report) -> None:
     for text, item in ((report.html, r"<li>(?!<a)(.*)</li>"), (report.markdown, "- (.*)")):
         scores, _, _ = text.partition("Diagnostic: oracle selection")
         sections = re.split(r"Comparison \d: ", unescape(scores))[1:]
-        assert [tuple(re.findall(item, section)) for section in sections] == list(NOTES)
+        notes = [tuple(re.findall(item, section)) for section in sections]
+        assert notes == [(DEVIATION_TEXT, BOLD_TEXT, *expected) for expected in NOTES]

@@ -21,13 +21,14 @@ from mer_bench_reports.rendering import render_html
 
 def test_a_hostile_title_is_escaped(store: Store) -> None:
     title = '<script>alert("x")</script>|<img src=https://evil.example/x.png>'
-    write_seed(store, make_row(title=title, params={"a": "</style><b>"}), always(0))
-    write_seed(store, make_row(title=title, params={"a": "2|3"}), always(0), failed={"smic-s1": "<script>"})
+    for value, failed in (("</style><b>", {}), ("2|3", {"smic-s1": "<script>"})):
+        row = make_row(title=title, params={"a": value}, changed={"a": value}, input_name=title)
+        write_seed(store, row, always(0), failed=failed)
     rendered = texts(store)
     assert not re.search(r"<script|<img|</style><b>", rendered["html"])
     assert not re.search(r"<script|<img", rendered["markdown"])
-    row = next(line for line in rendered["markdown"].splitlines() if "2\\|3" in line and line.startswith("|"))
-    assert len(re.findall(r"(?<!\\)\|", row)) == 15
+    line = next(line for line in rendered["markdown"].splitlines() if "2\\|3" in line and line.startswith("|"))
+    assert len(re.findall(r"(?<!\\)\|", line)) == 16
     assert title.replace('"', '""') in rendered["csv"]
 
 

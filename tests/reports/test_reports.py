@@ -16,7 +16,14 @@ from mer_bench.result_texts import slice_notes
 from mer_bench.rules import ORACLE, SELECTIONS
 from mer_bench.store import Store
 from mer_bench_reports import build_report, write_report
-from mer_bench_reports.wording import CITED_TEXT, HOW_TO_READ, cited_warning, slice_title
+from mer_bench_reports.wording import (
+    CITED_TEXT,
+    HOW_TO_READ,
+    SEVERAL_DEVICES,
+    SEVERAL_PROCESSORS,
+    cited_warning,
+    slice_title,
+)
 
 
 def test_a_store_without_results_is_refused(store: Store) -> None:
@@ -27,7 +34,8 @@ def test_a_store_without_results_is_refused(store: Store) -> None:
 def test_every_format_is_written_into_a_folder(store: Store, tmp_path: Path) -> None:
     write_seed(store, make_row(), always(0))
     folder = tmp_path / "new" / "folder"
-    files = {kind: folder / f"report.{end}" for kind, end in (("html", "html"), ("markdown", "md"), ("csv", "csv"))}
+    ends = {"html": "html", "markdown": "md", "csv": "csv", "latex": "tex"}
+    files = {kind: folder / f"report.{end}" for kind, end in ends.items()}
     assert write_report(store, folder) == files
     assert set(folder.iterdir()) == set(files.values())
     with pytest.raises(MerBenchError, match=r"html/pages/report.html .*another folder with `mer-bench report --out`"):
@@ -111,8 +119,8 @@ def test_every_format_explains_its_sections(report: Report) -> None:
 @pytest.mark.parametrize(
     ("changes", "settings"),
     [
-        (({"params": {"C": 1.0, "on": True}}, {"params": {"C": 1.0}}), ["on=true", "on=unset"]),
-        (({"version": "1"}, {"version": "2"}), ["version 1", "version 2"]),
+        (({"params": {"C": 1.0}}, {"params": {"C": 2.0}, "changed": {"C": 2.0}}), ["defaults", "defaults, C=2.0"]),
+        (({"version": "1"}, {"version": "2"}), ["defaults; version 1", "defaults; version 2"]),
     ],
 )
 def test_rows_of_one_method_are_distinguished(store: Store, changes: Any, settings: list[str]) -> None:
@@ -129,7 +137,7 @@ def test_rows_of_another_representation_are_distinguished_by_its_hash(store: Sto
         row["row_key"] = name * 16
         write_seed(store, row, right)
     (comparison,) = build_report(store).comparisons
-    assert [entry.settings for entry in comparison.entries] == ["flow flowflow", "frames framesfr"]
+    assert [entry.settings for entry in comparison.entries] == ["defaults; flow flowflow", "defaults; frames framesfr"]
     assert "representation: frames (length=3), hash framesframes" in texts(store)["markdown"]
 
 
@@ -147,3 +155,44 @@ def test_a_protocol_s_note_and_reference_are_above_its_table(store: Store) -> No
     for text in (visible(rendered["html"]), rendered["markdown"].replace("&lt;", "<")):
         assert text.index("Note") < text.index("687 of <943> samples.") < text.index("Defined in: Li et al., 2023")
         assert text.index("Defined in") < text.index("Accuracy")
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "machines", "note"),
+    [
+        ("native", [("One", "cpu"), ("Two", "cpu")], SEVERAL_PROCESSORS),
+        ("avx2", [("One", "cpu"), ("Two", "cpu")], ""),
+        ("native", [("One", "cpu"), ("One", "cpu")], ""),
+        ("avx2", [("One", "cpu"), ("One", "cuda")], SEVERAL_DEVICES),
+    ],
+)
+def test_a_row_computed_on_unlike_machines_is_marked(
+    store: Store, arithmetic: str, machines: list[tuple[str, str]], note: str
+) -> None:
+    row = make_row(title="Mixed", arithmetic=arithmetic)
+    write_seed(store, row, right, seed=2, processor="Failed", device="tpu", failed=dict.fromkeys(row["folds"], "boom"))
+    for seed, (processor, device) in enumerate(machines):
+        write_seed(store, row, right, seed=seed, processor=processor, device=device)
+    (comparison,) = build_report(store).comparisons
+
+    assert comparison.footnotes == ((("†", note),) if note else ())
+    assert comparison.entries[0].signs == ("†" if note else "")
+    assert ("Mixed†" in texts(store)["markdown"]) == bool(note)
+
+
+def test_a_badge_stands_wherever_its_row_does(store: Store) -> None:
+    settings = {"preset": "quick", "changed": {"epochs": 5}, "reference": "paper", "differs": {"epochs": 5, "lr": 0.5}}
+    for name, options in (("toy", settings), ("real", {"preset": "paper", "reference": "paper"})):
+        write_seed(store, make_row(name, epochs=True, **options), right, oracle=always(1))  # type: ignore[arg-type]
+    rendered = texts(store)
+    badge = "quick, epochs=5, not the paper's training"
+    page = visible(rendered["html"])
+    parts = ("Comparison 1: ", "Confusion matrices", "Diagnostic: ", "Published scores, not measured", "Provenance")
+    places = [page.rindex(part) for part in parts]
+    counts = [page[i:j].count(badge) for i, j in zip(places, [*places[1:], len(page)], strict=True)]
+
+    assert counts == [1, 1, 1, 0, 2]
+    assert rendered["markdown"].count(badge) == 1 + 4 + 4 + 1
+    assert rendered["csv"].count(f'"{badge}"') == 8
+    assert rendered["latex"].count(badge) == 1
+    assert all(rendered[kind].count("not the paper's training") == rendered[kind].count(badge) for kind in rendered)

@@ -11,7 +11,8 @@ from mer_bench.store import Store
 from mer_bench_reports import write_report
 
 Line = dict[str, str]
-"""Column heading to cell, with an asterisk before what is bold; ``family`` is the heading above the row, if any."""
+"""Column heading to cell, with an asterisk before what is bold; ``family`` is the heading above the row, if any, and
+``Settings`` the line below it."""
 
 
 @dataclass
@@ -54,7 +55,10 @@ class _HtmlTables(HTMLParser):
             self._cell = _Cell((int(spans.get("rowspan") or 1), int(spans.get("colspan") or 1)))
         if tag == "table":
             self._rows: list[list[_Cell]] = []
+            self._below: set[int] = set()
         elif tag == "tr":
+            if dict(attrs).get("class") == "settings":
+                self._below.add(len(self._rows))
             self._rows.append([])
         elif tag in ("th", "td"):
             self._rows[-1].append(self._cell)
@@ -79,13 +83,15 @@ class _HtmlTables(HTMLParser):
             self._rows = []
         elif tag == "tbody":
             family = {}
-            for row in _grid(self._rows):
-                if all(cell is row[0] for cell in row):
+            for i, row in enumerate(_grid(self._rows)):
+                if i in self._below:
+                    self.tables[-1].lines[-1]["Settings"] = row[0].text
+                elif all(cell is row[0] for cell in row):
                     family = {"family": row[0].text}
                 else:
                     texts = (cell.text for cell in row)
                     self.tables[-1].lines.append({**family, **dict(zip(self._columns, texts, strict=True))})
-            self._rows = []
+            self._rows, self._below = [], set()
 
 
 def _grid(rows: list[list[_Cell]]) -> list[list[_Cell]]:
@@ -124,9 +130,11 @@ def markdown_tables(text: str) -> list[Table]:
 def html_facts(page: str) -> dict[str, Line]:
     """Return the provenance of each row and run: label to text, below its summary."""
     facts = {}
-    for summary, pairs in re.findall(r"<summary>([^<]*)</summary>\s*<dl>(.*?)</dl>", page, re.DOTALL):
+    for summary, pairs in re.findall(r"<summary>(.*?)</summary>\s*<dl>(.*?)</dl>", page, re.DOTALL):
         texts_by_label = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", pairs)
-        facts[unescape(summary).partition(":")[0]] = {unescape(label): unescape(text) for label, text in texts_by_label}
+        facts[unescape(summary.partition("<span")[0]).partition(":")[0].strip()] = {
+            unescape(label): unescape(text) for label, text in texts_by_label
+        }
     return facts
 
 
@@ -147,7 +155,7 @@ def _plain(cell: str) -> str:
 
 
 def texts(store: Store) -> dict[str, str]:
-    """Write a report and return its files: ``html``, ``markdown``, ``csv``."""
+    """Write a report and return its files: ``html``, ``markdown``, ``csv``, ``latex``."""
     return {kind: path.read_text("utf-8") for kind, path in write_report(store, store.path / "out").items()}
 
 

@@ -1,9 +1,9 @@
 """A store for reports in which hardly two numbers are alike, and its scores computed without mer-bench.
 
-Comparison 1 (rule ``last``): a baseline, a row with an incomplete seed, two rows of one network with oracles, a network
-without any complete seed, and a method of an unknown family. Comparison 2 (``inner``): another row of the network, and
-the methods without epochs. Comparison 3: synthetic, partial data without one class, which counts as zero; two means
-that differ print alike.
+Comparison 1 (rule ``last``): a deterministic baseline, a row with an incomplete seed, two rows of one network with
+oracles, each ahead of the other in some scores, a network without any complete seed, and a method of an unknown family.
+Comparison 2 (``inner``): another row of the network, and the methods without epochs. Comparison 3: synthetic, partial
+data without one class, which counts as zero; two means that differ print alike.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mer_bench.store import Store
 from mer_bench.store.schema import RowRecord
+from mer_bench.store.verification import Outcome, VerifiedCell, cell_digest, write_verification
 from support.rendered import Line, texts
 from support.store_factory import Predictor, make_row, manifest, new_store, right, scattered, write_seed
 
@@ -59,6 +60,8 @@ class Seed:
     oracle: Predictor | None = None
     missing: Sequence[str] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+    processor: str = "A Processor"
+    device: str = "cpu"
 
     @property
     def is_complete(self) -> bool:
@@ -141,9 +144,11 @@ def _network(name: str, title: str, **options: object) -> RowRecord:
 
 
 ROWS = {
-    "floor": Row(make_row("floor", title="Floor", samples=SAMPLES), {0: Seed(scattered("floor17", 2))}),
+    "floor": Row(
+        make_row("floor", title="Floor", samples=SAMPLES, deterministic=True), {0: Seed(scattered("floor17", 2))}
+    ),
     "svm": Row(
-        make_row("svm-flow", title="SVM", family="handcrafted", samples=SAMPLES),
+        make_row("svm-flow", title="SVM", family="handcrafted", samples=SAMPLES, preset="fixed", differs={"C": 10.5}),
         {
             0: Seed(right, missing=["smic-s2"], failed={"samm-007": "no file '/home/alice/x.png'"}),
             1: Seed(scattered("s0", 5)),
@@ -151,16 +156,38 @@ ROWS = {
         },
     ),
     "alpha": Row(
-        _network("z-net", "alpha net", params={"lr": 0.1}, caveats=["template-landmarks"]),
-        {0: Seed(scattered("alpha017", 2), scattered("A0", 3)), 2: Seed(scattered("alpha217", 2), scattered("A2", 3))},
+        _network(
+            *("z-net", "alpha net"),
+            params={"lr": 0.1, "width": 12},
+            caveats=["template-landmarks"],
+            arithmetic="native",
+            preset="quick",
+            reference="paper",
+            differs={"lr": 0.1, "width": 12},
+        ),
+        {
+            0: Seed(scattered("w2", 4), scattered("A0", 3), processor="An Intel"),
+            2: Seed(scattered("w17", 5), scattered("A2", 3), processor="An AMD"),
+        },
     ),
     "alpha 2": Row(
-        _network("z-net", "alpha net", params={"lr": 0.2}, caveats=["blurred"]),
-        {0: Seed(scattered("alpha 2017", 2), scattered("B0", 3)), 1: Seed(scattered("alpha 2117", 2))},
+        _network(
+            *("z-net", "alpha net"),
+            params={"lr": 0.2, "width": 36},
+            caveats=["blurred"],
+            preset="paper",
+            changed={"lr": 0.2},
+            reference="paper",
+            differs={"lr": 0.2},
+        ),
+        {
+            0: Seed(scattered("w36", 4), scattered("B0", 3), processor="An Intel"),
+            1: Seed(scattered("w3", 4), processor="An AMD"),
+        },
     ),
     "beta": Row(
-        _network("a-net", "Beta net", caveats=["approximation", "whole-frame"]),
-        {0: Seed(right, right, failed={"casme2-sub01": "no convergence"})},
+        _network("a-net", "Beta net", caveats=["approximation", "whole-frame"], preset="paper", reference="paper"),
+        {0: Seed(right, right, failed={"casme2-sub01": "no convergence"}, device="cuda")},
     ),
     "lab": Row(
         make_row("m-lab", title="Lab trick", family="aardvark", samples=SAMPLES, caveats=["cropped"]),
@@ -168,7 +195,16 @@ ROWS = {
     ),
     # Scores of every epoch are no oracle where an inner training chooses the epoch.
     "inner": Row(
-        _network("z-net", "alpha net", params={"lr": 0.3}, training="inner"), {5: Seed(scattered("inner17", 2), right)}
+        _network(
+            *("z-net", "alpha net"),
+            params={"lr": 0.3},
+            training="inner",
+            preset="quick",
+            changed={"weights": "/home/alice/w.pt"},
+            reference="paper",
+            differs={"weights": "/home/alice/w.pt", "lr": 0.3},
+        ),
+        {5: Seed(scattered("inner17", 2), right)},
     ),
     "guess": Row(make_row("guess", **_CASME3), {0: Seed(scattered("g6", 1)), 1: Seed(scattered("g26", 1))}),  # type: ignore[arg-type]
     "other": Row(make_row("other", **_CASME3), {0: Seed(scattered("g11", 1)), 1: Seed(scattered("g32", 1))}),  # type: ignore[arg-type]
@@ -183,8 +219,31 @@ def write_case(folder: Path) -> tuple[Store, dict[str, str]]:
         run_id = run_ids["synthetic" if row.record["caveats"] == ["partial", "synthetic"] else "composite"]
         for number, seed in row.seeds.items():
             kept = {"missing": seed.missing, "failed": seed.failed, "oracle": seed.oracle}
+            kept |= {"processor": seed.processor, "device": seed.device}  # type: ignore[dict-item]
             write_seed(store, row.record, seed.predict, seed=number, run_id=run_id, **kept)  # type: ignore[arg-type]
+    verify(store, ROWS["alpha"].record, {(0, "smic-s1"): "same", (0, "samm-006"): "same", (2, "samm-007"): "differs"})
+    verify(store, ROWS["alpha 2"].record, {(1, "samm-011"): "within-spread"})
     return store, run_ids
+
+
+def verify(store: Store, record: RowRecord, outcomes: Mapping[tuple[int, str], Outcome]) -> None:
+    """Store that cells were computed again, with these outcomes."""
+    entries: list[VerifiedCell] = []
+    for (seed, fold), outcome in outcomes.items():
+        cell = store.read_cell(record, seed, fold)
+        assert cell is not None
+        entries.append(
+            {
+                "seed": seed,
+                "fold": fold,
+                "cell_digest": cell_digest(cell),
+                "outcome": outcome,
+                "compared": "spread" if outcome == "within-spread" else "exact",
+                "processor": "Another Processor",
+                "when": "2026-03-01T12:00:00+00:00",
+            }
+        )
+    write_verification(store, record, entries)
 
 
 @dataclass(frozen=True)
@@ -195,10 +254,12 @@ class Report:
     run_ids: dict[str, str]
     html: str
     markdown: str
+    latex: str
     csv: list[Line]
 
     @classmethod
     def of_case(cls, folder: Path) -> Report:
         store, run_ids = write_case(folder)
         files = texts(store)
-        return cls(store, run_ids, files["html"], files["markdown"], list(csv.DictReader(files["csv"].splitlines())))
+        lines = list(csv.DictReader(files["csv"].splitlines()))
+        return cls(store, run_ids, files["html"], files["markdown"], files["latex"], lines)

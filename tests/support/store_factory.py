@@ -54,8 +54,14 @@ def make_row(
     deterministic: bool = False,
     input_name: str = "Named maps",
     scale: str = "per-map-8bit",
+    arithmetic: str = "avx2",
+    representation: Mapping[str, object] | None = None,
 ) -> RowRecord:
-    """Return a row; ``data`` names the content of the data, so that another name gives other fingerprints."""
+    """Return a row.
+
+    ``data`` names the content of the data: another name gives other fingerprints. ``representation`` holds the settings
+    of the face flow that the method gets.
+    """
     labels = dict(samples if samples is not None else samples_of())
     slices = slices or CDE_SLICES
     databases = sorted({sample_id.split("/")[0] for sample_id in labels})
@@ -90,7 +96,7 @@ def make_row(
         "training": training,
         "trains_by_epoch": epochs,
         "deterministic": deterministic,
-        "arithmetic": "avx2",
+        "arithmetic": arithmetic,
         "input": {
             "name": input_name,
             "source": f"example.org/{data}",
@@ -101,7 +107,11 @@ def make_row(
             "scale": scale,
             "digest": "",
         },
-        "representation": {"name": "face-flow", "params": {}, "hash": digest("face-flow")},
+        "representation": {
+            "name": "face-flow",
+            "params": dict(representation or {}),
+            "hash": digest(["face-flow", dict(representation or {})]),
+        },
         "fingerprints": {database: digest([data, database, labels]) for database in databases},
         "caveats": sorted(caveats),
         "folds": _folds(labels),
@@ -141,6 +151,8 @@ def write_seed(
     missing: Sequence[str] = (),
     failed: Mapping[str, str] | None = None,
     oracle: Predictor | None = None,
+    processor: str = "A Processor",
+    device: str = "cpu",
 ) -> None:
     """Store every cell of one seed, but nothing for the ``missing`` folds, and the messages of the ``failed`` ones.
 
@@ -152,6 +164,7 @@ def write_seed(
         if fold in missing:
             continue
         cell = _blank_cell(row, seed, fold, run_id)
+        cell["processor"], cell["device"] = processor, device
         message = (failed or {}).get(fold)
         if message is not None:
             cell["status"] = "failed"
@@ -208,8 +221,8 @@ def _blank_cell(row: RowRecord, seed: int, fold: str, run_id: str) -> CellRecord
         "epoch_scores": False,
         "error": None,
         "run_id": run_id,
-        "device": "cpu",
-        "processor": "A Processor",
+        "device": "",
+        "processor": "",
         "seconds": 0.5,
     }
 

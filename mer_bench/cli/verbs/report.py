@@ -14,7 +14,7 @@ from mer_bench.cli.options import open_results, results_option
 @results_option
 @click.option("--out", shell_complete=complete_folder, help="The folder to write to.  [default: the results folder]")
 def command(results: str | None, out: str | None) -> None:
-    """Write the comparison of all stored results as one offline HTML page, as Markdown and as CSV."""
+    """Write the comparison of all stored results as one offline HTML page, as Markdown, CSV and LaTeX."""
     from mer_bench_reports import write_report
 
     store = open_results(results)

@@ -1,0 +1,111 @@
+"""Which cells of a row were computed again, and with what outcome: ``verified.json`` in the row's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from mer_bench.errors import MerBenchError
+from mer_bench.store.files import digest, read_json, write_json
+from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
+from mer_bench.store.store import Store
+from mer_bench.store.validation import misfit
+
+Outcome = Literal["same", "differs", "within-spread"]
+"""``same``: the same predictions to the bit. ``within-spread``: other ones, no further off than another seed's."""
+
+
+class VerifiedCell(TypedDict):
+    seed: int
+    fold: str
+    cell_digest: str
+    """Hash of the stored predictions that were compared, from `cell_digest`."""
+    outcome: Outcome
+    compared: Literal["exact", "spread"]
+    """``exact`` on the processor of the stored cell, ``spread`` on another one, which may round differently."""
+    processor: str
+    """The processor of the machine that computed the cell again."""
+    when: str
+    """ISO 8601, UTC."""
+
+
+class VerificationRecord(TypedDict):
+    """``verified.json``: the latest comparison of each cell that was computed again."""
+
+    schema: int
+    row_key: str
+    cells: list[VerifiedCell]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The cells of a row that were computed again.
+
+    Parameters
+    ----------
+    entries : tuple of VerifiedCell
+        At most one for each seed and fold, ordered by them.
+    """
+
+    entries: tuple[VerifiedCell, ...] = ()
+
+    @property
+    def confirmed(self) -> tuple[VerifiedCell, ...]:
+        """The entries of cells that came out the same, or within the spread of seeds."""
+        return tuple(entry for entry in self.entries if entry["outcome"] != "differs")
+
+    @property
+    def differing(self) -> tuple[VerifiedCell, ...]:
+        """The entries of cells that came out otherwise."""
+        return tuple(entry for entry in self.entries if entry["outcome"] == "differs")
+
+    def of(self, cells: Iterable[CellRecord]) -> Verification:
+        """Return the entries that still apply: those of cells that contain what was compared."""
+        digests = {(cell["seed"], cell["fold"]): cell_digest(cell) for cell in cells if cell["status"] == "ok"}
+        return Verification(tuple(e for e in self.entries if digests.get((e["seed"], e["fold"])) == e["cell_digest"]))
+
+
+def cell_digest(cell: CellRecord) -> str:
+    """Return the hash of a cell's predictions."""
+    return digest(cell["predictions"])
+
+
+def read_verification(store: Store, record: RowRecord) -> Verification:
+    """Return what is stored on a row; nothing, and a notice, if the file cannot be used.
+
+    An entry may be older than the stored cell: `Verification.of` selects those that still apply.
+    """
+    file = store.verification_file(record)
+    if not file.exists():
+        return Verification()
+    try:
+        content = read_json(file)
+    except MerBenchError as error:
+        store.notice(f"{error}; its row counts as not verified")
+        return Verification()
+    place = misfit(content, VerificationRecord)
+    if place is None and (content["schema"], content["row_key"]) != (SCHEMA, record["row_key"]):
+        place = "row_key"
+    if place is not None:
+        store.notice(f"{file}: {place!r} is missing or wrong; its row counts as not verified")
+        return Verification()
+    return _latest(content["cells"])
+
+
+def write_verification(store: Store, record: RowRecord, entries: Sequence[VerifiedCell]) -> None:
+    """Store comparisons of a row's cells; they replace earlier ones of the same cells, and the others stay.
+
+    Raises
+    ------
+    MerBenchError
+        The results folder cannot be written.
+    """
+    merged = _latest([*read_verification(store, record).entries, *entries])
+    content: VerificationRecord = {"schema": SCHEMA, "row_key": record["row_key"], "cells": list(merged.entries)}
+    write_json(store.verification_file(record), content)
+
+
+def _latest(entries: Iterable[VerifiedCell]) -> Verification:
+    by_cell = {(entry["seed"], entry["fold"]): entry for entry in entries}
+    return Verification(tuple(by_cell[place] for place in sorted(by_cell)))
