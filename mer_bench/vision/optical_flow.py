@@ -8,11 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray
+from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray, MapArray
 from mer_bench.errors import MerBenchError
 from mer_bench.parameters import resolve_parameters
 from mer_bench.threads import one_thread
 from mer_bench.vision.choices import FLOW_PARAMETERS
+
+
+FLOW_MARGIN = 12
+"""Pixels around the face, on every side, that flow and strain are computed on and that are cut off then.
+
+TV-L1 reads black beyond the border of a frame when it warps (OpenCV's ``remap``), which gives motion near the border where
+there is none: two pixels of a bicubic kernel and two of a median filter on the coarsest level, which has 0.41 of the side,
+are ten pixels. It does not depend on the size. Measured by benchmarks/strain_rim.py: docs/results.md.
+"""
 
 
 def optical_flow(
@@ -60,26 +69,27 @@ def optical_flow(
     return flow
 
 
-def shrink_map(flow: FloatArray, side: int = MAP_SIDE) -> FloatArray:
+def shrink_map(flow: MapArray, side: int = MAP_SIDE) -> MapArray:
     """Reduce a map to a small square by averaging over areas.
 
     The values keep their unit: pixels of the full-size map, not of the small one.
 
     Parameters
     ----------
-    flow : ndarray of shape (height, width, 3), float32
+    flow : ndarray of shape (height, width, 3), float32 or uint8
         Channels (u, v, os).
     side : int
         Side of the result in pixels; not larger than the map.
 
     Returns
     -------
-    ndarray of shape (side, side, 3), float32
+    ndarray of shape (side, side, 3)
+        Of the same type; averages of 8-bit levels are rounded to 8 bits.
     """
     import cv2
 
     small = cv2.resize(np.ascontiguousarray(flow), (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.float32)
+    return np.asarray(small, dtype=flow.dtype)
 
 
 def _solver(algorithm: str, settings: Mapping[str, Any]) -> Any:
