@@ -30,7 +30,7 @@ from mer_bench.vision.choices import FLOW_PARAMETERS
 from mer_bench.vision.landmarks import detect_face, detector_version
 from mer_bench.vision.optical_flow import FLOW_MARGIN, optical_flow, shrink_map
 from mer_bench.vision.regions import recombine_regions
-from mer_bench.vision.scaling import as_floats, scale_map
+from mer_bench.vision.scaling import scale_map
 from mer_bench.vision.sequence import interpolate_frames
 
 
@@ -145,13 +145,13 @@ class _Steps:
 
     def _face_flow(self) -> Entry:
         flow = self.entry("flow")
-        return Entry({ARRAY: as_floats(shrink_map(self._scaled(flow), self.task.recipe.side))}, flow.facts)
+        return Entry({ARRAY: shrink_map(self._scaled(flow), self.task.recipe.side)}, flow.facts)
 
     def _region_flow(self) -> Entry:
         flow, regions = self.entry("flow"), self.entry("regions")
         layout, side = str(self.params["layout"]), self.task.recipe.side
         recombined = recombine_regions(self._scaled(flow), regions.arrays[ARRAY], layout, side)
-        return Entry({ARRAY: as_floats(recombined)}, regions.facts)
+        return Entry({ARRAY: recombined}, regions.facts)
 
     def _scaled(self, flow: Entry) -> FloatArray | ByteArray:
         return scale_map(flow.arrays[ARRAY], str(self.params["scale"]))

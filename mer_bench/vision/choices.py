@@ -117,7 +117,6 @@ def layout_tiles(name: str, side: int) -> tuple[Tile, ...]:
 def _resized(tile: Tile, side: int) -> Tile:
     # Borders and not sizes are rounded, so that neighbours neither overlap nor leave a gap.
     top, bottom, left, right = (
-        round(place * side / _GRID)
-        for place in (tile.row, tile.row + tile.height, tile.col, tile.col + tile.width)
+        round(place * side / _GRID) for place in (tile.row, tile.row + tile.height, tile.col, tile.col + tile.width)
     )
     return Tile(tile.region, bottom - top, right - left, top, left)

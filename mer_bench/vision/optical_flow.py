@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray, MapArray
+from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray
 from mer_bench.errors import MerBenchError
 from mer_bench.parameters import resolve_parameters
 from mer_bench.threads import one_thread
 from mer_bench.vision.choices import FLOW_PARAMETERS
-
+from mer_bench.vision.scaling import as_floats
 
 FLOW_MARGIN = 12
-"""Pixels around the face, on every side, that flow and strain are computed on and that are cut off then.
+"""Pixels around the face, on every side, on which flow and strain are computed too, and which are cut off afterwards.
 
-TV-L1 reads black beyond the border of a frame when it warps (OpenCV's ``remap``), which gives motion near the border where
-there is none: two pixels of a bicubic kernel and two of a median filter on the coarsest level, which has 0.41 of the side,
-are ten pixels. It does not depend on the size. Measured by benchmarks/strain_rim.py: docs/results.md.
+Near the border of an image, OpenCV's TV-L1 compares the onset with black pixels from beyond it and halves the image's
+gradient: it reports motion where there is none, and strain most of all. Two pixels of a bicubic kernel and two of a
+median filter on the coarsest level (0.41 of the side) are ten pixels of the face, whatever its size. Measured by
+benchmarks/strain_rim.py.
 """
 
 
@@ -69,10 +70,11 @@ def optical_flow(
     return flow
 
 
-def shrink_map(flow: MapArray, side: int = MAP_SIDE) -> MapArray:
+def shrink_map(flow: FloatArray | ByteArray, side: int = MAP_SIDE) -> FloatArray:
     """Reduce a map to a small square by averaging over areas.
 
-    The values keep their unit: pixels of the full-size map, not of the small one.
+    The values keep their unit: pixels of the full-size map, not of the small one. Means of 8-bit levels are rounded to
+    8 bits, and become values from 0 to 1.
 
     Parameters
     ----------
@@ -83,13 +85,12 @@ def shrink_map(flow: MapArray, side: int = MAP_SIDE) -> MapArray:
 
     Returns
     -------
-    ndarray of shape (side, side, 3)
-        Of the same type; averages of 8-bit levels are rounded to 8 bits.
+    ndarray of shape (side, side, 3), float32
     """
     import cv2
 
     small = cv2.resize(np.ascontiguousarray(flow), (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=flow.dtype)
+    return as_floats(np.asarray(small, dtype=flow.dtype))
 
 
 def _solver(algorithm: str, settings: Mapping[str, Any]) -> Any:

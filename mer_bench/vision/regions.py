@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mer_bench.arrays import MAP_SIDE, FloatArray, MapArray
+from mer_bench.arrays import MAP_SIDE, ByteArray, FloatArray
 from mer_bench.vision.choices import LAYOUTS, Tile, layout_tiles
+from mer_bench.vision.scaling import as_floats
 
 REGIONS = ("left eye", "right eye", "nose", "left lip corner", "right lip corner")
 """In landmark order; left is the left of the image, where x is smaller."""
 
 
-def recombine_regions(flow: MapArray, landmarks: FloatArray, layout: str, side: int = MAP_SIDE) -> MapArray:
+def recombine_regions(
+    flow: FloatArray | ByteArray, landmarks: FloatArray, layout: str, side: int = MAP_SIDE
+) -> FloatArray:
     """Cut a window around each landmark and place the windows in one small map.
 
     A tile of h×w shows a window of (h·height/side)×(w·width/side) pixels, centred on its landmark. A window that would
     leave the map is shifted back inside. On a map of that side the windows are exact copies; on a larger one they are
-    averaged over areas to the tile's size. The values keep their unit (pixels of the full-size map).
+    averaged over areas to the tile's size. The values keep their unit (pixels of the full-size map); means of 8-bit
+    levels are rounded to 8 bits, and become values from 0 to 1.
 
     Parameters
     ----------
@@ -33,8 +38,8 @@ def recombine_regions(flow: MapArray, landmarks: FloatArray, layout: str, side: 
 
     Returns
     -------
-    ndarray of shape (side, side, 3)
-        Channels (u, v, os), of the type of ``flow``; averages of 8-bit levels are rounded to 8 bits.
+    ndarray of shape (side, side, 3), float32
+        Channels (u, v, os).
 
     Raises
     ------
@@ -53,7 +58,7 @@ def recombine_regions(flow: MapArray, landmarks: FloatArray, layout: str, side: 
         window = flow[_span(row, tile.height * height / side, height), _span(col, tile.width * width / side, width)]
         rows, columns = slice(tile.row, tile.row + tile.height), slice(tile.col, tile.col + tile.width)
         recombined[rows, columns] = _fit(window, tile)
-    return recombined
+    return as_floats(recombined)
 
 
 TEMPLATE_LANDMARKS: FloatArray = np.array(
@@ -70,7 +75,7 @@ def _span(centre: float, length: float, extent: int) -> slice:
     return slice(start, start + size)
 
 
-def _fit(window: MapArray, tile: Tile) -> MapArray:
+def _fit(window: FloatArray | ByteArray, tile: Tile) -> NDArray[np.generic]:
     if window.shape[:2] == (tile.height, tile.width):
         return window
     # Imported here: ready-made maps never need it, and importing OpenCV takes most of a second.

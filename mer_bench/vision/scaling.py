@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mer_bench.arrays import ByteArray, FloatArray
 
@@ -12,7 +13,7 @@ _LEVELS = 255
 def scale_map(flow: FloatArray, scale: str) -> FloatArray | ByteArray:
     """Scale a full-size map, before it is shrunk or cut.
 
-    By map, a channel's least value becomes 0 and its largest 1 (255 in 8 bits). Magnitude and the level of no motion are
+    By map, a channel's least value becomes 0 and its largest 1 (255 in 8 bits): magnitude and the level of no motion are
     lost. A constant channel has no range and becomes 0, as by OpenCV's ``normalize``, whatever its value was.
 
     Parameters
@@ -34,11 +35,11 @@ def scale_map(flow: FloatArray, scale: str) -> FloatArray | ByteArray:
     spread = np.where(largest > least, largest - least, 1.0)
     unit = (exact - least) / spread
     if scale == "per-map":
-        return unit.astype(np.float32)
-    return np.rint(unit * _LEVELS).astype(np.uint8)
+        return np.asarray(unit, dtype=np.float32)
+    return np.asarray(np.rint(unit * _LEVELS), dtype=np.uint8)
 
 
-def as_floats(image: FloatArray | ByteArray) -> FloatArray:
+def as_floats(image: NDArray[np.generic]) -> FloatArray:
     """Return a map as float32: 8-bit levels divided by 255, floats as they are."""
     if image.dtype == np.uint8:
         return np.asarray(image, dtype=np.float32) / np.float32(_LEVELS)
