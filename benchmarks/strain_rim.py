@@ -4,9 +4,9 @@ Usage: python benchmarks/strain_rim.py [--size tiny] [--limit N]
 
 For each variant: the median of (largest strain on the outermost pixels / largest inside), the share of clips whose
 largest strain is on the outermost pixels, the mean end-point error and the mean error of the strain (both on the whole
-face and on its outer 8 pixels), and the seconds of the flow. The variants take turns on every clip, so their seconds can
-be compared. ``as-is`` is without matched brightness; ``gradient after the cut`` differentiates the flow at the crop's
-border one-sidedly; ``repeated`` fills the margin with the crop's own border; ``true motion`` is the strain of the
+face and on its outer 8 pixels), and the seconds of the flow. The variants take turns on every clip, so their seconds
+can be compared. ``brightness as-is`` is not matched; ``gradient after the cut`` differentiates the flow at the crop's
+border one-sidedly; ``margin repeated`` fills the margin with the crop's own border; ``true motion`` is the strain of the
 displacement that the release was rendered with.
 """
 

@@ -47,13 +47,14 @@ class Recipe:
     params: Mapping[str, ParameterValue]
 
     def __post_init__(self) -> None:
-        size = int(str(self.params["size"]))
-        if "side" in _READS[self.representation] and self.side > size:
+        reads = _READS[self.representation]
+        if "side" in reads and self.side > int(str(self.params["size"])):
+            size = self.params["size"]
             raise MerBenchError(
                 f"side={self.side} is larger than the aligned face, which has size={size}; choose a side of at most "
                 f"{size}, or --preprocess size={self.side}"
             )
-        if "layout" in _READS[self.representation]:
+        if "layout" in reads:
             layout_tiles(str(self.params["layout"]), self.side)
 
     @property

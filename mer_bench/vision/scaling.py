@@ -13,8 +13,8 @@ _LEVELS = 255
 def scale_map(flow: FloatArray, scale: str) -> FloatArray | ByteArray:
     """Scale a full-size map, before it is shrunk or cut.
 
-    By map, a channel's least value becomes 0 and its largest 1 (255 in 8 bits); magnitude and the level of no motion are
-    lost. A constant channel has no range and becomes 0, as by OpenCV's ``normalize``, whatever its value was.
+    By map, a channel's least value becomes 0 and its largest 1 (255 in 8 bits); magnitude and the level of no motion
+    are lost. A constant channel has no range and becomes 0, as by OpenCV's ``normalize``, whatever its value was.
 
     Parameters
     ----------
