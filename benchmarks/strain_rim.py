@@ -6,8 +6,8 @@ For each variant: the median of (largest strain on the outermost pixels / larges
 largest strain is on the outermost pixels, the mean end-point error and the mean error of the strain (both on the whole
 face and on its outer 8 pixels), and the seconds of the flow. The variants take turns on every clip, so their seconds
 can be compared. ``brightness as-is`` is not matched; ``gradient after the cut`` differentiates the flow at the crop's
-border one-sidedly; ``margin repeated`` fills the margin with the crop's own border; ``true motion`` is the strain of the
-displacement that the release was rendered with.
+border one-sidedly; ``margin repeated`` fills the margin with the crop's own border; ``true motion`` is the strain of
+the displacement that the release was rendered with.
 """
 
 from __future__ import annotations
