@@ -11,7 +11,7 @@ ByteArray = NDArray[np.uint8]
 StringArray = NDArray[np.str_]
 
 MAP_SIDE = 28
-"""Height and width of a ``face-flow`` or ``region-flow`` map, as the field's networks expect."""
+"""Height and width of a ready-made map, as the field's networks expect."""
 
 FLOW_CHANNELS = ("u", "v", "os")
 """A map's channels: horizontal and vertical displacement, and optical strain."""

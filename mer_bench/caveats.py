@@ -24,6 +24,9 @@ class Caveat(str, Enum):
     WHOLE_FRAME = "whole-frame"
     """Samples without a detected face are kept."""
 
+    OTHER_SCALE = "other-scale"
+    """Ready-made maps are scaled in another way than the method asks for."""
+
     __str__ = str.__str__
 
     @property
@@ -40,6 +43,7 @@ _SENTENCES = {
     Caveat.WHOLE_FRAME: (
         "samples without a detected face are kept: the face is the largest centred square of their frames"
     ),
+    Caveat.OTHER_SCALE: "the ready-made maps are scaled in another way than the method asks for",
 }
 
 SYNTHETIC_FILE = "SYNTHETIC.txt"

@@ -28,8 +28,9 @@ from mer_bench.vision.alignment import (
 )
 from mer_bench.vision.choices import FLOW_PARAMETERS
 from mer_bench.vision.landmarks import detect_face, detector_version
-from mer_bench.vision.optical_flow import optical_flow, shrink_map
+from mer_bench.vision.optical_flow import FLOW_MARGIN, optical_flow, shrink_map
 from mer_bench.vision.regions import recombine_regions
+from mer_bench.vision.scaling import scale_map
 from mer_bench.vision.sequence import interpolate_frames
 
 
@@ -110,14 +111,15 @@ class _Steps:
         return Entry({ARRAY: points}, {"aligned_by": by})
 
     def _flow(self) -> Entry:
-        onset, apex = self._aligned(self._onset), self._aligned(self._apex)
+        onset, apex = self._aligned(self._onset, FLOW_MARGIN), self._aligned(self._apex, FLOW_MARGIN)
         if self.params["brightness"] == "match":
             apex = match_brightness(apex, onset)
         with self._timed("flow"):
             algorithm = str(self.params["flow"])
             settings = {parameter.name: self.params[parameter.name] for parameter in FLOW_PARAMETERS[algorithm]}
             flow = stack_strain(optical_flow(onset, apex, algorithm, settings))
-        return Entry({ARRAY: flow}, self._face_entry.facts)
+        inside = slice(FLOW_MARGIN, FLOW_MARGIN + self.size)
+        return Entry({ARRAY: np.ascontiguousarray(flow[inside, inside])}, self._face_entry.facts)
 
     def _regions(self) -> Entry:
         """Find the key points on the apex frame; else take those of the onset frame, else `CROP_LANDMARKS`."""
@@ -143,12 +145,16 @@ class _Steps:
 
     def _face_flow(self) -> Entry:
         flow = self.entry("flow")
-        return Entry({ARRAY: shrink_map(flow.arrays[ARRAY])}, flow.facts)
+        return Entry({ARRAY: shrink_map(self._scaled(flow), self.task.recipe.side)}, flow.facts)
 
     def _region_flow(self) -> Entry:
         flow, regions = self.entry("flow"), self.entry("regions")
-        recombined = recombine_regions(flow.arrays[ARRAY], regions.arrays[ARRAY], str(self.params["layout"]))
+        layout, side = str(self.params["layout"]), self.task.recipe.side
+        recombined = recombine_regions(self._scaled(flow), regions.arrays[ARRAY], layout, side)
         return Entry({ARRAY: recombined}, regions.facts)
+
+    def _scaled(self, flow: Entry) -> FloatArray | ByteArray:
+        return scale_map(flow.arrays[ARRAY], str(self.params["scale"]))
 
     @cached_property
     def _onset(self) -> ByteArray:
@@ -180,10 +186,10 @@ class _Steps:
         face = detect_face(image, str(self.params[setting]).split(","))
         return (face.key_points, f"{face.detector} {detector_version(face.detector)}") if face else None
 
-    def _aligned(self, image: ByteArray) -> ByteArray:
+    def _aligned(self, image: ByteArray, margin: int = 0) -> ByteArray:
         transform = self._transform
         with self._timed("align"):
-            return align(image, transform, self.size)
+            return align(image, transform, self.size, margin)
 
     def _read(self, path: Path) -> ByteArray:
         with self._timed("read"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE
+from mer_bench.arrays import FLOW_CHANNELS
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
 from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.settings import OF_METHOD, PREPROCESSING
 from mer_bench.store.files import digest
-from mer_bench.vision.choices import FLOW_PARAMETERS
+from mer_bench.vision.choices import FLOW_PARAMETERS, layout_tiles
 
 _BUILT_ON: Mapping[str, tuple[str, ...]] = {
     "face": (),
@@ -26,19 +26,41 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "frames": ("no_face", "size", "length", "interpolation"),
     "flow": ("no_face", "size", "brightness", "flow"),
     "regions": ("no_face", "size", "regions_by"),
-    "face-flow": (),
-    "region-flow": ("layout",),
+    "face-flow": ("scale", "side"),
+    "region-flow": ("layout", "scale", "side"),
 }
-VERSIONS: dict[str, int] = dict.fromkeys(_BUILT_ON, 1)
+VERSIONS: dict[str, int] = {**dict.fromkeys(_BUILT_ON, 1), "flow": 2}
 """The version of each step's code, raised whenever it may compute other arrays for the same sample."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A representation that is computed from frames, with all its settings; it is sent to the workers."""
+    """A representation that is computed from frames, with all its settings; it is sent to the workers.
+
+    Raises
+    ------
+    MerBenchError
+        The map would be larger than the face, or the layout cannot tile it.
+    """
 
     representation: str
     params: Mapping[str, ParameterValue]
+
+    def __post_init__(self) -> None:
+        reads = _READS[self.representation]
+        if "side" in reads and self.side > int(str(self.params["size"])):
+            size = self.params["size"]
+            raise MerBenchError(
+                f"side={self.side} is larger than the aligned face, which has size={size}; choose a side of at most "
+                f"{size}, or --preprocess size={self.side}"
+            )
+        if "layout" in reads:
+            layout_tiles(str(self.params["layout"]), self.side)
+
+    @property
+    def side(self) -> int:
+        """Side of a map in pixels; only ``face-flow`` and ``region-flow`` have one."""
+        return int(str(self.params["side"]))
 
     def key(self, step: str, sample_digest: str) -> str:
         """Return the cache key of one sample's arrays: a hash of everything that they depend on, and nothing else.
@@ -112,12 +134,14 @@ def sample_shape(representation: str, chosen: Mapping[str, ParameterValue]) -> S
     Raises
     ------
     MerBenchError
-        The representation has no such setting, or the value is not allowed.
+        The representation has no such setting, the value is not allowed, or the layout cannot tile that side.
     """
     settings = resolve_parameters(f"representation {representation}", OF_METHOD[representation], chosen)
     size = int(str(resolve_parameters("preprocessing", PREPROCESSING, {})["size"]))
     plane = ("height", "width", "channels")
     if representation == "frames":
         return SampleShape(("length", *plane), (int(str(settings["length"])), size, size, 1), ("grey",))
-    side = size if representation == "flow" else MAP_SIDE
+    if representation == "region-flow":
+        layout_tiles(str(settings["layout"]), int(str(settings["side"])))
+    side = size if representation == "flow" else int(str(settings["side"]))
     return SampleShape(plane, (side, side, len(FLOW_CHANNELS)), FLOW_CHANNELS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mer_bench.arrays import MAP_SIDE
 from mer_bench.caveats import Caveat
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
@@ -16,6 +17,9 @@ from mer_bench.store.schema import RepresentationRecord
 
 _AVAILABLE = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
 """The representations that each kind of data can provide."""
+_ONLY_FROM_FRAMES = ("scale", "side")
+"""Settings that ready-made maps cannot follow."""
+_UNKNOWN = "unknown"
 
 
 def resolve_representation(
@@ -38,7 +42,8 @@ def resolve_representation(
     Raises
     ------
     MerBenchError
-        The data cannot provide it, or the method names a parameter that the representation does not have.
+        The data cannot provide it, the method names a parameter that the representation does not have, or the layout,
+        side and size do not fit each other.
     """
     name = given_representation(spec, source)
     if name is None:
@@ -48,12 +53,12 @@ def resolve_representation(
         )
     own = _own_parameters(spec, name, params)
     if source.native != CLIP:
-        identity = {"name": name, "params": own, "version": VERSIONS[name], "from": source.native}
-        return {"name": name, "params": dict(own), "hash": digest(identity)}
+        asked = {key: params[key] for key in spec.representation.parameters if key in _ONLY_FROM_FRAMES}
+        return _ready_made(spec, name, own, asked, source)
     settings = {**preprocessing, **own}
-    chosen = {key: settings[key] for key in parameter_names(name, settings)}
-    identity = {"name": name, "params": chosen, "versions": step_versions(name), "from": CLIP}
-    return {"name": name, "params": dict(chosen), "hash": digest(identity)}
+    recipe = Recipe(name, {key: settings[key] for key in parameter_names(name, settings)})
+    identity = {"name": name, "params": recipe.params, "versions": step_versions(name), "from": CLIP}
+    return {"name": name, "params": dict(recipe.params), "hash": digest(identity)}
 
 
 def given_representation(spec: MethodSpec, source: DataSource) -> str | None:
@@ -72,13 +77,37 @@ def recipe_of(record: RepresentationRecord) -> Recipe | None:
 def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
     """Return the caveats of scores on this representation.
 
-    Ready-made maps have no landmarks, so their key regions are cut at constant positions. Frames without a face may be
-    used whole.
+    Ready-made maps have no landmarks, so their key regions are cut at constant positions, and they cannot be scaled
+    again. Frames without a face may be used whole.
     """
+    params = record["params"]
     if recipe_of(record) is not None:
-        return (Caveat.WHOLE_FRAME,) if record["params"]["no_face"] == "whole-frame" else ()
-    cut = record["name"] == "region-flow" and record["params"].get("layout") != "whole-face"
-    return (Caveat.TEMPLATE_LANDMARKS,) if cut else ()
+        return (Caveat.WHOLE_FRAME,) if params["no_face"] == "whole-frame" else ()
+    cut = record["name"] == "region-flow" and params.get("layout") != "whole-face"
+    other_scale = "scale" in params and params["data_scale"] not in (params["scale"], _UNKNOWN)
+    return (*([Caveat.TEMPLATE_LANDMARKS] if cut else []), *([Caveat.OTHER_SCALE] if other_scale else []))
+
+
+def _ready_made(
+    spec: MethodSpec,
+    name: str,
+    own: Mapping[str, ParameterValue],
+    asked: Mapping[str, ParameterValue],
+    source: DataSource,
+) -> RepresentationRecord:
+    """Return the representation of ready-made maps: its record tells how they are scaled, which no array depends on."""
+    if asked.get("side", MAP_SIDE) != MAP_SIDE:
+        raise MerBenchError(
+            f"method {spec.name}: side={asked['side']}, but the maps of this data are ready-made and have "
+            f"{MAP_SIDE}×{MAP_SIDE} pixels; set side={MAP_SIDE}, or choose data with frames"
+        )
+    followed = {key: value for key, value in own.items() if key not in _ONLY_FROM_FRAMES}
+    identity = {"name": name, "params": followed, "version": VERSIONS[name], "from": source.native}
+    scales = {
+        **({"scale": asked["scale"]} if "scale" in asked else {}),
+        "data_scale": source.input_facts().scale or _UNKNOWN,
+    }
+    return {"name": name, "params": {**followed, **scales}, "hash": digest(identity)}
 
 
 def _own_parameters(spec: MethodSpec, given: str, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:

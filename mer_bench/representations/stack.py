@@ -32,9 +32,9 @@ def compute_representation(
     Yields
     ------
     ndarray, float32
-        ``face-flow`` and ``region-flow``: (28, 28, 3), channels (u, v, os); ``flow``: (size, size, 3), the same
+        ``face-flow`` and ``region-flow``: (side, side, 3), channels (u, v, os); ``flow``: (size, size, 3), the same
         channels; ``frames``: (length, size, size, 1), grey levels from 0 to 255. Flow computed from frames is in
-        pixels of the aligned face, whatever the size of the map.
+        pixels of the aligned face, whatever the size of the map; from 0 to 1 if it is scaled by map.
 
     Raises
     ------

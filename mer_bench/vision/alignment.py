@@ -94,7 +94,7 @@ def whole_frame_transform(shape: tuple[int, ...], size: int) -> FloatArray:
     )
 
 
-def align(image: ByteArray, transform: FloatArray, size: int) -> ByteArray:
+def align(image: ByteArray, transform: FloatArray, size: int, margin: int = 0) -> ByteArray:
     """Cut the aligned face out of a frame, in grey.
 
     A frame that shrinks to less than half its size is averaged over areas first: linear interpolation alone would skip
@@ -108,21 +108,25 @@ def align(image: ByteArray, transform: FloatArray, size: int) -> ByteArray:
         As `aligning_transform` returns it; the same for every frame of a clip, so that alignment adds no motion.
     size : int
         Side of the crop in pixels.
+    margin : int
+        Pixels around the crop, on every side, that are cut out with it.
 
     Returns
     -------
-    ndarray of shape (size, size), uint8
+    ndarray of shape (size + 2 margin, size + 2 margin), uint8
         Grey.
     """
     grey = to_grey(image)
     matrix = transform.astype(np.float64)
+    matrix[:, 2] += margin
+    side = size + 2 * margin
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     height, width = grey.shape
     if scale < 0.5:
         smaller = (max(1, round(width * scale)), max(1, round(height * scale)))
         grey = np.asarray(cv2.resize(grey, smaller, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         matrix = matrix @ _enlarging(width / smaller[0], height / smaller[1])
-    crop = cv2.warpAffine(grey, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(grey, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(crop, dtype=np.uint8)
 
 

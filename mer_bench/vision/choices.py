@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from mer_bench.errors import MerBenchError
 from mer_bench.parameters import Parameter
 
 # Total variation with an L1 data term: Zach, Pock and Bischof, DAGM 2007; Sánchez Pérez et al., IPOL 2013.
@@ -49,7 +50,7 @@ INTERPOLATIONS = ("graph", "linear")
 
 @dataclass(frozen=True)
 class Tile:
-    """One region in the 28×28 result: an index into `REGIONS`, the tile's size, and its upper left corner."""
+    """One region in the result: an index into `REGIONS`, the tile's size, and its upper left corner, in pixels."""
 
     region: int
     height: int
@@ -60,7 +61,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Layout:
-    """How regions tile the 28×28 result: each pixel belongs to one tile.
+    """How regions tile a result of 28×28 pixels: each pixel belongs to one tile.
 
     A ``transposed`` layout uses each landmark's x as the row and its y as the column, as HTNet's code does.
     """
@@ -68,6 +69,9 @@ class Layout:
     tiles: tuple[Tile, ...]
     transposed: bool = False
 
+
+_GRID = 28
+"""The side on which layouts are given."""
 
 _CORNERS = (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0), Tile(4, 14, 14, 14, 14))
 
@@ -91,3 +95,28 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     }
 )
 """``five-mosaic``: all five; ``four-corners``: no nose; ``htnet``: as HTNet's code; ``whole-face``: the map itself."""
+
+
+def layout_tiles(name: str, side: int) -> tuple[Tile, ...]:
+    """Return the tiles of a layout on a map of ``side``×``side`` pixels; their borders are rounded to whole pixels.
+
+    Raises
+    ------
+    MerBenchError
+        The side is odd, and the layout has tiles on the left and on the right, which must be of one size.
+    """
+    tiles = LAYOUTS[name].tiles
+    if side % 2 and len(tiles) > 1:
+        raise MerBenchError(
+            f"layout={name} has regions on the left and on the right half of the map, which do not fit equally into "
+            f"side={side}; choose an even side"
+        )
+    return tuple(_resized(tile, side) for tile in tiles)
+
+
+def _resized(tile: Tile, side: int) -> Tile:
+    # Borders and not sizes are rounded, so that neighbours neither overlap nor leave a gap.
+    top, bottom, left, right = (
+        round(place * side / _GRID) for place in (tile.row, tile.row + tile.height, tile.col, tile.col + tile.width)
+    )
+    return Tile(tile.region, bottom - top, right - left, top, left)

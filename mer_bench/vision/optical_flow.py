@@ -13,6 +13,16 @@ from mer_bench.errors import MerBenchError
 from mer_bench.parameters import resolve_parameters
 from mer_bench.threads import one_thread
 from mer_bench.vision.choices import FLOW_PARAMETERS
+from mer_bench.vision.scaling import as_floats
+
+FLOW_MARGIN = 12
+"""Pixels around the face, on every side, on which flow and strain are computed too, and which are cut off afterwards.
+
+Near the border of an image, OpenCV's TV-L1 compares the onset with black pixels from beyond it and halves the image's
+gradient: it reports motion where there is none, and strain most of all. Two pixels of a bicubic kernel and two of a
+median filter on the coarsest level (0.41 of the side) are ten pixels of the face, whatever its size. Measured by
+benchmarks/strain_rim.py.
+"""
 
 
 def optical_flow(
@@ -60,14 +70,15 @@ def optical_flow(
     return flow
 
 
-def shrink_map(flow: FloatArray, side: int = MAP_SIDE) -> FloatArray:
+def shrink_map(flow: FloatArray | ByteArray, side: int = MAP_SIDE) -> FloatArray:
     """Reduce a map to a small square by averaging over areas.
 
-    The values keep their unit: pixels of the full-size map, not of the small one.
+    The values keep their unit: pixels of the full-size map, not of the small one. Means of 8-bit levels are rounded to
+    8 bits, and become values from 0 to 1.
 
     Parameters
     ----------
-    flow : ndarray of shape (height, width, 3), float32
+    flow : ndarray of shape (height, width, 3), float32 or uint8
         Channels (u, v, os).
     side : int
         Side of the result in pixels; not larger than the map.
@@ -79,7 +90,7 @@ def shrink_map(flow: FloatArray, side: int = MAP_SIDE) -> FloatArray:
     import cv2
 
     small = cv2.resize(np.ascontiguousarray(flow), (side, side), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.float32)
+    return as_floats(np.asarray(small, dtype=flow.dtype))
 
 
 def _solver(algorithm: str, settings: Mapping[str, Any]) -> Any:

@@ -42,12 +42,20 @@ from mer_bench.vision.alignment import (
     whole_frame_transform,
 )
 from mer_bench.vision.choices import LAYOUTS
-from mer_bench.vision.optical_flow import optical_flow, shrink_map
+from mer_bench.vision.optical_flow import FLOW_MARGIN, optical_flow, shrink_map
 from mer_bench.vision.regions import recombine_regions
+from mer_bench.vision.scaling import scale_map
 from mer_bench.vision.sequence import interpolate_frames
 
-OWN = (Parameter("layout", "five-mosaic", ""), Parameter("length", 4, ""), Parameter("interpolation", "linear", ""))
-CHOSEN = {"region-flow": ("layout",), "frames": ("length", "interpolation")}
+OWN = (
+    *(Parameter("layout", "five-mosaic", ""), Parameter("scale", "physical", ""), Parameter("side", 28, "")),
+    *(Parameter("length", 4, ""), Parameter("interpolation", "linear", "")),
+)
+CHOSEN = {
+    "face-flow": ("scale", "side"),
+    "region-flow": ("layout", "scale", "side"),
+    "frames": ("length", "interpolation"),
+}
 QUICK = {"size": 96, "flow": "farneback"}
 IDS = list(SAMPLES)
 
@@ -117,9 +125,10 @@ def test_flow_is_from_the_aligned_onset_to_the_aligned_apex_whose_brightness_is_
     source: Clips, brightness: str
 ) -> None:
     overwrite(source, 2, np.rint(frame(source, 2) * 0.8).astype(np.uint8))
-    onset, apex = (align(frame(source, number), transform_of(source), 96) for number in (0, 2))
+    onset, apex = (align(frame(source, number), transform_of(source), 96, FLOW_MARGIN) for number in (0, 2))
     matched = match_brightness(apex, onset) if brightness == "match" else apex
-    flow = stack_strain(optical_flow(onset, matched, "farneback", {"farneback_window": 9}))
+    around = stack_strain(optical_flow(onset, matched, "farneback", {"farneback_window": 9}))
+    flow = around[FLOW_MARGIN:-FLOW_MARGIN, FLOW_MARGIN:-FLOW_MARGIN]
     settings = {"brightness": brightness, "farneback_window": 9}
 
     np.testing.assert_array_equal(computed("flow", source, **settings), flow)
@@ -138,6 +147,49 @@ def test_region_flow_is_cut_at_the_landmarks_of_the_apex_frame_and_laid_out_as_c
     np.testing.assert_allclose(cached(task, "regions"), landmarks, atol=1e-3)
     expected = recombine_regions(cached(task, "flow"), cached(task, "regions"), layout)
     np.testing.assert_array_equal(cached(task), expected)
+
+
+def test_the_published_recipe_scales_each_channel_of_the_full_size_map_to_8_bits_and_then_shrinks_it(
+    source: Clips,
+) -> None:
+    full = computed("flow", source)
+    levels = [cv2.normalize(plane, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U) for plane in cv2.split(full)]
+    public = cv2.resize(np.dstack(levels), (28, 28), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+
+    np.testing.assert_allclose(computed("face-flow", source, scale="per-map-8bit"), public, atol=1e-6)
+    np.testing.assert_allclose(computed("face-flow", source, scale="per-map"), public, atol=1.01 / 255)
+
+
+@pytest.mark.parametrize(("scale", "side"), [("per-map", 28), ("per-map-8bit", 36), ("physical", 36)])
+def test_key_regions_are_cut_from_the_scaled_full_size_map_at_the_chosen_side(
+    source: Clips, scale: str, side: int
+) -> None:
+    task = task_of("region-flow", source, scale=scale, side=side, layout="htnet")
+    assert preprocess_sample(task).failure == ""
+    scaled = scale_map(cached(task, "flow"), scale)
+
+    assert cached(task).shape == (side, side, 3)
+    np.testing.assert_array_equal(cached(task), recombine_regions(scaled, cached(task, "regions"), "htnet", side))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "sentence"),
+    [
+        ("region-flow", {"side": 35}, r"^layout=five-mosaic has .* equally into side=35; choose an even side$"),
+        (
+            "face-flow",
+            {"side": 120},
+            r"^side=120 is larger than the aligned face, which has size=96; choose a side of at most 96, or "
+            r"--preprocess size=120$",
+        ),
+    ],
+)
+def test_a_side_that_cannot_be_made_is_refused_before_anything_is_computed(
+    source: Clips, name: str, settings: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(MerBenchError, match=sentence):
+        record_of(name, source, **settings)
+    assert computed("face-flow", source, side=35).shape == (35, 35, 3)
 
 
 @pytest.mark.parametrize("interpolation", ["graph", "linear"])
@@ -170,6 +222,8 @@ CHANGED_BY: dict[str, set[str]] = {
     "length": {"frames"},
     "interpolation": {"frames"},
     "layout": {"region-flow"},
+    "scale": {"face-flow", "region-flow"},
+    "side": {"face-flow", "region-flow"},
 }
 """The steps whose arrays depend on a setting; OF_FLOW for the others."""
 
@@ -181,7 +235,8 @@ def test_a_setting_is_in_the_keys_of_exactly_those_steps_that_depend_on_it(sourc
     for name, value in usual.items():
         another = "dis" if algorithm == "tv-l1" else "tv-l1"
         changed = {**usual, name: another if name == "flow" else f"not {value}"}
-        steps = {step for step in STEPS if Recipe(step, changed).key(step, "a") != Recipe(step, usual).key(step, "a")}
+        one, other = Recipe("flow", usual), Recipe("flow", changed)
+        steps = {step for step in STEPS if one.key(step, "a") != other.key(step, "a")}
         of_other_algorithm = name.partition("_")[0] in {"tvl1", "farneback", "dis"} - {algorithm.replace("-", "")}
         assert steps == (set() if of_other_algorithm else CHANGED_BY.get(name, OF_FLOW)), name
     keys = {Recipe(step, usual).key(step, digest) for step in STEPS for digest in ("a", "b")}
@@ -217,6 +272,8 @@ def test_new_code_of_a_step_changes_the_keys_and_hashes_of_all_steps_built_on_it
         ("frames", {"no_face": "whole-frame"}),
         ("region-flow", {"regions_by": "dlib"}),
         ("region-flow", {"layout": "htnet"}),
+        ("region-flow", {"side": 36}),
+        ("face-flow", {"scale": "per-map"}),
     ],
 )
 def test_a_setting_changes_the_hash_of_the_representation(
@@ -258,10 +315,11 @@ def test_a_sample_without_a_face_is_kept_whole_with_a_caveat_if_this_is_chosen(s
     overwrite(source, 2, np.rint(frame(source, 2) * 0.9).astype(np.uint8))
     task = task_of("region-flow", source, no_face="whole-frame", brightness="as-is")
     whole = whole_frame_transform((240, 240), 96)
-    onset, apex = (align(to_grey(frame(source, number)), whole, 96) for number in (0, 2))
+    onset, apex = (align(to_grey(frame(source, number)), whole, 96, FLOW_MARGIN) for number in (0, 2))
+    flow = optical_flow(onset, apex, "farneback")[FLOW_MARGIN:-FLOW_MARGIN, FLOW_MARGIN:-FLOW_MARGIN]
 
     assert detectors(preprocess_sample(task)) == {"aligned_by": "none", "regions_by": "none"}
-    np.testing.assert_array_equal(cached(task, "flow")[..., :2], optical_flow(onset, apex, "farneback"))
+    np.testing.assert_array_equal(cached(task, "flow")[..., :2], flow)
     np.testing.assert_allclose(cached(task, "regions"), CROP_LANDMARKS * 96 - 0.5, rtol=1e-6)
     assert representation_caveats(record_of("region-flow", source, no_face="whole-frame")) == ("whole-frame",)
     assert representation_caveats(record_of("region-flow", source)) == ()
@@ -366,6 +424,9 @@ def test_tv_l1_measures_the_true_motion(database: str, kind: str, bound: float, 
     aligned = cv2.warpAffine(rendered.motion, transform, (96, 96), borderMode=cv2.BORDER_REPLICATE)
     true = np.asarray(aligned @ transform[:, :2].T, dtype=np.float32)
     error, motion = (np.linalg.norm(field, axis=-1).mean() for field in (flow[..., :2] - true, true))
+    rim = np.ones((96, 96), dtype=bool)
+    rim[2:-2, 2:-2] = False
 
     assert error < bound
     assert error < 0.6 * motion, "a flow of zero would be wrong by the mean length of the motion"
+    assert flow[rim, 2].max() < 0.6 * flow[~rim, 2].max(), "strain at the rim of the face, where nothing moves"

@@ -12,7 +12,9 @@ import pytest
 from mer_bench import DataSource, MerBenchError, MethodSpec, Parameter, Representation, Sample, SampleTable
 from mer_bench.arrays import FloatArray
 from mer_bench.caveats import Caveat
+from mer_bench.databases.base import InputFacts
 from mer_bench.representations import preprocessing
+from mer_bench.representations.preprocessing import sample_shape
 from mer_bench.representations.resolve import representation_caveats, resolve_representation
 from mer_bench.representations.stack import compute_representation, stored_representation
 from mer_bench.store.schema import RepresentationRecord
@@ -23,6 +25,11 @@ LAYOUT = Parameter("layout", "five-mosaic", "the layout", choices=tuple(LAYOUTS)
 REGION_FLOW = Representation("region-flow", ("layout",))
 METHOD = MethodSpec("net", "1", "Net", "acme:Net", REGION_FLOW, "deep", (LAYOUT, Parameter("lr", 0.1, "")))
 FACE_FLOW = replace(METHOD, representation=Representation("face-flow"))
+SCALED = replace(
+    METHOD,
+    representation=Representation("region-flow", ("layout", "scale", "side")),
+    parameters=(*METHOD.parameters, Parameter("scale", "per-map", ""), Parameter("side", 28, "")),
+)
 IDS = ["smic/s1/a", "smic/s1/b", "smic/s2/a"]
 MAP = np.zeros((28, 28, 3), dtype=np.float32)
 
@@ -30,10 +37,14 @@ MAP = np.zeros((28, 28, 3), dtype=np.float32)
 class Maps(DataSource):
     """Three maps in memory, or one given object for every sample."""
 
-    def __init__(self, given: object = None, native: str = "face-flow") -> None:
+    def __init__(self, given: object = None, native: str = "face-flow", scale: str = "") -> None:
         super().__init__(None, {})
         self.given = given
         self.native = native
+        self.scale = scale
+
+    def input_facts(self) -> InputFacts:
+        return InputFacts("maps in memory", scale=self.scale)
 
     def read_samples(self) -> SampleTable:
         return SampleTable(Sample(*sample_id.split("/"), "negative", "memory") for sample_id in IDS)
@@ -46,8 +57,10 @@ class Maps(DataSource):
         return sample_id
 
 
-def record_of(spec: MethodSpec = METHOD, native: str = "face-flow", **params: object) -> RepresentationRecord:
-    return resolve_representation(spec, spec.resolve(None, params), Maps(native=native), {})
+def record_of(
+    spec: MethodSpec = METHOD, native: str = "face-flow", data_scale: str = "", **params: object
+) -> RepresentationRecord:
+    return resolve_representation(spec, spec.resolve(None, params), Maps(native=native, scale=data_scale), {})
 
 
 def stack_of(source: DataSource, sample_ids: Sequence[str], record: RepresentationRecord) -> FloatArray:
@@ -82,7 +95,7 @@ def test_the_hash_depends_on_name_layout_and_version_and_on_nothing_else(
 
     assert record_of(other, lr=0.5) == before
     assert len({record_of(METHOD, layout=layout)["hash"] for layout in LAYOUTS} | {record_of(FACE_FLOW)["hash"]}) == 5
-    assert record_of(METHOD, layout="htnet")["params"] == {"layout": "htnet"}
+    assert record_of(METHOD, layout="htnet")["params"] == {"layout": "htnet", "data_scale": "unknown"}
     monkeypatch.setitem(preprocessing.VERSIONS, name, preprocessing.VERSIONS[name] + 1)
     assert record_of(spec)["hash"] != before["hash"]
 
@@ -93,6 +106,43 @@ def test_regions_cut_at_constant_positions_have_a_caveat(layout: str) -> None:
 
     assert representation_caveats(record_of(layout=layout)) == expected
     assert representation_caveats(record_of(FACE_FLOW)) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "stated", "caveats"),
+    [
+        ("per-map-8bit", "per-map-8bit", ()),
+        ("physical", "per-map-8bit", (Caveat.OTHER_SCALE,)),
+        ("per-map", "physical", (Caveat.OTHER_SCALE,)),
+        ("per-map", "", ()),
+    ],
+)
+def test_ready_made_maps_of_another_scale_than_the_method_asks_for_have_a_caveat(
+    asked: str, stated: str, caveats: tuple[str, ...]
+) -> None:
+    record = record_of(SCALED, data_scale=stated, layout="whole-face", scale=asked)
+
+    assert representation_caveats(record) == caveats
+    assert record["params"] == {"layout": "whole-face", "scale": asked, "data_scale": stated or "unknown"}
+    # The arrays are the same whatever is asked for or stated.
+    assert record["hash"] == record_of(METHOD, layout="whole-face")["hash"]
+
+
+def test_a_method_that_asks_for_no_scale_has_no_caveat_on_scaled_maps() -> None:
+    assert representation_caveats(record_of(FACE_FLOW, data_scale="per-map-8bit")) == ()
+
+
+def test_ready_made_maps_are_not_resized() -> None:
+    sentence = r"^method net: side=36, but the maps of this data are ready-made and have 28×28 pixels; set side=28, or"
+    with pytest.raises(MerBenchError, match=sentence):
+        record_of(SCALED, side=36)
+
+
+def test_the_shape_of_a_sample_follows_the_side() -> None:
+    assert sample_shape("region-flow", {"side": "36"}).shape == (36, 36, 3)
+    assert sample_shape("face-flow", {}).shape == (28, 28, 3)
+    with pytest.raises(MerBenchError, match=r"equally into side=35"):
+        sample_shape("region-flow", {"side": 35})
 
 
 def test_face_flow_is_what_the_reader_gives_in_the_requested_order() -> None:

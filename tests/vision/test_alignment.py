@@ -87,6 +87,13 @@ def test_outside_the_frame_its_border_is_repeated() -> None:
     assert np.array_equal(align(GREY, shifted, 32), padded)
 
 
+def test_a_margin_shows_the_frame_around_the_crop() -> None:
+    shifted = np.array([[1, 0, -100], [0, 1, -60]], dtype=np.float32)
+    assert np.array_equal(align(GREY, shifted, 32, margin=7), GREY[53:99, 93:139])
+    halved = np.array([[0.25, 0, -30], [0, 0.25, -15]], dtype=np.float32)
+    assert np.array_equal(align(GREY, halved, 48, margin=5)[5:-5, 5:-5], align(GREY, halved, 48))
+
+
 def test_grey_is_the_luma_of_rgb_and_grey_images_are_unchanged() -> None:
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 10, 10]]], dtype=np.uint8)
     assert to_grey(colours).tolist() == [[76, 150, 29, 10]]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from mer_bench.arrays import FloatArray
+from mer_bench.errors import MerBenchError
+from mer_bench.vision.choices import LAYOUTS, layout_tiles
 from mer_bench.vision.regions import REGIONS, TEMPLATE_LANDMARKS, recombine_regions
 
 Rectangle = tuple[int, int, int, int]
@@ -100,6 +102,38 @@ def test_a_full_size_map_is_averaged_over_areas_down_to_each_tile() -> None:
         np.testing.assert_allclose(cut(result, target), means, rtol=1e-4, atol=1e-5)
     whole = recombine_regions(source, landmarks, "whole-face")
     np.testing.assert_allclose(whole, source.reshape(28, 5, 28, 4, 3).mean(axis=(1, 3)), rtol=1e-4, atol=1e-5)
+
+
+def test_at_another_side_the_tiles_scale_with_the_map() -> None:
+    source = noise(36, 36)
+    result = recombine_regions(source, np.full((5, 2), 17.6, dtype=np.float32), "five-mosaic", 36)
+
+    # Eyes of 18×18; below them 13, 10 and 13 of the 36 columns. Windows of the same sizes, around (17.6, 17.6).
+    assert result.shape == (36, 36, 3)
+    np.testing.assert_array_equal(result[:18, :18], source[8:26, 8:26])
+    np.testing.assert_array_equal(result[:18, 18:], source[8:26, 8:26])
+    np.testing.assert_array_equal(result[18:, :13], source[8:26, 11:24])
+    np.testing.assert_array_equal(result[18:, 13:23], source[8:26, 12:22])
+    np.testing.assert_array_equal(result[18:, 23:], source[8:26, 11:24])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_even_side_is_tiled_without_gap_and_with_halves_of_one_size(layout: str) -> None:
+    for side in range(14, 226, 2):
+        covered = np.zeros((side, side), dtype=int)
+        tiles = layout_tiles(layout, side)
+        for tile in tiles:
+            covered[tile.row : tile.row + tile.height, tile.col : tile.col + tile.width] += 1
+        sizes = {tile.region: (tile.height, tile.width) for tile in tiles}
+        assert (covered.min(), covered.max()) == (1, 1)
+        assert (sizes.get(0), sizes.get(3)) == (sizes.get(1), sizes.get(4))
+
+
+def test_a_side_that_a_layout_cannot_halve_is_refused() -> None:
+    sentence = r"^layout=htnet has regions on the left and .* equally into side=35; choose an even side$"
+    with pytest.raises(MerBenchError, match=sentence):
+        recombine_regions(noise(), TEMPLATE_LANDMARKS, "htnet", 35)
+    assert layout_tiles("whole-face", 35)[0].width == 35
 
 
 def test_a_transposed_layout_scales_landmarks_to_the_other_axis() -> None:
