@@ -4,6 +4,13 @@ from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_
 
 _PARAMETERS = (
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled: the authors' code reads 8-bit images; that each map was "
+        "scaled by itself is not stated, but usual",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
         "maps",
         (6, 16),
         "feature maps of each of the four paths of inception A and B",
@@ -39,7 +46,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="Dual-Inception",
             target="mer_bench_dual_inception.network:DualInception",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(*_PARAMETERS, *training),
             presets={

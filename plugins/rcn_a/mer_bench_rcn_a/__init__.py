@@ -4,6 +4,13 @@ from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_
 
 _PARAMETERS = (
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled: the authors' code reads 8-bit images; that each map was "
+        "scaled by itself is not stated, but usual",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
         "maps",
         64,
         "feature maps F of every convolution: 64 by the code's default, 32 in its README",
@@ -44,7 +51,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="RCN-A",
             target="mer_bench_rcn_a.network:RCNA",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(*_PARAMETERS, *training),
             presets={
