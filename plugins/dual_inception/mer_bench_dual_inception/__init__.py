@@ -39,7 +39,7 @@ _PARAMETERS = (
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``dual-inception``."""
-    training = training_parameters(epochs=40, lr=1e-4, batch_size=3, optimizer="adam", normalisation="unit")
+    training = training_parameters(epochs=40, lr=1e-4, batch_size=3, optimizer="adam", normalisation="none")
     return (
         MethodSpec(
             name="dual-inception",
@@ -51,7 +51,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             parameters=(*_PARAMETERS, *training),
             presets={
                 "paper": {},
-                "quick": {"hidden": 128, "epochs": 8, "lr": 2e-3, "batch_size": 32},
+                "quick": {"hidden": 128, "epochs": 8, "lr": 2e-3, "batch_size": 32, "normalisation": "unit"},
             },
             default_preset="paper",
             citation="Zhou, Mao and Xue 2019, Dual-Inception Network for Cross-Database Micro-Expression Recognition, "

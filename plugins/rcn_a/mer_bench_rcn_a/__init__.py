@@ -44,7 +44,7 @@ _PARAMETERS = (
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``rcn-a``."""
-    training = training_parameters(epochs=100, lr=5e-4, batch_size=64, optimizer="sgd", normalisation="unit")
+    training = training_parameters(epochs=100, lr=5e-4, batch_size=64, optimizer="sgd", normalisation="none")
     return (
         MethodSpec(
             name="rcn-a",
@@ -57,7 +57,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             presets={
                 "paper": {},
                 "readme": {"maps": 32, "pool": 5, "epochs": 20},
-                "quick": {"maps": 16, "pool": 5, "epochs": 25, "lr": 2e-2},
+                "quick": {"maps": 16, "pool": 5, "epochs": 25, "lr": 2e-2, "normalisation": "unit"},
             },
             default_preset="paper",
             citation="Xia, Peng, Khor, Feng and Zhao 2020, IEEE Transactions on Image Processing 29, 8590-8605, "
