@@ -12,6 +12,9 @@ from mer_bench.errors import MerBenchError
 _EIGHT_BIT = {"raw-255": "none", "pixel-mean-255": "pixel-mean"}
 """Kinds for maps of 0..1 that are fed as the levels 0..255 of an 8-bit file, and what else is done to those levels."""
 
+_ROUNDING = 1e-5
+"""By how much averages of values of 0..1 may leave that range."""
+
 
 @dataclass(frozen=True)
 class Normaliser:
@@ -80,7 +83,7 @@ def _measure(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:
 
 def _check_unit_range(inputs: FloatArray, kind: str) -> None:
     smallest, largest = float(inputs.min()), float(inputs.max())
-    if smallest < 0 or largest > 1:
+    if smallest < -_ROUNDING or largest > 1 + _ROUNDING:
         raise MerBenchError(
             f"normalisation={kind} takes maps of 0 to 1, which it feeds as the levels 0 to 255 of an 8-bit file, but "
             f"these have values from {smallest:.3g} to {largest:.3g}; set scale=per-map-8bit where the maps are made "
