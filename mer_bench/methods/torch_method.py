@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,9 @@ class TorchMethod(MethodBase, ABC):
     def network_params(self) -> Mapping[str, Any]:
         """Return the network's parameters: those of the spec, without those of training and of the representation.
 
-        ``MyNet(self.n_classes, **self.network_params())`` passes each by name, so that only the spec lists them.
+        ``MyNet(self.n_classes, **self.network_params())`` passes each by name, so that only the spec lists them. A
+        network whose layers depend on the representation, such as on the ``side`` of its maps, takes that from
+        ``self.params``.
         """
         taken = {*TRAINING_NAMES, *self.spec.representation.parameters}
         names = tuple(parameter.name for parameter in self.spec.parameters if parameter.name not in taken)
@@ -51,12 +54,19 @@ class NetworkMethod(TorchMethod):
     ----------
     setting : MethodSetting
     network : type of nn.Module
-        Called with the number of classes, and with `network_params` as keyword arguments.
+        Called with the number of classes, and with `network_params` as keyword arguments. A parameter of the
+        representation, such as ``side``, is among them only if the constructor names it: few networks need to know.
     """
 
     def __init__(self, setting: MethodSetting, network: type[nn.Module]) -> None:
         super().__init__(setting)
         self._network = network
+
+    def network_params(self) -> Mapping[str, Any]:
+        """Return what `TorchMethod.network_params` does, and those of the representation that the network names."""
+        named = inspect.signature(self._network).parameters
+        shaping = (name for name in self.spec.representation.parameters if name in named)
+        return ParameterView(self.params, (*super().network_params(), *shaping))
 
     def build_network(self) -> nn.Module:
         """Return the network that the parameters describe."""

@@ -51,8 +51,9 @@ _PARAMETERS = (
         "normalisation",
         "channel",
         "measured on the training set; channel: zero mean and unit deviation per channel; unit: each channel's least "
-        "and largest value to 0 and 1; pixel-mean: minus the mean map; none: inputs as they are",
-        choices=("channel", "unit", "pixel-mean", "none"),
+        "and largest value to 0 and 1; pixel-mean: minus the mean map; none: inputs as they are; raw-255: maps of 0 "
+        "to 1 times 255, as public code feeds the levels of 8-bit files; pixel-mean-255: these minus the mean map",
+        choices=("channel", "unit", "pixel-mean", "none", "raw-255", "pixel-mean-255"),
     ),
 )
 TRAINING_NAMES = tuple(parameter.name for parameter in _PARAMETERS)

@@ -14,6 +14,7 @@ from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.threads import one_thread
+from mer_bench.training.normalisation import Normaliser
 
 _EVALUATION_BATCH = 1024
 
@@ -45,6 +46,8 @@ def train_fold(
 
     Raises
     ------
+    MerBenchError
+        The normalisation is not one for these inputs.
     MethodError
         The loss is no longer finite, or the network's output has the wrong shape.
     """
@@ -54,9 +57,9 @@ def train_fold(
         torch.manual_seed(seed)
         order = torch.Generator().manual_seed(seed)
         network = method.build_network().to(place)
-        mean, deviation = _normaliser(train.inputs, config.normalisation)
-        x = _to_device(train.inputs, mean, deviation, place)
-        x_held_out = [_to_device(samples.inputs, mean, deviation, place) for samples in held_out]
+        normalise = Normaliser.fit(train.inputs, config.normalisation)
+        x = _to_device(normalise(train.inputs), place)
+        x_held_out = [_to_device(normalise(samples.inputs), place) for samples in held_out]
         y = torch.from_numpy(np.array(train.labels)).to(place)
         weights = _class_weights(train.labels, method.n_classes, config.class_weights)
         loss_of = nn.CrossEntropyLoss(weight=weights).to(place)
@@ -114,27 +117,8 @@ def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
     yield from torch.split(indices, sizes)
 
 
-def _normaliser(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:
-    """Return what is subtracted from inputs, and then divides them."""
-    one = np.ones(inputs.shape[-1], np.float32)
-    axes = tuple(range(inputs.ndim - 1))
-    if kind == "none":
-        return np.zeros_like(one), one
-    if kind == "pixel-mean":
-        return inputs.mean(axis=0, dtype=np.float64).astype(np.float32), one
-    if kind == "unit":
-        smallest = inputs.min(axis=axes)
-        spread = inputs.max(axis=axes) - smallest
-        return smallest, np.where(spread > 0, spread, one)
-    mean = inputs.mean(axis=axes, dtype=np.float64)
-    deviation = inputs.std(axis=axes, dtype=np.float64)
-    return mean.astype(np.float32), np.where(deviation > 0, deviation, 1.0).astype(np.float32)
-
-
-def _to_device(inputs: FloatArray, mean: FloatArray, deviation: FloatArray, device: torch.device) -> Tensor:
-    """Normalise, and move the channels from the last axis to the second."""
-    normalised = inputs - mean
-    normalised /= deviation
+def _to_device(normalised: FloatArray, device: torch.device) -> Tensor:
+    """Move the channels from the last axis to the second."""
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(normalised, -1, 1))).to(device)
 
 

@@ -37,8 +37,8 @@ def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> 
     changed = ("--preprocess", "size=96", "--preprocess", "flow=farneback", "--preprocess", "no_face=refuse")
 
     assert plan(bench, "--method", "majority", *changed) == [
-        "method majority (face-flow): no settings",
-        "method random (face-flow): no settings",
+        "method majority (face-flow): default settings",
+        "method random (face-flow): default settings",
         "method svm-flow (face-flow): default settings",
         "preprocessing: size=96, flow=farneback",
     ]
@@ -48,7 +48,9 @@ def test_verbose_shows_every_setting_and_the_preprocessing_once(bench: Bench) ->
     lines = plan(bench, "--method", "svm-flow", "--method", "ahmsa", "--no-baselines", "-v")
 
     assert lines[0] == "method svm-flow (face-flow): kernel=rbf, C=10.0, class_weight=balanced"
-    assert lines[1].startswith("method ahmsa (region-flow): layout=five-mosaic, width=96, ")
+    assert lines[1].startswith(
+        "method ahmsa (region-flow): layout=five-mosaic, scale=per-map-8bit, side=28, width=96, "
+    )
     assert [name.split("=")[0] for name in lines[2].removeprefix("preprocessing: ").split(", ") if "=" in name] == [
         *("size", "align_by", "regions_by", "no_face", "brightness", "flow"),
         *(parameter.name for parameter in FLOW_PARAMETERS["tv-l1"]),
@@ -88,7 +90,7 @@ def test_they_are_skipped_on_request_with_a_notice(bench: Bench) -> None:
 
     assert ended.code == 0
     assert [line for line in ended.out.splitlines() if line.startswith("method ")] == [
-        "method majority (ready-made face-flow): no settings"
+        "method majority (ready-made face-flow): default settings"
     ]
     assert ended.err == f"note: lbp-top is left out: it takes 'frames', {MAPS}\n"
 

@@ -114,9 +114,9 @@ NETWORKS = {
         silent=r"(stem|recurrent\.first|recurrent\.shared)\.0\.bias",
     ),
     "ststnet": Network(
-        sizes={"paper": 1_683, "quick": 1_683},
+        sizes={"paper": 1_683, "pytorch": 1_683, "quick": 1_683},
         small={},
-        learning={"epochs": 15, "lr": 1e-2, "batch_size": 9},
+        learning={"epochs": 15, "lr": 1e-2, "batch_size": 9, "normalisation": "pixel-mean"},
         logits=(
             ({}, (-28.9057, 14.5251, 7.65946)),
             ({"padding": "port", "streams": (2, 7)}, (3.34419, 3.9912, 3.15968)),

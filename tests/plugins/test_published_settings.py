@@ -10,11 +10,12 @@ from support.method_instances import BUILT_IN
 
 from mer_bench import Features, MerBenchError, MethodSpec, Parameter, Representation
 
+ANY_SCALE = "physical|per-map|per-map-8bit"
 TRAINING = {"weight_decay": 0.0, "class_weights": "none", "normalisation": "channel"}
 """Where a method names nothing else."""
 
 FACE = Representation("face-flow")
-REGIONS = Representation("region-flow", parameters=("layout",))
+SCALED_FACE = Representation("face-flow", parameters=("scale",))
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,25 @@ class Facts:
 FACTS = {
     "ahmsa": Facts(
         "deep",
-        REGIONS,
+        Representation("region-flow", parameters=("layout", "scale", "side")),
         (
             ("layout", "five-mosaic", "five-mosaic|four-corners|htnet|whole-face", "ours: the one with all five"),
+            ("scale", "per-map-8bit", ANY_SCALE, "ours: as HTNet"),
+            ("side", 28, "14..224", "Table 3"),
             ("width", 192, "1..4096", "ours: 3 heads of 64 channels"),
             ("heads", 3, "1..64", "Table 3"),
+            ("level_heads", "same", "same|doubled", "Table 3 names one number"),
             ("patch", 7, "1..64", "Table 3"),
+            ("factor", 2, "2..16", "Table 3"),
             ("blocks", (2, 2, 8), "1..100", "Table 3"),
+            ("attention_scale", "head", "head|embedding", "ours: usual"),
             ("mlp_ratio", 4, "1..64", "ours: usual"),
             ("reduction", 16, "1..4096", "CBAM"),
             ("head_hidden", 0, "0..8192", "ours: as HTNet"),
             ("dropout", 0.0, "0..0.99", "ours: none is mentioned"),
             ("residual", True, "", "ours: docs/paper-gaps.md"),
+            ("norm_eps", 1e-6, "1e-12..1", "timm"),
+            ("head_norm_eps", 1e-5, "1e-12..1", "PyTorch"),
         ),
         training={"epochs": 800, "lr": 5e-6, "batch_size": 256, "optimizer": "adam"},  # Table 3
         presets={"paper": {}, "quick": {"width": 96, "epochs": 30, "lr": 5e-4, "batch_size": 64}},
@@ -68,22 +76,27 @@ FACTS = {
     ),
     "dual-inception": Facts(
         "deep",
-        FACE,
+        SCALED_FACE,
         (
+            ("scale", "per-map-8bit", ANY_SCALE, "authors' code: 8-bit images"),
             ("maps", (6, 16), "1..1024 ×2", "authors' code"),
             ("hidden", 1024, "1..8192", "authors' code"),
             ("branch_channels", 1, "1|3", "ours: 3 repeats the map, as the authors' code does"),
             ("initialisation", "glorot", "glorot|torch", "Keras, which the authors' code uses"),
         ),
-        training={"epochs": 40, "lr": 1e-4, "batch_size": 3, "optimizer": "adam", "normalisation": "unit"},  # code
-        presets={"paper": {}, "quick": {"hidden": 128, "epochs": 8, "lr": 2e-3, "batch_size": 32}},
+        training={"epochs": 40, "lr": 1e-4, "batch_size": 3, "optimizer": "adam", "normalisation": "none"},  # code
+        presets={
+            "paper": {},
+            "quick": {"hidden": 128, "epochs": 8, "lr": 2e-3, "batch_size": 32, "normalisation": "unit"},
+        },
         default_preset="paper",
     ),
     "htnet": Facts(
         "deep",
-        REGIONS,
+        Representation("region-flow", parameters=("layout", "scale")),
         (
             ("layout", "htnet", "htnet|four-corners|five-mosaic|whole-face", "public code"),
+            ("scale", "per-map-8bit", ANY_SCALE, "public code: STSTNet's maps"),
             ("attention", "published", "published|intended", "public code"),
             ("width", 256, "1..2048", "paper"),
             ("heads", 3, "1..64", "paper"),
@@ -92,7 +105,7 @@ FACTS = {
             ("mlp_ratio", 4, "1..64", "as published"),
             ("dropout", 0.0, "0..0.99", "public code"),
         ),
-        training={"epochs": 800, "lr": 5e-5, "batch_size": 256, "optimizer": "adam", "normalisation": "unit"},  # paper
+        training={"epochs": 800, "lr": 5e-5, "batch_size": 256, "optimizer": "adam", "normalisation": "raw-255"},
         presets={
             "paper": {},
             "quick": {"width": 24, "epochs": 24, "lr": 5e-4, "batch_size": 64, "normalisation": "channel"},
@@ -101,8 +114,9 @@ FACTS = {
     ),
     "inceptr": Facts(
         "deep",
-        FACE,
+        SCALED_FACE,
         (
+            ("scale", "per-map-8bit", ANY_SCALE, "ours: as public maps"),
             ("paths", (6, 12), "1..1024", "as published"),
             ("squeeze", 6, "1..1024", "as published"),
             ("reduction", 16, "1..4096", "CBAM"),
@@ -154,11 +168,12 @@ FACTS = {
         default_preset="megc2019",
         features=Features(("radii", "radii_of", "neighbours", "mapping", "blocks", "histogram")),
     ),
-    "majority": Facts("baseline", FACE),
+    "majority": Facts("baseline", SCALED_FACE, (("scale", "per-map-8bit", ANY_SCALE, "ours: as svm-flow"),)),
     "off-apexnet": Facts(
         "deep",
-        FACE,
+        SCALED_FACE,
         (
+            ("scale", "per-map-8bit", ANY_SCALE, "ours: as STSTNet"),
             ("maps", (6, 16), "1..1024 ×2", "a rebuild by others"),
             ("hidden", 1024, "1..8192", "a rebuild by others"),
             ("dropout", 0.5, "0..0.99", "a rebuild by others"),
@@ -168,29 +183,31 @@ FACTS = {
         presets={"paper": {}, "quick": {"hidden": 256, "epochs": 25, "lr": 1e-3}},
         default_preset="paper",
     ),
-    "random": Facts("baseline", FACE),
+    "random": Facts("baseline", SCALED_FACE, (("scale", "per-map-8bit", ANY_SCALE, "ours: as svm-flow"),)),
     "rcn-a": Facts(
         "deep",
-        FACE,
+        SCALED_FACE,
         (
+            ("scale", "per-map-8bit", ANY_SCALE, "authors' code: 8-bit images"),
             ("maps", 64, "1..1024", "authors' code"),
             ("pool", 7, "2..12", "authors' code"),
             ("recurrences", 2, "1..100", "authors' code"),
             ("dropout", 0.5, "0..0.99", "authors' code"),
             ("attention_eps", 1e-6, "1e-12..1", "ours: the code divides 0 by 0"),
         ),
-        training={"epochs": 100, "lr": 5e-4, "batch_size": 64, "optimizer": "sgd", "normalisation": "unit"},  # code
+        training={"epochs": 100, "lr": 5e-4, "batch_size": 64, "optimizer": "sgd", "normalisation": "none"},  # code
         presets={
             "paper": {},
             "readme": {"maps": 32, "pool": 5, "epochs": 20},
-            "quick": {"maps": 16, "pool": 5, "epochs": 25, "lr": 2e-2},
+            "quick": {"maps": 16, "pool": 5, "epochs": 25, "lr": 2e-2, "normalisation": "unit"},
         },
         default_preset="paper",
     ),
     "ststnet": Facts(
         "deep",
-        FACE,
+        SCALED_FACE,
         (
+            ("scale", "per-map-8bit", ANY_SCALE, "authors' maps"),
             ("streams", (3, 5, 8), "1..1024", "Table I"),
             ("padding", "same", "same|port", "authors' MATLAB code"),
             ("batch_norm", True, "", "both public versions"),
@@ -198,9 +215,13 @@ FACTS = {
             ("initialisation", "torch", "torch|glorot", "authors' PyTorch version"),
         ),
         training={  # authors' MATLAB code
-            **{"epochs": 500, "lr": 5e-5, "batch_size": 256, "optimizer": "adam", "normalisation": "pixel-mean"}
+            **{"epochs": 500, "lr": 5e-5, "batch_size": 256, "optimizer": "adam", "normalisation": "pixel-mean-255"}
         },
-        presets={"paper": {}, "quick": {"epochs": 40, "lr": 2e-3, "batch_size": 64}},
+        presets={
+            "paper": {},
+            "pytorch": {"padding": "port", "epochs": 800, "normalisation": "raw-255"},  # authors' PyTorch version
+            "quick": {"epochs": 40, "lr": 2e-3, "batch_size": 64, "normalisation": "pixel-mean"},
+        },
         default_preset="paper",
     ),
     "svm-flow": Facts(
@@ -216,8 +237,9 @@ FACTS = {
     ),
     "timm-backbone": Facts(
         "deep",
-        FACE,
+        SCALED_FACE,
         (
+            ("scale", "per-map-8bit", ANY_SCALE, "ours: as public maps"),
             ("model", "resnet18", "", "ours"),
             ("image", 28, "8..1024", "the maps as they are"),
             ("drop_rate", 0.0, "0..0.99", "timm"),
@@ -259,10 +281,13 @@ def test_a_spec_has_the_defaults_limits_and_presets_of_its_source(name: str) -> 
     ("name", "settings", "sentence"),
     [
         ("ahmsa", {"width": 100}, "width=100 is not a multiple of heads=3"),
+        ("ahmsa", {"width": 147, "level_heads": "doubled"}, "width=147 is not a multiple of the 6 heads of level 2"),
         ("ahmsa", {"patch": 6}, "patch=6 cuts a 28×28 map into 4.66667 patches a side"),
-        ("ahmsa", {"patch": 14}, "into 2 patches a side, which 3 levels (blocks=(2, 2, 8)) do not halve down to one;"),
+        ("ahmsa", {"patch": 14}, "into 2 patches a side, but 3 levels (blocks=2,2,8) of factor=2 bring 4 down to one"),
+        ("ahmsa", {"factor": 3}, "into 4 patches a side, but 3 levels (blocks=2,2,8) of factor=3 bring 9 down to one"),
+        ("ahmsa", {"side": 36}, "patch=7 cuts a 36×36 map into 5.14286 patches a side"),
         ("ahmsa", {"patch": 56}, "into 0.5 patches a side"),
-        ("ahmsa", {"blocks": ()}, "which 0 levels"),
+        ("ahmsa", {"blocks": ()}, "blocks=() leaves no level"),
         ("htnet", {"width": 2}, "width=2 leaves no channel for each of heads=3"),
         ("htnet", {"patch": 6}, "patch=6 cuts a 28×28 map into 4.66667 patches a side, which 3 levels"),
         ("htnet", {"blocks": (2, 2, 2, 8)}, "which 4 levels (blocks=(2, 2, 2, 8)) do not halve"),
@@ -293,6 +318,9 @@ def test_settings_that_do_not_fit_each_other_are_refused_before_any_work(
     ("name", "settings"),
     [
         *[("ahmsa", {"patch": patch, "blocks": blocks}) for patch, blocks in ((28, (2,)), (14, (1, 2)))],
+        ("ahmsa", {"side": 36, "patch": 4, "factor": 3}),
+        ("ahmsa", {"side": 56, "blocks": (1, 2, 1, 3)}),
+        ("ahmsa", {"width": 144, "level_heads": "doubled"}),
         *[("htnet", {"patch": patch, "blocks": blocks}) for patch, blocks in ((28, (2,)), (14, (1,)), (7, (1, 1)))],
         *[("htnet", {"width": 3}), ("lbp-top", {"neighbours": (10, 4, 4)}), ("lbp-top", {"blocks": (5, 5, 2)})],
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from support.method_instances import instance_of
 from torch import Tensor, nn
 
-from mer_bench import LabelledSamples, MethodError, TorchMethod, UnlabelledSamples, training_parameters
+from mer_bench import LabelledSamples, MerBenchError, MethodError, TorchMethod, UnlabelledSamples, training_parameters
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.training import trainer
@@ -196,6 +197,41 @@ def test_inputs_are_normalised_by_what_is_measured_on_the_training_set(kind: str
     np.testing.assert_allclose(scored, NORMALISED[kind](held_out.astype(float), measured), atol=1e-4)
     np.testing.assert_allclose(
         np.sort(trained, axis=0), np.sort(NORMALISED[kind](measured, measured), axis=0), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("kind", ["raw-255", "pixel-mean-255"])
+def test_maps_of_8_bits_are_fed_as_their_levels(kind: str) -> None:
+    """To the bit: public code feeds whole numbers."""
+    levels = np.random.default_rng(3).integers(0, 256, (27, 4, 4, 3)).astype(np.float32)
+    training_set = replace(samples(20), inputs=levels[:20] / np.float32(255))
+    scored = seen_inputs(training_set, held_out=levels[20:] / np.float32(255), normalisation=kind)
+
+    training_set.inputs[0, 0, 0] = [-1e-6, 1 + 1e-6, 0.5]  # rounding is no other unit
+    seen_inputs(training_set, normalisation=kind)
+    expected = levels[20:] - (levels[:20].mean(0) if kind == "pixel-mean-255" else 0)
+    np.testing.assert_allclose(
+        scored.permute(0, 2, 3, 1).numpy(), expected, rtol=0, atol=1e-4 if kind == "pixel-mean-255" else 0
+    )
+
+
+@pytest.mark.parametrize("kind", ["raw-255", "pixel-mean-255"])
+@pytest.mark.parametrize(
+    ("trained", "scored", "values"),
+    [((-0.25, 0.75), (0, 1), "-0.25 to 0.75"), ((0, 1.5), (0, 1), "0 to 1.5"), ((0, 1), (-3, 0.5), "-3 to 0.5")],
+)
+def test_levels_of_8_bits_are_refused_for_maps_in_other_units(
+    kind: str, trained: tuple[float, float], scored: tuple[float, float], values: str
+) -> None:
+    """A map in pixels would be multiplied by 255 without a word."""
+    inputs, held_out = (np.resize(np.float32(ends), (20, 4, 4, 3)) for ends in (trained, scored))
+
+    with pytest.raises(MerBenchError) as caught:
+        train(method(normalisation=kind), replace(samples(20), inputs=inputs), held_out)
+    assert str(caught.value) == (
+        f"normalisation={kind} takes maps of 0 to 1, which it feeds as the levels 0 to 255 of an 8-bit file, but these "
+        f"have values from {values}; set scale=per-map-8bit where the maps are made from frames, or take another "
+        "normalisation, such as channel"
     )
 
 

@@ -13,16 +13,45 @@ _PARAMETERS = (
         choices=("five-mosaic", "four-corners", "htnet", "whole-face"),
     ),
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled; not stated in the paper: as HTNet's, per map and channel, in "
+        "8 bits",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
+        "side",
+        28,
+        "side of the maps in pixels (Table 3); 36 with factor=3 in section 4.5.2; ready-made maps have 28",
+        minimum=14,
+        maximum=224,
+    ),
+    Parameter(
         "width",
         192,
-        "embedding channels; not stated in the paper: 3 heads × 64, the usual head size",
+        "embedding channels; not stated in the paper: 3 heads × 64, the usual head size; or 147, the values of a "
+        "patch: see docs/paper-gaps.md",
         minimum=1,
         maximum=4096,
     ),
-    Parameter("heads", 3, "attention heads (Table 3)", minimum=1, maximum=64),
+    Parameter("heads", 3, "attention heads of the lowest level (Table 3)", minimum=1, maximum=64),
+    Parameter(
+        "level_heads",
+        "same",
+        "heads of higher levels: the same, as Table 3 names one number, or doubled from level to level, as in HTNet",
+        choices=("same", "doubled"),
+    ),
     Parameter("patch", 7, "side of a patch in pixels (Table 3)", minimum=1, maximum=64),
+    Parameter("factor", 2, "downsampling scaling factor between two levels (Table 3)", minimum=2, maximum=16),
     Parameter(
         "blocks", (2, 2, 8), "multi-scale attention blocks per level, low to high (Table 3)", minimum=1, maximum=100
+    ),
+    Parameter(
+        "attention_scale",
+        "head",
+        "the D whose root divides the attention's scores (eq. 4): the channels of a head, as usual, or of the whole "
+        "embedding; the paper calls it the input dimension, which can be either",
+        choices=("head", "embedding"),
     ),
     Parameter(
         "mlp_ratio",
@@ -50,28 +79,60 @@ _PARAMETERS = (
     Parameter(
         "residual", True, "a residual path around each part of a block; not stated in the paper: see docs/paper-gaps.md"
     ),
+    Parameter(
+        "norm_eps",
+        1e-6,
+        "epsilon of the layer normalisations of blocks and downsampling (eq. 3); not stated in the paper: timm's 1e-6; "
+        "HTNet has 1e-5",
+        minimum=1e-12,
+        maximum=1.0,
+    ),
+    Parameter(
+        "head_norm_eps",
+        1e-5,
+        "epsilon of the layer normalisation before the MLP head; not stated in the paper: PyTorch's 1e-5",
+        minimum=1e-12,
+        maximum=1.0,
+    ),
 )
 
 
-MAP_SIDE = 28
-
-
 def validate(params: Mapping[str, Any]) -> None:
-    """Refuse channels that the heads do not share evenly, and patches that the levels do not halve down to one.
+    """Refuse channels that the heads do not share evenly, and patches that the levels do not bring down to one.
 
     Raises
     ------
     MerBenchError
-        ``width`` is not a multiple of ``heads``, or ``patch`` and ``blocks`` do not fit each other.
+        ``width`` is not a multiple of each level's heads, or ``side``, ``patch``, ``factor`` and ``blocks`` do not fit
+        each other.
     """
-    width, heads, patch, blocks = (params[name] for name in ("width", "heads", "patch", "blocks"))
-    if width % heads:
-        raise MerBenchError(f"ahmsa: width={width} is not a multiple of heads={heads}")
-    if not blocks or MAP_SIDE % patch or MAP_SIDE // patch != 2 ** (len(blocks) - 1):
-        raise MerBenchError(
-            f"ahmsa: patch={patch} cuts a {MAP_SIDE}×{MAP_SIDE} map into {MAP_SIDE / patch:g} patches a side, which "
-            f"{len(blocks)} levels (blocks={blocks}) do not halve down to one; the paper has patch=7 and three levels"
-        )
+    _check_heads(params["width"], params["heads"], params["level_heads"], len(params["blocks"]))
+    _check_levels(params["side"], params["patch"], params["factor"], params["blocks"])
+
+
+def heads_of_levels(heads: int, level_heads: str, levels: int) -> list[int]:
+    """Return the number of attention heads of each level, low to high."""
+    return [heads << level if level_heads == "doubled" else heads for level in range(levels)]
+
+
+def _check_heads(width: int, heads: int, level_heads: str, levels: int) -> None:
+    for level, count in enumerate(heads_of_levels(heads, level_heads, levels), 1):
+        if width % count:
+            of = f"heads={heads}" if level == 1 else f"the {count} heads of level {level} (level_heads={level_heads})"
+            raise MerBenchError(f"ahmsa: width={width} is not a multiple of {of}")
+
+
+def _check_levels(side: int, patch: int, factor: int, blocks: tuple[int, ...]) -> None:
+    if not blocks:
+        raise MerBenchError("ahmsa: blocks=() leaves no level; the paper has blocks=2,2,8")
+    levels = len(blocks)
+    if side == patch * factor ** (levels - 1):
+        return
+    raise MerBenchError(
+        f"ahmsa: patch={patch} cuts a {side}×{side} map into {side / patch:g} patches a side, but {levels} levels "
+        f"(blocks={','.join(map(str, blocks))}) of factor={factor} bring {factor ** (levels - 1)} down to one; change "
+        "one of them: the paper has side=28, patch=7, factor=2 and three levels, or side=36, patch=4 and factor=3"
+    )
 
 
 @hookimpl
@@ -83,7 +144,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="AHMSA-Net",
             target="mer_bench_ahmsa.network:AHMSANet",
-            representation=Representation("region-flow", parameters=("layout",)),
+            representation=Representation("region-flow", parameters=("layout", "scale", "side")),
             family="deep",
             parameters=(*_PARAMETERS, *training_parameters(epochs=800, lr=5e-6, batch_size=256, optimizer="adam")),
             presets={

@@ -9,7 +9,7 @@ from timm.layers import ConvMlp, LayerNorm2d, Mlp, PatchEmbed
 from timm.layers.cbam import ChannelAttn
 from torch import Tensor, nn
 
-from mer_bench_ahmsa import MAP_SIDE
+from mer_bench_ahmsa import heads_of_levels
 
 
 class AHMSANet(nn.Module):
@@ -20,45 +20,60 @@ class AHMSANet(nn.Module):
     Parameters
     ----------
     n_classes : int
+    side : int
+        Of the maps, pixels.
     width : int
         Embedding channels, the same on every level.
-    heads, patch, blocks, mlp_ratio, reduction, head_hidden, dropout, residual
+    heads, level_heads, patch, factor, blocks, attention_scale, mlp_ratio, reduction, head_hidden, dropout, residual
         As in the method's spec, whose `validate` says what fits.
+    norm_eps, head_norm_eps
+        As in the method's spec.
     """
 
     def __init__(
         self,
         n_classes: int,
         *,
+        side: int,
         width: int,
         heads: int,
+        level_heads: str,
         patch: int,
+        factor: int,
         blocks: tuple[int, ...],
+        attention_scale: str,
         mlp_ratio: int,
         reduction: int,
         head_hidden: int,
         dropout: float,
         residual: bool,
+        norm_eps: float,
+        head_norm_eps: float,
     ) -> None:
         super().__init__()
-        self.patch_embedding = PatchEmbed(MAP_SIDE, patch, in_chans=3, embed_dim=width, flatten=False)
-        sides = [MAP_SIDE // patch >> level for level in range(len(blocks))]
+        self.patch_embedding = PatchEmbed(side, patch, in_chans=3, embed_dim=width, flatten=False)
         block = partial(
             MultiScaleAttention,
             width,
-            heads,
+            attention_scale=attention_scale,
             mlp_ratio=mlp_ratio,
             reduction=reduction,
             dropout=dropout,
             residual=residual,
+            norm_eps=norm_eps,
         )
-        self.levels = nn.ModuleList(nn.Sequential(*(block() for _ in range(count))) for count in blocks)
-        self.downsampling = nn.ModuleList(AdaptiveDownsampling(width, side) for side in sides[1:])
+        self.levels = nn.ModuleList(
+            nn.Sequential(*(block(heads=own) for _ in range(count)))
+            for own, count in zip(heads_of_levels(heads, level_heads, len(blocks)), blocks, strict=True)
+        )
+        self.downsampling = nn.ModuleList(
+            AdaptiveDownsampling(width, side // patch // factor**level, norm_eps) for level in range(1, len(blocks))
+        )
         classifier = Mlp(width, head_hidden, n_classes) if head_hidden else nn.Linear(width, n_classes)
-        self.head = nn.Sequential(nn.Flatten(), nn.LayerNorm(width), classifier)
+        self.head = nn.Sequential(nn.Flatten(), nn.LayerNorm(width, eps=head_norm_eps), classifier)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return logits (n, n_classes) of maps (n, 3, 28, 28)."""
+        """Return logits (n, n_classes) of maps (n, 3, side, side)."""
         x = self.levels[0](self.patch_embedding(maps))
         for downsample, level in zip(self.downsampling, self.levels[1:], strict=True):
             x = level(downsample(x))
@@ -69,23 +84,33 @@ class AHMSANet(nn.Module):
 class AdaptiveDownsampling(nn.Sequential):
     """Eq. 2: 3×3 convolution, layer normalisation over the channels, adaptive max pooling to side × side patches."""
 
-    def __init__(self, width: int, side: int) -> None:
-        super().__init__(nn.Conv2d(width, width, 3, padding=1), LayerNorm2d(width), nn.AdaptiveMaxPool2d(side))
+    def __init__(self, width: int, side: int, norm_eps: float) -> None:
+        norm = LayerNorm2d(width, eps=norm_eps)
+        super().__init__(nn.Conv2d(width, width, 3, padding=1), norm, nn.AdaptiveMaxPool2d(side))
 
 
 class MultiScaleAttention(nn.Module):
     """Section 3.4: channel attention, spatial attention and feed-forward, each after a layer normalisation."""
 
     def __init__(
-        self, width: int, heads: int, *, mlp_ratio: int, reduction: int, dropout: float, residual: bool
+        self,
+        width: int,
+        *,
+        heads: int,
+        attention_scale: str,
+        mlp_ratio: int,
+        reduction: int,
+        dropout: float,
+        residual: bool,
+        norm_eps: float,
     ) -> None:
         super().__init__()
         self.residual = residual
-        self.norms = nn.ModuleList(LayerNorm2d(width) for _ in range(3))
+        self.norms = nn.ModuleList(LayerNorm2d(width, eps=norm_eps) for _ in range(3))
         self.parts = nn.ModuleList(
             (
                 ChannelAttn(width, rd_channels=max(1, width // reduction), mlp_bias=True),
-                SpatialAttention(width, heads),
+                SpatialAttention(width, heads, attention_scale),
                 ConvMlp(width, width * mlp_ratio, act_layer=nn.GELU, drop=dropout),
             )
         )
@@ -100,9 +125,11 @@ class MultiScaleAttention(nn.Module):
 class SpatialAttention(nn.Module):
     """Eq. 4: scaled dot-product attention among a level's patches; Q, K, V and the output by 1×1 convolutions."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, attention_scale: str) -> None:
         super().__init__()
         self.heads = heads
+        # None divides by the root of a head's channels.
+        self.scale = width**-0.5 if attention_scale == "embedding" else None
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = nn.Conv2d(width, width, 1)
 
@@ -111,6 +138,6 @@ class SpatialAttention(nn.Module):
         n, width, height, breadth = x.shape
         split = (n, 3, self.heads, width // self.heads, height * breadth)
         q, k, v = self.qkv(x).reshape(split).transpose(-1, -2).unbind(1)
-        z = F.scaled_dot_product_attention(q, k, v)
+        z = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
         out: Tensor = self.out(z.transpose(-1, -2).reshape(n, width, height, breadth))
         return out

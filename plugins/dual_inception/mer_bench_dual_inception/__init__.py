@@ -4,6 +4,13 @@ from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_
 
 _PARAMETERS = (
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled: the authors' code reads 8-bit images; that each map was "
+        "scaled by itself is not stated, but usual",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
         "maps",
         (6, 16),
         "feature maps of each of the four paths of inception A and B",
@@ -32,19 +39,19 @@ _PARAMETERS = (
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``dual-inception``."""
-    training = training_parameters(epochs=40, lr=1e-4, batch_size=3, optimizer="adam", normalisation="unit")
+    training = training_parameters(epochs=40, lr=1e-4, batch_size=3, optimizer="adam", normalisation="none")
     return (
         MethodSpec(
             name="dual-inception",
             version="1",
             title="Dual-Inception",
             target="mer_bench_dual_inception.network:DualInception",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(*_PARAMETERS, *training),
             presets={
                 "paper": {},
-                "quick": {"hidden": 128, "epochs": 8, "lr": 2e-3, "batch_size": 32},
+                "quick": {"hidden": 128, "epochs": 8, "lr": 2e-3, "batch_size": 32, "normalisation": "unit"},
             },
             default_preset="paper",
             citation="Zhou, Mao and Xue 2019, Dual-Inception Network for Cross-Database Micro-Expression Recognition, "

@@ -14,6 +14,13 @@ _PARAMETERS = (
         choices=("htnet", "four-corners", "five-mosaic", "whole-face"),
     ),
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled: as STSTNet's maps, which the public code reads, per map and "
+        "channel, in 8 bits",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
         "attention",
         "published",
         "published: blocks as the public code cuts them, one token each, so that no token attends to another; "
@@ -78,11 +85,11 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="HTNet",
             target="mer_bench_htnet.network:HTNet",
-            representation=Representation("region-flow", parameters=("layout",)),
+            representation=Representation("region-flow", parameters=("layout", "scale")),
             family="deep",
             parameters=(
                 *_PARAMETERS,
-                *training_parameters(epochs=800, lr=5e-5, batch_size=256, optimizer="adam", normalisation="unit"),
+                *training_parameters(epochs=800, lr=5e-5, batch_size=256, optimizer="adam", normalisation="raw-255"),
             ),
             presets={
                 "paper": {},

@@ -7,6 +7,13 @@ from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hook
 
 _PARAMETERS = (
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled; not known, as the authors' code reads ready-made arrays: as "
+        "public maps, per map and channel, in 8 bits",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
         "paths", (6, 12), "maps of each of the four paths, one number per inception module", minimum=1, maximum=1024
     ),
     Parameter(
@@ -77,7 +84,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="IncepTR",
             target="mer_bench_inceptr.network:IncepTR",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(*_PARAMETERS, *training),
             presets={

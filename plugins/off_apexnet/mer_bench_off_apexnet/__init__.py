@@ -4,6 +4,13 @@ from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_
 
 _PARAMETERS = (
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled; not known: as STSTNet's maps, which three of these authors "
+        "made, per map and channel, in 8 bits",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
         "maps",
         (6, 16),
         "feature maps of a branch's two convolutions, as rebuilt by others",
@@ -34,7 +41,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="OFF-ApexNet",
             target="mer_bench_off_apexnet.network:OFFApexNet",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(*_PARAMETERS, *training_parameters(epochs=3000, lr=1e-4, batch_size=64, optimizer="adam")),
             presets={

@@ -4,6 +4,13 @@ from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_
 
 _PARAMETERS = (
     Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled: the authors' code reads 8-bit images; that each map was "
+        "scaled by itself is not stated, but usual",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+    Parameter(
         "maps",
         64,
         "feature maps F of every convolution: 64 by the code's default, 32 in its README",
@@ -37,20 +44,20 @@ _PARAMETERS = (
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
     """Register ``rcn-a``."""
-    training = training_parameters(epochs=100, lr=5e-4, batch_size=64, optimizer="sgd", normalisation="unit")
+    training = training_parameters(epochs=100, lr=5e-4, batch_size=64, optimizer="sgd", normalisation="none")
     return (
         MethodSpec(
             name="rcn-a",
             version="1",
             title="RCN-A",
             target="mer_bench_rcn_a.network:RCNA",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(*_PARAMETERS, *training),
             presets={
                 "paper": {},
                 "readme": {"maps": 32, "pool": 5, "epochs": 20},
-                "quick": {"maps": 16, "pool": 5, "epochs": 25, "lr": 2e-2},
+                "quick": {"maps": 16, "pool": 5, "epochs": 25, "lr": 2e-2, "normalisation": "unit"},
             },
             default_preset="paper",
             citation="Xia, Peng, Khor, Feng and Zhao 2020, IEEE Transactions on Image Processing 29, 8590-8605, "

@@ -6,6 +6,12 @@ from typing import Any
 from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
 
 _PARAMETERS = (
+    Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled: as the authors' maps, per map and channel, in 8 bits",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
     Parameter("streams", (3, 5, 8), "maps of each stream's convolution (Table I)", minimum=1, maximum=1024),
     Parameter(
         "padding",
@@ -52,15 +58,18 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="STSTNet",
             target="mer_bench_ststnet.network:STSTNet",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(
                 *_PARAMETERS,
-                *training_parameters(epochs=500, lr=5e-5, batch_size=256, optimizer="adam", normalisation="pixel-mean"),
+                *training_parameters(
+                    epochs=500, lr=5e-5, batch_size=256, optimizer="adam", normalisation="pixel-mean-255"
+                ),
             ),
             presets={
                 "paper": {},
-                "quick": {"epochs": 40, "lr": 2e-3, "batch_size": 64},
+                "pytorch": {"padding": "port", "epochs": 800, "normalisation": "raw-255"},
+                "quick": {"epochs": 40, "lr": 2e-3, "batch_size": 64, "normalisation": "pixel-mean"},
             },
             default_preset="paper",
             citation="Liong, Gan, See, Khor & Huang 2019, Shallow Triple Stream Three-dimensional CNN (STSTNet) for "

@@ -4,6 +4,12 @@ from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_
 from mer_bench_timm_backbone.weight_file import validate
 
 _PARAMETERS = (
+    Parameter(
+        "scale",
+        "per-map-8bit",
+        "how maps that are made from frames are scaled; ours: as public maps, per map and channel, in 8 bits",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
     Parameter("model", "resnet18", "a model's name in timm, without a tag: resnet18, vit_tiny_patch16_224, ..."),
     Parameter(
         "image",
@@ -38,7 +44,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             version="1",
             title="timm backbone",
             target="mer_bench_timm_backbone.method:TimmBackbone",
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="deep",
             parameters=(*_PARAMETERS, *training),
             presets={"resnet18": {}, "quick": {"model": "test_resnet", "epochs": 20, "lr": 3e-3, "batch_size": 32}},
