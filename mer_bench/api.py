@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,7 +112,9 @@ def run(
         timeout=timeout,
     )
     session = run_request(request, _Shown() if progress else _Warned())
-    return results_frame(chain.from_iterable(session.asked(session.results())))
+    rows = session.results()
+    asked = zip(rows, session.asked(rows), strict=True)
+    return results_frame(session.store, ((row, result) for row, results in asked for result in results))
 
 
 def _plain(value: object) -> object:
