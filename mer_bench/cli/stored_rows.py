@@ -24,11 +24,6 @@ class StoredRows:
         self.records = list(store.rows())
         self._names = RowNames.stored(store.path)
 
-    @property
-    def names(self) -> dict[str, str]:
-        """The name of each row, by its key."""
-        return {record["row_key"]: self.name(record) for record in self.records}
-
     def name(self, record: RowRecord) -> str:
         """Return the short name of a row."""
         return self._names.of(record["method"]["name"], record["row_key"])
@@ -48,7 +43,7 @@ class StoredRows:
             raise MerBenchError(
                 f"several rows may be meant by {text!r}: {self.described(meant)}; type one of the names"
             )
-        names = list(self.names.values())
+        names = [self.name(record) for record in self.records]
         known = f"stored: {self.described(self.records)}" if names else "nothing is stored"
         raise MerBenchError(f"no stored row is called {text!r}{did_you_mean(normalise_name(text), names)}; {known}")
 

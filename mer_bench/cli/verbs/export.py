@@ -42,12 +42,12 @@ def command(
     If several stored results fit, or none does, they are listed.
     """
     from mer_bench.cli.stored_rows import StoredRows
-    from mer_bench.results import read_results, read_row
+    from mer_bench.results import read_row
     from mer_bench.scoring.megc_log import log_entries, write_log
 
     store = open_results(results)
     named = StoredRows(store)
-    rows = read_results(store) if row is None else [read_row(store, named.find(row))]
+    rows = [read_row(store, record) for record in (named.records if row is None else [named.find(row)])]
     stored = [result for of_row in rows for result in (*of_row.seeds, *of_row.oracle)]
     if row is None and method is None:
         _list(stored, named)

@@ -25,13 +25,14 @@ def command(results: str | None, as_json: bool) -> None:
 
     Scores are those of the protocol's first slice. Time is summed over all cells.
     """
-    from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.result_texts import result_object
     from mer_bench.results import read_results
+    from mer_bench.row_names import RowNames
 
     store = open_results(results)
     rows = read_results(store)
-    names = StoredRows(store).names
+    short = RowNames.stored(store.path)
+    names = {row.record["row_key"]: short.of(row.record["method"]["name"], row.record["row_key"]) for row in rows}
     answer = [
         {
             **result_object(row, seed, names[row.record["row_key"]]),
@@ -47,21 +48,21 @@ def command(results: str | None, as_json: bool) -> None:
 
 def _lines(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:
     """Yield a table for each protocol and input, so that no table mixes them."""
-    from mer_bench.cli.row_texts import DEVIATION, settings_lines
+    from mer_bench.cli.row_texts import DEVIATION, settings_lines, settings_text
     from mer_bench.cli.stored_rows import protocol_text
-    from mer_bench.result_texts import input_text
+    from mer_bench.result_texts import input_text, preset_text
 
     def place(row: RowResults) -> str:
         return f"{protocol_text(row.record)}, input: {input_text(row.record)}"
 
-    for heading, members in groupby(sorted(rows, key=place), key=place):
+    for number, (heading, members) in enumerate(groupby(sorted(rows, key=place), key=place)):
         group = list(members)
-        yield heading
+        yield f"\n{heading}" if number else heading
         yield from table_lines(_HEADINGS, [_cells(row, names[row.record["row_key"]]) for row in group])
         if any(mean.std is not None for row in group for mean in row.means.values()):
             yield DEVIATION
-        yield from settings_lines([row.record for row in group if row.record["settings"]["differs"]], names)
-        yield ""
+        said = [row.record for row in group if settings_text(row.record) != preset_text(row.record)]
+        yield from settings_lines(said, names)
 
 
 def _cells(row: RowResults, name: str) -> list[str]:
