@@ -44,7 +44,7 @@ def run(
     """Measure methods under a protocol; cells that the results folder already holds are not computed again.
 
     Arguments that are None are decided as on the command line: by the environment, then the config file, then a
-    default. Notices (synthetic data, a damaged file) are issued as warnings.
+    default. Notices (synthetic data, a damaged file, a training of hours) are issued as warnings.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def run(
     timeout : float, optional
         Seconds that a cell may take.
     progress : bool
-        Show the progress and failed cells on stderr: a bar in a terminal or a notebook, lines elsewhere.
+        Show the progress, the time left and failed cells on stderr: a bar in a terminal or a notebook, lines elsewhere.
 
     Returns
     -------

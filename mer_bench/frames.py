@@ -54,6 +54,8 @@ def load_results(results: str | Path | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         UF1, UAR and accuracy are NaN for a seed with missing folds, so that a mean over seeds is over complete seeds.
+        A line names the row (``ahmsa-4f2a``), its preset, what was changed in it, what differs from the preset
+        ``paper``, and its input: rows with other inputs are not to be averaged.
 
     Raises
     ------
