@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +44,7 @@ def run(
     """Measure methods under a protocol; cells that the results folder already holds are not computed again.
 
     Arguments that are None are decided as on the command line: by the environment, then the config file, then a
-    default. Notices (synthetic data, a damaged file) are issued as warnings.
+    default. Notices (synthetic data, a damaged file, a training of hours) are issued as warnings.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ def run(
     timeout : float, optional
         Seconds that a cell may take.
     progress : bool
-        Show the progress and failed cells on stderr: a bar in a terminal or a notebook, lines elsewhere.
+        Show the progress, the time left and failed cells on stderr: a bar in a terminal or a notebook, lines elsewhere.
 
     Returns
     -------
@@ -113,7 +112,9 @@ def run(
         timeout=timeout,
     )
     session = run_request(request, _Shown() if progress else _Warned())
-    return results_frame(chain.from_iterable(session.asked(session.results())))
+    rows = session.results()
+    asked = zip(rows, session.asked(rows), strict=True)
+    return results_frame(session.store, ((row, result) for row, results in asked for result in results))
 
 
 def _plain(value: object) -> object:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from mer_bench.config import load_config, results_folder
-from mer_bench.result_texts import result_object
-from mer_bench.results import METRICS, SeedResult, read_results
+from mer_bench.result_texts import input_text, result_object
+from mer_bench.results import METRICS, RowResults, SeedResult, read_results
+from mer_bench.row_names import RowNames
 from mer_bench.store import Store
 
 COLUMNS = (
     "method",
+    "row",
     "protocol",
+    "preset",
+    "changed",
+    "differs",
+    "badge",
+    "input",
     "selection",
+    "deterministic",
     "seed",
     "slice",
     *METRICS,
@@ -28,6 +36,8 @@ COLUMNS = (
     "params",
     "representation",
     "preprocessing",
+    "arithmetic",
+    "processors",
     "row_key",
 )
 
@@ -44,6 +54,8 @@ def load_results(results: str | Path | None = None) -> pd.DataFrame:
     -------
     pandas.DataFrame
         UF1, UAR and accuracy are NaN for a seed with missing folds, so that a mean over seeds is over complete seeds.
+        A line names the row (``ahmsa-4f2a``), its preset, what was changed in it, what differs from the preset
+        ``paper``, and its input: rows with other inputs are not to be averaged.
 
     Raises
     ------
@@ -57,29 +69,32 @@ def load_results(results: str | Path | None = None) -> pd.DataFrame:
     """
     notices: list[str] = []
     store = Store.open(results_folder(results, load_config()), notices.append)
-    frame = results_frame(result for row in read_results(store) for result in (*row.seeds, *row.oracle))
+    frame = results_frame(store, ((row, result) for row in read_results(store) for result in (*row.seeds, *row.oracle)))
     for notice in notices:
         warnings.warn(notice, stacklevel=2)
     return frame
 
 
-def results_frame(results: Iterable[SeedResult]) -> pd.DataFrame:
-    """Return results as a frame with a row for each slice."""
-    return pd.DataFrame(
-        [_frame_row(result, name) for result in results for name in result.record["protocol"]["slices"]],
-        columns=list(COLUMNS),
-    )
+def results_frame(store: Store, results: Iterable[tuple[RowResults, SeedResult]]) -> pd.DataFrame:
+    """Return results of a store, each with its row, as a frame with a line for each slice."""
+    names = RowNames.stored(store.path)
+    return pd.DataFrame([line for row, result in results for line in _lines(row, result, names)], columns=list(COLUMNS))
 
 
-def _frame_row(result: SeedResult, slice_name: str) -> dict[str, object]:
-    scores, representation = result.slices.get(slice_name), result.record["representation"]
-    return {
-        **result_object(result),
-        "slice": slice_name,
-        **{metric: getattr(scores, metric, float("nan")) for metric in METRICS},
-        "n_samples": scores.n_samples if scores else 0,
-        "caveats": ", ".join(result.record["caveats"]),
-        "params": dict(result.record["params"]),
-        "representation": representation["name"],
-        "preprocessing": dict(representation["params"]),
+def _lines(row: RowResults, result: SeedResult, names: RowNames) -> Iterator[dict[str, object]]:
+    record = result.record
+    shared = {
+        **result_object(row, result, names.of(record["method"]["name"], record["row_key"])),
+        "input": input_text(record),
+        "caveats": ", ".join(record["caveats"]),
+        "representation": record["representation"]["name"],
+        "preprocessing": dict(record["representation"]["params"]),
     }
+    for name in record["protocol"]["slices"]:
+        scores = result.slices.get(name)
+        yield {
+            **shared,
+            "slice": name,
+            **{metric: getattr(scores, metric, float("nan")) for metric in METRICS},
+            "n_samples": scores.n_samples if scores else 0,
+        }

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from mer_bench.engine.listener import Listener, Step
+from mer_bench.engine.time_left import LONG_SECONDS, TimeLeft, duration_text, has_quicker, quicker_text
+from mer_bench.evaluation.plan import Plan
 
 _PLAIN_INTERVAL_S = 5.0
 
+_Show = Callable[[bool], None]
+
 
 class ProgressListener(Listener):
-    """Shows on stderr the progress of each part of the work, notices, and what fails."""
+    """Shows on stderr the progress of each part of the work, the time left, notices, and what fails."""
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
+        self._quicker: set[str] = set()
 
     def notice(self, text: str) -> None:
         """Print it at once; above the bar while there is one."""
@@ -32,11 +37,33 @@ class ProgressListener(Listener):
         """Print it at once; above the bar while there is one."""
         self._print(f"failed: {text}", "red")
 
-    def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
+    def planned(self, plan: Plan, n_pending: int) -> None:
+        """Keep which methods have a quicker preset, to name it once they turn out to be slow."""
+        self._quicker = {row.name for row in plan.rows if has_quicker(row)}
+
+    @contextmanager
+    def steps(
+        self, what: str, total: int, done: int = 0, *, parts: Mapping[str, int] | None = None, jobs: int = 1
+    ) -> Iterator[Step]:
         """Show a bar, or lines."""
-        if done < total and _can_draw():
-            return self._drawn(what, total, done)
-        return _printed(what, total, done)
+        left = TimeLeft(parts or {"": total - done}, jobs)
+        shown = (
+            self._drawn(what, total, done, left) if done < total and _can_draw() else _printed(what, total, done, left)
+        )
+        before = time.monotonic()
+        with shown as show:
+
+            def step(succeeded: bool, part: str = "", seconds: float | None = None) -> None:
+                nonlocal before
+                now = time.monotonic()
+                is_first = left.done(part, (now - before) * jobs if seconds is None else seconds)
+                before = now
+                show(succeeded)
+                if is_first and part in self._quicker and (left.of(part) or 0.0) >= LONG_SECONDS:
+                    wait = duration_text(left.of(part) or 0.0)
+                    self.notice(f"{part} still takes about {wait}, by its first cell; {quicker_text(part)}")
+
+            yield step
 
     def _print(self, text: str, colour: str) -> None:
         console = Console(stderr=True) if self._bar is None else self._bar.console
@@ -45,35 +72,37 @@ class ProgressListener(Listener):
         console.print(text, style=colour, markup=False, highlight=False, emoji=False, soft_wrap=not folds)
 
     @contextmanager
-    def _drawn(self, what: str, total: int, done: int) -> Iterator[Step]:
+    def _drawn(self, what: str, total: int, done: int, left: TimeLeft) -> Iterator[_Show]:
         with _new_bar() as bar:
             self._bar = bar
-            task = bar.add_task(what, total=total, completed=done, fresh=0)
+            task = bar.add_task(what, total=total, completed=done, fresh=0, left=left.text())
             try:
-                yield lambda succeeded: bar.update(task, advance=1, fresh=bar.tasks[0].fields["fresh"] + 1)
+                yield lambda succeeded: bar.update(
+                    task, advance=1, fresh=bar.tasks[0].fields["fresh"] + 1, left=left.text()
+                )
             finally:
                 self._bar = None
 
 
 @contextmanager
-def _printed(what: str, total: int, done: int) -> Iterator[Step]:
+def _printed(what: str, total: int, done: int, left: TimeLeft) -> Iterator[_Show]:
     """Print what is done, the rate and the time left, every few seconds and at the end."""
     if done == total:
         click.echo(f"all {total} {what} are stored already; nothing to compute", err=True)
     fresh = n_failed = 0
     started = printed = time.monotonic()
 
-    def step(succeeded: bool) -> None:
+    def show(succeeded: bool) -> None:
         nonlocal fresh, n_failed, printed
         fresh, n_failed, now = fresh + 1, n_failed + (not succeeded), time.monotonic()
-        left = total - done - fresh
-        if now - printed < _PLAIN_INTERVAL_S and left:
+        if now - printed < _PLAIN_INTERVAL_S and done + fresh < total:
             return
         printed, rate = now, fresh / max(now - started, 1e-9)
         failures = f", {n_failed} failed" if n_failed else ""
-        click.echo(f"{done + fresh}/{total} {what}{failures}, {rate:.2f}/s, {left / rate:.0f} s left", err=True)
+        untimed = f" ({', '.join(left.untimed)} not started)" if left.untimed else ""
+        click.echo(f"{done + fresh}/{total} {what}{failures}, {rate:.2f}/s, {left.text()}{untimed}", err=True)
 
-    yield step
+    yield show
 
 
 def _can_draw() -> bool:
@@ -95,7 +124,7 @@ def _new_bar() -> Progress:
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         _Rate(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
         console=Console(stderr=True),
         expand=True,
     )

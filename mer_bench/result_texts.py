@@ -11,6 +11,8 @@ from mer_bench.specs import PAPER_PRESET
 from mer_bench.store.schema import RowRecord
 
 MISSING = "–"
+DEFAULTS = "defaults"
+"""What a row without a preset shows as its preset."""
 
 
 def mean_text(mean: Mean | None, between: str = "±") -> str:
@@ -45,7 +47,7 @@ def incomplete_text(seeds: Sequence[SeedResult]) -> str:
 def preset_text(record: RowRecord) -> str:
     """Return the preset of a row, and what was changed in it: ``quick, epochs=5``."""
     settings = record["settings"]
-    return ", ".join([settings["preset"] or "defaults", *_pairs(settings["changed"])])
+    return ", ".join([settings["preset"] or DEFAULTS, *_pairs(settings["changed"])])
 
 
 def differs_text(record: RowRecord) -> str:
@@ -125,17 +127,36 @@ def slice_notes(record: RowRecord, title: Callable[[str], str] = str) -> list[st
     return notes
 
 
-def result_object(result: SeedResult) -> dict[str, object]:
-    """Return a result as ``--json`` prints it; without scores if folds are missing."""
-    record = result.record
+def result_object(row: RowResults, result: SeedResult, name: str) -> dict[str, object]:
+    """Return a result as ``--json`` prints it; without scores if folds are missing.
+
+    Parameters
+    ----------
+    row : RowResults
+    result : SeedResult
+        One of the row's.
+    name : str
+        The row's short name.
+    """
+    record, settings = result.record, result.record["settings"]
+    cells = [cell for cell in row.stored if cell["seed"] == result.seed]
     return {
         "protocol": record["protocol"]["name"],
         "method": record["method"]["name"],
+        "row": name,
         "seed": result.seed,
+        "deterministic": record["deterministic"],
         "selection": result.selection,
+        "preset": settings["preset"] or DEFAULTS,
+        "changed": settings["changed"],
+        "differs": settings["differs"],
+        "badge": badge(record),
         "caveats": record["caveats"],
         "params": record["params"],
+        "input": record["input"],
         "representation": record["representation"],
+        "arithmetic": record["arithmetic"],
+        "processors": sorted({cell["processor"] for cell in cells}),
         "row_key": record["row_key"],
         "n_samples": len(result.predictions),
         "n_folds": result.total,

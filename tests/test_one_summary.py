@@ -19,6 +19,7 @@ from mer_bench import load_results
 from mer_bench.cli.tables import print_results
 from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, RowResults, read_results, read_row
+from mer_bench.row_names import RowNames
 from mer_bench.store import Store
 from mer_bench.store import store as store_module
 from mer_bench.store.files import read_json
@@ -47,7 +48,7 @@ def svm(store: Store) -> RowResults:
 
 def table_of(rows: Iterable[RowResults]) -> str:
     console = Console(file=StringIO(), width=160)
-    print_results([row.seeds for row in rows], console)
+    print_results([row.seeds for row in rows], console, RowNames({}))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -62,18 +63,19 @@ def test_the_table_shows_the_mean_of_the_complete_seeds_and_names_the_other(stor
         for values in ([scores.uf1 for scores in complete], [scores.uar for scores in complete])
     ]
 
-    assert [line.split()[0] for line in after.splitlines()[:2]] == means
+    assert [re.findall(r"\S+±\S+", line)[0] for line in after.splitlines()[:2]] == means
     assert "svm-flow: mean of 2 of 3 seeds; seed 1: folds 4/6, 1 failed" in shown
     assert re.search(r"svm-flow  1     4/6, 1 failed +– –", shown)
 
 
 def test_json_and_frame_hold_the_complete_seeds_alone(store: Store) -> None:
     frame = load_results(store.path)
-    for seed in svm(store).seeds:
+    row = svm(store)
+    for seed in row.seeds:
         lines = frame[(frame["method"] == "svm-flow") & (frame["seed"] == seed.seed)].set_index("slice")
         progress = (4, 1, 6) if seed.seed == 1 else (6, 0, 6)
         scores = {name: {m: getattr(seed.slices[name], m) for m in METRICS} for name in seed.slices}
-        json_object = result_object(seed)
+        json_object = result_object(row, seed, "svm-flow-1a2b")
 
         assert (json_object["folds_done"], json_object["folds_failed"], json_object["n_folds"]) == progress
         in_json = cast(Mapping[str, Mapping[str, object]], json_object["slices"])

@@ -6,23 +6,26 @@ import io
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
+from click import Option
 
-from mer_bench.cli.completion import enable_completion, is_completing
+from mer_bench.cli.completion import is_completing, shell_answer, silence
 from mer_bench.cli.console import UNBOUNDED
 from mer_bench.cli.exit_codes import ExitCode
+from mer_bench.cli.standard_output import answers, reserved, say
 from mer_bench.config import RESULTS_DEFAULT
 from mer_bench.errors import MerBenchError, unknown
 from mer_bench.version import __version__
 
 _VERBS = {
     "run": "measure methods under a protocol, and write a report",
-    "status": "show what a results folder holds, and what is missing",
+    "status": "show what a results folder holds: settings, input, scores, and what is missing",
+    "rows": "list, show and remove stored rows",
     "report": "write the comparison as HTML, Markdown and CSV",
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",
@@ -65,7 +68,7 @@ class LazyGroup(click.Group):
             raise unknown("command", cmd_name, self.verbs)
         command: click.Command = import_module(self.home.format(name)).command
         command.epilog = _RESULTS_GO
-        return command
+        return _with_help(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -76,21 +79,51 @@ def _hyphenated(token: str) -> str:
     return token.replace("_", "-")
 
 
+def _show_help(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        say(context.get_help())
+        context.exit()
+
+
+def _show_version(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        say(f"mer-bench, version {__version__}")
+        context.exit()
+
+
+def _flag(names: Sequence[str], callback: Callable[[click.Context, click.Parameter, bool], None], text: str) -> Option:
+    """Return an option that answers at once; click's own ones print to ``sys.stdout``, which is not for answers."""
+    return Option(names, is_flag=True, is_eager=True, expose_value=False, callback=callback, help=text)
+
+
+_HELP = _flag(("-h", "--help"), _show_help, "Show this message and exit.")
+_VERSION = _flag(("--version",), _show_version, "Show the version and exit.")
+
+
+def _with_help(command: click.Command) -> click.Command:
+    command.add_help_option = False
+    if _HELP not in command.params:
+        command.params.append(_HELP)
+    return command
+
+
 @click.group(
     cls=LazyGroup,
     verbs=_VERBS,
     home="mer_bench.cli.verbs.{}",
     context_settings={
-        "help_option_names": ["-h", "--help"],
         "token_normalize_func": _hyphenated,
         # Help is as wide as the terminal, where click would stop at 80.
         "max_content_width": UNBOUNDED,
     },
     epilog=_RESULTS_GO,
 )
-@click.version_option(__version__, prog_name="mer-bench")
 def cli() -> None:
     """Benchmark micro-expression recognition methods on exactly the same samples."""
+
+
+cli.params.append(_VERSION)
+_with_help(cli)
 
 
 def main() -> None:
@@ -99,22 +132,23 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Neither paths nor terminals need be UTF-8: a character that cannot be printed is no reason to stop.
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        if is_completing():
-            _complete()
-        code: int = _run()
-    except MerBenchError as error:
-        code = _say_error(str(error))
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError as error:
-        # Python would flush again when it ends, and complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError) and code != ExitCode.BAD_INPUT:  # else there is an error line already
-            code = _say_error(f"cannot write to the standard output ({error.strerror})")
-    sys.exit(code)
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    with reserved():
+        try:
+            if is_completing():
+                _complete()
+            code: int = _run()
+        except MerBenchError as error:
+            code = _say_error(str(error))
+        try:
+            answers().flush()
+        except OSError as error:
+            # Python would flush again when it ends, and complain again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), answers().fileno())
+            # With a code of bad input there is an error line already.
+            if not isinstance(error, BrokenPipeError) and code != ExitCode.BAD_INPUT:
+                code = _say_error(f"cannot write to the standard output ({error.strerror})")
+        sys.exit(code)
 
 
 def _open_standard_streams() -> None:
@@ -127,9 +161,9 @@ def _open_standard_streams() -> None:
 
 def _complete() -> NoReturn:
     """Answer a shell that asks for completions; say nothing, whatever goes wrong."""
-    enable_completion()
+    silence()
     with suppress(Exception):
-        cli.main(prog_name="mer-bench")
+        say(shell_answer(cli))
     sys.exit(ExitCode.DONE)
 
 

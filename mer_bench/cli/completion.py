@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 from mer_bench.errors import MerBenchError
 
@@ -80,11 +86,21 @@ def is_completing() -> bool:
     return bool(asked)
 
 
-def enable_completion() -> None:
-    """Prepare to answer a shell: nothing but completions may reach its prompt, so stderr is closed."""
-    add_completion_class(_Bash)
+def silence() -> None:
+    """Discard what is printed: nothing but completions may reach a shell's prompt."""
     sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    for number in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+def shell_answer(cli: click.Command) -> str:
+    """Return what a shell asks for: a script, or completions."""
+    add_completion_class(_Bash)
+    shell, _, part = os.environ[COMPLETE_VARIABLE].partition("_")
+    answering = get_completion_class(shell)
+    assert answering is not None
+    completion = answering(cli, {}, "mer-bench", COMPLETE_VARIABLE)
+    return completion.source() if part == "source" else completion.complete()
 
 
 def _completer(items: Callable[[click.Context, Catalogue, str], Iterable[tuple[str, str]]]) -> _Completer:
@@ -109,6 +125,15 @@ def complete_protocol(context: click.Context, catalogue: Catalogue, incomplete: 
     """Complete the name of a protocol."""
     for name in catalogue.protocols:
         yield name, ""
+
+
+def complete_row(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete the short name of a row that is stored in the results folder which the line names so far."""
+    from mer_bench.config import load_config, results_folder
+    from mer_bench.row_names import RowNames
+
+    names = RowNames.stored(results_folder(context.params.get("results"), load_config())).all()
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 @_completer

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
+from mer_bench.cli.standard_output import answers, say
 from mer_bench.parameters import value_text
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 UNBOUNDED = 10_000
 """Columns: wider than any line of a table or of help."""
@@ -24,7 +24,8 @@ def console(*, stderr: bool = False) -> Console:
     """Return a console that prints text as it is; in a file it is wide enough for a table."""
     from rich.console import Console
 
-    people = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    file = None if stderr else answers()
+    people = Console(file=file, stderr=stderr, highlight=False, markup=False, emoji=False)
     if not people.is_terminal:
         people.width = max(people.width, _FILE_WIDTH)
     return people
@@ -40,7 +41,7 @@ def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | N
     if as_json:
         lines = [json.dumps(answer, indent=indent, allow_nan=False)]
     for line in lines:
-        click.echo(line)
+        say(line)
 
 
 def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -68,6 +69,28 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[
         table.add_row(*row)
     with people.capture() as captured:
         people.print(table)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:
+    """Return facts, each with a label, as a table without lines; labels are not folded."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for row in facts:
+        table.add_row(*row)
+    return table
+
+
+def fact_lines(facts: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the lines of `facts_grid`, folded at words at the width of a terminal, and never in a file."""
+    people = console()
+    if not people.is_terminal:
+        people.width = UNBOUNDED
+    with people.capture() as captured:
+        people.print(facts_grid(facts))
     return [line.rstrip() for line in captured.get().splitlines()]
 
 

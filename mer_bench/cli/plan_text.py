@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from mer_bench.caveats import is_synthetic
 from mer_bench.cli.console import pairs_text
+from mer_bench.cli.row_texts import settings_text
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.evaluation.rows import Row
-from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.settings import PREPROCESSING
+from mer_bench.result_texts import input_text
 from mer_bench.specs import QUICK_PRESET
 
 
@@ -30,10 +31,10 @@ def plan_lines(plan: Plan, n_pending: int, *, verbose: bool = False) -> Iterator
     if plan.chose_quick:
         yield f"preset {QUICK_PRESET!r} is used, because the data is synthetic; choose another with --preset"
     yield from _data_lines(plan)
+    yield from dict.fromkeys(f"input: {input_text(row.record)}" for row in plan.rows)
     for row in plan.rows:
-        settings = row.setting.params if verbose else _changed(row)
-        otherwise = "default settings" if row.setting.params else "no settings"
-        yield f"method {row.name} ({_input(row)}): {pairs_text(settings) or otherwise}"
+        every = f": {pairs_text(row.setting.params)}" if verbose and row.setting.params else ""
+        yield f"method {row.name} ({_input(row)}): {settings_text(row.record)}{every}"
     preprocessing = _preprocessing(plan, verbose=verbose)
     if preprocessing:
         yield f"preprocessing: {pairs_text(preprocessing)}"
@@ -59,14 +60,6 @@ def _partial_lines(data: ProtocolData) -> Iterator[str]:
         yield f"partial: {len(data.problems)} counts differ from the protocol's, as synthetic data may"
     else:
         yield from (f"partial: {problem}" for problem in data.problems)
-
-
-def _changed(row: Row) -> dict[str, ParameterValue]:
-    """Return the settings that differ from those that the method has without ``--preset`` and ``--set``."""
-    spec = row.setting.spec
-    preset = spec.presets[spec.default_preset] if spec.default_preset is not None else {}
-    defaults = resolve_parameters(f"method {spec.name}", spec.parameters, preset)
-    return {name: value for name, value in row.setting.params.items() if value != defaults[name]}
 
 
 def _input(row: Row) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from textwrap import wrap
 
 from rich import box
 from rich.console import Console
@@ -12,29 +14,39 @@ from rich.text import Text
 
 from mer_bench.caveats import caveat_sentence
 from mer_bench.cli.console import UNBOUNDED, print_line
-from mer_bench.result_texts import folds_text, incomplete_text, mean_text, seeds_text, slice_notes
+from mer_bench.cli.row_texts import DEVIATION, input_lines, seed_text, settings_lines
+from mer_bench.result_texts import folds_text, incomplete_text, mean_text, preset_text, seeds_text, slice_notes
 from mer_bench.results import METRICS, SeedResult, means
+from mer_bench.row_names import RowNames
 from mer_bench.rules import ORACLE, selection_sentence
 
+_LABELS = ("method", "seed", "folds")
+_N_LABELS = len(_LABELS)
+_LABEL_WIDTH = 14
+"""Columns that a method's label may take before its preset is folded."""
 
-def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> None:
+
+def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console, names: RowNames) -> None:
     """Print one table, or two: an oracle's scores never stand beside results.
 
     A table has a line for each row and seed, and a mean if there are several seeds. If that is too wide for the
-    console, it has a line for each slice too. Title and captions are as wide as the console, whatever the table.
+    console, it has a line for each slice too. Below its name, a row shows its preset; a caption has all that differs
+    from the paper's. Title and captions are as wide as the console, whatever the table.
 
     Parameters
     ----------
     rows : sequence of tuple of SeedResult
         The seeds of each row.
     console : Console
+    names : RowNames
+        The short names of the stored rows.
     """
     for kind in (False, True):
         chosen = [seeds for seeds in rows if seeds and (seeds[0].selection == ORACLE) == kind]
         if chosen:
             print_line(console, f"\n{chosen[0][0].record['protocol']['title']}", "bold")
             console.print(_table(chosen, console))
-            for caption in _captions(chosen):
+            for caption in _captions(chosen, names):
                 print_line(console, caption)
 
 
@@ -46,12 +58,17 @@ def _table(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> Table:
     return wide if fits else _long_table(rows, slices)
 
 
-def _captions(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[str]:
+def _captions(rows: Sequence[tuple[SeedResult, ...]], names: RowNames) -> Iterator[str]:
     records = [seeds[0].record for seeds in rows]
+    short = {record["row_key"]: names.of(record["method"]["name"], record["row_key"]) for record in records}
+    yield from settings_lines(records, short)
+    yield from input_lines(records, short)
     for selection in sorted({seeds[0].selection for seeds in rows}):
         name = selection.upper() if selection == ORACLE else selection
         yield f"selection: {name} ({selection_sentence(selection)})"
     yield "UF1 and UAR pooled over all folds"
+    if any(mean.std is not None for seeds in rows for mean in means(seeds).values()):
+        yield DEVIATION
     for caveat in sorted({caveat for record in records for caveat in record["caveats"]}):
         concerned = dict.fromkeys(record["method"]["name"] for record in records if caveat in record["caveats"])
         concerns_all = all(caveat in record["caveats"] for record in records)
@@ -64,39 +81,51 @@ def _captions(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[str]:
 
 def _blank_table(headings: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in headings:
-        table.add_column(Text(heading), no_wrap=True)
+    for number, heading in enumerate(headings):
+        # Numbers stay whole; names and folds are folded where a terminal is too narrow even for the long table.
+        table.add_column(Text(heading), no_wrap=number >= _N_LABELS, overflow="fold")
     return table
 
 
 def _wide_table(rows: Sequence[tuple[SeedResult, ...]], slices: list[str]) -> Table:
     pairs = [f"{name}\nUF1 / UAR" for name in slices]
-    table = _blank_table(["method", "seed", "folds", *pairs, f"{slices[0]}\naccuracy"])
-    for line, seeds in _lines(rows):
+    table = _blank_table([*_LABELS, *pairs, f"{slices[0]}\naccuracy"])
+    for label, line, seeds in _lines(rows):
         is_mean = len(seeds) > 1
         texts = {name: _mean_texts(seeds, name) for name in slices}
         cells = [f"{uf1}\n{uar}" if is_mean else f"{uf1} {uar}" for uf1, uar, _ in texts.values()]
-        table.add_row(*line, *cells, texts[slices[0]][2], style="bold" if is_mean else None)
+        table.add_row("\n".join(label), *line, *cells, texts[slices[0]][2], style="bold" if is_mean else None)
     return table
 
 
 def _long_table(rows: Sequence[tuple[SeedResult, ...]], slices: list[str]) -> Table:
-    table = _blank_table(["method", "seed", "folds", "slice", "UF1", "UAR", "accuracy"])
-    for line, seeds in _lines(rows):
-        for name in slices:
-            table.add_row(*line, name, *_mean_texts(seeds, name), style="bold" if len(seeds) > 1 else None)
-            line = ["", "", ""]
+    table = _blank_table([*_LABELS, "slice", "UF1", "UAR", "accuracy"])
+    for label, line, seeds in _lines(rows):
+        # The label's lines stand beside the slices; the last slice gets those that are left.
+        labels = [*label[: len(slices) - 1], "\n".join(label[len(slices) - 1 :])]
+        for name, text in zip_longest(slices, labels, fillvalue=""):
+            cells = [text.replace("±", "\n±") for text in _mean_texts(seeds, name)]
+            table.add_row(text, *line, name, *cells, style="bold" if len(seeds) > 1 else None)
+            line = ["", ""]
     return table
 
 
-def _lines(rows: Sequence[tuple[SeedResult, ...]]) -> Iterator[tuple[list[str], Sequence[SeedResult]]]:
-    """Yield the first cells of each line, and the seeds whose mean it shows: each seed alone, then all of them."""
+def _lines(
+    rows: Sequence[tuple[SeedResult, ...]],
+) -> Iterator[tuple[list[str], list[str], Sequence[SeedResult]]]:
+    """Yield the label, the other first cells, and the seeds whose mean is shown: each seed alone, then all of them.
+
+    The label of a row's last line has the preset below the method's name.
+    """
     for seeds in rows:
         method = seeds[0].record["method"]["name"]
+        width = max(len(method), _LABEL_WIDTH)
+        preset = wrap(preset_text(seeds[0].record), width, break_long_words=False, break_on_hyphens=False)
         for seed in seeds:
-            yield [method, str(seed.seed), folds_text(seed)], [seed]
+            label = [method, *preset] if len(seeds) == 1 else [method]
+            yield label, [seed_text(seed), folds_text(seed)], [seed]
         if len(seeds) > 1:
-            yield [method, "mean", ""], seeds
+            yield [method, *preset], ["mean", ""], seeds
 
 
 def _mean_texts(seeds: Sequence[SeedResult], name: str) -> list[str]:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 from mer_bench.evaluation.plan import Plan
 
-Step = Callable[[bool], None]
-"""Called once for each item that is done, with whether it succeeded."""
+
+class Step(Protocol):
+    """Called once for each item that is done."""
+
+    def __call__(self, succeeded: bool, part: str = "", seconds: float | None = None) -> None:
+        """Receive that an item is done.
+
+        Parameters
+        ----------
+        succeeded : bool
+        part : str
+            The name in ``parts`` of `Listener.steps` to which it belongs.
+        seconds : float, optional
+            How long it took in its process; by default, what the clock says since the item before.
+        """
 
 
 class Interrupted(KeyboardInterrupt):
@@ -27,7 +41,9 @@ class Listener:
     def planned(self, plan: Plan, n_pending: int) -> None:
         """Receive the plan, before any work starts, and how many cells are to be computed."""
 
-    def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
+    def steps(
+        self, what: str, total: int, done: int = 0, *, parts: Mapping[str, int] | None = None, jobs: int = 1
+    ) -> AbstractContextManager[Step]:
         """Receive that a part of the work starts.
 
         Parameters
@@ -38,10 +54,19 @@ class Listener:
             How many items there are.
         done : int
             How many of them were done before.
+        parts : mapping of str to int, optional
+            How many of the others belong to each part, if parts differ in how long an item takes: of cells, the name
+            of each row's method.
+        jobs : int
+            How many items are computed at a time.
 
         Returns
         -------
         context manager of callable
             To be called once for each item, as it is done.
         """
-        return nullcontext(lambda succeeded: None)
+        return nullcontext(_ignore)
+
+
+def _ignore(succeeded: bool, part: str = "", seconds: float | None = None) -> None:
+    pass

@@ -8,6 +8,7 @@ from mer_bench.config import load_config
 from mer_bench.engine.defaults import decide
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.session import Session
+from mer_bench.engine.time_left import long_trainings
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
@@ -63,4 +64,6 @@ def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bo
     for sentence in plan.skipped:
         listener.notice(sentence)
     listener.planned(plan, len(session.pending))
+    for sentence in long_trainings(plan, session.pending, setup.resources):
+        listener.notice(sentence)
     return session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -165,6 +166,29 @@ class Store:
         folders = self._row_folder(row).glob("seed-*")
         names = (folder.name.removeprefix("seed-") for folder in folders)
         return sorted(int(name) for name in names if name.isdecimal() and str(int(name)) == name)
+
+    def remove_row(self, row: RowRecord) -> None:
+        """Remove a row with all its cells and their artifacts.
+
+        ``row.json`` is removed last: a removal that was stopped can be repeated.
+
+        Raises
+        ------
+        MerBenchError
+            A file cannot be removed.
+        """
+        folder = self._row_folder(row)
+        try:
+            for seed in self.seeds(row):
+                for fold in row["folds"]:
+                    artifacts = self._epoch_scores_file(cell_key(row["row_key"], seed, fold)).parent
+                    if artifacts.exists():
+                        shutil.rmtree(artifacts)
+                shutil.rmtree(folder / f"seed-{seed}")
+            shutil.rmtree(folder)
+        except OSError as error:
+            cure = "check its permissions and remove the row again"
+            raise MerBenchError(f"cannot remove {error.filename} ({error.strerror}); {cure}") from error
 
     def write_epoch_scores(self, key: str, sample_ids: list[str], scores: FloatArray) -> None:
         """Store a fold's scores of every epoch.

@@ -147,7 +147,8 @@ def test_a_run_prints_plan_scores_caveats_and_report(bench: Bench) -> None:
 
     assert ended.code == 0
     assert "cells: 12 in total, 0 stored, 12 to compute" in ended.out
-    assert re.search(r"majority +0 +6/6 +0\.1961 0\.3333", ended.out)
+    assert re.search(r"majority +deterministic +6/6 +0\.1961 0\.3333", ended.out)
+    assert re.search(r"^input: .+, digest \w{8}$", ended.out.partition("cells: ")[0], re.MULTILINE)
     assert "SYNTHETIC data" in ended.out
     assert f"Report: {bench.results / 'report.html'}" in ended.out.splitlines()
     assert (bench.results / "report.html").stat().st_size > 1000
@@ -163,7 +164,7 @@ def test_a_run_prints_plan_scores_caveats_and_report(bench: Bench) -> None:
 def test_a_dry_run_shows_what_is_left_and_writes_nothing(bench: Bench, tmp_path: Path) -> None:
     nothing = sorted(tmp_path.rglob("*"))
     # Underscores and capitals are read as hyphens and small letters.
-    first = bench.run("--method", "SVM_Flow", "--protocol", "LOSO_smic", "--allow_partial", "--seeds", "2", "--dry_run")
+    first = bench.run("--method", "Random", "--protocol", "LOSO_smic", "--allow_partial", "--seeds", "2", "--dry_run")
     left_by_first = sorted(tmp_path.rglob("*"))
     bench.run("--method", "majority")
     before = {path: path.stat().st_mtime_ns for path in bench.results.rglob("*")}
@@ -172,7 +173,7 @@ def test_a_dry_run_shows_what_is_left_and_writes_nothing(bench: Bench, tmp_path:
     assert first.code == 0
     assert "protocol loso-smic@1: 8 samples, 2 folds, selection last" in first.out
     assert "cells: 4 in total, 0 stored, 4 to compute" in first.out
-    assert "method svm-flow" in first.out
+    assert "method random" in first.out
     assert left_by_first == nothing
     assert "cells: 12 in total, 6 stored, 6 to compute" in second.out
     assert {path: path.stat().st_mtime_ns for path in bench.results.rglob("*")} == before
@@ -200,13 +201,15 @@ def test_last_and_oracle_come_out_of_one_training_and_inner_of_its_own(bench: Be
 
 
 def test_json_is_one_object_for_each_method_and_seed_and_nothing_else(bench: Bench) -> None:
-    ended = bench.run("--method", "svm-flow", "--method", "majority", "--seeds", "2", "--json")
+    ended = bench.run("--method", "random", "--method", "svm-flow", "--method", "majority", "--seeds", "2", "--json")
 
-    named = [(method, seed) for method in ("svm-flow", "majority") for seed in (0, 1)]
+    # What draws no random number runs once, whatever number of seeds is asked for.
+    named = [("random", 0), ("random", 1), ("svm-flow", 0), ("majority", 0)]
     assert [(result["method"], result["seed"]) for result in ended.objects] == named
     last = ended.objects[-1]
     assert {"protocol": "cde", "selection": "none", "n_samples": 24, "n_folds": 6}.items() <= last.items()
     assert list(last["slices"]) == ["full", "smic", "samm", "casme2"]
+    assert [result["deterministic"] for result in ended.objects] == [False, False, True, True]
     assert last["slices"]["full"] == {"uf1": pytest.approx(10 / 51), "uar": pytest.approx(1 / 3), "accuracy": 10 / 24}
     assert "cells: 24 in total" in ended.err
 
@@ -226,7 +229,8 @@ def test_without_data_the_synthetic_release_is_used_with_the_quick_preset(bench:
 
     assert ended.err.startswith("note: no data is named: this run uses the built-in SYNTHETIC release")
     assert "preset 'quick' is used" in ended.out
-    assert "method ahmsa (region-flow): width=96, epochs=30, lr=0.0005, batch_size=64\n" in ended.out
+    differs = "differs from paper in width=96, epochs=30, lr=0.0005, batch_size=64"
+    assert f"method ahmsa (region-flow): quick, not the paper's training; {differs}\n" in ended.out
 
 
 def test_export_then_score_gives_the_scores_of_the_run(bench: Bench, tmp_path: Path) -> None:
@@ -239,13 +243,13 @@ def test_export_then_score_gives_the_scores_of_the_run(bench: Bench, tmp_path: P
     next(path for path in bench.cell_files() if other in path.parents).unlink()
     partial = bench(*arguments, "--row", other.name)
     left_by_refused = log.exists()
-    exported = bench(*arguments, "--row", run["row_key"])
+    exported = bench(*arguments, "--row", run["row"])
     scored = bench("score", log, "--json").objects[0]
     headings, line, *_ = bench("score", log).out.splitlines()
 
     assert unclear.code == partial.code == 2
     assert "several rows fit" in unclear.errors[0]
-    assert all(key[:12] in unclear.errors[0] for key in (other.name, run["row_key"]))
+    assert all(f"svm-flow-{key[:4]} (none)" in unclear.errors[0] for key in (other.name, run["row_key"]))
     assert "has 5/6 folds" in partial.errors[0]
     assert not left_by_refused
     assert exported.code == 0
@@ -259,14 +263,17 @@ def test_export_then_score_gives_the_scores_of_the_run(bench: Bench, tmp_path: P
 def test_status_counts_folds_and_report_shows_no_mean_of_an_incomplete_run(bench: Bench, tmp_path: Path) -> None:
     bench.run("--method", "majority")
     bench.cell_files()[0].unlink()
-    headings, _, line = bench("status", "--results", bench.results).out.splitlines()
+    place, headings, _, line = bench("status", "--results", bench.results).out.splitlines()
     (row,) = bench("status", "--results", bench.results, "--json").objects[0]
     report = bench("report", "--results", bench.results, "--out", tmp_path / "pages")
     page = (tmp_path / "pages" / "report.html").read_text(encoding="utf-8")
 
-    assert headings.split() == ["protocol", "method", "row", "key", "training", "seed", "caveats", "folds"]
-    assert line.split() == ["cde@1", "majority", row["row_key"], "full", "0", "partial,", "synthetic", "5/6"]
-    assert (row["done"], row["failed"], row["missing"], row["caveats"]) == (5, 0, 1, "partial, synthetic")
+    assert re.fullmatch(r"cde@1, input: .+, digest \w{8}", place)
+    assert headings.split() == ["row", "preset", "selection", "seeds", "folds", "UF1", "UAR", "time", "caveats"]
+    cells = re.split(r" {2,}", line)
+    assert cells[:4] == [row["row"], "defaults", "none", "deterministic"]
+    assert [*cells[4:7], cells[8]] == ["5/6", "–", "–", "partial, synthetic"]
+    assert (row["folds_done"], row["folds_failed"], row["missing"]) == (5, 0, 1)
     assert report.code == 0
     assert str(tmp_path / "pages" / "report.html") in report.out.splitlines()
     assert "5/6" in page
@@ -336,14 +343,15 @@ def on_a_terminal(bench: Bench, columns: int, *arguments: str | Path) -> str:
 
 
 def test_a_terminal_shows_a_bar_and_a_table_that_fits(bench: Bench) -> None:
-    shown = on_a_terminal(bench, 80, *bench.run_arguments("--method", "majority", "--seeds", "2"))
+    arguments = ("--method", "random", "--method", "majority", "--seeds", "2")
+    shown = on_a_terminal(bench, 80, *bench.run_arguments(*arguments))
     table = shown[shown.index("method  ") : shown.index("selection: none")]
 
-    assert re.search(r"^cells ━+ 12/12 \d+\.\d\d/s 0:00:\d\d$", shown, re.MULTILINE)
+    assert re.search(r"^cells ━+ 18/18 \d+\.\d\d/s 0 s left$", shown, re.MULTILINE)
     assert "…" not in shown
     assert max(len(line) for line in shown.splitlines() if not line.startswith("Report: ")) == 80
-    assert table.count("0.3333") == 12
-    assert "0.1961±0.0000" in table
+    assert re.search(r"^ majority +deterministic +6/6 +full +0\.1961 +0\.3333 +0\.4167 *$", table, re.MULTILINE)
+    assert re.search(r"^ random +mean +full +0\.3068 +0\.3095 +0\.3333\s+±0\.1100 +±0\.1145", table, re.MULTILINE)
 
 
 def test_options_of_the_config_file_are_merged_or_reported_as_unused(bench: Bench, tmp_path: Path) -> None:

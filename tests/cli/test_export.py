@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_a_log_of_results_with_caveats_comes_with_a_warning(
             {"method": "net"},
             "no selection 'orcale' (did you mean 'oracle'?), stored: last, oracle",
         ),
-        (["--row", "zzz"], {}, "nothing stored fits --row zzz; stored: "),
+        (["--row", "net-ffff"], {}, "no stored row is called 'net-ffff'"),
     ],
 )
 def test_what_is_not_stored_is_reported_with_what_is(
@@ -89,6 +90,28 @@ def test_what_is_not_stored_is_reported_with_what_is(
     assert ended.code == 2
     assert message in ended.errors[0]
     assert "selection last" in export(bench, method="net").out
+
+
+def test_candidates_are_listed_with_what_tells_them_apart(bench: Bench, tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    rows = [make_row("net", preset="quick", changed={"lr": lr}, differs={"lr": lr}) for lr in (0.25, 0.5)]
+    for row in rows:
+        write_seed(store, row, right)
+    write_seed(store, make_row("majority"), always(1), missing=["smic-s1"])
+    several = export(bench, method="net")
+    nothing_named = bench("export", "--results", bench.results, "--megc", "log.txt")
+    by_name = bench("export", "--results", bench.results, "--megc", "log.txt", "--row", f"net-{rows[1]['row_key'][:5]}")
+
+    assert (several.code, nothing_named.code) == (2, 2)
+    for row, lr in zip(rows, (0.25, 0.5), strict=True):
+        candidate = rf"^net-{row['row_key'][:4]} +cde@1 +0 +none +6/6 +quick, lr={lr}$"
+        assert re.search(candidate, several.err, re.MULTILINE)
+        assert re.search(candidate, nothing_named.err, re.MULTILINE)
+        assert f"net-{row['row_key'][:4]} (none)" in several.errors[0]
+    assert re.search(r"^majority-\w{4} +cde@1 +0 +none +5/6 +defaults$", nothing_named.err, re.MULTILINE)
+    assert "majority" not in several.err
+    assert by_name.code == 0
+    assert f"net-{rows[1]['row_key'][:4]}: quick, lr=0.5; input: Named maps" in by_name.out
 
 
 @pytest.fixture

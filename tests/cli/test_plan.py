@@ -27,9 +27,9 @@ def test_only_settings_that_differ_from_the_defaults_are_shown(bench: Bench) -> 
     methods = ("--method", "ahmsa", "--method", "lbp-top", "--method", "ststnet", "--no-baselines")
 
     assert plan(bench, *methods, "--preset", "paper", "--set", "lr=0.25", "--set", "ststnet.batch_norm=false") == [
-        "method ahmsa (region-flow): lr=0.25",
-        "method lbp-top (frames): default settings",
-        "method ststnet (face-flow): batch_norm=false, lr=0.25",
+        "method ahmsa (region-flow): paper, lr=0.25, not the paper's training",
+        "method lbp-top (frames): megc2019",
+        "method ststnet (face-flow): paper, batch_norm=false, lr=0.25, not the paper's training",
     ]
 
 
@@ -37,9 +37,9 @@ def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> 
     changed = ("--preprocess", "size=96", "--preprocess", "flow=farneback", "--preprocess", "no_face=refuse")
 
     assert plan(bench, "--method", "majority", *changed) == [
-        "method majority (face-flow): default settings",
-        "method random (face-flow): default settings",
-        "method svm-flow (face-flow): default settings",
+        "method majority (face-flow): defaults",
+        "method random (face-flow): defaults",
+        "method svm-flow (face-flow): rbf",
         "preprocessing: size=96, flow=farneback",
     ]
 
@@ -47,10 +47,8 @@ def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> 
 def test_verbose_shows_every_setting_and_the_preprocessing_once(bench: Bench) -> None:
     lines = plan(bench, "--method", "svm-flow", "--method", "ahmsa", "--no-baselines", "-v")
 
-    assert lines[0] == "method svm-flow (face-flow): kernel=rbf, C=10.0, class_weight=balanced"
-    assert lines[1].startswith(
-        "method ahmsa (region-flow): layout=five-mosaic, scale=per-map-8bit, side=28, width=96, "
-    )
+    assert lines[0] == "method svm-flow (face-flow): rbf: kernel=rbf, C=10.0, class_weight=balanced"
+    assert "; differs from paper in width=96, epochs=30, lr=0.0005, batch_size=64: layout=five-mosaic, " in lines[1]
     assert [name.split("=")[0] for name in lines[2].removeprefix("preprocessing: ").split(", ") if "=" in name] == [
         *("size", "align_by", "regions_by", "no_face", "brightness", "flow"),
         *(parameter.name for parameter in FLOW_PARAMETERS["tv-l1"]),
@@ -61,7 +59,9 @@ def test_verbose_shows_every_setting_and_the_preprocessing_once(bench: Bench) ->
 def test_ready_made_maps_have_no_preprocessing_and_name_what_they_stand_in_for(bench: Bench) -> None:
     out = bench("run", *TINY, "--method", "bi-woof", "--dry-run", "-v", "--no-baselines").out
 
-    assert "method bi-woof (ready-made face-flow instead of flow): blocks=5,5, " in out
+    assert re.search(
+        r"^method bi-woof \(ready-made face-flow instead of flow\): [^:]+: blocks=5,5, ", out, re.MULTILINE
+    )
     assert "preprocessing" not in out
 
 
@@ -90,7 +90,7 @@ def test_they_are_skipped_on_request_with_a_notice(bench: Bench) -> None:
 
     assert ended.code == 0
     assert [line for line in ended.out.splitlines() if line.startswith("method ")] == [
-        "method majority (ready-made face-flow): default settings"
+        "method majority (ready-made face-flow): defaults"
     ]
     assert ended.err == f"note: lbp-top is left out: it takes 'frames', {MAPS}\n"
 

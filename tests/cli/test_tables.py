@@ -13,10 +13,19 @@ from support.store_factory import CLASSES, Predictor, make_row, new_store, sampl
 
 from mer_bench.cli.tables import print_results
 from mer_bench.results import METRICS, SeedResult, read_results
+from mer_bench.row_names import RowNames
 
 SAMPLES = {name: label for name, label in samples_of(per_class=9).items() if label == 0 or crc32(name.encode()) % 3}
 SLICES = ("full", "smic", "samm", "casme2")
 HEADINGS = dict(zip(METRICS, ("UF1", "UAR", "accuracy"), strict=True))
+
+
+QUICK = {
+    "preset": "quick",
+    "changed": {"epochs": 5},
+    "reference": "paper",
+    "differs": {"width": 96, "epochs": 5, "dropout_of_the_attention": 0.25, "lr": 0.0005, "batch_size": 64},
+}
 
 
 def often_wrong(salt: str) -> Predictor:
@@ -32,10 +41,10 @@ def often_wrong(salt: str) -> Predictor:
 def rows(tmp_path: Path) -> list[tuple[SeedResult, ...]]:
     """Two methods with two and one seeds, of which no two scores are alike."""
     store = new_store(tmp_path)
-    net = make_row("net", samples=SAMPLES)
+    net = make_row("net", samples=SAMPLES, **QUICK)
     write_seed(store, net, often_wrong("a"))
     write_seed(store, net, often_wrong("b"), seed=1)
-    other = make_row("other", samples=SAMPLES, caveats=["approximation"])
+    other = make_row("other", samples=SAMPLES, caveats=["approximation"], deterministic=True)
     write_seed(store, other, often_wrong("c"))
     read = [row.seeds for row in read_results(store)]
     lines = {tuple(getattr(seed.slices[name], key) for key in METRICS) for s in read for seed in s for name in SLICES}
@@ -47,7 +56,7 @@ def rows(tmp_path: Path) -> list[tuple[SeedResult, ...]]:
 def shown(rows: list[tuple[SeedResult, ...]], columns: int) -> list[str]:
     console = Console(width=columns, force_terminal=False)
     with console.capture() as captured:
-        print_results(rows, console)
+        print_results(rows, console, RowNames({}))
     return captured.get().splitlines()
 
 
@@ -73,45 +82,83 @@ def texts(seeds: tuple[SeedResult, ...], name: str) -> dict[str, str]:
     return texts
 
 
-def expected(rows: list[tuple[SeedResult, ...]]) -> Iterator[tuple[list[str], tuple[SeedResult, ...]]]:
-    """Yield the first cells of each line, and the seeds whose mean it shows."""
+def expected(rows: list[tuple[SeedResult, ...]]) -> Iterator[tuple[list[str], tuple[SeedResult, ...], list[str]]]:
+    """Yield the first cells of each line, the seeds whose mean it shows, and what stands below the method."""
     net, other = rows
-    yield ["net", "0", "6/6"], net[:1]
-    yield ["net", "1", "6/6"], net[1:]
-    yield ["net", "mean", ""], net
-    yield ["other", "0", "6/6"], other
+    yield ["net", "0", "6/6"], net[:1], []
+    yield ["net", "1", "6/6"], net[1:], []
+    yield ["net", "mean", ""], net, ["quick,", "epochs=5"]
+    yield ["other", "deterministic", "6/6"], other, ["defaults"]
 
 
-def test_a_narrow_table_has_a_line_for_each_slice(rows: list[tuple[SeedResult, ...]]) -> None:
+def test_a_narrow_table_has_a_line_for_each_slice_and_the_preset_below_the_method(
+    rows: list[tuple[SeedResult, ...]],
+) -> None:
     lines = shown(rows, 80)
     headings = ["method", "seed", "folds", "slice", *HEADINGS.values()]
     table = list(cells(lines, headings))
+    wanted = []
+    for first, seeds, below in expected(rows):
+        # Folded at the width of a label, "quick, epochs=5" is one line too long.
+        for number, name in enumerate(SLICES):
+            label = first if number == 0 else [*below[number - 1 : number], "", "", ""][:3]
+            values = texts(seeds, name).values()
+            wanted.append([*label, name, *(value.partition("±")[0] for value in values)])
+            if len(seeds) > 1:
+                wanted.append(["", "", "", "", *(f"±{value.partition('±')[2]}" for value in values)])
 
     assert headings in [line.split() for line in lines]
-    assert table == [
-        [*(first if name == "full" else ["", "", ""]), name, *texts(seeds, name).values()]
-        for first, seeds in expected(rows)
-        for name in SLICES
-    ]
+    assert table == wanted
+    assert max(len(line) for line in lines if "─" in line) <= 80
 
 
 def test_a_wide_table_has_a_pair_for_each_slice_and_the_accuracy_of_the_first(
     rows: list[tuple[SeedResult, ...]],
 ) -> None:
     lines = shown(rows, 200)
-    below = ["method", "seed", "folds", *["UF1 / UAR"] * len(SLICES), "accuracy"]
-    table = list(cells(lines, below))
+    below_slices = ["method", "seed", "folds", *["UF1 / UAR"] * len(SLICES), "accuracy"]
+    table = list(cells(lines, below_slices))
     wanted = []
-    for first, seeds in expected(rows):
+    for first, seeds, below in expected(rows):
         pairs = [texts(seeds, name) for name in SLICES]
         if len(seeds) == 1:
             wanted.append([*first, *(f"{pair['uf1']} {pair['uar']}" for pair in pairs), pairs[0]["accuracy"]])
         else:
             wanted.append([*first, *(pair["uf1"] for pair in pairs), pairs[0]["accuracy"]])
-            wanted.append(["", "", "", *(pair["uar"] for pair in pairs), ""])
+            wanted.append([below.pop(0), "", "", *(pair["uar"] for pair in pairs), ""])
+        wanted += [[text, *[""] * 7] for text in below]
 
     assert [*SLICES, SLICES[0]] in [line.split() for line in lines]
     assert table == wanted
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_captions_name_all_that_differs_from_the_paper_the_input_and_what_the_deviation_is(
+    rows: list[tuple[SeedResult, ...]], columns: int
+) -> None:
+    lines = shown(rows, columns)
+    net, other = (seeds[0].record for seeds in rows)
+    every = "width=96, epochs=5, dropout_of_the_attention=0.25, lr=0.0005, batch_size=64"
+
+    assert (
+        f"net-{net['row_key'][:4]}: quick, epochs=5, not the paper's training; differs from paper in {every} "
+        f"other-{other['row_key'][:4]}: defaults input: Named maps (tv-l1, per-map-8bit), "
+        f"digest {net['input']['digest'][:8]} selection"
+    ) in " ".join(" ".join(lines).split())
+    assert lines.count("± is the standard deviation over seeds") == 1
+    assert "±" not in "".join(shown(rows[1:], columns))
+
+
+def test_rows_of_two_inputs_say_which_they_have(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for name, data in (("net", "a"), ("other", "b")):
+        write_seed(store, make_row(name, data=data, input_name=f"Maps {data.upper()}"), wrong_for("smic"))
+    inputs = [line for line in shown([row.seeds for row in read_results(store)], 120) if "input: " in line]
+
+    assert [re.sub(r"-\w{4}: input: | \(.*", " ", line).split() for line in inputs] == [
+        ["net", "Maps", "A"],
+        ["other", "Maps", "B"],
+    ]
 
 
 def test_captions_are_as_wide_as_the_console_and_name_whom_they_concern(rows: list[tuple[SeedResult, ...]]) -> None:

@@ -10,6 +10,7 @@ from mer_bench.cli.completion import complete_method
 from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
+from mer_bench.cli.standard_output import say
 
 
 @click.command(name="check", cls=SettingsCommand)
@@ -36,7 +37,7 @@ def command(
 
     if list_checks:
         for line in table_lines(("check", "what it requires"), [(check.name, check.doc) for check in CHECKS]):
-            click.echo(line)
+            say(line)
         return ExitCode.DONE
     specs = load_catalogue().named_methods(names)
     code = ExitCode.DONE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_bench.cli.completion import complete_method
-from mer_bench.cli.console import console, pairs_text, show
+from mer_bench.cli.console import console, facts_grid, pairs_text, show
 from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
 from mer_bench.config import RESULTS_DEFAULT
 from mer_bench.parameters import value_text
@@ -49,7 +49,7 @@ def _lines(description: Description) -> Iterator[str]:
     with page.capture() as captured:
         page.print(f"{spec.title} ({spec.name} {spec.version})", style="bold")
         network = _of_network(description.network, description.n_classes)
-        page.print(_facts([*_of_method(description), *network, ("results", _RESULTS)]))
+        page.print(facts_grid([*_of_method(description), *network, ("results", _RESULTS)]))
         if spec.presets:
             page.print(_presets(description))
         if spec.parameters:
@@ -140,17 +140,6 @@ def _accepted(parameter: Parameter) -> str:
         return f"{word} {low}..{high}"
     limits = [f"≥ {low}"] if low is not None else [f"≤ {high}"] if high is not None else []
     return " ".join([word, *limits])
-
-
-def _facts(rows: Iterable[tuple[str, str]]) -> Table:
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 def _table(*headings: str) -> Table:

@@ -8,6 +8,7 @@ import click
 
 from mer_bench.cli.completion import complete_folder
 from mer_bench.cli.options import open_results, results_option
+from mer_bench.cli.standard_output import say
 
 
 @click.command(name="report")
@@ -19,4 +20,4 @@ def command(results: str | None, out: str | None) -> None:
 
     store = open_results(results)
     for path in write_report(store, Path(out) if out else store.path).values():
-        click.echo(path)
+        say(path)

@@ -23,6 +23,7 @@ from mer_bench.cli.options import (
     results_option,
     set_option,
 )
+from mer_bench.cli.standard_output import say
 from mer_bench.evaluation.request import seed_count
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _terminal(people: Console, verbose: bool) -> Listener:
 
     class Terminal(ProgressListener):
         def planned(self, plan: Plan, n_pending: int) -> None:
+            super().planned(plan, n_pending)
             for line in plan_lines(plan, n_pending, verbose=verbose):
                 print_line(people, line)
 
@@ -106,14 +108,18 @@ def _conclude(session: Session, people: Console, as_json: bool) -> ExitCode:
     from mer_bench.representations.task import facts_lines
     from mer_bench.result_texts import result_object
     from mer_bench.results import read_results
+    from mer_bench.row_names import RowNames
     from mer_bench_reports import write_report
 
     rows = session.results()
     asked = session.asked(rows)
+    names = RowNames.stored(session.store.path)
     if as_json:
-        for result in chain.from_iterable(asked):
-            click.echo(json.dumps(result_object(result), allow_nan=False))
-    print_results(asked, people)
+        for row, results in zip(rows, asked, strict=True):
+            name = names.of(row.record["method"]["name"], row.record["row_key"])
+            for result in results:
+                say(json.dumps(result_object(row, result, name), allow_nan=False))
+    print_results(asked, people, names)
     faces = (facts_lines(session.inputs.stacks.faces(row)) for row in session.plan.rows)
     for line in dict.fromkeys(chain.from_iterable(faces)):
         print_line(people, line)

@@ -2,38 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
 import click
 
 from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.options import json_option, open_results, results_option
 
+if TYPE_CHECKING:
+    from mer_bench.results import RowResults
+
+_HEADINGS = ("row", "preset", "selection", "seeds", "folds", "UF1", "UAR", "time", "caveats")
+
 
 @click.command(name="status")
 @results_option
-@json_option("Print a JSON list on stdout.")
+@json_option("Print a JSON list on stdout, with an object for each row and seed.")
 def command(results: str | None, as_json: bool) -> None:
-    """Show what the results folder holds: rows and seeds, with their done, failed and missing folds."""
-    from mer_bench.result_texts import folds_text
-    from mer_bench.results import read_results
+    """Show what the results folder holds: each row with its settings, input, scores, time, and missing folds.
 
-    seeds = [seed for row in read_results(open_results(results)) for seed in row.seeds]
-    rows = [
+    Scores are those of the protocol's first slice. Time is summed over all cells.
+    """
+    from mer_bench.result_texts import result_object
+    from mer_bench.results import read_results
+    from mer_bench.row_names import RowNames
+
+    store = open_results(results)
+    rows = read_results(store)
+    short = RowNames.stored(store.path)
+    names = {row.record["row_key"]: short.of(row.record["method"]["name"], row.record["row_key"]) for row in rows}
+    answer = [
         {
-            "protocol": f"{seed.record['protocol']['name']}@{seed.record['protocol']['version']}",
-            "method": seed.record["method"]["name"],
-            "row_key": seed.record["row_key"][:12],
-            "training": seed.record["training"],
-            "caveats": ", ".join(seed.record["caveats"]),
-            "seed": seed.seed,
-            "done": seed.done,
-            "failed": seed.failed,
+            **result_object(row, seed, names[row.record["row_key"]]),
+            "training": row.record["training"],
             "missing": seed.total - seed.done - seed.failed,
+            "seconds": round(sum(cell["seconds"] for cell in row.stored if cell["seed"] == seed.seed), 3),
         }
-        for seed in seeds
+        for row in rows
+        for seed in row.seeds
     ]
-    columns = ("protocol", "method", "row_key", "training", "seed", "caveats")
-    lines = table_lines(
-        [*(column.replace("_", " ") for column in columns), "folds"],
-        [[*(str(row[column]) for column in columns), folds_text(seed)] for row, seed in zip(rows, seeds, strict=True)],
-    )
-    show(rows, lines if rows else ["no cell is stored yet"], as_json=as_json)
+    show(answer, _lines(rows, names) if rows else ["no cell is stored yet"], as_json=as_json)
+
+
+def _lines(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield a table for each protocol and input, so that no table mixes them."""
+    from mer_bench.cli.row_texts import DEVIATION, settings_lines, settings_text
+    from mer_bench.cli.stored_rows import protocol_text
+    from mer_bench.result_texts import input_text, preset_text
+
+    def place(row: RowResults) -> str:
+        return f"{protocol_text(row.record)}, input: {input_text(row.record)}"
+
+    for number, (heading, members) in enumerate(groupby(sorted(rows, key=place), key=place)):
+        group = list(members)
+        yield f"\n{heading}" if number else heading
+        yield from table_lines(_HEADINGS, [_cells(row, names[row.record["row_key"]]) for row in group])
+        if any(mean.std is not None for row in group for mean in row.means.values()):
+            yield DEVIATION
+        said = [row.record for row in group if settings_text(row.record) != preset_text(row.record)]
+        yield from settings_lines(said, names)
+
+
+def _cells(row: RowResults, name: str) -> list[str]:
+    from mer_bench.cli.row_texts import DETERMINISTIC
+    from mer_bench.engine.time_left import duration_text
+    from mer_bench.result_texts import mean_text, preset_text, seeds_text
+
+    first = next(iter(row.record["protocol"]["slices"]))
+    failed = sum(seed.failed for seed in row.seeds)
+    folds = f"{sum(seed.done for seed in row.seeds)}/{sum(seed.total for seed in row.seeds)}"
+    return [
+        name,
+        preset_text(row.record),
+        row.selection,
+        DETERMINISTIC if row.record["deterministic"] else seeds_text(row.seeds),
+        folds + (f", {failed} failed" if failed else ""),
+        *(mean_text(row.means.get((first, metric))) for metric in ("uf1", "uar")),
+        duration_text(sum(cell["seconds"] for cell in row.stored)),
+        ", ".join(row.record["caveats"]),
+    ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from mer_bench.cli.options import data_arguments, named_source
+from mer_bench.cli.standard_output import answers
 
 
 @click.command(name="list")
@@ -17,7 +16,7 @@ def command(path: str | None, data_options: dict[str, str]) -> None:
 
     source = named_source(path, data_options)
     table = source.read_samples()
-    table.frame.to_csv(sys.stdout, index=False)
+    table.frame.to_csv(answers(), index=False)
     click.echo(input_line(source.input_facts()), err=True)
     for problem in source.problems():
         click.echo(f"not listed: {problem}", err=True)

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from mer_bench.cli.standard_output import say
+
 
 @click.command(name="synth")
 @click.option("--layout", required=True, help="smic, samm, casme2, casme3 or 3db.")
@@ -23,4 +25,4 @@ def command(layout: str, out: str, size: str, seed: int) -> None:
             click.echo(f"\r{done}/{total} clips", err=True, nl=done == total)
 
     write_release(layout, Path(out), size=size, seed=seed, progress=show_progress)
-    click.echo(f"{out}: a SYNTHETIC release ({layout}, {size}); try `mer-bench data check {out}`")
+    say(f"{out}: a SYNTHETIC release ({layout}, {size}); try `mer-bench data check {out}`")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mer_bench.cli.standard_output import say
+
 
 @click.command(name="new")
 @click.argument("name")
@@ -26,14 +28,14 @@ def command(name: str, *, out: str | None, **asked: Any) -> None:
 
     new = new_plugin(name, load_catalogue(), out=Path(out) if out else None, **asked)
     kind = f"{asked['kind']}, {asked['representation']}"
-    click.echo(f"{new.folder}: a plugin with the method {new.names.method} ({kind})")
+    say(f"{new.folder}: a plugin with the method {new.names.method} ({kind})")
     for file in new.files:
-        click.echo(f"  {file}")
+        say(f"  {file}")
     if asked["citation"] is None:
-        click.echo(f"Its citation is {new.citation!r}; once there is a paper, name it in the spec.")
+        say(f"Its citation is {new.citation!r}; once there is a paper, name it in the spec.")
     # Without a leading dot, pip would take a relative path for the name of a package.
     place = str(new.folder) if new.folder.is_absolute() else f"./{new.folder}"
-    click.echo("Next:")
-    click.echo(f"  pip install -e {shlex.quote(place)}")
-    click.echo(f"  mer-bench check {new.names.method}")
-    click.echo(f"  mer-bench run --method {new.names.method} --protocol cde")
+    say("Next:")
+    say(f"  pip install -e {shlex.quote(place)}")
+    say(f"  mer-bench check {new.names.method}")
+    say(f"  mer-bench run --method {new.names.method} --protocol cde")

@@ -1,0 +1,48 @@
+"""``mer-bench rows rm``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mer_bench.cli.completion import complete_method, complete_row
+from mer_bench.cli.exit_codes import ExitCode
+from mer_bench.cli.options import open_results, results_option
+from mer_bench.cli.standard_output import say
+from mer_bench.errors import MerBenchError
+
+
+@click.command(name="rm")
+@click.argument("rows", nargs=-1, metavar="ROW...", shell_complete=complete_row)
+@click.option("--method", "-m", shell_complete=complete_method, help="Remove all rows of this method.")
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
+@results_option
+def command(rows: tuple[str, ...], method: str | None, is_sure: bool, results: str | None) -> ExitCode:
+    """Remove each ROW with all its cells and artifacts; `mer-bench rows list` shows their names.
+
+    It asks first. A run that names such a row again computes all of it again.
+    """
+    from mer_bench.cli.row_texts import settings_text
+    from mer_bench.cli.stored_rows import StoredRows, protocol_text
+
+    store = open_results(results)
+    stored = StoredRows(store)
+    chosen = [stored.find(row) for row in rows] + (stored.of_method(method) if method is not None else [])
+    if not chosen:
+        raise MerBenchError("name the rows to remove, or a method with --method; `mer-bench rows list` shows them")
+    records = list({record["row_key"]: record for record in chosen}.values())
+    if not is_sure and not sys.stdin.isatty():
+        raise MerBenchError(f"remove {stored.described(records)}? There is no terminal to answer; add --yes")
+    names = [stored.name(record) for record in records]
+    for name, record in zip(names, records, strict=True):
+        click.echo(f"{name}: {protocol_text(record)}, {settings_text(record)}", err=True)
+    if not is_sure and not click.confirm(f"Remove {len(records)} row(s) from {store.path}?", err=True):
+        click.echo("nothing was removed", err=True)
+        return ExitCode.FAILED
+    for name, record in zip(names, records, strict=True):
+        store.remove_row(record)
+        say(f"removed {name}")
+    if (store.path / "report.html").exists():
+        click.echo("the report still shows what was removed; `mer-bench report` writes it again", err=True)
+    return ExitCode.DONE

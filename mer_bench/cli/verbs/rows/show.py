@@ -1,0 +1,71 @@
+"""``mer-bench rows show``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from mer_bench.cli.completion import complete_row
+from mer_bench.cli.console import fact_lines, pairs_text, show
+from mer_bench.cli.options import json_option, open_results, results_option
+
+if TYPE_CHECKING:
+    from mer_bench.results import RowResults
+
+
+@click.command(name="show")
+@click.argument("row", shell_complete=complete_row)
+@results_option
+@json_option()
+def command(row: str, results: str | None, as_json: bool) -> None:
+    """Show what is stored about ROW: parameters, input, scores of each seed, processors, time."""
+    from mer_bench.cli.stored_rows import StoredRows
+    from mer_bench.result_texts import result_object
+    from mer_bench.results import read_row
+
+    store = open_results(results)
+    stored = StoredRows(store)
+    record = stored.find(row)
+    read, name = read_row(store, record), stored.name(record)
+    answer = {
+        "row": name,
+        "record": record,
+        "seconds": sum(cell["seconds"] for cell in read.stored),
+        "results": [result_object(read, result, name) for result in (*read.seeds, *read.oracle)],
+    }
+    show(answer, fact_lines(_facts(read, name)), as_json=as_json, indent=1)
+
+
+def _facts(row: RowResults, name: str) -> Iterator[tuple[str, str]]:
+    from mer_bench.caveats import caveat_sentence
+    from mer_bench.cli.row_texts import DETERMINISTIC, settings_text
+    from mer_bench.cli.stored_rows import protocol_text
+    from mer_bench.engine.time_left import duration_text
+    from mer_bench.result_texts import folds_text, input_text
+    from mer_bench.results import METRICS
+
+    record, representation = row.record, row.record["representation"]
+    method = record["method"]
+    yield "row", f"{name} (key {record['row_key']})"
+    yield "method", f"{method['title']} ({method['name']} {method['version']}); {method['citation'] or 'no citation'}"
+    yield "protocol", f"{protocol_text(record)}: {record['protocol']['title']}"
+    yield "settings", settings_text(record)
+    yield "parameters", pairs_text(record["params"]) or "none"
+    yield "input", input_text(record)
+    yield "", f"{representation['name']} {pairs_text(representation['params'])}".rstrip()
+    yield "arithmetic", record["arithmetic"]
+    yield "processors", ", ".join(sorted({cell["processor"] for cell in row.stored})) or "none yet"
+    yield "time", duration_text(sum(cell["seconds"] for cell in row.stored)) + ", summed over all cells"
+    yield "runs", ", ".join(row.run_ids) or "none yet"
+    for caveat in record["caveats"]:
+        yield "caveat", caveat_sentence(caveat)
+    for result in (*row.seeds, *row.oracle):
+        seed = DETERMINISTIC if record["deterministic"] else f"seed {result.seed}"
+        yield f"{seed}, {result.selection}", f"folds {folds_text(result)}"
+        for part, scores in result.slices.items():
+            yield "", f"{part}: " + ", ".join(f"{metric} {getattr(scores, metric):.4f}" for metric in METRICS)
+    for cell in row.failures:
+        error = cell["error"]
+        yield "failed", f"seed {cell['seed']}, fold {cell['fold']}: {error['message'] if error else ''}"

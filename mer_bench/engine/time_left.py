@@ -1,0 +1,101 @@
+"""How long a run will take: from the first cells of each method, and roughly before the first cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mer_bench.engine.order import sample_passes
+from mer_bench.engine.resources import Resources
+from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.rows import Row
+from mer_bench.specs import QUICK_PRESET
+
+LONG_SECONDS = 3600.0
+"""From here on, a run tells of a quicker preset."""
+
+_SAMPLES_PER_SECOND = 2500.0
+"""Training samples per second and worker on a CPU, roughly: the quick presets in docs/results.md reach
+600 (AHMSA-Net) to 4400 (STSTNet), with narrower networks than the papers have."""
+
+_GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""There is one of them where a GPU's driver is loaded (NVIDIA, AMD, WSL); asking torch would take seconds."""
+
+
+class TimeLeft:
+    """Estimates how long pending steps take, each from the steps of its own part that are done.
+
+    Parameters
+    ----------
+    pending : mapping of str to int
+        The name of each part, such as a method, to its number of pending steps.
+    jobs : int
+        How many steps run at a time.
+    """
+
+    def __init__(self, pending: Mapping[str, int], jobs: int = 1) -> None:
+        self._pending = dict(pending)
+        self._jobs = jobs
+        self._seconds: dict[str, list[float]] = {}
+
+    def done(self, part: str, seconds: float) -> bool:
+        """Take in that a step of a part is done, and return whether it is the part's first."""
+        self._pending[part] = max(self._pending.get(part, 1) - 1, 0)
+        known = self._seconds.setdefault(part, [])
+        known.append(seconds)
+        return len(known) == 1
+
+    def of(self, part: str) -> float | None:
+        """Return the seconds that a part still takes; None if no step of it is done."""
+        left, known = self._pending[part], self._seconds.get(part)
+        if not known:
+            return None
+        return sum(known) / len(known) * left / min(self._jobs, left) if left else 0.0
+
+    @property
+    def untimed(self) -> list[str]:
+        """The parts with pending steps of which none is done."""
+        return [part for part, left in self._pending.items() if left and part not in self._seconds]
+
+    def text(self) -> str:
+        """Return the time left in words: ``40 s left``, or ``at least 40 s left`` if a part is untimed."""
+        known = [seconds for part in self._pending if (seconds := self.of(part)) is not None]
+        if not known:
+            return "time left not known yet"
+        return f"{'at least ' if self.untimed else ''}{duration_text(sum(known))} left"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as people say it: ``40 s``, ``12 min``, ``3 h 05 min``."""
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if 0 < seconds < 9.95 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def has_quicker(row: Row) -> bool:
+    """Return whether a row's method has a preset ``quick``, and the row does not use it."""
+    return QUICK_PRESET in row.setting.spec.presets and row.record["settings"]["preset"] != QUICK_PRESET
+
+
+def quicker_text(method: str) -> str:
+    """Return how to choose the quick preset of a method."""
+    return f"--preset {QUICK_PRESET} (preset={QUICK_PRESET!r} in Python) is a much shorter training of {method}"
+
+
+def long_trainings(plan: Plan, pending: Sequence[Cell], resources: Resources) -> Iterator[str]:
+    """Yield a sentence for each row whose pending cells take hours on a CPU, by a rough rule that needs no torch.
+
+    Nothing is yielded where a GPU may be used.
+    """
+    if resources.device == "cuda" or (resources.device == "auto" and any(Path(f).exists() for f in _GPU_FILES)):
+        return
+    for index, row in enumerate(plan.rows):
+        passes = sample_passes(row, [cell.fold for cell in pending if cell.row == index])
+        seconds = passes / _SAMPLES_PER_SECOND / resources.jobs
+        if seconds >= LONG_SECONDS:
+            cure = f"; {quicker_text(row.name)}" if has_quicker(row) else ""
+            yield (
+                f"{row.name} will take hours on a CPU: its training sees {passes / 1e6:.0f} million samples, roughly "
+                f"{duration_text(seconds)} or more with --jobs {resources.jobs}{cure}"
+            )

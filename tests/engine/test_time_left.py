@@ -1,0 +1,106 @@
+"""How long a run will take, method by method, and which of its rows come first."""
+
+from __future__ import annotations
+
+import pytest
+
+from mer_bench.databases.open import open_source
+from mer_bench.engine import time_left
+from mer_bench.engine.order import cost_rank, sample_passes
+from mer_bench.engine.resources import Resources
+from mer_bench.engine.time_left import TimeLeft, duration_text, long_trainings
+from mer_bench.evaluation.plan import Plan, make_plan
+from mer_bench.evaluation.request import Request
+from mer_bench.plugin_manager import load_catalogue
+
+MINUTE = 60
+
+
+def plan_of(*methods: str, **asked: object) -> Plan:
+    catalogue = load_catalogue()
+    source = open_source("synthetic-maps", {"size": "tiny"}, catalogue)
+    return make_plan(Request(methods, baselines=False, **asked), source, catalogue)  # type: ignore[arg-type]
+
+
+def test_each_method_is_estimated_from_its_own_cells() -> None:
+    left = TimeLeft({"cheap": 68, "dear": 34}, jobs=2)
+    before = left.text()
+    first_of_cheap = left.done("cheap", 0.5), left.done("cheap", 0.7)
+    without_dear = left.text(), left.untimed
+    first_of_dear = left.done("dear", 11 * MINUTE)
+
+    assert before == "time left not known yet"
+    assert (first_of_cheap, first_of_dear) == ((True, False), True)
+    # 66 cells of 0.6 s and 33 of 11 min, two at a time.
+    assert without_dear == ("at least 20 s left", ["dear"])
+    assert left.of("cheap") == pytest.approx(19.8)
+    assert left.of("dear") == pytest.approx(33 * 11 * MINUTE / 2)
+    assert (left.text(), left.untimed) == ("3 h 02 min left", [])
+
+
+def test_the_last_cell_takes_as_long_as_one_however_many_workers_there_are() -> None:
+    left = TimeLeft({"net": 2}, jobs=8)
+    left.done("net", 40)
+
+    assert left.text() == "40 s left"
+    left.done("net", 40)
+    assert left.text() == "0 s left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((0, "0 s"), (3.14, "3.1 s"), (59.4, "59 s"), (59.6, "1 min"), (59.4 * MINUTE, "59 min")),
+        *((59.7 * MINUTE, "1 h 00 min"), (185 * MINUTE, "3 h 05 min")),
+    ],
+)
+def test_durations_are_rounded_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("device", "gpu_files", "preset", "expected"),
+    [
+        ("cpu", (__file__,), None, True),
+        ("auto", (), None, True),
+        ("auto", (__file__,), None, False),
+        ("cuda", (), None, False),
+        ("cpu", (), "quick", False),
+    ],
+)
+def test_a_training_of_hours_on_a_cpu_is_announced_before_it_starts(
+    monkeypatch: pytest.MonkeyPatch, device: str, gpu_files: tuple[str, ...], preset: str | None, expected: bool
+) -> None:
+    monkeypatch.setattr(time_left, "_GPU_FILES", gpu_files)
+    overrides = {} if preset else {"ahmsa.epochs": 500_000}
+    plan = plan_of("ahmsa", "ststnet", "svm-flow", preset=preset or "paper", overrides=overrides)
+    sentences = list(long_trainings(plan, plan.cells, Resources(2, device)))
+    # 500 000 epochs of six folds with 20 training samples, 2500 a second, two at a time: 12 000 s.
+    sentence = (
+        "ahmsa will take hours on a CPU: its training sees 60 million samples, roughly 3 h 20 min or more with "
+        "--jobs 2; --preset quick (preset='quick' in Python) is a much shorter training of ahmsa"
+    )
+
+    assert sentences == ([sentence] if expected else [])
+
+
+def test_stored_cells_do_not_count_nor_is_a_chosen_quick_preset_named() -> None:
+    plan = plan_of("ahmsa", preset="quick", overrides={"epochs": 900_000})
+    pending = [cell for cell in plan.cells if cell.fold.startswith("s")]
+    (sentence,) = long_trainings(plan, pending, Resources(2, "cpu"))
+
+    assert "72 million samples" in sentence
+    assert "quick" not in sentence
+    assert not list(long_trainings(plan, pending[:1], Resources(2, "cpu")))
+
+
+def test_cheap_rows_come_first_whatever_their_order() -> None:
+    methods = ("off-apexnet", "ststnet", "bi-woof", "svm-flow", "random", "ahmsa", "majority")
+    order = ["majority", "random", "svm-flow", "bi-woof", "ststnet", "ahmsa", "off-apexnet"]
+    rows = plan_of(*methods, preset="paper").rows
+
+    assert [row.name for row in sorted(rows, key=cost_rank)] == order
+    assert {row.name: sample_passes(row, row.folds) for row in rows if row.name in ("svm-flow", "ststnet")} == {
+        "svm-flow": 0,
+        "ststnet": 500 * 6 * 20,
+    }
