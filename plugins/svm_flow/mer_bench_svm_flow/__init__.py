@@ -7,7 +7,7 @@ _PARAMETERS = (
     Parameter(
         "tuning",
         "nested",
-        "how C and gamma are found; nested: by cross-validation over the subjects of each training set; fixed: as given",
+        "how C and gamma are found; nested: by cross-validation over each training set's subjects; fixed: as given",
         choices=("nested", "fixed"),
     ),
     Parameter(

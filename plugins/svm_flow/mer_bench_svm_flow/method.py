@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from mer_bench import SklearnMethod
+from collections.abc import Mapping
+from typing import Any
 
+from mer_bench import SklearnMethod
 from mer_bench_svm_flow.nested_svc import NestedSVC
 
 
@@ -12,10 +14,11 @@ class SVMFlow(SklearnMethod):
 
     def build_estimator(self, n_classes: int, seed: int) -> NestedSVC:
         """Return the SVC that the parameters describe; it draws nothing, so the seed is not used."""
+        params: Mapping[str, Any] = self.params
         return NestedSVC(
-            kernel=self.params["kernel"],
-            class_weight="balanced" if self.params["class_weight"] == "balanced" else None,
-            cost=self.params["C"],
-            gamma=self.params["gamma"],
-            splits=self.params["splits"] if self.params["tuning"] == "nested" else 1,
+            kernel=params["kernel"],
+            class_weight="balanced" if params["class_weight"] == "balanced" else None,
+            cost=params["C"],
+            gamma=params["gamma"],
+            splits=params["splits"] if params["tuning"] == "nested" else 1,
         )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
 
 from mer_bench import FloatArray, IntArray
+
+_DoubleArray = NDArray[np.float64]
 
 COST_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)
 GAMMA_FACTORS = (0.1, 1.0, 10.0)
@@ -75,23 +79,20 @@ class NestedSVC:
         values: FloatArray = self._svc.decision_function(inputs)
         return values
 
-    def _search(self, values: FloatArray, labels: IntArray, parts: IntArray) -> tuple[float, float]:
-        """Return the C and the gamma (in units of the scale) with the best pooled UF1."""
+    def _search(self, values: _DoubleArray, labels: IntArray, parts: IntArray) -> tuple[float, float]:
+        """Return the C and the gamma (in units of the scale) with the best UF1 on held-out subjects."""
         # Computed once: distances cost far more than the SVMs, which all take their kernel from them.
         rbf = self.kernel == "rbf"
         pairs = euclidean_distances(values, squared=True) if rbf else values @ values.T
-        scored = []
+        scores = {}
         for factor, of_cost in product(GAMMA_FACTORS if rbf else (1.0,), COST_FACTORS):
             gamma, cost = self.gamma * factor, self.cost * of_cost
             kernel = np.exp(-gamma * self.scale * pairs) if rbf else pairs
             predicted = self._held_out(kernel, labels, parts, cost)
-            # Rounded: equal scores may differ in their last bit, by the order of the sum over classes.
-            uf1 = round(float(f1_score(labels, predicted, average="macro")), 12)
-            scored.append((uf1, -cost, -gamma))
-        _, cost, gamma = max(scored)
-        return -cost, -gamma
+            scores[cost, gamma] = float(f1_score(labels, predicted, average="macro"))
+        return best_pair(scores)
 
-    def _held_out(self, kernel: FloatArray, labels: IntArray, parts: IntArray, cost: float) -> IntArray:
+    def _held_out(self, kernel: _DoubleArray, labels: IntArray, parts: IntArray, cost: float) -> IntArray:
         """Return each sample's prediction by the SVC of the other parts' subjects."""
         predicted = np.empty_like(labels)
         for part in range(parts.max() + 1):
@@ -106,6 +107,12 @@ class NestedSVC:
 
     def _make(self, cost: float, kernel: str, gamma: float) -> Any:
         return SVC(C=cost, kernel=kernel, gamma=gamma, class_weight=self.class_weight)
+
+
+def best_pair(scores: Mapping[tuple[float, float], float]) -> tuple[float, float]:
+    """Return the pair of C and gamma with the best score; of equals, the smaller C, then the smaller gamma."""
+    # Rounded: equal scores may differ in their last bit, by the order of the sum over classes.
+    return min(scores, key=lambda pair: (-round(scores[pair], 12), *pair))
 
 
 def subject_parts(groups: Any, splits: int) -> IntArray:
