@@ -19,6 +19,14 @@ import click
 @click.option("--citation", help="The paper, with its DOI or arXiv number.  [default: unpublished]")
 @click.option("--out", help="The folder to write; it must not exist yet, or be empty.  [default: NAME-mer-bench]")
 @click.option("--ci", default="github", show_default=True, help="github or none.")
+@click.option(
+    "--mer-bench",
+    default="mer-bench",
+    show_default=True,
+    metavar="SOURCE",
+    help="Where the plugin's tox and CI get mer-bench from: a requirement for the package index, a Git URL "
+    "(git+https://…@TAG), or the path of a checkout or wheel.",
+)
 def command(name: str, *, out: str | None, **asked: Any) -> None:
     """Write a complete plugin package with one method called NAME: spec, code, tests, tox and CI settings."""
     from mer_bench.plugin_manager import load_catalogue
@@ -31,6 +39,10 @@ def command(name: str, *, out: str | None, **asked: Any) -> None:
         click.echo(f"  {file}")
     if asked["citation"] is None:
         click.echo(f"Its citation is {new.citation!r}; once there is a paper, name it in the spec.")
+    if new.source.direct:
+        click.echo(f"Its tox installs {new.source.direct}.")
+    if new.source.is_local and asked["ci"] != "none":
+        click.echo("CI machines lack that path: put a Git URL into tox.ini before you push.")
     # Without a leading dot, pip would take a relative path for the name of a package.
     place = str(new.folder) if new.folder.is_absolute() else f"./{new.folder}"
     click.echo("Next:")
