@@ -122,7 +122,7 @@ def subject_parts(groups: Any, splits: int) -> IntArray:
     version 1.9; here it is that of their names, backwards. There are no more parts than subjects.
     """
     subjects, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    totals = [0] * min(splits, len(subjects))
+    totals = [0] * splits
     part_of = np.zeros(len(subjects), dtype=np.int64)
     for subject in sorted(range(len(subjects)), key=lambda subject: (counts[subject], subject), reverse=True):
         part_of[subject] = totals.index(min(totals))
