@@ -65,7 +65,7 @@ def plain_loop(data: str) -> None:
 def through_harness(data: str, jobs: int) -> None:
     """Do the same through `mer_bench.run`, into a new store."""
     with tempfile.TemporaryDirectory() as folder:
-        run("svm-flow", data=data, results=Path(folder) / "results", jobs=jobs)
+        run("svm-flow", data=data, preset="fixed", baselines=False, results=Path(folder) / "results", jobs=jobs)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,11 @@ class SklearnMethod(Method):
 
     Put everything that is fitted (a scaler, a projection) into the estimator's pipeline, so that it sees the fold's
     training set only.
+
+    An estimator that chooses its settings must choose them on other subjects than it trains on. A scikit-learn search
+    (``GridSearchCV``, ``RandomizedSearchCV``) therefore gets ``groups=train.subjects``, which a splitter such as
+    ``StratifiedGroupKFold`` uses; so does any other estimator whose ``fit`` has an argument ``groups``. Put the
+    pipeline into the search: a pipeline does not pass groups on to a search inside it.
     """
 
     @abstractmethod
@@ -27,7 +33,9 @@ class SklearnMethod(Method):
         self._classes: IntArray = np.unique(train.labels)
         self._estimator: Any = None
         if len(self._classes) > 1:
-            self._estimator = self.build_estimator(self.n_classes, seed).fit(_flat(train.inputs), train.labels)
+            estimator = self.build_estimator(self.n_classes, seed)
+            groups = {"groups": train.subjects} if _takes_groups(estimator) else {}
+            self._estimator = estimator.fit(_flat(train.inputs), train.labels, **groups)
 
     def predict(self, test: UnlabelledSamples) -> FloatArray:
         """Return probabilities if the estimator has them, else decision values, else votes (1 for the predicted class).
@@ -59,6 +67,13 @@ class SklearnMethod(Method):
 
     def _votes(self, predicted: IntArray) -> FloatArray:
         return np.eye(self.n_classes, dtype=np.float32)[predicted]
+
+
+def _takes_groups(estimator: Any) -> bool:
+    from sklearn.model_selection._search import BaseSearchCV
+
+    # A search names no argument but ``**params``, and hands ``groups`` among them to its splitter.
+    return isinstance(estimator, BaseSearchCV) or "groups" in signature(estimator.fit).parameters
 
 
 def _flat(inputs: FloatArray) -> FloatArray:

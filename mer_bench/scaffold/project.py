@@ -10,6 +10,7 @@ from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.scaffold.names import KINDS, PluginNames
 from mer_bench.scaffold.rendering import render_files
+from mer_bench.scaffold.source import INDEX, Source
 from mer_bench.specs import REPRESENTATIONS
 
 CI = ("github", "none")
@@ -27,12 +28,15 @@ class NewPlugin:
         Paths relative to the folder, sorted.
     citation : str
         The citation in the spec.
+    source : Source
+        Where its tests get mer-bench from.
     """
 
     names: PluginNames
     folder: Path
     files: tuple[str, ...]
     citation: str
+    source: Source
 
 
 def new_plugin(
@@ -45,6 +49,7 @@ def new_plugin(
     citation: str | None = None,
     out: Path | None = None,
     ci: str = "github",
+    mer_bench: str = INDEX,
 ) -> NewPlugin:
     """Write a distribution with one working method: package, spec, tests, and the settings of tox and CI.
 
@@ -66,6 +71,9 @@ def new_plugin(
         The folder to write, by default ``<name>-mer-bench``. It must be new or empty.
     ci : {"github", "none"}
         The continuous-integration service for which to write a file.
+    mer_bench : str
+        Where tox and CI get mer-bench from: a requirement for the package index, a Git URL, or the path of a checkout,
+        a wheel or an sdist.
 
     Raises
     ------
@@ -80,16 +88,19 @@ def new_plugin(
     ):
         if value not in known:
             raise MerBenchError(f"--{option} {value!r} is not one of: {', '.join(known)}{did_you_mean(value, known)}")
+    source = Source.of(mer_bench)
     shown = names.method.replace("-", " ").capitalize() if title is None else _line("title", title)
     paper = f"{shown}: unpublished" if citation is None else _line("citation", citation)
-    files = render_files(names, kind=kind, representation=representation, title=shown, citation=paper, ci=ci)
+    files = render_files(
+        names, kind=kind, representation=representation, title=shown, citation=paper, ci=ci, source=source
+    )
     folder = Path(names.distribution) if out is None else out
     with new_folder(folder, "the plugin", "name another folder with --out") as root:
         for path, text in files.items():
             file = root / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-    return NewPlugin(names, folder, tuple(sorted(files)), paper)
+    return NewPlugin(names, folder, tuple(sorted(files)), paper, source)
 
 
 def _line(option: str, text: str) -> str:

@@ -10,13 +10,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mer_bench.hookspecs import ENTRY_POINT_GROUP
 from mer_bench.scaffold.names import PluginNames
-from mer_bench.version import __version__
+from mer_bench.scaffold.source import Source
 
 _MAPS = ("face-flow", "region-flow")
 
 
 def render_files(
-    names: PluginNames, *, kind: str, representation: str, title: str, citation: str, ci: str
+    names: PluginNames, *, kind: str, representation: str, title: str, citation: str, ci: str, source: Source
 ) -> dict[str, str]:
     """Return the text of each file of a plugin, by its path below the plugin's folder."""
     environment = _environment()
@@ -30,7 +30,7 @@ def render_files(
         "title": title,
         "citation": citation,
         "group": ENTRY_POINT_GROUP,
-        "version": __version__,
+        "source": source,
     }
     templates = _templates(names, kind, ci)
     return {path: environment.get_template(name).render(facts) for path, name in templates.items()}

@@ -47,7 +47,10 @@ def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> 
 def test_verbose_shows_every_setting_and_the_preprocessing_once(bench: Bench) -> None:
     lines = plan(bench, "--method", "svm-flow", "--method", "ahmsa", "--no-baselines", "-v")
 
-    assert lines[0] == "method svm-flow (face-flow): rbf: kernel=rbf, C=10.0, class_weight=balanced"
+    assert lines[0] == (
+        "method svm-flow (face-flow): nested: kernel=rbf, tuning=nested, C=1.0, gamma=1.0, splits=5, "
+        "class_weight=balanced, scale=per-map-8bit"
+    )
     assert "; differs from paper in width=96, epochs=30, lr=0.0005, batch_size=64: layout=five-mosaic, " in lines[1]
     assert [name.split("=")[0] for name in lines[2].removeprefix("preprocessing: ").split(", ") if "=" in name] == [
         *("size", "align_by", "regions_by", "no_face", "brightness", "flow"),

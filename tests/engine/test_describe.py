@@ -400,13 +400,13 @@ def test_the_page_shows_what_is_changed_and_by_which_preset(bench: Bench) -> Non
     plain = bench("describe", "svm-flow").out
     changed = bench("describe", "svm-flow", "--preset", "linear", "--set", "C=2").out
 
-    assert "rbf (default)  kernel=rbf, C=10.0" in plain
+    assert "fixed             tuning=fixed, C=10.0" in plain
     assert "value" not in plain.replace("values", "")
-    assert "linear (shown)  kernel=linear, C=1.0" in changed
-    assert "rbf (shown)" not in changed
+    assert "linear (shown)    kernel=linear" in changed
+    assert "nested (shown)" not in changed
     assert "--results; default: 'results' in the config file, else ./mer-bench-results" in " ".join(plain.split())
     rows = {line.split()[0]: line.split() for line in changed.splitlines() if line.strip()}
-    assert rows["C"][:6] == ["C", "float", "≥", "1e-09", "10.0", "2.0"]
+    assert rows["C"][:6] == ["C", "float", "≥", "1e-09", "1.0", "2.0"]
     assert rows["kernel"][3:6] == ["linear", "rbf", "linear"]
     assert "the method gets the 2,352 values of each sample" in plain
 

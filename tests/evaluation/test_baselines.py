@@ -35,7 +35,7 @@ def test_settings_do_not_reach_the_baselines_which_come_after_the_named_methods(
 
     assert methods(ended.objects) == ["bi-woof", *sorted(ROWS)]
     assert settings["bi-woof"]["C"] == 2
-    assert (settings["svm-flow"]["C"], settings["svm-flow"]["kernel"]) == (10, "rbf")
+    assert (settings["svm-flow"]["C"], settings["svm-flow"]["kernel"]) == (1, "rbf")
 
 
 def test_one_that_is_blocked_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

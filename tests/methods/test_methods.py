@@ -1,19 +1,20 @@
-"""The base class for scikit-learn estimators, and the two simplest methods: the majority class and an SVM."""
+"""The base class for scikit-learn estimators, and the simplest method: the majority class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV
 from sklearn.svm import SVC
 from support.method_instances import instance_of
 
 import mer_bench_majority
-import mer_bench_svm_flow
 from mer_bench import LabelledSamples, SklearnMethod, UnlabelledSamples
 from mer_bench.arrays import FloatArray
 from mer_bench.testing import make_method
@@ -142,24 +143,43 @@ def test_majority_scores_every_sample_with_the_training_frequencies(labels: list
     np.testing.assert_allclose(scores, [[labels.count(c) / len(labels) for c in range(3)]] * 2)
 
 
-@pytest.mark.parametrize(
-    ("preset", "overrides", "equivalent"),
-    [
-        (None, {}, SVC(kernel="rbf", C=10.0, class_weight="balanced")),
-        ("linear", {}, SVC(kernel="linear", C=1.0, class_weight="balanced")),
-        ("rbf", {"C": 0.5, "class_weight": "none"}, SVC(kernel="rbf", C=0.5)),
-    ],
-)
-def test_svm_flow_is_scikit_learns_svc_on_the_raw_maps(
-    preset: str | None, overrides: dict[str, object], equivalent: SVC
-) -> None:
-    (spec,) = mer_bench_svm_flow.mer_bench_methods()
-    train, test = samples([0, 1, 2, 0, 0, 2] * 3), samples([0, 1, 2, 0, 1], seed=3)
-    method = make_method(spec, preset=preset, **overrides)
-    method.fit(train, seed=0)
-    scores = method.predict(UnlabelledSamples(test.inputs))
-    equivalent.fit(flat(train.inputs), train.labels)
+class Grouped(Voting):
+    """An estimator of a plugin's own whose `fit` takes groups."""
 
-    assert (spec.representation.name, spec.trains_by_epoch, spec.family) == ("face-flow", False, "baseline")
-    np.testing.assert_array_equal(scores.argmax(axis=1), equivalent.predict(flat(test.inputs)))
-    np.testing.assert_allclose(scores, equivalent.decision_function(flat(test.inputs)), rtol=1e-5)
+    def fit(self, x: FloatArray, y: FloatArray, groups: Any = None) -> Grouped:
+        self.groups = groups
+        super().fit(x, y)
+        return self
+
+
+SEARCHES: dict[str, Callable[[], Any]] = {
+    "grid": lambda: GridSearchCV(SVC(), {"C": [0.01, 1.0, 30.0]}, cv=GroupKFold(3)),
+    "random": lambda: RandomizedSearchCV(SVC(), {"C": [0.01, 1.0]}, n_iter=2, cv=GroupKFold(3), random_state=0),
+}
+SUBJECTS = np.repeat(["smic/s1", "smic/s2", "samm/006", "casme2/sub01"], [9, 7, 5, 3])
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_scikit_learn_search_chooses_on_held_out_subjects_of_the_training_set(
+    search: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ESTIMATORS, search, SEARCHES[search])
+    train = replace(samples([0, 1, 2] * 8), subjects=SUBJECTS)
+    expected = SEARCHES[search]().fit(flat(train.inputs), train.labels, groups=SUBJECTS)
+    across_subjects = SEARCHES[search]().fit(flat(train.inputs), train.labels, groups=np.arange(24) % 4)
+    method = wrapped(search)
+    method.fit(train, seed=0)
+
+    def scores(fitted: Any) -> list[float]:
+        return [round(score, 9) for score in fitted.cv_results_["mean_test_score"]]
+
+    assert scores(method.built) == scores(expected) != scores(across_subjects)
+    assert method.predict(UnlabelledSamples(train.inputs)).shape == (24, 3)
+
+
+def test_an_estimator_whose_fit_takes_groups_gets_the_training_sets_subjects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ESTIMATORS, "grouped", Grouped)
+    method = wrapped("grouped")
+    method.fit(replace(samples([0, 1, 2] * 8), subjects=SUBJECTS), seed=0)
+
+    np.testing.assert_array_equal(method.built.groups, SUBJECTS)

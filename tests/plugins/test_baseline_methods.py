@@ -1,4 +1,4 @@
-"""The baselines: guesses by class frequencies, the majority class, an SVM on raw maps."""
+"""The baselines without training: guesses by class frequencies, and the majority class."""
 
 from __future__ import annotations
 
@@ -75,18 +75,3 @@ def test_the_majority_methods_scores_are_the_training_sets_class_frequencies() -
 
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, [[2 / 8, 0, 5 / 8, 1 / 8]] * 2)
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ({}, ("rbf", 10.0, "balanced", "scale")),
-        ({"kernel": "linear", "C": 3.0, "class_weight": "none"}, ("linear", 3.0, None, "scale")),
-    ],
-)
-def test_the_parameters_reach_the_support_vector_machine(
-    values: dict[str, object], expected: tuple[object, ...]
-) -> None:
-    svc = make_method(BUILT_IN["svm-flow"], **values).build_estimator(3, 0)
-
-    assert (svc.kernel, svc.C, svc.class_weight, svc.gamma) == expected

@@ -226,14 +226,18 @@ FACTS = {
     ),
     "svm-flow": Facts(
         "baseline",
-        FACE,
+        Representation("face-flow", parameters=("scale",)),
         (
             ("kernel", "rbf", "rbf|linear", "ours"),
-            ("C", 10.0, "1e-09..", "ours"),
+            ("tuning", "nested", "nested|fixed", "ours: a baseline chooses on its training sets"),
+            ("C", 1.0, "1e-09..", "scikit-learn"),
+            ("gamma", 1.0, "1e-09..", "scikit-learn: times gamma=scale"),
+            ("splits", 5, "2..", "scikit-learn"),
             ("class_weight", "balanced", "balanced|none", "ours"),
+            ("scale", "per-map-8bit", "physical|per-map|per-map-8bit", "ours: the maps that networks take"),
         ),
-        presets={"rbf": {"kernel": "rbf", "C": 10.0}, "linear": {"kernel": "linear", "C": 1.0}},
-        default_preset="rbf",
+        presets={"nested": {}, "fixed": {"tuning": "fixed", "C": 10.0}, "linear": {"kernel": "linear"}},
+        default_preset="nested",
     ),
     "timm-backbone": Facts(
         "deep",

@@ -2,6 +2,38 @@
 
 from mer_bench import MethodSpec, Parameter, Representation, hookimpl
 
+_PARAMETERS = (
+    Parameter("kernel", "rbf", "the kernel", choices=("rbf", "linear")),
+    Parameter(
+        "tuning",
+        "nested",
+        "how C and gamma are found; nested: by cross-validation over each training set's subjects; fixed: as given",
+        choices=("nested", "fixed"),
+    ),
+    Parameter(
+        "C",
+        1.0,
+        "the penalty of a training error; nested: the middle of the grid 0.01, 0.1, 1, 10, 100 times C; the default is "
+        "scikit-learn's",
+        minimum=1e-9,
+    ),
+    Parameter(
+        "gamma",
+        1.0,
+        "the width of the RBF kernel, in units of scikit-learn's gamma=scale, its default; nested: the middle of the "
+        "grid 0.1, 1, 10 times gamma",
+        minimum=1e-9,
+    ),
+    Parameter("splits", 5, "nested: the parts of the training set's subjects, each held out once", minimum=2),
+    Parameter("class_weight", "balanced", "weights of the classes", choices=("balanced", "none")),
+    Parameter(
+        "scale",
+        "per-map-8bit",
+        "how a map that is computed from frames is scaled; the default: as public maps, which the networks take",
+        choices=("physical", "per-map", "per-map-8bit"),
+    ),
+)
+
 
 @hookimpl
 def mer_bench_methods() -> tuple[MethodSpec, ...]:
@@ -9,19 +41,15 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
     return (
         MethodSpec(
             name="svm-flow",
-            version="1",
+            version="2",
             title="SVM on flow maps",
             target="mer_bench_svm_flow.method:SVMFlow",
             deterministic=True,
-            representation=Representation("face-flow"),
+            representation=Representation("face-flow", parameters=("scale",)),
             family="baseline",
-            parameters=(
-                Parameter("kernel", "rbf", "the kernel", choices=("rbf", "linear")),
-                Parameter("C", 10.0, "the penalty of a training error", minimum=1e-9),
-                Parameter("class_weight", "balanced", "weights of the classes", choices=("balanced", "none")),
-            ),
-            presets={"rbf": {"kernel": "rbf", "C": 10.0}, "linear": {"kernel": "linear", "C": 1.0}},
-            default_preset="rbf",
+            parameters=_PARAMETERS,
+            presets={"nested": {}, "fixed": {"tuning": "fixed", "C": 10.0}, "linear": {"kernel": "linear"}},
+            default_preset="nested",
             citation="Cortes and Vapnik 1995, doi:10.1007/BF00994018, on the maps that the networks see",
         ),
     )

@@ -1,16 +1,24 @@
-"""scikit-learn's SVC on the flattened u, v and strain values, unscaled."""
+"""A support vector machine on the flattened u, v and strain values, unscaled."""
 
 from __future__ import annotations
 
-from sklearn.svm import SVC
+from collections.abc import Mapping
+from typing import Any
 
 from mer_bench import SklearnMethod
+from mer_bench_svm_flow.nested_svc import NestedSVC
 
 
 class SVMFlow(SklearnMethod):
-    """SVC on the raw values of a 28×28×3 map (2352 features)."""
+    """An SVC on the raw values of a 28×28×3 map (2352 features)."""
 
-    def build_estimator(self, n_classes: int, seed: int) -> SVC:
+    def build_estimator(self, n_classes: int, seed: int) -> NestedSVC:
         """Return the SVC that the parameters describe; it draws nothing, so the seed is not used."""
-        balanced = self.params["class_weight"] == "balanced"
-        return SVC(kernel=self.params["kernel"], C=self.params["C"], class_weight="balanced" if balanced else None)
+        params: Mapping[str, Any] = self.params
+        return NestedSVC(
+            kernel=params["kernel"],
+            class_weight="balanced" if params["class_weight"] == "balanced" else None,
+            cost=params["C"],
+            gamma=params["gamma"],
+            splits=params["splits"] if params["tuning"] == "nested" else 1,
+        )

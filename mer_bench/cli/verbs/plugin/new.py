@@ -21,6 +21,14 @@ from mer_bench.cli.standard_output import say
 @click.option("--citation", help="The paper, with its DOI or arXiv number.  [default: unpublished]")
 @click.option("--out", help="The folder to write; it must not exist yet, or be empty.  [default: NAME-mer-bench]")
 @click.option("--ci", default="github", show_default=True, help="github or none.")
+@click.option(
+    "--mer-bench",
+    default="mer-bench",
+    show_default=True,
+    metavar="SOURCE",
+    help="Where the plugin's tox and CI get mer-bench from: a requirement for the package index, a Git URL "
+    "(git+https://…@TAG), or the path of a checkout or wheel.",
+)
 def command(name: str, *, out: str | None, **asked: Any) -> None:
     """Write a complete plugin package with one method called NAME: spec, code, tests, tox and CI settings."""
     from mer_bench.plugin_manager import load_catalogue
@@ -33,6 +41,10 @@ def command(name: str, *, out: str | None, **asked: Any) -> None:
         say(f"  {file}")
     if asked["citation"] is None:
         say(f"Its citation is {new.citation!r}; once there is a paper, name it in the spec.")
+    if new.source.direct:
+        say(f"Its tox installs {new.source.direct}.")
+    if new.source.is_local and asked["ci"] != "none":
+        say("CI machines lack that path: put a Git URL into tox.ini before you push.")
     # Without a leading dot, pip would take a relative path for the name of a package.
     place = str(new.folder) if new.folder.is_absolute() else f"./{new.folder}"
     say("Next:")
