@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ from mer_bench.names import normalise_name
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import QUICK_PRESET, MethodSpec
-from mer_bench.testing import score_checks, spec_checks
+from mer_bench.testing import decoy, hook_names, network_checks, score_checks, spec_checks
 from mer_bench.testing.check import Check, CheckResult, CheckStatus, judge
+from mer_bench.testing.leftovers import Leftovers
 from mer_bench.testing.subject import EPOCHS, Subject
 from mer_bench.testing.workers import Workers
 
@@ -29,12 +31,18 @@ CHECKS: tuple[Check, ...] = (
     score_checks.finite_scores,
     score_checks.one_row_per_sample,
     spec_checks.parameters_used,
+    hook_names.hook_names,
     score_checks.learns,
+    network_checks.logits,
+    network_checks.gradients,
+    network_checks.input_layout,
     score_checks.deterministic,
     score_checks.sample_order,
     score_checks.samples_independent,
     score_checks.inputs_unchanged,
+    decoy.results_unread,
     score_checks.folds_independent,
+    score_checks.nothing_kept,
     score_checks.missing_class,
     score_checks.class_count,
     score_checks.worker_processes,
@@ -194,9 +202,10 @@ def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[s
         Subject(spec, values, few_epochs=not _asks_for_epochs(spec, params))
         for spec, values in zip(specs, settings, strict=True)
     ]
-    workers = Workers(subjects)
+    workers, leftovers = Workers(subjects), Leftovers(subjects)
     for place, subject in enumerate(subjects):
         subject.in_worker = partial(workers.scores, place)
+        subject.left_behind = partial(leftovers.of, place) if hasattr(os, "fork") else None
     return subjects
 
 

@@ -83,19 +83,22 @@ class KitFold:
     ----------
     train, test : tuple of int
     n_classes : int
-        A sample's label is its pattern, modulo this.
+        A sample's label is its pattern plus ``turn``, modulo this.
     representation : str
         The spec's approximation, where the fold is to use that instead.
+    turn : int
+        Added to each label: what was learned with another turn gives each sample a wrong class.
     """
 
     train: tuple[int, ...]
     test: tuple[int, ...]
     n_classes: int = 3
     representation: str = ""
+    turn: int = 0
 
     def labels(self, indices: tuple[int, ...]) -> list[int]:
         """Return the labels of samples."""
-        return [index % PATTERNS % self.n_classes for index in indices]
+        return [(index % PATTERNS + self.turn) % self.n_classes for index in indices]
 
     def without(self, label: int) -> KitFold:
         """Return the fold with all samples of a class removed from its training set."""
@@ -122,8 +125,8 @@ class KitFolds:
 
     @property
     def second(self) -> KitFold:
-        """Another fold."""
-        return KitFold(tuple(range(_SHIFT, _SHIFT + self.n_train)), tuple(range(_TEST)))
+        """Another fold, in which every pattern has another label than in the first."""
+        return KitFold(tuple(range(_SHIFT, _SHIFT + self.n_train)), tuple(range(_TEST)), turn=1)
 
     @property
     def wide(self) -> KitFold:

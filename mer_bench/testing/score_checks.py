@@ -64,12 +64,19 @@ def one_row_per_sample(subject: Subject) -> None:
 
 @Check
 def learns(subject: Subject) -> None:
-    """Recognises the classes of its training samples; a larger score means a more likely class."""
+    """Recognises the classes of its training samples, a network all of them; a larger score means a more likely class."""
     if subject.spec.family == "baseline":
         raise NotApplicableError("a method of the family baseline does not have to learn")
-    if subject.by_epochs:
-        raise NotApplicableError("after the few epochs of a check, a network may not have learned much")
-    _ = subject.learned
+    if not subject.spec.trains_by_epoch:
+        _ = subject.learned
+        return
+    done, n = subject.overfit, len(subject.folds.first.train)
+    require(
+        done.correct == n,
+        f"its network recognises {done.correct} of its {n} training samples after {done.epochs} epochs of mer-bench's "
+        "choice, though each class has patterns of its own; something between its input and its logits is lost or "
+        "mixed up",
+    )
 
 
 @Check
@@ -148,6 +155,21 @@ def _check_arrays(subject: Subject) -> None:
 def folds_independent(subject: Subject) -> None:
     """Gives a fold the same scores after another fold in the same process."""
     _ = subject.independent
+
+
+@Check
+def nothing_kept(subject: Subject) -> None:
+    """Leaves nothing of a fold in its modules or on its classes: the next fold would find it."""
+    if subject.left_behind is None:
+        raise NotApplicableError("this system cannot copy a process, or this process is a worker itself")
+    _ = subject.usable
+    kept = subject.left_behind()
+    require(not isinstance(kept, str), f"in a process of its own: {kept}")
+    require(
+        not kept,
+        f"a fold leaves something behind in {', '.join(kept)}; keep what is learned on the instance (self), and what "
+        "does not depend on the fold as a constant",
+    )
 
 
 @Check

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,10 +28,15 @@ from mer_bench.testing.contract import ContractError, UnusableError, assert_same
 from mer_bench.testing.samples import FEW, MANY, KitFold, KitFolds, make_sample
 from mer_bench.testing.watched import WatchedSetting
 
+if TYPE_CHECKING:
+    from mer_bench.testing.overfit import Overfit
+
 SEED = 20
 _SUBJECTS = 5
 EPOCHS = "epochs"
 _QUICK_EPOCHS = 2
+_LEARNING_EPOCHS = (10, 40, 200)
+"""Tried one after the other for a method that trains a network itself, up to those that it asks for."""
 
 
 @dataclass(eq=False)
@@ -49,12 +55,15 @@ class Subject:
         Whether ``epochs`` may be set to 2, where the method accepts that.
     in_worker : callable, optional
         Returns the scores of a fold computed in a worker process.
+    left_behind : callable, optional
+        Returns the names of what folds leave behind in a process that starts without any, or why that is unknown.
     """
 
     spec: MethodSpec
     requested: Mapping[str, ParameterValue]
     few_epochs: bool = True
     in_worker: Callable[[KitFold], FoldScores] | None = None
+    left_behind: Callable[[], list[str] | str] | None = None
     _features: dict[tuple[str, int], FloatArray] = field(default_factory=dict)
 
     @cached_property
@@ -161,28 +170,35 @@ class Subject:
 
     @cached_property
     def learned(self) -> FoldScores:
-        """The scores of the training samples themselves, which distinguish the classes."""
+        """The scores of the training samples themselves, which distinguish the classes; of a `Method` only."""
         _ = self.usable
-        fold = self.folds.first
         with _differing("learns"):
-            own = replace(fold, test=fold.train)
-            cure = "score any samples, training samples too"
-            scores = self.attempt("with its own training samples as test set", own, cure)
-            labels = np.array(fold.labels(fold.train))
-            correct, largest = int((scores.scores.argmax(axis=1) == labels).sum()), int(np.bincount(labels).max())
-            require(
-                # A quarter of the way from the majority's share to all of them.
-                4 * correct >= 3 * largest + len(labels),
-                f"predicts the class of {correct} of its {len(labels)} training samples, of which {largest} have one "
-                "class; let a larger score mean a more likely class, and column k be class k",
-            )
-        return scores
+            if not self.by_epochs:
+                return self._learned(self.folds.first, self)
+            *shorter, longest = self._longer()
+            for trial in shorter:
+                with suppress(ContractError):
+                    return self._learned(self.folds.first, trial)
+            return self._learned(self.folds.first, longest)
+
+    @cached_property
+    def overfit(self) -> Overfit:
+        """The network after its training on the kit's few samples, whether it has learned them or not."""
+        from mer_bench.testing.overfit import overfit
+
+        _ = self.usable
+        train, _ = self.samples(self.folds.first)
+        return overfit(MethodSetting(self.spec, self.requested, 3), train, seed=SEED)
 
     @cached_property
     def independent(self) -> Mapping[KitFold, FoldScores]:
         """The scores of the first fold and then of the second, neither of which changes the other."""
         reference = self.reference
         other = self.scores(self.folds.second)
+        if not self.by_epochs and self.spec.family != "baseline":
+            _ = self.learned
+            with _differing("folds-independent"), failing(_stale):
+                self._learned(self.folds.second, self)
         with _differing("folds-independent"):
             assert_same(
                 self.scores(self.folds.first),
@@ -201,6 +217,30 @@ class Subject:
                 extract_features(setting, trial.sample(0))
             predict_fold(setting, *trial.samples(self.folds.first), seed=SEED)
         return setting.reads
+
+    def _learned(self, fold: KitFold, trial: Subject) -> FoldScores:
+        """Return what ``trial`` scores for a fold's own training samples, if that distinguishes the classes."""
+        own = replace(fold, test=fold.train)
+        scores = trial.attempt(
+            "with its own training samples as test set", own, "score any samples, training samples too"
+        )
+        labels = np.array(fold.labels(fold.train))
+        correct, largest = int((scores.scores.argmax(axis=1) == labels).sum()), int(np.bincount(labels).max())
+        # By heart after many epochs; else a quarter of the way from the majority's share to all of them.
+        enough = len(labels) if self.by_epochs else (3 * largest + len(labels)) / 4
+        require(
+            correct >= enough,
+            f"predicts the class of {correct} of its {len(labels)} training samples, of which {largest} have one "
+            "class; let a larger score mean a more likely class, and column k be class k",
+        )
+        return scores
+
+    def _longer(self) -> list[Subject]:
+        """Return the method with more epochs than it is checked with, as far as it asks for and accepts them."""
+        asked = max(int(self.requested[EPOCHS]), _LEARNING_EPOCHS[0])  # type: ignore[arg-type]
+        epochs = dict.fromkeys(min(asked, most) for most in _LEARNING_EPOCHS)
+        trials = [{**self.requested, EPOCHS: count} for count in epochs]
+        return [Subject(self.spec, params, few_epochs=False) for params in trials if self._allows(params)] or [self]
 
     def _inputs(self, indices: tuple[int, ...], representation: str) -> FloatArray:
         return np.stack([self._input(index, representation) for index in indices])
@@ -247,6 +287,13 @@ class Subject:
         with isolated(SEED):
             method.fit(train, seed=SEED)
             return np.shape(method.predict(test))[:1] != (len(test),)
+
+
+def _stale(error: BaseException) -> ContractError:
+    return ContractError(
+        "after a fold in which patterns had other labels, it scores by those; keep what is learned on the instance "
+        f"(self), not on the class or in the module ({error})"
+    )
 
 
 @contextmanager

@@ -1,0 +1,135 @@
+"""A network trained until it knows a few samples by heart, and what was seen of it meanwhile.
+
+A network that cannot do this has a fault between its input and its logits. The harness's own trainer does it: with more
+epochs and smaller batches than the method asks for, and at last with another learning rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from mer_bench.evaluation.isolation import isolated
+from mer_bench.methods.instances import make_instance
+from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
+from mer_bench.methods.setting import MethodSetting
+from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.parameters import ParameterValue
+from mer_bench.training.trainer import train_fold
+
+BATCH = 8
+BUDGETS: tuple[dict[str, ParameterValue], ...] = (
+    {"epochs": 10},
+    {"epochs": 40},
+    {"epochs": 100, "lr": 1e-3, "optimizer": "adam", "weight_decay": 0.0},
+)
+"""Tried one after the other. Of mer-bench's own networks, seven need the first only, and one the second. The last is for
+a network whose default is a small learning rate for hundreds of epochs."""
+
+
+@dataclass(frozen=True)
+class Overfit:
+    """A network after its training on a few samples.
+
+    Parameters
+    ----------
+    network : nn.Module
+    inputs, logits : Tensor
+        What it got and gave when it scored its training samples last.
+    correct : int
+        The number of training samples that it recognised, after the epoch with most of them.
+    epochs : int
+        How many it was trained for.
+    silent : frozenset of str
+        The parameters that never got a gradient other than zero.
+    """
+
+    network: nn.Module
+    inputs: Tensor
+    logits: Tensor
+    correct: int
+    epochs: int
+    silent: frozenset[str]
+
+
+def overfit(setting: MethodSetting, train: LabelledSamples, *, seed: int) -> Overfit:
+    """Train a method's network on ``train`` until it recognises all of it, or no budget is left.
+
+    Raises
+    ------
+    MethodError
+        The network breaks its contract, or its loss is no longer finite.
+    """
+    for budget in BUDGETS:
+        done = _train(setting, budget, train, seed)
+        if done.correct == len(train):
+            break
+    if not done.silent:
+        return done
+    # A small layer may start with weights that silence it.
+    again = _train(setting, BUDGETS[0], train, seed + 1)
+    return Overfit(done.network, done.inputs, done.logits, done.correct, done.epochs, done.silent & again.silent)
+
+
+def _train(setting: MethodSetting, budget: Mapping[str, ParameterValue], train: LabelledSamples, seed: int) -> Overfit:
+    with isolated(seed), ExitStack() as hooks:
+        method = make_instance(_with(setting, budget))
+        assert isinstance(method, TorchMethod)
+        seen = _Seen(hooks)
+        build = method.build_network
+        method.build_network = lambda: seen.watch(build())  # type: ignore[method-assign]
+        (scores,) = train_fold(method, train, [UnlabelledSamples(train.inputs)], seed=seed, device="cpu")
+        correct = (scores.argmax(axis=2) == train.labels).sum(axis=1)
+    silent = frozenset(name for name, largest in seen.gradients.items() if not largest)
+    return Overfit(seen.network, seen.inputs, seen.logits, int(correct.max()), len(correct), silent)
+
+
+def _with(setting: MethodSetting, budget: Mapping[str, ParameterValue]) -> MethodSetting:
+    size = setting.params["batch_size"]
+    assert isinstance(size, int)
+    params = {**setting.params, **budget, "batch_size": min(size, BATCH)}
+    return MethodSetting(setting.spec, params, setting.n_classes, setting.representation)
+
+
+class _Seen:
+    """Records a network's last scoring, and the largest gradient of each parameter that asks for one."""
+
+    network: nn.Module
+    inputs: Tensor
+    logits: Tensor
+
+    def __init__(self, hooks: ExitStack) -> None:
+        self.hooks = hooks
+        self.gradients: dict[str, float] = {}
+
+    def watch(self, network: nn.Module) -> nn.Module:
+        """Put hooks on a network, which are removed with ``hooks``."""
+        self.network = network
+        self.hooks.enter_context(_removed(network.register_forward_hook(self._forward)))
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                self.gradients[name] = 0.0
+                self.hooks.enter_context(_removed(parameter.register_hook(partial(self._gradient, name))))
+        return network
+
+    def _forward(self, network: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+        if not network.training:
+            self.inputs = arguments[0].detach().clone()
+            self.logits = output[0] if isinstance(output, tuple) else output
+
+    def _gradient(self, name: str, gradient: Tensor) -> None:
+        if not self.gradients[name]:
+            self.gradients[name] = float(gradient.abs().max())
+
+
+@contextmanager
+def _removed(handle: Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        handle.remove()
