@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from mer_bench.errors import MerBenchError
@@ -24,6 +25,7 @@ _PINNED = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "MKL_CBWR": "COMPATIBLE",
     "OPENBLAS_CORETYPE": "Haswell",
+    "OPENCV_IPP": "avx2",
 }
 """What torch, oneDNN, MKL and OpenBLAS (numpy, scipy) read while they are loaded."""
 _SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -49,7 +51,19 @@ def arithmetic() -> str:
 def worker_environment(chosen: str) -> dict[str, str]:
     """Return the environment variables of a worker with this arithmetic: its libraries read them while they load."""
     single = dict.fromkeys(_SINGLE_THREAD, "1")
-    return {**single, **_PINNED} if chosen == AVX2 else single
+    return {**single, **_PINNED, **_numpy_targets(), **_opencv_targets()} if chosen == AVX2 else single
+
+
+def _numpy_targets() -> dict[str, str]:
+    """Name the targets that numpy may choose: naming one to avoid makes it warn on a processor without that."""
+    dispatched: list[str] = import_module("numpy._core._multiarray_umath").__cpu_dispatch__
+    allowed = [name for name in dispatched if not name.startswith(("AVX512", "X86_V4"))]
+    return {"NPY_ENABLE_CPU_FEATURES": " ".join(allowed), "NPY_DISABLE_CPU_FEATURES": ""}
+
+
+def _opencv_targets() -> dict[str, str]:
+    """Name the target that OpenCV must avoid, where the processor has it: elsewhere, naming it prints a warning."""
+    return {"OPENCV_CPU_DISABLE": "AVX512-SKX"} if "avx512bw" in _cpu_info("flags").split() else {}
 
 
 def processor() -> str:
