@@ -223,7 +223,12 @@ def resizing(options: argparse.Namespace) -> Sequence[Any]:
     ways = (cv2.INTER_LINEAR, cv2.INTER_AREA, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
     made = [cv2.resize(image, (77, 61), interpolation=way) for image in (grey, real) for way in ways]
     made += [cv2.warpAffine(image, matrix, (90, 80), flags=cv2.INTER_LINEAR) for image in (grey, real)]
-    return [*made, cv2.GaussianBlur(real, (5, 5), 1.1), cv2.medianBlur(real, 5), cv2.cvtColor(face(), cv2.COLOR_RGB2GRAY)]
+    return [
+        *made,
+        cv2.GaussianBlur(real, (5, 5), 1.1),
+        cv2.medianBlur(real, 5),
+        cv2.cvtColor(face(), cv2.COLOR_RGB2GRAY),
+    ]
 
 
 def functions(options: argparse.Namespace) -> Sequence[Any]:
