@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from mer_bench.engine.environment import environment
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.inputs import Inputs, fold_place, lost_fold
 from mer_bench.engine.listener import Interrupted, Listener
+from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
 from mer_bench.evaluation.cells import FoldResult, FoldTask, compute_fold
 from mer_bench.evaluation.plan import Cell, Plan
@@ -113,18 +115,21 @@ class Session:
         run_id = self.store.start_run(self._manifest())
         done = len(self.plan.cells) - len(self.pending)
         jobs, timeout = self.resources.jobs, self.resources.timeout
+        rows = self.plan.rows
+        parts = Counter(rows[cell.row].name for cell in self.pending)
+        tasks = sorted(tasks, key=lambda task: cost_rank(rows[task.cell.row]))
         with (
-            self.listener.steps("cells", len(self.plan.cells), done) as step,
+            self.listener.steps("cells", len(self.plan.cells), done, parts=parts, jobs=jobs) as step,
             closing(run_tasks(compute_fold, tasks, fold_place, lost=lost_fold, jobs=jobs, timeout=timeout)) as computed,
         ):
             for task, result in chain(failed, computed):
                 cell = task.cell
-                row = self.plan.rows[cell.row]
+                row = rows[cell.row]
                 reason = store_result(self.store, row, task, result, run_id=run_id)
                 if reason:
                     self.failures.append(Failure(row.name, cell.seed, cell.fold, reason))
                     self.listener.failed(f"{row.name}, seed {cell.seed}, fold {cell.fold}: {reason}")
-                step(not reason)
+                step(not reason, row.name, result.seconds)
 
     def _read(self, cell: Cell) -> CellRecord | None:
         return self.store.read_cell(self.plan.rows[cell.row].record, cell.seed, cell.fold)

@@ -16,6 +16,7 @@ from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.plan import Cell
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.evaluation.rows import Row
+from mer_bench.evaluation.watch import watched_files
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
@@ -120,7 +121,7 @@ def compute_fold(task: FoldTask) -> FoldResult:
     spec = task.setting.spec
     load_target(spec.target)
     try:
-        with foreign_code(f"method {spec.name}", f"fold {task.cell.fold}", recorded=True):
+        with foreign_code(f"method {spec.name}", f"fold {task.cell.fold}", recorded=True), watched_files():
             scores = _predict(task)
     except ForeignError as failure:
         return failed_fold(failure.error, time.perf_counter() - started, trace_of(failure.error))

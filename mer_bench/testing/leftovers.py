@@ -14,7 +14,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from mer_bench.engine.executors import run_in_workers
+from mer_bench.engine.executors import run_tasks
+from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.state import State, changed_state, read_state
 from mer_bench.foreign import foreign_code, origin_of
@@ -53,8 +54,8 @@ class Leftovers:
         tasks = [LeftoverTask(place, each.spec, each.params) for place, each in enumerate(self._subjects)]
         sendable = [task for task in tasks if _can_pickle(task)]
         outcomes: dict[int, _Outcome] = {task.place: "the spec cannot be sent to a process" for task in tasks}
-        with closing(run_in_workers(find, sendable, lost=_lost, jobs=1, timeout=_TIMEOUT_S)) as done:
-            return {**outcomes, **dict(done)}
+        with closing(run_tasks(find, sendable, _place, lost=_lost, jobs=1, timeout=_TIMEOUT_S)) as done:
+            return {**outcomes, **dict(outcome for _, outcome in done)}
 
 
 def find(task: LeftoverTask) -> tuple[int, _Outcome]:
@@ -117,6 +118,11 @@ def _outcome(function: Callable[[], list[State]]) -> list[State] | str:
         return function()
     except BaseException as error:
         return reason_of(origin_of(error))
+
+
+def _place(task: LeftoverTask) -> Place:
+    libraries = (__name__, *(["mer_bench.training.trainer"] if task.spec.trains_by_epoch else []))
+    return Place(libraries, f"leftovers of {task.spec.target}", task.spec.target.partition(":")[0], alone=True)
 
 
 def _lost(task: LeftoverTask, error: MethodError, seconds: float) -> tuple[int, _Outcome]:
