@@ -71,6 +71,11 @@ def processor() -> str:
     return _cpu_info("model name") or platform.processor() or platform.machine()
 
 
+def same_processor_class(one: str, other: str, chosen: str) -> bool:
+    """Return whether two processors, by their names, must give the same bits on the CPU with this arithmetic."""
+    return chosen == AVX2 or one == other
+
+
 @cache
 def _cpu_info(field: str) -> str:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import chain, zip_longest
 
@@ -83,29 +83,42 @@ def verify(
     MerBenchError
         None of the rows can be made here, or none has a finished cell.
     """
-    made = _made(records, remaker, listener.notice)
-    stored = {row.record["row_key"]: _stored(store, row) for _, row in made}
-    chosen = _sample([[(row, cell) for cell in stored[row.record["row_key"]]] for _, row in made], n_cells)
+    plans = _plans(records, remaker, listener.notice)
+    stored = {row.record["row_key"]: _stored(store, row) for plan in plans for row in plan.rows}
+    chosen = _sample(list(stored.values()), n_cells)
     if not chosen:
         raise MerBenchError(f"{store.path} holds no finished cell of a row that can be computed again here")
-    for data in dict.fromkeys(id(data) for data, _ in made):
-        rows = [row for of, row in made if id(of) == data]
-        source = next(of for of, _ in made if id(of) == data)
-        cells = [(rows.index(row), record) for row, record in chosen if any(row is own for own in rows)]
-        yield from _compare(store, source, rows, cells, stored, resources, listener)
+    for plan in plans:
+        numbers = {row.record["row_key"]: number for number, row in enumerate(plan.rows)}
+        cells = {
+            Cell(numbers[record["row_key"]], record["seed"], record["fold"]): record
+            for record in chosen
+            if record["row_key"] in numbers
+        }
+        if cells:
+            yield from _compare(store, replace(plan, cells=tuple(cells)), cells, stored, resources, listener)
 
 
-def _made(
-    records: Sequence[RowRecord], remaker: Remaker, notice: Callable[[str], object]
-) -> list[tuple[ProtocolData, Row]]:
-    def attempt(record: RowRecord) -> tuple[ProtocolData, Row] | None:
-        try:
-            return remaker.row(record)
-        except MerBenchError as error:
-            notice(f"{record['method']['name']} under {record['protocol']['name']} is not verified: {error}")
-            return None
+def _plans(records: Sequence[RowRecord], remaker: Remaker, notice: Callable[[str], object]) -> list[Plan]:
+    """Return a plan of the rows of each protocol, without cells."""
+    rows: dict[str, list[Row]] = {}
+    data: dict[str, ProtocolData] = {}
+    for record in records:
+        remade = _remade(record, remaker, notice)
+        if remade is not None:
+            name = record["protocol"]["name"]
+            data[name] = remade[0]
+            rows.setdefault(name, []).append(remade[1])
+    # The plan's selection is not used: each row knows how it was trained.
+    return [Plan(data[name], data[name].protocol.selection, tuple(own), ()) for name, own in rows.items()]
 
-    return [pair for pair in map(attempt, records) if pair is not None]
+
+def _remade(record: RowRecord, remaker: Remaker, notice: Callable[[str], object]) -> tuple[ProtocolData, Row] | None:
+    try:
+        return remaker.row(record)
+    except MerBenchError as error:
+        notice(f"{record['method']['name']} under {record['protocol']['name']} is not verified: {error}")
+        return None
 
 
 def _stored(store: Store, row: Row) -> list[CellRecord]:
@@ -116,31 +129,28 @@ def _stored(store: Store, row: Row) -> list[CellRecord]:
     return sorted(finished, key=lambda cell: hashlib.sha256(cell["key"].encode()).digest())
 
 
-def _sample(of_rows: Sequence[Sequence[tuple[Row, CellRecord]]], n_cells: int) -> list[tuple[Row, CellRecord]]:
+def _sample(of_rows: Sequence[Sequence[CellRecord]], n_cells: int) -> list[CellRecord]:
     in_turn = chain.from_iterable(zip_longest(*of_rows))
-    return [pair for pair in in_turn if pair is not None][:n_cells]
+    return [record for record in in_turn if record is not None][:n_cells]
 
 
 def _compare(
     store: Store,
-    data: ProtocolData,
-    rows: Sequence[Row],
-    chosen: Sequence[tuple[int, CellRecord]],
+    plan: Plan,
+    cells: Mapping[Cell, CellRecord],
     stored: Mapping[str, Sequence[CellRecord]],
     resources: Resources,
     listener: Listener,
 ) -> Iterator[CheckedCell]:
-    cells = {Cell(row, record["seed"], record["fold"]): record for row, record in chosen}
-    # The plan's selection is not used: each row knows how it was trained.
-    inputs = Inputs(Plan(data, data.protocol.selection, tuple(rows), tuple(cells)), resources, listener)
-    inputs.preprocess(list(cells))
-    tasks, failed = inputs.tasks(list(cells))
+    inputs = Inputs(plan, resources, listener)
+    inputs.preprocess(plan.cells)
+    tasks, failed = inputs.tasks(plan.cells)
     with (
         listener.steps("cells computed again", len(cells)) as step,
         closing(run_tasks(compute_fold, tasks, _fresh, lost=lost_fold, jobs=resources.jobs)) as computed,
     ):
         for task, result in chain(failed, computed):
-            row, record = rows[task.cell.row], cells[task.cell]
+            row, record = plan.rows[task.cell.row], cells[task.cell]
             checked = _checked(row, record, task, result, stored[row.record["row_key"]])
             write_verification(store, row.record, [checked.entry])
             step(checked.entry["outcome"] != "differs")
