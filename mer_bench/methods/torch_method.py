@@ -61,12 +61,12 @@ class NetworkMethod(TorchMethod):
     def __init__(self, setting: MethodSetting, network: type[nn.Module]) -> None:
         super().__init__(setting)
         self._network = network
+        named = inspect.signature(network).parameters
+        self._shaping = tuple(name for name in self.spec.representation.parameters if name in named)
 
     def network_params(self) -> Mapping[str, Any]:
         """Return what `TorchMethod.network_params` does, and those of the representation that the network names."""
-        named = inspect.signature(self._network).parameters
-        shaping = (name for name in self.spec.representation.parameters if name in named)
-        return ParameterView(self.params, (*super().network_params(), *shaping))
+        return ParameterView(self.params, (*super().network_params(), *self._shaping))
 
     def build_network(self) -> nn.Module:
         """Return the network that the parameters describe."""

@@ -208,7 +208,7 @@ def test_maps_of_8_bits_are_fed_as_their_levels(kind: str) -> None:
     scored = seen_inputs(training_set, held_out=levels[20:] / np.float32(255), normalisation=kind)
 
     training_set.inputs[0, 0, 0] = [-1e-6, 1 + 1e-6, 0.5]  # rounding is no other unit
-    seen_inputs(training_set, normalisation=kind)
+    seen_inputs(training_set, held_out=training_set.inputs, normalisation=kind)
     expected = levels[20:] - (levels[:20].mean(0) if kind == "pixel-mean-255" else 0)
     np.testing.assert_allclose(
         scored.permute(0, 2, 3, 1).numpy(), expected, rtol=0, atol=1e-4 if kind == "pixel-mean-255" else 0
