@@ -12,7 +12,7 @@ from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import load_protocol
 from mer_bench.representations.preprocessing import resolve_preprocessing
-from mer_bench.representations.settings import PREPROCESSING
+from mer_bench.representations.settings import PREPROCESSING, is_from_frames
 from mer_bench.store.schema import RowRecord
 
 
@@ -71,8 +71,10 @@ class Remaker:
     def _preprocessing(self, record: RowRecord) -> dict[str, ParameterValue]:
         """Return the settings of preprocessing in a row's representation; it has those only that its steps read."""
         params: dict[str, ParameterValue] = dict(record["representation"]["params"])  # type: ignore[arg-type]
+        if not is_from_frames(params):
+            return {}
         names = {parameter.name for parameter in PREPROCESSING}
-        return {name: value for name, value in params.items() if name in names and "align_by" in params}
+        return {name: value for name, value in params.items() if name in names}
 
 
 def _difference(ours: RowRecord, theirs: RowRecord) -> str:

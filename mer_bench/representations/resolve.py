@@ -10,7 +10,7 @@ from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.parameters import ParameterValue, resolve_parameters
 from mer_bench.representations.preprocessing import VERSIONS, Recipe, parameter_names, step_versions
-from mer_bench.representations.settings import OF_METHOD
+from mer_bench.representations.settings import OF_METHOD, is_from_frames
 from mer_bench.specs import MethodSpec, Representation
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
@@ -71,7 +71,7 @@ def given_representation(spec: MethodSpec, source: DataSource) -> str | None:
 def recipe_of(record: RepresentationRecord) -> Recipe | None:
     """Return the recipe of a representation that is computed from frames; None for a ready-made one."""
     params: dict[str, ParameterValue] = dict(record["params"])  # type: ignore[arg-type]
-    return Recipe(record["name"], params) if "align_by" in params else None
+    return Recipe(record["name"], params) if is_from_frames(params) else None
 
 
 def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:

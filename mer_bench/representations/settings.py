@@ -69,3 +69,8 @@ OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
     ),
 }
 """Settings of each representation that a method may choose: it has parameters of its own with these names."""
+
+
+def is_from_frames(params: Mapping[str, object]) -> bool:
+    """Return whether a representation with these settings is computed from frames; else it is ready-made."""
+    return "align_by" in params

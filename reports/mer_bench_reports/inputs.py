@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mer_bench.representations.settings import OF_METHOD
+from mer_bench.representations.settings import OF_METHOD, is_from_frames
 from mer_bench.store.schema import RowRecord
 from mer_bench_reports.provenance import params_text, shown_value, without_folders
 from mer_bench_reports.report_data import Fact
@@ -24,6 +24,8 @@ def preprocessing(record: RowRecord) -> Preprocessing:
     What a method chooses for itself, such as its key regions, is left out.
     """
     params = record["representation"]["params"]
+    if not is_from_frames(params):
+        return frozenset()
     return frozenset((name, shown_value(value)) for name, value in params.items() if name not in _CHOSEN_BY_METHOD)
 
 
