@@ -204,7 +204,7 @@ def flow(algorithm: str, options: argparse.Namespace) -> Sequence[FloatArray]:
 
 
 def alignment(options: argparse.Namespace) -> Sequence[FloatArray | ByteArray]:
-    """Return aligned crops: one that shrinks the frame by areas, one by warping alone, and one matched in brightness."""
+    """Return crops of a face, shrunk by warping alone and by areas first, and one matched to the other's brightness."""
     from mer_bench.vision.alignment import align, aligning_transform, match_brightness
 
     points = np.array([[204.1, 101.6], [246.9, 103.9], [225.2, 127.8], [201.0, 139.8], [246.0, 141.2]], np.float32)
@@ -234,8 +234,8 @@ def resizing(options: argparse.Namespace) -> Sequence[Any]:
 def functions(options: argparse.Namespace) -> Sequence[Any]:
     """Return numpy's elementary functions, in both precisions."""
     values = noise((100_000,))
-    both = [values, values.astype(np.float64)]
-    names = (np.exp, np.log, np.sin, np.cos, np.tanh, np.arctan, np.sqrt, np.cbrt, np.log1p, np.expm1)
+    both: list[Any] = [values, values.astype(np.float64)]
+    names: tuple[Any, ...] = (np.exp, np.log, np.sin, np.cos, np.tanh, np.arctan, np.sqrt, np.cbrt, np.log1p, np.expm1)
     return [function(part + part.dtype.type(0.25)) for part in both for function in names] + [
         np.arctan2(both[1], both[1][::-1]),
         np.power(both[1], 1.7),

@@ -1,15 +1,18 @@
 """Which instructions numerical libraries use: the same on every x86-64 with AVX2, unless the user wants otherwise.
 
 A library that picks its kernels by the processor rounds differently on another one, and training amplifies that.
+docs/arithmetic.md says what was compared, and what is left.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 from mer_bench.errors import MerBenchError
 
@@ -20,15 +23,24 @@ NATIVE = "native"
 
 VARIABLE = "MER_BENCH_ARITHMETIC"
 
-_PINNED = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "MKL_CBWR": "COMPATIBLE",
-    "OPENBLAS_CORETYPE": "Haswell",
-    "OPENCV_IPP": "avx2",
-}
-"""What torch, oneDNN, MKL and OpenBLAS (numpy, scipy) read while they are loaded."""
+_PINNED: Mapping[str, str] = MappingProxyType(
+    {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_CBWR": "COMPATIBLE",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "OPENCV_IPP": "avx2",
+    }
+)
+"""What torch, oneDNN, MKL, OpenBLAS (numpy, scipy) and Intel's IPP (OpenCV) read while they are loaded.
+
+Of MKL's branches, only COMPATIBLE is the same on processors of other vendors.
+"""
 _SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_BEYOND_AVX2 = ("AVX512", "X86_V4")
+"""What the names of numpy's targets begin with that need more than AVX2."""
+_INSTRUCTION_SETS = {"avx512f": "AVX512", "avx2": "AVX2", "avx": "AVX", "sse4_2": "SSE4.2"}
+"""A processor's flag to the instruction set's usual name; the widest first."""
 
 
 def arithmetic() -> str:
@@ -42,7 +54,7 @@ def arithmetic() -> str:
     asked = os.environ.get(VARIABLE) or None
     if asked not in (None, AVX2, NATIVE):
         raise MerBenchError(f"{VARIABLE}={asked} is not one of: {AVX2}, {NATIVE}")
-    has_avx2 = platform.machine() in ("x86_64", "AMD64") and {"avx2", "fma"} <= set(_cpu_info("flags").split())
+    has_avx2 = platform.machine() in ("x86_64", "AMD64") and {"avx2", "fma"} <= _flags()
     if asked == AVX2 and not has_avx2:
         raise MerBenchError(f"{VARIABLE}={AVX2}: this processor ({processor()}) has no AVX2; leave the variable out")
     return AVX2 if has_avx2 and asked != NATIVE else NATIVE
@@ -54,21 +66,58 @@ def worker_environment(chosen: str) -> dict[str, str]:
     return {**single, **_PINNED, **_numpy_targets(), **_opencv_targets()} if chosen == AVX2 else single
 
 
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def cell_processor(chosen: str) -> str:
+    """Return what a cell computed here with this arithmetic states as its processor.
+
+    With `AVX2`, the name: ``AMD EPYC``. With `NATIVE`, all that the choice of kernels may depend on, because virtual
+    machines with different processors report the same name: ``AMD EPYC (family 25, model 17), AVX512``; and the
+    variables of the environment that hold a library to less.
+    """
+    if chosen == AVX2:
+        return processor()
+    family, model = _cpu_info("cpu family"), _cpu_info("model")
+    name = f"{processor()} (family {family}, model {model})" if family and model else processor()
+    widest = [text for flag, text in _INSTRUCTION_SETS.items() if flag in _flags()][:1]
+    held = [f"{variable}={os.environ[variable]}" for variable in _PINNED if os.environ.get(variable)]
+    return ", ".join([name, *widest, *held])
+
+
+def same_processor_class(a: str, b: str, chosen: str) -> bool:
+    """Return whether cells that were computed on two processors must be equal to the bit.
+
+    This holds for cells computed on the CPU, with the same packages and the same C library.
+
+    Parameters
+    ----------
+    a, b : str
+        The processors as the cells state them: `cell_processor`.
+    chosen : str
+        The row's arithmetic.
+    """
+    return chosen == AVX2 or a == b
+
+
 def _numpy_targets() -> dict[str, str]:
-    """Name the targets that numpy may choose: naming one to avoid makes it warn on a processor without that."""
+    """Name the targets that numpy may use: it warns of a target to avoid that the processor lacks."""
+    # numpy 1.26 has this module, too. Releases name their targets differently, so they are not listed here.
     dispatched: list[str] = import_module("numpy._core._multiarray_umath").__cpu_dispatch__
-    allowed = [name for name in dispatched if not name.startswith(("AVX512", "X86_V4"))]
+    allowed = [name for name in dispatched if not name.startswith(_BEYOND_AVX2)]
+    # numpy refuses to be imported if both variables have a value.
     return {"NPY_ENABLE_CPU_FEATURES": " ".join(allowed), "NPY_DISABLE_CPU_FEATURES": ""}
 
 
 def _opencv_targets() -> dict[str, str]:
-    """Name the target that OpenCV must avoid, where the processor has it: elsewhere, naming it prints a warning."""
-    return {"OPENCV_CPU_DISABLE": "AVX512-SKX"} if "avx512bw" in _cpu_info("flags").split() else {}
+    """Name the one target that OpenCV must avoid, if the processor has it; otherwise OpenCV prints a warning."""
+    return {"OPENCV_CPU_DISABLE": "AVX512-SKX" if {"avx512bw", "avx512dq", "avx512vl"} <= _flags() else ""}
 
 
-def processor() -> str:
-    """Return the name of this machine's processor."""
-    return _cpu_info("model name") or platform.processor() or platform.machine()
+def _flags() -> set[str]:
+    return set(_cpu_info("flags").split())
 
 
 def same_processor_class(one: str, other: str, chosen: str) -> bool:

@@ -135,4 +135,5 @@ def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimi
     if config.optimizer == "sgd":
         return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    # Otherwise MKL takes the square roots, from an approximation that is another on each vendor's processors.
+    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)

@@ -132,17 +132,6 @@ def test_a_manifest_states_what_is_installed_and_nothing_that_is_not(monkeypatch
     assert facts["git"] is None
 
 
-def test_a_manifest_states_the_platforms_processor_if_proc_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> str:
-        raise PermissionError
-
-    monkeypatch.setattr(environment, "_PACKAGES", ())
-    monkeypatch.setattr(environment.Path, "read_text", refuse)
-    monkeypatch.setattr(environment.platform, "processor", lambda: "riscv64")
-
-    assert environment.environment()["processor"] == "riscv64"
-
-
 def test_data_that_changes_while_it_is_read_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of("majority")
     monkeypatch.setattr(type(plan.data.source), "digest", lambda self, sample_id: "edited")
