@@ -120,11 +120,6 @@ def _flags() -> set[str]:
     return set(_cpu_info("flags").split())
 
 
-def same_processor_class(one: str, other: str, chosen: str) -> bool:
-    """Return whether two processors, by their names, must give the same bits on the CPU with this arithmetic."""
-    return chosen == AVX2 or one == other
-
-
 @cache
 def _cpu_info(field: str) -> str:
     try:

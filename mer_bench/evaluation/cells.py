@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_bench.arithmetic import processor
+from mer_bench.arithmetic import arithmetic, cell_processor
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import error_text
 from mer_bench.evaluation.fold_scores import FoldScores
@@ -72,7 +72,7 @@ class FoldResult:
     error : CellError or None
     seconds : float
     processor : str
-        The processor of the machine.
+        As of `mer_bench.arithmetic.cell_processor`.
     """
 
     scores: FoldScores | None
@@ -125,13 +125,13 @@ def compute_fold(task: FoldTask) -> FoldResult:
             scores = _predict(task)
     except ForeignError as failure:
         return failed_fold(failure.error, time.perf_counter() - started, trace_of(failure.error))
-    return FoldResult(scores, None, time.perf_counter() - started, processor())
+    return FoldResult(scores, None, time.perf_counter() - started, cell_processor(arithmetic()))
 
 
 def failed_fold(error: BaseException, seconds: float, trace: str = "") -> FoldResult:
     """Return the result of a fold that failed."""
     failure: CellError = {"type": type(error).__name__, "message": error_text(error), "traceback": trace}
-    return FoldResult(None, failure, seconds, processor())
+    return FoldResult(None, failure, seconds, cell_processor(arithmetic()))
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:
