@@ -96,7 +96,8 @@ def verify(
             if record["row_key"] in numbers
         }
         if cells:
-            yield from _compare(store, replace(plan, cells=tuple(cells)), cells, stored, resources, listener)
+            asked = replace(plan, cells=tuple(cells))
+            yield from _compare(store, asked, cells, stored, resources=resources, listener=listener)
 
 
 def _plans(records: Sequence[RowRecord], remaker: Remaker, notice: Callable[[str], object]) -> list[Plan]:
@@ -139,6 +140,7 @@ def _compare(
     plan: Plan,
     cells: Mapping[Cell, CellRecord],
     stored: Mapping[str, Sequence[CellRecord]],
+    *,
     resources: Resources,
     listener: Listener,
 ) -> Iterator[CheckedCell]:

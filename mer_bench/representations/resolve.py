@@ -14,6 +14,7 @@ from mer_bench.representations.settings import OF_METHOD, is_from_frames
 from mer_bench.specs import MethodSpec, Representation
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
+from mer_bench.vision.choices import PHYSICAL
 
 _AVAILABLE = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
 """The representations that each kind of data can provide."""
@@ -77,14 +78,14 @@ def recipe_of(record: RepresentationRecord) -> Recipe | None:
 def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
     """Return the caveats of scores on this representation.
 
-    Ready-made maps have no landmarks, so their key regions are cut at constant positions, and they cannot be scaled
-    again. Frames without a face may be used whole.
+    Ready-made maps have no landmarks, so their key regions are cut at constant positions, and maps that were scaled
+    by map cannot be scaled back. Frames without a face may be used whole.
     """
     params = record["params"]
     if recipe_of(record) is not None:
         return (Caveat.WHOLE_FRAME,) if params["no_face"] == "whole-frame" else ()
     cut = record["name"] == "region-flow" and params.get("layout") != "whole-face"
-    other_scale = "scale" in params and params["data_scale"] not in (params["scale"], _UNKNOWN)
+    other_scale = "scale" in params and params["data_scale"] not in (params["scale"], PHYSICAL, _UNKNOWN)
     return (*([Caveat.TEMPLATE_LANDMARKS] if cut else []), *([Caveat.OTHER_SCALE] if other_scale else []))
 
 
@@ -95,19 +96,18 @@ def _ready_made(
     asked: Mapping[str, ParameterValue],
     source: DataSource,
 ) -> RepresentationRecord:
-    """Return the representation of ready-made maps: its record tells how they are scaled, which no array depends on."""
+    """Return the representation of ready-made maps: those in physical units are scaled as the method asks."""
     if asked.get("side", MAP_SIDE) != MAP_SIDE:
         raise MerBenchError(
             f"method {spec.name}: side={asked['side']}, but the maps of this data are ready-made and have "
             f"{MAP_SIDE}×{MAP_SIDE} pixels; set side={MAP_SIDE}, or choose data with frames"
         )
     followed = {key: value for key, value in own.items() if key not in _ONLY_FROM_FRAMES}
-    identity = {"name": name, "params": followed, "version": VERSIONS[name], "from": source.native}
-    scales = {
-        **({"scale": asked["scale"]} if "scale" in asked else {}),
-        "data_scale": source.input_facts().scale or _UNKNOWN,
-    }
-    return {"name": name, "params": {**followed, **scales}, "hash": digest(identity)}
+    data_scale = source.input_facts().scale or _UNKNOWN
+    scale = {"scale": asked["scale"]} if "scale" in asked else {}
+    depends_on = {**followed, **(scale if data_scale == PHYSICAL else {})}
+    identity = {"name": name, "params": depends_on, "version": VERSIONS[name], "from": source.native}
+    return {"name": name, "params": {**followed, **scale, "data_scale": data_scale}, "hash": digest(identity)}
 
 
 def _own_parameters(spec: MethodSpec, given: str, params: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:

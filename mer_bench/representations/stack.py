@@ -17,7 +17,9 @@ from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import ARRAY, preprocess_task
 from mer_bench.store.files import open_for_writing, write_bytes
 from mer_bench.store.schema import RepresentationRecord
+from mer_bench.vision.choices import PHYSICAL
 from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
+from mer_bench.vision.scaling import as_floats, scale_map
 
 _MAP_SHAPE = (MAP_SIDE, MAP_SIDE, 3)
 
@@ -44,10 +46,7 @@ def compute_representation(
     recipe = recipe_of(record)
     for sample_id in sample_ids:
         if recipe is None:
-            flow = load_map(source, sample_id)
-            is_face = record["name"] == "face-flow"
-            layout = str(record["params"].get("layout"))
-            yield (flow if is_face else recombine_regions(flow, TEMPLATE_LANDMARKS, layout)), {}
+            yield _ready_made(load_map(source, sample_id), record), {}
         else:
             task = preprocess_task(source, sample_id, recipe)
             entry = task.cached(notice)
@@ -57,6 +56,15 @@ def compute_representation(
 
                 entry = computed_entry(task, notice)
             yield entry.arrays[ARRAY], entry.facts
+
+
+def _ready_made(flow: FloatArray, record: RepresentationRecord) -> FloatArray:
+    """Return a ready-made map as its record says: scaled if it is in physical units, and cut into key regions."""
+    params = record["params"]
+    scaled = scale_map(flow, str(params.get("scale", PHYSICAL))) if params["data_scale"] == PHYSICAL else flow
+    if record["name"] == "face-flow":
+        return as_floats(scaled)
+    return recombine_regions(scaled, TEMPLATE_LANDMARKS, str(params["layout"]))
 
 
 def stored_representation(

@@ -40,7 +40,8 @@ FLOW_PARAMETERS: Mapping[str, tuple[Parameter, ...]] = MappingProxyType(
 )
 """The settings of every algorithm, with defaults and limits, under the names that users give them."""
 
-SCALES = ("physical", "per-map", "per-map-8bit")
+PHYSICAL = "physical"
+SCALES = (PHYSICAL, "per-map", "per-map-8bit")
 """How a flow map is scaled. ``physical``: not at all, displacement in pixels. ``per-map``: each channel of each map by
 its own least and largest value, to 0..1. ``per-map-8bit``: the same, rounded to 8 bits, as public maps are."""
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_bench.arrays import ByteArray, FloatArray
+from mer_bench.vision.choices import PHYSICAL
 
 _LEVELS = 255
 
@@ -28,7 +29,7 @@ def scale_map(flow: FloatArray, scale: str) -> FloatArray | ByteArray:
     ndarray of shape (height, width, 3), float32 or uint8
         uint8 for ``per-map-8bit``.
     """
-    if scale == "physical":
+    if scale == PHYSICAL:
         return flow
     exact = flow.astype(np.float64)
     least, largest = exact.min(axis=(0, 1)), exact.max(axis=(0, 1))

@@ -39,7 +39,7 @@ def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> 
     assert plan(bench, "--method", "majority", *changed) == [
         "method majority (face-flow): defaults",
         "method random (face-flow): defaults",
-        "method svm-flow (face-flow): rbf",
+        "method svm-flow (face-flow): nested",
         "preprocessing: size=96, flow=farneback",
     ]
 

@@ -113,7 +113,8 @@ def test_regions_cut_at_constant_positions_have_a_caveat(layout: str) -> None:
     [
         ("per-map-8bit", "per-map-8bit", ()),
         ("physical", "per-map-8bit", (Caveat.OTHER_SCALE,)),
-        ("per-map", "physical", (Caveat.OTHER_SCALE,)),
+        ("per-map", "per-map-8bit", (Caveat.OTHER_SCALE,)),
+        ("per-map", "physical", ()),
         ("per-map", "", ()),
     ],
 )
@@ -124,8 +125,20 @@ def test_ready_made_maps_of_another_scale_than_the_method_asks_for_have_a_caveat
 
     assert representation_caveats(record) == caveats
     assert record["params"] == {"layout": "whole-face", "scale": asked, "data_scale": stated or "unknown"}
-    # The arrays are the same whatever is asked for or stated.
-    assert record["hash"] == record_of(METHOD, layout="whole-face")["hash"]
+    # Only maps in physical units can be scaled; the arrays of others are the same whatever is asked for or stated.
+    assert (record["hash"] == record_of(METHOD, layout="whole-face")["hash"]) == (stated != "physical")
+
+
+def test_ready_made_maps_in_physical_units_are_scaled_as_the_method_asks() -> None:
+    record = record_of(SCALED, data_scale="physical", layout="whole-face", scale="per-map-8bit")
+    flow = Maps().load(IDS[0])
+    levels = stack_of(Maps(), IDS[:1], record)[0] * 255
+
+    np.testing.assert_allclose(levels, np.rint(levels), atol=1e-4)
+    assert levels.min(axis=(0, 1)).tolist() == [0.0, 0.0, 0.0]
+    np.testing.assert_allclose(levels.max(axis=(0, 1)), 255.0)
+    stated = record_of(SCALED, data_scale="per-map-8bit", layout="whole-face", scale="per-map-8bit")
+    np.testing.assert_array_equal(stack_of(Maps(), IDS[:1], stated)[0], flow)
 
 
 def test_a_method_that_asks_for_no_scale_has_no_caveat_on_scaled_maps() -> None:
