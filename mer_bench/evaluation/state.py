@@ -1,8 +1,8 @@
 """What a method keeps outside its instances: in its modules, on its classes, and in what those hold.
 
-A fold gets a new instance, so what is on the instance ends with the fold. A module-level dictionary, a class attribute, a
-mutable default argument or a ``functools`` cache does not: the next fold in the same process finds what is in it, such as
-a model that was trained on that fold's test subject.
+A fold gets a new instance, so what is on the instance ends with the fold. A module-level dictionary, a class attribute,
+a mutable default argument or a ``functools`` cache does not: the next fold in the same process finds what is in it,
+such as a model that was trained on that fold's test subject.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_state(target: str) -> State:
             classes |= set(_classes(own.values(), package))
             data = {key: value for key, value in own.items() if not isinstance(value, (type, types.ModuleType))}
             read[each] = {key: _digest(value, package) for key, value in data.items()}
-        for cls in classes:
+        for cls in sorted(classes, key=_name_of):
             attributes = {f"{cls.__qualname__}.{key}": value for key, value in vars(cls).items()}
             kept = {key: value for key, value in attributes.items() if not _is_internal(key.rpartition(".")[2])}
             digests = {key: _digest(value, package) for key, value in kept.items() if not isinstance(value, type)}

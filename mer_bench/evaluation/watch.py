@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 
 from mer_bench.errors import MethodError
 
@@ -91,25 +92,23 @@ def _refusal(path: str) -> ResultsFolderError:
 
 
 def _path_of(argument: object) -> str:
-    """Return an event's argument as an absolute path; empty where it is none, but a file's number."""
-    if argument is None:
-        return os.getcwd()
+    """Return an event's argument as an absolute path; empty where it is none, such as a file's number."""
     if not isinstance(argument, (str, bytes, os.PathLike)):
-        return ""
+        return str(Path.cwd()) if argument is None else ""
     try:
-        return os.path.abspath(os.fsdecode(argument))
+        return os.path.abspath(os.fsdecode(argument))  # noqa: PTH100  (for ".."; `_real` follows links)
     except (OSError, TypeError, ValueError):
         return ""
 
 
 def _is_inside(path: str) -> bool:
     folder, name = os.path.split(path)
-    return _is_refused(_real(folder)) or (name in _FOLDERS and _is_refused(os.path.join(_real(folder), name)))
+    return _is_refused(_real(folder)) or (name in _FOLDERS and _is_store(_real(folder)))
 
 
 @lru_cache(maxsize=10_000)
 def _real(folder: str) -> str:
-    return os.path.realpath(folder)
+    return str(Path(folder).resolve())
 
 
 @lru_cache(maxsize=10_000)
@@ -121,8 +120,7 @@ def _is_refused(folder: str) -> bool:
 
 def _is_store(folder: str) -> bool:
     try:
-        with open(os.path.join(folder, _MARKER), encoding="utf-8") as stream:
-            content = json.load(stream)
+        content = json.loads(Path(folder, _MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and isinstance(content.get("schema"), int)

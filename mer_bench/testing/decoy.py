@@ -46,7 +46,7 @@ def results_unread(subject: Subject) -> None:
 @contextmanager
 def _decoy() -> Iterator[None]:
     """Work in a folder that holds a results folder of the default name."""
-    before = os.getcwd()
+    before = Path.cwd()
     with TemporaryDirectory(prefix="mer-bench-check-") as folder:
         for name, content in _FILES.items():
             file = Path(folder, DEFAULT_RESULTS, name)

@@ -1,9 +1,10 @@
 """Which pixels a network combines: whether it reads its input's axes in their order.
 
-A map (channels, height, width) that is reshaped to (height, width, channels), where its axes should be permuted, becomes
-another picture: pixels that were neighbours lie far apart. A network learns from it none the less, only worse. But its
-first layers then combine values that are neighbours in the wrong picture, and this can be seen: where one value changes,
-the gradient changes at the values that are combined with it. `layout_fits` compares that with nearness in each picture.
+A map (channels, height, width) that is reshaped to (height, width, channels), where its axes should be permuted,
+becomes another picture: pixels that were neighbours lie far apart. A network learns from it none the less, only worse.
+But its first layers then combine values that are neighbours in the wrong picture, and this can be seen: where one value
+changes, the gradient changes at the values that are combined with it. `layout_fits` compares that with nearness in each
+picture.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from torch import Tensor, nn
 from mer_bench.arrays import FloatArray, IntArray
 
 LAYOUTS: Mapping[str, Callable[[IntArray], IntArray]] = {
-    "(channels, height, width)": lambda maps: maps,
+    "as they are": lambda maps: maps,
     "(height, width, channels)": lambda maps: maps.reshape(*maps.shape[1:], maps.shape[0]).transpose(2, 0, 1),
-    "(channels, height, width) after a permutation to (height, width, channels)": lambda maps: maps.transpose(
-        1, 2, 0
-    ).reshape(maps.shape),
+    "(channels, height, width) after a permutation": lambda maps: maps.transpose(1, 2, 0).reshape(maps.shape),
 }
-"""A map as it is, and as a wrong reshape makes it: of the three axes as they come, and of permuted ones."""
+"""What a network sees of a map: the map itself, or another picture where it reshapes the axes as they are, or permuted
+ones, as if they were others."""
 _CHANGED = 48
 """How many values of a map are changed, one at a time."""
 _MAPS = 4
@@ -53,11 +53,14 @@ def layout_fits(network: nn.Module, inputs: Tensor) -> dict[str, float]:
     combined = np.zeros((len(changed), inputs[0].numel()))
     for one in inputs[:_MAPS]:
         combined += _combined(network, one, changed, draws)
-    means = combined.mean(axis=1, keepdims=True)
-    if not means.all() or not np.isfinite(means).all():
+    means = combined.mean(axis=1)
+    # Others belong to a channel that the network does not use.
+    used = np.isfinite(means) & (means > 0)
+    if not used.any():
         return dict.fromkeys(LAYOUTS, 0.0)
+    changed = changed[used]
     # The square root, because a few pairs are combined far more than the others.
-    strength = np.sqrt(combined / means)
+    strength = np.sqrt(combined[used] / means[used, None])
     indices = np.arange(inputs[0].numel()).reshape(tuple(inputs.shape[1:]))
     return {name: _explained(strength, changed, view(indices)) for name, view in LAYOUTS.items()}
 
@@ -72,14 +75,14 @@ def _combined(network: nn.Module, one: Tensor, changed: IntArray, draws: np.rand
     output = network(maps.clone())
     logits = output[0] if isinstance(output, tuple) else output
     direction = torch.from_numpy(draws.normal(size=logits.shape[1])).to(logits)
+    nothing: FloatArray = np.zeros((len(changed), one.numel()), dtype=np.float32)
     if not logits.requires_grad:
-        return np.zeros((len(changed), one.numel()))
+        return nothing
     (gradient,) = torch.autograd.grad((logits @ direction).sum(), maps, allow_unused=True)
     if gradient is None:
-        return np.zeros((len(changed), one.numel()))
+        return nothing
     flat = gradient.reshape(len(maps), -1).numpy()
-    moved: FloatArray = np.abs(flat[:-1] - flat[-1]).astype(np.float64)
-    return moved
+    return np.asarray(np.abs(flat[:-1] - flat[-1]), dtype=np.float32)
 
 
 def _explained(strength: FloatArray, changed: IntArray, picture: IntArray) -> float:

@@ -10,7 +10,7 @@ import os
 import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -22,7 +22,7 @@ from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import load_target
 from mer_bench.specs import MethodSpec
-from mer_bench.testing.samples import KitFold
+from mer_bench.testing.samples import FEW, KitFold, KitFolds
 from mer_bench.testing.subject import Subject
 
 _TIMEOUT_S = 600.0
@@ -61,16 +61,21 @@ class Leftovers:
 def find(task: LeftoverTask) -> tuple[int, _Outcome]:
     """Compute the folds in copies of this process, which has imported the method and has computed no fold of it."""
     subject = Subject(task.spec, task.params, few_epochs=False)
-    first, second = subject.folds.first, subject.folds.second
     try:
         with foreign_code(task.spec.name, "the import of its module", recorded=True):
             load_target(task.spec.target)
-        ((alone,), (other, both)) = (
-            _in_a_copy(partial(_states, subject, folds)) for folds in ([second], [first, second])
-        )
+        with suppress(MerBenchError):
+            return task.place, _left_behind(subject, FEW)
+        # Some methods need more samples, which takes longer.
+        return task.place, _left_behind(subject, subject.folds)
     except MerBenchError as failure:
         return task.place, reason_of(origin_of(failure))
-    return task.place, sorted({*changed_state(alone, other), *changed_state(other, both)})
+
+
+def _left_behind(subject: Subject, folds: KitFolds) -> list[str]:
+    (alone,) = _in_a_copy(partial(_states, subject, [folds.second]))
+    other, both = _in_a_copy(partial(_states, subject, [folds.first, folds.second]))
+    return sorted({*changed_state(alone, other), *changed_state(other, both)})
 
 
 def _states(subject: Subject, folds: Sequence[KitFold]) -> list[State]:

@@ -64,7 +64,7 @@ def one_row_per_sample(subject: Subject) -> None:
 
 @Check
 def learns(subject: Subject) -> None:
-    """Recognises the classes of its training samples, a network all of them; a larger score means a more likely class."""
+    """Recognises the classes of its training samples (a network all of them); larger scores mean likelier classes."""
     if subject.spec.family == "baseline":
         raise NotApplicableError("a method of the family baseline does not have to learn")
     if not subject.spec.trains_by_epoch:

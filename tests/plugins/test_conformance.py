@@ -9,8 +9,9 @@ from mer_bench.testing import CHECKS, CheckStatus, check_methods
 
 SMALL = {"width": 24, "hidden": 16, "ahmsa.blocks": (1, 1, 1)}
 """Smaller networks than those of the quick presets: the contract is the same for any size."""
-# Starting the two workers, which import torch, takes as long as all other checks.
-APART = {"worker-processes"}
+# Starting the workers, which import torch, takes as long as all other checks.
+APART = {"worker-processes", "nothing-kept"}
+OF_NETWORKS = {"logits", "gradients", "input-layout"}
 
 
 @pytest.mark.parametrize("only", [{check.name for check in CHECKS} - APART, APART], ids=["in-process", "in-workers"])
@@ -24,7 +25,7 @@ def test_every_built_in_method_passes_the_kit(only: set[str]) -> None:
         if result.status is not CheckStatus.PASSED
     }
 
-    # A baseline need not learn, and a network cannot be expected to in the two epochs of a check.
-    learn_nothing = {(name, "learns") for name, spec in BUILT_IN.items() if spec.family != "handcrafted"}
+    need_not_learn = {(name, "learns") for name, spec in BUILT_IN.items() if spec.family == "baseline"}
+    no_network = {(name, check) for name, spec in BUILT_IN.items() if not spec.trains_by_epoch for check in OF_NETWORKS}
     assert {len(results) for results in checked.values()} == {len(only)}
-    assert set(not_passed) == (learn_nothing if "learns" in only else set()), not_passed
+    assert set(not_passed) == ({*need_not_learn, *no_network} if "learns" in only else set()), not_passed
