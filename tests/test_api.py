@@ -28,16 +28,16 @@ def run(*methods: str, **options: object) -> pd.DataFrame:
 
 
 def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
-    frame = run("majority", "svm-flow", seeds=2)
+    frame = run("majority", "random", seeds=2)
 
     assert list(frame.columns) == COLUMNS
     assert {name: frame[name].dtype.kind for name in KINDS} == KINDS
-    assert len(frame) == 2 * 2 * 4
+    assert frame["method"].tolist() == [*["majority"] * 4, *["random"] * 8]
     assert list(frame["slice"][:4]) == ["full", "smic", "samm", "casme2"]
     assert list(frame["n_samples"][:4]) == [24, 8, 8, 8]
     assert set(frame["caveats"]) == {"partial, synthetic"}
     full = frame[(frame["method"] == "majority") & (frame["slice"] == "full")]
-    assert full["uf1"].tolist() == pytest.approx([10 / 51, 10 / 51])
+    assert full["uf1"].tolist() == pytest.approx([10 / 51])
 
 
 def test_what_is_loaded_is_what_was_run(bench: Bench) -> None:
