@@ -74,8 +74,7 @@ def run(
     results : str or Path, optional
         The results folder. By default the config file's, else ``mer-bench-results``.
     jobs : int, optional
-        Worker processes; one by default. With more, they are spawned: a script must keep this call under
-        ``if __name__ == "__main__":``.
+        Worker processes; by default one per processor.
     device : {"auto", "cpu", "cuda"}, optional
         ``"auto"`` by default.
     timeout : float, optional

@@ -41,7 +41,7 @@ class RunSetup:
     resources: Resources
 
 
-def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int, notice: Notice) -> RunSetup:
+def decide(request: Request, config: Config, catalogue: Catalogue, *, notice: Notice) -> RunSetup:
     """Decide the settings that a request leaves open.
 
     Parameters
@@ -50,8 +50,6 @@ def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int,
     config : Config
         With the environment variables already applied.
     catalogue : Catalogue
-    jobs : int
-        Worker processes, if neither the request nor the config file states them.
     notice : callable
         Receives a warning if the data may not be the data that was meant.
 
@@ -65,7 +63,7 @@ def decide(request: Request, config: Config, catalogue: Catalogue, *, jobs: int,
     if request.data is None and config.data is None:
         notice(NO_DATA)
     device = request.device or config.device or DEVICES[0]
-    resources = Resources(named_jobs(request.jobs, config, jobs), device, request.timeout)
+    resources = Resources(named_jobs(request.jobs, config), device, request.timeout)
     source = named_source(request.data, request.data_options, config, catalogue)
     return RunSetup(
         source=source,
@@ -95,9 +93,9 @@ def named_preprocessing(named: Mapping[str, object], config: Config, source: Dat
     return {**(config.preprocess if source.native == CLIP else {}), **named}
 
 
-def named_jobs(named: int | None, config: Config, otherwise: int) -> int:
-    """Return the named number of worker processes, else the config file's, else ``otherwise``."""
-    return next(jobs for jobs in (named, config.jobs, otherwise) if jobs is not None)
+def named_jobs(named: int | None, config: Config) -> int:
+    """Return the named number of worker processes, else the config file's, else one per processor."""
+    return next(jobs for jobs in (named, config.jobs, all_processors()) if jobs is not None)
 
 
 def all_processors() -> int:

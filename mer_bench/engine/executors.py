@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mer_bench.arithmetic import arithmetic, worker_environment
+from mer_bench.config import CONFIG_VARIABLE, DATA_VARIABLE
 from mer_bench.engine.place import Place
 from mer_bench.engine.worker import Order, Reply
 from mer_bench.errors import MerBenchError, MethodError
@@ -39,7 +40,7 @@ class _Worker:
     connection: Connection[Any, Any]
 
     @classmethod
-    def start(cls, settings: Mapping[str, str]) -> _Worker:
+    def start(cls, environment: Mapping[str, str]) -> _Worker:
         ours, theirs = Pipe()
         try:
             # A session of its own: Ctrl-C in the terminal is for the run, which then stops its workers.
@@ -47,7 +48,7 @@ class _Worker:
                 [sys.executable, "-c", _START.format(path=sys.path, descriptor=theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **settings},
+                env=environment,
                 start_new_session=True,
             )
         except OSError as error:
@@ -56,6 +57,17 @@ class _Worker:
         finally:
             theirs.close()
         return cls(process, ours)
+
+    def send(self, order: Order, task: bytes) -> None:
+        """Give the worker a task; one that is dead already is noticed where its reply is awaited."""
+        with suppress(OSError):
+            self.connection.send(order)
+            self.connection.send_bytes(task)
+
+    def rest(self) -> None:
+        """End the home, which no other run uses; the worker keeps the libraries that it has imported."""
+        with suppress(OSError):
+            self.connection.send(None)
 
     def stop(self) -> None:
         """End the worker, its home and the running task."""
@@ -83,16 +95,21 @@ class _Idle:
 
     workers: list[tuple[Mapping[str, str], _Worker]] = field(default_factory=list)
 
-    def take(self, settings: Mapping[str, str]) -> _Worker:
-        """Return the worker that was idle last of those started with these variables, or a new one."""
+    def take(self, settings: Mapping[str, str], environment: Mapping[str, str]) -> _Worker:
+        """Return the worker that was idle last of those started with these settings, or a new one."""
         for entry in reversed(self.workers):
             if entry[0] == settings:
                 self.workers.remove(entry)
                 return entry[1]
-        return _Worker.start(settings)
+        return _Worker.start(environment)
 
     def put(self, settings: Mapping[str, str], worker: _Worker) -> None:
         self.workers.append((settings, worker))
+
+    def rest(self) -> None:
+        """End the homes of all idle workers."""
+        for _, worker in self.workers:
+            worker.rest()
 
     def stop(self) -> None:
         """End all idle workers."""
@@ -148,7 +165,7 @@ def run_tasks(
         A task raised anything else.
     """
     settings = _settings()
-    environment = {**os.environ, **settings}
+    environment = _environment(settings)
     run, folder, path = secrets.token_hex(8), str(Path.cwd()), tuple(sys.path)
     waiting = list(range(len(tasks)))[::-1]
     attempts = [0] * len(tasks)
@@ -157,14 +174,12 @@ def run_tasks(
         while waiting or busy:
             while waiting and len(busy) < jobs:
                 number = waiting.pop()
-                worker = _IDLE.take(settings)
-                busy[worker.connection] = _Assignment(number, worker)
                 attempts[number] += 1
-                # A worker that is dead already is noticed where its reply is awaited.
-                with suppress(OSError):
-                    payload = bytes(ForkingPickler.dumps((work, tasks[number])))
-                    order = Order(place(tasks[number]), run, payload, timeout, folder, path, environment)
-                    worker.connection.send(order)
+                order = Order(place(tasks[number]), run, timeout, folder=folder, path=path, environment=environment)
+                payload = bytes(ForkingPickler.dumps((work, tasks[number])))
+                worker = _IDLE.take(settings, environment)
+                busy[worker.connection] = _Assignment(number, worker)
+                worker.send(order, payload)
             for assignment, reply in _replies(busy):
                 number = assignment.number
                 if reply is not None:
@@ -179,6 +194,7 @@ def run_tasks(
     finally:
         for assignment in busy.values():
             assignment.worker.stop()
+        _IDLE.rest()
 
 
 def _replies(busy: dict[Connection[Any, Any], _Assignment]) -> Iterator[tuple[_Assignment, Reply | None]]:
@@ -207,3 +223,9 @@ def _settings() -> dict[str, str]:
     """Return the variables that a worker must be started with: Python and numerical libraries read them early."""
     # Sets of texts have the same order in every process then.
     return {**worker_environment(arithmetic()), "PYTHONHASHSEED": "0"}
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a task: this process's, less those that lead to labels."""
+    hidden = (DATA_VARIABLE, CONFIG_VARIABLE)
+    return {**{name: value for name, value in os.environ.items() if name not in hidden}, **settings}

@@ -13,8 +13,8 @@ from mer_bench.engine.preprocess import listed, preprocess
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.stacks import Stacks
 from mer_bench.errors import MerBenchError, MethodError
-from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, fold_task
-from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, failed_fold, fold_task
+from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.rows import Row
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import PreprocessTask, preprocess_task

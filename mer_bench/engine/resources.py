@@ -16,7 +16,7 @@ class Resources:
     Parameters
     ----------
     jobs : int
-        Number of worker processes; with 1 and no time-out, the run uses this process.
+        Number of worker processes.
     device : str
         One of `DEVICES`; ``auto`` is CUDA where torch finds it, else the CPU. Only networks use it.
     timeout : float or None

@@ -15,15 +15,13 @@ from mer_bench.plugin_manager import load_catalogue
 from mer_bench.store import Store
 
 
-def run(request: Request, listener: Listener, *, jobs: int = 1) -> Session:
+def run(request: Request, listener: Listener) -> Session:
     """Plan a request and execute it; cells that the results folder already holds are not computed again.
 
     Parameters
     ----------
     request : Request
     listener : Listener
-    jobs : int
-        Worker processes, if neither the request nor the config file states them.
 
     Raises
     ------
@@ -32,20 +30,18 @@ def run(request: Request, listener: Listener, *, jobs: int = 1) -> Session:
     Interrupted
         Ctrl-C was pressed.
     """
-    session = open_session(request, listener, jobs=jobs)
+    session = open_session(request, listener)
     session.run()
     return session
 
 
-def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bool = False) -> Session:
+def open_session(request: Request, listener: Listener, *, dry: bool = False) -> Session:
     """Plan a request, read which cells the results folder already holds, and notify the listener.
 
     Parameters
     ----------
     request : Request
     listener : Listener
-    jobs : int
-        Worker processes, if neither the request nor the config file states them.
     dry : bool
         Write nothing: the results folder need not exist.
 
@@ -55,7 +51,7 @@ def open_session(request: Request, listener: Listener, *, jobs: int = 1, dry: bo
         The request cannot be met.
     """
     catalogue = load_catalogue()
-    setup = decide(request, load_config(), catalogue, jobs=jobs, notice=listener.notice)
+    setup = decide(request, load_config(), catalogue, notice=listener.notice)
     plan = make_plan(replace(request, preprocessing=setup.preprocessing), setup.source, catalogue)
     if setup.resources.device == "cuda" and any(row.trains_by_epoch for row in plan.rows):
         setup.resources.torch_device()

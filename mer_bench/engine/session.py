@@ -15,8 +15,8 @@ from mer_bench.engine.inputs import Inputs, fold_place, lost_fold
 from mer_bench.engine.listener import Interrupted, Listener
 from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
-from mer_bench.evaluation.cells import FoldResult, FoldTask, compute_fold
-from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold
+from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.records import store_result
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.results import RowResults, SeedResult, read_row

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mer_bench.engine.order import sample_passes
 from mer_bench.engine.resources import Resources
-from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.cells import Cell
+from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.rows import Row
 from mer_bench.specs import QUICK_PRESET
 

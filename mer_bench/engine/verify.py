@@ -18,8 +18,8 @@ from mer_bench.engine.listener import Listener
 from mer_bench.engine.place import Place
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
-from mer_bench.evaluation.cells import FoldResult, FoldTask, compute_fold
-from mer_bench.evaluation.plan import Cell, Plan
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold
+from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.evaluation.records import predictions_of
 from mer_bench.evaluation.remake import Remaker

@@ -1,11 +1,14 @@
 """A worker's own process: it forks homes, and homes fork the processes of single tasks.
 
-No code of a plugin runs in the worker: it never even unpickles a task. Each process waits for its parent and its child
-at the same time, so that all of them end when one above them dies, and a death below is reported as a reply.
+No code of a plugin runs in the worker: it never even unpickles a task. A home is forked before the worker reads the
+first task that runs there, and keeps none, so that a task's process holds no other task: the training set of one fold
+has the labels of another's test set. Each process waits for its parent and its child at the same time, so that all of
+them end when one above them dies, and a death below is reported as a reply.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
@@ -19,13 +22,18 @@ from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.reduction import ForkingPickler
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeVar
 
 from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, error_text
 
+T = TypeVar("T")
+
 _PATIENCE_SECONDS = 1.0
-"""How long a home without a task may take to end."""
+"""How long a process that has nothing to do any more may take to end."""
+_LOOK_SECONDS = 0.5
+"""How often to look whether a process still lives: what it has forked itself may keep its connection open."""
+_PR_SET_PDEATHSIG = 1
 
 Kind = Literal["done", "refused", "broken", "lost"]
 """``done``: the pickled outcome. ``refused``: the sentence of a `MerBenchError`. ``broken``: the traceback of another
@@ -34,15 +42,13 @@ exception. ``lost``: why the task's process gave no outcome."""
 
 @dataclass(frozen=True)
 class Order:
-    """A task as it is sent to a worker.
+    """What a worker needs to know of a task; the pickled function and task follow as bytes.
 
     Parameters
     ----------
     place : Place
     run : str
         Which call of `mer_bench.engine.executors.run_tasks` it belongs to: calls share no home.
-    payload : bytes
-        The pickled function and task.
     timeout : float or None
         Seconds that the task may take, including what its home has to import first.
     folder : str
@@ -54,7 +60,6 @@ class Order:
 
     place: Place
     run: str
-    payload: bytes
     timeout: float | None
     folder: str
     path: tuple[str, ...]
@@ -79,26 +84,72 @@ class Reply:
     """How long a lost task took; others measure it themselves."""
 
 
+class _LostError(Exception):
+    """A process below gives no answer; the message says why."""
+
+
 @dataclass(frozen=True)
 class _Child:
-    """A forked process, as its parent sees it."""
+    """A forked process, which leads a group, as its parent sees it."""
 
     pid: int
     connection: Connection[Any, Any]
 
-    def end(self, patience: float = _PATIENCE_SECONDS) -> None:
-        """End the process, which leads a group, and all that it started; kill what does not end by itself."""
+    def answer(self, above: Connection[Any, Any], deadline: float | None = None) -> Any:
+        """Return what the process sends next.
+
+        Raises
+        ------
+        _LostError
+            The process ended before it sent anything.
+        TimeoutError
+            The deadline passed.
+        EOFError
+            The process above has ended.
+        """
+        while not self.connection.poll():
+            if self._has_ended() and not self.connection.poll():
+                raise _LostError(self._cause_of_death())
+            left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+            if left < 0:
+                raise TimeoutError
+            if above in wait([above, self.connection], left):
+                raise EOFError
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            raise _LostError(self._cause_of_death()) from None
+
+    def give(self, task: bytes) -> None:
+        """Send the process a task.
+
+        Raises
+        ------
+        _LostError
+            The process has ended.
+        """
+        try:
+            self.connection.send_bytes(task)
+        except OSError:
+            raise _LostError(self._cause_of_death()) from None
+
+    def end(self, patience: float = _PATIENCE_SECONDS) -> int:
+        """End the process and all that it started; kill what does not end by itself; return its status."""
+        if self.connection.closed:
+            return 0
         self.connection.close()
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline and not self._has_ended():
             time.sleep(0.002)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._wait()
+        try:
+            return os.waitpid(self.pid, 0)[1]
+        except ChildProcessError:
+            return 0
 
-    def cause_of_death(self) -> str:
-        """Return how the process ended, after its connection was closed."""
-        status = self._wait()
+    def _cause_of_death(self) -> str:
+        status = self.end()
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
@@ -106,93 +157,95 @@ class _Child:
         return f"its process ended with exit code {os.waitstatus_to_exitcode(status)} before it returned"
 
     def _has_ended(self) -> bool:
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-    def _wait(self) -> int:
         try:
-            return os.waitpid(self.pid, 0)[1]
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
-            return 0
+            return True
 
 
 def main(descriptor: int) -> NoReturn:
     """Run a worker: take orders until the connection to the run closes."""
     # Whatever is printed goes to stderr: stdout is for the command's own output.
     os.dup2(2, 1)
-    # A fork with other threads is safe here if they are a library's idle pool; Python cannot know.
-    warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork", category=DeprecationWarning)
     run: Connection[Any, Any] = Connection(descriptor)
     home: _Child | None = None
     surroundings: tuple[object, ...] = ()
-    while True:
-        try:
-            order: Order = run.recv()
-        except (EOFError, OSError):
-            _end(home)
-        started = time.monotonic()
-        if home is None or order.surroundings != surroundings:
-            if home is not None:
+    with suppress(EOFError, ConnectionError):
+        while True:
+            order: Order | None = run.recv()
+            if home is not None and (order is None or order.surroundings != surroundings):
                 home.end()
-            for library in order.place.libraries:
-                # If this fails, it fails again where the task uses the library, and is reported there.
-                with suppress(Exception):
-                    import_module(library)
-            home, surroundings = _fork(_be_home, order, group=True, above=(run,)), order.surroundings
-        reply = _relay(run, home, order)
-        if isinstance(reply, str):
-            home.end(0.0)
-            home, reply = None, Reply("lost", reason=reply, seconds=time.monotonic() - started)
-        if reply is None:
-            _end(home)
-        with suppress(OSError):
-            run.send(reply)
+                home = None
+            if order is None:
+                continue
+            if home is None:
+                for library in order.place.libraries:
+                    # If this fails, it fails again where the task uses the library, and is reported there.
+                    with suppress(Exception):
+                        import_module(library)
+                home, surroundings = _fork(_be_home, order, above=run), order.surroundings
+            if not _relay(run, home, order.timeout):
+                home = None
+    if home is not None:
+        home.end()
+    os._exit(0)
 
 
-def _relay(run: Connection[Any, Any], home: _Child, order: Order) -> Reply | str | None:
-    """Give a home its order; return its reply, why it cannot give one, or None if the run has ended."""
+def _relay(run: Connection[Any, Any], home: _Child, timeout: float | None) -> bool:
+    """Pass a task to its home, and the home's reply to the run; return whether the home can take another task."""
+    task = run.recv_bytes()
+    started = time.monotonic()
     try:
-        home.connection.send(order)
-        ready = wait([run, home.connection], order.timeout)
-        if home.connection in ready:
-            reply: Reply = home.connection.recv()
-            return reply
-    except (EOFError, OSError):
-        return home.cause_of_death()
-    return None if ready else f"it ran past the time-out of {order.timeout:g} s"
+        deadline = None if timeout is None else started + timeout
+        home.answer(run, deadline)
+        home.give(task)
+        reply = home.answer(run, deadline)
+    except _LostError as lost:
+        reply = Reply("lost", reason=str(lost), seconds=time.monotonic() - started)
+    except TimeoutError:
+        seconds = time.monotonic() - started
+        home.end()
+        reply = Reply("lost", reason=f"it ran past the time-out of {timeout:g} s", seconds=seconds)
+    run.send(reply)
+    return not home.connection.closed
 
 
-def _be_home(worker: Connection[Any, Any], first: Order) -> None:
+def _be_home(worker: Connection[Any, Any], order: Order) -> None:
     """Take the order's surroundings, import its module, and run tasks until the worker closes the connection."""
     os.environ.clear()
-    os.environ.update(first.environment)
-    sys.path[:] = first.path
-    os.chdir(first.folder)
-    if first.place.imports:
+    os.environ.update(order.environment)
+    sys.path[:] = order.path
+    os.chdir(order.folder)
+    if order.place.imports:
         with suppress(BaseException):
-            import_module(first.place.imports)
+            import_module(order.place.imports)
     gc.freeze()
     while True:
-        order: Order = worker.recv()
-        if not order.place.alone:
-            worker.send(_run(order.payload))
-            continue
-        started = time.monotonic()
-        child = _fork(_run_alone, order, group=False, above=(worker,))
-        if child.connection not in wait([worker, child.connection]):
-            os.killpg(0, signal.SIGKILL)
-        try:
-            reply = child.connection.recv()
-        except (EOFError, OSError):
-            reply = Reply("lost", reason=child.cause_of_death(), seconds=time.monotonic() - started)
-        else:
-            with suppress(ChildProcessError):
-                os.waitpid(child.pid, 0)
-        child.connection.close()
-        worker.send(reply)
+        worker.send("ready")
+        (_run_in_fork if order.place.alone else _run_here)(worker)
 
 
-def _run_alone(home: Connection[Any, Any], order: Order) -> None:
-    home.send(_run(order.payload))
+def _run_here(worker: Connection[Any, Any]) -> None:
+    worker.send(_run(worker.recv_bytes()))
+
+
+def _run_in_fork(worker: Connection[Any, Any]) -> None:
+    task = worker.recv_bytes()
+    started = time.monotonic()
+    child = _fork(_run_alone, task, above=worker)
+    try:
+        reply = child.answer(worker)
+    except _LostError as lost:
+        reply = Reply("lost", reason=str(lost), seconds=time.monotonic() - started)
+    except EOFError:
+        child.end(0.0)
+        raise
+    worker.send(reply)
+    child.end()
+
+
+def _run_alone(home: Connection[Any, Any], task: bytes) -> None:
+    home.send(_run(task))
 
 
 def _run(payload: bytes) -> Reply:
@@ -206,44 +259,41 @@ def _run(payload: bytes) -> Reply:
         return Reply("broken", reason=traceback.format_exc())
 
 
-def _fork(
-    body: Callable[[Connection[Any, Any], Order], None],
-    order: Order,
-    *,
-    group: bool,
-    above: tuple[Connection[Any, Any], ...],
-) -> _Child:
+def _fork(body: Callable[[Connection[Any, Any], T], None], argument: T, *, above: Connection[Any, Any]) -> _Child:
     """Fork a process that runs ``body``, and ends with it.
+
+    It leads a group of its own, so that it can be ended together with all that it starts.
 
     Parameters
     ----------
     body : callable
-        Called with the connection to this process, and the order.
-    order : Order
-    group : bool
-        Give the process a group of its own, so that it can be ended together with all that it starts.
-    above : tuple of Connection
-        Connections of this process that the new one must not keep open.
+        Called with the connection to this process, and the argument.
+    argument : object
+    above : Connection
+        The connection of this process to its own parent, which the new one must not keep open.
     """
     ours, theirs = Pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        # Other threads are safe here if they are a library's idle pool; Python cannot know.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid:
         theirs.close()
-        if group:
-            with suppress(OSError):  # the child may have done so already
-                os.setpgid(pid, pid)
+        with suppress(OSError):  # the child may have done so already
+            os.setpgid(pid, pid)
         return _Child(pid, ours)
     code = 1
     try:
-        if group:
-            os.setpgid(0, 0)
-        for connection in (*above, ours):
-            connection.close()
-        body(theirs, order)
+        os.setpgid(0, 0)
+        _end_with(parent)
+        above.close()
+        ours.close()
+        body(theirs, argument)
         code = 0
-    except (EOFError, OSError):
+    except (EOFError, ConnectionError):
         code = 0  # the process above has ended
     except BaseException:
         traceback.print_exc()
@@ -254,7 +304,8 @@ def _fork(
         os._exit(code)
 
 
-def _end(home: _Child | None) -> NoReturn:
-    if home is not None:
-        home.end(0.0)
-    os._exit(0)
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies: nothing else would end it in the middle of a task."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise EOFError

@@ -6,6 +6,7 @@ import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,15 +14,27 @@ from mer_bench.arithmetic import arithmetic, cell_processor
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import error_text
 from mer_bench.evaluation.fold_scores import FoldScores
-from mer_bench.evaluation.plan import Cell
 from mer_bench.evaluation.predict import predict_fold
-from mer_bench.evaluation.rows import Row
 from mer_bench.evaluation.watch import watched_files
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.plugin_manager import load_target
 from mer_bench.store.schema import CellError
+
+if TYPE_CHECKING:
+    # A worker imports this module, and needs neither rows nor what they import, such as pandas.
+    from mer_bench.evaluation.rows import Row
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The unit of work: one row at one seed with one subject held out."""
+
+    row: int
+    """Index into `mer_bench.evaluation.plan.Plan.rows`."""
+    seed: int
+    fold: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mer_bench.caveats import is_synthetic
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, unknown
+from mer_bench.evaluation.cells import Cell
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
@@ -22,16 +23,6 @@ from mer_bench.specs import QUICK_PRESET, MethodSpec
 
 BASELINES = ("majority", "random", "svm-flow")
 """Methods that any other method must beat."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """The unit of work: one row at one seed with one subject held out."""
-
-    row: int
-    """Index into `Plan.rows`."""
-    seed: int
-    fold: str
 
 
 @dataclass(frozen=True)

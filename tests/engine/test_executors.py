@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 from support.bench import descendants, living, wait_until
+from support.worker_tasks import act
 
 from mer_bench.arithmetic import arithmetic, worker_environment
 from mer_bench.engine import executors
@@ -25,58 +24,7 @@ from mer_bench.representations.task import Preprocessed, PreprocessTask
 
 LARGE = "x" * 300_000
 """More than a pipe holds."""
-KEPT: list[str] = []
-"""What tasks leave in their process."""
-ALONE = Place((), "alone", alone=True)
-
-
-class OwnError(MerBenchError):
-    """As a plugin may define one: pickle cannot restore it."""
-
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(f"{one} does not fit {two}")
-
-
-def act(task: str) -> tuple[str, object]:
-    """Do what a task says, and return its length and what was asked for."""
-    verb, _, rest = task.partition(" ")
-    match verb:
-        case "sleep":
-            time.sleep(60)
-        case "exit":
-            os._exit(int(rest))
-        case "write":
-            os.write(1, rest.encode())
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "kill-worker-once" if not Path(rest).exists():
-            Path(rest).touch()
-            os.kill(_worker(), signal.SIGKILL)
-            time.sleep(60)
-        case "kill-worker":
-            os.kill(_worker(), signal.SIGKILL)
-            time.sleep(60)
-        case "refuse":
-            raise OwnError(rest, "heads")
-        case "fail":
-            raise ZeroDivisionError(rest)
-        case "spawn":
-            subprocess.Popen(["sleep", "3600"])
-            time.sleep(60)
-        case "keep":
-            KEPT.append(rest)
-            return task, list(KEPT)
-        case "variable":
-            return task, os.environ.get(rest)
-        case "hash":
-            return task, hash(rest)
-    return str(len(task)), os.getpid()
-
-
-def _worker() -> int:
-    """Return the process whose child's child this is."""
-    home = os.getppid()
-    return int(Path(f"/proc/{home}/stat").read_text().rpartition(")")[2].split()[1])
+ALONE = Place((), "alone", imports=act.__module__, alone=True)
 
 
 def lost(task: str, error: MethodError, seconds: float) -> tuple[str, object]:

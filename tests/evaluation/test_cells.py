@@ -30,8 +30,8 @@ from mer_bench import (
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation.cells import FoldTask, compute_fold, failed_fold, fold_task, seed_value
-from mer_bench.evaluation.plan import Cell, make_plan
+from mer_bench.evaluation.cells import Cell, FoldTask, compute_fold, failed_fold, fold_task, seed_value
+from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.protocol_data import read_protocol_data
 from mer_bench.evaluation.records import store_result
 from mer_bench.evaluation.request import Request

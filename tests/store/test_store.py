@@ -19,9 +19,7 @@ from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.store import _may_become_store
 from mer_bench.store.validation import misfit
 
-OLD = Path(__file__).parent / "data" / "store-schema-2"
-
-
+OLD = Path(__file__).parent / "data" / "store-schema-3"
 FOLD = next(iter(ROW["folds"]))
 
 
@@ -32,7 +30,7 @@ def test_a_row_and_its_cells_come_back_as_they_were_written(store: Store, notice
     assert row == ROW
     assert cell is not None
     assert cell["key"] == cell_key(ROW["row_key"], 0, FOLD)
-    assert [p["y_true"] for p in cell["predictions"]] == list(ROW["folds"][FOLD]["samples"].values())
+    assert {p["sample_id"]: p["y_pred"] for p in cell["predictions"]} == ROW["folds"][FOLD]["samples"]
     assert store.seeds(row) == [0]
     assert store.read_cell(row, 1, FOLD) is None
     assert store.read_cell(row, 0, "no-fold") is None
@@ -150,7 +148,7 @@ def test_a_record_fits_the_schema_with_more_fields_but_not_with_fewer(record: di
         (OLD_CELL, CellRecord, ("status",), "fine"),
         (OLD_CELL, CellRecord, ("seconds",), False),
         (OLD_CELL, CellRecord, ("predictions",), {}),
-        (OLD_CELL, CellRecord, ("predictions", 1, "y_true"), 1.0),
+        (OLD_CELL, CellRecord, ("predictions", 1, "y_pred"), 1.0),
         (OLD_CELL, CellRecord, ("predictions", 1, "scores", 2), None),
         (OLD_CELL, CellRecord, ("selected_epoch",), "last"),
         (OLD_CELL, CellRecord, ("error",), "no"),
@@ -184,7 +182,10 @@ def test_a_protocol_s_texts_are_optional_and_whole_numbers_are_numbers_too() -> 
         *((f'{{"schema": {schema}}}', "does not state its schema") for schema in ("0", "true", "1.0")),
         ("[]", "does not state its schema"),
         (f'{{"schema": {SCHEMA + 1}}}', rf"newer mer-bench \(store schema {SCHEMA + 1}.* {SCHEMA}\); upgrade"),
-        (f'{{"schema": {SCHEMA - 1}}}', "older mer-bench .*; choose another folder with --results"),
+        (
+            '{"schema": 2}',
+            "an older mer-bench .store schema 2, this one reads 3.; choose another folder with --results",
+        ),
         ("{", r"store.json cannot be read .*; delete it, and it will be written again"),
     ],
 )

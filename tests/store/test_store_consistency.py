@@ -29,7 +29,10 @@ FIRST, SECOND = list(ROW["folds"][FOLD]["samples"])[:2]
 ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a prediction outside the classes": (lambda c: c["predictions"][0].update(y_pred=3), "predicts the label 3"),
     "a prediction below the classes": (lambda c: c["predictions"][0].update(y_pred=-1), "predicts the label -1"),
-    "another truth": (lambda c: c["predictions"][0].update(y_true=2), f"gives {FIRST} the label 2, and its row says 0"),
+    "a label without the largest score": (
+        lambda c: c["predictions"][0].update(y_pred=2),
+        f"predicts the label 2 for {FIRST}, which does not have the largest score",
+    ),
     "a missing sample": (lambda c: c["predictions"].pop(0), f"no prediction for {FIRST}"),
     "a sample twice": (lambda c: c["predictions"].append(c["predictions"][0]), f"two predictions for {FIRST}"),
     "an unknown sample": (
@@ -42,7 +45,7 @@ ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a negative time": (lambda c: c.update(seconds=-1), "is not a duration"),
     "no time": (lambda c: c.update(seconds=float("nan")), "its seconds = nan is not a duration"),
     "a time that no float holds": (lambda c: c.update(seconds=10**400), "is not a duration"),
-    "another schema": (lambda c: c.update(schema=3), "has a schema that this mer-bench cannot read; it "),
+    "another schema": (lambda c: c.update(schema=4), "has a schema that this mer-bench cannot read; it "),
     "a seed of text": (lambda c: c.update(seed="0"), "'seed' is missing or of the wrong type; the file "),
     "another key": (lambda c: c.update(key="x"), "it has the key of another cell"),
     "another fold": (lambda c: c.update(fold="smic-s9"), "record of another cell"),
@@ -65,7 +68,7 @@ def test_a_cell_that_contradicts_its_row_is_reported_and_absent(store: Store, no
 
 
 ODD_ROWS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "another schema": (lambda r: r.update(schema=3), "has a schema that this mer-bench cannot read"),
+    "another schema": (lambda r: r.update(schema=4), "has a schema that this mer-bench cannot read"),
     "an unknown rule": (lambda r: r["protocol"].update(absent_class="x"), "absent_class 'x' is not one of: exclude"),
     "one class": (lambda r: r["protocol"].update(classes=["a"]), "different classes, and has ['a']"),
     "a class twice": (lambda r: r["protocol"].update(classes=["a", "a", "b"]), "and has ['a', 'a', 'b']"),

@@ -76,13 +76,12 @@ def command(*, dry_run: bool, verbose: bool, as_json: bool, **asked: Any) -> Exi
     Results and the report go to the results folder. Cells that it already holds are not computed again: the same
     command resumes a run.
     """
-    from mer_bench.engine.defaults import all_processors
     from mer_bench.engine.run import open_session
     from mer_bench.evaluation.request import Request
 
     people = console(stderr=as_json)
     listener = _terminal(people, verbose)
-    session = open_session(Request(**asked), listener, jobs=all_processors(), dry=dry_run)
+    session = open_session(Request(**asked), listener, dry=dry_run)
     if dry_run:
         return ExitCode.DONE
     session.run()
@@ -127,13 +126,26 @@ def _conclude(session: Session, people: Console, as_json: bool) -> ExitCode:
     reports = write_report(session.store, session.store.path, read_results(session.store, known))
     people.print(f"Report: {reports['html']}", soft_wrap=True)
     if not session.failures:
-        return ExitCode.DONE
+        return _nothing_missing(session, people)
     first = session.failures[0]
     print_line(
         people,
         f"{len(session.failures)} of {len(session.plan.cells)} cells failed; the first: {first.method}, seed "
         f"{first.seed}, fold {first.fold}: {first.reason}. The tracebacks are in {session.store.path}; "
         "the same command tries these cells again.",
+        "bold red",
+    )
+    return ExitCode.FAILED
+
+
+def _nothing_missing(session: Session, people: Console) -> ExitCode:
+    """Return how a run without failures ends: a cell may have been removed or damaged while the others were computed."""
+    if not session.missing:
+        return ExitCode.DONE
+    print_line(
+        people,
+        f"{len(session.missing)} of {len(session.plan.cells)} cells are missing in {session.store.path}, although none "
+        "failed; the same command computes them.",
         "bold red",
     )
     return ExitCode.FAILED

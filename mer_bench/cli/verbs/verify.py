@@ -52,7 +52,7 @@ def command(
     """
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.config import load_config
-    from mer_bench.engine.defaults import all_processors, named_jobs, named_source
+    from mer_bench.engine.defaults import named_jobs, named_source
     from mer_bench.engine.resources import DEVICES, Resources
     from mer_bench.engine.verify import verify
     from mer_bench.evaluation.remake import Remaker
@@ -63,7 +63,7 @@ def command(
     stored, config, catalogue = StoredRows(store), load_config(), load_catalogue()
     records = [stored.find(row) for row in rows] or stored.records
     remaker = Remaker(catalogue, named_source(data, data_options, config, catalogue))
-    resources = Resources(named_jobs(jobs, config, all_processors()), device or config.device or DEVICES[0])
+    resources = Resources(named_jobs(jobs, config), device or config.device or DEVICES[0])
     checked = list(verify(store, records, remaker, resources, ProgressListener(), n_cells=n_cells))
     answer = [_object(cell, stored.name(cell.row)) for cell in checked]
     show(answer, _lines(answer), as_json=as_json)

@@ -50,7 +50,7 @@ def command(
     """
     from mer_bench.config import load_config
     from mer_bench.engine.data_preprocess import preprocessing_tasks, summary
-    from mer_bench.engine.defaults import all_processors, named_jobs, named_preprocessing
+    from mer_bench.engine.defaults import named_jobs, named_preprocessing
     from mer_bench.engine.preprocess import preprocess
     from mer_bench.engine.resources import Resources
     from mer_bench.progress import ProgressListener
@@ -59,7 +59,7 @@ def command(
     source = named_source(path, data_options)
     settings = named_preprocessing(preprocessing, config, source)
     tasks, cached = preprocessing_tasks(source, representations, overrides, settings)
-    resources = Resources(named_jobs(jobs, config, all_processors()))
+    resources = Resources(named_jobs(jobs, config))
     summed = summary(preprocess(tasks, jobs=resources.jobs, listener=ProgressListener()), cached)
     show(asdict(summed), summed.lines(), as_json=as_json, indent=1)
     return ExitCode.FAILED if summed.failures else ExitCode.DONE
