@@ -32,7 +32,7 @@ class Representation:
     ----------
     name : {"frames", "flow", "face-flow", "region-flow"}
         ``frames``: the grey frames of a clip; ``flow``: the optical flow of a whole face; ``face-flow``: the flow on
-        28×28 pixels; ``region-flow``: the flow of key regions on 28×28 pixels.
+        28×28 pixels; ``region-flow``: the flow of key regions on 28×28 pixels. Both may have another side, from frames.
     parameters : tuple of str
         The names of the method's parameters that change the representation, such as a region layout. They are part of
         the representation's hash.

@@ -30,7 +30,9 @@ from mer_bench import (
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
+from mer_bench.evaluation import cells
 from mer_bench.evaluation.cells import Cell, FoldTask, compute_fold, failed_fold, fold_task, seed_value
+from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.protocol_data import read_protocol_data
 from mer_bench.evaluation.records import store_result
@@ -467,6 +469,21 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     assert cell["selected_epoch"] == 1
     np.testing.assert_array_equal(scores_in(cell), [[1.0, i / 8, 0.0] for i in range(len(fold.test))])
     np.testing.assert_array_equal(stored_epochs(tmp_path, cell)[1][:, 0, 0], np.arange(EPOCHS))
+
+
+def test_where_folds_share_a_process_a_fold_that_leaves_something_behind_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU, whose start takes too long for a process per fold."""
+    scores = FoldScores(np.zeros((5, 3)))
+    task = replace(task_of(tmp_path, row_for(Net)), device="cuda")
+    monkeypatch.setattr(cells, "_predict", lambda _: scores)
+    assert cells.compute_fold(task).scores is scores
+
+    monkeypatch.setattr(cells, "_predict", lambda _: setattr(Net, "seen", [*Net.seen, "a model"]))
+    error = cells.compute_fold(task).error
+    assert error is not None
+    assert error["message"].startswith("the fold left something behind in test_cells.Net.seen, where the next fold")
 
 
 def test_a_row_states_its_protocol() -> None:
