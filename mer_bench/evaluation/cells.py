@@ -166,8 +166,8 @@ def _predict_beside_others(task: FoldTask) -> FoldScores:
     scores = _predict(task)
     if changed := changed_state(before, read_state(target)):
         raise MethodError(
-            f"the fold left something behind in {', '.join(changed)}, where the next fold of this process would find it; "
-            "keep what is learned on the instance, and build constants when the module is imported"
+            f"the fold left something behind in {', '.join(changed)}, where the next fold of this process would find "
+            "it; keep what is learned on the instance, and build constants when the module is imported"
         )
     return scores
 
