@@ -32,7 +32,7 @@ ALLOWED = {
     "strict_toml": {"errors"},
     "strain": {"errors", "arrays"},
     "parameters": {"errors"},
-    "arithmetic": {"errors"},
+    "arithmetic": {"errors", "threads"},
     "specs": {"errors", "names", "foreign", "parameters"},
     "protocol": {"errors", "names", "rules", "parameters", "specs", "strict_toml"},
     "settings": {"errors", "names", "parameters", "specs"},

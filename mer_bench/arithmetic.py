@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mer_bench.errors import MerBenchError
+from mer_bench.threads import THREAD_VARIABLES
 
 AVX2 = "avx2"
 """Libraries are held to AVX2, and choose the same kernels on every x86-64 processor that has it."""
@@ -36,7 +37,6 @@ _PINNED: Mapping[str, str] = MappingProxyType(
 
 Of MKL's branches, only COMPATIBLE is the same on processors of other vendors.
 """
-_SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _BEYOND_AVX2 = ("AVX512", "X86_V4")
 """What the names of numpy's targets begin with that need more than AVX2."""
 _INSTRUCTION_SETS = {"avx512f": "AVX512", "avx2": "AVX2", "avx": "AVX", "sse4_2": "SSE4.2"}
@@ -62,7 +62,7 @@ def arithmetic() -> str:
 
 def worker_environment(chosen: str) -> dict[str, str]:
     """Return the environment variables of a worker with this arithmetic: its libraries read them while they load."""
-    single = dict.fromkeys(_SINGLE_THREAD, "1")
+    single = dict.fromkeys(THREAD_VARIABLES, "1")
     return {**single, **_PINNED, **_numpy_targets(), **_opencv_targets()} if chosen == AVX2 else single
 
 

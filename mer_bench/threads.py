@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
-_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Numerical libraries read these while they are loaded."""
 
 
@@ -20,11 +20,11 @@ def one_thread() -> Iterator[None]:
     Libraries that are loaded inside the context are limited only if they read the environment, which OpenCV and
     torch's own pool do not.
     """
-    before = {name: os.environ.get(name) for name in _VARIABLES}
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
     torch_threads = torch.get_num_threads() if torch else 0
     cv2_threads = cv2.getNumThreads() if cv2 else 0
-    os.environ.update(dict.fromkeys(_VARIABLES, "1"))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:
         with threadpool_limits(1):
             if torch:
