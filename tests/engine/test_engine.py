@@ -97,7 +97,10 @@ def test_a_time_out_and_a_dying_process_fail_one_cell_each_with_one_job_too(benc
 
     assert ended.code == 1
     assert [(o["method"], o["folds_done"], o["folds_failed"]) for o in ended.objects] == [(m, 5, 1) for m in methods]
-    assert f"failed: dies, seed 0, fold {STRUCK}: MethodError: its process ended with exit code 3 before it returned" in ended.err
+    assert (
+        f"failed: dies, seed 0, fold {STRUCK}: MethodError: its process ended with exit code 3 before it returned"
+        in ended.err
+    )
     assert f"failed: sleeps, seed 0, fold {STRUCK}: MethodError: it ran past the time-out of 4 s" in ended.err
     assert "Traceback" not in ended.err
 
