@@ -40,7 +40,6 @@ METHODS = '''
     from pathlib import Path
 
     import numpy as np
-    from sklearn.svm import SVC
 
     from mer_bench import Method
     from isolation_ends import end
@@ -54,15 +53,17 @@ METHODS = '''
 
 
     class Honest(Method):
+        """Scores by the distance to each class's mean."""
+
         def fit(self, train, *, seed):
             self.train, self.last = train, LAST not in train.subjects
             self.model = self.fitted(flat(train), train.labels)
 
         def fitted(self, inputs, labels):
-            return SVC(kernel="linear").fit(inputs, labels)
+            return np.stack([inputs[labels == label].mean(axis=0) for label in range(self.n_classes)])
 
         def predict(self, test):
-            return self.model.decision_function(flat(test))
+            return -np.linalg.norm(flat(test)[:, None] - self.model, axis=2)
 
 
     class KeepsModel(Honest):
@@ -183,7 +184,7 @@ WRECK = """
 
 
     def wreck():
-        """Change whatever a process has that others may read."""
+        # Changes whatever a process has that others may read.
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
         torch.set_float32_matmul_precision("medium")
