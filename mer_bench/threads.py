@@ -39,6 +39,6 @@ def one_thread() -> Iterator[None]:
             cv2.setNumThreads(cv2_threads)
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value

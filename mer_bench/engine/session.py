@@ -82,8 +82,7 @@ class Session:
         for row in self.plan.rows:
             self.store.write_row(row.record)
         try:
-            if self.pending:
-                self._compute(*self.inputs.tasks(self.pending))
+            self._compute(*self.inputs.tasks(self.pending))
         except KeyboardInterrupt:
             self._read_pending()
             done = sum(self._is_done(cell) for cell in self.plan.cells)
@@ -112,7 +111,7 @@ class Session:
 
     def _compute(self, tasks: Sequence[FoldTask], failed: Sequence[tuple[FoldTask, FoldResult]]) -> None:
         """Run tasks, and store their results and those given."""
-        run_id = self.store.start_run(self._manifest())
+        run_id = self.store.start_run(self._manifest()) if self.pending else ""
         done = len(self.plan.cells) - len(self.pending)
         jobs, timeout = self.resources.jobs, self.resources.timeout
         rows = self.plan.rows

@@ -34,6 +34,8 @@ _PATIENCE_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 """How often to look whether a process still lives: what it has forked itself may keep its connection open."""
 _PR_SET_PDEATHSIG = 1
+_SHARED = {"cv2", "scipy", "skimage", "sklearn", "timm", "torch"}
+"""Libraries that take long to import: once a home has imported one, the worker does, and the next homes have it."""
 
 Kind = Literal["done", "refused", "broken", "lost"]
 """``done``: the pickled outcome. ``refused``: the sentence of a `MerBenchError`. ``broken``: the traceback of another
@@ -170,6 +172,7 @@ def main(descriptor: int) -> NoReturn:
     run: Connection[Any, Any] = Connection(descriptor)
     home: _Child | None = None
     surroundings: tuple[object, ...] = ()
+    shared: dict[str, None] = {}
     with suppress(EOFError, ConnectionError):
         while True:
             order: Order | None = run.recv()
@@ -179,25 +182,28 @@ def main(descriptor: int) -> NoReturn:
             if order is None:
                 continue
             if home is None:
-                for library in order.place.libraries:
+                for library in (*order.place.libraries, *shared):
                     # If this fails, it fails again where the task uses the library, and is reported there.
                     with suppress(Exception):
                         import_module(library)
                 home, surroundings = _fork(_be_home, order, above=run), order.surroundings
-            if not _relay(run, home, order.timeout):
+            if not _relay(run, home, order.timeout, shared):
                 home = None
     if home is not None:
         home.end()
     os._exit(0)
 
 
-def _relay(run: Connection[Any, Any], home: _Child, timeout: float | None) -> bool:
-    """Pass a task to its home, and the home's reply to the run; return whether the home can take another task."""
+def _relay(run: Connection[Any, Any], home: _Child, timeout: float | None, shared: dict[str, None]) -> bool:
+    """Pass a task to its home, and the home's reply to the run; return whether the home can take another task.
+
+    The modules of `_SHARED` libraries that the home has are added to ``shared``.
+    """
     task = run.recv_bytes()
     started = time.monotonic()
     try:
         deadline = None if timeout is None else started + timeout
-        home.answer(run, deadline)
+        shared.update(dict.fromkeys(home.answer(run, deadline)))
         home.give(task)
         reply = home.answer(run, deadline)
     except _LostError as lost:
@@ -220,9 +226,11 @@ def _be_home(worker: Connection[Any, Any], order: Order) -> None:
         with suppress(BaseException):
             import_module(order.place.imports)
     gc.freeze()
+    shared = [name for name in sys.modules if name.partition(".")[0] in _SHARED]
     while True:
-        worker.send("ready")
+        worker.send(shared)
         (_run_in_fork if order.place.alone else _run_here)(worker)
+        shared = []
 
 
 def _run_here(worker: Connection[Any, Any]) -> None:

@@ -73,17 +73,19 @@ def overfit(setting: MethodSetting, train: LabelledSamples, *, seed: int) -> Ove
         The network breaks its contract, or its loss is no longer finite.
     """
     for budget in BUDGETS:
-        done = _train(setting, budget, train, seed)
+        done = _train(setting, budget, train, seed=seed)
         if done.correct == len(train):
             break
     if not done.silent:
         return done
     # A small layer may start with weights that silence it.
-    again = _train(setting, {"epochs": _LEAST_EPOCHS}, train, seed + 1)
+    again = _train(setting, {"epochs": _LEAST_EPOCHS}, train, seed=seed + 1)
     return replace(done, silent=done.silent & again.silent)
 
 
-def _train(setting: MethodSetting, budget: Mapping[str, ParameterValue], train: LabelledSamples, seed: int) -> Overfit:
+def _train(
+    setting: MethodSetting, budget: Mapping[str, ParameterValue], train: LabelledSamples, *, seed: int
+) -> Overfit:
     with isolated(seed), ExitStack() as hooks:
         method = make_instance(_with(setting, budget))
         assert isinstance(method, TorchMethod)

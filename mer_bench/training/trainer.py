@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+import torch._dynamo  # what the first optimizer imports, which takes a second: a worker has it before it forks
 from torch import Tensor, nn
 
 from mer_bench.arrays import FloatArray, IntArray

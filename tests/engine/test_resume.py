@@ -15,6 +15,7 @@ import pytest
 from support.bench import FOLDS, Bench, descendants, living, predictions, wait_until
 
 import mer_bench
+from mer_bench.cache import STACKS, cache_folder
 
 
 def slow(seconds: float) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ def resumed(bench: Bench, finished: Path) -> Bench:
 DAMAGE: tuple[Callable[[str], str], ...] = (
     lambda text: text[: len(text) // 2],
     lambda text: text.replace('"scores": [', '"scores": ["x", ', 1),
-    lambda text: text.replace('"schema": 2', '"schema": 99'),
+    lambda text: text.replace('"schema": 3', '"schema": 99'),
     lambda text: text.replace('"key": "', '"key": "0'),
 )
 
@@ -119,35 +120,40 @@ def test_damaged_cells_are_reported_and_computed_again(resumed: Bench, finished:
     assert resumed.predictions() == predictions(finished)
 
 
-def test_other_damaged_files_are_reported_and_written_again(resumed: Bench, finished: Path) -> None:
+def test_other_damaged_files_are_reported_and_written_again(
+    resumed: Bench, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (row,) = resumed.results.glob("cells/*/*/*/row.json")
-    (stack,) = resumed.results.glob("representations/*.npy")
+    shutil.copytree(cache_folder() / STACKS, tmp_path / "cache" / STACKS)
+    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
+    stacks = list((cache_folder() / STACKS).glob("*.npy"))
     first, second, *_ = resumed.cell_files()
     text = row.read_text()
     row.write_text(text[:100])
     first.rename(first.with_name(f".{first.name}.abc123"))  # as a killed process leaves it
     second.unlink()
-    stack.write_bytes(stack.read_bytes()[:-4] + b"\x00\x00\x80?")
+    for stack in stacks:
+        stack.write_bytes(stack.read_bytes()[:-4] + b"\x00\x00\x80?")
     (resumed.results / "store.json").unlink()
     (resumed.results / ".store.json.x1y2z3").write_text("{")
     again = resumed.run("--method", "svm-flow")
 
     assert again.code == 0
     assert "4 stored, 2 to compute" in again.out
-    assert f"note: {stack} is damaged; it is computed again" in again.err
+    assert sum(f"note: {stack} is damaged; it is computed again" in again.err for stack in stacks) == 1
     assert row.read_text() == text
-    assert json.loads((resumed.results / "store.json").read_text()) == {"schema": 2}
+    assert json.loads((resumed.results / "store.json").read_text()) == {"schema": 3}
     assert resumed.predictions() == predictions(finished)
 
 
 def test_stored_cells_are_not_computed_again(resumed: Bench) -> None:
     before = {file: file.stat().st_mtime_ns for file in resumed.cell_files()}
     again = resumed.run("--method", "svm-flow")
-    more = resumed.run("--method", "svm-flow", "--seeds", "2")
+    more = resumed.run("--method", "svm-flow", "--method", "random", "--seeds", "2")
 
     assert "6 stored, 0 to compute" in again.out
     assert "all 6 cells are stored already; nothing to compute" in again.err
-    assert "12 in total, 6 stored, 6 to compute" in more.out
+    assert "18 in total, 6 stored, 12 to compute" in more.out
     assert {file: file.stat().st_mtime_ns for file in before} == before
 
 
