@@ -42,7 +42,8 @@ def test_frames_present_missing_and_unreadable_are_counted_for_each_database(tmp
         f"{ID}: frames of several sizes, 16×16 (img46.jpg) and 24×20 (img52.jpg); restore the clip from the release"
     )
     assert not check.is_sound
-    assert list(check.lines())[:3] == [
+    assert list(check.lines())[:4] == [
+        "input: CASME II",
         "casme2: 2 samples of 2 subjects (fear 1, happiness 1)",
         "casme2: 41 frames found, 3 missing, 2 unreadable",
         "annotations: 1 problem, 2 notes",

@@ -66,7 +66,7 @@ def test_an_argument_stands_over_the_config_file(bench: Bench) -> None:
     Path("mer-bench.toml").write_text('results = "elsewhere"\njobs = 1\n')
     assert python_error("majority") == ""
     assert Path("elsewhere", "store.json").exists()
-    assert "cde@1     majority" in bench("status").out
+    assert "\nmajority-" in bench("status").out
 
 
 def test_a_damaged_cell_is_reported_in_both_at_the_callers_line(bench: Bench) -> None:
