@@ -97,6 +97,6 @@ def long_trainings(plan: Plan, pending: Sequence[Cell], resources: Resources) ->
         if seconds >= LONG_SECONDS:
             cure = f"; {quicker_text(row.name)}" if has_quicker(row) else ""
             yield (
-                f"{row.name} will take hours on a CPU: its training sees {passes / 1e6:.0f} million samples, roughly "
-                f"{duration_text(seconds)} or more with --jobs {resources.jobs}{cure}"
+                f"{row.name} will take hours on a CPU: its training sees {passes / 1e6:.0f} million samples, about "
+                f"{duration_text(seconds)} at the least with --jobs {resources.jobs}{cure}"
             )

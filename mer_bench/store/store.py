@@ -186,6 +186,9 @@ class Store:
                         shutil.rmtree(artifacts)
                 shutil.rmtree(folder / f"seed-{seed}")
             shutil.rmtree(folder)
+            for empty in (folder.parent, folder.parent.parent):
+                if not any(empty.iterdir()):
+                    empty.rmdir()
         except OSError as error:
             cure = "check its permissions and remove the row again"
             raise MerBenchError(f"cannot remove {error.filename} ({error.strerror}); {cure}") from error

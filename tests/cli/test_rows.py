@@ -149,6 +149,7 @@ def test_all_rows_of_a_method_are_removed_and_the_report_is_called_stale(
     ended = bench("rows", "rm", "--method", "NET", "--yes", "--results", bench.results)
 
     assert [record["method"]["name"] for record in store.rows()] == ["majority"]
+    assert not (store.path / "cells/cde@1/net").exists()
     assert "`mer-bench report` writes it again" in ended.err
 
 

@@ -77,8 +77,8 @@ def test_a_training_of_hours_on_a_cpu_is_announced_before_it_starts(
     sentences = list(long_trainings(plan, plan.cells, Resources(2, device)))
     # 500 000 epochs of six folds with 20 training samples, 2500 a second, two at a time: 12 000 s.
     sentence = (
-        "ahmsa will take hours on a CPU: its training sees 60 million samples, roughly 3 h 20 min or more with "
-        "--jobs 2; --preset quick (preset='quick' in Python) is a much shorter training of ahmsa"
+        "ahmsa will take hours on a CPU: its training sees 60 million samples, about 3 h 20 min at the least "
+        "with --jobs 2; --preset quick (preset='quick' in Python) is a much shorter training of ahmsa"
     )
 
     assert sentences == ([sentence] if expected else [])
