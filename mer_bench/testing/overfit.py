@@ -93,7 +93,14 @@ def _train(setting: MethodSetting, budget: Mapping[str, ParameterValue], train: 
         with suppress(_Enough):
             train_fold(method, train, [UnlabelledSamples(train.inputs)], seed=seed, device="cpu")
     silent = frozenset(name for name, largest in seen.gradients.items() if not largest)
-    return Overfit(seen.network, seen.inputs, seen.logits, seen.correct, seen.epochs, silent)
+    return Overfit(
+        network=seen.network,
+        inputs=seen.inputs,
+        logits=seen.logits,
+        correct=seen.correct,
+        epochs=seen.epochs,
+        silent=silent,
+    )
 
 
 def _with(setting: MethodSetting, budget: Mapping[str, ParameterValue]) -> MethodSetting:
