@@ -61,7 +61,7 @@ def check_method(
     """Check whether a method keeps its contract, on synthetic samples: 120 for training, or 24 if it trains by epochs.
 
     The contract is the same for all settings. To save time, the preset ``quick`` is used where the method has it, and a
-    parameter ``epochs`` is set to 2 where the method accepts that.
+    parameter ``epochs`` is set to 2 where the method accepts that; more epochs are used to see whether it learns.
 
     Parameters
     ----------

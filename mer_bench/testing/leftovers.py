@@ -64,12 +64,21 @@ def find(task: LeftoverTask) -> tuple[int, _Outcome]:
     try:
         with foreign_code(task.spec.name, "the import of its module", recorded=True):
             load_target(task.spec.target)
+        if task.spec.trains_by_epoch:
+            _import_optimisers()
         with suppress(MerBenchError):
             return task.place, _left_behind(subject, FEW)
         # Some methods need more samples, which takes longer.
         return task.place, _left_behind(subject, subject.folds)
     except MerBenchError as failure:
         return task.place, reason_of(origin_of(failure))
+
+
+def _import_optimisers() -> None:
+    """Let torch import what it imports with the first optimiser: two seconds in each copy of this process, else."""
+    import torch
+
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
 
 
 def _left_behind(subject: Subject, folds: KitFolds) -> list[str]:

@@ -71,6 +71,7 @@ GOOD = {
     "a network": network("Linear"),
     "a network with two branches": net("Convolves"),
     "a network that is partly frozen": net("Freezes"),
+    "a network with a learning rate for many epochs": net("Convolves", lr=1e-7),
     "a network of its own": spec_of("TrainsItself", parameters=(EPOCHS,)),
     "with constants built when needed": spec_of("BuildsWhenNeeded"),
 }
