@@ -104,8 +104,8 @@ def test_a_folder_with_another_store_json_is_no_results_folder(results: Path) ->
 def test_a_results_folder_that_appears_later_is_seen_the_next_time(results: Path) -> None:
     (results / "store.json").rename(results / "aside")
     with watched_files():
-        assert os.listdir(results / "cells") == ["cde@1"]
+        assert os.listdir(results / "cells" / "cde@1") == ["svm-flow"]
     (results / "aside").rename(results / "store.json")
 
     with pytest.raises(ResultsFolderError), watched_files():
-        os.listdir(results / "cells")
+        os.listdir(results / "cells" / "cde@1")
