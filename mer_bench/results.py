@@ -140,7 +140,7 @@ class RowResults:
     @cached_property
     def verification(self) -> Verification:
         """Which of the finished cells were computed again, and with what outcome."""
-        return read_verification(self.store, self.record).of(self.finished)
+        return read_verification(self.store, self.record).of(self.store, self.finished)
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -275,7 +275,7 @@ def _stored_predictions(record: RowRecord, cell: CellRecord) -> _Predictions:
 
 
 def _oracle_predictions(store: Store, record: RowRecord, cell: CellRecord) -> _Predictions | None:
-    stored = store.read_epoch_scores(cell["key"], record, cell["fold"]) if cell["epoch_scores"] else None
+    stored = store.read_epoch_scores(cell["key"], record, cell) if cell["epoch_scores"] else None
     if stored is None:
         return None
     sample_ids, scores = stored

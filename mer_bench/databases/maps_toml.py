@@ -8,7 +8,7 @@ from pathlib import Path
 from mer_bench.databases.base import InputFacts
 from mer_bench.databases.frame_files import checked_inside, open_bounded
 from mer_bench.strict_toml import TomlTable, read_toml
-from mer_bench.vision.choices import SCALES
+from mer_bench.vision.choices import PHYSICAL, SCALES
 
 MAPS_FILE = "maps.toml"
 UNNAMED = InputFacts("unnamed maps")
@@ -43,7 +43,7 @@ def read_map_facts(folder: Path) -> InputFacts:
     return InputFacts(
         **texts,
         channels=table.optional("channels", lambda key: _channels(table, key)) or (),
-        scale=table.optional("scale", lambda key: table.choice(key, SCALES)) or "",
+        scale=table.optional("scale", lambda key: _scale(table, key)) or "",
     )
 
 
@@ -64,6 +64,14 @@ def _line(table: TomlTable, key: str) -> str:
     if not text.isprintable():
         raise table.wrong(key, "holds a line break or a character that cannot be shown; write one line of text")
     return text
+
+
+def _scale(table: TomlTable, key: str) -> str:
+    scale = table.choice(key, SCALES)
+    if scale == PHYSICAL:
+        others = " or ".join(f'"{other}"' for other in SCALES if other != PHYSICAL)
+        raise table.wrong(key, f"cannot be: the maps are 8-bit images, which hold no pixels of motion; write {others}")
+    return scale
 
 
 def _channels(table: TomlTable, key: str) -> tuple[str, ...]:

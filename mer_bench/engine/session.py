@@ -142,7 +142,7 @@ class Session:
             return False
         row = self.plan.rows[cell.row].record
         needs_epochs = self.plan.selection == ORACLE and record["epoch_scores"]
-        return not needs_epochs or self.store.read_epoch_scores(record["key"], row, cell.fold) is not None
+        return not needs_epochs or self.store.read_epoch_scores(record["key"], row, record) is not None
 
     def _manifest(self) -> dict[str, object]:
         trains = any(row.trains_by_epoch for row in self.plan.rows)

@@ -1,35 +1,34 @@
-"""Compute stored cells again, each in a fresh process and in another order, and compare."""
+"""Compute stored cells again, each alone in a fresh process, and compare."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import chain, zip_longest
 
-import numpy as np
-
 from mer_bench.arithmetic import same_processor_class
 from mer_bench.engine.executors import run_tasks
+from mer_bench.engine.features_again import changed_features
 from mer_bench.engine.inputs import Inputs, fold_place, lost_fold
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.place import Place
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
+from mer_bench.evaluation.cell_scores import CellScores, compare, computed_scores, stored_scores
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
-from mer_bench.evaluation.records import predictions_of
 from mer_bench.evaluation.remake import Remaker
 from mer_bench.evaluation.rows import Row
-from mer_bench.store import Store
-from mer_bench.store.schema import CellRecord, Prediction, RowRecord
-from mer_bench.store.verification import Outcome, VerifiedCell, cell_digest, write_verification
+from mer_bench.store import Store, cell_key
+from mer_bench.store.schema import CellRecord, RowRecord
+from mer_bench.store.verification import VerifiedCell, cell_digest, write_verification
 
-DEFAULT_CELLS = 20
-"""How many cells are computed again if the user names no number."""
+_MOST_FEATURES = 5
+"""How many samples of a cell have their features extracted again."""
 
 
 @dataclass(frozen=True)
@@ -43,29 +42,52 @@ class CheckedCell:
         What is stored of the comparison.
     largest : float
         The largest difference of two scores; infinite if the cell failed this time.
-    failure : str
-        Why it failed this time; empty if it did not.
     """
 
     row: RowRecord
     entry: VerifiedCell
     largest: float
-    failure: str
 
 
-def verify(
-    store: Store,
-    records: Sequence[RowRecord],
-    remaker: Remaker,
-    resources: Resources,
-    listener: Listener,
-    *,
-    n_cells: int = DEFAULT_CELLS,
-) -> Iterator[CheckedCell]:
-    """Compute a sample of stored cells again, and yield each comparison after storing it.
+@dataclass(frozen=True)
+class SkippedRow:
+    """A row of which no cell can be computed again here.
 
-    The sample takes cells of all rows in turn. Which ones depends on their keys only, so that a larger number of cells
-    contains the smaller sample. A row that cannot be made here causes a notice.
+    Parameters
+    ----------
+    row : RowRecord
+    reason : str
+    """
+
+    row: RowRecord
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChosenCells:
+    """The stored cells that are to be computed again.
+
+    Parameters
+    ----------
+    plans : tuple of Plan
+        The plan of each protocol, its cells those of the sample.
+    cells : mapping of str to CellRecord
+        The key of each cell in the sample to what is stored.
+    skipped : tuple of SkippedRow
+    n_damaged : int
+        Number of stored cells that cannot be used; they count as absent.
+    """
+
+    plans: tuple[Plan, ...]
+    cells: dict[str, CellRecord]
+    skipped: tuple[SkippedRow, ...]
+    n_damaged: int
+
+
+def choose_cells(store: Store, records: Sequence[RowRecord], remaker: Remaker, n_cells: int) -> ChosenCells:
+    """Choose a sample of the finished cells of rows, of all rows in turn.
+
+    Which ones depends on their keys only, so that a larger number of cells contains the smaller sample.
 
     Parameters
     ----------
@@ -73,90 +95,103 @@ def verify(
     records : sequence of RowRecord
         Whose cells to compute again.
     remaker : Remaker
-    resources : Resources
-    listener : Listener
     n_cells : int
         How many cells; fewer if the rows have fewer.
+    """
+    rows: dict[str, list[Row]] = {}
+    data: dict[str, ProtocolData] = {}
+    finished: list[list[CellRecord]] = []
+    skipped, n_damaged = [], 0
+    for record in records:
+        cells, damaged = _finished(store, record)
+        n_damaged += damaged
+        try:
+            if not cells:
+                raise MerBenchError("it holds no finished cell")
+            own, row = remaker.row(record)
+        except MerBenchError as error:
+            skipped.append(SkippedRow(record, str(error)))
+            continue
+        data[own.protocol.name] = own
+        rows.setdefault(own.protocol.name, []).append(row)
+        finished.append(cells)
+    in_turn = chain.from_iterable(zip_longest(*finished))
+    chosen = [cell for cell in in_turn if cell is not None][:n_cells]
+    plans = []
+    for name, own_rows in rows.items():
+        numbers = {row.record["row_key"]: number for number, row in enumerate(own_rows)}
+        own_cells = [
+            Cell(numbers[cell["row_key"]], cell["seed"], cell["fold"]) for cell in chosen if cell["row_key"] in numbers
+        ]
+        # The plan's selection is not used: each row knows how it was trained.
+        plans.append(Plan(data[name], data[name].protocol.selection, tuple(own_rows), tuple(own_cells)))
+    return ChosenCells(
+        tuple(plan for plan in plans if plan.cells), {cell["key"]: cell for cell in chosen}, tuple(skipped), n_damaged
+    )
+
+
+def verify(store: Store, chosen: ChosenCells, resources: Resources, listener: Listener) -> Iterator[CheckedCell]:
+    """Compute the cells of a sample again, and yield each comparison after storing it.
+
+    Parameters
+    ----------
+    store : Store
+    chosen : ChosenCells
+    resources : Resources
+    listener : Listener
 
     Raises
     ------
     MerBenchError
-        None of the rows can be made here, or none has a finished cell.
+        A sample of the data cannot be preprocessed, or a method refuses a setting.
     """
-    plans = _plans(records, remaker, listener.notice)
-    stored = {row.record["row_key"]: _stored(store, row) for plan in plans for row in plan.rows}
-    chosen = _sample(list(stored.values()), n_cells)
-    if not chosen:
-        raise MerBenchError(f"{store.path} holds no finished cell of a row that can be computed again here")
-    for plan in plans:
-        numbers = {row.record["row_key"]: number for number, row in enumerate(plan.rows)}
-        cells = {
-            Cell(numbers[record["row_key"]], record["seed"], record["fold"]): record
-            for record in chosen
-            if record["row_key"] in numbers
-        }
-        if cells:
-            asked = replace(plan, cells=tuple(cells))
-            yield from _compare(store, asked, cells, stored, resources=resources, listener=listener)
+    for plan in chosen.plans:
+        yield from _compare(store, plan, chosen.cells, resources, listener)
 
 
-def _plans(records: Sequence[RowRecord], remaker: Remaker, notice: Callable[[str], object]) -> list[Plan]:
-    """Return a plan of the rows of each protocol, without cells."""
-    rows: dict[str, list[Row]] = {}
-    data: dict[str, ProtocolData] = {}
-    for record in records:
-        remade = _remade(record, remaker, notice)
-        if remade is not None:
-            name = record["protocol"]["name"]
-            data[name] = remade[0]
-            rows.setdefault(name, []).append(remade[1])
-    # The plan's selection is not used: each row knows how it was trained.
-    return [Plan(data[name], data[name].protocol.selection, tuple(own), ()) for name, own in rows.items()]
-
-
-def _remade(record: RowRecord, remaker: Remaker, notice: Callable[[str], object]) -> tuple[ProtocolData, Row] | None:
-    try:
-        return remaker.row(record)
-    except MerBenchError as error:
-        notice(f"{record['method']['name']} under {record['protocol']['name']} is not verified: {error}")
-        return None
-
-
-def _stored(store: Store, row: Row) -> list[CellRecord]:
-    """Return a row's finished cells, in an order that is not the order in which a run computes them."""
-    places = [(seed, fold) for seed in store.seeds(row.record) for fold in row.record["folds"]]
-    cells = [store.read_cell(row.record, seed, fold) for seed, fold in places]
+def _finished(store: Store, record: RowRecord) -> tuple[list[CellRecord], int]:
+    """Return a row's finished cells, in an order that depends on their keys only, and the number of damaged ones."""
+    places = [(seed, fold) for seed in store.seeds(record) for fold in record["folds"]]
+    stored = [place for place in places if store.cell_file(record, *place).exists()]
+    cells = [store.read_cell(record, *place) for place in stored]
     finished = [cell for cell in cells if cell is not None and cell["status"] == "ok"]
-    return sorted(finished, key=lambda cell: hashlib.sha256(cell["key"].encode()).digest())
-
-
-def _sample(of_rows: Sequence[Sequence[CellRecord]], n_cells: int) -> list[CellRecord]:
-    in_turn = chain.from_iterable(zip_longest(*of_rows))
-    return [record for record in in_turn if record is not None][:n_cells]
+    return sorted(finished, key=lambda cell: hashlib.sha256(cell["key"].encode()).digest()), cells.count(None)
 
 
 def _compare(
-    store: Store,
-    plan: Plan,
-    cells: Mapping[Cell, CellRecord],
-    stored: Mapping[str, Sequence[CellRecord]],
-    *,
-    resources: Resources,
-    listener: Listener,
+    store: Store, plan: Plan, cells: dict[str, CellRecord], resources: Resources, listener: Listener
 ) -> Iterator[CheckedCell]:
     inputs = Inputs(plan, resources, listener)
     inputs.preprocess(plan.cells)
     tasks, failed = inputs.tasks(plan.cells)
+    features = _features_again(plan, tasks, resources, listener)
     with (
-        listener.steps("cells computed again", len(cells)) as step,
+        listener.steps("cells computed again", len(plan.cells)) as step,
         closing(run_tasks(compute_fold, tasks, _fresh, lost=lost_fold, jobs=resources.jobs)) as computed,
     ):
         for task, result in chain(failed, computed):
-            row, record = plan.rows[task.cell.row], cells[task.cell]
-            checked = _checked(row, record, task, result, stored[row.record["row_key"]])
+            row, cell = plan.rows[task.cell.row], task.cell
+            record = cells[cell_key(row.record["row_key"], cell.seed, cell.fold)]
+            checked = _checked(store, row, record, task, result, features.get(cell, ""))
             write_verification(store, row.record, [checked.entry])
-            step(checked.entry["outcome"] != "differs")
+            if checked.entry["outcome"] == "differs":
+                listener.notice(f"{row.name}, seed {cell.seed}, fold {cell.fold} differs: {checked.entry['reason']}")
+            step(result.error is None)
             yield checked
+
+
+def _features_again(plan: Plan, tasks: Sequence[FoldTask], resources: Resources, listener: Listener) -> dict[Cell, str]:
+    """Extract the features of some test samples of each cell again; return why cells differ."""
+    reasons: dict[Cell, str] = {}
+    for number, row in enumerate(plan.rows):
+        own = [task for task in tasks if task.cell.row == number and row.features_key is not None]
+        if own:
+            places = {place for task in own for place in task.test[:_MOST_FEATURES]}
+            changed = changed_features(row, own[0].stack, places, plan.data.source, resources, listener)
+            for task in own:
+                of_cell = [changed[place] for place in task.test[:_MOST_FEATURES] if place in changed]
+                reasons[task.cell] = next(iter(of_cell), "")
+    return reasons
 
 
 def _fresh(task: FoldTask) -> Place:
@@ -166,42 +201,32 @@ def _fresh(task: FoldTask) -> Place:
 
 
 def _checked(
-    row: Row, record: CellRecord, task: FoldTask, result: FoldResult, of_row: Sequence[CellRecord]
+    store: Store, row: Row, record: CellRecord, task: FoldTask, result: FoldResult, of_features: str
 ) -> CheckedCell:
     on_cpu = record["device"] == task.device == "cpu"
     exact = on_cpu and same_processor_class(record["processor"], result.processor, row.record["arithmetic"])
-    again = predictions_of(row, task, result)
-    failure = result.error["message"] if result.error is not None else ""
-    outcome: Outcome = "differs"
-    if again == record["predictions"]:
-        outcome = "same"
-    elif not exact and again and _changed_labels(again, record["predictions"]) <= _spread(record, of_row):
-        outcome = "within-spread"
+    again = computed_scores(row, task, result)
+    seeds = None if exact else lambda: _seeds(store, row.record, record["fold"])
+    outcome, reason, largest = compare(again, stored_scores(store, row.record, record), seeds)
+    if result.error is not None:
+        reason = f"it failed: {result.error['message']}"
+    elif of_features:
+        outcome, reason = "differs", of_features
     entry: VerifiedCell = {
         "seed": record["seed"],
         "fold": record["fold"],
-        "cell_digest": cell_digest(record),
+        "cell_digest": cell_digest(store, record),
         "outcome": outcome,
         "compared": "exact" if exact else "spread",
+        "reason": reason,
         "processor": result.processor,
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    return CheckedCell(row.record, entry, _largest(again, record["predictions"]), failure)
+    return CheckedCell(row.record, entry, largest)
 
 
-def _spread(record: CellRecord, of_row: Collection[CellRecord]) -> int:
-    """Return in how many labels two stored seeds of a fold differ at most; 0 if there is one seed."""
-    same_fold = [cell["predictions"] for cell in of_row if cell["fold"] == record["fold"]]
-    return max(_changed_labels(a, b) for a in same_fold for b in same_fold)
-
-
-def _changed_labels(a: Sequence[Prediction], b: Sequence[Prediction]) -> int:
-    labels = {prediction["sample_id"]: prediction["y_pred"] for prediction in b}
-    return sum(labels[prediction["sample_id"]] != prediction["y_pred"] for prediction in a)
-
-
-def _largest(a: Sequence[Prediction], b: Sequence[Prediction]) -> float:
-    if not a:
-        return float("inf")
-    scores = {prediction["sample_id"]: prediction["scores"] for prediction in b}
-    return max(float(np.abs(np.subtract(own["scores"], scores[own["sample_id"]])).max()) for own in a)
+def _seeds(store: Store, record: RowRecord, fold: str) -> list[CellScores]:
+    """Return the stored scores of a fold at each seed."""
+    cells = [store.read_cell(record, seed, fold) for seed in store.seeds(record)]
+    known = [stored_scores(store, record, cell) for cell in cells if cell is not None and cell["status"] == "ok"]
+    return [scores for scores in known if scores is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from mer_bench.caveats import Caveat, is_synthetic, sorted_caveats
 from mer_bench.databases.base import CLIP, DataSource
@@ -86,8 +86,9 @@ def fingerprint(table: LabelledTable, source: DataSource) -> dict[str, str]:
     contents: dict[str, list[object]] = {}
     for sample_id, label, database in zip(table.sample_ids, table.labels, table.databases, strict=True):
         contents.setdefault(database, []).append([sample_id, label, source.digest(sample_id)])
-    # Frames speak for themselves; what a ready-made map means is in its facts.
-    facts = None if source.native == CLIP else asdict(source.input_facts())
+    # Frames speak for themselves; what a ready-made map means is in its facts. The others are words for the reader.
+    stated = None if source.native == CLIP else source.input_facts()
+    facts = stated and {"name": stated.name, "flow": stated.flow, "channels": stated.channels, "scale": stated.scale}
     return {database: digest([facts, content]) for database, content in contents.items()}
 
 

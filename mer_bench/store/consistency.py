@@ -47,17 +47,23 @@ def cell_problem(cell: CellRecord, row: RowRecord, seed: int, fold: str) -> str 
     return _predictions_problem(cell, row, fold) if cell["status"] == "ok" else None
 
 
-def epochs_problem(sample_ids: object, scores: FloatArray, row: RowRecord, fold: str) -> str | None:
-    """Return how the scores of every epoch contradict their row, or None."""
+def epochs_problem(sample_ids: object, scores: FloatArray, row: RowRecord, cell: CellRecord) -> str | None:
+    """Return how the scores of every epoch contradict their row or their cell's predictions, or None."""
     if not isinstance(sample_ids, list) or not all(isinstance(key, str) for key in sample_ids):
         return "its sample_ids are not a list of ids"
-    if problem := _ids_problem(sample_ids, row["folds"][fold]["samples"]):
+    if problem := _ids_problem(sample_ids, row["folds"][cell["fold"]]["samples"]):
         return problem
     wanted = (len(sample_ids), len(row["protocol"]["classes"]))
     if scores.ndim != 3 or not len(scores) or scores.shape[1:] != wanted:
         return f"its scores have the shape {scores.shape}, not (epochs, {wanted[0]}, {wanted[1]})"
     if scores.dtype.kind != "f" or not np.isfinite(scores).all():
         return "its scores are not all finite numbers"
+    epoch = cell["selected_epoch"]
+    if epoch is None or not 0 <= epoch < len(scores):
+        return f"it holds {len(scores)} epochs, and its cell's selected_epoch is {epoch}"
+    predicted = {prediction["sample_id"]: prediction["scores"] for prediction in cell["predictions"]}
+    if not np.array_equal(scores[epoch], np.array([predicted[key] for key in sample_ids], dtype=scores.dtype)):
+        return f"its scores of epoch {epoch} are not those of its cell's predictions"
     return None
 
 

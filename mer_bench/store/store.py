@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -209,7 +210,7 @@ class Store:
         write_bytes(self._epoch_scores_file(key), content)
 
     def read_epoch_scores(
-        self, key: str, row: RowRecord | None = None, fold: str = ""
+        self, key: str, row: RowRecord | None = None, cell: CellRecord | None = None
     ) -> tuple[list[str], FloatArray] | None:
         """Return sample ids and scores as given to `write_epoch_scores`; None if they cannot be used.
 
@@ -217,8 +218,8 @@ class Store:
         ----------
         key : str
             The cell's key.
-        row, fold : RowRecord and str, optional
-            If a row is given, scores that contradict it cannot be used.
+        row, cell : RowRecord and CellRecord, optional
+            If they are given, scores that contradict them cannot be used.
         """
         file = self._epoch_scores_file(key)
         try:
@@ -231,10 +232,17 @@ class Store:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             self.notice(f"{file} cannot be read ({error}); the oracle diagnostic of this fold is missing")
             return None
-        if row is not None and (problem := epochs_problem(sample_ids, scores, row, fold)):
+        if row is not None and cell is not None and (problem := epochs_problem(sample_ids, scores, row, cell)):
             self.notice(f"{file} cannot be used: {problem}; the oracle diagnostic of this fold is missing")
             return None
         return sample_ids, scores
+
+    def epoch_scores_digest(self, key: str) -> str:
+        """Return the SHA-256 of a cell's file of epoch scores, whatever it holds; empty if it cannot be read."""
+        try:
+            return hashlib.sha256(self._epoch_scores_file(key).read_bytes()).hexdigest()
+        except OSError:
+            return ""
 
     def start_run(self, manifest: Mapping[str, object]) -> str:
         """Store the manifest of a run and return the run's id."""

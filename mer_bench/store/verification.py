@@ -13,17 +13,21 @@ from mer_bench.store.store import Store
 from mer_bench.store.validation import misfit
 
 Outcome = Literal["same", "differs", "within-spread"]
-"""``same``: the same predictions to the bit. ``within-spread``: other ones, no further off than another seed's."""
+"""``same``: the same scores to the bit, those of every epoch included. ``within-spread``: other ones, no further off
+than another seed's."""
 
 
 class VerifiedCell(TypedDict):
     seed: int
     fold: str
     cell_digest: str
-    """Hash of the stored predictions that were compared, from `cell_digest`."""
+    """Hash of the stored scores that were compared, from `cell_digest`."""
     outcome: Outcome
     compared: Literal["exact", "spread"]
-    """``exact`` on the processor of the stored cell, ``spread`` on another one, which may round differently."""
+    """``exact`` wherever the bits must be the same (on the CPU, with the arithmetic ``avx2`` or on the same processor),
+    ``spread`` elsewhere."""
+    reason: str
+    """Why it differs; empty unless it does."""
     processor: str
     """The processor of the machine that computed the cell again."""
     when: str
@@ -60,15 +64,21 @@ class Verification:
         """The entries of cells that came out otherwise."""
         return tuple(entry for entry in self.entries if entry["outcome"] == "differs")
 
-    def of(self, cells: Iterable[CellRecord]) -> Verification:
-        """Return the entries that still apply: those of cells that contain what was compared."""
-        digests = {(cell["seed"], cell["fold"]): cell_digest(cell) for cell in cells if cell["status"] == "ok"}
-        return Verification(tuple(e for e in self.entries if digests.get((e["seed"], e["fold"])) == e["cell_digest"]))
+    def of(self, store: Store, cells: Iterable[CellRecord]) -> Verification:
+        """Return the entries that still apply: those of finished cells that contain what was compared."""
+        finished = {(cell["seed"], cell["fold"]): cell for cell in cells if cell["status"] == "ok"}
+        known = [(entry, finished.get((entry["seed"], entry["fold"]))) for entry in self.entries]
+        return Verification(
+            tuple(
+                entry for entry, cell in known if cell is not None and cell_digest(store, cell) == entry["cell_digest"]
+            )
+        )
 
 
-def cell_digest(cell: CellRecord) -> str:
-    """Return the hash of a cell's predictions."""
-    return digest(cell["predictions"])
+def cell_digest(store: Store, cell: CellRecord) -> str:
+    """Return the hash of a cell's predictions, its selected epoch, and its file of every epoch's scores."""
+    epochs = store.epoch_scores_digest(cell["key"]) if cell["epoch_scores"] else None
+    return digest([cell["predictions"], cell["selected_epoch"], epochs])
 
 
 def read_verification(store: Store, record: RowRecord) -> Verification:

@@ -236,9 +236,10 @@ def verify(store: Store, record: RowRecord, outcomes: Mapping[tuple[int, str], O
             {
                 "seed": seed,
                 "fold": fold,
-                "cell_digest": cell_digest(cell),
+                "cell_digest": cell_digest(store, cell),
                 "outcome": outcome,
                 "compared": "spread" if outcome == "within-spread" else "exact",
+                "reason": "other scores" if outcome == "differs" else "",
                 "processor": "Another Processor",
                 "when": "2026-03-01T12:00:00+00:00",
             }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
@@ -13,9 +14,10 @@ from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.options import data_option, jobs_option, json_option, open_results, results_option
 
 if TYPE_CHECKING:
-    from mer_bench.engine.verify import CheckedCell
+    from mer_bench.engine.verify import CheckedCell, ChosenCells
+    from mer_bench.store.schema import RowRecord
 
-_HEADINGS = ("row", "seed", "fold", "compared", "outcome", "largest difference")
+_HEADINGS = ("row", "seed", "fold", "compared", "outcome", "largest difference", "reason")
 
 
 @click.command(name="verify")
@@ -32,7 +34,9 @@ _HEADINGS = ("row", "seed", "fold", "compared", "outcome", "largest difference")
 )
 @jobs_option
 @click.option("--device", help="auto, cpu or cuda.  [default: auto]")
-@json_option("Print a JSON list on stdout, with an object for each cell.")
+@json_option(
+    "Print a JSON object on stdout: cells, not_verified (the rows that could not be) and damaged (how many cells)."
+)
 def command(
     *,
     rows: tuple[str, ...],
@@ -46,15 +50,17 @@ def command(
 ) -> ExitCode:
     """Compute a sample of stored cells again, and compare: of ROWS, or of all rows.
 
-    Each cell gets a fresh process, and the order is another one than in a run. On a processor of the same class the
-    predictions must be the same to the bit; on another one they must be as close as those of two seeds. The results
-    folder keeps the outcome, and reports show it. The exit code is 1 if a cell differs.
+    Each cell is computed alone in a fresh process, and the features of up to 5 of its test samples are extracted again.
+    Representations that the cache holds are not computed again; `mer-bench data info --clean` empties it. All scores
+    must be the same to the bit on the CPU with the arithmetic avx2, or on the same processor; elsewhere they must be as
+    close as those of two seeds. The results folder keeps the outcome, and reports show it. The exit code is 1 if a cell
+    differs, if one of ROWS could not be verified, or if no cell could.
     """
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.config import load_config
     from mer_bench.engine.defaults import named_jobs, named_source
     from mer_bench.engine.resources import DEVICES, Resources
-    from mer_bench.engine.verify import verify
+    from mer_bench.engine.verify import choose_cells, verify
     from mer_bench.evaluation.remake import Remaker
     from mer_bench.plugin_manager import load_catalogue
     from mer_bench.progress import ProgressListener
@@ -64,26 +70,44 @@ def command(
     records = [stored.find(row) for row in rows] or stored.records
     remaker = Remaker(catalogue, named_source(data, data_options, config, catalogue))
     resources = Resources(named_jobs(jobs, config), device or config.device or DEVICES[0])
-    checked = list(verify(store, records, remaker, resources, ProgressListener(), n_cells=n_cells))
-    answer = [_object(cell, stored.name(cell.row)) for cell in checked]
-    show(answer, _lines(answer), as_json=as_json)
-    return ExitCode.FAILED if any(cell.entry["outcome"] == "differs" for cell in checked) else ExitCode.DONE
+    listener = ProgressListener()
+    chosen = choose_cells(store, records, remaker, n_cells)
+    for skipped in chosen.skipped:
+        listener.notice(f"{stored.name(skipped.row)} is not verified: {skipped.reason}")
+    checked = list(verify(store, chosen, resources, listener))
+    answer = {
+        "cells": [_object(cell, stored.name(cell.row)) for cell in checked],
+        "not_verified": [{"row": stored.name(skipped.row), "reason": skipped.reason} for skipped in chosen.skipped],
+        "damaged": chosen.n_damaged,
+    }
+    show(answer, _lines(checked, chosen, stored.name), as_json=as_json)
+    differs = any(cell.entry["outcome"] == "differs" for cell in checked)
+    return ExitCode.FAILED if differs or not checked or (rows and chosen.skipped) else ExitCode.DONE
 
 
 def _object(cell: CheckedCell, name: str) -> dict[str, object]:
-    finite = cell.largest if cell.failure == "" else None
-    return {"row": name, **cell.entry, "largest_difference": finite, "failure": cell.failure}
+    return {"row": name, **cell.entry, "largest_difference": cell.largest if isfinite(cell.largest) else None}
 
 
-def _lines(cells: list[dict[str, object]]) -> Iterator[str]:
-    yield from table_lines(_HEADINGS, [_texts(cell) for cell in cells])
-    counts = {outcome: sum(cell["outcome"] == outcome for cell in cells) for outcome in ("same", "within-spread")}
-    differing = len(cells) - sum(counts.values())
-    spread = f", {counts['within-spread']} within the spread of seeds" if counts["within-spread"] else ""
-    yield f"{len(cells)} cells computed again: {counts['same']} the same{spread}, {differing} different"
+def _lines(cells: Sequence[CheckedCell], chosen: ChosenCells, name: Callable[[RowRecord], str]) -> Iterator[str]:
+    if cells:
+        yield from table_lines(_HEADINGS, [_texts(cell, name(cell.row)) for cell in cells])
+    outcomes = [cell.entry["outcome"] for cell in cells]
+    parts = [
+        f"{outcomes.count('same')} the same",
+        *_counted(outcomes.count("within-spread"), "within the spread of seeds"),
+        f"{outcomes.count('differs')} different",
+        *_counted(chosen.n_damaged, "stored cells damaged"),
+        *_counted(len(chosen.skipped), "rows not verified"),
+    ]
+    yield f"{len(cells)} cells computed again: {', '.join(parts)}"
 
 
-def _texts(cell: Mapping[str, object]) -> list[str]:
-    difference = cell["largest_difference"]
-    last = f"{difference:.2g}" if isinstance(difference, float) else f"failed: {cell['failure']}"
-    return [*(str(cell[name]) for name in ("row", "seed", "fold", "compared", "outcome")), last]
+def _counted(number: int, what: str) -> list[str]:
+    return [f"{number} {what}"] if number else []
+
+
+def _texts(cell: CheckedCell, name: str) -> list[str]:
+    entry = cell.entry
+    largest = f"{cell.largest:.2g}" if isfinite(cell.largest) else "-"
+    return [name, str(entry["seed"]), entry["fold"], entry["compared"], entry["outcome"], largest, entry["reason"]]
