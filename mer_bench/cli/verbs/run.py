@@ -133,7 +133,7 @@ def _conclude(session: Session, people: Console, as_json: bool) -> ExitCode:
 
 
 def _nothing_missing(session: Session, people: Console) -> ExitCode:
-    """Return how a run without failures ends: a cell may have been removed or damaged while the others were computed."""
+    """Return how a run without failures ends: a cell may have been removed while others were computed."""
     if not session.missing:
         return ExitCode.DONE
     print_line(
