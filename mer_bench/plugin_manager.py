@@ -170,7 +170,7 @@ def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
         reasons[normalise_name(name)] = f"named in {BLOCK_VARIABLE}"
     loaded: dict[str, object] = {}
     points, damaged = find_entry_points(ENTRY_POINT_GROUP)
-    with _contained():
+    with _contained(), _process_restored():
         plugins = [_load(loaded, point, reasons.get(normalise_name(point.name))) for point in points]
     return _merge([*plugins, *map(_unreadable, damaged)])
 
@@ -215,6 +215,19 @@ def _contained() -> Iterator[None]:
         if any(action == "error" for action, *_ in warnings.filters):
             warnings.simplefilter("default")
         yield
+
+
+@contextmanager
+def _process_restored() -> Iterator[None]:
+    """Restore the environment and the current folder: all that follows, for every method, depends on them."""
+    environment, folder = dict(os.environ), os.open(os.curdir, os.O_PATH)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        os.fchdir(folder)
+        os.close(folder)
 
 
 def _load(loaded: dict[str, object], point: EntryPoint, block_reason: str | None) -> _Plugin:

@@ -219,6 +219,16 @@ def damage(site: Path, file: str, content: bytes) -> None:
     (site / "acme_plugins-1.0.dist-info" / file).write_bytes(content)
 
 
+def test_a_plugin_that_changes_the_environment_or_the_folder_changes_them_for_no_other(site: Path) -> None:
+    source = "import os\nos.environ.clear()\nos.environ['OMP_NUM_THREADS'] = '7'\nos.chdir('/')\n"
+    install(site, "acme-plugins", {"acme": source + method_plugin("acme", "net")})
+    before = dict(os.environ), Path.cwd()
+    catalogue = load_catalogue()
+
+    assert "net" in catalogue.methods
+    assert (dict(os.environ), Path.cwd()) == before
+
+
 def test_metadata_may_lack_name_and_version(site: Path) -> None:
     install(site, "acme-plugins", {"acme": method_plugin("acme", "net")})
     (site / "acme_plugins-1.0.dist-info" / "METADATA").unlink()

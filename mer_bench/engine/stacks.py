@@ -23,6 +23,10 @@ from mer_bench.representations.task import count_facts
 from mer_bench.store.files import read_json, write_json
 
 
+class FeaturesGoneError(MerBenchError):
+    """Features of single samples were removed before they were stacked."""
+
+
 @dataclass(frozen=True)
 class Stacks:
     """The folder of stacks, and the way to compute missing ones.
@@ -63,11 +67,17 @@ class Stacks:
         if key is None:
             return stack, None
         tasks = [ExtractTask(row.setting, stack, index, self.folder, key) for index in range(count)]
-        failed = self._extract(row, tasks)
-        if failed is not None:
-            reason = f"the features of {row.stacked[failed.index]}: {failed.failure}"
-            return stack, replace(failed, failure=reason)
-        file = stored_representation(self.folder, key, count, lambda: _features(tasks), self._notice)
+        try:
+            failed = self._extract(row, tasks)
+            if failed is not None:
+                reason = f"the features of {row.stacked[failed.index]}: {failed.failure}"
+                return stack, replace(failed, failure=reason)
+            file = stored_representation(self.folder, key, count, lambda: _features(tasks), self._notice)
+        except FeaturesGoneError:
+            # Another run that extracts the same features may have stacked them meanwhile.
+            file = self.folder / f"{key}.npy"
+            if not is_stored(self.folder, key, self._notice):
+                raise
         shutil.rmtree(self.folder / key, ignore_errors=True)
         return file, None
 
@@ -126,7 +136,7 @@ def _features(tasks: list[ExtractTask]) -> Iterator[FloatArray]:
     for task in tasks:
         features = task.stored()
         if features is None:
-            raise MerBenchError(
+            raise FeaturesGoneError(
                 f"features in {task.parts} were removed or damaged during the run; run the same command again"
             )
         yield features

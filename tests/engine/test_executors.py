@@ -97,15 +97,68 @@ def test_libraries_read_the_arithmetic_and_sets_have_one_order() -> None:
     assert run("hash text") == [("hash text", int(here.stdout))]
 
 
-def test_a_time_out_ends_a_task_with_all_that_it_started() -> None:
-    before = set(descendants(os.getpid()))
-    ((reason, seconds),) = run("spawn", timeout=1.0)
+def test_a_time_out_ends_a_task_with_all_that_it_started(tmp_path: Path) -> None:
+    ((reason, seconds),) = run(f"spawn {tmp_path / 'pid'}", timeout=1.0)
 
-    assert reason == "spawn: it ran past the time-out of 1 s"
+    assert reason.endswith("pid: it ran past the time-out of 1 s")
     assert isinstance(seconds, float)
     assert 1.0 <= seconds < 30.0
-    commands = [command_of(pid) for pid in living(sorted(set(descendants(1)) - before))]
-    assert not [command for command in commands if "sleep\x003600" in command]
+    assert has_ended(tmp_path / "pid")
+
+
+def has_ended(file: Path) -> bool:
+    """Return whether the process whose number the file holds ends."""
+    return wait_until(lambda: not living([int(file.read_text())]), 10)
+
+
+def test_what_a_task_leaves_running_ends_with_it_and_holds_up_nothing(tmp_path: Path) -> None:
+    outcomes = run(task := f"leave-a-child {tmp_path / 'pid'}", "ab")
+
+    assert [name for name, _ in outcomes] == [f"{task}: its process ended with exit code 4 before it returned", "2"]
+    assert has_ended(tmp_path / "pid")
+
+
+def test_a_task_ends_when_the_process_above_it_is_killed(tmp_path: Path) -> None:
+    ((outcome, _),) = run(f"kill-home {tmp_path / 'pid'}")
+
+    assert outcome.endswith("its process was killed (SIGKILL)")
+    assert has_ended(tmp_path / "pid")
+
+
+def test_a_module_that_hangs_while_it_is_imported_runs_into_the_time_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hanging_module.py").write_text("import time; time.sleep(60)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    place = Place((), "hangs", imports="hanging_module", alone=True)
+
+    assert run(LARGE, place=place, timeout=0.5)[0][0].endswith("it ran past the time-out of 0.5 s")
+
+
+def test_a_library_that_a_home_imports_is_imported_once_for_the_next_homes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executors._IDLE.stop()
+    (tmp_path / "timm.py").write_text("import os; PID = os.getpid()")
+    (tmp_path / "plugin_module.py").write_text("import os, timm; PID = os.getpid()")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    place = Place((), "imports", imports="plugin_module", alone=True)
+    asked = ("attribute timm:PID", "attribute plugin_module:PID", "ancestors")
+    homes, workers = zip(*(dict(run(*asked, place=place))["ancestors"][1:] for _ in range(3)), strict=True)
+    outcomes = dict(run(*asked, place=place))
+    _, home, worker = outcomes["ancestors"]
+    executors._IDLE.stop()  # its path has modules of this test
+
+    assert len({*homes, home}) == 4
+    assert {*workers, worker} == {worker}
+    assert outcomes["attribute timm:PID"] == worker
+    assert outcomes["attribute plugin_module:PID"] == home
+
+
+def test_an_idle_worker_keeps_no_home() -> None:
+    run("a", "b", jobs=2)
+
+    assert wait_until(lambda: len(descendants(os.getpid())) == len(executors._IDLE.workers), 10)
 
 
 def test_a_worker_that_is_killed_is_replaced_and_its_task_tried_again(tmp_path: Path) -> None:
@@ -140,11 +193,12 @@ def command_of(pid: int) -> str:
 
 
 def test_closing_ends_the_running_tasks_and_no_worker_outlives_its_run() -> None:
+    executors._IDLE.stop()
     before = set(descendants(os.getpid()))
     outcomes = run_tasks(act, ["a", *["sleep"] * 5], lambda _: ALONE, lost=lost, jobs=2)
     assert next(outcomes)[1][0] == "1"
     started = set(descendants(os.getpid())) - before
-    assert wait_until(lambda: len(set(descendants(os.getpid())) - before) >= 4)
+    assert wait_until(lambda: len(set(descendants(os.getpid())) - before) == 5)
     outcomes.close()
 
     assert started

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +16,12 @@ from support.hostile import install
 
 from mer_bench.cache import STACKS, cache_folder
 from mer_bench.databases.synthetic_maps import SyntheticMaps
+from mer_bench.engine import stacks
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row
 from mer_bench.plugin_manager import load_catalogue
+from mer_bench.representations.stack import stored_representation
 
 SOURCE = """
     import os
@@ -164,6 +169,22 @@ def test_a_failed_extraction_keeps_the_samples_before_it_and_its_traceback(bench
     assert error["message"] == f"the features of {fifth}: ZeroDivisionError: the fifth"
     assert "in extract" in error["traceback"]
     assert not (cache_folder() / STACKS / str(row_of("late").features_key)).exists()
+
+
+def test_features_that_another_run_has_stacked_meanwhile_are_used(
+    bench: Bench, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_tasks = stacks.run_tasks
+
+    def overtaken(work: Any, tasks: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
+        yield from run_tasks(work, tasks, *arguments, **options)
+        stored_representation(tasks[0].parts, tasks[0].features_key, 24, lambda: stacks._features(tasks), print)
+        shutil.rmtree(tasks[0].parts / tasks[0].features_key)
+
+    monkeypatch.setattr(stacks, "run_tasks", overtaken)
+    ended = bench.run("--method", "means")
+
+    assert (ended.code, len(log.read_text())) == (0, 24), ended.err
 
 
 UNUSABLE = {

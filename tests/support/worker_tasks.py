@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -45,8 +46,19 @@ def act(task: str) -> tuple[str, object]:
         case "fail":
             raise ZeroDivisionError(rest)
         case "spawn":
-            subprocess.Popen(["sleep", "3600"])
+            Path(rest).write_text(str(subprocess.Popen(["sleep", "3600"]).pid))
             time.sleep(60)
+        case "leave-a-child":
+            if child := os.fork():
+                Path(rest).write_text(str(child))
+                os._exit(4)
+            time.sleep(3600)
+        case "kill-home":
+            Path(rest).write_text(str(os.getpid()))
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        case "ancestors":
+            return task, (os.getpid(), os.getppid(), _worker())
         case "keep":
             KEPT.append(rest)
             return task, list(KEPT)
@@ -54,6 +66,9 @@ def act(task: str) -> tuple[str, object]:
             return task, os.environ.get(rest)
         case "hash":
             return task, hash(rest)
+        case "attribute":
+            module, _, name = rest.partition(":")
+            return task, getattr(sys.modules[module], name)
     return str(len(task)), os.getpid()
 
 
