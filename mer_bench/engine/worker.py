@@ -3,8 +3,8 @@
 No code of a plugin runs in the worker: it never even unpickles a task. A home is forked before the worker reads the
 first task that runs there. A task that runs alone never enters its home, where the plugin's module may have left code
 that watches: the home forks first, and the fork reads the task. So a task's process holds no other task: the training
-set of one fold has the labels of another's test set. Each process waits for its parent and its child at the same time, so that all of
-them end when one above them dies, and a death below is reported as a reply.
+set of one fold has the labels of another's test set. Each process waits for its parent and its child at the same time,
+so that all of them end when one above them dies, and a death below is reported as a reply.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
 from mer_bench.engine.place import Place
@@ -35,6 +36,7 @@ _PATIENCE_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 """How often to look whether a process still lives: what it has forked itself may keep its connection open."""
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _SHARED = {"cv2", "scipy", "skimage", "sklearn", "timm", "torch"}
 """Libraries that take long to import: once a home has imported one, the worker does, and the next homes have it."""
 _THREADS = (
@@ -177,6 +179,8 @@ def main(descriptor: int) -> NoReturn:
     """Run a worker: take orders until the connection to the run closes."""
     # Whatever is printed goes to stderr: stdout is for the command's own output.
     os.dup2(2, 1)
+    # What outlives the process that started it becomes the worker's child: `_end_adopted` finds it.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     run: Connection[Any, Any] = Connection(descriptor)
     home: _Child | None = None
     surroundings: tuple[object, ...] = ()
@@ -187,6 +191,7 @@ def main(descriptor: int) -> NoReturn:
             if home is not None and (order is None or order.surroundings != surroundings):
                 home.end()
                 home = None
+                _end_adopted()
             if order is None:
                 continue
             if home is None:
@@ -197,8 +202,10 @@ def main(descriptor: int) -> NoReturn:
                 home, surroundings = _fork(_be_home, order, above=run), order.surroundings
             if not _relay(run, home, order.timeout, shared):
                 home = None
+            _end_adopted(home)
     if home is not None:
         home.end()
+    _end_adopted()
     os._exit(0)
 
 
@@ -227,6 +234,24 @@ def _relay(run: Connection[Any, Any], home: _Child, timeout: float | None, share
         reply = Reply("lost", reason=f"it ran past the time-out of {timeout:g} s", seconds=seconds)
     run.send(reply)
     return not home.connection.closed
+
+
+def _end_adopted(home: _Child | None = None) -> None:
+    """Kill the worker's children other than its home, and then theirs: processes that left the group of their task."""
+    spared = {home.pid} if home else set()
+    while children := _children() - spared:
+        for pid in children:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        spared |= children
+
+
+def _children() -> set[int]:
+    """Return the children of this process; none where the kernel does not list them."""
+    with suppress(FileNotFoundError):
+        return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
+    return set()
 
 
 def _be_home(worker: Connection[Any, Any], order: Order) -> None:
@@ -283,11 +308,15 @@ def _run_alone(home: Connection[Any, Any], worker: Connection[Any, Any]) -> None
 
 def _run(payload: bytes) -> Reply:
     """Run a pickled function on a pickled task."""
+    started = time.monotonic()
     try:
         work, task = ForkingPickler.loads(payload)
         return Reply("done", outcome=bytes(ForkingPickler.dumps(work(task))))
     except MerBenchError as error:
         return Reply("refused", reason=error_text(error))
+    except KeyboardInterrupt:
+        # Never the user's Ctrl-C: a worker has a session of its own. The fence round plugin code lets it through.
+        return Reply("lost", reason="the method raised KeyboardInterrupt", seconds=time.monotonic() - started)
     except BaseException:
         return Reply("broken", reason=traceback.format_exc())
 

@@ -60,7 +60,7 @@ def test_a_process_that_ends_fails_its_own_cells_and_the_command_wherever_it_end
 
     assert ended.code == 1, ended.err
     assert "Traceback" not in ended.err
-    assert len(bench.cell_files()) == 13 * len(FOLDS)
+    assert len(bench.cell_files()) == (1 + len(names)) * len(FOLDS)
     for name in names:
         folds = [LAST] if name.endswith("fit") else FOLDS
         (cause,) = [text for end, text in ENDINGS.items() if name.startswith(end)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 PLUGIN = """
     from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
 
-    ENDS = ("exit-0", "exit-3", "segfault", "abort")
+    ENDS = ("exit-0", "exit-3", "segfault", "abort", "interrupt")
     CLASSES = {
         "honest": "Honest",
         "keeps-model": "KeepsModel",
@@ -166,6 +166,8 @@ ENDS = """
                 os.kill(os.getpid(), signal.SIGSEGV)
             case "abort":
                 os.abort()
+            case "interrupt":
+                raise KeyboardInterrupt
 """
 
 WRECK = """
@@ -266,5 +268,6 @@ ENDINGS = {
     "exit-3": "its process ended with exit code 3 before it returned",
     "segfault": "its process was killed (SIGSEGV)",
     "abort": "its process was killed (SIGABRT)",
+    "interrupt": "the method raised KeyboardInterrupt",
 }
 """How a process ends, and what a failed cell says of it."""

@@ -47,6 +47,8 @@ def act(task: str) -> tuple[str, object]:
         case "spawn":
             subprocess.Popen(["sleep", "3600"])
             time.sleep(60)
+        case "daemon":
+            subprocess.Popen(["sh", "-c", f"sleep {rest} & sleep {rest}"], start_new_session=True)
         case "keep":
             KEPT.append(rest)
             return task, list(KEPT)
