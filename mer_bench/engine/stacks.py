@@ -56,7 +56,7 @@ class Stacks:
         Returns
         -------
         Path
-            A ``.npy`` file, its first axis in the order of the row's table.
+            A ``.npy`` file, its first axis in the order of `Row.stacked`.
         Extracted or None
             The sample whose features failed; the row cannot use the file then.
         """
@@ -72,14 +72,13 @@ class Stacks:
             if failed is not None:
                 reason = f"the features of {row.stacked[failed.index]}: {failed.failure}"
                 return stack, replace(failed, failure=reason)
-            file = stored_representation(self.folder, key, count, lambda: _features(tasks), self._notice)
+            stored_representation(self.folder, key, count, lambda: _features(tasks), self._notice)
         except FeaturesGoneError:
             # Another run that extracts the same features may have stacked them meanwhile.
-            file = self.folder / f"{key}.npy"
             if not is_stored(self.folder, key, self._notice):
                 raise
         shutil.rmtree(self.folder / key, ignore_errors=True)
-        return file, None
+        return self.folder / f"{key}.npy", None
 
     def faces(self, row: Row) -> dict[str, dict[str, int]]:
         """Return how many of a row's faces and key regions each detector found; empty for ready-made data."""

@@ -1,9 +1,10 @@
 """A worker's own process: it forks homes, and homes fork the processes of single tasks.
 
 No code of a plugin runs in the worker: it never even unpickles a task. A home is forked before the worker reads the
-first task that runs there, and keeps none, so that a task's process holds no other task: the training set of one fold
-has the labels of another's test set. Each process waits for its parent and its child at the same time, so that all of
-them end when one above them dies, and a death below is reported as a reply.
+first task that runs there. A task that runs alone never enters its home, where the plugin's module may have left code
+that watches: the home forks first, and the fork reads the task. So a task's process holds no other task: the training
+set of one fold has the labels of another's test set. Each process waits for its parent and its child at the same time,
+so that all of them end when one above them dies, and a death below is reported as a reply.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
 from mer_bench.engine.place import Place
@@ -34,8 +36,13 @@ _PATIENCE_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 """How often to look whether a process still lives: what it has forked itself may keep its connection open."""
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _SHARED = {"cv2", "scipy", "skimage", "sklearn", "timm", "torch"}
 """Libraries that take long to import: once a home has imported one, the worker does, and the next homes have it."""
+_THREADS = (
+    "{module} starts a thread when it is imported, which could see other folds, and would be missing in the process of "
+    "a fold; start it in fit, predict or extract"
+)
 
 Kind = Literal["done", "refused", "broken", "lost"]
 """``done``: the pickled outcome. ``refused``: the sentence of a `MerBenchError`. ``broken``: the traceback of another
@@ -97,8 +104,10 @@ class _Child:
     pid: int
     connection: Connection[Any, Any]
 
-    def answer(self, above: Connection[Any, Any], deadline: float | None = None) -> Any:
+    def answer(self, above: Connection[Any, Any] | None, deadline: float | None = None) -> Any:
         """Return what the process sends next.
+
+        ``above`` is None while the process itself reads the connection to the process above.
 
         Raises
         ------
@@ -115,7 +124,7 @@ class _Child:
             left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
             if left < 0:
                 raise TimeoutError
-            if above in wait([above, self.connection], left):
+            if above in wait([self.connection, *([above] if above else [])], left):
                 raise EOFError
         try:
             return self.connection.recv()
@@ -123,7 +132,7 @@ class _Child:
             raise _LostError(self._cause_of_death()) from None
 
     def give(self, task: bytes) -> None:
-        """Send the process a task.
+        """Tell the process that a task comes, and send it.
 
         Raises
         ------
@@ -131,6 +140,7 @@ class _Child:
             The process has ended.
         """
         try:
+            self.connection.send(None)
             self.connection.send_bytes(task)
         except OSError:
             raise _LostError(self._cause_of_death()) from None
@@ -169,6 +179,8 @@ def main(descriptor: int) -> NoReturn:
     """Run a worker: take orders until the connection to the run closes."""
     # Whatever is printed goes to stderr: stdout is for the command's own output.
     os.dup2(2, 1)
+    # What outlives the process that started it becomes the worker's child: `_end_adopted` finds it.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     run: Connection[Any, Any] = Connection(descriptor)
     home: _Child | None = None
     surroundings: tuple[object, ...] = ()
@@ -179,6 +191,7 @@ def main(descriptor: int) -> NoReturn:
             if home is not None and (order is None or order.surroundings != surroundings):
                 home.end()
                 home = None
+                _end_adopted()
             if order is None:
                 continue
             if home is None:
@@ -189,8 +202,10 @@ def main(descriptor: int) -> NoReturn:
                 home, surroundings = _fork(_be_home, order, above=run), order.surroundings
             if not _relay(run, home, order.timeout, shared):
                 home = None
+            _end_adopted(home)
     if home is not None:
         home.end()
+    _end_adopted()
     os._exit(0)
 
 
@@ -203,9 +218,14 @@ def _relay(run: Connection[Any, Any], home: _Child, timeout: float | None, share
     started = time.monotonic()
     try:
         deadline = None if timeout is None else started + timeout
-        shared.update(dict.fromkeys(home.answer(run, deadline)))
-        home.give(task)
-        reply = home.answer(run, deadline)
+        ready: list[str] | Reply = home.answer(run, deadline)
+        if isinstance(ready, Reply):
+            home.end()
+            reply = ready
+        else:
+            shared.update(dict.fromkeys(ready))
+            home.give(task)
+            reply = home.answer(run, deadline)
     except _LostError as lost:
         reply = Reply("lost", reason=str(lost), seconds=time.monotonic() - started)
     except TimeoutError:
@@ -216,21 +236,47 @@ def _relay(run: Connection[Any, Any], home: _Child, timeout: float | None, share
     return not home.connection.closed
 
 
+def _end_adopted(home: _Child | None = None) -> None:
+    """Kill the worker's children other than its home, and then theirs: processes that left the group of their task."""
+    spared = {home.pid} if home else set()
+    while children := _children() - spared:
+        for pid in children:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        spared |= children
+
+
+def _children() -> set[int]:
+    """Return the children of this process; none where the kernel does not list them."""
+    with suppress(FileNotFoundError):
+        return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
+    return set()
+
+
 def _be_home(worker: Connection[Any, Any], order: Order) -> None:
     """Take the order's surroundings, import its module, and run tasks until the worker closes the connection."""
     os.environ.clear()
     os.environ.update(order.environment)
     sys.path[:] = order.path
     os.chdir(order.folder)
+    threads = _threads()
     if order.place.imports:
         with suppress(BaseException):
             import_module(order.place.imports)
     gc.freeze()
     shared = [name for name in sys.modules if name.partition(".")[0] in _SHARED]
-    while True:
+    while _threads() <= threads:
         worker.send(shared)
+        worker.recv()
         (_run_in_fork if order.place.alone else _run_here)(worker)
         shared = []
+    worker.send(Reply("lost", reason=_THREADS.format(module=order.place.imports)))
+
+
+def _threads() -> int:
+    """Return how many threads run Python: others, such as those of an allocator, can see no task."""
+    return len(sys._current_frames())
 
 
 def _run_here(worker: Connection[Any, Any]) -> None:
@@ -238,9 +284,10 @@ def _run_here(worker: Connection[Any, Any]) -> None:
 
 
 def _run_in_fork(worker: Connection[Any, Any]) -> None:
-    task = worker.recv_bytes()
     started = time.monotonic()
-    child = _fork(_run_alone, task, above=worker)
+    child = _fork(_run_alone, worker)
+    # If it ends before it has the task, so does the home: the rest of the task is still in the connection.
+    child.answer(None)
     try:
         reply = child.answer(worker)
     except _LostError as lost:
@@ -252,22 +299,31 @@ def _run_in_fork(worker: Connection[Any, Any]) -> None:
     child.end()
 
 
-def _run_alone(home: Connection[Any, Any], task: bytes) -> None:
+def _run_alone(home: Connection[Any, Any], worker: Connection[Any, Any]) -> None:
+    task = worker.recv_bytes()
+    worker.close()
+    home.send(None)
     home.send(_run(task))
 
 
 def _run(payload: bytes) -> Reply:
     """Run a pickled function on a pickled task."""
+    started = time.monotonic()
     try:
         work, task = ForkingPickler.loads(payload)
         return Reply("done", outcome=bytes(ForkingPickler.dumps(work(task))))
     except MerBenchError as error:
         return Reply("refused", reason=error_text(error))
+    except KeyboardInterrupt:
+        # Never the user's Ctrl-C: a worker has a session of its own. The fence round plugin code lets it through.
+        return Reply("lost", reason="the method raised KeyboardInterrupt", seconds=time.monotonic() - started)
     except BaseException:
         return Reply("broken", reason=traceback.format_exc())
 
 
-def _fork(body: Callable[[Connection[Any, Any], T], None], argument: T, *, above: Connection[Any, Any]) -> _Child:
+def _fork(
+    body: Callable[[Connection[Any, Any], T], None], argument: T, *, above: Connection[Any, Any] | None = None
+) -> _Child:
     """Fork a process that runs ``body``, and ends with it.
 
     It leads a group of its own, so that it can be ended together with all that it starts.
@@ -277,8 +333,8 @@ def _fork(body: Callable[[Connection[Any, Any], T], None], argument: T, *, above
     body : callable
         Called with the connection to this process, and the argument.
     argument : object
-    above : Connection
-        The connection of this process to its own parent, which the new one must not keep open.
+    above : Connection, optional
+        The connection of this process to its own parent, which the new one closes.
     """
     ours, theirs = Pipe()
     sys.stdout.flush()
@@ -297,7 +353,8 @@ def _fork(body: Callable[[Connection[Any, Any], T], None], argument: T, *, above
     try:
         os.setpgid(0, 0)
         _end_with(parent)
-        above.close()
+        if above is not None:
+            above.close()
         ours.close()
         body(theirs, argument)
         code = 0

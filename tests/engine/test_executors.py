@@ -207,6 +207,15 @@ def test_closing_ends_the_running_tasks_and_no_worker_outlives_its_run() -> None
     assert wait_until(lambda: not living(sorted(started)), 10)
 
 
+@pytest.mark.parametrize("place", [ALONE, Place((), "shared home")])
+def test_what_leaves_its_group_ends_with_the_run(place: Place) -> None:
+    executors._IDLE.stop()
+    assert len(run("daemon 3611", "a", "daemon 3617", place=place)) == 3
+    executors._IDLE.stop()
+
+    assert not [pid for pid in living(descendants(1)) if "sleep\x00361" in command_of(pid)]
+
+
 def test_a_refusal_stops_the_run_and_another_error_is_a_fault_of_the_harness() -> None:
     with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
         run("refuse width", "a")

@@ -60,7 +60,7 @@ def test_a_process_that_ends_fails_its_own_cells_and_the_command_wherever_it_end
 
     assert ended.code == 1, ended.err
     assert "Traceback" not in ended.err
-    assert len(bench.cell_files()) == 13 * len(FOLDS)
+    assert len(bench.cell_files()) == (1 + len(names)) * len(FOLDS)
     for name in names:
         folds = [LAST] if name.endswith("fit") else FOLDS
         (cause,) = [text for end, text in ENDINGS.items() if name.startswith(end)]
@@ -154,3 +154,16 @@ def test_a_method_that_searches_its_process_finds_no_test_label_no_id_and_no_res
     for hidden in (str(bench.results), str(tmp_path / "data"), "config.toml"):
         assert hidden not in everything
     assert found["environment"]["FOUND"] in everything
+
+
+def test_the_process_that_imports_a_plugin_holds_no_fold_and_one_with_threads_runs_none(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOUND", str(tmp_path / "found"))
+    ended = bench.run(*methods("honest", "watches", "watches-by-hooks"))
+    errors = errors_of(bench)
+
+    assert ended.code == 1
+    assert not (tmp_path / "found").exists()
+    assert sorted(errors) == [("watches", fold) for fold in sorted(FOLDS)]
+    assert all("isolation_watch starts a thread when it is imported" in error for error in errors.values())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from support.hostile import install
 from mer_bench.cache import STACKS, cache_folder
 from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.engine import stacks
+from mer_bench.engine.listener import Listener, Step
+from mer_bench.engine.resources import Resources
+from mer_bench.engine.stacks import Stacks
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row
@@ -142,6 +146,28 @@ def test_features_are_trained_on_and_extracted_again_for_another_setting_of_thei
     assert row_of(C="5").features_key == row.features_key != row_of(factor="3").features_key
     np.testing.assert_allclose(stored, 2 * np.array(means), rtol=1e-6)
     assert stored.dtype == np.float32
+
+
+class Meanwhile(Listener):
+    """Another run extracts the same features, and finishes, while this one has done five samples."""
+
+    def __init__(self, other: Callable[[], object]) -> None:
+        self.other = other
+
+    def steps(self, what: str, total: int, done: int = 0) -> AbstractContextManager[Step]:
+        steps = iter(range(1, total + 1))
+        return nullcontext(lambda succeeded: self.other() if next(steps) == 5 else None)
+
+
+def test_two_runs_at_once_extract_the_same_features() -> None:
+    row, source = row_of(), SyntheticMaps(None, {"size": "tiny", "seed": 0})
+    other = Stacks(cache_folder() / STACKS, source, Resources(), Listener())
+    stacks = Stacks(other.folder, source, Resources(), Meanwhile(lambda: other.file(row)))
+    file, failed = stacks.file(row)
+
+    assert (file, failed) == (other.folder / f"{row.features_key}.npy", None)
+    assert np.load(file).shape == (24, 3)
+    assert not (other.folder / str(row.features_key)).exists()
 
 
 def test_damaged_features_are_extracted_again(bench: Bench, log: Path) -> None:

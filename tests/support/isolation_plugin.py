@@ -5,7 +5,7 @@ from __future__ import annotations
 PLUGIN = """
     from mer_bench import Features, MethodSpec, Parameter, Representation, hookimpl
 
-    ENDS = ("exit-0", "exit-3", "segfault", "abort")
+    ENDS = ("exit-0", "exit-3", "segfault", "abort", "interrupt")
     CLASSES = {
         "honest": "Honest",
         "keeps-model": "KeepsModel",
@@ -26,8 +26,15 @@ PLUGIN = """
             yield MethodSpec(name, "1", name, target, maps, "handcrafted", features=features)
         for end in ENDS:
             yield MethodSpec(f"{end}-at-import", "1", end, f"isolation_{end.replace('-', '_')}:Net", maps, "deep")
-        for name, module in {"wrecks": "isolation_wreck", "wrecks-at-import": "isolation_wrecked"}.items():
-            yield MethodSpec(name, "1", name, f"{module}:Wrecks", maps, "handcrafted")
+        others = {
+            "wrecks": "isolation_wreck",
+            "wrecks-at-import": "isolation_wrecked",
+            "watches": "isolation_watch",
+            "watches-by-hooks": "isolation_hooks",
+        }
+        for name, module in others.items():
+            cls = "Wrecks" if "wreck" in name else "Honest"
+            yield MethodSpec(name, "1", name, f"{module}:{cls}", maps, "handcrafted")
 """
 
 METHODS = '''
@@ -159,6 +166,8 @@ ENDS = """
                 os.kill(os.getpid(), signal.SIGSEGV)
             case "abort":
                 os.abort()
+            case "interrupt":
+                raise KeyboardInterrupt
 """
 
 WRECK = """
@@ -204,6 +213,40 @@ WRECK = """
         sys.path.clear()
 """
 
+WATCH = """
+    import threading
+    import time
+    from isolation_methods import Honest
+
+
+    def watch():
+        while True:
+            time.sleep(0.001)
+
+
+    threading.Thread(target=watch, daemon=True).start()
+"""
+
+HOOKS = """
+    import os
+    import sys
+    from isolation_methods import Honest
+
+    HOME, FOUND = os.getpid(), os.environ.get("FOUND", os.devnull)
+
+
+    def profile(frame, event, argument):
+        # Every function that the home runs passes here.
+        if os.getpid() == HOME and any(isinstance(value, bytes) for value in frame.f_locals.values()):
+            for value in frame.f_locals.values():
+                if isinstance(value, bytes) and b"FoldTask" in value:
+                    with open(FOUND, "a") as file:
+                        file.write("task ")
+
+
+    sys.setprofile(profile)
+"""
+
 
 def modules() -> dict[str, str]:
     """Return the modules of the plugin, and their sources."""
@@ -213,6 +256,8 @@ def modules() -> dict[str, str]:
         "isolation_methods": METHODS,
         "isolation_ends": ENDS,
         "isolation_wreck": WRECK,
+        "isolation_watch": WATCH,
+        "isolation_hooks": HOOKS,
         "isolation_wrecked": "from isolation_wreck import Wrecks, wreck\n\nwreck()\n",
         **ends,
     }
@@ -223,5 +268,6 @@ ENDINGS = {
     "exit-3": "its process ended with exit code 3 before it returned",
     "segfault": "its process was killed (SIGSEGV)",
     "abort": "its process was killed (SIGABRT)",
+    "interrupt": "the method raised KeyboardInterrupt",
 }
 """How a process ends, and what a failed cell says of it."""

@@ -59,6 +59,8 @@ def act(task: str) -> tuple[str, object]:
             time.sleep(60)
         case "ancestors":
             return task, (os.getpid(), os.getppid(), _worker())
+        case "daemon":
+            subprocess.Popen(["sh", "-c", f"sleep {rest} & sleep {rest}"], start_new_session=True)
         case "keep":
             KEPT.append(rest)
             return task, list(KEPT)
