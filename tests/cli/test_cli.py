@@ -217,11 +217,9 @@ def test_json_is_one_object_for_each_method_and_seed_and_nothing_else(bench: Ben
 @pytest.mark.usefixtures("naughty")
 def test_what_a_method_prints_stays_out_of_the_json(bench: Bench) -> None:
     in_workers = bench.spawn(*bench.run_arguments("--method", "prints", "--json", jobs=2))
-    inline = bench.run("--method", "prints", "--json", "--seeds", "2")
 
-    assert [o["method"] for o in (*in_workers.objects, *inline.objects)] == ["prints"] * 3
+    assert [o["method"] for o in in_workers.objects] == ["prints"]
     assert (in_workers.err.count("noise of fit"), in_workers.err.count("noise of native code")) == (6, 6)
-    assert inline.err.count("noise of fit") == 6
 
 
 def test_without_data_the_synthetic_release_is_used_with_the_quick_preset(bench: Bench) -> None:
@@ -235,7 +233,7 @@ def test_without_data_the_synthetic_release_is_used_with_the_quick_preset(bench:
 
 def test_export_then_score_gives_the_scores_of_the_run(bench: Bench, tmp_path: Path) -> None:
     run = bench.run("--method", "svm-flow", "--json").objects[0]
-    bench.run("--method", "svm-flow", "--set", "C=1")
+    bench.run("--method", "svm-flow", "--preset", "fixed")
     log = tmp_path / "log.txt"
     arguments = ("export", "--megc", log, "--method", "svm_flow", "--results", bench.results)
     unclear = bench(*arguments)
@@ -257,7 +255,7 @@ def test_export_then_score_gives_the_scores_of_the_run(bench: Bench, tmp_path: P
     metrics = ("uf1", "uar", "accuracy")
     assert {name: {key: part[key] for key in metrics} for name, part in scored.items()} == run["slices"]
     assert headings.split()[:5] == ["slice", "UF1", "UAR", "accuracy", "samples"]
-    assert line.split()[:5] == ["full", "0.5255", "0.5524", "0.5833", "24"]
+    assert line.split()[:5] == ["full", *(f"{run['slices']['full'][name]:.4f}" for name in metrics), "24"]
 
 
 def test_status_counts_folds_and_report_shows_no_mean_of_an_incomplete_run(bench: Bench, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from support.rendered_clips import render_clip
 
 from mer_bench import MerBenchError, MethodSpec, Parameter, Representation
 from mer_bench.arrays import ByteArray, FloatArray
-from mer_bench.cache import Cache, CacheError, cache_folder, content_digest
+from mer_bench.cache import Cache, cache_folder, content_digest
 from mer_bench.databases.base import Clip
 from mer_bench.databases.images import read_image
 from mer_bench.engine.listener import Listener
@@ -357,7 +357,7 @@ def test_a_cache_that_cannot_be_written_ends_the_work_at_the_first_sample(source
     (tmp_path / "file").write_text("")
     tasks = [replace(task_of("face-flow", source, sample_id), cache=tmp_path / "file") for sample_id in IDS]
 
-    with pytest.raises(CacheError, match="the cache cannot be written"):
+    with pytest.raises(MerBenchError, match="the cache cannot be written"):
         preprocess(tasks, jobs=1, listener=Listener())
 
 
