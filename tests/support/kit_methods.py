@@ -369,7 +369,7 @@ class Blind(Convolves):
 class NeverSaysTwo(Convolves):
     def forward(self, maps: torch.Tensor) -> Any:
         logits = super().forward(maps)
-        return torch.cat([logits[:, :2], logits[:, 2:] * 0 - 50], dim=1)
+        return logits if self.training else logits - torch.tensor([0, 0, 1e6])
 
 
 class OneOff(Convolves):

@@ -333,8 +333,6 @@ def test_folds_in_workers_are_compared_with_those_of_this_process() -> None:
 def test_what_a_fold_leaves_behind_is_found_in_processes_without_any_other_fold_and_named() -> None:
     module = "a fold leaves something behind in support.kit_methods"
     expected = [
-        (spec_of("Good"), ""),
-        (extracts("Extracts"), ""),
         (net("Convolves"), ""),
         (spec_of("BuildsWhenNeeded"), ""),
         (spec_of("KeepsOneModel"), f"{module}.MODELS; keep what is learned on the instance"),
