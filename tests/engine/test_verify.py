@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -166,20 +165,20 @@ def test_rows_that_cannot_be_made_again_are_counted_and_fail_the_command_if_name
     bench.run("--method", "majority", "--protocol", "loso-smic")
     bench.run("--method", "svm-flow")
     both = verify(bench)
-    bench.run("--method", "frequency", "--protocol", "loso-smic", "--data-option", "seed=8")
+    bench.run("--method", "random", "--protocol", "loso-smic", "--data-option", "seed=8")
     file = bench.cell_files()[0]
     file.write_text("{")
     other = verified(bench)
     (row,) = bench.results.glob("cells/*/svm-flow/*/row.json")
     row.write_text(row.read_text().replace('"version": "', '"version": "0.', 1))
     unnamed, named = verify(bench), verify(bench, "svm-flow", "majority")
-    alone = verify(bench, "frequency")
+    alone = verify(bench, "random")
 
     assert both.out.splitlines()[-1] == "8 cells computed again: 8 the same, 0 different"
     assert other["damaged"] == 1
     assert len(other["cells"]) == 7
     ((name, reason),) = [(row["row"], row["reason"]) for row in other["not_verified"]]
-    assert name.startswith("frequency")
+    assert name.startswith("random")
     assert reason.startswith("the data is not what the row was computed on (SYNTHETIC maps)")
     assert (unnamed.code, named.code, alone.code) == (0, 1, 1)
     assert unnamed.out.splitlines()[-1].endswith(" different, 1 stored cells damaged, 2 rows not verified")
