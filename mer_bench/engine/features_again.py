@@ -21,7 +21,7 @@ from mer_bench.representations.stack import compute_representation
 
 
 def changed_features(
-    row: Row, stack: Path, places: Collection[int], source: DataSource, resources: Resources, listener: Listener
+    row: Row, stack: Path, places: Collection[int], source: DataSource, *, resources: Resources, listener: Listener
 ) -> dict[int, str]:
     """Extract the features of some samples again, each in a process of its own, and compare to the stack to the bit.
 

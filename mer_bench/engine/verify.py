@@ -172,7 +172,7 @@ def _compare(
         for task, result in chain(failed, computed):
             row, cell = plan.rows[task.cell.row], task.cell
             record = cells[cell_key(row.record["row_key"], cell.seed, cell.fold)]
-            checked = _checked(store, row, record, task, result, features.get(cell, ""))
+            checked = _checked(store, row, record, task, result, of_features=features.get(cell, ""))
             write_verification(store, row.record, [checked.entry])
             if checked.entry["outcome"] == "differs":
                 listener.notice(f"{row.name}, seed {cell.seed}, fold {cell.fold} differs: {checked.entry['reason']}")
@@ -187,7 +187,9 @@ def _features_again(plan: Plan, tasks: Sequence[FoldTask], resources: Resources,
         own = [task for task in tasks if task.cell.row == number and row.features_key is not None]
         if own:
             places = {place for task in own for place in task.test[:_MOST_FEATURES]}
-            changed = changed_features(row, own[0].stack, places, plan.data.source, resources, listener)
+            changed = changed_features(
+                row, own[0].stack, places, plan.data.source, resources=resources, listener=listener
+            )
             for task in own:
                 of_cell = [changed[place] for place in task.test[:_MOST_FEATURES] if place in changed]
                 reasons[task.cell] = next(iter(of_cell), "")
@@ -201,7 +203,7 @@ def _fresh(task: FoldTask) -> Place:
 
 
 def _checked(
-    store: Store, row: Row, record: CellRecord, task: FoldTask, result: FoldResult, of_features: str
+    store: Store, row: Row, record: CellRecord, task: FoldTask, result: FoldResult, *, of_features: str
 ) -> CheckedCell:
     on_cpu = record["device"] == task.device == "cpu"
     exact = on_cpu and same_processor_class(record["processor"], result.processor, row.record["arithmetic"])

@@ -87,6 +87,7 @@ def test_a_magnitude_in_place_of_strain_is_read_and_noted(release: Path) -> None
         ("name = 7", "name = 7 is not a text"),
         ('name = "a"\nlicense = "MIT"', "unknown key 'license' (did you mean 'licence'?)"),
         ('name = "a"\nscale = "8bit"', "scale = '8bit' is not one of: physical, per-map, per-map-8bit"),
+        ('name = "a"\nscale = "physical"', "scale = 'physical' cannot be: the maps are 8-bit images"),
         ('name = "a"\nchannels = "u,v,os"', "channels = 'u,v,os' is not a list of names"),
         ('name = "a"\nchannels = ["u", "v"]', "channels = ['u', 'v'] is not an order of u, v and strain"),
         ('name = "a"\nchannels = ["u", "v", "w"]', "is not an order of u, v and strain (or os, or magnitude)"),

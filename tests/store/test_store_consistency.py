@@ -100,6 +100,15 @@ IDS = list(ROW["folds"][FOLD]["samples"])
 GOOD = np.zeros((2, len(IDS), 3), dtype=np.float32)
 
 
+def cell_of(ids: list[str], scores: Any, epoch: int | None = 1) -> Any:
+    """Return what ties a cell to its scores of every epoch: its predictions are those after ``epoch``."""
+    predictions = [{"sample_id": key, "scores": own} for key, own in zip(ids, scores.tolist(), strict=True)]
+    return {"fold": FOLD, "selected_epoch": epoch, "predictions": predictions}
+
+
+CELL = cell_of(IDS, GOOD[1])
+
+
 @pytest.mark.parametrize(
     ("ids", "scores", "reason"),
     [
@@ -118,16 +127,35 @@ def test_scores_of_epochs_that_contradict_their_row_are_reported(
 ) -> None:
     store.write_epoch_scores("k", ids, scores)
 
-    assert store.read_epoch_scores("k", ROW, FOLD) is None
+    assert store.read_epoch_scores("k", ROW, CELL) is None
     (notice,) = notices
     assert str(store.path / "artifacts" / "k" / "epoch_scores.safetensors") in notice
     assert reason in notice
 
 
+@pytest.mark.parametrize(
+    ("epoch", "reason"),
+    [
+        (0, "scores of epoch 0 are not those of its cell's predictions"),
+        (2, "holds 2 epochs, and its cell's selected_epoch is 2"),
+        (-1, "selected_epoch is -1"),
+        (None, "selected_epoch is None"),
+    ],
+)
+def test_scores_of_epochs_that_contradict_their_cell_are_reported(
+    store: Store, notices: list[str], epoch: int | None, reason: str
+) -> None:
+    scores = np.arange(GOOD.size, dtype=np.float32).reshape(GOOD.shape)
+    store.write_epoch_scores("k", IDS, scores)
+
+    assert store.read_epoch_scores("k", ROW, cell_of(IDS, scores[1], epoch)) is None
+    assert reason in notices[0]
+
+
 def test_scores_of_epochs_that_fit_their_row_are_read(store: Store, notices: list[str]) -> None:
     scores = np.arange(GOOD.size, dtype=np.float32).reshape(GOOD.shape)
     store.write_epoch_scores("k", IDS[::-1], scores)
-    stored = store.read_epoch_scores("k", ROW, FOLD)
+    stored = store.read_epoch_scores("k", ROW, cell_of(IDS[::-1], scores[1]))
 
     assert stored is not None
     assert stored[0] == IDS[::-1]
@@ -151,7 +179,7 @@ def one_score(kind: str, size: int, ids: str) -> bytes:
 def test_scores_that_cannot_be_read_are_reported(store: Store, notices: list[str], content: bytes) -> None:
     write_bytes(store.path / "artifacts" / "k" / "epoch_scores.safetensors", content)
 
-    assert store.read_epoch_scores("k", ROW, FOLD) is None
+    assert store.read_epoch_scores("k", ROW, CELL) is None
     (notice,) = notices
     assert "epoch_scores.safetensors cannot be read" in notice
 

@@ -60,6 +60,26 @@ def test_an_entry_counts_while_the_stored_cell_is_what_was_compared(row: RowResu
     assert len(read_verification(row.store, row.record).entries) == 2
 
 
+def test_an_entry_counts_no_more_once_an_epoch_is_edited(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    write_seed(store, STORED_ROW, right, oracle=always(0))
+    verify(store, STORED_ROW, {(0, "smic-s1"): "same", (0, "samm-006"): "same"})
+    before = read_row(store, STORED_ROW).verification.entries
+    cell = store.read_cell(STORED_ROW, 0, "smic-s1")
+    assert cell is not None
+    stored = store.read_epoch_scores(cell["key"], STORED_ROW, cell)
+    assert stored is not None
+    edited = stored[1].copy()
+    edited[0] = edited[0, :, ::-1]
+    store.write_epoch_scores(cell["key"], stored[0], edited)
+    assert [entry["fold"] for entry in read_row(store, STORED_ROW).verification.entries] == ["samm-006"]
+    cell["selected_epoch"] = 1
+    store.write_epoch_scores(cell["key"], *stored)
+    store.write_cell(STORED_ROW, cell)
+    after = read_row(store, STORED_ROW).verification.entries
+    assert (len(before), [entry["fold"] for entry in after]) == (2, ["samm-006"])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [
