@@ -51,7 +51,7 @@ ALLOWED = {
     "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
     "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis", "vision"},
     "vision": {"errors", "arrays", "parameters", "threads"},
-    "representations": {*FOUNDATION, *DATA, "caveats", "threads", "strain", "vision", "store"},
+    "representations": {*FOUNDATION, *DATA, "arithmetic", "caveats", "threads", "strain", "vision", "store"},
     "methods": {*FOUNDATION, "samples"},
     "training": {*FOUNDATION, "threads", "samples", "methods"},
     "evaluation": {

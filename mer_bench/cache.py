@@ -80,10 +80,6 @@ class Cache:
             self._notice(f"{file} is damaged; it is computed again")
         return entry
 
-    def has(self, kind: str, key: str) -> bool:
-        """Return whether an entry has a file, without reading it."""
-        return self.path(kind, key).is_file()
-
     def write(self, kind: str, key: str, entry: Entry) -> None:
         """Store an entry atomically.
 

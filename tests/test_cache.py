@@ -38,7 +38,7 @@ def file(tmp_path: Path, cache: Cache) -> Path:
 
 
 def test_an_entry_is_read_as_it_was_written(cache: Cache, notices: list[str]) -> None:
-    assert (cache.read("flow", KEY), cache.has("flow", KEY)) == (None, False)
+    assert cache.read("flow", KEY) is None
     cache.write("flow", KEY, ENTRY)
     cache.write("flow", KEY, ENTRY)
     entry = cache.read("flow", KEY)
@@ -46,7 +46,6 @@ def test_an_entry_is_read_as_it_was_written(cache: Cache, notices: list[str]) ->
     assert entry is not None
     np.testing.assert_array_equal(entry.arrays["array"], ENTRY.arrays["array"])
     assert (entry.arrays["array"].dtype, entry.facts) == (np.float32, {"aligned_by": "dlib"})
-    assert cache.has("flow", KEY)
     assert [file.name for file in cache.folder.rglob("*") if file.is_file()] == [f"{KEY}.entry"]
     assert notices == []
 

@@ -176,25 +176,33 @@ def run_tasks(
                 number = waiting.pop()
                 attempts[number] += 1
                 order = Order(place(tasks[number]), run, timeout, folder=folder, path=path, environment=environment)
-                payload = bytes(ForkingPickler.dumps((work, tasks[number])))
-                worker = _IDLE.take(settings, environment)
-                busy[worker.connection] = _Assignment(number, worker)
-                worker.send(order, payload)
+                _assign(number, order, (work, tasks[number]), settings, busy)
             for assignment, reply in _replies(busy):
-                number = assignment.number
+                number, worker = assignment.number, assignment.worker
                 if reply is not None:
-                    _IDLE.put(settings, assignment.worker)
-                else:
-                    cause = assignment.worker.cause_of_death()
-                    if attempts[number] < _ATTEMPTS:
-                        waiting.append(number)
-                        continue
-                    reply = Reply("lost", reason=cause)
-                yield tasks[number], _outcome(tasks[number], reply, lost)
+                    _IDLE.put(settings, worker)
+                elif (cause := worker.cause_of_death()) and attempts[number] < _ATTEMPTS:
+                    waiting.append(number)
+                    continue
+                yield tasks[number], _outcome(tasks[number], reply or Reply("lost", reason=cause), lost)
     finally:
         for assignment in busy.values():
             assignment.worker.stop()
         _IDLE.rest()
+
+
+def _assign(
+    number: int,
+    order: Order,
+    content: tuple[Callable[[T], R], T],
+    settings: Mapping[str, str],
+    busy: dict[Connection[Any, Any], _Assignment],
+) -> None:
+    """Give a function and its task to an idle worker or a new one, which is busy then."""
+    payload = bytes(ForkingPickler.dumps(content))
+    worker = _IDLE.take(settings, order.environment)
+    busy[worker.connection] = _Assignment(number, worker)
+    worker.send(order, payload)
 
 
 def _replies(busy: dict[Connection[Any, Any], _Assignment]) -> Iterator[tuple[_Assignment, Reply | None]]:

@@ -87,8 +87,9 @@ class Inputs:
             if recipe is not None and not self.stacks.are_stored(row):
                 for sample_id in row.table.sample_ids:
                     task = preprocess_task(self.plan.data.source, sample_id, recipe)
-                    if not task.is_cached():
-                        tasks.setdefault(task.key, task)
+                    # The entry is read: a damaged one must be computed in a worker. The worker reports it.
+                    if task.key not in tasks and task.cached(lambda text: None) is None:
+                        tasks[task.key] = task
         return list(tasks.values())
 
 

@@ -71,13 +71,14 @@ class Row:
     def stack_key(self) -> str:
         """The key of the row's stacked representation."""
         record = self.record
-        return digest([record["fingerprints"], record["representation"]["hash"], self.stacked])
+        return digest([record["fingerprints"], record["representation"]["hash"], record["arithmetic"], self.stacked])
 
     @property
     def features_key(self) -> str | None:
         """The key of the row's stacked features; None for a method that extracts none.
 
-        The plugin's code is part of it: the cache outlives the results folder of an author who changes `extract`.
+        The plugin's code is part of it: the cache outlives the results folder of an author who changes `extract`. The
+        arithmetic is, too, as part of the stack's key.
         """
         spec = self.setting.spec
         if spec.features is None:

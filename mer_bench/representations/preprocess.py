@@ -52,18 +52,6 @@ def preprocess_sample(task: PreprocessTask) -> Preprocessed:
     return Preprocessed(task.clip.sample_id, failure, facts, steps.seconds, tuple(notices))
 
 
-def computed_entry(task: PreprocessTask, notice: Notice) -> Entry:
-    """Compute one sample's representation, cache it, and return it.
-
-    Raises
-    ------
-    MerBenchError
-        A frame cannot be read, no face is found in the onset frame, or the cache cannot be written.
-    """
-    with one_thread():
-        return _Steps(task, notice).entry(task.recipe.representation)
-
-
 class _Steps:
     """The steps of one sample; frames and transform are read and computed once, when a step needs them."""
 

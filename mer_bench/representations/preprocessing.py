@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mer_bench.arithmetic import arithmetic
 from mer_bench.arrays import FLOW_CHANNELS
 from mer_bench.databases.base import CLIP, DataSource
 from mer_bench.errors import MerBenchError
@@ -68,7 +69,7 @@ class Recipe:
         ``no_face`` is left out: it decides which samples are kept, not what their arrays contain.
         """
         chosen = {name: self.params[name] for name in parameter_names(step, self.params) if name != "no_face"}
-        return digest([step, step_versions(step), chosen, sample_digest])
+        return digest([step, step_versions(step), chosen, sample_digest, arithmetic()])
 
 
 def step_versions(step: str) -> dict[str, int]:

@@ -29,6 +29,8 @@ def compute_representation(
 ) -> Iterator[tuple[FloatArray, Mapping[str, str]]]:
     """Yield the samples' arrays one by one, in the order of ``sample_ids``, each with its facts.
 
+    What is computed from frames must be in the cache already.
+
     Facts name the detectors (``aligned_by``, ``regions_by``); a ready-made array has none.
 
     Yields
@@ -41,7 +43,7 @@ def compute_representation(
     Raises
     ------
     MerBenchError
-        A sample cannot be loaded, or its reader does not give a map.
+        A sample cannot be loaded, its reader does not give a map, or the cache lacks what is computed from its frames.
     """
     recipe = recipe_of(record)
     for sample_id in sample_ids:
@@ -51,10 +53,11 @@ def compute_representation(
             task = preprocess_task(source, sample_id, recipe)
             entry = task.cached(notice)
             if entry is None:
-                # Imported here: a machine that trains from the cache may lack OpenCV, dlib and MediaPipe.
-                from mer_bench.representations.preprocess import computed_entry
-
-                entry = computed_entry(task, notice)
+                # Not computed here: this process lacks the arithmetic of workers.
+                raise MerBenchError(
+                    f"{sample_id}: its representation in the cache was removed or damaged during the run; run the same "
+                    "command again"
+                )
             yield entry.arrays[ARRAY], entry.facts
 
 

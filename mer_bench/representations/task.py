@@ -47,13 +47,9 @@ class PreprocessTask:
         return self.recipe.key(self.recipe.representation, self.sample_digest)
 
     def cached(self, notice: Notice) -> Entry | None:
-        """Return the representation from the cache; None if it has to be computed, or refused."""
+        """Return the representation from the cache; None if it is missing or damaged, or has to be refused."""
         entry = Cache(self.cache, notice).read(self.recipe.representation, self.key)
         return entry if entry is not None and self.accepts(entry) else None
-
-    def is_cached(self) -> bool:
-        """Return whether the cache has an entry, without reading it."""
-        return Cache(self.cache).has(self.recipe.representation, self.key)
 
     def accepts(self, entry: Entry) -> bool:
         """Return whether an entry may be used: one without a face may not if ``no_face`` is ``refuse``."""

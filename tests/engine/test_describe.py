@@ -26,9 +26,11 @@ from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.parameters import resolve_parameters
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.representations.resolve import resolve_representation
+from mer_bench.representations.preprocess import preprocess_sample
+from mer_bench.representations.resolve import recipe_of, resolve_representation
 from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.representations.stack import compute_representation
+from mer_bench.representations.task import preprocess_task
 
 NETWORKS = sorted(name for name, spec in load_catalogue().methods.items() if spec.trains_by_epoch)
 OTHERS = sorted(set(load_catalogue().methods) - set(NETWORKS))
@@ -342,6 +344,9 @@ def test_the_shape_is_that_of_a_preprocessed_sample(name: str, tmp_path: Path) -
     source, spec = Clips(tmp_path), load_catalogue().method(name)
     preprocessing = resolve_parameters("preprocessing", PREPROCESSING, {})
     record = resolve_representation(spec, spec.resolve(None, {}), source, preprocessing)
+    recipe = recipe_of(record)
+    assert recipe is not None
+    preprocess_sample(preprocess_task(source, "smic/s1/a", recipe))
     ((array, _),) = compute_representation(source, ["smic/s1/a"], record, print)
 
     description = described(name)

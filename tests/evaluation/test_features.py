@@ -132,7 +132,7 @@ def test_workers_extract_each_sample_once_for_all_folds_and_seeds(bench: Bench, 
 
 
 def test_features_are_trained_on_and_extracted_again_for_another_setting_of_theirs_only(
-    bench: Bench, log: Path
+    bench: Bench, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = []
     for setting in ("C=1", "C=5", "factor=3"):
@@ -144,6 +144,8 @@ def test_features_are_trained_on_and_extracted_again_for_another_setting_of_thei
 
     assert counts == [24, 24, 48]
     assert row_of(C="5").features_key == row.features_key != row_of(factor="3").features_key
+    monkeypatch.setenv("MER_BENCH_ARITHMETIC", "native")
+    assert row_of().features_key != row.features_key
     np.testing.assert_allclose(stored, 2 * np.array(means), rtol=1e-6)
     assert stored.dtype == np.float32
 

@@ -25,10 +25,11 @@ from mer_bench.databases.images import read_image
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.preprocess import preprocess
 from mer_bench.representations import preprocessing
-from mer_bench.representations.preprocess import computed_entry, preprocess_sample
+from mer_bench.representations.preprocess import preprocess_sample
 from mer_bench.representations.preprocessing import Recipe, resolve_preprocessing
 from mer_bench.representations.resolve import recipe_of, representation_caveats, resolve_representation
 from mer_bench.representations.settings import OF_METHOD, PREPROCESSING
+from mer_bench.representations.stack import compute_representation
 from mer_bench.representations.task import Preprocessed, PreprocessTask, preprocess_task
 from mer_bench.store.schema import RepresentationRecord
 from mer_bench.strain import stack_strain
@@ -294,6 +295,18 @@ def test_a_damaged_entry_is_computed_again_with_a_notice(source: Clips) -> None:
     np.testing.assert_array_equal(cached(task), good)
 
 
+def test_arrays_of_another_arithmetic_are_neither_used_nor_computed_in_this_process(
+    source: Clips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = record_of("face-flow", source)
+    preprocess_sample(task_of("face-flow", source))
+    assert len(list(compute_representation(source, IDS[:1], record, print))) == 1
+    monkeypatch.setenv("MER_BENCH_ARITHMETIC", "native")
+
+    with pytest.raises(MerBenchError, match=f"^{IDS[0]}: its representation .* run the same command again$"):
+        list(compute_representation(source, IDS[:1], record, print))
+
+
 GREY = np.full((240, 240, 3), 90, dtype=np.uint8)
 
 
@@ -350,7 +363,7 @@ def test_frames_that_change_while_they_are_read_are_not_stored(source: Clips) ->
     failure = preprocess_sample(task).failure
 
     assert failure.startswith("smic/s1/a: its frames changed while they were read, so nothing of it was stored")
-    assert not task.is_cached()
+    assert task.cached(print) is None
 
 
 def test_a_cache_that_cannot_be_written_ends_the_work_at_the_first_sample(source: Clips, tmp_path: Path) -> None:
@@ -417,7 +430,10 @@ def test_tv_l1_measures_the_true_motion(database: str, kind: str, bound: float, 
     recipe = Recipe("flow", {**{parameter.name: parameter.default for parameter in PREPROCESSING}, "size": 96})
     digest = content_digest(frames)
     task = PreprocessTask(Clip("clip", frames, 1), digest, digest, recipe, tmp_path / "cache")
-    flow = computed_entry(task, print).arrays["array"]
+    preprocess_sample(task)
+    computed = task.cached(print)
+    assert computed is not None
+    flow = computed.arrays["array"]
     face = Cache(task.cache).read("face", recipe.key("face", digest))
     assert face is not None
     transform = aligning_transform(face.arrays["array"], 96)
