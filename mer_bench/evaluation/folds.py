@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mer_bench.errors import MerBenchError
 from mer_bench.protocol import Protocol, count_problems
 from mer_bench.samples import SampleTable
+from mer_bench.store.files import digest
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,10 @@ def count_mismatch(table: LabelledTable, protocol: Protocol) -> list[str]:
     return count_problems(protocol, counts, {name: subjects[name] for name in protocol.databases})
 
 
-def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
+def leave_one_subject_out(table: LabelledTable, fingerprints: Mapping[str, str]) -> tuple[Fold, ...]:
     """Return one fold for each subject, sorted by subject.
 
-    A fold's test set is ordered by the hash of each sample's id: ids spell the class (SMIC's ``s1_ne_01``), so in
-    the order of ids a sample's position would reveal its label.
+    A fold's test set is in the order of `id_hash`.
 
     Raises
     ------
@@ -98,15 +97,19 @@ def leave_one_subject_out(table: LabelledTable) -> tuple[Fold, ...]:
             raise MerBenchError(
                 f"subjects {folds[name].subject} and {subject} would both make the fold {name}; rename one of them"
             )
-        test = _shuffled(table, [i for i in positions if table.subjects[i] == subject])
+        test = _shuffled(table, [i for i in positions if table.subjects[i] == subject], fingerprints)
         train = tuple(i for i in positions if table.subjects[i] != subject)
         folds[name] = Fold(name, subject, train, test)
     return tuple(folds.values())
 
 
-def id_hash(sample_id: str) -> bytes:
-    """Return the hash of a sample's id, to put samples into an order that tells nothing about them."""
-    return hashlib.sha256(sample_id.encode()).digest()
+def id_hash(sample_id: str, fingerprints: Mapping[str, str]) -> str:
+    """Return a hash of a sample's id, to put samples into an order that tells nothing about them.
+
+    Ids spell the class (SMIC's ``s1_ne_01``), so in their order a sample's position would tell its label. They are
+    public: without the fingerprints, which the process of a fold does not have, their hashes could be computed there.
+    """
+    return digest([sample_id, dict(fingerprints)])
 
 
 def check_fold(fold: Fold, table: LabelledTable) -> None:
@@ -126,5 +129,5 @@ def check_fold(fold: Fold, table: LabelledTable) -> None:
         raise MerBenchError(f"fold {fold.name} has no {'test' if fold.train else 'training'} sample")
 
 
-def _shuffled(table: LabelledTable, members: Sequence[int]) -> tuple[int, ...]:
-    return tuple(sorted(members, key=lambda i: id_hash(table.sample_ids[i])))
+def _shuffled(table: LabelledTable, members: Sequence[int], fingerprints: Mapping[str, str]) -> tuple[int, ...]:
+    return tuple(sorted(members, key=lambda i: id_hash(table.sample_ids[i], fingerprints)))

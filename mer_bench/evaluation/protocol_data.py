@@ -66,7 +66,8 @@ def read_protocol_data(protocol: Protocol, source: DataSource, *, allow_partial:
     # Synthetic data need not hold an official release's counts.
     if problems and not allow_partial and not is_synthetic(source.caveats):
         raise _refusal(protocol, problems, unusable)
-    folds = leave_one_subject_out(table)
+    fingerprints = fingerprint(table, source)
+    folds = leave_one_subject_out(table, fingerprints)
     for fold in folds:
         check_fold(fold, table)
     return ProtocolData(
@@ -74,7 +75,7 @@ def read_protocol_data(protocol: Protocol, source: DataSource, *, allow_partial:
         source=source,
         table=table,
         folds={fold.name: fold for fold in folds},
-        fingerprints=fingerprint(table, source),
+        fingerprints=fingerprints,
         caveats=tuple(sorted_caveats([*source.caveats, *([Caveat.PARTIAL] if problems else [])])),
         problems=tuple(problems),
         unusable=unusable,

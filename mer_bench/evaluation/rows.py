@@ -56,10 +56,9 @@ class Row:
     def stacked(self) -> tuple[str, ...]:
         """The sample ids in the order of the row's stack.
 
-        It is the order of their hashes: ids spell the class (SMIC's ``s1_ne_01``), so in the order of ids a sample's
-        position would tell its label.
+        It is that of `id_hash`, so that a position tells nothing about its sample.
         """
-        return tuple(sorted(self.table.sample_ids, key=id_hash))
+        return tuple(sorted(self.table.sample_ids, key=lambda each: id_hash(each, self.record["fingerprints"])))
 
     @cached_property
     def places(self) -> tuple[int, ...]:

@@ -104,8 +104,8 @@ def check_methods(
     MerBenchError
         Before the first check: a check is unknown, or none of the methods has the preset or a parameter.
     """
-    checks = _chosen(only)
-    subjects = _subjects(specs, preset, params or {})
+    checks = chosen_checks(only)
+    subjects = with_workers(make_subjects(specs, preset, params or {}))
     names = [check.name for check in checks]
     return ((subject.spec, [judge(check, subject, names)[0] for check in checks]) for subject in subjects)
 
@@ -172,7 +172,7 @@ def conformance(
     def subject() -> Subject:
         # Not during collection: an unknown name then fails these tests only.
         spec = load_catalogue().method(method) if isinstance(method, str) else method
-        return _subjects([spec], preset, params or {})[0]
+        return with_workers(make_subjects([spec], preset, params or {}))[0]
 
     cases = [pytest.param(partial(_run_as_test, check, subject), id=check.name) for check in CHECKS]
     return pytest.mark.parametrize("check", cases)
@@ -188,7 +188,14 @@ def _run_as_test(check: Check, subject: Callable[[], Subject]) -> None:
         raise AssertionError(result.message) from cause
 
 
-def _chosen(only: Collection[str] | None) -> list[Check]:
+def chosen_checks(only: Collection[str] | None) -> list[Check]:
+    """Return the checks of these names, or all of them, in the order of their results.
+
+    Raises
+    ------
+    MerBenchError
+        A check is unknown.
+    """
     wanted = _NAMES if only is None else [normalise_name(name) for name in only]
     for name in wanted:
         if name not in _NAMES:
@@ -196,12 +203,23 @@ def _chosen(only: Collection[str] | None) -> list[Check]:
     return [check for check in CHECKS if check.name in wanted]
 
 
-def _subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> list[Subject]:
+def make_subjects(specs: Sequence[MethodSpec], preset: str | None, params: Mapping[str, object]) -> list[Subject]:
+    """Return methods with the values that they are checked with, as `check_methods` chooses them.
+
+    Raises
+    ------
+    MerBenchError
+        None of the methods has the preset or a parameter.
+    """
     settings = resolve_settings(specs, preset=preset, overrides=params, otherwise=QUICK_PRESET)
-    subjects = [
+    return [
         Subject(spec, values, few_epochs=not _asks_for_epochs(spec, params))
         for spec, values in zip(specs, settings, strict=True)
     ]
+
+
+def with_workers(subjects: list[Subject]) -> list[Subject]:
+    """Give methods the worker processes of their checks, which they share, and return them."""
     workers, leftovers = Workers(subjects), Leftovers(subjects)
     for place, subject in enumerate(subjects):
         subject.in_worker = partial(workers.scores, place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,8 +131,8 @@ def test_data_that_cannot_be_used(bench: Bench, case: str) -> None:
 
 
 def test_a_subject_in_both_sets_of_a_fold(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def leak(table: LabelledTable) -> tuple[Fold, ...]:
-        first, *others = leave_one_subject_out(table)
+    def leak(table: LabelledTable, fingerprints: Mapping[str, str]) -> tuple[Fold, ...]:
+        first, *others = leave_one_subject_out(table, fingerprints)
         return (replace(first, train=(*first.train, first.test[0])), *others)
 
     monkeypatch.setattr(protocol_data, "leave_one_subject_out", leak)

@@ -83,7 +83,7 @@ tables = st.lists(names, min_size=2, max_size=30).filter(lambda subjects: len(se
 
 @given(tables)
 def test_each_subject_is_held_out_once_and_all_others_train(table: LabelledTable) -> None:
-    folds = leave_one_subject_out(table)
+    folds = leave_one_subject_out(table, {})
 
     assert [fold.subject for fold in folds] == sorted(set(table.subjects))
     assert len({fold.name for fold in folds}) == len(folds)
@@ -96,12 +96,12 @@ def test_each_subject_is_held_out_once_and_all_others_train(table: LabelledTable
 
 def test_a_single_subject_cannot_be_held_out() -> None:
     with pytest.raises(MerBenchError, match=r"needs two subjects or more; the data holds only smic/s1$"):
-        leave_one_subject_out(labelled(["smic/s1"] * 5))
+        leave_one_subject_out(labelled(["smic/s1"] * 5), {})
 
 
 def test_two_subjects_that_would_share_a_fold_are_refused() -> None:
     with pytest.raises(MerBenchError, match="subjects my-zoo/a and my/zoo-a would both make the fold my-zoo-a"):
-        leave_one_subject_out(labelled(["my-zoo/a", "my/zoo-a"]))
+        leave_one_subject_out(labelled(["my-zoo/a", "my/zoo-a"]), {})
 
 
 @pytest.mark.parametrize(
@@ -176,11 +176,16 @@ def test_the_position_of_a_test_sample_does_not_reveal_its_class() -> None:
     )
     labels = tuple(codes.index(name.split("_")[1]) for name in ids)
     table = LabelledTable(tuple(ids), tuple(name.rpartition("/")[0] for name in ids), labels, ("smic",) * len(ids))
-    by_place = np.array([[labels[i] for i in fold.test] for fold in leave_one_subject_out(table)])
+    by_place = np.array([[labels[i] for i in fold.test] for fold in leave_one_subject_out(table, {})])
     hits = (by_place == np.repeat([0, 1, 2], 4)).mean()
 
     assert by_place.shape == (40, 12)
     assert 0.25 < hits < 0.42
+    first, again, other = (
+        [fold.test for fold in leave_one_subject_out(table, {"smic": contents})] for contents in ("a", "a", "b")
+    )
+    assert first == again
+    assert all(left != right and sorted(left) == sorted(right) for left, right in zip(first, other, strict=True))
 
 
 def test_the_fingerprint_depends_on_ids_labels_and_contents() -> None:

@@ -33,7 +33,8 @@ def command(
     A preset or parameter applies to the methods that have it. The exit code is 1 if a check fails. Nothing is stored.
     """
     from mer_bench.plugin_manager import load_catalogue
-    from mer_bench.testing import CHECKS, CheckStatus, check_methods
+    from mer_bench.testing import CHECKS, CheckStatus
+    from mer_bench.testing.processes import check_in_processes
 
     if list_checks:
         for line in table_lines(("check", "what it requires"), [(check.name, check.doc) for check in CHECKS]):
@@ -41,7 +42,7 @@ def command(
         return ExitCode.DONE
     specs = load_catalogue().named_methods(names)
     code = ExitCode.DONE
-    for spec, results in check_methods(specs, preset=preset, params=overrides, only=only or None):
+    for spec, results in check_in_processes(specs, preset=preset, params=overrides, only=only or None):
         if any(result.status is CheckStatus.FAILED for result in results):
             code = ExitCode.FAILED
         checks = [asdict(result) for result in results]
