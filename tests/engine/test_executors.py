@@ -140,6 +140,7 @@ def command_of(pid: int) -> str:
 
 
 def test_closing_ends_the_running_tasks_and_no_worker_outlives_its_run() -> None:
+    executors._IDLE.stop()  # with idle workers of other tests, fewer processes start
     before = set(descendants(os.getpid()))
     outcomes = run_tasks(act, ["a", *["sleep"] * 5], lambda _: ALONE, lost=lost, jobs=2)
     assert next(outcomes)[1][0] == "1"
