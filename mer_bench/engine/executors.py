@@ -175,7 +175,9 @@ def run_tasks(
             while waiting and len(busy) < jobs:
                 number = waiting.pop()
                 attempts[number] += 1
-                order = Order(place(tasks[number]), run, timeout, folder, path, environment)
+                order = Order(
+                    place(tasks[number]), run=run, timeout=timeout, folder=folder, path=path, environment=environment
+                )
                 payload = bytes(ForkingPickler.dumps((work, tasks[number])))
                 worker = _IDLE.take(settings, environment)
                 busy[worker.connection] = _Assignment(number, worker)

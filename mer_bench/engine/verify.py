@@ -92,7 +92,7 @@ def verify(
         rows = [row for of, row in made if id(of) == data]
         source = next(of for of, _ in made if id(of) == data)
         cells = [(rows.index(row), record) for row, record in chosen if any(row is own for own in rows)]
-        yield from _compare(store, source, rows, cells, stored, resources, listener)
+        yield from _compare(store, source, rows, cells, stored=stored, resources=resources, listener=listener)
 
 
 def _made(
@@ -126,6 +126,7 @@ def _compare(
     data: ProtocolData,
     rows: Sequence[Row],
     chosen: Sequence[tuple[int, CellRecord]],
+    *,
     stored: Mapping[str, Sequence[CellRecord]],
     resources: Resources,
     listener: Listener,

@@ -31,7 +31,7 @@ def test_a_failed_check_says_why_and_ends_with_one(bench: Bench) -> None:
 
     assert ended.code == 1
     assert ended.out.splitlines() == [
-        "failed   words finite-scores: scores hold NaN, infinite or other values that are not real numbers",
+        "failed   words finite-scores: scores are of type <U32, not real numbers",
         "skipped  words samples-independent: fix finite-scores first",
         "passed   good finite-scores",
         "passed   good samples-independent",

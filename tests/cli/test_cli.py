@@ -171,7 +171,7 @@ def test_a_dry_run_shows_what_is_left_and_writes_nothing(bench: Bench, tmp_path:
 
     assert first.code == 0
     assert "protocol loso-smic@1: 8 samples, 2 folds, selection last" in first.out
-    assert "cells: 4 in total, 0 stored, 4 to compute" in first.out
+    assert "cells: 2 in total, 0 stored, 2 to compute" in first.out
     assert "method svm-flow" in first.out
     assert left_by_first == nothing
     assert "cells: 12 in total, 6 stored, 6 to compute" in second.out
@@ -200,25 +200,23 @@ def test_last_and_oracle_come_out_of_one_training_and_inner_of_its_own(bench: Be
 
 
 def test_json_is_one_object_for_each_method_and_seed_and_nothing_else(bench: Bench) -> None:
-    ended = bench.run("--method", "svm-flow", "--method", "majority", "--seeds", "2", "--json")
+    ended = bench.run("--method", "random", "--method", "majority", "--seeds", "2", "--json")
 
-    named = [(method, seed) for method in ("svm-flow", "majority") for seed in (0, 1)]
+    named = [("random", 0), ("random", 1), ("majority", 0)]
     assert [(result["method"], result["seed"]) for result in ended.objects] == named
     last = ended.objects[-1]
     assert {"protocol": "cde", "selection": "none", "n_samples": 24, "n_folds": 6}.items() <= last.items()
     assert list(last["slices"]) == ["full", "smic", "samm", "casme2"]
     assert last["slices"]["full"] == {"uf1": pytest.approx(10 / 51), "uar": pytest.approx(1 / 3), "accuracy": 10 / 24}
-    assert "cells: 24 in total" in ended.err
+    assert "cells: 18 in total" in ended.err
 
 
 @pytest.mark.usefixtures("naughty")
 def test_what_a_method_prints_stays_out_of_the_json(bench: Bench) -> None:
-    in_workers = bench.spawn(*bench.run_arguments("--method", "prints", "--json", jobs=2))
-    inline = bench.run("--method", "prints", "--json", "--seeds", "2")
+    ended = bench.spawn(*bench.run_arguments("--method", "prints", "--json", jobs=2))
 
-    assert [o["method"] for o in (*in_workers.objects, *inline.objects)] == ["prints"] * 3
-    assert (in_workers.err.count("noise of fit"), in_workers.err.count("noise of native code")) == (6, 6)
-    assert inline.err.count("noise of fit") == 6
+    assert [o["method"] for o in ended.objects] == ["prints"]
+    assert (ended.err.count("noise of fit"), ended.err.count("noise of native code")) == (6, 6)
 
 
 def test_without_data_the_synthetic_release_is_used_with_the_quick_preset(bench: Bench) -> None:
@@ -336,14 +334,13 @@ def on_a_terminal(bench: Bench, columns: int, *arguments: str | Path) -> str:
 
 
 def test_a_terminal_shows_a_bar_and_a_table_that_fits(bench: Bench) -> None:
-    shown = on_a_terminal(bench, 80, *bench.run_arguments("--method", "majority", "--seeds", "2"))
+    shown = on_a_terminal(bench, 80, *bench.run_arguments("--method", "random", "--seeds", "2"))
     table = shown[shown.index("method  ") : shown.index("selection: none")]
 
     assert re.search(r"^cells ━+ 12/12 \d+\.\d\d/s 0:00:\d\d$", shown, re.MULTILINE)
     assert "…" not in shown
     assert max(len(line) for line in shown.splitlines() if not line.startswith("Report: ")) == 80
-    assert table.count("0.3333") == 12
-    assert "0.1961±0.0000" in table
+    assert len(re.findall(r"0\.\d{4}±0\.\d{4}", table)) == 12
 
 
 def test_options_of_the_config_file_are_merged_or_reported_as_unused(bench: Bench, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ STRUCK = "smic-synthetic01"
 NAUGHTY = '''
     import ctypes
     import os
-    import resource
     import time
 
     import numpy as np
@@ -49,8 +48,6 @@ NAUGHTY = '''
                     os._exit(3)
                 case "sleeps":
                     time.sleep(60)
-                case "fills":  # The disk is full from now on, for the files of this process.
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
 
         def spoil(self, scores):
             if self.spec.name == "nan":
@@ -77,7 +74,7 @@ NAUGHTY = '''
         "slow": "Slow",
         "prints": "Prints",
         "no-class": "Absent",
-        **dict.fromkeys(("raises", "nan", "words", "dies", "sleeps", "fills", "refuses"), "Naughty"),
+        **dict.fromkeys(("raises", "nan", "words", "dies", "sleeps", "refuses"), "Naughty"),
     }
 
     def spec(name, target, representation="face-flow"):
