@@ -150,8 +150,8 @@ def test_what_a_plugin_prints_is_not_part_of_the_output(
     misbehave(monkeypatch, "everywhere", "nothing")
     verb, *arguments = command
     # A worker's stderr is that of the process, which only another process's parent sees.
-    is_run = verb == "run"
-    ended = bench.spawn(*bench.run_arguments(*arguments, "--json")) if is_run else bench(*command, "--json")
+    whole = bench.run_arguments(*arguments) if verb == "run" else list(command)
+    ended = bench(*command, "--json") if verb == "describe" else bench.spawn(*whole, "--json")
 
     assert ended.code == 0
     assert ended.out.startswith("{")

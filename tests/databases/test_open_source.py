@@ -87,10 +87,10 @@ FLAWS = {
         "def input_facts(self): return InputFacts('Zoo', channels='uvs')",
         "channels is 'uvs', not a tuple of texts",
     ),
-    "a load that raises": ("def load(self, sample_id): 1 / 0", "load of smic/s2/s2_surprise failed (ZeroDivision"),
+    "a load that raises": ("def load(self, sample_id): 1 / 0", " failed (ZeroDivisionError: division by zero)"),
     "a load that gives nothing": (
         "def load(self, sample_id): pass",
-        "s2_surprise: the data's reader gave None",
+        ": the data's reader gave None",
     ),
 }
 
