@@ -2,17 +2,24 @@
 
 Usage: python benchmarks/harness_overhead.py [--data PATH] [--rounds N]
 
-Prints medians over the rounds and the ratios to the plain loop. The plain loop stores nothing and checks nothing.
+Prints medians over the rounds of the processors' time (user and system, of all processes) and of the wall time, and the
+ratios of the former to the plain loop, which has the settings of preset `fixed`, stores nothing and checks nothing. In
+`one process` all folds of mer-bench share a process, where a fold finds what earlier ones left behind: the difference
+to `--jobs 1` is what a process for each fold costs.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +27,13 @@ from sklearn.svm import SVC
 
 from mer_bench import run
 from mer_bench.databases.open import open_source
+from mer_bench.engine import executors, session
 from mer_bench.engine.environment import environment
+from mer_bench.engine.place import Place
+from mer_bench.evaluation.cells import FoldTask
 from mer_bench.plugin_manager import load_catalogue
+
+PRESETS = ("fixed", "nested")
 
 
 def main() -> None:
@@ -32,20 +44,39 @@ def main() -> None:
     options = arguments.parse_args()
     variants: dict[str, Callable[[], None]] = {
         "plain loop": lambda: plain_loop(options.data),
-        "mer-bench --jobs 1": lambda: through_harness(options.data, 1),
-        "mer-bench --jobs 2": lambda: through_harness(options.data, 2),
+        "fixed, --jobs 2": lambda: through_harness(options.data, "fixed", 2),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for preset in PRESETS:
+        variants[f"{preset}, --jobs 1"] = partial(through_harness, options.data, preset, 1)
+        variants[f"{preset}, one process"] = partial(in_one_process, options.data, preset)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
     for _ in range(options.rounds):
         for name, variant in variants.items():
-            started = time.perf_counter()
-            variant()
-            seconds[name].append(time.perf_counter() - started)
+            times[name].append(timed(variant))
     print(f"{environment()['processor']}, Python {platform.python_version()}, data: {options.data}")
-    base = statistics.median(seconds["plain loop"])
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"{name:<20} {median:7.2f} s (min {min(values):.2f}, max {max(values):.2f})   × {median / base:.2f}")
+    base = statistics.median(processors for processors, _ in times["plain loop"])
+    for name, values in times.items():
+        processors, wall = (statistics.median(column) for column in zip(*values, strict=True))
+        print(f"{name:<20} {processors:7.2f} s of processors   × {processors / base:.2f}   {wall:7.2f} s of wall time")
+    for preset in PRESETS:
+        pairs = zip(times[f"{preset}, --jobs 1"], times[f"{preset}, one process"], strict=True)
+        costs = [alone[0] / shared[0] - 1 for alone, shared in pairs]
+        rounds = ", ".join(f"{cost:.1%}" for cost in costs)
+        print(f"{preset}: a process for each fold costs {statistics.median(costs):.1%} (rounds: {rounds})")
+
+
+def timed(variant: Callable[[], None]) -> tuple[float, float]:
+    """Return the processors' seconds, of this process and all that it starts, and the seconds on the clock."""
+    before = processor_time(), time.perf_counter()
+    variant()
+    executors._IDLE.stop()  # the time of a process counts once it has ended
+    return processor_time() - before[0], time.perf_counter() - before[1]
+
+
+def processor_time() -> float:
+    """Return the seconds of user and system time of this process and of those under it that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def plain_loop(data: str) -> None:
@@ -62,10 +93,31 @@ def plain_loop(data: str) -> None:
         estimator.decision_function(inputs[out])
 
 
-def through_harness(data: str, jobs: int) -> None:
+def through_harness(data: str, preset: str, jobs: int) -> None:
     """Do the same through `mer_bench.run`, into a new store."""
     with tempfile.TemporaryDirectory() as folder:
-        run("svm-flow", data=data, preset="fixed", baselines=False, results=Path(folder) / "results", jobs=jobs)
+        run("svm-flow", data=data, preset=preset, baselines=False, results=Path(folder) / "results", jobs=jobs)
+
+
+def in_one_process(data: str, preset: str) -> None:
+    """Do the same with all folds in one process."""
+    with shared_process():
+        through_harness(data, preset, 1)
+
+
+@contextmanager
+def shared_process() -> Iterator[None]:
+    """Let all folds of a method share a process."""
+    own = session.fold_place
+
+    def shared(task: FoldTask) -> Place:
+        return replace(own(task), alone=False)
+
+    session.fold_place = shared  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        session.fold_place = own
 
 
 if __name__ == "__main__":

@@ -26,8 +26,11 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
+import numpy as np
+
 from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, error_text
+from mer_bench.threads import one_thread
 
 T = TypeVar("T")
 
@@ -264,6 +267,7 @@ def _be_home(worker: Connection[Any, Any], order: Order) -> None:
     if order.place.imports:
         with suppress(BaseException):
             import_module(order.place.imports)
+    _use_libraries()
     gc.freeze()
     shared = [name for name in sys.modules if name.partition(".")[0] in _SHARED]
     while _threads() <= threads:
@@ -272,6 +276,14 @@ def _be_home(worker: Connection[Any, Any], order: Order) -> None:
         (_run_in_fork if order.place.alone else _run_here)(worker)
         shared = []
     worker.send(Reply("lost", reason=_THREADS.format(module=order.place.imports)))
+
+
+def _use_libraries() -> None:
+    """Have libraries do what they do at their first use only: the process of each task would do it again."""
+    with suppress(BaseException), one_thread():
+        if "sklearn" in sys.modules:
+            # scikit-learn's first array makes it read the metadata of all installed packages.
+            import_module("sklearn.preprocessing").StandardScaler().fit(np.zeros((2, 1)))
 
 
 def _threads() -> int:
