@@ -62,8 +62,12 @@ def arithmetic() -> str:
 
 def worker_environment(chosen: str) -> dict[str, str]:
     """Return the environment variables of a worker with this arithmetic: its libraries read them while they load."""
-    single = dict.fromkeys(THREAD_VARIABLES, "1")
-    return {**single, **_PINNED, **_numpy_targets(), **_opencv_targets()} if chosen == AVX2 else single
+    return {**dict.fromkeys(THREAD_VARIABLES, "1"), **(_pinned() if chosen == AVX2 else {})}
+
+
+def held_variables(chosen: str) -> tuple[str, ...]:
+    """Return the environment variables whose change would make this arithmetic another one."""
+    return (VARIABLE, *(_pinned() if chosen == AVX2 else _PINNED))
 
 
 def processor() -> str:
@@ -100,6 +104,10 @@ def same_processor_class(a: str, b: str, chosen: str) -> bool:
         The row's arithmetic.
     """
     return chosen == AVX2 or a == b
+
+
+def _pinned() -> dict[str, str]:
+    return {**_PINNED, **_numpy_targets(), **_opencv_targets()}
 
 
 def _numpy_targets() -> dict[str, str]:

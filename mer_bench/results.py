@@ -140,7 +140,7 @@ class RowResults:
     @cached_property
     def verification(self) -> Verification:
         """Which of the finished cells were computed again, and with what outcome."""
-        return read_verification(self.store, self.record).of(self.store, self.finished)
+        return read_verification(self.store, self.record).of(self.store, self.record, self.finished)
 
     @property
     def run_ids(self) -> tuple[str, ...]:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
+import pickle
 import secrets
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from enum import Enum
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mer_bench.arithmetic import arithmetic, worker_environment
+import numpy as np
+
+from mer_bench.arithmetic import arithmetic, held_variables, worker_environment
 from mer_bench.config import CONFIG_VARIABLE, DATA_VARIABLE
 from mer_bench.engine.place import Place
-from mer_bench.engine.worker import Order, Reply
-from mer_bench.errors import MerBenchError, MethodError
+from mer_bench.engine.worker import Order, Reply, signal_name
+from mer_bench.errors import MerBenchError, MethodError, reason_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -45,7 +50,7 @@ class _Worker:
         try:
             # A session of its own: Ctrl-C in the terminal is for the run, which then stops its workers.
             process = subprocess.Popen(
-                [sys.executable, "-c", _START.format(path=sys.path, descriptor=theirs.fileno())],
+                [sys.executable, "-c", _START.format(path=[*_path()], descriptor=theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=environment,
@@ -86,7 +91,7 @@ class _Worker:
         self.connection.close()
         self.kill()
         code = self.process.returncode
-        return f"its worker was killed ({signal.Signals(-code).name})" if code < 0 else f"its worker ended ({code})"
+        return f"its worker was killed ({signal_name(-code)})" if code < 0 else f"its worker ended ({code})"
 
 
 @dataclass
@@ -119,6 +124,24 @@ class _Idle:
 
 _IDLE = _Idle()
 atexit.register(_IDLE.stop)
+
+
+class _Outcome(pickle.Unpickler):
+    """Reads an outcome of plain values, arrays and mer-bench's own data: a pickle of others may run a plugin's code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name in the pickle stands for.
+
+        Raises
+        ------
+        pickle.UnpicklingError
+            It is neither of numpy's arrays nor a data class of mer-bench.
+        """
+        found = super().find_class(module, name) if module.partition(".")[0] in ("mer_bench", "numpy") else None
+        of_arrays = (np.ndarray, np.dtype, np.array(0).__reduce__()[0])
+        if found in of_arrays or (isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum))):
+            return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no data")
 
 
 @dataclass(frozen=True)
@@ -161,12 +184,10 @@ def run_tasks(
     ------
     MerBenchError
         A task raised it, so that every task would fail, or no worker can start.
-    RuntimeError
-        A task raised anything else.
     """
     settings = _settings()
     environment = _environment(settings)
-    run, folder, path = secrets.token_hex(8), str(Path.cwd()), tuple(sys.path)
+    run, folder, path = secrets.token_hex(8), str(Path.cwd()), _path()
     waiting = list(range(len(tasks)))[::-1]
     attempts = [0] * len(tasks)
     busy: dict[Connection[Any, Any], _Assignment] = {}
@@ -175,7 +196,15 @@ def run_tasks(
             while waiting and len(busy) < jobs:
                 number = waiting.pop()
                 attempts[number] += 1
-                order = Order(place(tasks[number]), run, timeout, folder=folder, path=path, environment=environment)
+                order = Order(
+                    place(tasks[number]),
+                    run,
+                    timeout,
+                    folder=folder,
+                    path=path,
+                    environment=environment,
+                    held=held_variables(arithmetic()),
+                )
                 _assign(number, order, (work, tasks[number]), settings, busy)
             for assignment, reply in _replies(busy):
                 number, worker = assignment.number, assignment.worker
@@ -218,13 +247,19 @@ def _replies(busy: dict[Connection[Any, Any], _Assignment]) -> Iterator[tuple[_A
 
 def _outcome(task: T, reply: Reply, lost: Callable[[T, MethodError, float], R]) -> R:
     if reply.kind == "done":
-        outcome: R = ForkingPickler.loads(reply.outcome)
+        try:
+            outcome: R = _Outcome(io.BytesIO(reply.outcome)).load()
+        except Exception as error:
+            return lost(task, MethodError(f"its outcome cannot be read ({reason_of(error)})"), reply.seconds)
         return outcome
     if reply.kind == "refused":
         raise MerBenchError(reply.reason)
-    if reply.kind == "lost":
-        return lost(task, MethodError(reply.reason), reply.seconds)
-    raise RuntimeError(f"a task failed in a worker:\n{reply.reason}")
+    return lost(task, MethodError(reply.reason), reply.seconds)
+
+
+def _path() -> tuple[str, ...]:
+    """Return where modules are looked for; Python passes over what is no text."""
+    return tuple(entry for entry in sys.path if isinstance(entry, str))
 
 
 def _settings() -> dict[str, str]:

@@ -217,7 +217,7 @@ def _checked(
     entry: VerifiedCell = {
         "seed": record["seed"],
         "fold": record["fold"],
-        "cell_digest": cell_digest(store, record),
+        "cell_digest": cell_digest(store, row.record, record),
         "outcome": outcome,
         "compared": "exact" if exact else "spread",
         "reason": reason,

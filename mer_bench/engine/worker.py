@@ -30,6 +30,7 @@ import numpy as np
 
 from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, error_text
+from mer_bench.evaluation.watch import ResultsFolderError, watched_files
 from mer_bench.threads import one_thread
 
 T = TypeVar("T")
@@ -47,9 +48,14 @@ _THREADS = (
     "a fold; start it in fit, predict or extract"
 )
 
-Kind = Literal["done", "refused", "broken", "lost"]
-"""``done``: the pickled outcome. ``refused``: the sentence of a `MerBenchError`. ``broken``: the traceback of another
-exception. ``lost``: why the task's process gave no outcome."""
+_HELD = (
+    "{module} or what it calls changes variables of the environment that decide on libraries' arithmetic ({names}); "
+    "leave them as they are"
+)
+
+Kind = Literal["done", "refused", "lost"]
+"""``done``: the pickled outcome. ``refused``: the sentence of a `MerBenchError`. ``lost``: why the task's process gave
+no outcome."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Order:
     path : tuple of str
         Where modules are looked for.
     environment : mapping of str to str
+    held : tuple of str
+        Variables of the environment that no task may change.
     """
 
     place: Place
@@ -76,6 +84,7 @@ class Order:
     folder: str
     path: tuple[str, ...]
     environment: Mapping[str, str]
+    held: tuple[str, ...]
 
     @property
     def surroundings(self) -> tuple[object, ...]:
@@ -91,9 +100,14 @@ class Reply:
     outcome: bytes = b""
     """The pickled outcome of a task that is done."""
     reason: str = ""
-    """A sentence or a traceback, of the other kinds."""
+    """A sentence, of the other kinds."""
     seconds: float = 0.0
     """How long a lost task took; others measure it themselves."""
+
+
+def signal_name(number: int) -> str:
+    """Return ``SIGKILL`` for 9; real-time signals have no name."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 class _LostError(Exception):
@@ -166,9 +180,7 @@ class _Child:
     def _cause_of_death(self) -> str:
         status = self.end()
         if os.WIFSIGNALED(status):
-            number = os.WTERMSIG(status)
-            name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-            return f"its process was killed ({name})"
+            return f"its process was killed ({signal_name(os.WTERMSIG(status))})"
         return f"its process ended with exit code {os.waitstatus_to_exitcode(status)} before it returned"
 
     def _has_ended(self) -> bool:
@@ -263,19 +275,52 @@ def _be_home(worker: Connection[Any, Any], order: Order) -> None:
     os.environ.update(order.environment)
     sys.path[:] = order.path
     os.chdir(order.folder)
-    threads = _threads()
-    if order.place.imports:
-        with suppress(BaseException):
-            import_module(order.place.imports)
+    threads = len(sys._current_frames())
+    refused = _import(order.place.imports)
     _use_libraries()
     gc.freeze()
     shared = [name for name in sys.modules if name.partition(".")[0] in _SHARED]
-    while _threads() <= threads:
+    while not (refused := refused or _changed(order, threads)):
         worker.send(shared)
         worker.recv()
-        (_run_in_fork if order.place.alone else _run_here)(worker)
+        if order.place.alone:
+            _run_in_fork(worker, order)
+        else:
+            _run_here(worker, order)
+            # A thread that a task has started serves the next ones, too.
+            threads = sys.maxsize
         shared = []
-    worker.send(Reply("lost", reason=_THREADS.format(module=order.place.imports)))
+    worker.send(Reply("lost", reason=refused))
+
+
+def _import(module: str) -> str:
+    """Import the module of a home's tasks; return why none may run after that, or an empty text.
+
+    If the import fails, it fails again in each task, and is reported there.
+    """
+    try:
+        with watched_files():
+            if module:
+                import_module(module)
+    except ResultsFolderError as error:
+        return str(error)
+    except BaseException:
+        pass
+    return ""
+
+
+def _changed(order: Order, threads: int) -> str:
+    """Return what this process has that no task may find; an empty text for nothing.
+
+    That is more threads of Python than given (others, such as those of an allocator, can see no task), or another value
+    of a variable that libraries read while they are loaded, and a library may have been loaded since.
+    """
+    if len(sys._current_frames()) > threads:
+        return _THREADS.format(module=order.place.imports)
+    held = [name for name in order.held if os.environ.get(name) != order.environment.get(name)]
+    if held:
+        return _HELD.format(module=order.place.imports, names=", ".join(held))
+    return ""
 
 
 def _use_libraries() -> None:
@@ -286,18 +331,13 @@ def _use_libraries() -> None:
             import_module("sklearn.preprocessing").StandardScaler().fit(np.zeros((2, 1)))
 
 
-def _threads() -> int:
-    """Return how many threads run Python: others, such as those of an allocator, can see no task."""
-    return len(sys._current_frames())
+def _run_here(worker: Connection[Any, Any], order: Order) -> None:
+    worker.send(_run(worker.recv_bytes(), order))
 
 
-def _run_here(worker: Connection[Any, Any]) -> None:
-    worker.send(_run(worker.recv_bytes()))
-
-
-def _run_in_fork(worker: Connection[Any, Any]) -> None:
+def _run_in_fork(worker: Connection[Any, Any], order: Order) -> None:
     started = time.monotonic()
-    child = _fork(_run_alone, worker)
+    child = _fork(_run_alone, (worker, order))
     # If it ends before it has the task, so does the home: the rest of the task is still in the connection.
     child.answer(None)
     try:
@@ -311,26 +351,37 @@ def _run_in_fork(worker: Connection[Any, Any]) -> None:
     child.end()
 
 
-def _run_alone(home: Connection[Any, Any], worker: Connection[Any, Any]) -> None:
+def _run_alone(home: Connection[Any, Any], argument: tuple[Connection[Any, Any], Order]) -> None:
+    worker, order = argument
     task = worker.recv_bytes()
     worker.close()
     home.send(None)
-    home.send(_run(task))
+    home.send(_run(task, order))
 
 
-def _run(payload: bytes) -> Reply:
+def _run(payload: bytes, order: Order) -> Reply:
     """Run a pickled function on a pickled task."""
-    started = time.monotonic()
+    monotonic, getpid, end = time.monotonic, os.getpid, os._exit
+    started, process = monotonic(), getpid()
     try:
         work, task = ForkingPickler.loads(payload)
-        return Reply("done", outcome=bytes(ForkingPickler.dumps(work(task))))
+        reply = Reply("done", outcome=bytes(ForkingPickler.dumps(work(task))))
     except MerBenchError as error:
-        return Reply("refused", reason=error_text(error))
+        reply = Reply("refused", reason=error_text(error))
     except KeyboardInterrupt:
         # Never the user's Ctrl-C: a worker has a session of its own. The fence round plugin code lets it through.
-        return Reply("lost", reason="the method raised KeyboardInterrupt", seconds=time.monotonic() - started)
-    except BaseException:
-        return Reply("broken", reason=traceback.format_exc())
+        reply = Reply("lost", reason="the method raised KeyboardInterrupt", seconds=monotonic() - started)
+    except BaseException as error:
+        # Of mer-bench itself, or because the plugin broke something that mer-bench uses.
+        traceback.print_exc()
+        last = traceback.format_exception_only(error)[-1].strip()
+        reply = Reply("lost", reason=f"its process failed: {last}", seconds=monotonic() - started)
+    if getpid() != process:
+        # A fork of the method's that returns: the answer is that of the process it comes from.
+        end(0)
+    if reply.kind == "done" and (changed := _changed(order, sys.maxsize)):
+        return Reply("lost", reason=changed, seconds=monotonic() - started)
+    return reply
 
 
 def _fork(

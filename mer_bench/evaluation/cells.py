@@ -131,15 +131,16 @@ def compute_fold(task: FoldTask) -> FoldResult:
     MerBenchError
         The method refuses a setting: every other cell would fail too.
     """
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), cell_processor(arithmetic())
     spec = task.setting.spec
-    load_target(spec.target)
+    with watched_files():
+        load_target(spec.target)
     try:
         with foreign_code(f"method {spec.name}", f"fold {task.cell.fold}", recorded=True), watched_files():
             scores = _predict(task) if task.device == "cpu" else _predict_beside_others(task)
     except ForeignError as failure:
         return failed_fold(failure.error, time.perf_counter() - started, trace_of(failure.error))
-    return FoldResult(scores, None, time.perf_counter() - started, cell_processor(arithmetic()))
+    return FoldResult(scores, None, time.perf_counter() - started, processor)
 
 
 def failed_fold(error: BaseException, seconds: float, trace: str = "") -> FoldResult:

@@ -12,6 +12,7 @@ from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, Entry
 from mer_bench.errors import MethodError, reason_of
 from mer_bench.evaluation.isolation import isolated
+from mer_bench.evaluation.watch import watched_files
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.instances import make_extractor
 from mer_bench.methods.setting import MethodSetting
@@ -86,9 +87,10 @@ def extract(task: ExtractTask) -> Extracted:
         return Extracted(task.index)
     sample = np.array(np.load(task.stack, mmap_mode="r")[task.index])
     spec = task.setting.spec
-    load_target(spec.target)
+    with watched_files():
+        load_target(spec.target)
     try:
-        with foreign_code(f"method {spec.name}", "extract", recorded=True):
+        with foreign_code(f"method {spec.name}", "extract", recorded=True), watched_files():
             features = extract_features(task.setting, sample)
     except ForeignError as failure:
         return Extracted(task.index, reason_of(failure.error), trace_of(failure.error))

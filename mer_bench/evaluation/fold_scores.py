@@ -39,9 +39,11 @@ def checked_scores(scores: FloatArray, n: int, n_classes: int) -> FloatArray:
     given = np.array(scores)
     if given.dtype.kind not in "fiu":
         raise MethodError(f"scores are of type {given.dtype}, not real numbers")
-    # JSON keeps no more than a float64: the largest score must be the same before and after.
+    # JSON keeps no more than a float64: the largest score must be the same before and after. And an array of our own
+    # has nothing of the method's, whose dtype may carry objects that run code where they are unpickled.
+    scores = np.empty(given.shape, np.float32 if given.dtype == np.float32 else np.float64)
     with np.errstate(over="ignore"):
-        scores = given if given.dtype in (np.float32, np.float64) else given.astype(np.float64)
+        scores[...] = given
     if scores.shape != (n, n_classes):
         raise MethodError(f"scores have shape {scores.shape}, not ({n}, {n_classes})")
     if not np.isfinite(scores).all():

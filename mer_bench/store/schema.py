@@ -137,5 +137,5 @@ class CellRecord(TypedDict):
     run_id: str
     device: str
     processor: str
-    """The name of the processor of the machine."""
+    """What `mer_bench.arithmetic.cell_processor` states."""
     seconds: float

@@ -21,7 +21,7 @@ class VerifiedCell(TypedDict):
     seed: int
     fold: str
     cell_digest: str
-    """Hash of the stored scores that were compared, from `cell_digest`."""
+    """Hash of the row and of the stored scores that were compared, from `cell_digest`."""
     outcome: Outcome
     compared: Literal["exact", "spread"]
     """``exact`` wherever the bits must be the same (on the CPU, with the arithmetic ``avx2`` or on the same processor),
@@ -64,21 +64,23 @@ class Verification:
         """The entries of cells that came out otherwise."""
         return tuple(entry for entry in self.entries if entry["outcome"] == "differs")
 
-    def of(self, store: Store, cells: Iterable[CellRecord]) -> Verification:
-        """Return the entries that still apply: those of finished cells that contain what was compared."""
+    def of(self, store: Store, record: RowRecord, cells: Iterable[CellRecord]) -> Verification:
+        """Return the entries that still apply: those of finished cells that contain what was compared, in this row."""
         finished = {(cell["seed"], cell["fold"]): cell for cell in cells if cell["status"] == "ok"}
         known = [(entry, finished.get((entry["seed"], entry["fold"]))) for entry in self.entries]
         return Verification(
             tuple(
-                entry for entry, cell in known if cell is not None and cell_digest(store, cell) == entry["cell_digest"]
+                entry
+                for entry, cell in known
+                if cell is not None and cell_digest(store, record, cell) == entry["cell_digest"]
             )
         )
 
 
-def cell_digest(store: Store, cell: CellRecord) -> str:
-    """Return the hash of a cell's predictions, its selected epoch, and its file of every epoch's scores."""
+def cell_digest(store: Store, record: RowRecord, cell: CellRecord) -> str:
+    """Return the hash of a row with its true labels, and of a cell's predictions, selected epoch and epochs' scores."""
     epochs = store.epoch_scores_digest(cell["key"]) if cell["epoch_scores"] else None
-    return digest([cell["predictions"], cell["selected_epoch"], epochs])
+    return digest([record, cell["predictions"], cell["selected_epoch"], epochs])
 
 
 def read_verification(store: Store, record: RowRecord) -> Verification:

@@ -6,13 +6,11 @@ keeps of a fold differs between these three; a constant that is only built when 
 
 from __future__ import annotations
 
-import os
 import pickle
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.place import Place
@@ -20,7 +18,6 @@ from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.state import State, changed_state, read_state
 from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.parameters import ParameterValue
-from mer_bench.plugin_manager import load_target
 from mer_bench.specs import MethodSpec
 from mer_bench.testing.samples import FEW, KitFold, KitFolds
 from mer_bench.testing.subject import Subject
@@ -32,11 +29,15 @@ _Outcome = list[str] | str
 
 @dataclass(frozen=True)
 class LeftoverTask:
-    """The method at ``place`` in the list of subjects; the worker makes the samples itself."""
+    """Folds to compute one after the other, of the method at ``place`` in the list of subjects.
+
+    The process makes the samples itself.
+    """
 
     place: int
     spec: MethodSpec
     params: Mapping[str, ParameterValue]
+    folds: tuple[KitFold, ...]
 
 
 class Leftovers:
@@ -51,87 +52,46 @@ class Leftovers:
 
     @cached_property
     def _outcomes(self) -> Mapping[int, _Outcome]:
-        tasks = [LeftoverTask(place, each.spec, each.params) for place, each in enumerate(self._subjects)]
-        sendable = [task for task in tasks if _can_pickle(task)]
-        outcomes: dict[int, _Outcome] = {task.place: "the spec cannot be sent to a process" for task in tasks}
-        with closing(run_tasks(find, sendable, _place, lost=_lost, jobs=1, timeout=_TIMEOUT_S)) as done:
-            return {**outcomes, **dict(outcome for _, outcome in done)}
-
-
-def find(task: LeftoverTask) -> tuple[int, _Outcome]:
-    """Compute the folds in copies of this process, which has imported the method and has computed no fold of it."""
-    subject = Subject(task.spec, task.params, few_epochs=False)
-    try:
-        with foreign_code(task.spec.name, "the import of its module", recorded=True):
-            load_target(task.spec.target)
-        if task.spec.trains_by_epoch:
-            _import_optimisers()
-        with suppress(MerBenchError):
-            return task.place, _left_behind(subject, FEW)
+        places = [place for place in range(len(self._subjects)) if _can_pickle(self._tasks(place, FEW))]
+        found = self._found(dict.fromkeys(places, FEW))
         # Some methods need more samples, which takes longer.
-        return task.place, _left_behind(subject, subject.folds)
-    except MerBenchError as failure:
-        return task.place, reason_of(origin_of(failure))
+        again = [place for place, outcome in found.items() if isinstance(outcome, str)]
+        found |= self._found({place: self._subjects[place].folds for place in again})
+        return {**dict.fromkeys(range(len(self._subjects)), "the spec cannot be sent to a process"), **found}
+
+    def _found(self, folds: Mapping[int, KitFolds]) -> dict[int, _Outcome]:
+        tasks = [task for place, of_method in folds.items() for task in self._tasks(place, of_method)]
+        with closing(run_tasks(states, tasks, _place, lost=_lost, jobs=1, timeout=_TIMEOUT_S)) as done:
+            outcomes = {(task.place, len(task.folds)): outcome for task, outcome in done}
+        return {place: _left_behind(outcomes[place, 1], outcomes[place, 2]) for place in folds}
+
+    def _tasks(self, place: int, folds: KitFolds) -> list[LeftoverTask]:
+        subject = self._subjects[place]
+        return [
+            LeftoverTask(place, subject.spec, subject.params, chosen)
+            for chosen in ((folds.second,), (folds.first, folds.second))
+        ]
 
 
-def _import_optimisers() -> None:
-    """Let torch import what it imports with the first optimiser: two seconds in each copy of this process, else."""
-    import torch
-
-    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-
-
-def _left_behind(subject: Subject, folds: KitFolds) -> list[str]:
-    (alone,) = _in_a_copy(partial(_states, subject, [folds.second]))
-    other, both = _in_a_copy(partial(_states, subject, [folds.first, folds.second]))
-    return sorted({*changed_state(alone, other), *changed_state(other, both)})
-
-
-def _states(subject: Subject, folds: Sequence[KitFold]) -> list[State]:
-    states = []
-    for fold in folds:
-        with foreign_code(subject.spec.name, "a fold of the kit", recorded=True):
-            subject.scores(fold)
-        states.append(read_state(subject.spec.target))
-    return states
-
-
-def _in_a_copy(function: Callable[[], list[State]]) -> list[State]:
-    """Return what a function returns in a fork of this process.
-
-    Raises
-    ------
-    MerBenchError
-        The function raised, or its process died.
-    """
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # this process has no thread that computes
-        child = os.fork()
-    if not child:
-        try:
-            os.close(reading)
-            with os.fdopen(writing, "wb") as stream:
-                pickle.dump(_outcome(function), stream)
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as stream:
-        content = stream.read()
-    os.waitpid(child, 0)
-    if not content:
-        raise MethodError("the process of a fold died")
-    outcome: list[State] | str = pickle.loads(content)
-    if isinstance(outcome, str):
-        raise MethodError(outcome)
-    return outcome
-
-
-def _outcome(function: Callable[[], list[State]]) -> list[State] | str:
+def states(task: LeftoverTask) -> list[State] | str:
+    """Compute folds in a process that has imported the method and has computed none; return the state after each."""
+    subject = Subject(task.spec, task.params, few_epochs=False)
+    after = []
     try:
-        return function()
-    except BaseException as error:
-        return reason_of(origin_of(error))
+        for fold in task.folds:
+            with foreign_code(subject.spec.name, "a fold of the kit", recorded=True):
+                subject.scores(fold)
+            after.append(read_state(subject.spec.target))
+    except MerBenchError as failure:
+        return reason_of(origin_of(failure))
+    return after
+
+
+def _left_behind(of_second: list[State] | str, of_both: list[State] | str) -> _Outcome:
+    if isinstance(of_second, str) or isinstance(of_both, str):
+        return next(outcome for outcome in (of_second, of_both) if isinstance(outcome, str))
+    (alone,), (other, both) = of_second, of_both
+    return sorted({*changed_state(alone, other), *changed_state(other, both)})
 
 
 def _place(task: LeftoverTask) -> Place:
@@ -139,13 +99,13 @@ def _place(task: LeftoverTask) -> Place:
     return Place(libraries, f"leftovers of {task.spec.target}", task.spec.target.partition(":")[0], alone=True)
 
 
-def _lost(task: LeftoverTask, error: MethodError, seconds: float) -> tuple[int, _Outcome]:
-    return task.place, reason_of(error)
+def _lost(task: LeftoverTask, error: MethodError, seconds: float) -> str:
+    return reason_of(error)
 
 
-def _can_pickle(task: LeftoverTask) -> bool:
+def _can_pickle(tasks: Sequence[LeftoverTask]) -> bool:
     try:
-        pickle.dumps(task)
+        pickle.dumps(tasks)
     except Exception:
         return False
     return True

@@ -216,12 +216,37 @@ def test_what_leaves_its_group_ends_with_the_run(place: Place) -> None:
     assert not [pid for pid in living(descendants(1)) if "sleep\x00361" in command_of(pid)]
 
 
-def test_a_refusal_stops_the_run_and_another_error_is_a_fault_of_the_harness() -> None:
+def test_a_refusal_stops_the_run_and_another_error_loses_its_task(capfd: pytest.CaptureFixture[str]) -> None:
+    executors._IDLE.stop()  # an older worker writes to the stderr of another test
     with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
         run("refuse width", "a")
     assert type(refused.value) is MerBenchError
-    with pytest.raises(RuntimeError, match="ZeroDivisionError: by zero"):
-        run("fail by zero")
+    assert run("fail by zero", "a")[0][0] == "fail by zero: its process failed: ZeroDivisionError: by zero"
+    assert "Traceback" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("place", [ALONE, Place((), "shared home")])
+def test_an_outcome_is_the_tasks_own_and_holds_nothing_that_runs_code(place: Place) -> None:
+    (forked, _), (unread, _), (after, _) = run("fork", "object", "thread", place=place)
+
+    assert forked == "4"
+    assert unread.startswith("object: its outcome cannot be read (")
+    assert after == "6"
+    assert [outcome for outcome, _ in run("thread", "thread", place=place)] == ["6", "6"]
+
+
+def test_a_variable_that_decides_on_the_arithmetic_may_not_be_changed() -> None:
+    changed, other = run("set MKL_CBWR", "set PYTHONHASHSEED")
+
+    assert "decide on libraries' arithmetic (MKL_CBWR)" in changed[0]
+    assert other[0] == str(len("set PYTHONHASHSEED"))
+
+
+def test_what_is_no_text_on_the_path_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    executors._IDLE.stop()
+    monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
+
+    assert run("a")[0][0] == "1"
 
 
 class Interrupting(Listener):

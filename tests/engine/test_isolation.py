@@ -97,9 +97,27 @@ def test_what_a_method_changes_in_its_process_reaches_no_other_method(bench: Ben
     bench.results = tmp_path / "mixed"
     mixed, cells = bench.run(*methods("wrecks", "wrecks-at-import"), *others), bench.predictions()
 
-    assert (alone.code, mixed.code) == (0, 0), mixed.err
+    assert (alone.code, mixed.code) == (0, 1), mixed.err
     assert {name: cell for name, cell in cells.items() if not name[0].startswith("wrecks")} == expected
     assert (len(expected), len(cells)) == (2 * len(FOLDS), 4 * len(FOLDS))
+    errors = errors_of(bench)
+    assert errors.keys() == {(name, fold) for name in ("wrecks", "wrecks-at-import") for fold in FOLDS}
+    assert all("changes variables of the environment that decide" in error for error in errors.values())
+    assert all("ATEN_CPU_CAPABILITY" in error and "OMP_NUM" not in error for error in errors.values())
+
+
+def test_a_results_folder_is_closed_to_the_import_and_to_extract_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench.run(*methods("honest")).code == 0
+    (secret,) = bench.results.glob("cells/*/honest/*/row.json")
+    monkeypatch.setenv("SECRET", str(secret))
+    ended = bench.run(*methods("reads-at-import", "reads-in-extract"))
+    errors = errors_of(bench)
+
+    assert ended.code == 1
+    assert errors.keys() == {(name, fold) for name in ("reads-at-import", "reads-in-extract") for fold in FOLDS}
+    assert all("the method looks into a results folder, at" in error for error in errors.values())
 
 
 def test_scores_that_json_cannot_hold_fail_their_own_cell(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -173,6 +174,11 @@ def test_rows_that_cannot_be_made_again_are_counted_and_fail_the_command_if_name
     row.write_text(row.read_text().replace('"version": "', '"version": "0.', 1))
     unnamed, named = verify(bench), verify(bench, "svm-flow", "majority")
     alone = verify(bench, "random")
+    (row,) = bench.results.glob("cells/*/majority/*/row.json")
+    record = json.loads(row.read_text())
+    record["folds"]["smic-synthetic01"]["samples"] = dict.fromkeys(record["folds"]["smic-synthetic01"]["samples"], 2)
+    row.write_text(json.dumps(record))
+    relabelled = verify(bench, "majority")
 
     assert both.out.splitlines()[-1] == "8 cells computed again: 8 the same, 0 different"
     assert other["damaged"] == 1
@@ -180,10 +186,13 @@ def test_rows_that_cannot_be_made_again_are_counted_and_fail_the_command_if_name
     ((name, reason),) = [(row["row"], row["reason"]) for row in other["not_verified"]]
     assert name.startswith("random")
     assert reason.startswith("the data is not what the row was computed on (SYNTHETIC maps)")
-    assert (unnamed.code, named.code, alone.code) == (0, 1, 1)
+    assert (unnamed.code, named.code, alone.code) == (1, 1, 1)
     assert unnamed.out.splitlines()[-1].endswith(" different, 1 stored cells damaged, 2 rows not verified")
     assert named.out.splitlines()[-1].endswith(", 1 rows not verified")
     assert "svm-flow has version " in named.err
+    assert relabelled.code == 1
+    assert "majority-" in relabelled.err
+    assert "its row.json does not hold what the method and the data give (folds)" in relabelled.err
     assert alone.out == "0 cells computed again: 0 the same, 0 different, 1 rows not verified\n"
 
 

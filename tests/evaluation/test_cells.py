@@ -32,7 +32,7 @@ from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.evaluation import cells
 from mer_bench.evaluation.cells import Cell, FoldTask, compute_fold, failed_fold, fold_task, seed_value
-from mer_bench.evaluation.fold_scores import FoldScores
+from mer_bench.evaluation.fold_scores import FoldScores, checked_scores
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.protocol_data import read_protocol_data
 from mer_bench.evaluation.records import store_result
@@ -364,6 +364,15 @@ def test_a_return_value_that_is_no_table_of_scores_fails_the_cell(
     assert cell["error"] is not None
     assert message in cell["error"]["message"]
     assert message in outcome
+
+
+def test_scores_keep_nothing_of_the_methods_array_but_numbers() -> None:
+    given = np.arange(6.0).astype(np.dtype("f8", metadata={"key": lambda: 1})).reshape(2, 3)
+    checked = checked_scores(given, 2, 3)
+
+    np.testing.assert_array_equal(checked, given)
+    assert checked.dtype.metadata is None
+    assert checked_scores(given.astype(np.float32), 2, 3).dtype == np.float32
 
 
 def test_the_largest_score_is_the_same_in_the_store(answer: AnswerRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,9 @@ def test_an_entry_counts_while_the_stored_cell_is_what_was_compared(row: RowResu
     assert verification_text(read_again(row)) == "verified 2 of 10 cells"
     write_seed(row.store, row.record, always(2), missing=[fold for fold in row.record["folds"] if fold != "smic-s1"])
     assert verification_text(read_again(row)) == "verified 1 of 10 cells"
+    relabelled = deepcopy(row.record)
+    relabelled["folds"]["samm-006"]["samples"] = dict.fromkeys(relabelled["folds"]["samm-006"]["samples"], 2)
+    assert verification_text(read_row(row.store, relabelled)) == "not verified"
     assert len(read_verification(row.store, row.record).entries) == 2
 
 

@@ -13,6 +13,7 @@ PLUGIN = """
         "snoops": "Snoops",
         **{f"{end}-in-fit": "EndsInFit" for end in ENDS},
         **{f"{end}-in-extract": "EndsInExtract" for end in ENDS},
+        "reads-in-extract": "ReadsInExtract",
         **{name: "Answers" for name in ("huge", "objects", "infinite", "close")},
     }
 
@@ -31,6 +32,7 @@ PLUGIN = """
             "wrecks-at-import": "isolation_wrecked",
             "watches": "isolation_watch",
             "watches-by-hooks": "isolation_hooks",
+            "reads-at-import": "isolation_reads",
         }
         for name, module in others.items():
             cls = "Wrecks" if "wreck" in name else "Honest"
@@ -96,6 +98,11 @@ METHODS = '''
     class EndsInExtract(Honest):
         def extract(self, sample):
             end(self.spec.name)
+
+
+    class ReadsInExtract(Honest):
+        def extract(self, sample):
+            return np.array([len(Path(os.environ["SECRET"]).read_text())], dtype=np.float32)
 
 
     class Answers(Honest):
@@ -247,6 +254,16 @@ HOOKS = """
     sys.setprofile(profile)
 """
 
+READS = """
+    import os
+    from isolation_methods import Honest
+
+    try:
+        TEXT = open(os.environ["SECRET"]).read()
+    except Exception:
+        pass
+"""
+
 
 def modules() -> dict[str, str]:
     """Return the modules of the plugin, and their sources."""
@@ -258,6 +275,7 @@ def modules() -> dict[str, str]:
         "isolation_wreck": WRECK,
         "isolation_watch": WATCH,
         "isolation_hooks": HOOKS,
+        "isolation_reads": READS,
         "isolation_wrecked": "from isolation_wreck import Wrecks, wreck\n\nwreck()\n",
         **ends,
     }

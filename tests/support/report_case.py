@@ -236,7 +236,7 @@ def verify(store: Store, record: RowRecord, outcomes: Mapping[tuple[int, str], O
             {
                 "seed": seed,
                 "fold": fold,
-                "cell_digest": cell_digest(store, cell),
+                "cell_digest": cell_digest(store, record, cell),
                 "outcome": outcome,
                 "compared": "spread" if outcome == "within-spread" else "exact",
                 "reason": "other scores" if outcome == "differs" else "",

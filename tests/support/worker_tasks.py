@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,6 +21,10 @@ class OwnError(MerBenchError):
 
     def __init__(self, one: str, two: str) -> None:
         super().__init__(f"{one} does not fit {two}")
+
+
+class Opaque:
+    """An object whose pickle could name any code to run."""
 
 
 def act(task: str) -> tuple[str, object]:
@@ -64,6 +69,14 @@ def act(task: str) -> tuple[str, object]:
         case "keep":
             KEPT.append(rest)
             return task, list(KEPT)
+        case "fork":
+            os.fork()  # both processes return
+        case "object":
+            return task, Opaque()
+        case "thread":
+            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        case "set":
+            os.environ[rest] = "another"
         case "variable":
             return task, os.environ.get(rest)
         case "hash":

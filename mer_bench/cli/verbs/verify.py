@@ -54,7 +54,7 @@ def command(
     Representations that the cache holds are not computed again; `mer-bench data info --clean` empties it. All scores
     must be the same to the bit on the CPU with the arithmetic avx2, or on the same processor; elsewhere they must be as
     close as those of two seeds. The results folder keeps the outcome, and reports show it. The exit code is 1 if a cell
-    differs, if one of ROWS could not be verified, or if no cell could.
+    differs or is damaged, if one of ROWS could not be verified, or if no cell could.
     """
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.config import load_config
@@ -82,7 +82,8 @@ def command(
     }
     show(answer, _lines(checked, chosen, stored.name), as_json=as_json)
     differs = any(cell.entry["outcome"] == "differs" for cell in checked)
-    return ExitCode.FAILED if differs or not checked or (rows and chosen.skipped) else ExitCode.DONE
+    failed = differs or chosen.n_damaged or not checked or (rows and chosen.skipped)
+    return ExitCode.FAILED if failed else ExitCode.DONE
 
 
 def _object(cell: CheckedCell, name: str) -> dict[str, object]:
