@@ -227,10 +227,12 @@ def test_a_refusal_stops_the_run_and_another_error_loses_its_task(capfd: pytest.
 
 @pytest.mark.parametrize("place", [ALONE, Place((), "shared home")])
 def test_an_outcome_is_the_tasks_own_and_holds_nothing_that_runs_code(place: Place) -> None:
-    (forked, _), (unread, _), (after, _) = run("fork", "object", "thread", place=place)
+    tasks = ("fork", "object foreign", "object own", "thread")
+    (forked, _), (foreign, _), (own, _), (after, _) = run(*tasks, place=place)
 
     assert forked == "4"
-    assert unread.startswith("object: its outcome cannot be read (")
+    assert foreign.startswith("object foreign: its outcome cannot be read (")
+    assert own.endswith("(mer_bench.errors.error_text is no data)")
     assert after == "6"
     assert [outcome for outcome, _ in run("thread", "thread", place=place)] == ["6", "6"]
 

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from mer_bench.errors import MerBenchError
+from mer_bench.errors import MerBenchError, error_text
 
 KEPT: list[str] = []
 """What tasks leave in their process."""
@@ -72,7 +72,7 @@ def act(task: str) -> tuple[str, object]:
         case "fork":
             os.fork()  # both processes return
         case "object":
-            return task, Opaque()
+            return task, {"foreign": Opaque(), "own": error_text}[rest]
         case "thread":
             threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
         case "set":
