@@ -232,7 +232,7 @@ def test_an_outcome_is_the_tasks_own_and_holds_nothing_that_runs_code(place: Pla
 
     assert forked == "4"
     assert foreign.startswith("object foreign: its outcome cannot be read (")
-    assert own.endswith("(mer_bench.errors.error_text is no data)")
+    assert own.endswith("mer_bench.errors.error_text is no data)")
     assert after == "6"
     assert [outcome for outcome, _ in run("thread", "thread", place=place)] == ["6", "6"]
 
