@@ -46,7 +46,7 @@ ALLOWED = {
     "store": {"errors", "arrays", "atomic", "rules", "samples"},
     "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring"},
     "row_names": {"names"},
-    "result_texts": {"results", "rules", "store", "parameters", "specs"},
+    "result_texts": {"results", "rules", "store", "parameters", "specs", "representations"},
     "frames": {"config", "row_names", "result_texts", "results", "store"},
     "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
     "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis", "vision"},

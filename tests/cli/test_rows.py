@@ -26,6 +26,9 @@ def store(tmp_path: Path) -> Store:
     return new_store(tmp_path)
 
 
+FRAMES = {"align_by": "dlib,mediapipe", "size": 192, "flow": "tv-l1", "scale": "physical"}
+
+
 @pytest.fixture
 def rows(store: Store) -> list[RowRecord]:
     """Two rows of a network, with scores of every epoch, and one of another method on other data."""
@@ -71,6 +74,27 @@ def test_status_has_a_table_for_each_input_with_settings_scores_and_time(bench: 
     training = "quick, epochs=5, not the paper's training; differs from paper in epochs=5, width=96"
     assert f"{name(quick)}: {training}" in first.splitlines()
     assert ("± is the standard deviation over seeds" in first, "±" in second) == (True, False)
+
+
+def test_rows_with_other_preprocessing_or_no_strain_are_told_apart(bench: Bench, store: Store) -> None:
+    """A setting that a method chooses for itself, such as a scale, makes no other input."""
+    made = {
+        "digest {}": make_row("svm-flow", representation=FRAMES),
+        "digest {}, flow=dis": make_row("svm-flow", representation={**FRAMES, "flow": "dis", "dis_preset": "medium"}),
+        "digest {}, size=96": make_row("svm-flow", representation={**FRAMES, "size": 96, "scale": "per-map"}),
+        "(tv-l1, per-map-8bit, channels u v magnitude), digest {}": make_row("svm-flow", third_channel="magnitude"),
+    }
+    for record in made.values():
+        write_seed(store, record, right)
+    tables = bench("status", "--results", bench.results).out.split("\n\n")
+    listed = bench("rows", "list", "--results", bench.results).out.splitlines()
+
+    assert len(tables) == len(made)
+    for told, record in made.items():
+        (heading,) = (table.splitlines()[0] for table in tables if name(record) in table)
+        (line,) = (line for line in listed if name(record) in line)
+        assert heading.endswith(told.format(record["input"]["digest"][:8]))
+        assert line.endswith(heading.removeprefix("cde@1, input: "))
 
 
 def test_json_names_settings_input_and_processors_of_each_seed(bench: Bench, rows: list[RowRecord]) -> None:

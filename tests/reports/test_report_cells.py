@@ -112,15 +112,18 @@ def score_cells(number: int, name: str) -> Line:
 
 
 def is_ahead(number: int, name: str, column: tuple[str, str]) -> bool:
-    """Return whether the intervals of mean ± deviation of all complete rows of the family are below the row's own."""
+    """Return whether the intervals of mean ± deviation of all complete rows of the family are below the row's own.
+
+    A row with one score has no interval, and nothing beside it is ahead.
+    """
     family = [other for other in NAMES[number] if LABELS[number, other].family == LABELS[number, name].family]
     complete = [other for other in family if ROWS[other].is_complete]
     intervals = {}
     for other in complete:
         mean, deviation = mean_and_deviation(seed_scores(ROWS[other]), column) or (0.0, None)
-        if deviation is None and LABELS[number, other].seeds != "deterministic":
+        if deviation is None:
             return False
-        intervals[other] = (float(f"{mean:.4f}"), deviation or 0.0)
+        intervals[other] = (float(f"{mean:.4f}"), deviation)
     if name not in complete or len(complete) == 1:
         return False
     mean, deviation = intervals.pop(name)
