@@ -82,6 +82,7 @@ ALLOWED = {
         "arithmetic",
         "representations",
         "result_texts",
+        "row_names",
         "errors",
         "arrays",
         "names",

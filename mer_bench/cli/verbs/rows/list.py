@@ -12,7 +12,7 @@ from mer_bench.cli.options import json_option, open_results, results_option
 @results_option
 @json_option("Print a JSON list on stdout.")
 def command(results: str | None, as_json: bool) -> None:
-    """List the stored rows with their names, settings, selection rule and input; `mer-bench status` has their scores."""
+    """List the stored rows with names, settings, selection rule and input; `mer-bench status` has their scores."""
     from mer_bench.cli.row_texts import settings_text
     from mer_bench.cli.stored_rows import StoredRows, protocol_text
     from mer_bench.result_texts import input_text
