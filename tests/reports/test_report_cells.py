@@ -242,10 +242,8 @@ def confusion_lines(row: Row, seed: Seed, slice_name: str, *, is_page: bool) -> 
 def test_seeds_and_confusion_matrices(report: Report, is_page: bool) -> None:
     expected = {}
     for (number, name), label in LABELS.items():
-        row, title = (
-            ROWS[name],
-            f"{label.title} {named(number, name) if is_page else f'({named_in_text(number, name)})'}",
-        )
+        told = named(number, name) if is_page else f"({named_in_text(number, name)})"
+        row, title = ROWS[name], f"{label.title} {told}"
         complete = [(seed, state) for seed, state in row.seeds.items() if state.is_complete]
         for seed, state in complete[:1]:
             for part in SIZES[number]:
