@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mer_bench.parameters import value_text
+from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.results import METRICS, Mean, RowResults, SeedResult
 from mer_bench.rules import absent_class_sentence
 from mer_bench.specs import PAPER_PRESET
@@ -66,10 +67,17 @@ def badge(record: RowRecord) -> str:
 
 
 def input_text(record: RowRecord) -> str:
-    """Return what a row's input was made from: ``CausalNet 3DB maps (tv-l1, per-map-8bit), digest 3fa9c01b``."""
-    made = record["input"]
-    facts = ", ".join(fact for fact in (made["flow"], made["scale"]) if fact)
-    return f"{made['name']}{f' ({facts})' if facts else ''}, digest {made['digest'][:8]}"
+    """Return what a row's input was made from: ``CausalNet 3DB maps (tv-l1, per-map-8bit), digest 3fa9c01b``.
+
+    Channels are named if they lack the strain. Settings of preprocessing are named if they are not the default, for
+    the same frames make another input with them: ``SMIC-HS, digest 77d02b4e, flow=dis``.
+    """
+    made, params = record["input"], record["representation"]["params"]
+    has_strain = not made["channels"] or not {"strain", "os"}.isdisjoint(made["channels"])
+    facts = [made["flow"], made["scale"], "" if has_strain else f"channels {' '.join(made['channels'])}"]
+    told = ", ".join(filter(None, facts))
+    chosen = {p.name: params[p.name] for p in PREPROCESSING if params.get(p.name, p.default) != p.default}
+    return ", ".join([f"{made['name']}{f' ({told})' if told else ''}", f"digest {made['digest'][:8]}", *_pairs(chosen)])
 
 
 def verification_text(row: RowResults) -> str:

@@ -101,9 +101,7 @@ class RowResults:
     @property
     def selection(self) -> str:
         """The selection rule of the row's stored predictions."""
-        if not self.record["trains_by_epoch"]:
-            return NO_EPOCHS
-        return "inner" if self.record["training"] == "inner" else "last"
+        return stored_selection(self.record)
 
     @cached_property
     def seeds(self) -> tuple[SeedResult, ...]:
@@ -183,6 +181,13 @@ class RowResults:
         )
 
 
+def stored_selection(record: RowRecord) -> str:
+    """Return the selection rule of a row's stored predictions."""
+    if not record["trains_by_epoch"]:
+        return NO_EPOCHS
+    return "inner" if record["training"] == "inner" else "last"
+
+
 def read_row(store: Store, record: RowRecord, cells: Cells | None = None) -> RowResults:
     """Read everything that is stored for a row, each file once.
 
@@ -230,12 +235,12 @@ def best(rows: Sequence[RowResults]) -> list[frozenset[tuple[str, str]]]:
     """Return, for each row of one family, the slices and metrics in which it is ahead of all others of the family.
 
     Only rows with every seed complete are compared: a mean over fewer seeds may be lucky. A row is ahead of another if
-    its mean is higher by more than the sum of both standard deviations over seeds; that of a deterministic method is 0.
-    Of a random method with one seed it is not known, so nothing can be said of any row beside it: no row is ahead.
-    Means are compared as they are printed. A row with nothing to compare to is ahead in nothing.
+    its mean is higher by more than the sum of both standard deviations over seeds. Of a row with one score, be its
+    method deterministic or not, no deviation is known; so no row beside it is ahead. Means are compared as they are
+    printed. A row with nothing to compare to is ahead in nothing.
     """
     compared = [row for row in rows if row.means and all(seed.complete for seed in row.seeds)]
-    if len(compared) < 2 or not all(row.record["deterministic"] or len(row.seeds) > 1 for row in compared):
+    if len(compared) < 2:
         return [frozenset()] * len(rows)
     return [
         frozenset(
@@ -266,7 +271,7 @@ def _mean(values: Sequence[float]) -> Mean:
 
 def _is_ahead(mean: Mean, other: Mean) -> bool:
     lead = round(mean.value, _PRINTED_DECIMALS) - round(other.value, _PRINTED_DECIMALS)
-    return lead > (mean.std or 0.0) + (other.std or 0.0)
+    return mean.std is not None and other.std is not None and lead > mean.std + other.std
 
 
 def _stored_predictions(record: RowRecord, cell: CellRecord) -> _Predictions:

@@ -160,7 +160,7 @@ def test_a_run_reports_every_stored_seed_and_shows_those_asked_for(bench: Bench)
 
     assert [o["seed"] for o in ended.objects] == [0]
     report = (bench.results / "report.md").read_text(encoding="utf-8")
-    assert "| defaults | 3 | 6 | 24 |" in report
+    assert "; defaults; scale=per-map-8bit | 3 | 6 | 24 |" in report
 
 
 def test_load_results_warns_of_each_damaged_file_once(store: Store, recwarn: pytest.WarningsRecorder) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mer_bench.cli.row_texts import settings_text
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import normalise_name
+from mer_bench.result_texts import input_text
+from mer_bench.results import stored_selection
 from mer_bench.row_names import RowNames, is_meant
 from mer_bench.store import Store
 from mer_bench.store.schema import RowRecord
+
+_DIGITS = re.compile("-[0-9a-f]{4,}$")
+"""The end of a row's name."""
 
 
 class StoredRows:
@@ -43,9 +49,8 @@ class StoredRows:
             raise MerBenchError(
                 f"several rows may be meant by {text!r}: {self.described(meant)}; type one of the names"
             )
-        names = [self.name(record) for record in self.records]
-        known = f"stored: {self.described(self.records)}" if names else "nothing is stored"
-        raise MerBenchError(f"no stored row is called {text!r}{did_you_mean(normalise_name(text), names)}; {known}")
+        known = f"stored: {self.described(self.records)}" if self.records else "nothing is stored"
+        raise MerBenchError(f"no stored row is called {text!r}{self._nearest(normalise_name(text))}; {known}")
 
     def of_method(self, method: str) -> list[RowRecord]:
         """Return the rows of a method.
@@ -65,10 +70,26 @@ class StoredRows:
         return [record for record in self.records if record["method"]["name"] == name]
 
     def described(self, records: Sequence[RowRecord]) -> str:
-        """Return rows as candidates to choose from, each with its protocol and settings."""
-        return ", ".join(
-            f"{self.name(record)} ({protocol_text(record)}, {settings_text(record)})" for record in records
-        )
+        """Return rows as candidates to choose from, each with all that tells it apart."""
+        return "; ".join(f"{self.name(record)} ({row_text(record)})" for record in records)
+
+    def _nearest(self, wrong: str) -> str:
+        """Return a hint at a name with the same digits, or without digits at a method: with others it is another row.
+
+        A method with several rows is no row's name.
+        """
+        methods = [record["method"]["name"] for record in self.records]
+        digits = _DIGITS.search(wrong)
+        if digits is None:
+            return did_you_mean(wrong, [method for method in methods if methods.count(method) == 1])
+        names = map(self.name, self.records)
+        return did_you_mean(wrong, [name for name in names if name.endswith(digits[0])])
+
+
+def row_text(record: RowRecord) -> str:
+    """Return all that tells a row from the others of its method: protocol, settings, selection rule and input."""
+    parts = [protocol_text(record), settings_text(record), f"selection {stored_selection(record)}"]
+    return ", ".join([*parts, f"input: {input_text(record)}"])
 
 
 def protocol_text(record: RowRecord) -> str:

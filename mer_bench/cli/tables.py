@@ -94,7 +94,7 @@ def _wide_table(rows: Sequence[tuple[SeedResult, ...]], slices: list[str]) -> Ta
         is_mean = len(seeds) > 1
         texts = {name: _mean_texts(seeds, name) for name in slices}
         cells = [f"{uf1}\n{uar}" if is_mean else f"{uf1} {uar}" for uf1, uar, _ in texts.values()]
-        table.add_row("\n".join(label), *line, *cells, texts[slices[0]][2], style="bold" if is_mean else None)
+        table.add_row("\n".join(label), *line, *cells, texts[slices[0]][2])
     return table
 
 
@@ -105,7 +105,7 @@ def _long_table(rows: Sequence[tuple[SeedResult, ...]], slices: list[str]) -> Ta
         labels = [*label[: len(slices) - 1], "\n".join(label[len(slices) - 1 :])]
         for name, text in zip_longest(slices, labels, fillvalue=""):
             cells = [text.replace("±", "\n±") for text in _mean_texts(seeds, name)]
-            table.add_row(text, *line, name, *cells, style="bold" if len(seeds) > 1 else None)
+            table.add_row(text, *line, name, *cells)
             line = ["", ""]
     return table
 

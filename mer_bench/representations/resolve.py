@@ -79,13 +79,14 @@ def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
     """Return the caveats of scores on this representation.
 
     Ready-made maps have no landmarks, so their key regions are cut at constant positions, and maps that were scaled
-    by map cannot be scaled back. Frames without a face may be used whole.
+    by map cannot be scaled back. The scales by map differ in their rounding only, which an image has in any case.
+    Frames without a face may be used whole.
     """
     params = record["params"]
     if recipe_of(record) is not None:
         return (Caveat.WHOLE_FRAME,) if params["no_face"] == "whole-frame" else ()
     cut = record["name"] == "region-flow" and params.get("layout") != "whole-face"
-    other_scale = "scale" in params and params["data_scale"] not in (params["scale"], PHYSICAL, _UNKNOWN)
+    other_scale = params.get("scale") == PHYSICAL and params["data_scale"] not in (PHYSICAL, _UNKNOWN)
     return (*([Caveat.TEMPLATE_LANDMARKS] if cut else []), *([Caveat.OTHER_SCALE] if other_scale else []))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import chain
 
 from mer_bench.parameters import Parameter
-from mer_bench.vision.choices import FLOW_PARAMETERS, INTERPOLATIONS, LAYOUTS, SCALES
+from mer_bench.vision.choices import FLOW_PARAMETERS, INTERPOLATIONS, LAYOUTS, PHYSICAL, SCALES
 
 _ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
 
@@ -74,3 +74,11 @@ OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
 def is_from_frames(params: Mapping[str, object]) -> bool:
     """Return whether a representation with these settings is computed from frames; else it is ready-made."""
     return "align_by" in params
+
+
+def is_scaled_for_method(params: Mapping[str, object]) -> bool:
+    """Return whether maps with these settings get the scale that the method asks for.
+
+    Ready-made maps can only if they are in physical units.
+    """
+    return is_from_frames(params) or params.get("data_scale") == PHYSICAL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import groupby
 from operator import attrgetter
@@ -11,15 +11,17 @@ from typing import TypeVar
 from mer_bench.arithmetic import NATIVE
 from mer_bench.caveats import DATA_CAVEATS, caveat_sentence, is_synthetic
 from mer_bench.errors import MerBenchError
+from mer_bench.representations.settings import is_scaled_for_method
 from mer_bench.result_texts import slice_counts, slice_notes
 from mer_bench.results import RowResults, best, read_results
+from mer_bench.row_names import RowNames
 from mer_bench.rules import NO_EPOCHS
 from mer_bench.store import Store
 from mer_bench.store.schema import ProtocolRecord
 from mer_bench.version import __version__
 from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_not_comparable
-from mer_bench_reports.inputs import input_facts, own_scale, preprocessing
+from mer_bench_reports.inputs import input_facts, own_scale
 from mer_bench_reports.provenance import Manifests, count_problems, row_label, run_facts, used
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
@@ -28,6 +30,9 @@ from mer_bench_reports.settings_texts import row_badge, settings_text
 _SIGNS = "†‡§¶"
 
 _RowT = TypeVar("_RowT", RowResults, PublishedRow)
+
+_Names = Mapping[str, str]
+"""Row key to short name."""
 
 
 def build_report(
@@ -51,26 +56,34 @@ def build_report(
     rows = read_results(store) if rows is None else rows
     if not rows:
         raise MerBenchError(f"{store.path} holds no result to report; measure a method first with `mer-bench run`")
-    groups = group_rows(rows)
+    groups, names = group_rows(rows), _names(store, rows)
     manifests = {run_id: store.manifest(run_id) for row in rows for run_id in row.run_ids}
-    comparisons = tuple(_comparison(manifests, groups, number) for number in range(1, len(groups) + 1))
+    comparisons = tuple(_comparison(manifests, names, groups, number) for number in range(1, len(groups) + 1))
     return ReportData(
         generated=(generated or datetime.now(timezone.utc)).astimezone(timezone.utc),
         version=__version__,
         comparisons=comparisons,
         cited=_cited_tables(comparisons),
         rows=_rows_once(comparisons),
+        names=names,
         runs={run_id: run_facts(manifests[run_id]) for run_id in sorted(manifests)},
     )
 
 
-def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> Comparison:
+def _names(store: Store, rows: Iterable[RowResults]) -> _Names:
+    short = RowNames.stored(store.path)
+    keys = {row.record["row_key"]: row.record["method"]["name"] for row in rows}
+    return {key: short.of(method, key) for key, method in keys.items()}
+
+
+def _comparison(manifests: Manifests, names: _Names, groups: Sequence[Group], number: int) -> Comparison:
     group = groups[number - 1]
     record = group.rows[0].record
     problems = count_problems(manifests, (run_id for row in group.rows for run_id in row.run_ids))
     families = _by_family(group.rows, lambda row: row.record["method"]["family"])
     footnotes = _footnotes(row for _, members in families for row in members)
-    differing = [warning for row in group.rows if (warning := _verification_warning(row))]
+    differing = [warning for row in group.rows if (warning := _verification_warning(row, names))]
+    entries = tuple((title, _entries(members, group.rows, footnotes, names)) for title, members in families)
     return Comparison(
         number=number,
         protocol=_with_words(group.rows),
@@ -80,8 +93,8 @@ def _comparison(manifests: Manifests, groups: Sequence[Group], number: int) -> C
         warnings=(*(wording.data_warning(caveat, problems) for caveat in group.caveats), *differing),
         not_comparable=why_not_comparable(groups, number),
         slices={name: sum(counts) for name, counts in slice_counts(record).items()},
-        families=tuple((title, _entries(members, group.rows, footnotes)) for title, members in families),
-        notes=tuple(_notes(groups, group)),
+        families=entries,
+        notes=(*_marks([entry for _, members in entries for entry in members]), *_notes(groups, group)),
         footnotes=footnotes,
     )
 
@@ -94,11 +107,14 @@ def _with_words(rows: Sequence[RowResults]) -> ProtocolRecord:
     return {**records[0], "reference": reference, "note": note}
 
 
-def _entries(family: Sequence[RowResults], rows: Sequence[RowResults], notes: Iterable[Fact]) -> tuple[Entry, ...]:
+def _entries(
+    family: Sequence[RowResults], rows: Sequence[RowResults], notes: Iterable[Fact], names: _Names
+) -> tuple[Entry, ...]:
     signs = {text: sign for sign, text in notes}
     return tuple(
         Entry(
             row=row,
+            name=names[row.record["row_key"]],
             badge=row_badge(row.record),
             settings="; ".join(filter(None, [settings_text(row.record), *_distinctions(row, rows)])),
             signs="".join(signs[note] for note in _row_notes(row)),
@@ -119,7 +135,8 @@ def _distinctions(row: RowResults, rows: Sequence[RowResults]) -> list[str]:
     same_method = [other.record for other in rows if other.record["method"]["name"] == row.record["method"]["name"]]
     record = row.record
     told = []
-    if preprocessing(record) and "scale" in record["representation"]["params"]:
+    params = record["representation"]["params"]
+    if is_scaled_for_method(params) and not {"scale", "data_scale"}.isdisjoint(params):
         told.append(f"scale={own_scale(record)}")
     if len({other["method"]["version"] for other in same_method}) > 1:
         told.append(f"version {record['method']['version']}")
@@ -145,9 +162,18 @@ def _footnotes(rows: Iterable[RowResults]) -> tuple[Fact, ...]:
     return tuple((_SIGNS[i] if i < len(_SIGNS) else f"({i + 1})", note) for i, note in enumerate(notes))
 
 
-def _verification_warning(row: RowResults) -> str:
+def _verification_warning(row: RowResults, names: _Names) -> str:
     cells = [f"seed {entry['seed']}, fold {entry['fold']}" for entry in row.verification.differing]
-    return wording.verification_warning(row_label(row), cells) if cells else ""
+    return wording.verification_warning(row_label(row, names), cells) if cells else ""
+
+
+def _marks(entries: Iterable[Entry]) -> Iterable[str]:
+    """Return what the ± and the bold scores of a table mean, if there are any."""
+    entries = list(entries)
+    if any(mean.std is not None for entry in entries for mean in entry.row.means.values()):
+        yield wording.DEVIATION_TEXT
+    if any(entry.best for entry in entries):
+        yield wording.BOLD_TEXT
 
 
 def _notes(groups: Sequence[Group], group: Group) -> Iterable[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from mer_bench.caveats import Caveat
 from mer_bench.parameters import value_text
-from mer_bench.result_texts import differs_text, incomplete_text, verification_text
+from mer_bench.result_texts import DEFAULTS, differs_text, incomplete_text, verification_text
 from mer_bench.results import METRICS, Means, RowResults, SeedResult, means
 from mer_bench_reports.inputs import NOT_STATED, input_facts
 from mer_bench_reports.provenance import machine_facts, params_text, without_folders
@@ -78,9 +78,10 @@ def _identity(entry: Entry, selection: str) -> _Line:
         "caveats": " ".join(record["caveats"]),
         "family": method["family"],
         "method": method["name"],
+        "row": entry.name,
         "title": method["title"],
         "method_version": method["version"],
-        "preset": record["settings"]["preset"],
+        "preset": record["settings"]["preset"] or DEFAULTS,
         "badge": entry.badge,
         "differs_from": record["settings"]["reference"],
         "differs": without_folders(differs_text(record)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mer_bench.representations.settings import OF_METHOD, is_from_frames
+from mer_bench.representations.settings import OF_METHOD, is_from_frames, is_scaled_for_method
 from mer_bench.store.schema import RowRecord
 from mer_bench_reports.provenance import params_text, shown_value, without_folders
 from mer_bench_reports.report_data import Fact
@@ -50,12 +50,13 @@ def input_facts(record: RowRecord, shared: Preprocessing | None = None) -> tuple
     """
     made = record["input"]
     settings = preprocessing(record) if shared is None else shared
+    flow, scale, made_by = made["flow"], made["scale"], "none, ready-made"
     if settings:
         flow = dict(settings).get("flow", "not used")
-        scale = own_scale(record) if shared is None else "chosen by each method"
         made_by = ", ".join(f"{name}={value}" for name, value in sorted(settings))
-    else:
-        flow, scale, made_by = made["flow"], made["scale"], "none, ready-made"
+    if is_scaled_for_method(record["representation"]["params"]):
+        scale = own_scale(record) if shared is None else "chosen by each method"
+        made_by = made_by if settings else "none but the scale, ready-made"
     facts = (
         ("input", made["name"]),
         ("source", made["source"]),
@@ -71,8 +72,9 @@ def input_facts(record: RowRecord, shared: Preprocessing | None = None) -> tuple
 
 
 def own_scale(record: RowRecord) -> str:
-    """Return how a map computed from frames is scaled, which its method chooses."""
-    return shown_value(record["representation"]["params"].get("scale", "not used"))
+    """Return how a map is scaled whose method may choose it; without a choice, a ready-made one keeps its scale."""
+    params = record["representation"]["params"]
+    return shown_value(params.get("scale", params.get("data_scale", "not used")))
 
 
 def representation_text(record: RowRecord) -> str:

@@ -67,8 +67,7 @@ def _table(comparison: Comparison) -> Iterator[str]:
     width = len(columns) + 2
     caption = (
         f"Comparison {comparison.number}: {comparison.protocol['title']} ({protocol_name(comparison.protocol)}), "
-        f"selection rule {comparison.selection}, input {comparison.input_name}. "
-        f"{wording.DEVIATION_TEXT} {wording.BOLD_TEXT}"
+        f"selection rule {comparison.selection}, input {comparison.input_name}."
     )
     yield r"\begin{table}[p]"
     yield r"\centering"
@@ -96,7 +95,7 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     named = escaped(row.record["method"]["title"]) + signs
     yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
-    below = "; ".join(filter(None, [entry.badge, entry.settings, verification_text(row), missing]))
+    below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings, verification_text(row), missing]))
     yield rf"\multicolumn{{{width}}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"
 
 

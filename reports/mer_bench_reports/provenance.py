@@ -47,9 +47,9 @@ def protocol_name(protocol: ProtocolRecord) -> str:
     return f"{protocol['name']}@{protocol['version']}"
 
 
-def row_label(row: RowResults) -> str:
-    """Return a short name that no other row of the report has."""
-    return f"{row.record['method']['title']} ({row.record['row_key'][:8]})"
+def row_label(row: RowResults, names: Mapping[str, str]) -> str:
+    """Return a row's title with its short name, given the short name of each row key."""
+    return f"{row.record['method']['title']} ({names[row.record['row_key']]})"
 
 
 def machine_facts(row: RowResults) -> tuple[Fact, ...]:

@@ -21,6 +21,8 @@ class Entry:
     Parameters
     ----------
     row : RowResults
+    name : str
+        The row's short name: ``ahmsa-4f2a``.
     badge : str
         Stands beside the title wherever the row is shown: ``quick, not the paper's training``; may be empty.
     settings : str
@@ -32,6 +34,7 @@ class Entry:
     """
 
     row: RowResults
+    name: str
     badge: str
     settings: str
     signs: str
@@ -61,7 +64,7 @@ class Comparison:
     families : tuple of (str, tuple of Entry)
         Heading and rows of each family of methods.
     notes : tuple of str
-        Remarks below the table, such as absent classes.
+        Remarks below the table: what ± and bold mean, where there are any, and others, such as absent classes.
     footnotes : tuple of Fact
         Sign and text.
     """
@@ -134,6 +137,8 @@ class ReportData:
     cited : tuple of CitedTable
     rows : tuple of RowResults
         Each row once, even if it is in several comparisons.
+    names : mapping of str to str
+        Row key to the row's short name, as on the command line.
     runs : mapping of str to tuple of Fact
         Run id to command, software and hardware of the run, oldest first.
     """
@@ -143,4 +148,5 @@ class ReportData:
     comparisons: tuple[Comparison, ...]
     cited: tuple[CitedTable, ...]
     rows: tuple[RowResults, ...]
+    names: Mapping[str, str]
     runs: Mapping[str, tuple[Fact, ...]]

@@ -31,13 +31,13 @@ HOW_TO_READ = (
 )
 
 DEVIATION_TEXT = (
-    "± is the sample standard deviation over seeds. A deterministic method has one score, and a random one with a "
-    "single seed an unknown deviation."
+    "± is the sample standard deviation over seeds. Of a row with one score, be its method deterministic or not, no "
+    "deviation is known."
 )
 
 BOLD_TEXT = (
     "Bold: the best of its family, if its lead over each other row is larger than their two standard deviations "
-    "together. A family with a random method of a single seed has nothing in bold."
+    "together. A family with a row of one score has nothing in bold."
 )
 
 SEVERAL_DEVICES = "its cells were computed on several devices, which round differently; Provenance names them"

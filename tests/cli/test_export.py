@@ -104,11 +104,12 @@ def test_candidates_are_listed_with_what_tells_them_apart(bench: Bench, tmp_path
 
     assert (several.code, nothing_named.code) == (2, 2)
     for row, lr in zip(rows, (0.25, 0.5), strict=True):
-        candidate = rf"^net-{row['row_key'][:4]} +cde@1 +0 +none +6/6 +quick, lr={lr}$"
+        made = rf"Named maps \(tv-l1, per-map-8bit\), digest {row['input']['digest'][:8]}"
+        candidate = rf"^net-{row['row_key'][:4]} +cde@1 +0 +none +6/6 +quick, lr={lr} +{made}$"
         assert re.search(candidate, several.err, re.MULTILINE)
         assert re.search(candidate, nothing_named.err, re.MULTILINE)
         assert f"net-{row['row_key'][:4]} (none)" in several.errors[0]
-    assert re.search(r"^majority-\w{4} +cde@1 +0 +none +5/6 +defaults$", nothing_named.err, re.MULTILINE)
+    assert re.search(r"^majority-\w{4} +cde@1 +0 +none +5/6 +defaults +Named maps", nothing_named.err, re.MULTILINE)
     assert "majority" not in several.err
     assert by_name.code == 0
     assert f"net-{rows[1]['row_key'][:4]}: quick, lr=0.5; input: Named maps" in by_name.out

@@ -26,6 +26,9 @@ def store(tmp_path: Path) -> Store:
     return new_store(tmp_path)
 
 
+FRAMES = {"align_by": "dlib,mediapipe", "size": 192, "flow": "tv-l1", "scale": "physical"}
+
+
 @pytest.fixture
 def rows(store: Store) -> list[RowRecord]:
     """Two rows of a network, with scores of every epoch, and one of another method on other data."""
@@ -73,6 +76,27 @@ def test_status_has_a_table_for_each_input_with_settings_scores_and_time(bench: 
     assert ("± is the standard deviation over seeds" in first, "±" in second) == (True, False)
 
 
+def test_rows_with_other_preprocessing_or_no_strain_are_told_apart(bench: Bench, store: Store) -> None:
+    """A setting that a method chooses for itself, such as a scale, makes no other input."""
+    made = {
+        "digest {}": make_row("svm-flow", representation=FRAMES),
+        "digest {}, flow=dis": make_row("svm-flow", representation={**FRAMES, "flow": "dis", "dis_preset": "medium"}),
+        "digest {}, size=96": make_row("svm-flow", representation={**FRAMES, "size": 96, "scale": "per-map"}),
+        "(tv-l1, per-map-8bit, channels u v magnitude), digest {}": make_row("svm-flow", third_channel="magnitude"),
+    }
+    for record in made.values():
+        write_seed(store, record, right)
+    tables = bench("status", "--results", bench.results).out.split("\n\n")
+    listed = bench("rows", "list", "--results", bench.results).out.splitlines()
+
+    assert len(tables) == len(made)
+    for told, record in made.items():
+        (heading,) = (table.splitlines()[0] for table in tables if name(record) in table)
+        (line,) = (line for line in listed if name(record) in line)
+        assert heading.endswith(told.format(record["input"]["digest"][:8]))
+        assert line.endswith(heading.removeprefix("cde@1, input: "))
+
+
 def test_json_names_settings_input_and_processors_of_each_seed(bench: Bench, rows: list[RowRecord]) -> None:
     objects = bench("status", "--results", bench.results, "--json").objects[0]
     first = next(found for found in objects if found["row"] == name(rows[0]) and found["seed"] == 1)
@@ -118,6 +142,31 @@ def test_rows_are_listed_and_one_is_shown_with_everything(bench: Bench, rows: li
     assert (as_json["row"], as_json["results"][0]["slices"]["full"]["uf1"]) == (name(rows[2]), 1.0)
 
 
+def test_candidates_differ_in_all_that_tells_rows_apart(bench: Bench, store: Store) -> None:
+    """Rows of one method with one protocol and the same settings."""
+    told = {
+        "cde@1, defaults, selection last, input: Named maps (tv-l1, per-map-8bit), digest {}": make_row(
+            "net", epochs=True
+        ),
+        "cde@1, defaults, selection inner, input: Named maps (tv-l1, per-map-8bit), digest {}": make_row(
+            "net", epochs=True, training="inner"
+        ),
+        "cde@1, defaults, selection last, input: Other maps (tv-l1, per-map-8bit), digest {}": make_row(
+            "net", epochs=True, data="other", input_name="Other maps"
+        ),
+    }
+    expected = {name(row): text.format(row["input"]["digest"][:8]) for text, row in told.items()}
+    for row in told.values():
+        write_seed(store, row, right)
+    refused = bench("rows", "show", "net", "--results", bench.results).errors[0]
+    listed = bench("rows", "list", "--results", bench.results).out
+    removed = bench("rows", "rm", "-m", "net", "--yes", "--results", bench.results).err
+
+    assert all(f"{row} ({text})" in refused for row, text in expected.items())
+    assert dict(line.split(": ", 1) for line in removed.splitlines()) == expected
+    assert sorted(line.split()[2] for line in listed.splitlines()[2:]) == ["inner", "last", "last"]
+
+
 def files_of(store: Store, row: RowRecord) -> set[Path]:
     folder = store.cell_file(row, 0, "-").parents[1]
     keys = {cell_key(row["row_key"], seed, fold) for seed in (0, 1) for fold in row["folds"]}
@@ -145,12 +194,17 @@ def test_a_row_is_removed_with_its_cells_and_artifacts_and_nothing_else(
 def test_all_rows_of_a_method_are_removed_and_the_report_is_called_stale(
     bench: Bench, store: Store, rows: list[RowRecord]
 ) -> None:
+    write_seed(store, make_row("random"), right)
     bench("report", "--results", bench.results)
-    ended = bench("rows", "rm", "--method", "NET", "--yes", "--results", bench.results)
+    ended = bench("rows", "rm", "--method", "NET", "-m", "random", "--yes", "--results", bench.results)
 
     assert [record["method"]["name"] for record in store.rows()] == ["majority"]
     assert not (store.path / "cells/cde@1/net").exists()
     assert "`mer-bench report` writes it again" in ended.err
+
+    last = bench("rows", "rm", "majority", "--yes", "--results", bench.results)
+    assert "delete report.csv, report.html, report.md, report.tex in " in last.err
+    assert "`mer-bench report`" not in last.err
 
 
 @pytest.mark.parametrize(
@@ -161,7 +215,12 @@ def test_all_rows_of_a_method_are_removed_and_the_report_is_called_stale(
             ["net", "--yes"],
             "several rows may be meant by 'net': {net} (cde@1, quick, epochs=5, not the paper's training",
         ),
-        (["net-zzzz", "--yes"], "no stored row is called 'net-zzzz'"),
+        (["net-zzzz", "--yes"], "no stored row is called 'net-zzzz'; stored"),
+        # With other digits it is another row, and a method with two rows is no row's name.
+        (["majority-0000", "--yes"], "no stored row is called 'majority-0000'; stored"),
+        (["nett", "--yes"], "no stored row is called 'nett'; stored"),
+        (["majorty", "--yes"], "no stored row is called 'majorty' (did you mean 'majority'?); stored"),
+        (["majorty-{digits}", "--yes"], "(did you mean 'majority-{digits}'?); stored"),
         (["--method", "nett", "--yes"], "no row of method 'nett' is stored (did you mean 'net'?)"),
         (["--yes"], "name the rows to remove"),
     ],
@@ -170,11 +229,12 @@ def test_nothing_is_removed_unless_it_is_sure(
     bench: Bench, store: Store, rows: list[RowRecord], arguments: list[str], message: str
 ) -> None:
     before = stored_files(store)
-    named = [argument.format(net=name(rows[0])) for argument in arguments]
+    known = {"net": name(rows[0]), "digits": rows[2]["row_key"][:4]}
+    named = [argument.format(**known) for argument in arguments]
     ended = bench.spawn("rows", "rm", *named, "--results", bench.results, stdin=subprocess.DEVNULL)
 
     assert ended.code == 2
-    assert message.format(net=name(rows[0])) in ended.errors[0]
+    assert message.format(**known) in ended.errors[0]
     assert stored_files(store) == before
 
 

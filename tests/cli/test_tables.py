@@ -149,6 +149,17 @@ def test_captions_name_all_that_differs_from_the_paper_the_input_and_what_the_de
     assert "±" not in "".join(shown(rows[1:], columns))
 
 
+def test_the_lines_of_a_table_are_not_bold(rows: list[tuple[SeedResult, ...]]) -> None:
+    """In reports, bold means best."""
+    for columns in (80, 200):
+        console = Console(width=columns, force_terminal=True, color_system="standard", _environ={})
+        with console.capture() as captured:
+            print_results(rows, console, RowNames({}))
+        scores = [line for line in captured.get().splitlines() if re.search(r"0\.\d{4}", line)]
+        assert len(scores) >= 4
+        assert not [line for line in scores if "\x1b[1m" in line]
+
+
 def test_rows_of_two_inputs_say_which_they_have(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     for name, data in (("net", "a"), ("other", "b")):

@@ -41,15 +41,22 @@ class Label:
     badge: str = ""
     verification: str = "not verified"
 
-    @property
-    def named(self) -> str:
-        """Badge and settings on the page."""
-        return " ".join(filter(None, (self.badge, self.settings)))
 
-    @property
-    def named_in_text(self) -> str:
-        """Badge and settings in Markdown."""
-        return "; ".join(filter(None, (self.badge, self.settings)))
+def named(number: int, name: str, *others: str) -> str:
+    """Return short name, badge and settings of a row on the page."""
+    label = LABELS[number, name]
+    return " ".join(filter(None, (short_name(name), label.badge, "; ".join(filter(None, (label.settings, *others))))))
+
+
+def named_in_text(number: int, name: str, *others: str) -> str:
+    """Return the same in Markdown and LaTeX."""
+    label = LABELS[number, name]
+    return "; ".join(filter(None, (short_name(name), label.badge, label.settings, *others)))
+
+
+def short_name(name: str) -> str:
+    record = ROWS[name].record
+    return f"{record['method']['name']}-{record['row_key'][:4]}"
 
 
 FLOOR = Label("Baselines", "Floor", "deterministic", "7", "83")
@@ -112,15 +119,18 @@ def score_cells(number: int, name: str) -> Line:
 
 
 def is_ahead(number: int, name: str, column: tuple[str, str]) -> bool:
-    """Return whether the intervals of mean ± deviation of all complete rows of the family are below the row's own."""
+    """Return whether the intervals of mean ± deviation of all complete rows of the family are below the row's own.
+
+    A row with one score has no interval, and nothing beside it is ahead.
+    """
     family = [other for other in NAMES[number] if LABELS[number, other].family == LABELS[number, name].family]
     complete = [other for other in family if ROWS[other].is_complete]
     intervals = {}
     for other in complete:
         mean, deviation = mean_and_deviation(seed_scores(ROWS[other]), column) or (0.0, None)
-        if deviation is None and LABELS[number, other].seeds != "deterministic":
+        if deviation is None:
             return False
-        intervals[other] = (float(f"{mean:.4f}"), deviation or 0.0)
+        intervals[other] = (float(f"{mean:.4f}"), deviation)
     if name not in complete or len(complete) == 1:
         return False
     mean, deviation = intervals.pop(name)
@@ -161,8 +171,7 @@ def test_comparison_tables_of_the_page(report: Report) -> None:
             if set(cells.values()) == {"–"}:
                 line |= dict.fromkeys([*cells, "Folds"], f"{label.folds}: incomplete, no mean")
             line |= {"Samples": label.samples, "Seeds": label.seeds}
-            settings = "; ".join(filter(None, (label.settings, label.verification)))
-            line["Settings"] = " ".join(filter(None, (label.badge, settings)))
+            line["Settings"] = named(number, name, label.verification)
             expected.append({"family": label.family, **line})
         assert table.lines == expected
 
@@ -176,7 +185,7 @@ def test_comparison_tables_of_the_markdown(report: Report) -> None:
             {
                 "family": label.family,
                 "Method": label.title + label.signs,
-                "Settings": label.named_in_text,
+                "Settings": named_in_text(number, name),
                 "Seeds": label.seeds,
                 "Folds": label.folds,
                 "Samples": label.samples,
@@ -194,12 +203,12 @@ def test_comparison_tables_of_the_latex(report: Report) -> None:
         for name in names:
             label, row = LABELS[number, name], score_cells(number, name)
             missing = label.folds if not label.folds.isdecimal() else ""
-            below = "; ".join(filter(None, (label.badge, label.settings, label.verification, missing)))
+            below = named_in_text(number, name, label.verification, missing)
             method = " ".join(filter(None, (label.title, label.signs)))
             expected.append({"family": label.family, "Method": method, **row, "Seeds": label.seeds, "Settings": below})
         assert table.lines == expected
         assert table.caption.startswith(f"Comparison {number}: Protocol ")
-        assert table.caption.endswith(f"input Named maps. {DEVIATION_TEXT} {BOLD_TEXT}")
+        assert table.caption.endswith("input Named maps.")
         assert all(note in table.under[1] for note in NOTES[number - 1])
 
 
@@ -233,7 +242,8 @@ def confusion_lines(row: Row, seed: Seed, slice_name: str, *, is_page: bool) -> 
 def test_seeds_and_confusion_matrices(report: Report, is_page: bool) -> None:
     expected = {}
     for (number, name), label in LABELS.items():
-        row, title = ROWS[name], f"{label.title} {label.named if is_page else f'({label.named_in_text})'}"
+        told = named(number, name) if is_page else f"({named_in_text(number, name)})"
+        row, title = ROWS[name], f"{label.title} {told}"
         complete = [(seed, state) for seed, state in row.seeds.items() if state.is_complete]
         for seed, state in complete[:1]:
             for part in SIZES[number]:
@@ -283,8 +293,8 @@ def test_the_oracle_s_tables(report: Report) -> None:
     for name, (folds_on_page, folds) in DIAGNOSED.items():
         label = LABELS[1, name]
         cells = [{"Slice": TITLES[part], **diagnostic_cells(name, part)} for part in TITLES]
-        lines += [{"Method": label.title, "Settings": label.named_in_text, "Folds": folds, **line} for line in cells]
-        method = " ".join(filter(None, (label.title, label.named, folds_on_page)))
+        lines += [{"Method": label.title, "Settings": named_in_text(1, name), "Folds": folds, **line} for line in cells]
+        method = " ".join(filter(None, (label.title, named(1, name), folds_on_page)))
         if name == "beta":
             cells = [dict.fromkeys(cells[0], f"{folds}: incomplete, no mean")]
         page_lines += [{"Method": method, **line} for line in cells]
@@ -374,9 +384,10 @@ def identity(name: str, *, is_oracle: bool = False) -> Line:
         "caveats": " ".join(record["caveats"]),
         "family": record["method"]["family"],
         "method": record["method"]["name"],
+        "row": short_name(name),
         "title": record["method"]["title"],
         "params": ", ".join(f"{key}={value}" for key, value in record["params"].items()),
-        **SETTINGS.get(name, {"preset": "", "badge": "", "differs_from": "", "differs": ""}),
+        **SETTINGS.get(name, {"preset": "defaults", "badge": "", "differs_from": "", "differs": ""}),
         **INPUT,
         "input_digest": record["input"]["digest"][:12],
         **MACHINE.get(name, {"arithmetic": "avx2", "processor": "A Processor", "device": "cpu"}),
@@ -448,12 +459,12 @@ def test_provenance_is_of_its_row_and_run(report: Report) -> None:
         "packages": "numpy 1.26.4, torch 2.6.0",
     }
     page, text = html_facts(report.html), markdown_facts(report.markdown)
-    label = f"alpha net ({record['row_key'][:8]})"
+    label = f"alpha net ({short_name('alpha')})"
     assert page[label] == alpha
     assert text[label] == {**alpha, "runs": report.run_ids["composite"]}
     assert page[report.run_ids["composite"]] == text[report.run_ids["composite"]] == composite
     assert page[report.run_ids["synthetic"]]["requested selection rule"] == "oracle"
-    assert page[f"Beta net ({ROWS['beta'].record['row_key'][:8]})"]["computing time"] == "3.5 s, summed over all cells"
+    assert page[f"Beta net ({short_name('beta')})"]["computing time"] == "3.5 s, summed over all cells"
     assert len(page) == len(text) == len(ROWS) + len(report.run_ids)
     assert all("alice" not in written for written in (report.html, report.markdown))
 
@@ -470,9 +481,12 @@ FOOTNOTES = (
 JOINED = "Methods without epochs need no selection rule; they appear in the comparison of every rule."
 NO_SURPRISE = "SAMM: no true sample of surprise (rule 'exclude': an absent class is left out of both means)"
 NOTES = (
-    (NO_SURPRISE, JOINED, *FOOTNOTES),
-    (NO_SURPRISE, JOINED, "† cropped"),
-    ("Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)",),
+    (DEVIATION_TEXT, BOLD_TEXT, NO_SURPRISE, JOINED, *FOOTNOTES),
+    (DEVIATION_TEXT, NO_SURPRISE, JOINED, "† cropped"),
+    (
+        DEVIATION_TEXT,
+        "Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)",
+    ),
 )
 
 
@@ -481,4 +495,4 @@ def test_notes_are_below_their_table_with_their_signs(report: Report) -> None:
         scores, _, _ = text.partition("Diagnostic: oracle selection")
         sections = re.split(r"Comparison \d: ", unescape(scores))[1:]
         notes = [tuple(re.findall(item, section)) for section in sections]
-        assert notes == [(DEVIATION_TEXT, BOLD_TEXT, *expected) for expected in NOTES]
+        assert notes == list(NOTES)

@@ -109,6 +109,26 @@ def test_another_preprocessing_is_another_comparison(store: Store) -> None:
     ]
 
 
+def test_maps_in_pixels_name_the_scale_that_each_method_chose(store: Store) -> None:
+    rows = {"8bit": {"data_scale": "physical", "scale": "per-map-8bit"}, "as they are": {"data_scale": "physical"}}
+    for name, representation in rows.items():
+        write_seed(store, make_row(name, title=name, representation=representation, scale="physical"), right)
+    (comparison,) = build_report(store).comparisons
+    facts = dict(comparison.input)
+
+    assert (facts["preprocessing"], facts["scale"]) == ("none but the scale, ready-made", "chosen by each method")
+    assert [e.settings for e in comparison.entries] == ["defaults; scale=per-map-8bit", "defaults; scale=physical"]
+    lines = csv.DictReader(texts(store)["csv"].splitlines())
+    scales = {line["title"]: line["input_scale"] for line in lines if line["kind"] == "measured"}
+    assert scales == {"8bit": "per-map-8bit", "as they are": "physical"}
+
+
+def test_a_table_without_deviations_says_nothing_of_them(store: Store) -> None:
+    for name in ("net", "svm"):
+        write_seed(store, make_row(name), right)
+    assert not [kind for kind, text in texts(store).items() if "±" in text or "\\pm" in text or "Bold:" in text]
+
+
 def test_a_row_that_fits_two_preprocessings_is_in_both_comparisons(store: Store) -> None:
     flows = [FLOW, {**FRAMES, "flow": "dis"}]
     for name, representation in zip(("frames", "one", "two"), (FRAMES, *flows), strict=True):

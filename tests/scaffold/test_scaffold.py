@@ -99,6 +99,10 @@ def test_the_verb_lists_the_files_and_the_next_commands(bench: Bench, tmp_path: 
     assert written(tmp_path / "my plugins" / "net") == FILES
     lines = [line.strip() for line in ended.out.splitlines()]
     assert set(lines) >= FILES
+    assert (
+        "Its tox installs mer-bench from pip's package index; where that has none, name a checkout with --mer-bench."
+        in lines
+    )
     assert lines[-3:] == [
         "pip install -e './my plugins/net'",
         "mer-bench check kit-net",

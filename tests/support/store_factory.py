@@ -54,6 +54,7 @@ def make_row(
     deterministic: bool = False,
     input_name: str = "Named maps",
     scale: str = "per-map-8bit",
+    third_channel: str = "os",
     arithmetic: str = "avx2",
     representation: Mapping[str, object] | None = None,
 ) -> RowRecord:
@@ -103,7 +104,7 @@ def make_row(
             "citation": "Someone 2020",
             "licence": "MIT",
             "flow": "tv-l1",
-            "channels": ["u", "v", "os"],
+            "channels": ["u", "v", third_channel],
             "scale": scale,
             "digest": "",
         },

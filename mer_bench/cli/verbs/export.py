@@ -111,13 +111,13 @@ def _list(results: Sequence[SeedResult], named: StoredRows) -> None:
     """List results on stderr, as candidates."""
     from mer_bench.cli.row_texts import seed_text, settings_text
     from mer_bench.cli.stored_rows import protocol_text
-    from mer_bench.result_texts import folds_text
+    from mer_bench.result_texts import folds_text, input_text
 
-    headings = ("row", "protocol", "seed", "selection", "folds", "settings")
+    headings = ("row", "protocol", "seed", "selection", "folds", "settings", "input")
     lines = [
         [
             *(named.name(result.record), protocol_text(result.record), seed_text(result), result.selection),
-            *(folds_text(result), settings_text(result.record)),
+            *(folds_text(result), settings_text(result.record), input_text(result.record)),
         ]
         for result in results
     ]

@@ -37,7 +37,7 @@ _DESCRIPTOR = (
         "what counts as no motion; none: the value 0, for flow in pixels; median: each map's own median of u and of v, "
         "and its least strain, for maps scaled to their own least and largest value, where it is an APPROXIMATION: "
         "their zero and the scale of u against v are lost; auto: none on flow made of frames, median on ready-made "
-        "maps, which do not say what they hold",
+        "maps, of whose scale a method is not told",
         choices=("auto", "none", "median"),
     ),
 )

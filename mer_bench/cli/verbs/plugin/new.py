@@ -43,6 +43,9 @@ def command(name: str, *, out: str | None, **asked: Any) -> None:
         say(f"Its citation is {new.citation!r}; once there is a paper, name it in the spec.")
     if new.source.direct:
         say(f"Its tox installs {new.source.direct}.")
+    else:
+        what = new.source.dependency
+        say(f"Its tox installs {what} from pip's package index; where that has none, name a checkout with --mer-bench.")
     if new.source.is_local and asked["ci"] != "none":
         say("CI machines lack that path: put a Git URL into tox.ini before you push.")
     # Without a leading dot, pip would take a relative path for the name of a package.

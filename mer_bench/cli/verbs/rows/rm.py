@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,23 +14,30 @@ from mer_bench.cli.options import open_results, results_option
 from mer_bench.cli.standard_output import say
 from mer_bench.errors import MerBenchError
 
+if TYPE_CHECKING:
+    from mer_bench.store import Store
+
 
 @click.command(name="rm")
 @click.argument("rows", nargs=-1, metavar="ROW...", shell_complete=complete_row)
-@click.option("--method", "-m", shell_complete=complete_method, help="Remove all rows of this method.")
+@click.option(
+    *("--method", "-m", "methods"),
+    multiple=True,
+    shell_complete=complete_method,
+    help="Remove all rows of this method. Repeat for several.",
+)
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
 @results_option
-def command(rows: tuple[str, ...], method: str | None, is_sure: bool, results: str | None) -> ExitCode:
+def command(rows: tuple[str, ...], methods: tuple[str, ...], is_sure: bool, results: str | None) -> ExitCode:
     """Remove each ROW with all its cells and artifacts; `mer-bench rows list` shows their names.
 
     It asks first. A run that names such a row again computes all of it again.
     """
-    from mer_bench.cli.row_texts import settings_text
-    from mer_bench.cli.stored_rows import StoredRows, protocol_text
+    from mer_bench.cli.stored_rows import StoredRows, row_text
 
     store = open_results(results)
     stored = StoredRows(store)
-    chosen = [stored.find(row) for row in rows] + (stored.of_method(method) if method is not None else [])
+    chosen = [*map(stored.find, rows), *(record for method in methods for record in stored.of_method(method))]
     if not chosen:
         raise MerBenchError("name the rows to remove, or a method with --method; `mer-bench rows list` shows them")
     records = list({record["row_key"]: record for record in chosen}.values())
@@ -36,13 +45,19 @@ def command(rows: tuple[str, ...], method: str | None, is_sure: bool, results: s
         raise MerBenchError(f"remove {stored.described(records)}? There is no terminal to answer; add --yes")
     names = [stored.name(record) for record in records]
     for name, record in zip(names, records, strict=True):
-        click.echo(f"{name}: {protocol_text(record)}, {settings_text(record)}", err=True)
+        click.echo(f"{name}: {row_text(record)}", err=True)
     if not is_sure and not click.confirm(f"Remove {len(records)} row(s) from {store.path}?", err=True):
         click.echo("nothing was removed", err=True)
         return ExitCode.FAILED
     for name, record in zip(names, records, strict=True):
         store.remove_row(record)
         say(f"removed {name}")
-    if (store.path / "report.html").exists():
-        click.echo("the report still shows what was removed; `mer-bench report` writes it again", err=True)
+    if reports := sorted(path.name for path in store.path.glob("report.*")):
+        cure = "`mer-bench report` writes it again" if len(records) < len(stored.records) else _delete(store, reports)
+        click.echo(f"the report still shows what was removed; {cure}", err=True)
     return ExitCode.DONE
+
+
+def _delete(store: Store, reports: Sequence[str]) -> str:
+    """Return what to do where no row is left, of which a report could be written."""
+    return f"no row is left to report, so delete {', '.join(reports)} in {store.path}"
