@@ -116,7 +116,7 @@ def _with(setting: MethodSetting, budget: Mapping[str, ParameterValue]) -> Metho
 
 
 class _Seen:
-    """Records how a network scores its training samples and each parameter's largest gradient, and ends a training that is complete."""
+    """Records the smallest logit and each parameter's largest gradient, and ends a training that is complete."""
 
     network: nn.Module
     inputs: Tensor
