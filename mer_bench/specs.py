@@ -113,6 +113,9 @@ class MethodSpec:
         Called with the value of each parameter before anything is computed. It raises `MerBenchError` where the values
         cannot be combined, such as a patch size that does not divide the map. It must be a module's function that
         imports nothing heavy.
+    training_seconds : mapping of str to float
+        For presets of a network, where measured: the seconds that an epoch of 1000 samples takes on one CPU thread. A
+        run estimates from it how long it will take. It is not part of any key.
 
     Raises
     ------
@@ -134,6 +137,7 @@ class MethodSpec:
     deterministic: bool = False
     features: Features | None = None
     validate: Callable[[Mapping[str, Any]], object] | None = None
+    training_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         owner = f"method {self.name}"
@@ -168,8 +172,14 @@ class MethodSpec:
             raise MerBenchError(f"{owner}: a network draws its initial weights; remove deterministic")
         if self.validate is not None and "<" in getattr(self.validate, "__qualname__", "<"):
             raise MerBenchError(f"{owner}: validate must be a function of a module, or workers cannot import it")
+        check_types(owner, self, training_seconds=Mapping)
+        _check_items(owner, "training_seconds", self.training_seconds.values(), float)
+        for preset in self.training_seconds:
+            if preset not in self.presets:
+                raise MerBenchError(f"{owner}: training_seconds names {preset!r}, which is not one of its presets")
         # Plain dicts can be pickled for worker processes; other mappings may not.
         object.__setattr__(self, "presets", {preset: dict(values) for preset, values in self.presets.items()})
+        object.__setattr__(self, "training_seconds", dict(self.training_seconds))
         for preset in self.presets:
             self.resolve(preset, {})
 

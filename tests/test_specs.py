@@ -193,6 +193,11 @@ def test_a_value_is_written_as_the_command_line_takes_it(value: object, text: st
         ({"presets": {"quick": {}, 1: {}}}, "method region-net: presets has 1, which is not of type str"),
         ({"presets": {"quick": {1: 1}}}, "method region-net: preset 'quick' has 1, which is not of type str"),
         ({"default_preset": ["quick"]}, "method region-net: default_preset ['quick'] is not of type str"),
+        (
+            {"training_seconds": {"quick": "9"}},
+            "method region-net: training_seconds has '9', which is not of type float",
+        ),
+        ({"training_seconds": {"fast": 9.0}}, "training_seconds names 'fast', which is not one of its presets"),
         ({"trains_by_epoch": 1}, "method region-net: trains_by_epoch 1 is not of type bool"),
     ],
 )

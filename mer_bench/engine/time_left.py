@@ -10,14 +10,14 @@ from mer_bench.engine.resources import Resources
 from mer_bench.evaluation.cells import Cell
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.rows import Row
+from mer_bench.methods.training_config import TRAINING_NAMES
 from mer_bench.specs import QUICK_PRESET
 
 LONG_SECONDS = 3600.0
 """From here on, a run tells of a quicker preset."""
 
-_SAMPLES_PER_SECOND = 2500.0
-"""Training samples per second and worker on a CPU, roughly: the quick presets in docs/results.md reach
-600 (AHMSA-Net) to 4400 (STSTNet), with narrower networks than the papers have."""
+_UNKNOWN_SECONDS = 10.0
+"""What 1000 samples may take in a network of unknown cost before its run counts as one that may take hours."""
 
 _GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 """There is one of them where a GPU's driver is loaded (NVIDIA, AMD, WSL); asking torch would take seconds."""
@@ -85,18 +85,37 @@ def quicker_text(method: str) -> str:
 
 
 def long_trainings(plan: Plan, pending: Sequence[Cell], resources: Resources) -> Iterator[str]:
-    """Yield a sentence for each row whose pending cells take hours on a CPU, by a rough rule that needs no torch.
+    """Yield a sentence for each row whose pending cells take hours on a CPU, or may do so; this needs no torch.
 
     Nothing is yielded where a GPU may be used.
     """
     if resources.device == "cuda" or (resources.device == "auto" and any(Path(f).exists() for f in _GPU_FILES)):
         return
     for index, row in enumerate(plan.rows):
-        passes = sample_passes(row, [cell.fold for cell in pending if cell.row == index])
-        seconds = passes / _SAMPLES_PER_SECOND / resources.jobs
-        if seconds >= LONG_SECONDS:
-            cure = f"; {quicker_text(row.name)}" if has_quicker(row) else ""
-            yield (
-                f"{row.name} will take hours on a CPU: its training sees {passes / 1e6:.0f} million samples, about "
-                f"{duration_text(seconds)} at the least with --jobs {resources.jobs}{cure}"
-            )
+        cells = [cell.fold for cell in pending if cell.row == index]
+        thousands = sample_passes(row, cells) / 1000 / min(resources.jobs, max(len(cells), 1))
+        cost = _seconds_per_thousand(row)
+        if thousands * (_UNKNOWN_SECONDS if cost is None else cost) >= LONG_SECONDS:
+            yield _long_text(row, thousands, cost, resources.jobs)
+
+
+def _long_text(row: Row, thousands: float, cost: float | None, jobs: int) -> str:
+    cure = f"; {quicker_text(row.name)}" if has_quicker(row) else ""
+    if cost is not None:
+        wait = duration_text(thousands * cost)
+        return f"{row.name} will take hours on a CPU: about {wait} with --jobs {jobs}, as measured on one machine{cure}"
+    return (
+        f"{row.name} may take hours on a CPU, but how fast it trains is not known: with --jobs {jobs} it takes more "
+        f"than an hour if an epoch of 1000 samples takes more than {duration_text(LONG_SECONDS / thousands)} on one "
+        f"thread{cure}"
+    )
+
+
+def _seconds_per_thousand(row: Row) -> float | None:
+    """Return the seconds that the row's network takes for 1000 samples; None where no preset with it was measured."""
+    spec, params = row.setting.spec, row.setting.params
+    for preset, seconds in spec.training_seconds.items():
+        measured = spec.resolve(preset, {})
+        if all(params[name] == value for name, value in measured.items() if name not in TRAINING_NAMES):
+            return seconds
+    return None

@@ -6,6 +6,7 @@ epochs and smaller batches than the method asks for, and at last with another le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -46,8 +47,10 @@ class Overfit:
     Parameters
     ----------
     network : nn.Module
-    inputs, logits : Tensor
-        What it got and gave when it scored its training samples last.
+    inputs : Tensor
+        What it got when it scored its training samples.
+    lowest : float
+        The smallest of its logits for them, after any epoch.
     correct : int
         The number of training samples that it recognised, after the epoch with most of them.
     epochs : int
@@ -58,7 +61,7 @@ class Overfit:
 
     network: nn.Module
     inputs: Tensor
-    logits: Tensor
+    lowest: float
     correct: int
     epochs: int
     silent: frozenset[str]
@@ -98,7 +101,7 @@ def _train(
     return Overfit(
         network=seen.network,
         inputs=seen.inputs,
-        logits=seen.logits,
+        lowest=seen.lowest,
         correct=seen.correct,
         epochs=seen.epochs,
         silent=silent,
@@ -113,16 +116,16 @@ def _with(setting: MethodSetting, budget: Mapping[str, ParameterValue]) -> Metho
 
 
 class _Seen:
-    """Records a network's last scoring and each parameter's largest gradient, and ends a training that is complete."""
+    """Records the smallest logit and each parameter's largest gradient, and ends a training that is complete."""
 
     network: nn.Module
     inputs: Tensor
-    logits: Tensor
 
     def __init__(self, hooks: ExitStack, labels: IntArray) -> None:
         self.hooks = hooks
         self.labels = torch.from_numpy(labels)
         self.gradients: dict[str, float] = {}
+        self.lowest = math.inf
         self.epochs = 0
         self.correct = 0
 
@@ -142,9 +145,10 @@ class _Seen:
             return
         # The harness scores the samples once after every epoch.
         self.inputs = arguments[0].detach().clone()
-        self.logits = output[0] if isinstance(output, tuple) else output
+        logits = output[0] if isinstance(output, tuple) else output
+        self.lowest = min(self.lowest, float(logits.min()))
         self.epochs += 1
-        self.correct = max(self.correct, int((self.logits.argmax(dim=1) == self.labels).sum()))
+        self.correct = max(self.correct, int((logits.argmax(dim=1) == self.labels).sum()))
         if self.correct == len(self.labels) and self.epochs >= _LEAST_EPOCHS:
             raise _Enough
 

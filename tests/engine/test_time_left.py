@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.method_instances import BUILT_IN
 
 from mer_bench.databases.open import open_source
 from mer_bench.engine import time_left
@@ -72,26 +73,46 @@ def test_a_training_of_hours_on_a_cpu_is_announced_before_it_starts(
     monkeypatch: pytest.MonkeyPatch, device: str, gpu_files: tuple[str, ...], preset: str | None, expected: bool
 ) -> None:
     monkeypatch.setattr(time_left, "_GPU_FILES", gpu_files)
-    overrides = {} if preset else {"ahmsa.epochs": 500_000}
-    plan = plan_of("ahmsa", "ststnet", "svm-flow", preset=preset or "paper", overrides=overrides)
+    overrides = {} if preset else {"inceptr.epochs": 5000}
+    plan = plan_of("inceptr", "ststnet", "svm-flow", preset=preset or "paper", overrides=overrides)
     sentences = list(long_trainings(plan, plan.cells, Resources(2, device)))
-    # 500 000 epochs of six folds with 20 training samples, 2500 a second, two at a time: 12 000 s.
+    # 5000 epochs of six folds with 20 training samples, 115 s for 1000, two at a time: 34 500 s.
     sentence = (
-        "ahmsa will take hours on a CPU: its training sees 60 million samples, about 3 h 20 min at the least "
-        "with --jobs 2; --preset quick (preset='quick' in Python) is a much shorter training of ahmsa"
+        "inceptr will take hours on a CPU: about 9 h 35 min with --jobs 2, as measured on one machine; "
+        "--preset quick (preset='quick' in Python) is a much shorter training of inceptr"
     )
 
     assert sentences == ([sentence] if expected else [])
 
 
 def test_stored_cells_do_not_count_nor_is_a_chosen_quick_preset_named() -> None:
-    plan = plan_of("ahmsa", preset="quick", overrides={"epochs": 900_000})
+    plan = plan_of("ahmsa", preset="quick", overrides={"epochs": 50_000})
     pending = [cell for cell in plan.cells if cell.fold.startswith("s")]
     (sentence,) = long_trainings(plan, pending, Resources(2, "cpu"))
 
-    assert "72 million samples" in sentence
+    # Four folds with 20 training samples, 2.6 s for 1000, two at a time.
+    assert sentence.startswith("ahmsa will take hours on a CPU: about 1 h 27 min with --jobs 2")
     assert "quick" not in sentence
     assert not list(long_trainings(plan, pending[:1], Resources(2, "cpu")))
+
+
+def test_a_network_that_was_not_measured_is_said_to_have_an_unknown_cost() -> None:
+    plan = plan_of("ahmsa", preset="quick", overrides={"epochs": 10_000, "width": 384})
+    (sentence,) = long_trainings(plan, plan.cells, Resources(2, "cpu"))
+
+    # Six folds with 20 training samples, two at a time: 600 000 samples.
+    assert sentence == (
+        "ahmsa may take hours on a CPU, but how fast it trains is not known: with --jobs 2 it takes more than an hour "
+        "if an epoch of 1000 samples takes more than 6.0 s on one thread"
+    )
+    few = plan_of("ahmsa", preset="quick", overrides={"epochs": 1000, "width": 384})
+    assert not list(long_trainings(few, few.cells, Resources(2, "cpu")))
+
+
+def test_every_built_in_network_has_a_measured_cost() -> None:
+    assert {name for name, spec in BUILT_IN.items() if spec.training_seconds} == {
+        name for name, spec in BUILT_IN.items() if spec.trains_by_epoch
+    }
 
 
 def test_cheap_rows_come_first_whatever_their_order() -> None:

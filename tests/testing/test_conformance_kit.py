@@ -169,7 +169,10 @@ BROKEN = {
             "predict_proba is never called, for mer-bench has no such hook (instead: pred",
         ),
     ],
-    "logits": [(net("SumsToOne"), "the network returns rows of probabilities that sum to 1; return logits")],
+    "logits": [
+        (net(f"EndsIn{end}"), "the network's outputs are never negative, for no training sample and after no epoch")
+        for end in ("Softmax", "SmoothedSoftmax", "Sigmoid", "ReLU")
+    ],
     "gradients": [
         (net("Detaches"), "no gradient ever reaches strain.2.bias, strain.2.weight; let the logits depend on it"),
         (net("Silences"), "no gradient ever reaches motion.0.bias, motion.0.weight; let the logits depend on it"),
@@ -265,6 +268,12 @@ def test_a_broken_method_fails_the_check_that_it_is_broken_for(check: str, spec:
     assert (result.check, result.status) == (check, CheckStatus.FAILED)
     assert message in result.message
     assert "\n" not in result.message
+
+
+def test_logarithms_of_probabilities_are_logits_too() -> None:
+    (result,) = check_method(net("EndsInLogSoftmax"), only=["logits"])
+
+    assert result.status is CheckStatus.PASSED
 
 
 def test_every_check_is_failed_by_some_method() -> None:

@@ -52,5 +52,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             citation="Gan, Liong, Yau, Huang and Tan 2019, Signal Processing: Image Communication 74, 129-139, "
             "doi:10.1016/j.image.2019.02.005, arXiv:1805.08699",
             trains_by_epoch=True,
+            training_seconds={"paper": 0.7, "quick": 0.5},
         ),
     )

@@ -63,5 +63,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             citation="Xia, Peng, Khor, Feng and Zhao 2020, IEEE Transactions on Image Processing 29, 8590-8605, "
             "doi:10.1109/TIP.2020.3018222, arXiv:2006.09674",
             trains_by_epoch=True,
+            training_seconds={"paper": 2.0, "readme": 1.0, "quick": 0.4},
         ),
     )
