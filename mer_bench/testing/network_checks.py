@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, require
 from mer_bench.testing.subject import Subject
+from mer_bench.threads import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +56,8 @@ def input_layout(subject: Subject) -> None:
         raise NotApplicableError("this is checked for maps only, not for frames")
     from mer_bench.testing.input_layout import layout_fits
 
-    (_, right), *others = layout_fits(subject.overfit.network, inputs).items()
+    with one_thread():
+        (_, right), *others = layout_fits(subject.overfit.network, inputs).items()
     for (layout, fit), largest in zip(others, _WRONG, strict=True):
         require(
             fit < _FIT or fit < largest * right,

@@ -22,7 +22,7 @@ def test_they_are_the_default_on_the_command_line_and_in_python(bench: Bench) ->
 
 
 def test_one_that_is_named_is_measured_once_and_as_it_is_asked_for(bench: Bench) -> None:
-    ended = bench.run("--method", "svm_flow", "--set", "C=2", "--baselines", "--json")
+    ended = bench.run("--method", "svm_flow", "--set", "C=2", "--set", "tuning=fixed", "--baselines", "--json")
     settings = {result["method"]: result["params"] for result in ended.objects}
 
     assert set(settings) == ROWS
