@@ -6,12 +6,10 @@ import pytest
 from support.method_instances import BUILT_IN
 
 from mer_bench.specs import MethodSpec
-from mer_bench.testing import CHECKS, CheckStatus, check_methods
+from mer_bench.testing import CHECKS, CheckStatus, check_method
 
 SMALL = {"width": 24, "hidden": 16, "ahmsa.blocks": (1, 1, 1)}
 """Smaller networks than those of the quick presets: the contract is the same for any size."""
-# Starting the workers, which import torch, takes as long as all other checks.
-APART = {"worker-processes", "nothing-kept"}
 OF_NETWORKS = {"logits", "gradients", "input-layout"}
 
 
@@ -22,27 +20,11 @@ def small(spec: MethodSpec) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_built_in_method_passes_the_checks_in_one_process(name: str) -> None:
+def test_every_built_in_method_passes_the_kit(name: str) -> None:
     spec = BUILT_IN[name]
-    only = {check.name for check in CHECKS} - APART
-    ((_, results),) = check_methods([spec], params=small(spec), only=only)
+    results = check_method(spec, params=small(spec))
     not_passed = {result.check: result.message for result in results if result.status is not CheckStatus.PASSED}
 
     need_not_learn = {"learns"} if spec.family == "baseline" else set()
-    assert len(results) == len(only)
+    assert len(results) == len(CHECKS)
     assert set(not_passed) == need_not_learn | (set() if spec.trains_by_epoch else OF_NETWORKS), not_passed
-
-
-def test_every_built_in_method_passes_the_checks_in_workers() -> None:
-    """One session for all methods, so that the workers start once."""
-    checked = {spec.name: results for spec, results in check_methods([*BUILT_IN.values()], params=SMALL, only=APART)}
-
-    assert {name: {result.check for result in results} for name, results in checked.items()} == dict.fromkeys(
-        BUILT_IN, APART
-    )
-    assert [
-        (name, result)
-        for name, results in checked.items()
-        for result in results
-        if result.status is not CheckStatus.PASSED
-    ] == []
