@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mer_bench.evaluation.isolation import isolated
 from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, require
-from mer_bench.testing.subject import Subject
-from mer_bench.threads import one_thread
+from mer_bench.testing.subject import SEED, Subject
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +56,7 @@ def input_layout(subject: Subject) -> None:
         raise NotApplicableError("this is checked for maps only, not for frames")
     from mer_bench.testing.input_layout import layout_fits
 
-    with one_thread():
+    with isolated(SEED):
         (_, right), *others = layout_fits(subject.overfit.network, inputs).items()
     for (layout, fit), largest in zip(others, _WRONG, strict=True):
         require(
