@@ -11,11 +11,22 @@ from support.bench import Bench
 from support.hostile import install
 from support.naughty import NAUGHTY
 
+from mer_bench.engine import executors
+from mer_bench.threads import THREAD_VARIABLES
+
 
 def pytest_configure() -> None:
     """Handle Ctrl-C: background jobs of a shell ignore it, and so would the processes that tests start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Before a test module imports a numerical library: pytest's two workers have a core each.
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave the processes that tests start to choose their own number of threads."""
+    for name in THREAD_VARIABLES:
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +57,15 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     command_line = Bench(tmp_path / "results", monkeypatch, capsys)
     yield command_line
     command_line.end()
+
+
+@pytest.fixture
+def own_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """New workers for a test that ends some: the idle ones have imported torch, and stay for the next tests."""
+    own = executors._Idle()
+    monkeypatch.setattr(executors, "_IDLE", own)
+    yield
+    own.stop()
 
 
 @pytest.fixture

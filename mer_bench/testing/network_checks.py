@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from mer_bench.evaluation.isolation import isolated
 from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, require
-from mer_bench.testing.subject import Subject
+from mer_bench.testing.subject import SEED, Subject
 
 _NAMED = 3
 
@@ -43,7 +44,8 @@ def input_layout(subject: Subject) -> None:
         raise NotApplicableError("this is checked for maps only, not for frames")
     from mer_bench.testing.input_layout import misread_as
 
-    layout = misread_as(subject.overfit.network, inputs)
+    with isolated(SEED):
+        layout = misread_as(subject.overfit.network, inputs)
     require(
         layout is None,
         f"the network combines pixels that are neighbours only if the maps are taken for {layout}; they are (n, "

@@ -167,6 +167,7 @@ def test_a_store_of_a_newer_version_is_left_alone(bench: Bench, verb: str) -> No
     assert {path: path.read_bytes() for path in bench.results.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.usefixtures("own_workers")
 def test_a_folder_that_gets_full_in_the_middle_loses_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = bench.run_arguments("--method", "majority", "--json", jobs=2)
     write, written = Store.write_cell, []

@@ -143,7 +143,7 @@ def test_lists_have_headings_and_say_who_offers_what(bench: Bench) -> None:
 
 
 def test_a_run_prints_plan_scores_caveats_and_report(bench: Bench) -> None:
-    ended = bench.run("--method", "majority", "--method", "svm-flow")
+    ended = bench.run("--method", "majority", "--method", "svm-flow", "--set", "tuning=fixed")
 
     assert ended.code == 0
     assert "cells: 12 in total, 0 stored, 12 to compute" in ended.out
@@ -201,7 +201,8 @@ def test_last_and_oracle_come_out_of_one_training_and_inner_of_its_own(bench: Be
 
 
 def test_json_is_one_object_for_each_method_and_seed_and_nothing_else(bench: Bench) -> None:
-    ended = bench.run("--method", "random", "--method", "svm-flow", "--method", "majority", "--seeds", "2", "--json")
+    methods = ("--method", "random", "--method", "svm-flow", "--method", "majority")
+    ended = bench.run(*methods, "--set", "tuning=fixed", "--seeds", "2", "--json")
 
     # What draws no random number runs once, whatever number of seeds is asked for.
     named = [("random", 0), ("random", 1), ("svm-flow", 0), ("majority", 0)]
@@ -232,8 +233,8 @@ def test_without_data_the_synthetic_release_is_used_with_the_quick_preset(bench:
 
 
 def test_export_then_score_gives_the_scores_of_the_run(bench: Bench, tmp_path: Path) -> None:
-    run = bench.run("--method", "svm-flow", "--json").objects[0]
-    bench.run("--method", "svm-flow", "--preset", "fixed")
+    run = bench.run("--method", "svm-flow", "--set", "tuning=fixed", "--json").objects[0]
+    bench.run("--method", "svm-flow", "--set", "tuning=fixed", "--set", "C=2")
     log = tmp_path / "log.txt"
     arguments = ("export", "--megc", log, "--method", "svm_flow", "--results", bench.results)
     unclear = bench(*arguments)

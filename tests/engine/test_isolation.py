@@ -13,7 +13,6 @@ from support.hostile import install
 from support.isolation_plugin import ENDINGS, modules
 from support.store_factory import always, make_row, new_store, write_seed
 
-from mer_bench.engine import executors
 from mer_bench.engine import session as session_module
 from mer_bench.evaluation.cells import FoldResult, FoldTask
 from mer_bench.evaluation.records import store_result
@@ -92,7 +91,7 @@ def test_exit_code_0_means_that_every_cell_is_stored(bench: Bench, monkeypatch: 
 
 
 def test_what_a_method_changes_in_its_process_reaches_no_other_method(bench: Bench, tmp_path: Path) -> None:
-    others = (*methods("svm-flow", "ststnet"), "--set", "ststnet.epochs=1")
+    others = (*methods("svm-flow", "ststnet"), "--set", "ststnet.epochs=1", "--set", "svm-flow.tuning=fixed")
     alone, expected = bench.run(*others), bench.predictions()
     bench.results = tmp_path / "mixed"
     mixed, cells = bench.run(*methods("wrecks", "wrecks-at-import"), *others), bench.predictions()
@@ -151,6 +150,7 @@ def test_cells_that_are_edited_to_the_truth_are_damaged(tmp_path: Path) -> None:
     assert all("which does not have the largest score" in notice for notice in notices)
 
 
+@pytest.mark.usefixtures("own_workers")
 def test_a_method_that_searches_its_process_finds_no_test_label_no_id_and_no_results_folder(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +158,6 @@ def test_a_method_that_searches_its_process_finds_no_test_label_no_id_and_no_res
     monkeypatch.setenv("MER_BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MER_BENCH_CONFIG", str(tmp_path / "config.toml"))
     (tmp_path / "config.toml").write_text(f'results = "{bench.results}"\n')
-    executors._IDLE.stop()
     ended = bench.run(*methods("honest", "snoops"))
     found = json.loads((tmp_path / "found.json").read_text())
     (row,) = [row for row in Store(bench.results).rows() if row["method"]["name"] == "snoops"]

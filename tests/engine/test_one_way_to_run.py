@@ -84,7 +84,7 @@ def test_a_damaged_cell_is_reported_in_both_at_the_callers_line(bench: Bench) ->
 
 
 def test_python_takes_numpys_values_as_plain_ones_and_paths_as_text(tmp_path: Path) -> None:
-    values = {"C": np.float32(0.5), "kernel": np.str_("linear")}
+    values = {"C": np.float32(0.5), "kernel": np.str_("linear"), "tuning": "fixed"}
     frame = mer_bench.run("svm-flow", **OPTIONS, baselines=False, params=values)  # type: ignore[arg-type]
 
     assert [(chosen["C"], chosen["kernel"]) for chosen in frame["params"]] == [(0.5, "linear")] * 4

@@ -114,7 +114,7 @@ def edit_epoch(bench: Bench, cell: CellRecord, epoch: int) -> None:
 
 
 def test_cells_are_the_same_and_one_with_an_edited_score_differs(bench: Bench) -> None:
-    bench.run("--method", "svm-flow")
+    bench.run("--method", "svm-flow", "--preset", "fixed")
     first = verify(bench, "--cells", "99")
     edit(bench, 0, "smic-synthetic02", nudge)
     second = verify(bench)
@@ -164,7 +164,7 @@ def test_features_are_extracted_again(bench: Bench) -> None:
 
 def test_rows_that_cannot_be_made_again_are_counted_and_fail_the_command_if_named(bench: Bench) -> None:
     bench.run("--method", "majority", "--protocol", "loso-smic")
-    bench.run("--method", "svm-flow")
+    bench.run("--method", "svm-flow", "--preset", "fixed")
     both = verify(bench)
     bench.run("--method", "random", "--protocol", "loso-smic", "--data-option", "seed=8")
     file = bench.cell_files()[0]

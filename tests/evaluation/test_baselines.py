@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.bench import TINY, Bench
 
@@ -22,7 +24,7 @@ def test_they_are_the_default_on_the_command_line_and_in_python(bench: Bench) ->
 
 
 def test_one_that_is_named_is_measured_once_and_as_it_is_asked_for(bench: Bench) -> None:
-    ended = bench.run("--method", "svm_flow", "--set", "C=2", "--baselines", "--json")
+    ended = bench.run("--method", "svm_flow", "--set", "C=2", "--set", "tuning=fixed", "--baselines", "--json")
     settings = {result["method"]: result["params"] for result in ended.objects}
 
     assert set(settings) == ROWS
@@ -41,4 +43,5 @@ def test_settings_do_not_reach_the_baselines_which_come_after_the_named_methods(
 def test_one_that_is_blocked_is_left_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MER_BENCH_BLOCK_PLUGINS", "random")
 
-    assert set(methods(bench.run("--method", "majority", "--baselines", "--json").objects)) == ROWS - {"random"}
+    planned = bench.run("--method", "majority", "--baselines", "--dry-run").out
+    assert set(re.findall(r"^method (\S+)", planned, re.MULTILINE)) == ROWS - {"random"}

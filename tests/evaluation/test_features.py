@@ -240,6 +240,7 @@ def test_unusable_features_fail_all_cells_of_their_method_and_of_no_other(bench:
     assert failures == dict.fromkeys(UNUSABLE, 6) | {"majority": 0}
 
 
+@pytest.mark.usefixtures("own_workers")
 def test_a_setting_that_extracting_refuses_ends_the_run(bench: Bench) -> None:
     ended = bench.run("--method", "refuses", "--json", jobs=2)
 

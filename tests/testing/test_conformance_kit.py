@@ -13,13 +13,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support import kit_methods
 from support.hostile import install
 from support.kit_methods import spec_of
 
 from mer_bench import Features, MerBenchError, MethodSpec, Parameter, Representation, training_parameters
 from mer_bench.plugin_manager import Catalogue, load_catalogue
-from mer_bench.testing import CHECKS, CheckResult, CheckStatus, check_method, check_methods, conformance, subject
+from mer_bench.testing import (
+    CHECKS,
+    CheckResult,
+    CheckStatus,
+    check_method,
+    check_methods,
+    conformance,
+    input_layout,
+    subject,
+)
 from mer_bench.testing.samples import FEW, MANY
 from mer_bench.testing.watched import WatchedSetting
 
@@ -417,6 +427,24 @@ def test_a_network_may_use_its_parameters_itself_or_hand_them_on(spec: MethodSpe
     results = check_method(spec, only=["spec-complete", "parameters-used"])
 
     assert not statuses(results, CheckStatus.FAILED)
+
+
+def test_the_layout_of_a_network_is_measured_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, fits = [], input_layout.layout_fits
+
+    def counting(*arguments: Any) -> dict[str, float]:
+        threads.append(torch.get_num_threads())
+        return fits(*arguments)
+
+    monkeypatch.setattr(input_layout, "layout_fits", counting)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        check_method(net("Convolves"), only=["input-layout"])
+    finally:
+        torch.set_num_threads(before)
+
+    assert threads == [1]
 
 
 def test_each_check_is_a_test_of_its_own() -> None:
