@@ -7,6 +7,7 @@ import configparser
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -21,6 +22,12 @@ TOP = {"cli", "__init__", "__main__"}
 
 LONGEST_FUNCTION = 60
 MOST_POSITIONAL = 5
+
+
+@cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """Return all parts of a module, from the top: many tests look at the same sources."""
+    return tuple(ast.walk(ast.parse(source)))
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -42,7 +49,7 @@ MODULES = {name_of(path) for _, path in modules()}
 
 PUBLIC = {
     alias.name: f"mer_bench.{node.module}"
-    for node in ast.walk(ast.parse((ROOT / "mer_bench" / "__init__.pyi").read_text(encoding="utf-8")))
+    for node in nodes((ROOT / "mer_bench" / "__init__.pyi").read_text(encoding="utf-8"))
     if isinstance(node, ast.ImportFrom)
     for alias in node.names
 }
@@ -52,7 +59,7 @@ PUBLIC = {
 def imported_modules(source: str) -> set[str]:
     """Return what a module imports of mer-bench, in functions too; a public name counts as its own module."""
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         assert not getattr(node, "level", 0), "a relative import, which this does not follow"
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
@@ -143,7 +150,7 @@ def functions() -> list[tuple[str, ast.FunctionDef]]:
     return [
         (f"{path.relative_to(ROOT)}:{node.name}", node)
         for path in sorted(paths)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path.read_text(encoding="utf-8"))
         if isinstance(node, ast.FunctionDef)
     ]
 
@@ -174,14 +181,14 @@ def calls() -> list[tuple[str, int]]:
     paths = [path for _, path in modules()] + plugin_modules()
     places = []
     for path in paths:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        own = {node.name for node in ast.walk(tree) if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-        for node in ast.walk(tree):
+        tree = nodes(path.read_text(encoding="utf-8"))
+        own = {node.name for node in tree if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+        for node in tree:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mer_bench"):
                 own |= {alias.name for alias in node.names}
         places += [
             (f"{path.relative_to(ROOT)}:{node.lineno}", len(node.args))
-            for node in ast.walk(tree)
+            for node in tree
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in own
         ]
     return places
@@ -201,7 +208,7 @@ def plugin_modules() -> list[Path]:
 def inner_imports(source: str, own: str) -> set[str]:
     """Return what a plugin imports of mer-bench besides its public interface, or of another plugin."""
     inner = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.ImportFrom) and node.module == "mer_bench":
             inner |= {f"mer_bench.{alias.name}" for alias in node.names if alias.name not in PUBLIC}
         elif isinstance(node, ast.ImportFrom):
