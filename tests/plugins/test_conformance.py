@@ -8,7 +8,10 @@ from support.method_instances import BUILT_IN
 from mer_bench.specs import MethodSpec
 from mer_bench.testing import CHECKS, CheckStatus, check_method
 
-SMALL = {"width": 24, "hidden": 16, "ahmsa.blocks": (1, 1, 1)}
+# All checks of all methods take a third as long as all other tests.
+pytestmark = pytest.mark.plugin_env
+
+SMALL = {"width": 24, "hidden": 16, "ahmsa.blocks": (1, 1, 1), "svm-flow.tuning": "fixed"}
 """Smaller networks than those of the quick presets: the contract is the same for any size."""
 OF_NETWORKS = {"logits", "gradients", "input-layout"}
 
