@@ -174,9 +174,11 @@ class MethodSpec:
             raise MerBenchError(f"{owner}: validate must be a function of a module, or workers cannot import it")
         check_types(owner, self, training_seconds=Mapping)
         _check_items(owner, "training_seconds", self.training_seconds.values(), float)
-        for preset in self.training_seconds:
+        for preset, seconds in self.training_seconds.items():
             if preset not in self.presets:
                 raise MerBenchError(f"{owner}: training_seconds names {preset!r}, which is not one of its presets")
+            if not 0 < seconds < float("inf"):
+                raise MerBenchError(f"{owner}: training_seconds has {seconds} for {preset}, not a number above 0")
         # Plain dicts can be pickled for worker processes; other mappings may not.
         object.__setattr__(self, "presets", {preset: dict(values) for preset, values in self.presets.items()})
         object.__setattr__(self, "training_seconds", dict(self.training_seconds))

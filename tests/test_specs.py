@@ -197,6 +197,7 @@ def test_a_value_is_written_as_the_command_line_takes_it(value: object, text: st
             {"training_seconds": {"quick": "9"}},
             "method region-net: training_seconds has '9', which is not of type float",
         ),
+        ({"training_seconds": {"quick": 0.0}}, "training_seconds has 0.0 for quick, not a number above 0"),
         ({"training_seconds": {"fast": 9.0}}, "training_seconds names 'fast', which is not one of its presets"),
         ({"trains_by_epoch": 1}, "method region-net: trains_by_epoch 1 is not of type bool"),
     ],

@@ -1,4 +1,4 @@
-"""Run tasks in worker processes on this machine; see `mer_bench.engine.worker` for what happens there."""
+"""Run tasks in worker processes on this machine; `mer_bench.engine.worker` says what happens there."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ import numpy as np
 
 from mer_bench.arithmetic import arithmetic, held_variables, worker_environment
 from mer_bench.config import CONFIG_VARIABLE, DATA_VARIABLE
+from mer_bench.engine.child import signal_name
+from mer_bench.engine.messages import Order, Reply
 from mer_bench.engine.place import Place
-from mer_bench.engine.worker import Order, Reply, signal_name
 from mer_bench.errors import MerBenchError, MethodError, reason_of
 
 T = TypeVar("T")
@@ -137,7 +138,8 @@ class _Outcome(pickle.Unpickler):
         pickle.UnpicklingError
             It is neither of numpy's arrays nor a data class of mer-bench.
         """
-        found = super().find_class(module, name) if module.partition(".")[0] in ("mer_bench", "numpy") else None
+        ours = module in sys.modules and module.partition(".")[0] in ("mer_bench", "numpy")
+        found = super().find_class(module, name) if ours else None
         of_arrays = (np.ndarray, np.dtype, np.array(0).__reduce__()[0])
         if found in of_arrays or (isinstance(found, type) and (is_dataclass(found) or issubclass(found, Enum))):
             return found
@@ -239,8 +241,8 @@ def _replies(busy: dict[Connection[Any, Any], _Assignment]) -> Iterator[tuple[_A
     for connection in wait(list(busy)):
         assert isinstance(connection, Connection)
         try:
-            reply: Reply | None = connection.recv()
-        except (EOFError, OSError):
+            reply: Reply | None = Reply.unpacked(connection.recv_bytes())
+        except (EOFError, OSError, ValueError):
             reply = None
         yield busy.pop(connection), reply
 

@@ -60,7 +60,8 @@ class Remaker:
         if row.record["row_key"] != record["row_key"]:
             raise MerBenchError(_difference(row.record, record))
         # All of it: the true labels that scores are computed with are in row.json, too, and follow from the key.
-        if changed := [name for name, value in row.record.items() if record.get(name) != value]:
+        if row.record != record:
+            changed = [name for name in {**row.record, **record} if row.record.get(name) != record.get(name)]
             raise MerBenchError(
                 f"its row.json does not hold what the method and the data give ({', '.join(changed)}); run the method "
                 "again, which writes row.json and computes no cell"

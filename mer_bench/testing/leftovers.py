@@ -55,8 +55,9 @@ class Leftovers:
         places = [place for place in range(len(self._subjects)) if _can_pickle(self._tasks(place, FEW))]
         found = self._found(dict.fromkeys(places, FEW))
         # Some methods need more samples, which takes longer.
-        again = [place for place, outcome in found.items() if isinstance(outcome, str)]
-        found |= self._found({place: self._subjects[place].folds for place in again})
+        own = {place: self._subjects[place].folds for place in places}
+        again = [place for place, outcome in found.items() if isinstance(outcome, str) and own[place] != FEW]
+        found |= self._found({place: own[place] for place in again})
         return {**dict.fromkeys(range(len(self._subjects)), "the spec cannot be sent to a process"), **found}
 
     def _found(self, folds: Mapping[int, KitFolds]) -> dict[int, _Outcome]:

@@ -18,6 +18,7 @@ from mer_bench.engine import executors
 from mer_bench.engine import preprocess as preprocess_module
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener, Step
+from mer_bench.engine.messages import Reply
 from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
@@ -246,6 +247,31 @@ def test_an_outcome_is_the_tasks_own_and_holds_nothing_that_runs_code(place: Pla
     assert own.endswith("mer_bench.errors.error_text is no data)")
     assert after == "6"
     assert [outcome for outcome, _ in run("thread", "thread", place=place)] == ["6", "6"]
+
+
+def test_what_a_module_puts_in_the_place_of_the_messages_reaches_no_other_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_reply.py").write_text(
+        "from mer_bench.engine import home, messages\n"
+        "class Own(messages.Reply):\n    pass\n"
+        "home.Reply = messages.Reply = Own\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    place = Place((), "own", imports="own_reply", alone=True)
+
+    assert [outcome for outcome, _ in run("a", "bc", place=place)] == ["1", "2"]
+    assert run("exit 3", place=place)[0][0] == "exit 3: its process ended with exit code 3 before it returned"
+    assert "own_reply" not in sys.modules
+
+
+@pytest.mark.parametrize("content", [b"", b"5", b"[1, 2]", b'["gone", "", 0.0]\n', b"\x80\x04K\x01."])
+def test_bytes_that_are_no_reply_are_refused(content: bytes) -> None:
+    reply = Reply("done", b"1\n\x00", "two\nlines", 3.5)
+
+    assert Reply.unpacked(reply.packed()) == reply
+    with pytest.raises(ValueError, match="no reply"):
+        Reply.unpacked(content)
 
 
 def test_a_variable_that_decides_on_the_arithmetic_may_not_be_changed() -> None:

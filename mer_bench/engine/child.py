@@ -1,0 +1,166 @@
+"""Forked processes: each leads a group, ends with its parent, and a death of it is noticed by its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe, wait
+from typing import Any, TypeVar
+
+from mer_bench.engine.messages import Reply
+
+T = TypeVar("T")
+
+_PATIENCE_SECONDS = 1.0
+"""How long a process that has nothing to do any more may take to end."""
+_LOOK_SECONDS = 0.5
+"""How often to look whether a process still lives: what it has forked itself may keep its connection open."""
+_PR_SET_PDEATHSIG = 1
+
+
+def signal_name(number: int) -> str:
+    """Return ``SIGKILL`` for 9; real-time signals have no name."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+
+
+class LostError(Exception):
+    """A process below gives no answer; the message says why."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A forked process, which leads a group, as its parent sees it."""
+
+    pid: int
+    connection: Connection[Any, Any]
+
+    def answer(self, above: Connection[Any, Any] | None, deadline: float | None = None) -> Reply:
+        """Return what the process says next.
+
+        ``above`` is None while the process itself reads the connection to the process above.
+
+        Raises
+        ------
+        LostError
+            The process ended before it sent anything.
+        TimeoutError
+            The deadline passed.
+        EOFError
+            The process above has ended.
+        """
+        while not self.connection.poll():
+            if self._has_ended() and not self.connection.poll():
+                raise LostError(self._cause_of_death())
+            left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+            if left < 0:
+                raise TimeoutError
+            if above in wait([self.connection, *([above] if above else [])], left):
+                raise EOFError
+        try:
+            return Reply.unpacked(self.connection.recv_bytes())
+        except (EOFError, OSError, ValueError):
+            raise LostError(self._cause_of_death()) from None
+
+    def give(self, task: bytes) -> None:
+        """Tell the process that a task comes, and send it.
+
+        Raises
+        ------
+        LostError
+            The process has ended.
+        """
+        try:
+            self.connection.send(None)
+            self.connection.send_bytes(task)
+        except OSError:
+            raise LostError(self._cause_of_death()) from None
+
+    def end(self, patience: float = _PATIENCE_SECONDS) -> int:
+        """End the process and all that it started; kill what does not end by itself; return its status."""
+        if self.connection.closed:
+            return 0
+        self.connection.close()
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and not self._has_ended():
+            time.sleep(0.002)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        try:
+            return os.waitpid(self.pid, 0)[1]
+        except ChildProcessError:
+            return 0
+
+    def _cause_of_death(self) -> str:
+        status = self.end()
+        if os.WIFSIGNALED(status):
+            return f"its process was killed ({signal_name(os.WTERMSIG(status))})"
+        return f"its process ended with exit code {os.waitstatus_to_exitcode(status)} before it returned"
+
+    def _has_ended(self) -> bool:
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+
+def fork(
+    body: Callable[[Connection[Any, Any], T], None], argument: T, *, above: Connection[Any, Any] | None = None
+) -> Child:
+    """Fork a process that runs ``body``, and ends with it.
+
+    It leads a group of its own, so that it can be ended together with all that it starts.
+
+    Parameters
+    ----------
+    body : callable
+        Called with the connection to this process, and the argument.
+    argument : object
+    above : Connection, optional
+        The connection of this process to its own parent, which the new one closes.
+    """
+    ours, theirs = Pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        # Other threads are safe here if they are a library's idle pool; Python cannot know.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid:
+        theirs.close()
+        with suppress(OSError):  # the child may have done so already
+            os.setpgid(pid, pid)
+        return Child(pid, ours)
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        _end_with(parent)
+        if above is not None:
+            above.close()
+        ours.close()
+        body(theirs, argument)
+        code = 0
+    except (EOFError, ConnectionError):
+        code = 0  # the process above has ended
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies: nothing else would end it in the middle of a task."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise EOFError
