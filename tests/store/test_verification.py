@@ -117,6 +117,6 @@ def test_each_row_has_its_own(tmp_path: Path) -> None:
     assert verification_text(two) == "not verified"
     (warning,) = comparison.warnings
     assert warning.startswith(
-        f"One ({one.record['row_key'][:8]}): computed again, 1 stored cell gave other predictions"
+        f"One (one-{one.record['row_key'][:4]}): computed again, 1 stored cell gave other predictions"
     )
     assert "seed 0, fold smic-s1" in warning
