@@ -83,8 +83,8 @@ def compare(name: str, options: argparse.Namespace, before: Mapping[str, Any] | 
             continue
         seconds.append(outcome["seconds"])
         other = before["outcomes"].get(name, {}).get(chosen, {}) if before else {}
-        mark = "" if not other else " same" if other["digest"] == outcome["digest"] else " DIFFERS"
-        cells.append(f"{chosen} {outcome['digest']}{mark}")
+        same = "" if not other else " same" if other["digest"] == outcome["digest"] else " DIFFERS"
+        cells.append(f"{chosen} {outcome['digest']}{same}")
     if len(seconds) == 2:
         cells.append(f"{options.arithmetic[1]}/{options.arithmetic[0]} {seconds[1] / seconds[0]:.2f}")
     print(f"{name:<22} {'   '.join(cells)}   ({', '.join(f'{value:.2f} s' for value in seconds)})", flush=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
+from functools import partial
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -188,8 +189,15 @@ def run_tasks(
         A task raised it, so that every task would fail, or no worker can start.
     """
     settings = _settings()
-    environment = _environment(settings)
-    run, folder, path = secrets.token_hex(8), str(Path.cwd()), _path()
+    order = partial(
+        Order,
+        run=secrets.token_hex(8),
+        timeout=timeout,
+        folder=str(Path.cwd()),
+        path=_path(),
+        environment=_environment(settings),
+        held=held_variables(arithmetic()),
+    )
     waiting = list(range(len(tasks)))[::-1]
     attempts = [0] * len(tasks)
     busy: dict[Connection[Any, Any], _Assignment] = {}
@@ -198,16 +206,7 @@ def run_tasks(
             while waiting and len(busy) < jobs:
                 number = waiting.pop()
                 attempts[number] += 1
-                order = Order(
-                    place(tasks[number]),
-                    run,
-                    timeout,
-                    folder=folder,
-                    path=path,
-                    environment=environment,
-                    held=held_variables(arithmetic()),
-                )
-                _assign(number, order, (work, tasks[number]), settings, busy)
+                _assign(number, order(place(tasks[number])), (work, tasks[number]), settings, busy)
             for assignment, reply in _replies(busy):
                 number, worker = assignment.number, assignment.worker
                 if reply is not None:

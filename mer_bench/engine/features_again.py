@@ -74,9 +74,7 @@ def changed_features(
 
 
 def _alone(task: ExtractTask) -> Place:
-    target = task.setting.spec.target
-    libraries = ("mer_bench.evaluation.features",)
-    return Place(libraries, f"features again {task.features_key}", target.partition(":")[0], alone=True)
+    return Place.of_method(task.setting.spec, f"features again {task.features_key}", module=extract.__module__)
 
 
 def _same_bits(a: FloatArray, b: FloatArray) -> bool:

@@ -51,7 +51,7 @@ def be_home(worker: Connection[Any, Any], order: Order) -> None:
         worker.send_bytes(Reply("ready", reason=" ".join(shared)).packed())
         worker.recv()
         if order.place.alone:
-            _run_infork(worker, order)
+            _run_in_fork(worker, order)
         else:
             _run_here(worker, order)
             # A thread that a task has started serves the next ones, too.
@@ -104,7 +104,7 @@ def _run_here(worker: Connection[Any, Any], order: Order) -> None:
     worker.send_bytes(_run(worker.recv_bytes(), order).packed())
 
 
-def _run_infork(worker: Connection[Any, Any], order: Order) -> None:
+def _run_in_fork(worker: Connection[Any, Any], order: Order) -> None:
     started = time.monotonic()
     child = fork(_run_alone, (worker, order))
     # If it ends before it has the task, so does the home: the rest of the task is still in the connection.
@@ -130,6 +130,7 @@ def _run_alone(home: Connection[Any, Any], argument: tuple[Connection[Any, Any],
 
 def _run(payload: bytes, order: Order) -> Reply:
     """Run a pickled function on a pickled task."""
+    # What is used after the method has run is looked up before: it may have replaced these.
     monotonic, getpid, end = time.monotonic, os.getpid, os._exit
     started, process = monotonic(), getpid()
     try:

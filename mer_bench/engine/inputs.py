@@ -13,7 +13,7 @@ from mer_bench.engine.preprocess import listed, preprocess
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.stacks import Stacks
 from mer_bench.errors import MerBenchError, MethodError
-from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, failed_fold, fold_task
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold, failed_fold, fold_task
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.rows import Row
 from mer_bench.representations.resolve import recipe_of
@@ -103,10 +103,9 @@ def fold_place(task: FoldTask, home: str = "") -> Place:
         The name of the home; by default, all folds of a method on the CPU have the same.
     """
     spec = task.setting.spec
-    libraries = ("mer_bench.evaluation.cells", *(["mer_bench.training.trainer"] if spec.trains_by_epoch else []))
     on_cpu = task.device == "cpu"
     home = home or (f"folds of {spec.target}" if on_cpu else f"folds of {spec.target}, row {task.cell.row}")
-    return Place(libraries, home, spec.target.partition(":")[0], alone=on_cpu)
+    return Place.of_method(spec, home, module=compute_fold.__module__, alone=on_cpu)
 
 
 def lost_fold(task: FoldTask, error: MethodError, seconds: float) -> FoldResult:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mer_bench.specs import MethodSpec
+
 
 @dataclass(frozen=True)
 class Place:
@@ -29,3 +31,18 @@ class Place:
     home: str
     imports: str = ""
     alone: bool = False
+
+    @classmethod
+    def of_method(cls, spec: MethodSpec, home: str, *, module: str, alone: bool = True) -> Place:
+        """Return where a task runs that calls a method's own code.
+
+        Parameters
+        ----------
+        spec : MethodSpec
+        home : str
+        module : str
+            The module of mer-bench that has the task's function.
+        alone : bool
+        """
+        trainer = ("mer_bench.training.trainer",) if spec.trains_by_epoch else ()
+        return cls((module, *trainer), home, spec.target.partition(":")[0], alone)

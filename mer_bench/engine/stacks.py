@@ -127,8 +127,7 @@ class Stacks:
 
 def _place(task: ExtractTask) -> Place:
     """Extract all samples of a row in one process: features see no label, so that nothing can leak."""
-    target = task.setting.spec.target
-    return Place(("mer_bench.evaluation.features",), f"features {task.features_key}", target.partition(":")[0])
+    return Place.of_method(task.setting.spec, f"features {task.features_key}", module=extract.__module__, alone=False)
 
 
 def _features(tasks: list[ExtractTask]) -> Iterator[FloatArray]:

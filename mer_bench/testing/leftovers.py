@@ -6,7 +6,6 @@ keeps of a fold differs between these three; a constant that is only built when 
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from mer_bench.parameters import ParameterValue
 from mer_bench.specs import MethodSpec
 from mer_bench.testing.samples import FEW, KitFold, KitFolds
 from mer_bench.testing.subject import Subject
+from mer_bench.testing.workers import unsendable
 
 _TIMEOUT_S = 600.0
 _Outcome = list[str] | str
@@ -52,13 +52,14 @@ class Leftovers:
 
     @cached_property
     def _outcomes(self) -> Mapping[int, _Outcome]:
-        places = [place for place in range(len(self._subjects)) if _can_pickle(self._tasks(place, FEW))]
+        refused = {place: unsendable(self._tasks(place, FEW)) for place in range(len(self._subjects))}
+        places = [place for place, reason in refused.items() if not reason]
         found = self._found(dict.fromkeys(places, FEW))
         # Some methods need more samples, which takes longer.
         own = {place: self._subjects[place].folds for place in places}
         again = [place for place, outcome in found.items() if isinstance(outcome, str) and own[place] != FEW]
         found |= self._found({place: own[place] for place in again})
-        return {**dict.fromkeys(range(len(self._subjects)), "the spec cannot be sent to a process"), **found}
+        return {**refused, **found}
 
     def _found(self, folds: Mapping[int, KitFolds]) -> dict[int, _Outcome]:
         tasks = [task for place, of_method in folds.items() for task in self._tasks(place, of_method)]
@@ -96,17 +97,8 @@ def _left_behind(of_second: list[State] | str, of_both: list[State] | str) -> _O
 
 
 def _place(task: LeftoverTask) -> Place:
-    libraries = (__name__, *(["mer_bench.training.trainer"] if task.spec.trains_by_epoch else []))
-    return Place(libraries, f"leftovers of {task.spec.target}", task.spec.target.partition(":")[0], alone=True)
+    return Place.of_method(task.spec, f"leftovers of {task.spec.target}", module=__name__)
 
 
 def _lost(task: LeftoverTask, error: MethodError, seconds: float) -> str:
     return reason_of(error)
-
-
-def _can_pickle(tasks: Sequence[LeftoverTask]) -> bool:
-    try:
-        pickle.dumps(tasks)
-    except Exception:
-        return False
-    return True

@@ -69,10 +69,10 @@ class Workers:
             for place, subject in enumerate(self._subjects)
             for fold in (subject.folds.second, subject.folds.first)
         ]
-        unsendable = {task.key: _unsendable(task) for task in tasks}
-        sendable = [task for task in tasks if not unsendable[task.key]]
+        refused = {task.key: unsendable(task) for task in tasks}
+        sendable = [task for task in tasks if not refused[task.key]]
         with closing(run_tasks(work, sendable, _place, lost=_lost, jobs=_JOBS, timeout=_TIMEOUT_S)) as done:
-            return {**unsendable, **dict(outcome for _, outcome in done)}
+            return {**refused, **dict(outcome for _, outcome in done)}
 
 
 def work(task: WorkerTask) -> tuple[_Key, _Outcome]:
@@ -86,15 +86,15 @@ def work(task: WorkerTask) -> tuple[_Key, _Outcome]:
 
 
 def _place(task: WorkerTask) -> Place:
-    libraries = (__name__, *(["mer_bench.training.trainer"] if task.spec.trains_by_epoch else []))
-    return Place(libraries, f"folds of {task.spec.target}", task.spec.target.partition(":")[0], alone=True)
+    return Place.of_method(task.spec, f"folds of {task.spec.target}", module=__name__)
 
 
 def _lost(task: WorkerTask, error: MethodError, seconds: float) -> tuple[_Key, _Outcome]:
     return task.key, reason_of(error)
 
 
-def _unsendable(task: WorkerTask) -> str:
+def unsendable(task: object) -> str:
+    """Return why a task cannot be sent to a process; an empty text if it can."""
     try:
         pickle.dumps(task)
     except Exception as error:
