@@ -21,6 +21,7 @@ from .methods.torch_method import TorchMethod as TorchMethod
 from .methods.training_config import training_parameters as training_parameters
 from .parameters import Parameter as Parameter
 from .parameters import ParameterValue as ParameterValue
+from .representations.settings import scale_parameter as scale_parameter
 from .samples import Sample as Sample
 from .samples import SampleTable as SampleTable
 from .specs import DatabaseSpec as DatabaseSpec

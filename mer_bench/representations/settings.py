@@ -71,6 +71,30 @@ OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
 """Settings of each representation that a method may choose: it has parameters of its own with these names."""
 
 
+def scale_parameter(default: str, reason: str) -> Parameter:
+    """Return the parameter ``scale`` for a method's spec, which also names it in its `Representation`.
+
+    Parameters
+    ----------
+    default : {"physical", "per-map", "per-map-8bit"}
+        How maps that are computed from frames are scaled: displacement in pixels; each channel of each map by its own
+        least and largest value to 0..1; or the same, rounded to 8 bits, as public maps are.
+    reason : str
+        Why; `mer-bench describe` shows it.
+
+    Raises
+    ------
+    MerBenchError
+        The default is none of these.
+
+    Examples
+    --------
+    >>> scale_parameter("per-map-8bit", "as the authors' maps").default
+    'per-map-8bit'
+    """
+    return Parameter("scale", default, f"how a map that is computed from frames is scaled: {reason}", choices=SCALES)
+
+
 def is_from_frames(params: Mapping[str, object]) -> bool:
     """Return whether a representation with these settings is computed from frames; else it is ready-made."""
     return "align_by" in params

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench import (
+    MerBenchError,
+    MethodSpec,
+    Parameter,
+    Representation,
+    hookimpl,
+    scale_parameter,
+    training_parameters,
+)
 
 _PARAMETERS = (
     Parameter(
@@ -12,13 +20,7 @@ _PARAMETERS = (
         "how the five key regions are recombined to 28×28; not stated in the paper, so one that holds all five",
         choices=("five-mosaic", "four-corners", "htnet", "whole-face"),
     ),
-    Parameter(
-        "scale",
-        "per-map-8bit",
-        "how maps that are made from frames are scaled; not stated in the paper: as HTNet's, per map and channel, in "
-        "8 bits",
-        choices=("physical", "per-map", "per-map-8bit"),
-    ),
+    scale_parameter("per-map-8bit", "not stated in the paper: as HTNet's"),
     Parameter(
         "side",
         28,

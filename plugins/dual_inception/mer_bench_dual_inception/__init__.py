@@ -1,14 +1,11 @@
 """Dual-Inception: horizontal and vertical flow in two inception branches of their own."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench import MethodSpec, Parameter, Representation, hookimpl, scale_parameter, training_parameters
 
 _PARAMETERS = (
-    Parameter(
-        "scale",
+    scale_parameter(
         "per-map-8bit",
-        "how maps that are made from frames are scaled: the authors' code reads 8-bit images; that each map was "
-        "scaled by itself is not stated, but usual",
-        choices=("physical", "per-map", "per-map-8bit"),
+        "the authors' code reads 8-bit images; a scale by map is not stated, but usual",
     ),
     Parameter(
         "maps",

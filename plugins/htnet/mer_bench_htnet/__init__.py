@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench import (
+    MerBenchError,
+    MethodSpec,
+    Parameter,
+    Representation,
+    hookimpl,
+    scale_parameter,
+    training_parameters,
+)
 
 _PARAMETERS = (
     Parameter(
@@ -13,13 +21,7 @@ _PARAMETERS = (
         "row and drops the nose",
         choices=("htnet", "four-corners", "five-mosaic", "whole-face"),
     ),
-    Parameter(
-        "scale",
-        "per-map-8bit",
-        "how maps that are made from frames are scaled: as STSTNet's maps, which the public code reads, per map and "
-        "channel, in 8 bits",
-        choices=("physical", "per-map", "per-map-8bit"),
-    ),
+    scale_parameter("per-map-8bit", "as STSTNet's maps, which the public code reads"),
     Parameter(
         "attention",
         "published",

@@ -3,15 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench import (
+    MerBenchError,
+    MethodSpec,
+    Parameter,
+    Representation,
+    hookimpl,
+    scale_parameter,
+    training_parameters,
+)
 
 _PARAMETERS = (
-    Parameter(
-        "scale",
+    scale_parameter(
         "per-map-8bit",
-        "how maps that are made from frames are scaled; not known, as the authors' code reads ready-made arrays: as "
-        "public maps, per map and channel, in 8 bits",
-        choices=("physical", "per-map", "per-map-8bit"),
+        "not known, as the authors' code reads ready-made arrays: as public maps, per map and channel, in 8 bits",
     ),
     Parameter(
         "paths", (6, 12), "maps of each of the four paths, one number per inception module", minimum=1, maximum=1024

@@ -1,14 +1,11 @@
 """OFF-ApexNet: horizontal and vertical flow in two small convolutional branches, then three dense layers."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench import MethodSpec, Parameter, Representation, hookimpl, scale_parameter, training_parameters
 
 _PARAMETERS = (
-    Parameter(
-        "scale",
+    scale_parameter(
         "per-map-8bit",
-        "how maps that are made from frames are scaled; not known: as STSTNet's maps, which three of these authors "
-        "made, per map and channel, in 8 bits",
-        choices=("physical", "per-map", "per-map-8bit"),
+        "not known: as STSTNet's maps, which three of these authors made, per map and channel, in 8 bits",
     ),
     Parameter(
         "maps",

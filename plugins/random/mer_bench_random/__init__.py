@@ -1,6 +1,6 @@
 """Guessing by class frequencies: the scores to expect where nothing was learned."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl
+from mer_bench import MethodSpec, Representation, hookimpl, scale_parameter
 
 
 @hookimpl
@@ -14,14 +14,6 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             target="mer_bench_random.method:RandomGuess",
             representation=Representation("face-flow", parameters=("scale",)),
             family="baseline",
-            parameters=(
-                Parameter(
-                    "scale",
-                    "per-map-8bit",
-                    "how maps that are made from frames are scaled: as for svm-flow, so that the baselines share one "
-                    "input",
-                    choices=("physical", "per-map", "per-map-8bit"),
-                ),
-            ),
+            parameters=(scale_parameter("per-map-8bit", "as for svm-flow, so that the baselines share one input"),),
         ),
     )

@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mer_bench import MerBenchError, MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench import (
+    MerBenchError,
+    MethodSpec,
+    Parameter,
+    Representation,
+    hookimpl,
+    scale_parameter,
+    training_parameters,
+)
 
 _PARAMETERS = (
-    Parameter(
-        "scale",
-        "per-map-8bit",
-        "how maps that are made from frames are scaled: as the authors' maps, per map and channel, in 8 bits",
-        choices=("physical", "per-map", "per-map-8bit"),
-    ),
+    scale_parameter("per-map-8bit", "as the authors' maps"),
     Parameter("streams", (3, 5, 8), "maps of each stream's convolution (Table I)", minimum=1, maximum=1024),
     Parameter(
         "padding",

@@ -1,6 +1,6 @@
 """A support vector machine on raw flow maps: what any network must beat."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl
+from mer_bench import MethodSpec, Parameter, Representation, hookimpl, scale_parameter
 
 _PARAMETERS = (
     Parameter("kernel", "rbf", "the kernel", choices=("rbf", "linear")),
@@ -26,12 +26,7 @@ _PARAMETERS = (
     ),
     Parameter("splits", 5, "nested: the parts of the training set's subjects, each held out once", minimum=2),
     Parameter("class_weight", "balanced", "weights of the classes", choices=("balanced", "none")),
-    Parameter(
-        "scale",
-        "per-map-8bit",
-        "how a map that is computed from frames is scaled; the default: as public maps, which the networks take",
-        choices=("physical", "per-map", "per-map-8bit"),
-    ),
+    scale_parameter("per-map-8bit", "as public maps, which the networks take"),
 )
 
 

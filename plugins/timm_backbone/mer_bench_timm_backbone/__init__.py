@@ -1,15 +1,10 @@
 """Any image model of timm on whole-face flow maps, from random or from your own file's weights."""
 
-from mer_bench import MethodSpec, Parameter, Representation, hookimpl, training_parameters
+from mer_bench import MethodSpec, Parameter, Representation, hookimpl, scale_parameter, training_parameters
 from mer_bench_timm_backbone.weight_file import validate
 
 _PARAMETERS = (
-    Parameter(
-        "scale",
-        "per-map-8bit",
-        "how maps that are made from frames are scaled; ours: as public maps, per map and channel, in 8 bits",
-        choices=("physical", "per-map", "per-map-8bit"),
-    ),
+    scale_parameter("per-map-8bit", "ours: as public maps"),
     Parameter("model", "resnet18", "a model's name in timm, without a tag: resnet18, vit_tiny_patch16_224, ..."),
     Parameter(
         "image",
