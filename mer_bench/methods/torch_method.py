@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mer_bench.methods.method import MethodBase, ParameterView
@@ -12,13 +13,39 @@ from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import TRAINING_NAMES, TrainingConfig
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+
+    from mer_bench.training.draws import Draws
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters of a network that are trained in a way of their own.
+
+    Parameters
+    ----------
+    names : tuple of str
+        As in ``network.named_parameters()``.
+    lr_factor : float
+        Their learning rate, as a multiple of the training's.
+    weight_decay : float, optional
+        Theirs; that of the training by default.
+    """
+
+    names: tuple[str, ...]
+    lr_factor: float = 1.0
+    weight_decay: float | None = None
 
 
 class TorchMethod(MethodBase, ABC):
     """A network that the harness trains: the same rules of training and epoch selection apply to every network.
 
-    A subclass defines `build_network`; its spec lists `mer_bench.training_parameters`.
+    A subclass defines `build_network`; its spec lists `mer_bench.training_parameters`. It may also define `loss`,
+    `augment`, `parameter_groups` and `build_scheduler`. On a GPU all folds are trained as one stack, for which these,
+    and the network, are mapped over the folds by ``torch.vmap``: they may use tensors freely, but neither branch on
+    their values nor read them out (``.item()``), and they must not write into tensors that all folds share.
     """
 
     @abstractmethod
@@ -26,9 +53,70 @@ class TorchMethod(MethodBase, ABC):
         """Return the network: inputs float32 of a representation, outputs logits (n, n_classes).
 
         Inputs are (n, channels, height, width) for flow, and (n, 1, length, height, width) for ``frames``. A network
-        with a loss of its own returns ``(logits, penalty)`` while it trains: the penalty, one finite number, is added
-        to the cross-entropy.
+        with a loss of its own returns ``(logits, penalty)`` while it trains: the penalty is added to the loss. It is of
+        shape (n,), one number for each sample, or one number for the batch; a network with the latter cannot be
+        stacked, as it would count samples that only fill a batch.
         """
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of each sample; by default the cross-entropy, as the training settings say.
+
+        The trainer takes the mean over the batch, weighted by ``class_weights``: a loss that mixes samples does not
+        fit.
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n, n_classes), float32
+        labels : Tensor of shape (n,), int64
+
+        Returns
+        -------
+        Tensor of shape (n,)
+        """
+        from mer_bench.methods.training_defaults import sample_losses
+
+        return sample_losses(self.training, logits, labels)
+
+    def augment(self, inputs: Tensor, labels: Tensor, draws: Draws) -> Tensor:
+        """Return changed training samples of one step; by default, the same.
+
+        It gets them on the device before they are normalised, and after the augmentation that the training settings ask
+        for.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n, channels, height, width), float32
+        labels : Tensor of shape (n,), int64
+        draws : Draws
+            The only source of random numbers: ``draws.uniform((n,))``, ``happens``, ``below``, ``normal``.
+
+        Returns
+        -------
+        Tensor of the shape of ``inputs``
+        """
+        return inputs
+
+    def parameter_groups(self, network: nn.Module) -> Sequence[ParameterGroup]:
+        """Return the parameters that are trained in a way of their own; by default, none.
+
+        A parameter that no group names is trained as the training settings say. One that needs no gradient is not
+        trained.
+        """
+        return ()
+
+    def build_scheduler(self, optimizer: Optimizer, steps: int) -> LRScheduler:
+        """Return what changes the learning rate after each step; by default, as the training settings say.
+
+        Parameters
+        ----------
+        optimizer : torch.optim.Optimizer
+        steps : int
+            In an epoch. All folds of a stack have the same number, and share the scheduler: it must not depend on
+            their losses.
+        """
+        from mer_bench.methods.training_defaults import default_scheduler
+
+        return default_scheduler(self.training, optimizer, steps)
 
     def network_params(self) -> Mapping[str, Any]:
         """Return the network's parameters: those of the spec, without those of training and of the representation.

@@ -48,8 +48,8 @@ class Normaliser:
         _check_unit_range(inputs, kind)
         return cls(kind, *_measure(inputs, _EIGHT_BIT[kind]), np.float32(255))
 
-    def __call__(self, inputs: FloatArray) -> FloatArray:
-        """Return normalised inputs.
+    def check(self, inputs: FloatArray) -> None:
+        """Refuse inputs of other values than the kind is for.
 
         Raises
         ------
@@ -58,10 +58,6 @@ class Normaliser:
         """
         if self.kind in _EIGHT_BIT:
             _check_unit_range(inputs, self.kind)
-        normalised: FloatArray = inputs - self.mean
-        normalised /= self.deviation
-        normalised *= self.factor
-        return normalised
 
 
 def _measure(inputs: FloatArray, kind: str) -> tuple[FloatArray, FloatArray]:

@@ -1,32 +1,74 @@
-"""Training of one fold: the data stays on the device, and batches are drawn by index."""
+"""Train the networks of folds, side by side or one by one, and score held-out samples after every epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 import torch._dynamo  # what the first optimizer imports, which takes a second: a worker has it before it forks
-from torch import Tensor, nn
+from torch import nn
 
-from mer_bench.arrays import FloatArray, IntArray
+from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
-from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.methods.training_config import TrainingConfig
+from mer_bench.methods.torch_method import ParameterGroup, TorchMethod
 from mer_bench.threads import one_thread
-from mer_bench.training.normalisation import Normaliser
+from mer_bench.training.checkpoint import Checkpoint
+from mer_bench.training.folds import TrainedFold, TrainingFold
+from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
+from mer_bench.training.precision import tf32_allowed
+from mer_bench.training.stack_training import StackTraining, Tell, stack_multiple
 
-_EVALUATION_BATCH = 1024
+_KERNELS: Mapping[Callable[..., object], Callable[..., object]] = {}
+
+
+def train_folds(
+    folds: Sequence[TrainingFold],
+    *,
+    device: str,
+    stacked: bool,
+    tell: Tell = lambda progress: None,
+    checkpoint: Callable[[Sequence[int]], Checkpoint | None] = lambda numbers: None,
+) -> Iterator[tuple[int, TrainedFold]]:
+    """Train folds, and yield each with its number as soon as its training is done.
+
+    Every draw (initial weights, order of the samples, dropout, augmentation) comes only from the fold's seed, so that
+    a fold gives the same scores alone and among others. The caller's random state is restored.
+
+    Parameters
+    ----------
+    folds : sequence of TrainingFold
+        Of one row: they differ in data and seed only.
+    device : str
+        A torch device: ``cpu``, ``cuda``, ``cuda:1``.
+    stacked : bool
+        Train them together, as far as their batches allow; a fold that is left alone is trained beside a copy of
+        itself. Otherwise one after the other.
+    tell : callable
+        Receives how far a training is, now and then.
+    checkpoint : callable
+        Returns where the training of some folds, named by their numbers, is saved; None for nowhere.
+
+    Raises
+    ------
+    MerBenchError
+        The normalisation is not one for these inputs, or the device lacks the precision.
+    MethodError
+        The network's output, or a hook of the method, breaks its contract.
+    """
+    place = torch.device(device)
+    config = folds[0].method.training
+    devices = [place] if place.type == "cuda" else []
+    with one_thread(), tf32_allowed(config.precision, place), torch.random.fork_rng(devices=devices):
+        for numbers in _groups(folds) if stacked else [[number] for number in range(len(folds))]:
+            yield from _train(folds, numbers, place, stacked=stacked, tell=tell, checkpoint=checkpoint)
 
 
 def train_fold(
     method: TorchMethod, train: LabelledSamples, held_out: Sequence[UnlabelledSamples], *, seed: int, device: str
 ) -> list[FloatArray]:
-    """Train one network with cross-entropy (AHMSA-Net, eq. 5) and score held-out samples after every epoch.
-
-    Every draw (initial weights, order of the samples, dropout) comes only from ``seed``, so that a fold gives the
-    same scores alone and among others. The caller's random state is restored.
+    """Train one network, and score held-out samples after every epoch.
 
     Parameters
     ----------
@@ -34,11 +76,10 @@ def train_fold(
     train : LabelledSamples
         Inputs of shape (n, ..., channels), float32.
     held_out : sequence of UnlabelledSamples
-        Inputs of shape (m, ..., channels), float32, each. Each goes through the network separately: a network
-        that normalises over a batch must not carry anything from the test set to the validation set.
+        Inputs of shape (m, ..., channels), float32, each.
     seed : int
     device : str
-        A torch device: ``cpu``, ``cuda``, ``cuda:1``.
+        A torch device.
 
     Returns
     -------
@@ -48,93 +89,98 @@ def train_fold(
     Raises
     ------
     MerBenchError
-        The normalisation is not one for these inputs.
+        As `train_folds`.
     MethodError
-        The loss is no longer finite, or the network's output has the wrong shape.
+        As `train_folds`, or the loss is no longer finite.
     """
-    config = method.training
-    place = torch.device(device)
-    with one_thread(), torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        torch.manual_seed(seed)
-        order = torch.Generator().manual_seed(seed)
-        network = method.build_network().to(place)
-        normalise = Normaliser.fit(train.inputs, config.normalisation)
-        x = _to_device(normalise(train.inputs), place)
-        x_held_out = [_to_device(normalise(samples.inputs), place) for samples in held_out]
-        y = torch.from_numpy(np.array(train.labels)).to(place)
-        weights = _class_weights(train.labels, method.n_classes, config.class_weights)
-        loss_of = nn.CrossEntropyLoss(weight=weights).to(place)
-        optimizer = _optimizer(network, config)
-        scores = [np.empty((config.epochs, len(part), method.n_classes), dtype=np.float32) for part in held_out]
-        for epoch in range(config.epochs):
-            network.train()
-            for batch in _batches(len(train), config.batch_size, order):
-                logits, penalty = _outputs(network, x[batch], method.n_classes)
-                _step(loss_of(logits, y[batch]) + penalty, optimizer, epoch)
-            for part, inputs in zip(scores, x_held_out, strict=True):
-                part[epoch] = _probabilities(network, inputs, method.n_classes)
-        return scores
+    parts = [train.inputs, *(samples.inputs for samples in held_out)]
+    ends = np.cumsum([len(part) for part in parts])
+    places = np.split(np.arange(ends[-1]), ends[:-1])
+    fold = TrainingFold(method, np.concatenate(parts), places[0], train.labels, tuple(places[1:]), seed)
+    ((_, trained),) = train_folds([fold], device=device, stacked=False)
+    if trained.error:
+        raise MethodError(trained.error)
+    return list(trained.probabilities)
 
 
-def _step(loss: Tensor, optimizer: torch.optim.Optimizer, epoch: int) -> None:
-    if not torch.isfinite(loss):
-        raise MethodError(f"the training loss is {loss.item()} in epoch {epoch + 1}; a smaller lr may fix it")
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimizer.step()
+def _groups(folds: Sequence[TrainingFold]) -> list[list[int]]:
+    """Return the numbers of folds that can share their steps: those with equally many batches in an epoch."""
+    groups: dict[int, list[int]] = {}
+    for number, fold in enumerate(folds):
+        groups.setdefault(len(fold.order.sizes), []).append(number)
+    return list(groups.values())
 
 
-@torch.no_grad()
-def _probabilities(network: nn.Module, inputs: Tensor, n_classes: int) -> FloatArray:
-    network.eval()
-    logits = torch.cat([_outputs(network, part, n_classes)[0] for part in torch.split(inputs, _EVALUATION_BATCH)])
-    return logits.softmax(dim=1).cpu().numpy()
+def _train(
+    folds: Sequence[TrainingFold],
+    numbers: Sequence[int],
+    device: torch.device,
+    *,
+    stacked: bool,
+    tell: Tell,
+    checkpoint: Callable[[Sequence[int]], Checkpoint | None],
+) -> Iterator[tuple[int, TrainedFold]]:
+    """Train folds as one stack; where the device lacks the memory, as two stacks of half the folds."""
+    own = [folds[number] for number in numbers]
+    try:
+        trained = _stack(own, device, stacked=stacked, tell=tell, checkpoint=checkpoint(numbers)).run()
+    except torch.OutOfMemoryError:
+        if len(numbers) == 1:
+            raise
+        trained = None
+    if trained is not None:
+        yield from zip(numbers, trained, strict=False)
+        return
+    torch.cuda.empty_cache()
+    middle = len(numbers) // 2
+    for half in (numbers[:middle], numbers[middle:]):
+        yield from _train(folds, half, device, stacked=stacked, tell=tell, checkpoint=checkpoint)
 
 
-def _outputs(network: nn.Module, inputs: Tensor, n_classes: int) -> tuple[Tensor, Tensor | float]:
-    """Return logits, and the penalty that is added to the loss; 0 if the network has none."""
-    outputs = network(inputs)
-    logits, penalty = outputs if isinstance(outputs, tuple) and len(outputs) == 2 else (outputs, 0.0)
-    if not isinstance(logits, Tensor):
-        raise MethodError(f"the network gives an object of type {type(logits).__name__}, not a tensor of logits")
-    if logits.shape != (len(inputs), n_classes):
-        raise MethodError(f"the network gives {tuple(logits.shape)} for {len(inputs)} samples of {n_classes} classes")
-    if not isinstance(penalty, (Tensor, int, float)):
-        raise MethodError(f"the network's penalty is of type {type(penalty).__name__}, and is not one number")
-    if isinstance(penalty, Tensor) and penalty.numel() != 1:
-        raise MethodError(f"the network's penalty has the shape {tuple(penalty.shape)}, and is not one number")
-    return logits, penalty
+def _stack(
+    folds: Sequence[TrainingFold], device: torch.device, *, stacked: bool, tell: Tell, checkpoint: Checkpoint | None
+) -> StackTraining:
+    """Build each fold's network from its own seed, alone, and join them."""
+    if stacked:
+        folds = [*folds, *(folds[0] for _ in range(-len(folds) % stack_multiple(device)))]
+    networks = [build_network(fold, device) for fold in folds]
+    method = folds[0].method
+    joined: Networks
+    if stacked:
+        joined = StackedNetworks(networks, method.n_classes)
+    else:
+        joined = OneNetwork(networks[0], method.n_classes, _KERNELS if device.type == "cpu" else {})
+    if not joined.parameters:
+        raise MethodError("build_network returns a network without trainable parameters")
+    groups = _all_groups(method.parameter_groups(networks[0]), list(joined.parameters))
+    return StackTraining(folds, joined, groups, device, tell=tell, checkpoint=checkpoint)
 
 
-def _batches(n: int, size: int, order: torch.Generator) -> Iterator[Tensor]:
-    """Yield index batches of a new random order.
+def build_network(fold: TrainingFold, device: torch.device) -> nn.Module:
+    """Return a fold's network with its initial weights, which depend on its seed only."""
+    torch.manual_seed(fold.seed)
+    network = fold.method.build_network()
+    if any(map(torch.nn.parameter.is_lazy, network.parameters())):
+        sample = np.moveaxis(np.asarray(fold.inputs[fold.train[:1]]), -1, 1)
+        with torch.no_grad():
+            network.eval()(torch.from_numpy(np.ascontiguousarray(sample)))
+    return network.to(device)
 
-    Batch normalisation fails on one sample: a single one left over joins the batch before.
+
+def _all_groups(given: Sequence[ParameterGroup], names: Sequence[str]) -> list[ParameterGroup]:
+    """Return groups that have every trained parameter once.
+
+    Raises
+    ------
+    MethodError
+        The method's groups name a parameter twice, or one that is not trained.
     """
-    indices = torch.randperm(n, generator=order)
-    sizes = [size] * (n // size) + ([n % size] if n % size else [])
-    if size > 1 and len(sizes) > 1 and sizes[-1] == 1:
-        sizes[-2:] = [sizes[-2] + 1]
-    yield from torch.split(indices, sizes)
-
-
-def _to_device(normalised: FloatArray, device: torch.device) -> Tensor:
-    """Move the channels from the last axis to the second."""
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(normalised, -1, 1))).to(device)
-
-
-def _class_weights(labels: IntArray, n_classes: int, kind: str) -> Tensor | None:
-    if kind == "none":
-        return None
-    counts = np.bincount(labels, minlength=n_classes)
-    weights = np.where(counts > 0, len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
-    return torch.tensor(weights, dtype=torch.float32)
-
-
-def _optimizer(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    parameters = network.parameters()
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    # Otherwise MKL takes the square roots, from an approximation that is another on each vendor's processors.
-    return kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    named = [name for group in given for name in group.names]
+    unknown = [name for name in named if name not in names]
+    if unknown:
+        raise MethodError(f"parameter_groups names {unknown[0]!r}, which is no trained parameter of the network")
+    twice = [name for name in named if named.count(name) > 1]
+    if twice:
+        raise MethodError(f"parameter_groups names {twice[0]!r} twice")
+    rest = tuple(name for name in names if name not in named)
+    return [*(group for group in given if group.names), *([ParameterGroup(rest)] if rest else [])]

@@ -1,0 +1,204 @@
+"""What a network's forward pass calls of torch, replaced where a fold would depend on its stack, or wait for it.
+
+Random numbers come from the fold's own `Draws`. In a stack, a batch normalisation leaves out the samples that only fill
+a fold's batch, convolutions are matrix products, and so is attention: `torch.vmap` has slow rules for these, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from mer_bench.training.draws import Draws
+
+_Function = Callable[..., Any]
+_NONE: Mapping[_Function, _Function] = MappingProxyType({})
+
+
+class FoldFunctions(TorchFunctionMode):
+    """While it is entered, torch's functions are those of one fold.
+
+    Parameters
+    ----------
+    draws : Draws
+    replaced : mapping of callable to callable
+        Further functions of torch, and what is called instead.
+    """
+
+    def __init__(self, draws: Draws, replaced: Mapping[_Function, _Function] = _NONE) -> None:
+        super().__init__()
+        self._replaced = {**_random_functions(draws), **replaced}
+
+    def __torch_function__(
+        self, func: _Function, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Call the replacement of a function, if it has one."""
+        return self._replaced.get(func, func)(*args, **(kwargs or {}))
+
+
+def stacked_functions(weights: Tensor | None) -> dict[_Function, _Function]:
+    """Return the replacements for a network under ``torch.vmap``.
+
+    Parameters
+    ----------
+    weights : Tensor of shape (n,), float32, or None
+        1 for the samples of the batch, and 0 for those that only fill it; None if there are none of these.
+    """
+    batch_norm = {} if weights is None else {F.batch_norm: partial(_masked_batch_norm, weights)}
+    return {F.conv2d: _conv2d, F.scaled_dot_product_attention: _attention, **batch_norm}
+
+
+def _random_functions(draws: Draws) -> dict[_Function, _Function]:
+    """Return what replaces torch's functions that draw random numbers."""
+
+    def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        return _dropout(draws, input, p if training else 0.0, input.shape)
+
+    def channel_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        shape = (*input.shape[:2], *(1 for _ in input.shape[2:]))
+        return _dropout(draws, input, p if training else 0.0, shape)
+
+    def uniform(*size: Any, **settings: Any) -> Tensor:
+        return _like(draws.uniform(_shape(size)), settings)
+
+    def normal(*size: Any, **settings: Any) -> Tensor:
+        return _like(draws.normal(_shape(size)), settings)
+
+    def integers(*arguments: Any, **settings: Any) -> Tensor:
+        low, high, size = arguments if len(arguments) == 3 else (0, *arguments)
+        return _like(low + draws.below(high - low, size), settings)
+
+    def bernoulli(input: Tensor, p: float | None = None) -> Tensor:
+        return (draws.uniform(input.shape) < (input if p is None else p)).to(input.dtype)
+
+    def bernoulli_(input: Tensor, p: float | Tensor = 0.5) -> Tensor:
+        return input.copy_(draws.uniform(input.shape) < p)
+
+    def uniform_(input: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+        return input.copy_(draws.uniform(input.shape, low, high))
+
+    def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+        return input.copy_(draws.normal(input.shape) * std + mean)
+
+    return {
+        F.dropout: dropout,
+        **dict.fromkeys((F.dropout1d, F.dropout2d, F.dropout3d), channel_dropout),
+        torch.rand: uniform,
+        torch.rand_like: lambda like, **settings: _like(draws.uniform(like.shape), {"dtype": like.dtype, **settings}),
+        torch.randn: normal,
+        torch.randn_like: lambda like, **settings: _like(draws.normal(like.shape), {"dtype": like.dtype, **settings}),
+        torch.randint: integers,
+        torch.bernoulli: bernoulli,
+        Tensor.bernoulli: bernoulli,
+        Tensor.bernoulli_: bernoulli_,
+        Tensor.uniform_: uniform_,
+        Tensor.normal_: normal_,
+    }
+
+
+def _dropout(draws: Draws, values: Tensor, probability: float, shape: Sequence[int]) -> Tensor:
+    if probability == 0:
+        return values
+    kept = draws.uniform(shape) >= probability
+    return values * (kept * (1 / (1 - probability))).to(values.dtype)
+
+
+def _shape(size: Sequence[Any]) -> Sequence[int]:
+    return size[0] if len(size) == 1 and not isinstance(size[0], int) else size
+
+
+def _like(drawn: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    return drawn if settings.get("dtype") is None else drawn.to(settings["dtype"])
+
+
+def _masked_batch_norm(
+    weights: Tensor,
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise by the mean and variance of the samples whose weight is 1, and update the running ones by these."""
+    if not training:
+        return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    axes = [0, *range(2, input.dim())]
+    shape = (1, -1, *(1 for _ in axes[1:]))
+    own = weights.reshape(-1, *(1 for _ in range(input.dim() - 1)))
+    count = weights.sum() * (input[0, 0].numel())
+    mean = (input * own).sum(axes) / count
+    centred = input - mean.reshape(shape)
+    variance = (centred.square() * own).sum(axes) / count
+    if running_mean is not None and running_var is not None:
+        with torch.no_grad():
+            unbiased = variance * (count / (count - 1))
+            running_mean.mul_(1 - momentum).add_(mean.to(running_mean.dtype) * momentum)
+            running_var.mul_(1 - momentum).add_(unbiased.to(running_var.dtype) * momentum)
+    normalised = centred * torch.rsqrt(variance + eps).reshape(shape)
+    if weight is not None:
+        normalised = normalised * weight.reshape(shape)
+    return normalised if bias is None else normalised + bias.reshape(shape)
+
+
+def _conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolve as a matrix product of the unfolded input.
+
+    Where each fold of a stack has its own weight, torch makes a grouped convolution of it, which is slow.
+    """
+    if groups != 1 or input.dim() != 4 or isinstance(padding, str):
+        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    sides, steps, rim, spread = (_pair(value) for value in (weight.shape[2:], stride, padding, dilation))
+    height, width = (
+        (input.shape[2 + axis] + 2 * rim[axis] - spread[axis] * (sides[axis] - 1) - 1) // steps[axis] + 1
+        for axis in range(2)
+    )
+    if sides == (1, 1) and steps == (1, 1) and rim == (0, 0):
+        columns = input.flatten(2)
+    else:
+        columns = F.unfold(input, sides, spread, rim, steps)
+    out: Tensor = weight.flatten(1) @ columns
+    out = out if bias is None else out + bias[:, None]
+    return out.reshape(*out.shape[:2], height, width)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Scaled dot-product attention by matrix products, of few tokens."""
+    if is_causal or enable_gqa or dropout_p:
+        return F.scaled_dot_product_attention(
+            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if attn_mask is not None:
+        scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
+    return scores.softmax(-1) @ value

@@ -1,0 +1,19 @@
+"""What a stack's training makes small: the loss of each fold's batch."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def batch_loss(losses: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the weighted mean of each fold's losses.
+
+    Parameters
+    ----------
+    losses : Tensor of shape (folds, n)
+    weights : Tensor of shape (folds, n) or None
+        0 for samples that do not count.
+    """
+    if weights is None:
+        return losses.mean(1)
+    return (losses * weights).sum(1) / weights.sum(1)

@@ -1,0 +1,375 @@
+"""The training of one stack of folds from start to end, on one device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mer_bench.arrays import FloatArray
+from mer_bench.errors import MethodError
+from mer_bench.methods.torch_method import ParameterGroup
+from mer_bench.training.batches import Batch, epoch_batches
+from mer_bench.training.checkpoint import Checkpoint
+from mer_bench.training.draws import Draws, fold_key, step_keys
+from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
+from mer_bench.training.graphs import StepGraphs
+from mer_bench.training.networks import Networks
+from mer_bench.training.objective import batch_loss
+from mer_bench.training.optimisation import Optimisation
+from mer_bench.training.precision import autocast
+
+_TELL_SECONDS = 1.0
+_SCORED_ALONE = 1024
+"""Held-out samples of a single fold that are scored at a time."""
+_MIXUP = 1
+"""Which of the keys that a step's key leads to mixup draws from."""
+_SHRINK = 0.75
+"""On a GPU a stack loses the folds that have stopped once it has so many left: its steps have to be captured again."""
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a training is.
+
+    Parameters
+    ----------
+    folds : int
+        How many are trained together.
+    epoch, epochs : int
+        Finished, and in all.
+    samples_per_second : float
+        Of training, all folds together.
+    seconds_left : float
+        If no fold stops early.
+    """
+
+    folds: int
+    epoch: int
+    epochs: int
+    samples_per_second: float
+    seconds_left: float
+
+
+Tell = Callable[[TrainingProgress], None]
+
+
+def stack_multiple(device: torch.device) -> int:
+    """Return what the number of folds in a stack must be a multiple of; copies of folds fill it up.
+
+    On a CPU, torch computes the last values of an array, those that fill no vector register, by other functions than
+    the rest. With a multiple of 16 folds every register is full, so that no fold depends on its place or its company.
+    On a GPU it is enough that a stack is never a single fold, for which libraries have other kernels.
+    """
+    return 16 if device.type == "cpu" else 2
+
+
+class StackTraining:
+    """Some folds whose steps have the same shapes, trained together.
+
+    Parameters
+    ----------
+    folds : sequence of TrainingFold
+        They differ in data and seed only, and have equally many batches in an epoch.
+    networks : Networks
+        Theirs, in the same order.
+    groups : sequence of ParameterGroup
+    device : torch.device
+    tell : callable
+        Receives how far the training is, now and then.
+    checkpoint : Checkpoint, optional
+    """
+
+    def __init__(
+        self,
+        folds: Sequence[TrainingFold],
+        networks: Networks,
+        groups: Sequence[ParameterGroup],
+        device: torch.device,
+        *,
+        tell: Tell,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self._folds, self._networks, self._device = folds, networks, device
+        self._tell, self._checkpoint = tell, checkpoint
+        self._method, self._config = folds[0].method, folds[0].method.training
+        self._orders = [fold.order for fold in folds]
+        self._n_batches = len(self._orders[0].sizes)
+        self._optimisation = Optimisation(self._method, networks, groups, steps=self._n_batches)
+        self._data = FoldSet.of(folds, device)
+        self._keys = torch.tensor([fold_key(fold.seed) for fold in folds], dtype=torch.int32, device=device)
+        self._finite = torch.ones(len(folds), dtype=torch.bool, device=device)
+        self._scores: list[list[Tensor]] = [[] for _ in folds]
+        """Of each fold, what was scored after each epoch: all held-out sets in a row."""
+        self._alive = list(range(len(folds)))
+        """The folds of which the networks still hold a part, in their order there."""
+        self._stopped: set[int] = set()
+        self._failed: dict[int, int] = {}
+        """Folds whose loss was not finite, and the epoch."""
+        self._epoch = 0
+        self._graphs = StepGraphs(self._step, device)
+
+    def run(self) -> list[TrainedFold]:
+        """Train all epochs, and return what was scored."""
+        self._resume()
+        pace = _Pace(self._config.epochs * self._n_batches, self._epoch * self._n_batches)
+        while self._epoch < self._config.epochs and len(self._stopped) < len(self._folds):
+            batches = epoch_batches([self._orders[i] for i in self._alive], self._epoch)
+            for number, batch in enumerate(batches):
+                self._graphs.step(batch, self._epoch * self._n_batches + number)
+                self._optimisation.end_step()
+                pace.step(batch.indices.numel(), self._synchronise)
+                if pace.due:
+                    self._tell(self._progress(pace))
+            self._score()
+            self._epoch += 1
+            self._end_epoch()
+            if self._checkpoint is not None and self._checkpoint.due and self._epoch < self._config.epochs:
+                self._save(self._checkpoint)
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+        return [self._result(i) for i in range(len(self._folds))]
+
+    def _step(self, batch: Batch, step: Tensor) -> None:
+        """Change the weights by one batch of each fold; it reads nothing out of the device."""
+        data, config = self._data, self._config
+        labels = data.labels.gather(1, batch.indices)
+        inputs = data.take(data.train.gather(1, batch.indices))
+        inputs = data.normalised(self._augmented(inputs, labels, step_keys(self._keys, 2 * step + 1)))
+        keys = step_keys(self._keys, 2 * step)
+        mixed = _Mixed.of(config.mixup, self._networks, keys, batch) if config.mixup else None
+        if mixed is not None:
+            inputs = mixed.inputs(inputs)
+        with autocast(config.precision, self._device):
+            logits, penalty = self._networks(inputs, keys, batch.present, training=True)
+        losses = self._weighted_losses(logits, labels, batch.present)
+        if mixed is None:
+            loss = batch_loss(*losses)
+        else:
+            loss = mixed.loss(losses, self._weighted_losses(logits, mixed.others(labels), batch.present))
+        if penalty is not None:
+            loss = loss + (penalty if penalty.dim() == 1 else batch_loss(penalty, batch.present))
+        self._finite &= loss.detach().isfinite()
+        torch.autograd.backward(loss.sum())
+        self._optimisation.step()
+
+    def _augmented(self, inputs: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        method = self._method
+
+        def of_fold(own: Tensor, labels: Tensor, key: Tensor) -> Tensor:
+            return method.augment(own, labels, Draws(key))
+
+        return self._networks.per_fold(of_fold)(inputs, labels, keys)
+
+    def _weighted_losses(self, logits: Tensor, labels: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return the loss of each sample, and how much it counts."""
+        losses: Tensor = self._networks.per_fold(self._method.loss)(logits, labels)
+        if losses.shape != labels.shape:
+            raise MethodError(
+                f"loss gives {tuple(losses.shape[1:])} for {labels.shape[1]} samples, not one number for each"
+            )
+        if self._data.class_weights is None:
+            return losses, present
+        weights: Tensor = self._data.class_weights.gather(1, labels)
+        return losses, weights if present is None else weights * present
+
+    @torch.no_grad()
+    def _score(self) -> None:
+        """Score the held-out sets of each fold; the logits stay on the device."""
+        sets = [self._logits(places) for places in self._data.held_out]
+        for row, number in enumerate(self._alive):
+            if number not in self._stopped:
+                lengths = [len(part) for part in self._folds[number].held_out]
+                own = [part[row, :length] for part, length in zip(sets, lengths, strict=True)]
+                self._scores[number].append(torch.cat(own).clone())
+
+    def _logits(self, places: Tensor) -> Tensor:
+        parts = []
+        for part in torch.split(places, SCORED if len(places) > 1 else _SCORED_ALONE, dim=1):
+            inputs = self._data.normalised(self._data.take(part))
+            with autocast(self._config.precision, self._device):
+                weights = self._optimisation.average
+                parts.append(self._networks(inputs, self._keys, None, training=False, weights=weights)[0])
+        return torch.cat(parts, dim=1)
+
+    def _end_epoch(self) -> None:
+        finite = self._finite.tolist()
+        for row, number in enumerate(self._alive):
+            if number in self._stopped:
+                continue
+            if not finite[row]:
+                self._failed[number] = self._epoch
+                self._stopped.add(number)
+            elif (stop := self._folds[number].stop) is not None and stop(self._probabilities(number)[0]):
+                self._stopped.add(number)
+        left = [row for row, number in enumerate(self._alive) if number not in self._stopped]
+        if left and len(left) <= (_SHRINK * len(self._alive) if self._device.type == "cuda" else len(self._alive) - 1):
+            self._keep(left)
+
+    def _keep(self, rows: list[int]) -> None:
+        """Go on with some of the folds only."""
+        others = [row for row in range(len(self._alive)) if row not in rows]
+        rows = [*rows, *others[: -len(rows) % stack_multiple(self._device)]]
+        if len(rows) == len(self._alive):
+            return
+        chosen = torch.tensor(rows, device=self._device)
+        networks = self._networks
+        networks.parameters = {
+            name: networks.choose(own.detach(), chosen).requires_grad_() for name, own in networks.parameters.items()
+        }
+        networks.buffers = {name: networks.choose(own, chosen) for name, own in networks.buffers.items()}
+        self._optimisation.keep(chosen)
+        self._data, self._keys, self._finite = self._data.choose(chosen), self._keys[chosen], self._finite[chosen]
+        self._alive = [self._alive[row] for row in rows]
+        self._graphs = StepGraphs(self._step, self._device)
+
+    def _probabilities(self, number: int) -> tuple[FloatArray, ...]:
+        fold = self._folds[number]
+        epochs = torch.stack(self._scores[number]).softmax(dim=2).cpu().numpy()
+        ends = np.cumsum([len(part) for part in fold.held_out])
+        return tuple(np.split(epochs, ends[:-1], axis=1))
+
+    def _result(self, number: int) -> TrainedFold:
+        if number in self._failed:
+            return TrainedFold(
+                error=f"the training loss is not finite in epoch {self._failed[number]}; a smaller lr may fix it"
+            )
+        return TrainedFold(self._probabilities(number))
+
+    def _synchronise(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+
+    def _progress(self, pace: _Pace) -> TrainingProgress:
+        return TrainingProgress(
+            len(self._folds) - len(self._stopped),
+            self._epoch,
+            self._config.epochs,
+            pace.samples_per_second,
+            pace.seconds_left,
+        )
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        tensors = {f"parameter/{name}": own for name, own in self._networks.parameters.items()}
+        tensors |= {f"buffer/{name}": own for name, own in self._networks.buffers.items()}
+        tensors |= self._optimisation.state()
+        tensors |= {f"scores/{number}": torch.stack(own) for number, own in enumerate(self._scores) if own}
+        tensors |= {"finite": self._finite, "generator": torch.random.get_rng_state()}
+        facts = {
+            "epoch": self._epoch,
+            "alive": self._alive,
+            "stopped": sorted(self._stopped),
+            "failed": list(self._failed.items()),
+        }
+        # A full disk must not end the training.
+        with suppress(OSError):
+            checkpoint.save(tensors, facts)
+
+    def _resume(self) -> None:
+        saved = None if self._checkpoint is None else self._checkpoint.load(self._device)
+        if saved is None:
+            return
+        tensors, facts = saved
+        alive: list[int] = facts["alive"]  # type: ignore[assignment]
+        self._keep(alive)
+        with torch.no_grad():
+            for name, own in self._networks.parameters.items():
+                own.copy_(tensors[f"parameter/{name}"])
+            for name, own in self._networks.buffers.items():
+                own.copy_(tensors[f"buffer/{name}"])
+        self._epoch = int(facts["epoch"])  # type: ignore[call-overload]
+        self._optimisation.restore(tensors, self._epoch * self._n_batches)
+        self._scores = [list(tensors.get(f"scores/{number}", ())) for number in range(len(self._folds))]
+        self._finite.copy_(tensors["finite"])
+        self._stopped, self._failed = set(facts["stopped"]), dict(facts["failed"])  # type: ignore[call-overload]
+        torch.random.set_rng_state(tensors["generator"].cpu())
+
+
+@dataclass(frozen=True)
+class _Mixed:
+    """Mixup of a step: each sample is mixed with the next one of its batch (Zhang et al. 2018, arXiv:1710.09412).
+
+    Parameters
+    ----------
+    share : Tensor of shape (folds,)
+        Of the sample itself.
+    partners : Tensor of shape (folds, n), int64
+        The place in the batch of the sample that it is mixed with.
+    """
+
+    share: Tensor
+    partners: Tensor
+
+    @classmethod
+    def of(cls, alpha: float, networks: Networks, keys: Tensor, batch: Batch) -> _Mixed:
+        share: Tensor = networks.per_fold(lambda key: Draws(key).beta(alpha))(step_keys(keys, _MIXUP))
+        folds, n = batch.indices.shape
+        following = torch.arange(1, n + 1, device=keys.device).expand(folds, n)
+        lengths = n if batch.present is None else batch.present.sum(1, keepdim=True)
+        return cls(share, torch.where(following < lengths, following, 0))
+
+    def inputs(self, inputs: Tensor) -> Tensor:
+        """Return each sample mixed with its partner."""
+        share = self.share.reshape(-1, *(1 for _ in inputs.shape[1:]))
+        folds = torch.arange(len(inputs), device=inputs.device)[:, None]
+        return share * inputs + (1 - share) * inputs[folds, self.partners]
+
+    def others(self, labels: Tensor) -> Tensor:
+        """Return the partners' labels."""
+        return labels.gather(1, self.partners)
+
+    def loss(self, own: tuple[Tensor, Tensor | None], others: tuple[Tensor, Tensor | None]) -> Tensor:
+        """Return the loss of each fold from the losses and weights by the samples' labels and by their partners'."""
+        share = self.share[:, None]
+        losses = torch.cat((own[0], others[0]), dim=1)
+        weights = [torch.ones_like(losses) if given is None else given for losses, given in (own, others)]
+        return batch_loss(losses, torch.cat((share * weights[0], (1 - share) * weights[1]), dim=1))
+
+
+class _Pace:
+    """How fast a training is: steps and samples since a first step, which takes longer than others."""
+
+    def __init__(self, steps: int, done: int) -> None:
+        self._left = steps - done
+        self._started: float | None = None
+        self._told = time.monotonic()
+        self._samples = 0
+        self.steps = 0
+
+    def step(self, samples: int, synchronise: Callable[[], None]) -> None:
+        """Count a step."""
+        self.steps += 1
+        self._left -= 1
+        if self.steps == 1:
+            synchronise()
+            self._started = time.monotonic()
+        else:
+            self._samples += samples
+        if self.steps == 2:
+            synchronise()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to say how far the training is; then it will be again only after a while."""
+        now = time.monotonic()
+        if self.steps < 2 or (self.steps > 2 and now - self._told < _TELL_SECONDS):
+            return False
+        self._told = now
+        return True
+
+    @property
+    def samples_per_second(self) -> float:
+        return self._samples / self._elapsed
+
+    @property
+    def seconds_left(self) -> float:
+        return self._elapsed / (self.steps - 1) * self._left
+
+    @property
+    def _elapsed(self) -> float:
+        return max(time.monotonic() - (self._started or 0.0), 1e-9)
