@@ -28,6 +28,7 @@ ALLOWED = {
     "rules": set(),
     "caveats": set(),
     "threads": set(),
+    "isolation": {"threads"},
     "foreign": {"errors"},
     "strict_toml": {"errors"},
     "strain": {"errors", "arrays"},
@@ -53,12 +54,12 @@ ALLOWED = {
     "vision": {"errors", "arrays", "parameters", "threads"},
     "representations": {*FOUNDATION, *DATA, "arithmetic", "caveats", "threads", "strain", "vision", "store"},
     "methods": {*FOUNDATION, "samples"},
-    "training": {*FOUNDATION, "threads", "samples", "methods"},
+    "training": {*FOUNDATION, "atomic", "threads", "isolation", "samples", "methods"},
     "evaluation": {
         *FOUNDATION,
         *WORDS,
         *DATA,
-        *("arithmetic", "threads", "protocol", "settings", "store", "scoring"),
+        *("arithmetic", "threads", "isolation", "protocol", "settings", "store", "scoring"),
         *("representations", "methods", "training"),
     },
     "engine": {
@@ -66,13 +67,13 @@ ALLOWED = {
         *WORDS,
         *DATA,
         *KEPT,
-        *("arithmetic", "threads", "config", "protocol", "settings", "representations", "methods", "evaluation"),
+        *("arithmetic", "threads", "isolation", "config", "protocol", "settings", "representations", "methods", "evaluation"),
     },
     "progress": {"engine", "evaluation"},
     "api": {"engine", "evaluation", "frames", "progress", "parameters"},
     "testing": {
         *FOUNDATION,
-        *("config", "settings", "strain", "methods", "training", "evaluation", "engine", "representations"),
+        *("config", "isolation", "settings", "strain", "methods", "training", "evaluation", "engine", "representations"),
     },
     # A new plugin's class must not have the name of one that the public interface offers.
     "scaffold": {*FOUNDATION, "atomic", "__init__"},

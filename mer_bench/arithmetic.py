@@ -65,6 +65,16 @@ def worker_environment(chosen: str) -> dict[str, str]:
     return {**dict.fromkeys(THREAD_VARIABLES, "1"), **(_pinned() if chosen == AVX2 else {})}
 
 
+def settings_of(precision: str) -> tuple[tuple[str, str], ...]:
+    """Return the variables that a worker needs besides, where a network trains on the CPU with a precision."""
+    return (("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16"),) if precision == "bf16" else ()
+
+
+def has_bf16() -> bool:
+    """Return whether this processor multiplies numbers of 16 bits (AVX512-BF16): others only imitate it, slowly."""
+    return "avx512_bf16" in _flags()
+
+
 def held_variables(chosen: str) -> tuple[str, ...]:
     """Return the environment variables whose change would make this arithmetic another one."""
     return (VARIABLE, *(_pinned() if chosen == AVX2 else _PINNED))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 ByteArray = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
 StringArray = NDArray[np.str_]
 
 MAP_SIDE = 28

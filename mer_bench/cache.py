@@ -27,9 +27,12 @@ SYNTHETIC = "synthetic"
 STACKS = "stacks"
 """The subfolder for the stacked inputs of rows."""
 
+TRAINING = "training"
+"""The subfolder for trainings that are not finished."""
+
 _OURS = re.compile(r"[0-9a-f]{64}\.(entry|json)|\.[0-9a-f]{50}\.[0-9a-f]{16}\.tmp")
 """Other files in the folder are neither counted nor removed: a user may have chosen a folder that has such files."""
-_TREES = (STACKS, SYNTHETIC)
+_TREES = (STACKS, SYNTHETIC, TRAINING)
 """Subfolders with files of any name."""
 
 

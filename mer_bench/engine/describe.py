@@ -15,8 +15,8 @@ from mer_bench.arrays import FloatArray
 from mer_bench.engine.describe_network import NetworkFacts, measure_network
 from mer_bench.errors import MerBenchError, error_text
 from mer_bench.evaluation.features import extract_features
-from mer_bench.evaluation.isolation import isolated
 from mer_bench.foreign import STRICT_VARIABLE, foreign_code
+from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod

@@ -153,16 +153,18 @@ class _Assignment:
 
     number: int
     worker: _Worker
+    settings: Mapping[str, str]
 
 
 def run_tasks(
-    work: Callable[[T], R],
+    work: Callable[..., R],
     tasks: Sequence[T],
     place: Callable[[T], Place],
     *,
     lost: Callable[[T, MethodError, float], R],
     jobs: int,
     timeout: float | None = None,
+    message: Callable[[T, Any], None] | None = None,
 ) -> Generator[tuple[T, R], None, None]:
     """Run tasks in up to ``jobs`` worker processes, and yield each with its outcome as they come.
 
@@ -182,21 +184,22 @@ def run_tasks(
     jobs : int
     timeout : float or None
         Seconds that a task may take, including what its process has to import first.
+    message : callable, optional
+        Receives a task and what it sends while it runs: ``work`` then takes a second argument, a function that sends.
 
     Raises
     ------
     MerBenchError
         A task raised it, so that every task would fail, or no worker can start.
     """
-    settings = _settings()
     order = partial(
         Order,
         run=secrets.token_hex(8),
         timeout=timeout,
         folder=str(Path.cwd()),
         path=_path(),
-        environment=_environment(settings),
         held=held_variables(arithmetic()),
+        sends=message is not None,
     )
     waiting = list(range(len(tasks)))[::-1]
     attempts = [0] * len(tasks)
@@ -206,11 +209,17 @@ def run_tasks(
             while waiting and len(busy) < jobs:
                 number = waiting.pop()
                 attempts[number] += 1
-                _assign(number, order(place(tasks[number])), (work, tasks[number]), settings, busy)
+                where = place(tasks[number])
+                settings = _settings(where)
+                _assign(number, order(where, environment=_environment(settings)), (work, tasks[number]), settings, busy)
             for assignment, reply in _replies(busy):
                 number, worker = assignment.number, assignment.worker
+                if reply is not None and reply.kind == "part":
+                    if message is not None and (said := _message(reply)) is not None:
+                        message(tasks[number], said)
+                    continue
                 if reply is not None:
-                    _IDLE.put(settings, worker)
+                    _IDLE.put(assignment.settings, worker)
                 elif (cause := worker.cause_of_death()) and attempts[number] < _ATTEMPTS:
                     waiting.append(number)
                     continue
@@ -224,26 +233,38 @@ def run_tasks(
 def _assign(
     number: int,
     order: Order,
-    content: tuple[Callable[[T], R], T],
+    content: tuple[Callable[..., R], T],
     settings: Mapping[str, str],
     busy: dict[Connection[Any, Any], _Assignment],
 ) -> None:
     """Give a function and its task to an idle worker or a new one, which is busy then."""
     payload = bytes(ForkingPickler.dumps(content))
     worker = _IDLE.take(settings, order.environment)
-    busy[worker.connection] = _Assignment(number, worker)
+    busy[worker.connection] = _Assignment(number, worker, settings)
     worker.send(order, payload)
 
 
 def _replies(busy: dict[Connection[Any, Any], _Assignment]) -> Iterator[tuple[_Assignment, Reply | None]]:
-    """Wait for replies, and yield each with what it replies to; None where the worker died."""
+    """Wait for replies, and yield each with what it replies to; None where the worker died.
+
+    After any but a message, the worker is not busy any more.
+    """
     for connection in wait(list(busy)):
         assert isinstance(connection, Connection)
         try:
             reply: Reply | None = Reply.unpacked(connection.recv_bytes())
         except (EOFError, OSError, ValueError):
             reply = None
-        yield busy.pop(connection), reply
+        is_message = reply is not None and reply.kind == "part"
+        yield busy[connection] if is_message else busy.pop(connection), reply
+
+
+def _message(reply: Reply) -> object:
+    """Return what a running task has sent; None if it cannot be read: a message decides nothing."""
+    try:
+        return _Outcome(io.BytesIO(reply.outcome)).load()
+    except Exception:
+        return None
 
 
 def _outcome(task: T, reply: Reply, lost: Callable[[T, MethodError, float], R]) -> R:
@@ -263,10 +284,10 @@ def _path() -> tuple[str, ...]:
     return tuple(entry for entry in sys.path if isinstance(entry, str))
 
 
-def _settings() -> dict[str, str]:
+def _settings(place: Place) -> dict[str, str]:
     """Return the variables that a worker must be started with: Python and numerical libraries read them early."""
     # Sets of texts have the same order in every process then.
-    return {**worker_environment(arithmetic()), "PYTHONHASHSEED": "0"}
+    return {**worker_environment(arithmetic()), **dict(place.settings), "PYTHONHASHSEED": "0"}
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _use_libraries() -> None:
 
 
 def _run_here(worker: Connection[Any, Any], order: Order) -> None:
-    worker.send_bytes(_run(worker.recv_bytes(), order).packed())
+    worker.send_bytes(_run(worker.recv_bytes(), order, worker).packed())
 
 
 def _run_in_fork(worker: Connection[Any, Any], order: Order) -> None:
@@ -110,7 +110,8 @@ def _run_in_fork(worker: Connection[Any, Any], order: Order) -> None:
     # If it ends before it has the task, so does the home: the rest of the task is still in the connection.
     child.answer(None)
     try:
-        reply = child.answer(worker)
+        while (reply := child.answer(worker)).kind == "part":
+            worker.send_bytes(reply.packed())
     except LostError as lost:
         reply = Reply("lost", reason=str(lost), seconds=time.monotonic() - started)
     except EOFError:
@@ -125,17 +126,22 @@ def _run_alone(home: Connection[Any, Any], argument: tuple[Connection[Any, Any],
     task = worker.recv_bytes()
     worker.close()
     home.send_bytes(Reply("ready").packed())
-    home.send_bytes(_run(task, order).packed())
+    home.send_bytes(_run(task, order, home).packed())
 
 
-def _run(payload: bytes, order: Order) -> Reply:
-    """Run a pickled function on a pickled task."""
+def _run(payload: bytes, order: Order, above: Connection[Any, Any]) -> Reply:
+    """Run a pickled function on a pickled task; its messages go to the process above."""
     # What is used after the method has run is looked up before: it may have replaced these.
     monotonic, getpid, end = time.monotonic, os.getpid, os._exit
     started, process = monotonic(), getpid()
+
+    def send(message: object) -> None:
+        above.send_bytes(Reply("part", outcome=bytes(ForkingPickler.dumps(message, _PROTOCOL))).packed())
+
     try:
         work, task = ForkingPickler.loads(payload)
-        reply = Reply("done", outcome=bytes(ForkingPickler.dumps(work(task), _PROTOCOL)))
+        outcome = work(task, send) if order.sends else work(task)
+        reply = Reply("done", outcome=bytes(ForkingPickler.dumps(outcome, _PROTOCOL)))
     except MerBenchError as error:
         reply = Reply("refused", reason=error_text(error))
     except KeyboardInterrupt:

@@ -8,12 +8,11 @@ from functools import cached_property
 
 from mer_bench.cache import STACKS, cache_folder
 from mer_bench.engine.listener import Listener
-from mer_bench.engine.place import Place
 from mer_bench.engine.preprocess import listed, preprocess
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.stacks import Stacks
 from mer_bench.errors import MerBenchError, MethodError
-from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold, failed_fold, fold_task
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, failed_fold, fold_task
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.rows import Row
 from mer_bench.representations.resolve import recipe_of
@@ -91,23 +90,3 @@ class Inputs:
                     if task.key not in tasks and task.cached(lambda text: None) is None:
                         tasks[task.key] = task
         return list(tasks.values())
-
-
-def fold_place(task: FoldTask, home: str = "") -> Place:
-    """Return where a fold is computed: on the CPU in a process of its own; on a GPU, a row's folds share a process.
-
-    Parameters
-    ----------
-    task : FoldTask
-    home : str
-        The name of the home; by default, all folds of a method on the CPU have the same.
-    """
-    spec = task.setting.spec
-    on_cpu = task.device == "cpu"
-    home = home or (f"folds of {spec.target}" if on_cpu else f"folds of {spec.target}, row {task.cell.row}")
-    return Place.of_method(spec, home, module=compute_fold.__module__, alone=on_cpu)
-
-
-def lost_fold(task: FoldTask, error: MethodError, seconds: float) -> FoldResult:
-    """Return the result of a fold whose process died or ran past the time-out."""
-    return failed_fold(error, seconds)

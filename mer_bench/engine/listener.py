@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from mer_bench.evaluation.plan import Plan
+from mer_bench.training.progress import TrainingProgress
 
 
 class Step(Protocol):
@@ -40,6 +41,18 @@ class Listener:
 
     def planned(self, plan: Plan, n_pending: int) -> None:
         """Receive the plan, before any work starts, and how many cells are to be computed."""
+
+    def training(self, part: str, fold: str, progress: TrainingProgress) -> None:
+        """Receive how far the training of a network is, while cells are computed.
+
+        Parameters
+        ----------
+        part : str
+            As of `Step`.
+        fold : str
+            The first of the folds that are trained together.
+        progress : TrainingProgress
+        """
 
     def steps(
         self, what: str, total: int, done: int = 0, *, parts: Mapping[str, int] | None = None, jobs: int = 1

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 from mer_bench.engine.place import Place
 
-Kind = Literal["ready", "done", "refused", "lost"]
-"""``ready``: a task may come, or is here. ``done``: the pickled outcome. ``refused``: the sentence of a
+Kind = Literal["ready", "part", "done", "refused", "lost"]
+"""``ready``: a task may come, or is here. ``part``: a pickled message of a running task. ``done``: the pickled outcome. ``refused``: the sentence of a
 `MerBenchError`. ``lost``: why the task's process gave no outcome."""
 
 
@@ -32,6 +32,8 @@ class Order:
     environment : mapping of str to str
     held : tuple of str
         Variables of the environment that no task may change.
+    sends : bool
+        The function takes a second argument, by which it sends messages while it runs.
     """
 
     place: Place
@@ -41,6 +43,7 @@ class Order:
     path: tuple[str, ...]
     environment: Mapping[str, str]
     held: tuple[str, ...]
+    sends: bool
 
     @property
     def surroundings(self) -> tuple[object, ...]:
@@ -54,7 +57,7 @@ class Reply:
 
     kind: Kind
     outcome: bytes = b""
-    """The pickled outcome of a task that is done."""
+    """The pickled outcome of a task that is done, or its message."""
     reason: str = ""
     """A sentence; of ``ready``, the modules that the next homes should have too."""
     seconds: float = 0.0

@@ -25,15 +25,26 @@ class Place:
     alone : bool
         The home forks a process for each task, so that no task finds what another left behind. Otherwise the home runs
         its tasks itself.
+    settings : tuple of (str, str)
+        Variables of the environment that the worker is started with, beside those of all workers.
     """
 
     libraries: tuple[str, ...]
     home: str
     imports: str = ""
     alone: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of_method(cls, spec: MethodSpec, home: str, *, module: str, alone: bool = True) -> Place:
+    def of_method(
+        cls,
+        spec: MethodSpec,
+        home: str,
+        *,
+        module: str,
+        alone: bool = True,
+        settings: tuple[tuple[str, str], ...] = (),
+    ) -> Place:
         """Return where a task runs that calls a method's own code.
 
         Parameters
@@ -43,6 +54,7 @@ class Place:
         module : str
             The module of mer-bench that has the task's function.
         alone : bool
+        settings : tuple of (str, str)
         """
         trainer = ("mer_bench.training.trainer",) if spec.trains_by_epoch else ()
-        return cls((module, *trainer), home, spec.target.partition(":")[0], alone)
+        return cls((module, *trainer), home, spec.target.partition(":")[0], alone, settings)

@@ -21,17 +21,23 @@ class Resources:
         One of `DEVICES`; ``auto`` is CUDA where torch finds it, else the CPU. Only networks use it.
     timeout : float or None
         Seconds that a cell may take.
+    stack : int or None
+        How many folds of a network are trained as one stack; None for one on the CPU, and for as many as the memory of
+        a GPU holds.
     """
 
     jobs: int = 1
     device: str = "auto"
     timeout: float | None = None
+    stack: int | None = None
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise MerBenchError(f"--jobs {self.jobs} is not a positive number")
         if self.device not in DEVICES:
             raise unknown("device", self.device, DEVICES)
+        if self.stack is not None and self.stack < 1:
+            raise MerBenchError(f"--stack {self.stack} is not a positive number of folds")
         if self.timeout is not None and not self.timeout > 0:
             raise MerBenchError(f"--timeout {self.timeout:g} is not a positive number of seconds")
 

@@ -11,11 +11,13 @@ from itertools import chain
 
 from mer_bench.engine.environment import environment
 from mer_bench.engine.executors import run_tasks
-from mer_bench.engine.inputs import Inputs, fold_place, lost_fold
+from mer_bench.engine.groups import group_place, group_tasks, lost_group
+from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Interrupted, Listener
 from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
-from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
+from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.records import store_result
 from mer_bench.plugin_manager import Catalogue
@@ -23,6 +25,7 @@ from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.rules import ORACLE
 from mer_bench.store import Store
 from mer_bench.store.schema import SCHEMA, CellRecord
+from mer_bench.training.progress import TrainingProgress
 from mer_bench.version import __version__
 
 
@@ -117,11 +120,25 @@ class Session:
         rows = self.plan.rows
         parts = Counter(rows[cell.row].name for cell in self.pending)
         tasks = sorted(tasks, key=lambda task: cost_rank(rows[task.cell.row]))
+        groups = group_tasks(tasks, rows, self.resources)
+        if timeout is not None:
+            timeout *= max((len(group.folds) for group in groups), default=1)
         with (
             self.listener.steps("cells", len(self.plan.cells), done, parts=parts, jobs=jobs) as step,
-            closing(run_tasks(compute_fold, tasks, fold_place, lost=lost_fold, jobs=jobs, timeout=timeout)) as computed,
+            closing(
+                run_tasks(
+                    compute_group,
+                    groups,
+                    group_place,
+                    lost=lost_group,
+                    jobs=jobs,
+                    timeout=timeout,
+                    message=self._training,
+                )
+            ) as computed,
         ):
-            for task, result in chain(failed, computed):
+            of_groups = (pair for group, results in computed for pair in zip(group.folds, results, strict=True))
+            for task, result in chain(failed, of_groups):
                 cell = task.cell
                 row = rows[cell.row]
                 reason = store_result(self.store, row, task, result, run_id=run_id)
@@ -129,6 +146,10 @@ class Session:
                     self.failures.append(Failure(row.name, cell.seed, cell.fold, reason))
                     self.listener.failed(f"{row.name}, seed {cell.seed}, fold {cell.fold}: {reason}")
                 step(not reason, row.name, result.seconds)
+
+    def _training(self, group: GroupTask, progress: TrainingProgress) -> None:
+        cell = group.folds[0].cell
+        self.listener.training(self.plan.rows[cell.row].name, cell.fold, progress)
 
     def _read(self, cell: Cell) -> CellRecord | None:
         return self.store.read_cell(self.plan.rows[cell.row].record, cell.seed, cell.fold)

@@ -38,6 +38,11 @@ class TimeLeft:
         self._pending = dict(pending)
         self._jobs = jobs
         self._seconds: dict[str, list[float]] = {}
+        self._expected: dict[str, float] = {}
+
+    def expect(self, part: str, seconds: float) -> None:
+        """Take in how long a step of a part is expected to take, which counts until one is done."""
+        self._expected[part] = seconds
 
     def done(self, part: str, seconds: float) -> bool:
         """Take in that a step of a part is done, and return whether it is the part's first."""
@@ -47,16 +52,17 @@ class TimeLeft:
         return len(known) == 1
 
     def of(self, part: str) -> float | None:
-        """Return the seconds that a part still takes; None if no step of it is done."""
-        left, known = self._pending[part], self._seconds.get(part)
+        """Return the seconds that a part still takes; None if no step of it is done, and nothing is expected."""
+        left, known = self._pending[part], self._seconds.get(part, [])
+        known = known or [self._expected[part]] * (part in self._expected)
         if not known:
             return None
         return sum(known) / len(known) * left / min(self._jobs, left) if left else 0.0
 
     @property
     def untimed(self) -> list[str]:
-        """The parts with pending steps of which none is done."""
-        return [part for part, left in self._pending.items() if left and part not in self._seconds]
+        """The parts with pending steps of which nothing is known."""
+        return [part for part, left in self._pending.items() if left and self.of(part) is None]
 
     def text(self) -> str:
         """Return the time left in words: ``40 s left``, or ``at least 40 s left`` if a part is untimed."""

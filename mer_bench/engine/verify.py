@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from itertools import chain, zip_longest
 
 from mer_bench.arithmetic import same_processor_class
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.features_again import changed_features
-from mer_bench.engine.inputs import Inputs, fold_place, lost_fold
+from mer_bench.engine.groups import alone, group_place, lost_group
+from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.place import Place
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.cell_scores import CellScores, compare, computed_scores, stored_scores
-from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
+from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.evaluation.remake import Remaker
@@ -165,11 +167,22 @@ def _compare(
     inputs.preprocess(plan.cells)
     tasks, failed = inputs.tasks(plan.cells)
     features = _features_again(plan, tasks, resources, listener)
+    groups = [_again(plan.rows[task.cell.row], task, cells) for task in tasks]
     with (
         listener.steps("cells computed again", len(plan.cells)) as step,
-        closing(run_tasks(compute_fold, tasks, _fresh, lost=lost_fold, jobs=resources.jobs)) as computed,
+        closing(
+            run_tasks(
+                compute_group,
+                groups,
+                _fresh,
+                lost=lost_group,
+                jobs=resources.jobs,
+                message=lambda group, progress: None,
+            )
+        ) as computed,
     ):
-        for task, result in chain(failed, computed):
+        of_groups = (pair for group, results in computed for pair in zip(group.folds, results, strict=True))
+        for task, result in chain(failed, of_groups):
             row, cell = plan.rows[task.cell.row], task.cell
             record = cells[cell_key(row.record["row_key"], cell.seed, cell.fold)]
             checked = _checked(store, row, record, task, result, of_features=features.get(cell, ""))
@@ -196,10 +209,16 @@ def _features_again(plan: Plan, tasks: Sequence[FoldTask], resources: Resources,
     return reasons
 
 
-def _fresh(task: FoldTask) -> Place:
+def _again(row: Row, task: FoldTask, cells: Mapping[str, CellRecord]) -> GroupTask:
+    """Return a cell's task: alone, but with the arithmetic of a stack if it was computed in one."""
+    stored = cells[cell_key(row.record["row_key"], task.cell.seed, task.cell.fold)]
+    return replace(alone(task, row, stacked=stored["stack"] > 0), checkpoints=None)
+
+
+def _fresh(task: GroupTask) -> Place:
     """Give each cell a home that no other cell used."""
-    cell = task.cell
-    return fold_place(task, f"row {cell.row}, seed {cell.seed}, fold {cell.fold}")
+    cell = task.folds[0].cell
+    return group_place(task, f"row {cell.row}, seed {cell.seed}, fold {cell.fold}")
 
 
 def _checked(

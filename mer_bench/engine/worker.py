@@ -74,7 +74,8 @@ def _relay(run: Connection[Any, Any], home: Child, order: Order, shared: dict[st
         if stays:
             shared.update(dict.fromkeys(reply.reason.split()))
             home.give(task)
-            reply = home.answer(run, deadline)
+            while (reply := home.answer(run, deadline)).kind == "part":
+                run.send_bytes(reply.packed())
             # A home that runs its tasks itself keeps what a lost one has changed.
             stays = order.place.alone or reply.kind != "lost"
         if not stays:

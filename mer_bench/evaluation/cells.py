@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +14,9 @@ import numpy as np
 
 from mer_bench.arithmetic import arithmetic, cell_processor
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MethodError, error_text
+from mer_bench.errors import error_text
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.predict import predict_fold
-from mer_bench.evaluation.state import changed_state, read_state
 from mer_bench.evaluation.watch import watched_files
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
@@ -132,15 +133,21 @@ def compute_fold(task: FoldTask) -> FoldResult:
         The method refuses a setting: every other cell would fail too.
     """
     started, processor = time.perf_counter(), cell_processor(arithmetic())
-    spec = task.setting.spec
-    with watched_files():
-        load_target(spec.target)
     try:
-        with foreign_code(f"method {spec.name}", f"fold {task.cell.fold}", recorded=True), watched_files():
-            scores = _predict(task) if task.device == "cpu" else _predict_beside_others(task)
+        with fenced(task.setting, f"fold {task.cell.fold}"):
+            scores = _predict(task)
     except ForeignError as failure:
         return failed_fold(failure.error, time.perf_counter() - started, trace_of(failure.error))
     return FoldResult(scores, None, time.perf_counter() - started, processor)
+
+
+@contextmanager
+def fenced(setting: MethodSetting, what: str) -> Iterator[None]:
+    """Fence code of a method while it computes folds; what it raises is a `ForeignError`."""
+    with watched_files():
+        load_target(setting.spec.target)
+    with foreign_code(f"method {setting.spec.name}", what, recorded=True), watched_files():
+        yield
 
 
 def failed_fold(error: BaseException, seconds: float, trace: str = "") -> FoldResult:
@@ -152,25 +159,6 @@ def failed_fold(error: BaseException, seconds: float, trace: str = "") -> FoldRe
 def seed_value(protocol: str, fold: str, seed: int) -> int:
     """Return the number that seeds a fold's generators: a hash, so that no fold depends on another."""
     return int.from_bytes(hashlib.sha256(f"{protocol}/{fold}/{seed}".encode()).digest()[:4], "big")
-
-
-def _predict_beside_others(task: FoldTask) -> FoldScores:
-    """Compute a fold in a process that other folds use too, and refuse it if it leaves anything for them.
-
-    Raises
-    ------
-    MethodError
-        Modules or classes of the plugin have changed.
-    """
-    target = task.setting.spec.target
-    before = read_state(target)
-    scores = _predict(task)
-    if changed := changed_state(before, read_state(target)):
-        raise MethodError(
-            f"the fold left something behind in {', '.join(changed)}, where the next fold of this process would find "
-            "it; keep what is learned on the instance, and build constants when the module is imported"
-        )
-    return scores
 
 
 def _predict(task: FoldTask) -> FoldScores:

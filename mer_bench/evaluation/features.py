@@ -11,9 +11,9 @@ import numpy as np
 from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, Entry
 from mer_bench.errors import MethodError, reason_of
-from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.watch import watched_files
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
+from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_extractor
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.plugin_manager import load_target

@@ -21,11 +21,14 @@ class FoldScores:
         A network's scores after every epoch.
     selected_epoch : int or None
         The epoch that ``scores`` are of, counted from 0.
+    stack : int
+        How many folds a network was trained with as one stack, itself included; 0 if it was in none.
     """
 
     scores: FloatArray
     epoch_scores: FloatArray | None = None
     selected_epoch: int | None = None
+    stack: int = 0
 
 
 def checked_scores(scores: FloatArray, n: int, n_classes: int) -> FloatArray:

@@ -1,51 +1,126 @@
-"""A network's scores of a test set: after the selected epoch, and after every epoch."""
+"""Networks' scores of test sets: after the selected epoch, and after every epoch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from mer_bench.arrays import BoolArray, FloatArray, IntArray, StringArray
+from mer_bench.errors import MethodError
 from mer_bench.evaluation.fold_scores import FoldScores, checked_scores
-from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
-from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
+from mer_bench.evaluation.selection import InnerStop, best_inner_epoch, validation_subjects
 from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.training.progress import Tell
+
+if TYPE_CHECKING:
+    from mer_bench.training.checkpoint import Checkpoint
+    from mer_bench.training.folds import TrainingFold
 
 
-def train_network(
-    method: TorchMethod,
-    train: LabelledSamples,
-    test: UnlabelledSamples,
+@dataclass(frozen=True)
+class NetworkFold:
+    """A fold whose method is a network, with its samples as places in an array.
+
+    Parameters
+    ----------
+    method : TorchMethod
+    inputs : ndarray of shape (samples, ..., channels), float32
+        The same object for all folds that are trained together.
+    train : ndarray of shape (n,), int64
+    labels : ndarray of shape (n,), int64
+    subjects : ndarray of shape (n,), str
+    test : ndarray of shape (m,), int64
+    seed : int
+    inner : str or None
+        As of `mer_bench.evaluation.predict.predict_fold`.
+    peers : tuple of int
+        As of `mer_bench.training.batches.EpochOrder`.
+    """
+
+    method: TorchMethod
+    inputs: FloatArray
+    train: IntArray
+    labels: IntArray
+    subjects: StringArray
+    test: IntArray
+    seed: int
+    inner: str | None
+    peers: tuple[int, ...] = ()
+
+
+def train_networks(
+    folds: Sequence[NetworkFold],
     *,
-    seed: int,
     device: str,
-    inner: str | None,
-) -> FoldScores:
-    """Train a network and return its scores after the selected epoch.
+    stacked: bool,
+    tell: Tell = lambda progress: None,
+    checkpoint: Callable[[Sequence[int]], Checkpoint | None] = lambda numbers: None,
+) -> Iterator[tuple[int, FoldScores | MethodError]]:
+    """Train networks, and yield each fold's number and scores after the selected epoch, or why there are none.
 
     It is the last epoch, or with ``inner`` the best on validation subjects.
 
-    The parameters are those of `mer_bench.evaluation.predict.predict_fold`.
+    The parameters are those of `mer_bench.training.trainer.train_folds`.
+
+    Raises
+    ------
+    MerBenchError
+        As `train_folds`.
+    MethodError
+        What concerns all folds, as `train_folds`.
     """
-    from mer_bench.training.trainer import train_fold
+    from mer_bench.training.trainer import train_folds
 
-    if inner is None:
-        learning, held_out = train, [test]
+    splits = [_split(fold) for fold in folds]
+    training = [_training_fold(fold, split) for fold, split in zip(folds, splits, strict=True)]
+    for number, trained in train_folds(training, device=device, stacked=stacked, tell=tell, checkpoint=checkpoint):
+        fold, split = folds[number], splits[number]
+        try:
+            if trained.error:
+                raise MethodError(trained.error)
+            yield number, replace(_selected(fold, split, trained.probabilities), stack=trained.stack)
+        except MethodError as error:
+            yield number, error
+
+
+def learning_size(subjects: StringArray, *, seed: int, inner: bool) -> int:
+    """Return how many samples of a training set a network learns from: with the inner rule, some are held out."""
+    return len(subjects) - (np.isin(subjects, sorted(validation_subjects(subjects, seed=seed))).sum() if inner else 0)
+
+
+def _split(fold: NetworkFold) -> BoolArray:
+    """Return which items of the training set are held out for validation, as booleans."""
+    if fold.inner is None:
+        return np.zeros(len(fold.train), dtype=bool)
+    return np.isin(fold.subjects, sorted(validation_subjects(fold.subjects, seed=fold.seed)))
+
+
+def _training_fold(fold: NetworkFold, out: BoolArray) -> TrainingFold:
+    from mer_bench.training.folds import TrainingFold
+
+    patience = fold.method.training.patience
+    stop = None
+    if fold.inner is None:
+        held_out: tuple[IntArray, ...] = (fold.test,)
     else:
-        learning, validation = _split(train, validation_subjects(train.subjects, seed=seed))
-        held_out = [UnlabelledSamples(validation.inputs), test]
-    trained = train_fold(method, learning, held_out, seed=seed, device=device)
-    for epochs, samples in zip(trained, held_out, strict=True):
-        for scores in epochs:
-            checked_scores(scores, len(samples), method.n_classes)
-    epochs = trained[-1]
-    chosen = len(epochs) - 1
-    if inner is not None:
-        chosen = best_inner_epoch(trained[0], validation.labels, method.n_classes, absent_class=inner)
-    return FoldScores(epochs[chosen], epochs, chosen)
-
-
-def _split(train: LabelledSamples, held_out: set[str]) -> tuple[LabelledSamples, LabelledSamples]:
-    out = np.isin(train.subjects, sorted(held_out))
-    inside, outside = (
-        LabelledSamples(train.inputs[part], train.labels[part], train.subjects[part]) for part in (~out, out)
+        held_out = (fold.train[out], fold.test)
+        if patience:
+            stop = InnerStop(fold.labels[out], fold.method.n_classes, fold.inner, patience)
+    return TrainingFold(
+        fold.method, fold.inputs, fold.train[~out], fold.labels[~out], held_out, fold.seed, stop, fold.peers
     )
-    return inside, outside
+
+
+def _selected(fold: NetworkFold, out: BoolArray, probabilities: tuple[FloatArray, ...]) -> FoldScores:
+    n_classes = fold.method.n_classes
+    for epochs in probabilities:
+        for scores in epochs:
+            checked_scores(scores, epochs.shape[1], n_classes)
+    epochs = probabilities[-1]
+    chosen = len(epochs) - 1
+    if fold.inner is not None:
+        chosen = best_inner_epoch(probabilities[0], fold.labels[out], n_classes, absent_class=fold.inner)
+    return FoldScores(epochs[chosen], epochs, chosen)

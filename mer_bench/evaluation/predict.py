@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
+
+from mer_bench.errors import MethodError
 from mer_bench.evaluation.fold_scores import FoldScores, checked_scores
-from mer_bench.evaluation.isolation import isolated
-from mer_bench.evaluation.network_scores import train_network
+from mer_bench.evaluation.network_scores import NetworkFold, train_networks
+from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting
@@ -52,10 +55,37 @@ def predict_fold(
         with isolated(seed):
             method = make_instance(setting)
             if isinstance(method, TorchMethod):
-                return train_network(method, train, test, seed=seed, device=device, inner=inner)
+                return _trained(method, train, test, seed=seed, device=device, inner=inner)
             method.fit(train, seed=seed)
             scores = checked_scores(method.predict(test), len(test), setting.n_classes)
         if had_torch or "torch" not in sys.modules:
             return FoldScores(scores)
         # The method imported torch during this fold, so torch's generator was not seeded: compute the fold again.
         had_torch = True
+
+
+def _trained(
+    method: TorchMethod,
+    train: LabelledSamples,
+    test: UnlabelledSamples,
+    *,
+    seed: int,
+    device: str,
+    inner: str | None,
+) -> FoldScores:
+    """Train the network of one fold."""
+    places = np.arange(len(train) + len(test))
+    fold = NetworkFold(
+        method=method,
+        inputs=np.concatenate([train.inputs, test.inputs]),
+        train=places[: len(train)],
+        labels=train.labels,
+        subjects=train.subjects,
+        test=places[len(train) :],
+        seed=seed,
+        inner=inner,
+    )
+    ((_, scores),) = train_networks([fold], device=device, stacked=False)
+    if isinstance(scores, MethodError):
+        raise scores
+    return scores

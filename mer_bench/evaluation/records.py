@@ -51,6 +51,7 @@ def _record(row: Row, task: FoldTask, result: FoldResult, run_id: str) -> CellRe
         "run_id": run_id,
         "device": task.device,
         "processor": result.processor,
+        "stack": 0 if result.scores is None else result.scores.stack,
         "seconds": round(result.seconds, 3),
     }
     if result.scores is not None:

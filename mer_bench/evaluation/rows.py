@@ -20,7 +20,7 @@ from mer_bench.specs import MethodSpec
 from mer_bench.store.files import digest
 from mer_bench.store.schema import SCHEMA, FoldRecord, InputRecord, ProtocolRecord, RowRecord, SettingsRecord, Training
 
-EVALUATION_VERSION = 4
+EVALUATION_VERSION = 5
 """Increased whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
 inner rule, the seeding of folds, or the base classes of methods. It is part of every key."""
 

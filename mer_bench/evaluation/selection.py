@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -54,6 +55,42 @@ def best_inner_epoch(scores: FloatArray, labels: IntArray, n_classes: int, *, ab
     absent_class : str
         The protocol's rule for a class without a true sample.
     """
+    return _latest_best(_uf1(scores, labels, n_classes, absent_class))
+
+
+@dataclass
+class InnerStop:
+    """Stops a training once the UF1 on the validation subjects has not become better for some epochs.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,), int64
+        Of the validation subjects.
+    n_classes : int
+    absent_class : str
+        As of `best_inner_epoch`.
+    patience : int
+        Epochs.
+    """
+
+    labels: IntArray
+    n_classes: int
+    absent_class: str
+    patience: int
+    _known: list[float] = field(default_factory=list)
+
+    def __call__(self, probabilities: FloatArray) -> bool:
+        """Return whether to stop, from the scores after each epoch so far."""
+        new = probabilities[len(self._known) :]
+        self._known += _uf1(new, self.labels, self.n_classes, self.absent_class)
+        best = max(self._known)
+        return len(self._known) - 1 - self._known.index(best) >= self.patience
+
+
+def _uf1(scores: FloatArray, labels: IntArray, n_classes: int, absent_class: str) -> list[float]:
     predicted = scores.argmax(axis=2)
-    uf1 = np.array([score(labels, epoch, n_classes, absent_class=absent_class).uf1 for epoch in predicted])
-    return int(len(uf1) - 1 - np.argmax(uf1[::-1]))
+    return [score(labels, epoch, n_classes, absent_class=absent_class).uf1 for epoch in predicted]
+
+
+def _latest_best(values: list[float]) -> int:
+    return len(values) - 1 - int(np.argmax(values[::-1]))

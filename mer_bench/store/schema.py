@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-SCHEMA = 3
+SCHEMA = 4
 """Incremented whenever stores of the previous version can no longer be read."""
 
 Training = Literal["full", "inner"]
@@ -138,4 +138,6 @@ class CellRecord(TypedDict):
     device: str
     processor: str
     """What `mer_bench.arithmetic.cell_processor` states."""
+    stack: int
+    """How many folds a network was trained with as one stack, itself included; 0 if it was in none."""
     seconds: float

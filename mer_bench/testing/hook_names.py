@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 from unittest import mock
 
-from mer_bench.evaluation.isolation import isolated
+from mer_bench.isolation import isolated
 from mer_bench.methods.method import Method
 from mer_bench.methods.sklearn_method import SklearnMethod
 from mer_bench.methods.torch_method import TorchMethod

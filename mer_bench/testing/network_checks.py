@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mer_bench.evaluation.isolation import isolated
+from mer_bench.isolation import isolated
 from mer_bench.testing.check import Check
 from mer_bench.testing.contract import NotApplicableError, require
 from mer_bench.testing.subject import SEED, Subject

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from mer_bench.arrays import IntArray
-from mer_bench.evaluation.isolation import isolated
+from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting

@@ -9,8 +9,8 @@ import numpy as np
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import did_you_mean
 from mer_bench.evaluation.fold_scores import FoldScores
-from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold
+from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import Method, UnlabelledSamples
 from mer_bench.parameters import resolve_parameters

@@ -17,8 +17,8 @@ from unittest import mock
 
 from mer_bench.entry_points import find_entry_points
 from mer_bench.errors import MerBenchError
-from mer_bench.evaluation.isolation import isolated
 from mer_bench.hookspecs import ENTRY_POINT_GROUP
+from mer_bench.isolation import isolated
 from mer_bench.methods.method import Method
 from mer_bench.methods.training_config import TRAINING_NAMES, training_parameters
 from mer_bench.names import normalise_name

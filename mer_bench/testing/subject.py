@@ -14,9 +14,9 @@ from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.features import extract_features
 from mer_bench.evaluation.fold_scores import FoldScores
-from mer_bench.evaluation.isolation import isolated
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.foreign import foreign_code
+from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
 from mer_bench.methods.setting import MethodSetting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ class TrainingFold:
         return EpochOrder(self.labels, self.seed, config.batch_size, config.sampling == "balanced", self.peers)
 
 
-class EarlyStop:
+class EarlyStop(Protocol):
     """Decides after each epoch whether a fold's training stops."""
 
     def __call__(self, probabilities: FloatArray) -> bool:
@@ -69,7 +70,6 @@ class EarlyStop:
         probabilities : ndarray of shape (epochs, m, n_classes)
             Of the first held-out set, after each epoch so far.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,13 @@ class TrainedFold:
         One for each held-out set.
     error : str
         Empty if there is none.
+    stack : int
+        How many folds it was trained with as one stack, itself included; 0 if in none.
     """
 
     probabilities: tuple[FloatArray, ...] = ()
     error: str = ""
+    stack: int = 0
 
 
 @dataclass(frozen=True)

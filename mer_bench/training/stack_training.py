@@ -23,6 +23,7 @@ from mer_bench.training.networks import Networks
 from mer_bench.training.objective import batch_loss
 from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.precision import autocast
+from mer_bench.training.progress import Tell, TrainingProgress
 
 _TELL_SECONDS = 1.0
 _SCORED_ALONE = 1024
@@ -31,32 +32,6 @@ _MIXUP = 1
 """Which of the keys that a step's key leads to mixup draws from."""
 _SHRINK = 0.75
 """On a GPU a stack loses the folds that have stopped once it has so many left: its steps have to be captured again."""
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """How far a training is.
-
-    Parameters
-    ----------
-    folds : int
-        How many are trained together.
-    epoch, epochs : int
-        Finished, and in all.
-    samples_per_second : float
-        Of training, all folds together.
-    seconds_left : float
-        If no fold stops early.
-    """
-
-    folds: int
-    epoch: int
-    epochs: int
-    samples_per_second: float
-    seconds_left: float
-
-
-Tell = Callable[[TrainingProgress], None]
 
 
 def stack_multiple(device: torch.device) -> int:
@@ -164,7 +139,8 @@ class StackTraining:
         def of_fold(own: Tensor, labels: Tensor, key: Tensor) -> Tensor:
             return method.augment(own, labels, Draws(key))
 
-        return self._networks.per_fold(of_fold)(inputs, labels, keys)
+        augmented: Tensor = self._networks.per_fold(of_fold)(inputs, labels, keys)
+        return augmented
 
     def _weighted_losses(self, logits: Tensor, labels: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Return the loss of each sample, and how much it counts."""

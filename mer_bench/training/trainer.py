@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
+from mer_bench.isolation import isolated
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.torch_method import ParameterGroup, TorchMethod
 from mer_bench.threads import one_thread
@@ -18,7 +20,8 @@ from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainedFold, TrainingFold
 from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
 from mer_bench.training.precision import tf32_allowed
-from mer_bench.training.stack_training import StackTraining, Tell, stack_multiple
+from mer_bench.training.progress import Tell
+from mer_bench.training.stack_training import StackTraining, stack_multiple
 
 _KERNELS: Mapping[Callable[..., object], Callable[..., object]] = {}
 
@@ -129,7 +132,8 @@ def _train(
             raise
         trained = None
     if trained is not None:
-        yield from zip(numbers, trained, strict=False)
+        for number, one in zip(numbers, trained, strict=False):
+            yield number, replace(one, stack=len(numbers) if stacked else 0)
         return
     torch.cuda.empty_cache()
     middle = len(numbers) // 2
@@ -158,12 +162,12 @@ def _stack(
 
 def build_network(fold: TrainingFold, device: torch.device) -> nn.Module:
     """Return a fold's network with its initial weights, which depend on its seed only."""
-    torch.manual_seed(fold.seed)
-    network = fold.method.build_network()
-    if any(map(torch.nn.parameter.is_lazy, network.parameters())):
-        sample = np.moveaxis(np.asarray(fold.inputs[fold.train[:1]]), -1, 1)
-        with torch.no_grad():
-            network.eval()(torch.from_numpy(np.ascontiguousarray(sample)))
+    with isolated(fold.seed):
+        network = fold.method.build_network()
+        if any(map(torch.nn.parameter.is_lazy, network.parameters())):
+            sample = np.moveaxis(np.asarray(fold.inputs[fold.train[:1]]), -1, 1)
+            with torch.no_grad():
+                network.eval()(torch.from_numpy(np.ascontiguousarray(sample)))
     return network.to(device)
 
 

@@ -135,6 +135,7 @@ def manifest(**changes: object) -> dict[str, object]:
         "python": "3.11.9",
         "platform": "Linux",
         "processor": "A Processor",
+        "stack": 0,
         "packages": {"numpy": "1.26.4", "torch": "2.6.0"},
         "gpu": None,
         "git": None,
@@ -224,6 +225,7 @@ def _blank_cell(row: RowRecord, seed: int, fold: str, run_id: str) -> CellRecord
         "run_id": run_id,
         "device": "",
         "processor": "",
+        "stack": 0,
         "seconds": 0.5,
     }
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mer_bench.evaluation.isolation import isolated
+from mer_bench.isolation import isolated
 from mer_bench.testing.input_layout import LAYOUTS, misread_as
 from mer_bench.testing.samples import make_sample
 

@@ -1,0 +1,101 @@
+"""Which folds are computed together, and in which process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from mer_bench.arithmetic import settings_of
+from mer_bench.cache import TRAINING, cache_folder
+from mer_bench.engine.place import Place
+from mer_bench.engine.resources import Resources
+from mer_bench.errors import MethodError
+from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, seed_value
+from mer_bench.evaluation.groups import GroupTask, compute_group
+from mer_bench.evaluation.network_scores import learning_size
+from mer_bench.evaluation.rows import Row
+from mer_bench.plugin_manager import code_digest
+from mer_bench.store.files import digest
+
+
+def group_tasks(tasks: Sequence[FoldTask], rows: Sequence[Row], resources: Resources) -> list[GroupTask]:
+    """Return groups of folds, each for a process of its own.
+
+    On the CPU a group is one fold: a stack is no faster there. On a GPU, it is all folds of a row, and all seeds, unless
+    the seed decides how many samples are held out for validation. ``resources.stack`` limits the number of folds, and
+    stacks them on the CPU too.
+
+    Parameters
+    ----------
+    tasks : sequence of FoldTask
+        In the order in which they are to be computed.
+    rows : sequence of Row
+        Those of the plan.
+    resources : Resources
+    """
+    groups: list[GroupTask] = []
+
+    def shared(task: FoldTask) -> tuple[int, int]:
+        is_inner = rows[task.cell.row].record["training"] == "inner"
+        return task.cell.row, task.cell.seed if is_inner else 0
+
+    for (number, _), together in groupby(tasks, key=shared):
+        row, own = rows[number], list(together)
+        stacked = row.trains_by_epoch and (own[0].device != "cpu" or (resources.stack or 1) > 1)
+        size = (resources.stack or len(own)) if stacked else 1
+        groups += [_group(row, own[i : i + size], stacked=stacked) for i in range(0, len(own), size)]
+    return groups
+
+
+def alone(task: FoldTask, row: Row, *, stacked: bool) -> GroupTask:
+    """Return the group of one fold, trained in the same way as in a stack if it was in one."""
+    return _group(row, [task], stacked=stacked)
+
+
+def group_place(task: GroupTask, home: str = "") -> Place:
+    """Return where a group is computed: in a process of its own.
+
+    Parameters
+    ----------
+    task : GroupTask
+    home : str
+        The name of the home; by default, all groups of a method have the same.
+    """
+    setting = task.folds[0].setting
+    precision = str(setting.params.get("precision", "")) if task.folds[0].device == "cpu" else ""
+    return Place.of_method(
+        setting.spec,
+        home or f"folds of {setting.spec.target}",
+        module=compute_group.__module__,
+        settings=settings_of(precision),
+    )
+
+
+def lost_group(task: GroupTask, error: MethodError, seconds: float) -> list[FoldResult]:
+    """Return the results of folds whose process died or ran past the time-out."""
+    return [failed_fold(error, seconds / len(task.folds)) for _ in task.folds]
+
+
+def _group(row: Row, tasks: Sequence[FoldTask], *, stacked: bool) -> GroupTask:
+    if not row.trains_by_epoch:
+        return GroupTask(tuple(tasks))
+    peers = _peers(row, tasks[0].cell.seed) if stacked else ()
+    return GroupTask(
+        folds=tuple(tasks),
+        stacked=stacked,
+        peers=peers,
+        checkpoints=cache_folder() / TRAINING,
+        key=digest([row.record["row_key"], code_digest(row.setting.spec.target)]),
+    )
+
+
+def _peers(row: Row, seed: int) -> tuple[int, ...]:
+    """Return how many samples the networks of a row learn from, in each fold."""
+    protocol, is_inner = row.record["protocol"]["name"], row.record["training"] == "inner"
+    sizes = set()
+    for name, fold in row.folds.items():
+        subjects = np.array([row.table.subjects[i] for i in fold.train])
+        sizes.add(learning_size(subjects, seed=seed_value(protocol, name, seed), inner=is_inner))
+    return tuple(sorted(sizes))
