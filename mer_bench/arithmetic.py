@@ -22,6 +22,9 @@ AVX2 = "avx2"
 NATIVE = "native"
 """Libraries choose the fastest kernels of the processor."""
 
+BF16 = "bf16"
+"""The precision of a training whose products need more than AVX2: oneDNN's kernels for it are not held to that."""
+
 VARIABLE = "MER_BENCH_ARITHMETIC"
 
 _PINNED: Mapping[str, str] = MappingProxyType(
@@ -67,7 +70,7 @@ def worker_environment(chosen: str) -> dict[str, str]:
 
 def settings_of(precision: str) -> tuple[tuple[str, str], ...]:
     """Return the variables that a worker needs besides, where a network trains on the CPU with a precision."""
-    return (("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16"),) if precision == "bf16" else ()
+    return (("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16"),) if precision == BF16 else ()
 
 
 def has_bf16() -> bool:
@@ -85,14 +88,14 @@ def processor() -> str:
     return _cpu_info("model name") or platform.processor() or platform.machine()
 
 
-def cell_processor(chosen: str) -> str:
+def cell_processor(chosen: str, precision: str = "") -> str:
     """Return what a cell computed here with this arithmetic states as its processor.
 
-    With `AVX2`, the name: ``AMD EPYC``. With `NATIVE`, all that the choice of kernels may depend on, because virtual
-    machines with different processors report the same name: ``AMD EPYC (family 25, model 17), AVX512``; and the
-    variables of the environment that hold a library to less.
+    With `AVX2`, the name: ``AMD EPYC``. With `NATIVE`, and where a network trains with bf16, all that the choice of
+    kernels may depend on, because virtual machines with different processors report the same name: ``AMD EPYC (family
+    25, model 17), AVX512``; and the variables of the environment that hold a library to less.
     """
-    if chosen == AVX2:
+    if chosen == AVX2 and precision != BF16:
         return processor()
     family, model = _cpu_info("cpu family"), _cpu_info("model")
     name = f"{processor()} (family {family}, model {model})" if family and model else processor()
@@ -101,7 +104,7 @@ def cell_processor(chosen: str) -> str:
     return ", ".join([name, *widest, *held])
 
 
-def same_processor_class(a: str, b: str, chosen: str) -> bool:
+def same_processor_class(a: str, b: str, chosen: str, precision: str = "") -> bool:
     """Return whether cells that were computed on two processors must be equal to the bit.
 
     This holds for cells computed on the CPU, with the same packages and the same C library.
@@ -112,8 +115,10 @@ def same_processor_class(a: str, b: str, chosen: str) -> bool:
         The processors as the cells state them: `cell_processor`.
     chosen : str
         The row's arithmetic.
+    precision : str
+        Of the row's training.
     """
-    return chosen == AVX2 or a == b
+    return (chosen == AVX2 and precision != BF16) or a == b
 
 
 def _pinned() -> dict[str, str]:

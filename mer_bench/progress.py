@@ -16,8 +16,11 @@ from rich.text import Text
 from mer_bench.engine.listener import Listener, Step
 from mer_bench.engine.time_left import LONG_SECONDS, TimeLeft, duration_text, has_quicker, quicker_text
 from mer_bench.evaluation.plan import Plan
+from mer_bench.training.progress import TrainingProgress
 
 _PLAIN_INTERVAL_S = 5.0
+_TRAINING_INTERVAL_S = 30.0
+"""From one line on a training to the next; trainings that are shorter are not worth one."""
 
 _Show = Callable[[bool], None]
 
@@ -28,6 +31,9 @@ class ProgressListener(Listener):
     def __init__(self) -> None:
         self._bar: Progress | None = None
         self._quicker: set[str] = set()
+        self._left: TimeLeft | None = None
+        self._told = -_TRAINING_INTERVAL_S
+        self._named: set[str] = set()
 
     def notice(self, text: str) -> None:
         """Print it at once; above the bar while there is one."""
@@ -41,12 +47,32 @@ class ProgressListener(Listener):
         """Keep which methods have a quicker preset, to name it once they turn out to be slow."""
         self._quicker = {row.name for row in plan.rows if has_quicker(row)}
 
+    def training(self, part: str, fold: str, progress: TrainingProgress) -> None:
+        """Estimate the time left from it, and show it now and then if it takes long."""
+        if self._left is None:
+            return
+        if part not in self._named:
+            # What is measured on the first steps is known long before the first fold is done.
+            self._left.expect(part, progress.seconds_left / max(progress.folds, 1))
+        now = time.monotonic()
+        if now - self._told < _TRAINING_INTERVAL_S or progress.seconds_left < _TRAINING_INTERVAL_S:
+            return
+        self._told = now
+        first = part not in self._named
+        self._named.add(part)
+        whole = self._left.of(part)
+        of_part = f"; {part} about {duration_text(whole)}" if first and whole else ""
+        self._print(
+            f"{part}: {training_text(fold, progress)}{of_part}",
+            "cyan",
+        )
+
     @contextmanager
     def steps(
         self, what: str, total: int, done: int = 0, *, parts: Mapping[str, int] | None = None, jobs: int = 1
     ) -> Iterator[Step]:
         """Show a bar, or lines."""
-        left = TimeLeft(parts or {"": total - done}, jobs)
+        left = self._left = TimeLeft(parts or {"": total - done}, jobs)
         shown = (
             self._drawn(what, total, done, left) if done < total and _can_draw() else _printed(what, total, done, left)
         )
@@ -82,6 +108,15 @@ class ProgressListener(Listener):
                 )
             finally:
                 self._bar = None
+
+
+def training_text(fold: str, progress: TrainingProgress) -> str:
+    """Return how far a training is: ``fold smic/s1, epoch 12 of 800, 430 samples/s, 25 min left``."""
+    folds = f"fold {fold}" if progress.folds == 1 else f"{progress.folds} folds"
+    return (
+        f"{folds}, epoch {progress.epoch} of {progress.epochs}, {progress.samples_per_second:.0f} samples/s, "
+        f"{duration_text(progress.seconds_left)} left"
+    )
 
 
 @contextmanager

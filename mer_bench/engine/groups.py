@@ -23,9 +23,9 @@ from mer_bench.store.files import digest
 def group_tasks(tasks: Sequence[FoldTask], rows: Sequence[Row], resources: Resources) -> list[GroupTask]:
     """Return groups of folds, each for a process of its own.
 
-    On the CPU a group is one fold: a stack is no faster there. On a GPU, it is all folds of a row, and all seeds, unless
-    the seed decides how many samples are held out for validation. ``resources.stack`` limits the number of folds, and
-    stacks them on the CPU too.
+    On the CPU a group is one fold: a stack is no faster there. On a GPU, it is all folds of a row, and all seeds,
+    unless the seed decides how many samples are held out for validation. ``resources.stack`` limits the number of
+    folds, and stacks them on the CPU too.
 
     Parameters
     ----------

@@ -10,8 +10,8 @@ from typing import Literal, get_args
 from mer_bench.engine.place import Place
 
 Kind = Literal["ready", "part", "done", "refused", "lost"]
-"""``ready``: a task may come, or is here. ``part``: a pickled message of a running task. ``done``: the pickled outcome. ``refused``: the sentence of a
-`MerBenchError`. ``lost``: why the task's process gave no outcome."""
+"""``ready``: a task may come, or is here. ``part``: a pickled message of a running task. ``done``: the pickled outcome.
+``refused``: the sentence of a `MerBenchError`. ``lost``: why the task's process gave no outcome."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mer_bench.arithmetic import BF16, has_bf16, processor
 from mer_bench.config import load_config
 from mer_bench.engine.defaults import decide
 from mer_bench.engine.listener import Listener
+from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.engine.time_left import long_trainings
-from mer_bench.evaluation.plan import make_plan
+from mer_bench.errors import MerBenchError
+from mer_bench.evaluation.plan import Plan, make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.store import Store
@@ -55,6 +58,7 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False) -> 
     plan = make_plan(replace(request, preprocessing=setup.preprocessing), setup.source, catalogue)
     if setup.resources.device == "cuda" and any(row.trains_by_epoch for row in plan.rows):
         setup.resources.torch_device()
+    _check_precision(plan, setup.resources)
     make = Store.look if dry else Store.create
     session = Session(plan, make(setup.folder, listener.notice), catalogue, setup.resources, listener)
     for sentence in plan.skipped:
@@ -63,3 +67,18 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False) -> 
     for sentence in long_trainings(plan, session.pending, setup.resources):
         listener.notice(sentence)
     return session
+
+
+def _check_precision(plan: Plan, resources: Resources) -> None:
+    """Refuse a precision that the device lacks; only a row that asks for one needs to know the device."""
+    for row in plan.rows:
+        precision = row.setting.params.get("precision", "fp32")
+        if precision == "fp32" or resources.torch_device() != "cpu":
+            continue
+        if precision != BF16:
+            raise MerBenchError(f"{row.name}: precision={precision} needs a GPU; use precision=fp32 or bf16 on a CPU")
+        if not has_bf16():
+            raise MerBenchError(
+                f"{row.name}: precision={BF16} needs a GPU, or a processor with AVX512-BF16, which this one "
+                f"({processor()}) lacks; use precision=fp32"
+            )

@@ -70,7 +70,8 @@ def compute_group(task: GroupTask, tell: Tell) -> list[FoldResult]:
     first = task.folds[0]
     if not first.setting.spec.trains_by_epoch:
         return [compute_fold(fold) for fold in task.folds]
-    started, processor = time.perf_counter(), cell_processor(arithmetic())
+    precision = str(first.setting.params.get("precision", ""))
+    started, processor = time.perf_counter(), cell_processor(arithmetic(), precision)
     done: dict[int, FoldResult] = {}
     what = f"fold {first.cell.fold}" if len(task.folds) == 1 else f"{len(task.folds)} folds"
     try:

@@ -8,9 +8,11 @@ from functools import cached_property
 
 from mer_bench.arithmetic import arithmetic
 from mer_bench.caveats import Caveat, sorted_caveats
+from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.folds import Fold, LabelledTable, id_hash
 from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.methods.setting import MethodSetting
+from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.protocol import Protocol
@@ -105,6 +107,8 @@ def make_row(
     protocol = data.protocol
     representation = resolve_representation(spec, params, data.source, preprocessing)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
+    if spec.trains_by_epoch:
+        _check_training(spec, params, training)
     instructions = arithmetic()
     identity = {
         "method": spec.name,
@@ -144,6 +148,18 @@ def make_row(
     }
     setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])
     return Row(record, setting, data.table, data.folds)
+
+
+def _check_training(spec: MethodSpec, params: Mapping[str, ParameterValue], training: Training) -> None:
+    try:
+        config = TrainingConfig.from_params(params)
+    except MerBenchError as error:
+        raise MerBenchError(f"{spec.name}: {error}") from None
+    if config.patience and training != "inner":
+        raise MerBenchError(
+            f"{spec.name}: patience={config.patience} needs validation subjects, which only --selection inner holds "
+            "out of the training set; the test subject must not decide when a training stops"
+        )
 
 
 def _plain(params: Mapping[str, ParameterValue]) -> dict[str, object]:

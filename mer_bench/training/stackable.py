@@ -1,0 +1,115 @@
+"""Whether a method's network can be trained as a stack: it is tried on a few random samples."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from mer_bench.errors import reason_of
+from mer_bench.isolation import isolated
+from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.training.draws import Draws, step_keys
+from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
+from mer_bench.training.objective import batch_loss
+
+_FOLDS, _SAMPLES, _FILLED = 2, 5, 2
+_TOLERANCE = 1e-3
+"""Of logits and gradients, relative to the largest: a stack rounds differently, and a mistake is larger."""
+_REASONS = {
+    "data-dependent control flow": "its forward pass decides by the values of tensors",
+    ".item()": "it reads values out of tensors",
+    "vmap: called random operation": "it draws random numbers in a way that mer-bench does not replace",
+    "in-place arithmetic": "it writes into a tensor that all folds share",
+    "inplace arithmetic": "it writes into a tensor that all folds share",
+}
+"""What torch's errors hold, and what they mean."""
+
+
+def why_not_stackable(method: TorchMethod, shape: tuple[int, ...]) -> str:
+    """Return why a method's networks cannot be trained as a stack; an empty text if they can.
+
+    Two networks are run on random samples, stacked and each alone, in training (with samples that only fill the batch)
+    and in evaluation; the loss and ``augment`` too. Operations without a batching rule count as failures, because torch
+    would loop over the folds.
+
+    Parameters
+    ----------
+    method : TorchMethod
+    shape : tuple of int
+        Of one sample, channels first.
+    """
+    with warnings.catch_warnings(record=True) as caught, isolated(0):
+        warnings.simplefilter("always")
+        try:
+            reason = _difference(method, shape)
+        except Exception as error:  # whatever a network raises under vmap
+            return next((text for part, text in _REASONS.items() if part in str(error)), _first_line(error))
+    missing = [str(w.message) for w in caught if "batching rule" in str(w.message)]
+    if missing:
+        named = re.search(r"aten::(\w+)", missing[0])
+        return f"torch cannot run {named.group(1) if named else 'an operation'} on a stack, and would loop over folds"
+    return reason
+
+
+def _difference(method: TorchMethod, shape: tuple[int, ...]) -> str:
+    """Return what differs between networks in a stack and alone."""
+    networks = [method.build_network() for _ in range(_FOLDS)]
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand((_FOLDS, _SAMPLES, *shape), generator=generator)
+    labels = torch.randint(method.n_classes, (_FOLDS, _SAMPLES), generator=generator)
+    keys = step_keys(torch.arange(_FOLDS, dtype=torch.int32), 0)
+    copies = [_copy(method, network) for network in networks]
+    stack = StackedNetworks(networks, method.n_classes)
+    filled = torch.cat((inputs, inputs[:, :1].expand(-1, _FILLED, *shape)), dim=1)
+    filled_labels = torch.cat((labels, labels[:, :1].expand(-1, _FILLED)), dim=1)
+    present = (torch.arange(_SAMPLES + _FILLED) < _SAMPLES).float().expand(_FOLDS, -1)
+    together = _trained(method, stack, filled, filled_labels, keys, present)
+    for number, network in enumerate(copies):
+        one = OneNetwork(network, method.n_classes, {})
+        row = slice(number, number + 1)
+        alone = _trained(method, one, inputs[row], labels[row], keys[row], None)
+        if not _close(together[0][row, :_SAMPLES], alone[0]):
+            return "a sample's logits depend on other samples of its batch, beyond batch normalisation"
+        largest = max(float(gradient.abs().max()) for gradient in alone[1].values())
+        for name, gradient in alone[1].items():
+            if not _close(together[1][name][number], gradient, largest):
+                return f"the gradient of {name} is another one in a stack: its loss or penalty mixes samples of a batch"
+        scored = one(inputs[row], keys[row], None, training=False)[0]
+        if not _close(stack(filled, keys, None, training=False)[0][row, :_SAMPLES], scored):
+            return "a sample's scores depend on other samples of its batch"
+    return ""
+
+
+def _copy(method: TorchMethod, network: nn.Module) -> nn.Module:
+    copy = method.build_network()
+    copy.load_state_dict(network.state_dict())
+    return copy
+
+
+def _trained(
+    method: TorchMethod, networks: Networks, inputs: Tensor, labels: Tensor, keys: Tensor, present: Tensor | None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the logits of a training step, and the gradients."""
+
+    def augmented(own: Tensor, labels: Tensor, key: Tensor) -> Tensor:
+        return method.augment(own, labels, Draws(key))
+
+    # What it gives may depend on the size of the batch; it only has to work.
+    networks.per_fold(augmented)(inputs, labels, keys)
+    logits, penalty = networks(inputs, keys, present, training=True)
+    loss = batch_loss(networks.per_fold(method.loss)(logits, labels), present)
+    if penalty is not None:
+        loss = loss + (penalty if penalty.dim() == 1 else batch_loss(penalty, present))
+    torch.autograd.backward(loss.sum())
+    return logits.detach(), {name: own.grad for name, own in networks.parameters.items() if own.grad is not None}
+
+
+def _close(a: Tensor, b: Tensor, scale: float | None = None) -> bool:
+    return bool((a - b).abs().max() <= _TOLERANCE * (float(b.abs().max()) if scale is None else scale) + 1e-7)
+
+
+def _first_line(error: Exception) -> str:
+    return reason_of(error).splitlines()[0]
