@@ -110,7 +110,14 @@ def _training_fold(fold: NetworkFold, out: BoolArray) -> TrainingFold:
         if patience:
             stop = InnerStop(fold.labels[out], fold.method.n_classes, fold.inner, patience)
     return TrainingFold(
-        fold.method, fold.inputs, fold.train[~out], fold.labels[~out], held_out, fold.seed, stop, fold.peers
+        method=fold.method,
+        inputs=fold.inputs,
+        train=fold.train[~out],
+        labels=fold.labels[~out],
+        held_out=held_out,
+        seed=fold.seed,
+        stop=stop,
+        peers=fold.peers,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
-    from mer_bench.training.draws import Draws
+    from mer_bench.methods.draws import Draws
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -155,15 +155,15 @@ class FoldSet:
 
     def choose(self, folds: Tensor) -> FoldSet:
         """Return the data of some folds."""
-        return FoldSet(
-            self.samples,
-            self.train[folds],
-            self.labels[folds],
-            None if self.class_weights is None else self.class_weights[folds],
-            tuple(part[folds] for part in self.held_out),
-            self.mean[folds],
-            self.deviation[folds],
-            self.factor[folds],
+        return replace(
+            self,
+            train=self.train[folds],
+            labels=self.labels[folds],
+            class_weights=None if self.class_weights is None else self.class_weights[folds],
+            held_out=tuple(part[folds] for part in self.held_out),
+            mean=self.mean[folds],
+            deviation=self.deviation[folds],
+            factor=self.factor[folds],
         )
 
 

@@ -16,10 +16,21 @@ import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from mer_bench.training.draws import Draws
+from mer_bench.methods.draws import Draws
 
 _Function = Callable[..., Any]
 _NONE: Mapping[_Function, _Function] = MappingProxyType({})
+
+# The arguments of torch's functions in their order; None also where one is required.
+_CONV2D = {"input": None, "weight": None, "bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+_BATCH_NORM = {
+    **{"input": None, "running_mean": None, "running_var": None, "weight": None, "bias": None},
+    **{"training": False, "momentum": 0.1, "eps": 1e-5},
+}
+_ATTENTION = {
+    **{"query": None, "key": None, "value": None, "attn_mask": None, "dropout_p": 0.0, "is_causal": False},
+    **{"scale": None, "enable_gqa": False},
+}
 
 
 class FoldFunctions(TorchFunctionMode):
@@ -118,54 +129,40 @@ def _like(drawn: Tensor, settings: Mapping[str, Any]) -> Tensor:
     return drawn if settings.get("dtype") is None else drawn.to(settings["dtype"])
 
 
-def _masked_batch_norm(
-    weights: Tensor,
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
+def _masked_batch_norm(weights: Tensor, *arguments: Any, **settings: Any) -> Tensor:
     """Normalise by the mean and variance of the samples whose weight is 1, and update the running ones by these."""
-    if not training:
-        return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    own = _given(_BATCH_NORM, arguments, settings)
+    if not own["training"]:
+        return F.batch_norm(**own)
+    input, running_mean, running_var = own["input"], own["running_mean"], own["running_var"]
     axes = [0, *range(2, input.dim())]
     shape = (1, -1, *(1 for _ in axes[1:]))
-    own = weights.reshape(-1, *(1 for _ in range(input.dim() - 1)))
+    present = weights.reshape(-1, *(1 for _ in range(input.dim() - 1)))
     count = weights.sum() * (input[0, 0].numel())
-    mean = (input * own).sum(axes) / count
+    mean = (input * present).sum(axes) / count
     centred = input - mean.reshape(shape)
-    variance = (centred.square() * own).sum(axes) / count
+    variance = (centred.square() * present).sum(axes) / count
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
             unbiased = variance * (count / (count - 1))
-            running_mean.mul_(1 - momentum).add_(mean.to(running_mean.dtype) * momentum)
-            running_var.mul_(1 - momentum).add_(unbiased.to(running_var.dtype) * momentum)
-    normalised = centred * torch.rsqrt(variance + eps).reshape(shape)
-    if weight is not None:
-        normalised = normalised * weight.reshape(shape)
-    return normalised if bias is None else normalised + bias.reshape(shape)
+            running_mean.lerp_(mean.to(running_mean.dtype), own["momentum"])
+            running_var.lerp_(unbiased.to(running_var.dtype), own["momentum"])
+    normalised: Tensor = centred * torch.rsqrt(variance + own["eps"]).reshape(shape)
+    if own["weight"] is not None:
+        normalised = normalised * own["weight"].reshape(shape)
+    return normalised if own["bias"] is None else normalised + own["bias"].reshape(shape)
 
 
-def _conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
+def _conv2d(*arguments: Any, **settings: Any) -> Tensor:
     """Convolve as a matrix product of the unfolded input.
 
     Where each fold of a stack has its own weight, torch makes a grouped convolution of it, which is slow.
     """
-    if groups != 1 or input.dim() != 4 or isinstance(padding, str):
-        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
-    sides, steps, rim, spread = (_pair(value) for value in (weight.shape[2:], stride, padding, dilation))
+    own = _given(_CONV2D, arguments, settings)
+    input, weight, bias = own["input"], own["weight"], own["bias"]
+    if own["groups"] != 1 or input.dim() != 4 or isinstance(own["padding"], str):
+        return F.conv2d(**own)
+    sides, steps, rim, spread = map(_pair, (weight.shape[2:], own["stride"], own["padding"], own["dilation"]))
     height, width = (
         (input.shape[2 + axis] + 2 * rim[axis] - spread[axis] * (sides[axis] - 1) - 1) // steps[axis] + 1
         for axis in range(2)
@@ -183,22 +180,19 @@ def _pair(value: Any) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
 
 
-def _attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
+def _attention(*arguments: Any, **settings: Any) -> Tensor:
     """Scaled dot-product attention by matrix products, of few tokens."""
-    if is_causal or enable_gqa or dropout_p:
-        return F.scaled_dot_product_attention(
-            query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa
-        )
-    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    if attn_mask is not None:
-        scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
-    return scores.softmax(-1) @ value
+    own = _given(_ATTENTION, arguments, settings)
+    if own["is_causal"] or own["enable_gqa"] or own["dropout_p"]:
+        return F.scaled_dot_product_attention(**own)
+    query, mask, scale = own["query"], own["attn_mask"], own["scale"]
+    scores = query @ own["key"].transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+    attended: Tensor = scores.softmax(-1) @ own["value"]
+    return attended
+
+
+def _given(defaults: Mapping[str, Any], arguments: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by name, those that were not given too."""
+    return {**defaults, **dict(zip(defaults, arguments, strict=False)), **settings}

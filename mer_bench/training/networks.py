@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from mer_bench.errors import MethodError
-from mer_bench.training.draws import Draws
+from mer_bench.methods.draws import Draws
 from mer_bench.training.functions import FoldFunctions, stacked_functions
 
 Tensors = dict[str, Tensor]

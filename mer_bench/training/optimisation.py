@@ -147,5 +147,5 @@ def _optimizer(config: TrainingConfig, parameters: Tensors, groups: Sequence[Par
 
 
 def _rate(lr: float, device: torch.device) -> float | Tensor:
-    """Return the learning rate; on a GPU as a tensor, which a captured step reads anew."""
+    """Return the learning rate; on a GPU as a tensor, which a captured step reads every time."""
     return torch.tensor(lr, device=device) if device.type == "cuda" else lr

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
+from mer_bench.methods.draws import Draws, fold_key, step_keys
 from mer_bench.methods.torch_method import ParameterGroup
 from mer_bench.training.batches import Batch, epoch_batches
 from mer_bench.training.checkpoint import Checkpoint
-from mer_bench.training.draws import Draws, fold_key, step_keys
 from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
 from mer_bench.training.graphs import StepGraphs
 from mer_bench.training.networks import Networks

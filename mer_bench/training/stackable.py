@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from mer_bench.errors import reason_of
 from mer_bench.isolation import isolated
+from mer_bench.methods.draws import Draws, step_keys
 from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.training.draws import Draws, step_keys
 from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
 from mer_bench.training.objective import batch_loss
 
@@ -66,11 +66,11 @@ def _difference(method: TorchMethod, shape: tuple[int, ...]) -> str:
     filled = torch.cat((inputs, inputs[:, :1].expand(-1, _FILLED, *shape)), dim=1)
     filled_labels = torch.cat((labels, labels[:, :1].expand(-1, _FILLED)), dim=1)
     present = (torch.arange(_SAMPLES + _FILLED) < _SAMPLES).float().expand(_FOLDS, -1)
-    together = _trained(method, stack, filled, filled_labels, keys, present)
+    together = _trained(method, stack, (filled, filled_labels), keys, present)
     for number, network in enumerate(copies):
         one = OneNetwork(network, method.n_classes, {})
         row = slice(number, number + 1)
-        alone = _trained(method, one, inputs[row], labels[row], keys[row], None)
+        alone = _trained(method, one, (inputs[row], labels[row]), keys[row], None)
         if not _close(together[0][row, :_SAMPLES], alone[0]):
             return "a sample's logits depend on other samples of its batch, beyond batch normalisation"
         largest = max(float(gradient.abs().max()) for gradient in alone[1].values())
@@ -90,9 +90,10 @@ def _copy(method: TorchMethod, network: nn.Module) -> nn.Module:
 
 
 def _trained(
-    method: TorchMethod, networks: Networks, inputs: Tensor, labels: Tensor, keys: Tensor, present: Tensor | None
+    method: TorchMethod, networks: Networks, samples: tuple[Tensor, Tensor], keys: Tensor, present: Tensor | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the logits of a training step, and the gradients."""
+    """Return the logits of a training step on inputs and labels, and the gradients."""
+    inputs, labels = samples
 
     def augmented(own: Tensor, labels: Tensor, key: Tensor) -> Tensor:
         return method.augment(own, labels, Draws(key))

@@ -99,7 +99,14 @@ def train_fold(
     parts = [train.inputs, *(samples.inputs for samples in held_out)]
     ends = np.cumsum([len(part) for part in parts])
     places = np.split(np.arange(ends[-1]), ends[:-1])
-    fold = TrainingFold(method, np.concatenate(parts), places[0], train.labels, tuple(places[1:]), seed)
+    fold = TrainingFold(
+        method=method,
+        inputs=np.concatenate(parts),
+        train=places[0],
+        labels=train.labels,
+        held_out=tuple(places[1:]),
+        seed=seed,
+    )
     ((_, trained),) = train_folds([fold], device=device, stacked=False)
     if trained.error:
         raise MethodError(trained.error)
