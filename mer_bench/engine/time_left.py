@@ -54,7 +54,8 @@ class TimeLeft:
     def of(self, part: str) -> float | None:
         """Return the seconds that a part still takes; None if no step of it is done, and nothing is expected."""
         left, known = self._pending[part], self._seconds.get(part, [])
-        known = known or [self._expected[part]] * (part in self._expected)
+        if not known and part in self._expected:
+            known = [self._expected[part]]
         if not known:
             return None
         return sum(known) / len(known) * left / min(self._jobs, left) if left else 0.0

@@ -16,6 +16,7 @@ from support.bench import FOLDS, Bench, descendants, living, predictions, wait_u
 
 import mer_bench
 from mer_bench.cache import STACKS, cache_folder
+from mer_bench.store.schema import SCHEMA
 
 SVM = ("--method", "svm-flow", "--set", "svm-flow.tuning=fixed")
 
@@ -104,7 +105,7 @@ def resumed(bench: Bench, finished: Path) -> Bench:
 DAMAGE: tuple[Callable[[str], str], ...] = (
     lambda text: text[: len(text) // 2],
     lambda text: text.replace('"scores": [', '"scores": ["x", ', 1),
-    lambda text: text.replace('"schema": 3', '"schema": 99'),
+    lambda text: text.replace(f'"schema": {SCHEMA}', '"schema": 99'),
     lambda text: text.replace('"key": "', '"key": "0'),
 )
 
@@ -150,7 +151,7 @@ def test_other_damaged_files_are_reported_and_written_again(
     assert "4 stored, 2 to compute" in again.out
     assert sum(f"note: {stack} is damaged; it is computed again" in again.err for stack in stacks) == 1
     assert row.read_text() == text
-    assert json.loads((resumed.results / "store.json").read_text()) == {"schema": 3}
+    assert json.loads((resumed.results / "store.json").read_text()) == {"schema": SCHEMA}
     assert resumed.predictions() == predictions(finished)
 
 

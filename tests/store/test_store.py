@@ -184,7 +184,7 @@ def test_a_protocol_s_texts_are_optional_and_whole_numbers_are_numbers_too() -> 
         (f'{{"schema": {SCHEMA + 1}}}', rf"newer mer-bench \(store schema {SCHEMA + 1}.* {SCHEMA}\); upgrade"),
         (
             '{"schema": 2}',
-            r"an older mer-bench \(store schema 2, this one reads 3\); choose another folder",
+            r"an older mer-bench \(store schema 2, this one reads 4\); choose another folder",
         ),
         ("{", r"store.json cannot be read .*; delete it, and it will be written again"),
     ],

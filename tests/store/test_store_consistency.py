@@ -15,6 +15,7 @@ from support.store_factory import make_row
 from mer_bench.errors import MerBenchError
 from mer_bench.store import Store
 from mer_bench.store.files import write_bytes
+from mer_bench.store.schema import SCHEMA
 
 FOLD = next(iter(ROW["folds"]))
 
@@ -45,7 +46,7 @@ ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a negative time": (lambda c: c.update(seconds=-1), "is not a duration"),
     "no time": (lambda c: c.update(seconds=float("nan")), "its seconds = nan is not a duration"),
     "a time that no float holds": (lambda c: c.update(seconds=10**400), "is not a duration"),
-    "another schema": (lambda c: c.update(schema=4), "has a schema that this mer-bench cannot read; it "),
+    "another schema": (lambda c: c.update(schema=SCHEMA + 1), "has a schema that this mer-bench cannot read; it "),
     "a seed of text": (lambda c: c.update(seed="0"), "'seed' is missing or of the wrong type; the file "),
     "another key": (lambda c: c.update(key="x"), "it has the key of another cell"),
     "another fold": (lambda c: c.update(fold="smic-s9"), "record of another cell"),
@@ -68,7 +69,7 @@ def test_a_cell_that_contradicts_its_row_is_reported_and_absent(store: Store, no
 
 
 ODD_ROWS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "another schema": (lambda r: r.update(schema=4), "has a schema that this mer-bench cannot read"),
+    "another schema": (lambda r: r.update(schema=SCHEMA + 1), "has a schema that this mer-bench cannot read"),
     "an unknown rule": (lambda r: r["protocol"].update(absent_class="x"), "absent_class 'x' is not one of: exclude"),
     "one class": (lambda r: r["protocol"].update(classes=["a"]), "different classes, and has ['a']"),
     "a class twice": (lambda r: r["protocol"].update(classes=["a", "a", "b"]), "and has ['a', 'a', 'b']"),
