@@ -10,15 +10,27 @@ from mer_bench.arithmetic import arithmetic
 from mer_bench.caveats import Caveat, sorted_caveats
 from mer_bench.evaluation.folds import Fold, LabelledTable, id_hash
 from mer_bench.evaluation.protocol_data import ProtocolData
+from mer_bench.methods.augmentation_config import AugmentationConfig
+from mer_bench.methods.input_kind import InputKind
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.protocol import Protocol
-from mer_bench.representations.resolve import representation_caveats, resolve_representation
+from mer_bench.representations.resolve import given_scale, representation_caveats, resolve_representation
 from mer_bench.settings import name_settings
 from mer_bench.specs import MethodSpec
 from mer_bench.store.files import digest
-from mer_bench.store.schema import SCHEMA, FoldRecord, InputRecord, ProtocolRecord, RowRecord, SettingsRecord, Training
+from mer_bench.store.schema import (
+    SCHEMA,
+    FoldRecord,
+    InputRecord,
+    ProtocolRecord,
+    RepresentationRecord,
+    RowRecord,
+    SettingsRecord,
+    Training,
+)
+from mer_bench.vision.choices import WHOLE_FACE
 
 EVALUATION_VERSION = 4
 """Increased whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
@@ -100,10 +112,13 @@ def make_row(
     Raises
     ------
     MerBenchError
-        The data cannot provide the representation that the method needs.
+        The data cannot provide the representation that the method needs, or augmentation would make wrong inputs of it.
     """
     protocol = data.protocol
     representation = resolve_representation(spec, params, data.source, preprocessing)
+    kind = _input_kind(representation)
+    if spec.trains_by_epoch:
+        AugmentationConfig.from_params(params).check(kind)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
     instructions = arithmetic()
     identity = {
@@ -142,8 +157,13 @@ def make_row(
         "caveats": sorted_caveats([*data.caveats, *representation_caveats(representation), *approximated]),
         "folds": {name: _fold_record(fold, data.table) for name, fold in data.folds.items()},
     }
-    setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])
+    setting = MethodSetting(spec, params, len(protocol.classes), representation["name"], kind)
     return Row(record, setting, data.table, data.folds)
+
+
+def _input_kind(representation: RepresentationRecord) -> InputKind:
+    layout = str(representation["params"].get("layout", WHOLE_FACE))
+    return InputKind(representation["name"], given_scale(representation), layout)
 
 
 def _plain(params: Mapping[str, ParameterValue]) -> dict[str, object]:
