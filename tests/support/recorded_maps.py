@@ -8,7 +8,6 @@ from functools import cache
 import cv2
 import numpy as np
 import torch
-from support.portrait import PORTRAIT
 
 from mer_bench.arrays import ByteArray, FloatArray
 from mer_bench.strain import stack_strain
@@ -16,12 +15,13 @@ from mer_bench.vision.alignment import CROP_LANDMARKS, align, transform_points
 from mer_bench.vision.optical_flow import FLOW_MARGIN, optical_flow
 from mer_bench.vision.regions import recombine_regions
 from mer_bench.vision.scaling import scale_map
+from support.portrait import PORTRAIT
 
-SIZE = 192
+SIZE = 196
+"""Seven times the side of a small map: windows then have an even number of pixels."""
 _FRAME = SIZE + 2 * FLOW_MARGIN
-_KEY_POINTS: FloatArray = (CROP_LANDMARKS * SIZE - 0.5 + np.array([(3, -2), (-1, 4), (2, 1), (-4, 3), (5, -3)])).astype(
-    np.float32
-)
+_OFF_AVERAGE = np.array([(3, -2), (-1, 4), (2, 1), (-4, 3), (5, -3)], dtype=np.float32)
+_KEY_POINTS: FloatArray = np.rint(CROP_LANDMARKS * SIZE) + _OFF_AVERAGE
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,17 @@ class Recorded:
     apex: ByteArray
     key_points: FloatArray
 
-    def mirrored(self) -> Recorded:
-        """The same face in a mirror: its left eye is the other's right eye."""
+    def mirrored(self, off: int) -> Recorded:
+        """The same face in a mirror: its left eye is the other's right eye.
+
+        Parameters
+        ----------
+        off : int
+            1 for the exact mirror image of the key points. The start of a window is rounded down, so that it lies up to
+            two pixels beside the mirrored one; 0 moves the key points so that windows are mirrored.
+        """
         x, y = self.key_points.T
-        swapped = np.stack((SIZE - 1 - x, y), axis=1)[[1, 0, 2, 4, 3]]
+        swapped = np.stack((SIZE - off - x, y), axis=1)[[1, 0, 2, 4, 3]]
         return Recorded(self.onset[:, ::-1], self.apex[:, ::-1], swapped.astype(np.float32))
 
     def rotated(self, degrees: float) -> Recorded:
@@ -62,7 +69,7 @@ class Recorded:
 @cache
 def recorded() -> Recorded:
     """The portrait, whose left brow rises outwards, right lip corner sinks, and nose moves to the right."""
-    zoom = np.array([[2.0, 0.0, -350.0], [0.0, 2.0, -150.0]], dtype=np.float32)
+    zoom = np.array([[2.0, 0.0, -350.0], [0.0, 2.0, -148.0]], dtype=np.float32)
     onset = align(PORTRAIT, zoom, SIZE, FLOW_MARGIN)
     rows, columns = np.mgrid[:_FRAME, :_FRAME].astype(np.float32)
     x, y = columns.copy(), rows.copy()
