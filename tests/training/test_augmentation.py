@@ -16,7 +16,7 @@ from mer_bench.training.draws import Draws, fold_key, step_keys
 from mer_bench.vision.choices import LAYOUTS, SCALES, layout_tiles
 
 FACE = InputKind("face-flow")
-CLIPS = InputKind("frames", "")
+CLIPS = InputKind("frames")
 MOSAIC = InputKind("region-flow", "physical", "five-mosaic")
 FOLLOWING = [name for name, layout in LAYOUTS.items() if not layout.transposed]
 """The layouts whose windows follow the face."""
