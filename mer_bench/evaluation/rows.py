@@ -61,8 +61,13 @@ class Row:
 
     @property
     def trains_by_epoch(self) -> bool:
-        """Whether the harness trains a network: then a device is used, and an epoch is selected."""
+        """Whether the harness trains a network: then an epoch is selected."""
         return self.setting.spec.trains_by_epoch
+
+    @property
+    def uses_device(self) -> bool:
+        """Whether its folds are computed on the run's device: those of networks, and of methods that ask for it."""
+        return self.trains_by_epoch or self.setting.spec.uses_gpu
 
     @cached_property
     def stacked(self) -> tuple[str, ...]:

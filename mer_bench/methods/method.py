@@ -62,7 +62,15 @@ class MethodBase:
         on). ``self.n_classes`` is the protocol's number of classes; a training set may lack some.
         ``self.representation`` is what the inputs are: the spec's representation, or the one that approximates it.
         ``self.input_kind`` also says how maps are scaled, and how regions tile them.
+
+    Attributes
+    ----------
+    device : str
+        The torch device to compute on, known after the constructor: ``cpu``, or for a spec with ``uses_gpu`` and for
+        networks the run's, such as ``cuda``.
     """
+
+    device: str = "cpu"
 
     def __init__(self, setting: MethodSetting) -> None:
         self.spec = setting.spec
