@@ -53,14 +53,14 @@ ALLOWED = {
     "databases": {*FOUNDATION, "caveats", "strict_toml", "strain", "samples", "cache", "synthesis", "vision"},
     "vision": {"errors", "arrays", "parameters", "threads"},
     "representations": {*FOUNDATION, *DATA, "arithmetic", "caveats", "threads", "strain", "vision", "store"},
-    "methods": {*FOUNDATION, "samples"},
-    "training": {*FOUNDATION, "atomic", "threads", "isolation", "samples", "methods"},
+    "methods": {*FOUNDATION, "samples", "vision"},
+    "training": {*FOUNDATION, "atomic", "threads", "isolation", "samples", "vision", "methods"},
     "evaluation": {
         *FOUNDATION,
         *WORDS,
         *DATA,
         *("arithmetic", "threads", "isolation", "protocol", "settings", "store", "scoring"),
-        *("representations", "methods", "training"),
+        *("vision", "representations", "methods", "training"),
     },
     "engine": {
         *FOUNDATION,

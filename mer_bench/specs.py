@@ -113,6 +113,9 @@ class MethodSpec:
         Called with the value of each parameter before anything is computed. It raises `MerBenchError` where the values
         cannot be combined, such as a patch size that does not divide the map. It must be a module's function that
         imports nothing heavy.
+    uses_gpu : bool
+        True for a `Method` that can compute on a GPU by itself: ``self.device`` then names the run's device, in `fit`
+        and `predict`. Without it, a `Method` runs on the CPU. Networks are trained on the run's device in any case.
     training_seconds : mapping of str to float
         For presets of a network, where measured: the seconds that an epoch of 1000 samples takes on one CPU thread. A
         run estimates from it how long it will take. It is not part of any key.
@@ -136,6 +139,7 @@ class MethodSpec:
     trains_by_epoch: bool = False
     deterministic: bool = False
     features: Features | None = None
+    uses_gpu: bool = False
     validate: Callable[[Mapping[str, Any]], object] | None = None
     training_seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -143,9 +147,8 @@ class MethodSpec:
         owner = f"method {self.name}"
         _check_name("method", self.name)
         check_types(owner, self, version=str, title=str, target=str, representation=Representation, family=str)
-        check_types(
-            owner, self, parameters=tuple, presets=Mapping, citation=str, trains_by_epoch=bool, deterministic=bool
-        )
+        check_types(owner, self, parameters=tuple, presets=Mapping, citation=str)
+        check_types(owner, self, trains_by_epoch=bool, deterministic=bool, uses_gpu=bool)
         if self.default_preset is not None:
             check_types(owner, self, default_preset=str)
         if self.features is not None:
@@ -170,6 +173,8 @@ class MethodSpec:
             raise MerBenchError(f"method {self.name}: a network takes its representation as input; remove features")
         if self.deterministic and self.trains_by_epoch:
             raise MerBenchError(f"{owner}: a network draws its initial weights; remove deterministic")
+        if self.uses_gpu and self.trains_by_epoch:
+            raise MerBenchError(f"{owner}: a network is trained on the run's device in any case; remove uses_gpu")
         if self.validate is not None and "<" in getattr(self.validate, "__qualname__", "<"):
             raise MerBenchError(f"{owner}: validate must be a function of a module, or workers cannot import it")
         check_types(owner, self, training_seconds=Mapping)

@@ -184,6 +184,8 @@ def test_a_value_is_written_as_the_command_line_takes_it(value: object, text: st
         ),
         ({"features": Features(("size",))}, "method region-net: features names 'size', which is not one of its"),
         ({"features": Features(), "trains_by_epoch": True}, "a network takes its representation as input; remove"),
+        ({"uses_gpu": True, "trains_by_epoch": True}, "trained on the run's device in any case; remove uses_gpu"),
+        ({"uses_gpu": "yes"}, "method region-net: uses_gpu 'yes' is not of type bool"),
         ({"validate": lambda params: None}, "method region-net: validate must be a function of a module"),
         ({"features": "size"}, "method region-net: features 'size' is not of type Features"),
         ({"parameters": (RATE, EPOCHS, LAYOUT, EPOCHS)}, "method region-net has two parameters named 'epochs'"),

@@ -61,7 +61,7 @@ class Inputs:
     def tasks(self, cells: Sequence[Cell]) -> tuple[list[FoldTask], list[tuple[FoldTask, FoldResult]]]:
         """Stack the cells' inputs; return their tasks, and the failures of those whose features cannot be extracted."""
         rows = self._rows(cells)
-        device = self.resources.torch_device() if any(row.trains_by_epoch for row in rows) else "cpu"
+        device = self.resources.torch_device() if any(row.uses_device for row in rows) else "cpu"
         tasks: list[FoldTask] = []
         failed: list[tuple[FoldTask, FoldResult]] = []
         for row in rows:

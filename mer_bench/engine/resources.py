@@ -18,7 +18,8 @@ class Resources:
     jobs : int
         Number of worker processes.
     device : str
-        One of `DEVICES`; ``auto`` is CUDA where torch finds it, else the CPU. Only networks use it.
+        One of `DEVICES`; ``auto`` is CUDA where torch finds it, else the CPU. Networks use it, and methods whose spec
+        says so.
     timeout : float or None
         Seconds that a cell may take.
     stack : int or None
@@ -42,7 +43,7 @@ class Resources:
             raise MerBenchError(f"--timeout {self.timeout:g} is not a positive number of seconds")
 
     def torch_device(self) -> str:
-        """Return torch's name of the device on which networks train; imports torch unless ``device`` is ``cpu``.
+        """Return torch's name of the device; imports torch unless ``device`` is ``cpu``.
 
         Raises
         ------

@@ -56,7 +56,7 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False) -> 
     catalogue = load_catalogue()
     setup = decide(request, load_config(), catalogue, notice=listener.notice)
     plan = make_plan(replace(request, preprocessing=setup.preprocessing), setup.source, catalogue)
-    if setup.resources.device == "cuda" and any(row.trains_by_epoch for row in plan.rows):
+    if setup.resources.device == "cuda" and any(row.uses_device for row in plan.rows):
         setup.resources.torch_device()
     _check_precision(plan, setup.resources)
     make = Store.look if dry else Store.create

@@ -166,7 +166,7 @@ class Session:
         return not needs_epochs or self.store.read_epoch_scores(record["key"], row, record) is not None
 
     def _manifest(self) -> dict[str, object]:
-        trains = any(row.trains_by_epoch for row in self.plan.rows)
+        uses_device = any(row.uses_device for row in self.plan.rows)
         return {
             "schema": SCHEMA,
             "argv": sys.argv,
@@ -177,7 +177,7 @@ class Session:
             "count_problems": list(self.plan.data.problems),
             "faces": {row.record["row_key"]: self.inputs.stacks.faces(row) for row in self.plan.rows},
             "plugins": [f"{r.name} {r.distribution} {r.version} {r.status.value}" for r in self.catalogue.records],
-            "device": self.resources.torch_device() if trains else "cpu",
+            "device": self.resources.torch_device() if uses_device else "cpu",
             "jobs": self.resources.jobs,
             **environment(),
         }

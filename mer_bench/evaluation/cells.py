@@ -106,7 +106,7 @@ def fold_task(row: Row, cell: Cell, *, stack: Path, device: str) -> FoldTask:
     stack : Path
         The row's stacked features or representation.
     device : str
-        A torch device; only networks use it.
+        A torch device; methods that cannot use it get ``cpu``.
     """
     table, members = row.table, row.folds[cell.fold]
     protocol = row.record["protocol"]
@@ -119,7 +119,7 @@ def fold_task(row: Row, cell: Cell, *, stack: Path, device: str) -> FoldTask:
         subjects=tuple(table.subjects[i] for i in members.train),
         test=tuple(row.places[i] for i in members.test),
         seed=seed_value(protocol["name"], cell.fold, cell.seed),
-        device=device if row.trains_by_epoch else "cpu",
+        device=device if row.uses_device else "cpu",
         inner=protocol["absent_class"] if row.record["training"] == "inner" else None,
     )
 

@@ -39,7 +39,7 @@ def predict_fold(
     seed : int
         Seeds every generator.
     device : str
-        A torch device.
+        A torch device: the method's ``self.device``.
     inner : str, optional
         If given, a network's epoch is selected on training subjects that are held out for validation; the value is the
         protocol's rule for a class that they have no sample of.
@@ -53,7 +53,7 @@ def predict_fold(
     had_torch = "torch" in sys.modules
     while True:
         with isolated(seed):
-            method = make_instance(setting)
+            method = make_instance(setting, device)
             if isinstance(method, TorchMethod):
                 return _trained(method, train, test, seed=seed, device=device, inner=inner)
             method.fit(train, seed=seed)

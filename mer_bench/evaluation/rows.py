@@ -11,16 +11,27 @@ from mer_bench.caveats import Caveat, sorted_caveats
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.folds import Fold, LabelledTable, id_hash
 from mer_bench.evaluation.protocol_data import ProtocolData
+from mer_bench.methods.input_kind import InputKind
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.protocol import Protocol
-from mer_bench.representations.resolve import representation_caveats, resolve_representation
+from mer_bench.representations.resolve import given_scale, representation_caveats, resolve_representation
 from mer_bench.settings import name_settings
 from mer_bench.specs import MethodSpec
 from mer_bench.store.files import digest
-from mer_bench.store.schema import SCHEMA, FoldRecord, InputRecord, ProtocolRecord, RowRecord, SettingsRecord, Training
+from mer_bench.store.schema import (
+    SCHEMA,
+    FoldRecord,
+    InputRecord,
+    ProtocolRecord,
+    RepresentationRecord,
+    RowRecord,
+    SettingsRecord,
+    Training,
+)
+from mer_bench.vision.choices import WHOLE_FACE
 
 EVALUATION_VERSION = 5
 """Increased whenever mer-bench itself may give another prediction for the same method and samples: the trainer, the
@@ -51,8 +62,13 @@ class Row:
 
     @property
     def trains_by_epoch(self) -> bool:
-        """Whether the harness trains a network: then a device is used, and an epoch is selected."""
+        """Whether the harness trains a network: then an epoch is selected."""
         return self.setting.spec.trains_by_epoch
+
+    @property
+    def uses_device(self) -> bool:
+        """Whether its folds are computed on the run's device: those of networks, and of methods that ask for it."""
+        return self.trains_by_epoch or self.setting.spec.uses_gpu
 
     @cached_property
     def stacked(self) -> tuple[str, ...]:
@@ -102,13 +118,14 @@ def make_row(
     Raises
     ------
     MerBenchError
-        The data cannot provide the representation that the method needs.
+        The data cannot provide the representation that the method needs, or augmentation would make wrong inputs of it.
     """
     protocol = data.protocol
     representation = resolve_representation(spec, params, data.source, preprocessing)
+    kind = _input_kind(representation)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
     if spec.trains_by_epoch:
-        _check_training(spec, params, training)
+        _check_training(spec, params, training, kind)
     instructions = arithmetic()
     identity = {
         "method": spec.name,
@@ -146,13 +163,16 @@ def make_row(
         "caveats": sorted_caveats([*data.caveats, *representation_caveats(representation), *approximated]),
         "folds": {name: _fold_record(fold, data.table) for name, fold in data.folds.items()},
     }
-    setting = MethodSetting(spec, params, len(protocol.classes), representation["name"])
+    setting = MethodSetting(spec, params, len(protocol.classes), representation["name"], kind)
     return Row(record, setting, data.table, data.folds)
 
 
-def _check_training(spec: MethodSpec, params: Mapping[str, ParameterValue], training: Training) -> None:
+def _check_training(
+    spec: MethodSpec, params: Mapping[str, ParameterValue], training: Training, kind: InputKind
+) -> None:
     try:
         config = TrainingConfig.from_params(params)
+        config.augmentation.check(kind)
     except MerBenchError as error:
         raise MerBenchError(f"{spec.name}: {error}") from None
     if config.patience and training != "inner":
@@ -160,6 +180,11 @@ def _check_training(spec: MethodSpec, params: Mapping[str, ParameterValue], trai
             f"{spec.name}: patience={config.patience} needs validation subjects, which only --selection inner holds "
             "out of the training set; the test subject must not decide when a training stops"
         )
+
+
+def _input_kind(representation: RepresentationRecord) -> InputKind:
+    layout = str(representation["params"].get("layout", WHOLE_FACE))
+    return InputKind(representation["name"], given_scale(representation), layout)
 
 
 def _plain(params: Mapping[str, ParameterValue]) -> dict[str, object]:

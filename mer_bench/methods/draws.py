@@ -15,8 +15,8 @@ from torch import Tensor
 _ROUNDS = ((17, -312814405), (11, -1404298415), (15, 830770091))
 """Shifts and factors of Chris Wellons' ``triple32``, a bijection of 32 bits with little bias; factors are signed."""
 _LAST_SHIFT = 14
-_ELEMENT = -1640531527
-"""2^32 divided by the golden ratio, as a signed number: neighbouring elements become distant ones."""
+_STEP = -1640531527
+"""2^32 divided by the golden ratio, as a signed number: neighbouring steps become distant ones."""
 _CALL = -2048144789
 _BITS = 24
 """Of a number between 0 and 1: what float32 represents exactly."""
@@ -42,7 +42,9 @@ class Draws:
         self._calls += 1
         elements = torch.arange(math.prod(shape), dtype=torch.int32, device=self._key.device)
         start = _mixed(self._key + _signed(self._calls * _CALL))
-        return _mixed(elements * _ELEMENT + start).reshape(tuple(shape))
+        # Each call counts in steps of its own. With one step for all, two calls whose counts overlap would draw the
+        # same numbers in the same order, a shifted mask; among a thousand steps of training there are such pairs.
+        return _mixed((elements * (2 * start + 1)).add_(start)).reshape(tuple(shape))
 
     def uniform(self, shape: Sequence[int], low: float = 0.0, high: float = 1.0) -> Tensor:
         """Return float32 from ``low`` to ``high``, ``high`` itself excluded but for rounding."""
@@ -67,7 +69,14 @@ class Draws:
         """Return one float32 of the Beta distribution with both parameters ``alpha``, at most 1.
 
         By Jöhnk's method: of a fixed number of pairs, the first that lies in the triangle.
+
+        Raises
+        ------
+        ValueError
+            Alpha is above 2: with a larger one, more than one in 10^10 numbers would come from no pair.
         """
+        if not 0 < alpha <= _LARGEST_ALPHA:
+            raise ValueError(f"alpha={alpha} is not a number above 0 and at most {_LARGEST_ALPHA}")
         first, second = (self.uniform((_TRIES,)).clamp(min=2.0**-_BITS).log() / alpha for _ in range(2))
         # In logarithms, because u^(1/alpha) is 0 in float32 for a small alpha.
         inside = (torch.logaddexp(first, second) <= 0).to(torch.int8).argmax()
@@ -76,7 +85,8 @@ class Draws:
 
 
 _TRIES = 128
-"""Pairs that `Draws.beta` draws: for an alpha of 2, all of them miss once in 10^10 times."""
+_LARGEST_ALPHA = 2
+"""Of the pairs that `Draws.beta` draws, all miss once in 10^10 times with this alpha, less often with smaller ones."""
 
 
 def step_keys(fold_keys: Tensor, step: Tensor | int) -> Tensor:
@@ -89,7 +99,7 @@ def step_keys(fold_keys: Tensor, step: Tensor | int) -> Tensor:
     step : int or Tensor of shape (), int32
         Number of the step, counted over all epochs.
     """
-    return _mixed(fold_keys + _mixed(torch.as_tensor(step, dtype=torch.int32, device=fold_keys.device) * _ELEMENT))
+    return _mixed(fold_keys + _mixed(torch.as_tensor(step, dtype=torch.int32, device=fold_keys.device) * _STEP))
 
 
 def fold_key(seed: int) -> int:

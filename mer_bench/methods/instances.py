@@ -12,8 +12,8 @@ from mer_bench.methods.torch_method import NetworkMethod, TorchMethod
 from mer_bench.plugin_manager import load_target
 
 
-def make_instance(setting: MethodSetting) -> Method | TorchMethod:
-    """Return a new instance.
+def make_instance(setting: MethodSetting, device: str = "cpu") -> Method | TorchMethod:
+    """Return a new instance, which computes on a torch device.
 
     Raises
     ------
@@ -28,6 +28,7 @@ def make_instance(setting: MethodSetting) -> Method | TorchMethod:
         raise MethodError(f"{spec.target}: its spec's trains_by_epoch does not fit its class")
     if not isinstance(method, (Method, TorchMethod)):
         raise MethodError(f"{spec.target} is neither a Method nor a TorchMethod")
+    method.device = device
     extracts = isinstance(method, Method) and type(method).extract is not Method.extract
     if extracts != (spec.features is not None):
         raise MethodError(

@@ -61,13 +61,23 @@ class MethodBase:
         ``self.params`` has a value for each parameter of the spec (in `extract`, only for those that features depend
         on). ``self.n_classes`` is the protocol's number of classes; a training set may lack some.
         ``self.representation`` is what the inputs are: the spec's representation, or the one that approximates it.
+        ``self.input_kind`` also says how maps are scaled, and how regions tile them.
+
+    Attributes
+    ----------
+    device : str
+        The torch device to compute on, known after the constructor: ``cpu``, or for a spec with ``uses_gpu`` and for
+        networks the run's, such as ``cuda``.
     """
+
+    device: str = "cpu"
 
     def __init__(self, setting: MethodSetting) -> None:
         self.spec = setting.spec
         self.params = setting.params
         self.n_classes = setting.n_classes
         self.representation = setting.representation
+        self.input_kind = setting.input_kind
 
 
 @dataclass(frozen=True)

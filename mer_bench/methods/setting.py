@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mer_bench.methods.input_kind import InputKind
 from mer_bench.parameters import ParameterValue
 from mer_bench.specs import MethodSpec
+
+_AS_ASKED = InputKind("as the parameters ask")
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,21 @@ class MethodSetting:
     n_classes : int
     representation : str
         What its inputs are; by default, the spec's representation.
+    input_kind : InputKind, optional
+        What their numbers are; by default, what the parameters ask for.
     """
 
     spec: MethodSpec
     params: Mapping[str, ParameterValue]
     n_classes: int
     representation: str = ""
+    input_kind: InputKind = _AS_ASKED
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "representation", self.representation or self.spec.representation.name)
+        if self.input_kind is _AS_ASKED:
+            asked = InputKind.asked_for(self.spec, self.params, self.representation)
+            object.__setattr__(self, "input_kind", asked)
 
     def feature_params(self) -> dict[str, ParameterValue]:
         """Return the parameters that features may depend on."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray, IntArray
 from mer_bench.methods.method import LabelledSamples, Method, UnlabelledSamples
+
+_SEARCH = ("estimator", "cv", "scoring", "refit", "error_score")
+"""The settings by which a scikit-learn search is known, of whatever package: their base class has no public name."""
 
 
 class SklearnMethod(Method):
@@ -19,9 +22,9 @@ class SklearnMethod(Method):
     training set only.
 
     An estimator that chooses its settings must choose them on other subjects than it trains on. A scikit-learn search
-    (``GridSearchCV``, ``RandomizedSearchCV``) therefore gets ``groups=train.subjects``, which a splitter such as
-    ``StratifiedGroupKFold`` uses; so does any other estimator whose ``fit`` has an argument ``groups``. Put the
-    pipeline into the search: a pipeline does not pass groups on to a search inside it.
+    (``GridSearchCV``, ``RandomizedSearchCV``, ``HalvingGridSearchCV``) therefore gets ``groups=train.subjects``, which
+    a splitter such as ``StratifiedGroupKFold`` uses; so does any other estimator whose ``fit`` has an argument
+    ``groups``. Put the pipeline into the search: a pipeline does not pass groups on to a search inside it.
     """
 
     @abstractmethod
@@ -70,10 +73,10 @@ class SklearnMethod(Method):
 
 
 def _takes_groups(estimator: Any) -> bool:
-    from sklearn.model_selection._search import BaseSearchCV
-
-    # A search names no argument but ``**params``, and hands ``groups`` among them to its splitter.
-    return isinstance(estimator, BaseSearchCV) or "groups" in signature(estimator.fit).parameters
+    parameters = signature(estimator.fit).parameters
+    # A search's ``fit`` names no argument ``groups``, but hands it to the splitter; a pipeline's would refuse it.
+    others = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values())
+    return "groups" in parameters or (others and all(hasattr(estimator, name) for name in _SEARCH))
 
 
 def _flat(inputs: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mer_bench.methods.hook_names import refuse_lookalikes
 from mer_bench.methods.method import MethodBase, ParameterView
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import TRAINING_NAMES, TrainingConfig
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler
 
     from mer_bench.methods.draws import Draws
+
+
+_HOOKS = ("build_network", "network_params", "training", "loss", "augment", "parameter_groups", "build_scheduler")
+"""What a subclass of `TorchMethod` may define for mer-bench to use."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,10 @@ class TorchMethod(MethodBase, ABC):
     and the network, are mapped over the folds by ``torch.vmap``: they may use tensors freely, but neither branch on
     their values nor read them out (``.item()``), and they must not write into tensors that all folds share.
     """
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        refuse_lookalikes(cls, _HOOKS)
 
     @abstractmethod
     def build_network(self) -> nn.Module:

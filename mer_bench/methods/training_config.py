@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mer_bench.errors import MerBenchError
+from mer_bench.methods.augmentation_config import AUGMENTATION_PARAMETERS, AugmentationConfig
 from mer_bench.parameters import Parameter, ParameterValue
 
 
@@ -31,23 +32,21 @@ class TrainingConfig:
     class_weights: str
     sampling: str
     mixup: float
-    flip: float
-    shift: int
-    rotation: float
-    noise: float
-    erasing: float
     average: float
     patience: int
     precision: str
     normalisation: str
     init_from: str
     init_sha256: str
+    augmentation: AugmentationConfig
 
     @classmethod
     def from_params(cls, params: Mapping[str, ParameterValue]) -> TrainingConfig:
         """Return the settings in a method's parameters; those that it does not list keep their defaults."""
-        values: dict[str, Any] = {own.name: params.get(own.name, own.default) for own in _PARAMETERS}
-        return cls(**values)
+        values: dict[str, Any] = {
+            own.name: params.get(own.name, own.default) for own in _PARAMETERS if own not in AUGMENTATION_PARAMETERS
+        }
+        return cls(**values, augmentation=AugmentationConfig.from_params(params))
 
     def __post_init__(self) -> None:
         if self.init_from and not self.init_sha256:
@@ -61,11 +60,6 @@ class TrainingConfig:
             raise MerBenchError(f"warmup={self.warmup} does not go with schedule=one-cycle, which has one of its own")
         if self.warmup >= self.epochs > 1:
             raise MerBenchError(f"warmup={self.warmup} leaves none of epochs={self.epochs} at the full learning rate")
-
-    @property
-    def augments(self) -> bool:
-        """Whether the trainer changes training samples itself."""
-        return any((self.flip, self.shift, self.rotation, self.noise, self.erasing))
 
 
 _PARAMETERS = (
@@ -141,29 +135,7 @@ _PARAMETERS = (
         minimum=0.0,
         maximum=2.0,
     ),
-    Parameter(
-        "flip",
-        0.0,
-        "probability that a training sample is mirrored: left and right change places, and u its sign",
-        minimum=0.0,
-        maximum=1.0,
-    ),
-    Parameter("shift", 0, "largest shift of a training sample in each direction, pixels", minimum=0, maximum=1_000),
-    Parameter(
-        "rotation",
-        0.0,
-        "largest rotation of a training sample, degrees; vectors turn too, so it needs maps of scale=physical",
-        minimum=0.0,
-        maximum=45.0,
-    ),
-    Parameter("noise", 0.0, "deviation of the noise added to training samples", minimum=0.0, maximum=100.0),
-    Parameter(
-        "erasing",
-        0.0,
-        "probability that a rectangle of a training sample is erased",
-        minimum=0.0,
-        maximum=1.0,
-    ),
+    *AUGMENTATION_PARAMETERS,
     Parameter(
         "average",
         0.0,

@@ -14,7 +14,7 @@ from mer_bench.representations.settings import OF_METHOD, is_from_frames
 from mer_bench.specs import MethodSpec, Representation
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
-from mer_bench.vision.choices import PHYSICAL
+from mer_bench.vision.choices import PHYSICAL, WHOLE_FACE
 
 _AVAILABLE = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
 """The representations that each kind of data can provide."""
@@ -85,9 +85,16 @@ def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
     params = record["params"]
     if recipe_of(record) is not None:
         return (Caveat.WHOLE_FRAME,) if params["no_face"] == "whole-frame" else ()
-    cut = record["name"] == "region-flow" and params.get("layout") != "whole-face"
+    cut = record["name"] == "region-flow" and params.get("layout") != WHOLE_FACE
     other_scale = params.get("scale") == PHYSICAL and params["data_scale"] not in (PHYSICAL, _UNKNOWN)
     return (*([Caveat.TEMPLATE_LANDMARKS] if cut else []), *([Caveat.OTHER_SCALE] if other_scale else []))
+
+
+def given_scale(record: RepresentationRecord) -> str:
+    """Return how the maps of a representation are scaled; ``unknown`` for ready-made maps that do not state it."""
+    params = record["params"]
+    given = str(params.get("data_scale", PHYSICAL))
+    return str(params.get("scale", PHYSICAL)) if given == PHYSICAL else given
 
 
 def _ready_made(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import chain
 
 from mer_bench.parameters import Parameter
-from mer_bench.vision.choices import FLOW_PARAMETERS, INTERPOLATIONS, LAYOUTS, PHYSICAL, SCALES
+from mer_bench.vision.choices import DEFAULT_LAYOUT, FLOW_PARAMETERS, INTERPOLATIONS, LAYOUTS, PHYSICAL, SCALES
 
 _ORDERS = ("dlib,mediapipe", "mediapipe,dlib", "dlib", "mediapipe")
 
@@ -64,7 +64,7 @@ OF_METHOD: Mapping[str, tuple[Parameter, ...]] = {
     "flow": (),
     "face-flow": _MAP,
     "region-flow": (
-        Parameter("layout", "five-mosaic", "how the key regions tile the map", choices=tuple(LAYOUTS)),
+        Parameter("layout", DEFAULT_LAYOUT, "how the key regions tile the map", choices=tuple(LAYOUTS)),
         *_MAP,
     ),
 }

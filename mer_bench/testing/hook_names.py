@@ -20,43 +20,29 @@ _Suspect = tuple[type, str, str]
 """The class, the name, and what exists instead."""
 
 _TRAINS = "mer-bench trains every network by the same rules; a method that trains itself derives from Method"
-_OPTIMIZER = "the parameters optimizer, lr and weight_decay of training_parameters()"
-_LOSS = (
-    "the loss is cross-entropy, with the parameter class_weights; a network may return (logits, penalty) in training"
-)
-_AUGMENT = "augment in the network's forward while self.training, or in a Method's fit"
+_HOOK = "a TorchMethod's {}, not the network's"
+_OPTIMIZER = f"the parameters optimizer, lr and weight_decay of training_parameters(), or {_HOOK}"
 _PREPARE = "the parameter normalisation of training_parameters(), or extract with the spec's features"
-_SCORES = "mer-bench scores samples by the network's logits, after every epoch"
 _LOADS = "mer-bench draws the batches, of batch_size samples"
-_BUILDS = "build_network"
 
 _OF_NETWORKS: Mapping[str, str] = {
     **dict.fromkeys(
-        ("configure_optimizers", "configure_optimizer", "optimizer", "optimizers", "build_optimizer"), _OPTIMIZER
+        ("configure_optimizers", "configure_optimizer", "optimizer", "optimizers", "build_optimizer"),
+        _OPTIMIZER.format("parameter_groups"),
     ),
+    **dict.fromkeys(("scheduler", "lr_scheduler", "configure_schedulers"), _HOOK.format("build_scheduler")),
     **dict.fromkeys(
-        ("scheduler", "lr_scheduler", "configure_schedulers"), f"the learning rate is constant; {_OPTIMIZER}"
+        ("loss", "criterion", "compute_loss", "loss_fn", "loss_function", "get_loss"),
+        f"{_HOOK.format('loss')}; or the network returns (logits, penalty) in training",
     ),
-    **dict.fromkeys(("loss", "criterion", "compute_loss", "loss_fn", "loss_function", "get_loss"), _LOSS),
-    **dict.fromkeys(("augment", "augmentation", "transform", "transforms", "collate_fn"), _AUGMENT),
+    **dict.fromkeys(("augment", "augmentation", "transform", "transforms", "collate_fn"), _HOOK.format("augment")),
     **dict.fromkeys(("preprocess", "normalise", "normalize", "prepare_data"), _PREPARE),
     **dict.fromkeys(
         ("training_step", "train_step", "validation_step", "test_step", "predict_step", "on_train_epoch_end"), _TRAINS
     ),
     **dict.fromkeys(("train_dataloader", "val_dataloader", "test_dataloader", "predict_dataloader"), _LOADS),
 }
-"""For names on a `TorchMethod` or its network: what exists instead."""
-_OF_TORCH_METHODS: Mapping[str, str] = {
-    **_OF_NETWORKS,
-    "forward": "forward belongs to the network that build_network returns",
-    **dict.fromkeys(("fit", "train", "train_epoch", "train_network"), _TRAINS),
-    **dict.fromkeys(("predict", "predict_proba", "score", "evaluate"), _SCORES),
-    **dict.fromkeys(("build_model", "make_network", "create_network", "get_network", "get_model", "model"), _BUILDS),
-    **dict.fromkeys(
-        ("extract", "feature_params"), "a network's input is the representation; only a Method has features"
-    ),
-    "build_estimator": "build_network, or a SklearnMethod",
-}
+"""For names on the network of a `TorchMethod`: what exists instead. The class itself refuses such names."""
 _OF_METHODS: Mapping[str, str] = {
     **dict.fromkeys(("predict_proba", "decision_function", "score", "predict_scores"), "predict returns the scores"),
     **dict.fromkeys(("features", "extract_features", "transform", "preprocess"), "extract, with the spec's features"),
@@ -91,8 +77,6 @@ def hook_names(subject: Subject) -> None:
 
 
 def _names_of(target: type) -> Mapping[str, str]:
-    if issubclass(target, TorchMethod):
-        return _OF_TORCH_METHODS
     if issubclass(target, SklearnMethod):
         return _OF_ESTIMATORS
     return _OF_METHODS if issubclass(target, Method) else {}

@@ -15,6 +15,7 @@ from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
 from mer_bench.methods.draws import Draws, fold_key, step_keys
 from mer_bench.methods.torch_method import ParameterGroup
+from mer_bench.training.augmentation import Augmenter
 from mer_bench.training.batches import Batch, epoch_batches
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
@@ -87,6 +88,9 @@ class StackTraining:
         self._failed: dict[int, int] = {}
         """Folds whose loss was not finite, and the epoch."""
         self._epoch = 0
+        height, width = self._data.samples.shape[-2:]
+        method = self._method
+        self._augment = Augmenter(self._config.augmentation, method.input_kind, height, width, device)
         self._graphs = StepGraphs(self._step, device)
 
     def run(self) -> list[TrainedFold]:
@@ -134,10 +138,9 @@ class StackTraining:
         self._optimisation.step()
 
     def _augmented(self, inputs: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        method = self._method
-
         def of_fold(own: Tensor, labels: Tensor, key: Tensor) -> Tensor:
-            return method.augment(own, labels, Draws(key))
+            draws = Draws(key)
+            return self._method.augment(self._augment(own, draws), labels, draws)
 
         augmented: Tensor = self._networks.per_fold(of_fold)(inputs, labels, keys)
         return augmented

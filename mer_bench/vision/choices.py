@@ -71,6 +71,10 @@ class Layout:
     transposed: bool = False
 
 
+DEFAULT_LAYOUT = "five-mosaic"
+WHOLE_FACE = "whole-face"
+"""The layout of one tile, which is the map itself."""
+
 _GRID = 28
 """The side on which layouts are given."""
 
@@ -79,7 +83,7 @@ _CORNERS = (Tile(0, 14, 14, 0, 0), Tile(1, 14, 14, 0, 14), Tile(3, 14, 14, 14, 0
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         # Five 14×14 tiles do not fit into 28×28: the eyes have 14×14, the three below share the width.
-        "five-mosaic": Layout(
+        DEFAULT_LAYOUT: Layout(
             (
                 Tile(0, 14, 14, 0, 0),
                 Tile(1, 14, 14, 0, 14),
@@ -92,7 +96,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
         # HTNet indexes image[x, y]: the window of the right eye shows the lower left of the face. The nose is left out.
         "htnet": Layout(_CORNERS, transposed=True),
         # One tile as large as the map: wherever its landmark lies, its window is the whole map.
-        "whole-face": Layout((Tile(2, 28, 28, 0, 0),)),
+        WHOLE_FACE: Layout((Tile(2, 28, 28, 0, 0),)),
     }
 )
 """``five-mosaic``: all five; ``four-corners``: no nose; ``htnet``: as HTNet's code; ``whole-face``: the map itself."""

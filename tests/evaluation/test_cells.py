@@ -30,15 +30,20 @@ from mer_bench import (
 )
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.synthetic_maps import SyntheticMaps
+from mer_bench.engine.inputs import Inputs
+from mer_bench.engine.listener import Listener
+from mer_bench.engine.resources import Resources
 from mer_bench.evaluation import cells
 from mer_bench.evaluation.cells import Cell, FoldTask, compute_fold, failed_fold, fold_task, seed_value
 from mer_bench.evaluation.fold_scores import FoldScores, checked_scores
 from mer_bench.evaluation.plan import make_plan
+from mer_bench.evaluation.predict import predict_fold
 from mer_bench.evaluation.protocol_data import read_protocol_data
 from mer_bench.evaluation.records import store_result
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
 from mer_bench.evaluation.selection import validation_subjects
+from mer_bench.methods.instances import make_instance
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.protocol import load_protocol
 from mer_bench.store import Store
@@ -483,6 +488,38 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     assert cell["selected_epoch"] == 1
     np.testing.assert_array_equal(scores_in(cell), [[1.0, i / 8, 0.0] for i in range(len(fold.test))])
     np.testing.assert_array_equal(stored_epochs(tmp_path, cell)[1][:, 0, 0], np.arange(EPOCHS))
+
+
+def test_a_method_is_told_the_device_if_its_spec_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+
+    def fit(method: Recorder, train: LabelledSamples, *, seed: int) -> None:
+        told.append(method.device)
+
+    monkeypatch.setattr(Recorder, "fit", fit)
+    monkeypatch.setattr(Recorder, "predict", lambda method, test: np.zeros((len(test), method.n_classes)))
+    plain = row_for(Recorder)
+    able = replace(plain, setting=replace(plain.setting, spec=replace(plain.setting.spec, uses_gpu=True)))
+    for row, device in ((plain, "cuda:1"), (able, "cuda:1"), (able, "cpu")):
+        task = fold_task(row, Cell(0, 0, FOLD), stack=Path("stack.npy"), device=device)
+        inputs = np.zeros((3, 28, 28, 3), dtype=np.float32)
+        train = LabelledSamples(inputs, np.array([0, 1, 2]), np.array(["smic/s1"] * 3))
+        predict_fold(task.setting, train, UnlabelledSamples(inputs), seed=0, device=task.device)
+    assert told == ["cpu", "cuda:1", "cpu"]
+    assert make_instance(plain.setting).device == "cpu"
+
+
+@pytest.mark.parametrize(("uses_gpu", "device"), [(True, "cuda"), (False, "cpu")])
+def test_a_run_looks_for_a_device_for_a_method_that_asks_for_one(
+    uses_gpu: bool, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue, source = load_catalogue(), SyntheticMaps(None, {"size": "tiny", "seed": 0})
+    spec = replace(catalogue.method("majority"), uses_gpu=uses_gpu)
+    catalogue = replace(catalogue, methods={**catalogue.methods, "majority": spec})
+    plan = make_plan(Request(("majority",), baselines=False), source, catalogue)
+    monkeypatch.setattr(Resources, "torch_device", lambda _: "cuda")
+    tasks, failed = Inputs(plan, Resources(1, "cuda"), Listener()).tasks(plan.cells[:2])
+    assert ([task.device for task in tasks], failed) == ([device, device], [])
 
 
 def test_where_folds_share_a_process_a_fold_that_leaves_something_behind_fails(

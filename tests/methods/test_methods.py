@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,14 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV, GroupKFold, HalvingGridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils import all_estimators
 from support.method_instances import instance_of
 
 import mer_bench_majority
 from mer_bench import LabelledSamples, SklearnMethod, UnlabelledSamples
 from mer_bench.arrays import FloatArray
+from mer_bench.methods.sklearn_method import _SEARCH
 from mer_bench.testing import make_method
 
 
@@ -152,8 +159,29 @@ class Grouped(Voting):
         return self
 
 
+class OwnSearch(GridSearchCV):
+    """A plugin's search, whose constructor has other arguments."""
+
+    def __init__(self, largest: float) -> None:
+        self.largest = largest
+        super().__init__(SVC(), {"C": [0.01, largest]}, cv=GroupKFold(3))
+
+
+class Configured(Voting):
+    """An estimator whose `fit` takes further arguments, and knows no groups."""
+
+    def fit(self, x: FloatArray, y: FloatArray, **params: object) -> Configured:
+        assert not params
+        super().fit(x, y)
+        return self
+
+
 SEARCHES: dict[str, Callable[[], Any]] = {
     "grid": lambda: GridSearchCV(SVC(), {"C": [0.01, 1.0, 30.0]}, cv=GroupKFold(3)),
+    "halving": lambda: HalvingGridSearchCV(
+        SVC(), {"C": [0.01, 1.0, 30.0]}, cv=GroupKFold(3), min_resources=12, random_state=0
+    ),
+    "own": lambda: OwnSearch(30.0),
     "random": lambda: RandomizedSearchCV(SVC(), {"C": [0.01, 1.0]}, n_iter=2, cv=GroupKFold(3), random_state=0),
 }
 SUBJECTS = np.repeat(["smic/s1", "smic/s2", "samm/006", "casme2/sub01"], [9, 7, 5, 3])
@@ -175,6 +203,27 @@ def test_a_scikit_learn_search_chooses_on_held_out_subjects_of_the_training_set(
 
     assert scores(method.built) == scores(expected) != scores(across_subjects)
     assert method.predict(UnlabelledSamples(train.inputs)).shape == (24, 3)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: make_pipeline(StandardScaler(), SVC()),
+        lambda: make_pipeline(StandardScaler(), GridSearchCV(SVC(), {"C": [0.1, 1.0]}, cv=3)),
+        lambda: CalibratedClassifierCV(SVC(), cv=3, ensemble=False),
+        Configured,
+    ],
+)
+def test_no_other_estimator_gets_groups(build: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ESTIMATORS, "other", build)
+    method = wrapped("other")
+    method.fit(replace(samples([0, 1, 2] * 8), subjects=SUBJECTS), seed=0)
+    assert method.predict(UnlabelledSamples(samples([0]).inputs)).shape == (1, 3)
+
+
+def test_a_search_is_known_by_settings_that_nothing_else_in_scikit_learn_has() -> None:
+    known = [name for name, kind in all_estimators() if set(_SEARCH) <= set(inspect.signature(kind).parameters)]
+    assert known == ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
 
 def test_an_estimator_whose_fit_takes_groups_gets_the_training_sets_subjects(monkeypatch: pytest.MonkeyPatch) -> None:
