@@ -27,6 +27,12 @@ class Caveat(str, Enum):
     OTHER_SCALE = "other-scale"
     """Ready-made maps are scaled in another way than the method asks for."""
 
+    PRETRAINED = "pretrained"
+    """The training starts from weights that were trained on other data."""
+
+    UNKNOWN_PRETRAINING = "unknown-pretraining"
+    """The training starts from weights whose training subjects are not known."""
+
     __str__ = str.__str__
 
     @property
@@ -44,6 +50,11 @@ _SENTENCES = {
         "samples without a detected face are kept: the face is the largest centred square of their frames"
     ),
     Caveat.OTHER_SCALE: "the ready-made maps are scaled in another way than the method asks for",
+    Caveat.PRETRAINED: "pretrained: the training starts from weights that were trained on other data than the others'",
+    Caveat.UNKNOWN_PRETRAINING: (
+        "pretrained on unknown subjects: the file of weights does not say whom they were trained on, so test subjects "
+        "may be among them"
+    ),
 }
 
 SYNTHETIC_FILE = "SYNTHETIC.txt"

@@ -25,6 +25,7 @@ from mer_bench.version import __version__
 _VERBS = {
     "run": "measure methods under a protocol, and write a report",
     "status": "show what a results folder holds: settings, input, scores, and what is missing",
+    "pretrain": "train a network on all samples of a protocol, for others to start from",
     "verify": "compute stored cells again, and compare",
     "rows": "list, show and remove stored rows",
     "report": "write the comparison as HTML, Markdown and CSV",

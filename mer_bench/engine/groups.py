@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -16,6 +16,7 @@ from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, seed_v
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.network_scores import learning_size
 from mer_bench.evaluation.rows import Row
+from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.store.files import digest
 
@@ -64,13 +65,17 @@ def group_place(task: GroupTask, home: str = "") -> Place:
         The name of the home; by default, all groups of a method have the same.
     """
     setting = task.folds[0].setting
-    precision = str(setting.params.get("precision", "")) if task.folds[0].device == "cpu" else ""
     return Place.of_method(
         setting.spec,
         home or f"folds of {setting.spec.target}",
         module=compute_group.__module__,
-        settings=settings_of(precision),
+        settings=network_settings(setting.params, task.folds[0].device),
     )
+
+
+def network_settings(params: Mapping[str, ParameterValue], device: str) -> tuple[tuple[str, str], ...]:
+    """Return the variables that a worker needs to train with a method's precision."""
+    return settings_of(str(params.get("precision", ""))) if device == "cpu" else ()
 
 
 def lost_group(task: GroupTask, error: MethodError, seconds: float) -> list[FoldResult]:

@@ -56,9 +56,7 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False) -> 
     catalogue = load_catalogue()
     setup = decide(request, load_config(), catalogue, notice=listener.notice)
     plan = make_plan(replace(request, preprocessing=setup.preprocessing), setup.source, catalogue)
-    if setup.resources.device == "cuda" and any(row.uses_device for row in plan.rows):
-        setup.resources.torch_device()
-    _check_precision(plan, setup.resources)
+    check_devices(plan, setup.resources)
     make = Store.look if dry else Store.create
     session = Session(plan, make(setup.folder, listener.notice), catalogue, setup.resources, listener)
     for sentence in plan.skipped:
@@ -69,8 +67,17 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False) -> 
     return session
 
 
-def _check_precision(plan: Plan, resources: Resources) -> None:
-    """Refuse a precision that the device lacks; only a row that asks for one needs to know the device."""
+def check_devices(plan: Plan, resources: Resources) -> None:
+    """Refuse a device that is missing, and a precision that the device lacks.
+
+    Torch is imported only where a device was named, or a row asks for such a precision.
+
+    Raises
+    ------
+    MerBenchError
+    """
+    if resources.device == "cuda" and any(row.uses_device for row in plan.rows):
+        resources.torch_device()
     for row in plan.rows:
         precision = row.setting.params.get("precision", "fp32")
         if precision == "fp32" or resources.torch_device() != "cpu":

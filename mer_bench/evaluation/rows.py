@@ -11,6 +11,7 @@ from mer_bench.caveats import Caveat, sorted_caveats
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.folds import Fold, LabelledTable, id_hash
 from mer_bench.evaluation.protocol_data import ProtocolData
+from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.input_kind import InputKind
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import TrainingConfig
@@ -124,22 +125,24 @@ def make_row(
     representation = resolve_representation(spec, params, data.source, preprocessing)
     kind = _input_kind(representation)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
-    if spec.trains_by_epoch:
-        _check_training(spec, params, training, kind)
+    pretraining = _check_training(spec, params, data, training, kind) if spec.trains_by_epoch else []
     instructions = arithmetic()
     identity = {
         "method": spec.name,
         "version": spec.version,
         "target": spec.target,
         "evaluation": EVALUATION_VERSION,
-        "params": dict(params),
+        # Where a file of weights is does not matter: its digest is among the parameters, too.
+        "params": {name: value for name, value in params.items() if name != "init_from"},
         "protocol": protocol.hash,
         "fingerprints": dict(data.fingerprints),
         "representation": representation["hash"],
         "training": training,
         "arithmetic": instructions,
     }
-    approximated = [] if representation["name"] == spec.representation.name else [Caveat.APPROXIMATION]
+    caveats = [*data.caveats, *representation_caveats(representation), *pretraining]
+    if representation["name"] != spec.representation.name:
+        caveats.append(Caveat.APPROXIMATION)
     record: RowRecord = {
         "schema": SCHEMA,
         "row_key": digest(identity),
@@ -160,7 +163,7 @@ def make_row(
         "input": _input_record(data),
         "representation": representation,
         "fingerprints": dict(data.fingerprints),
-        "caveats": sorted_caveats([*data.caveats, *representation_caveats(representation), *approximated]),
+        "caveats": sorted_caveats(caveats),
         "folds": {name: _fold_record(fold, data.table) for name, fold in data.folds.items()},
     }
     setting = MethodSetting(spec, params, len(protocol.classes), representation["name"], kind)
@@ -168,11 +171,17 @@ def make_row(
 
 
 def _check_training(
-    spec: MethodSpec, params: Mapping[str, ParameterValue], training: Training, kind: InputKind
-) -> None:
+    spec: MethodSpec, params: Mapping[str, ParameterValue], data: ProtocolData, training: Training, kind: InputKind
+) -> list[Caveat]:
+    """Check training settings against the data, and return the caveats that come of them."""
+    caveats = []
     try:
         config = TrainingConfig.from_params(params)
         config.augmentation.check(kind)
+        if config.init_from:
+            weights = InitialWeights.named(config.init_from, config.init_sha256)
+            weights.check_subjects(data.table.subjects)
+            caveats = [Caveat.UNKNOWN_PRETRAINING if weights.subjects is None else Caveat.PRETRAINED]
     except MerBenchError as error:
         raise MerBenchError(f"{spec.name}: {error}") from None
     if config.patience and training != "inner":
@@ -180,6 +189,7 @@ def _check_training(
             f"{spec.name}: patience={config.patience} needs validation subjects, which only --selection inner holds "
             "out of the training set; the test subject must not decide when a training stops"
         )
+    return caveats
 
 
 def _input_kind(representation: RepresentationRecord) -> InputKind:

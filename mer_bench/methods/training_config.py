@@ -49,11 +49,6 @@ class TrainingConfig:
         return cls(**values, augmentation=AugmentationConfig.from_params(params))
 
     def __post_init__(self) -> None:
-        if self.init_from and not self.init_sha256:
-            raise MerBenchError(
-                f"init_from={self.init_from!r} needs init_sha256, the digest of the file, which makes its content part "
-                f"of a result's key: sha256sum {self.init_from}"
-            )
         if self.init_sha256 and not self.init_from:
             raise MerBenchError(f"init_sha256={self.init_sha256!r} is given without a file; set init_from=PATH as well")
         if self.schedule == "one-cycle" and self.warmup:

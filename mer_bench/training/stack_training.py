@@ -20,7 +20,7 @@ from mer_bench.training.batches import Batch, epoch_batches
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
 from mer_bench.training.graphs import StepGraphs
-from mer_bench.training.networks import Networks
+from mer_bench.training.networks import Networks, Tensors
 from mer_bench.training.objective import batch_loss
 from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.precision import autocast
@@ -113,6 +113,11 @@ class StackTraining:
         if self._checkpoint is not None:
             self._checkpoint.remove()
         return [self._result(i) for i in range(len(self._folds))]
+
+    @property
+    def weights(self) -> Tensors:
+        """The weights from which scores come, and the buffers, by name."""
+        return {**self._networks.parameters, **(self._optimisation.average or {}), **self._networks.buffers}
 
     def _step(self, batch: Batch, step: Tensor) -> None:
         """Change the weights by one batch of each fold; it reads nothing out of the device."""

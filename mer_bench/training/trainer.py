@@ -13,11 +13,13 @@ from torch import nn
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
 from mer_bench.isolation import isolated
+from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.torch_method import ParameterGroup, TorchMethod
 from mer_bench.threads import one_thread
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainedFold, TrainingFold
+from mer_bench.training.initial_weights import load_initial_weights
 from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
 from mer_bench.training.precision import tf32_allowed
 from mer_bench.training.progress import Tell
@@ -113,6 +115,34 @@ def train_fold(
     return list(trained.probabilities)
 
 
+def train_weights(fold: TrainingFold, *, device: str, tell: Tell) -> dict[str, FloatArray]:
+    """Train one network for all epochs, and return its weights and buffers by name.
+
+    Parameters
+    ----------
+    fold : TrainingFold
+        Its held-out sets are scored, and the scores are not used.
+    device : str
+        A torch device.
+    tell : callable
+        Receives how far the training is.
+
+    Raises
+    ------
+    MerBenchError
+        As `train_folds`.
+    MethodError
+        As `train_folds`, or the loss is no longer finite.
+    """
+    place = torch.device(device)
+    with one_thread(), tf32_allowed(fold.method.training.precision, place):
+        training = _stack([fold], place, stacked=False, tell=tell, checkpoint=None)
+        (trained,) = training.run()
+        if trained.error:
+            raise MethodError(trained.error)
+        return {name: tensor.detach().cpu().numpy() for name, tensor in training.weights.items()}
+
+
 def _groups(folds: Sequence[TrainingFold]) -> list[list[int]]:
     """Return the numbers of folds that can share their steps: those with equally many batches in an epoch."""
     groups: dict[int, list[int]] = {}
@@ -175,6 +205,11 @@ def build_network(fold: TrainingFold, device: torch.device) -> nn.Module:
             sample = np.moveaxis(np.asarray(fold.inputs[fold.train[:1]]), -1, 1)
             with torch.no_grad():
                 network.eval()(torch.from_numpy(np.ascontiguousarray(sample)))
+        config = fold.method.training
+        if config.init_from:
+            # Its digest is checked here too: the file may have changed since the run was planned.
+            weights = InitialWeights.named(config.init_from, config.init_sha256)
+            load_initial_weights(network, weights.file, fold.method.n_classes)
     return network.to(device)
 
 

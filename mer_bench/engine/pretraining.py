@@ -1,0 +1,107 @@
+"""Pretrain a network on a protocol's data, and write its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import safetensors.numpy
+
+from mer_bench.atomic import write_atomically
+from mer_bench.config import load_config
+from mer_bench.engine.defaults import decide
+from mer_bench.engine.executors import run_tasks
+from mer_bench.engine.groups import network_settings
+from mer_bench.engine.inputs import Inputs
+from mer_bench.engine.listener import Listener
+from mer_bench.engine.place import Place
+from mer_bench.engine.run import check_devices
+from mer_bench.errors import MerBenchError
+from mer_bench.evaluation.cells import Cell
+from mer_bench.evaluation.plan import make_plan
+from mer_bench.evaluation.pretraining import PretrainingTask, lost_pretraining, pretrain, pretraining_task
+from mer_bench.evaluation.request import Request
+from mer_bench.evaluation.rows import Row
+from mer_bench.methods.initial_weights import weights_metadata
+from mer_bench.plugin_manager import load_catalogue
+from mer_bench.store.files import digest
+
+
+def write_weights(request: Request, file: Path, *, seed: int, listener: Listener) -> Sequence[str]:
+    """Train a request's one network on all samples of its protocol, and write its weights as safetensors.
+
+    The file says which subjects it was trained on: a protocol that tests on one of them refuses it.
+
+    Parameters
+    ----------
+    request : Request
+        Its seeds, baselines and results folder are not used.
+    file : Path
+    seed : int
+    listener : Listener
+
+    Returns
+    -------
+    sequence of str
+        The subjects.
+
+    Raises
+    ------
+    MerBenchError
+        The request cannot be met, names more than one method or one that is no network, the training fails, or the
+        file cannot be written.
+    """
+    catalogue = load_catalogue()
+    setup = decide(request, load_config(), catalogue, notice=listener.notice)
+    plan = make_plan(
+        replace(request, preprocessing=setup.preprocessing, seeds=1, baselines=False), setup.source, catalogue
+    )
+    if len(plan.rows) != 1 or not plan.rows[0].trains_by_epoch:
+        raise MerBenchError("name one method, a network: only a network has weights that another training starts from")
+    check_devices(plan, setup.resources)
+    (row,) = plan.rows
+    inputs = Inputs(plan, setup.resources, listener)
+    cells = [Cell(0, 0, next(iter(row.folds)))]
+    inputs.preprocess(cells)
+    (task,), _ = inputs.tasks(cells)
+    weights = pretraining_task(row, seed=seed, stack=task.stack, device=task.device)
+    with (
+        listener.steps("networks", 1, parts={row.name: 1}) as step,
+        closing(
+            run_tasks(
+                pretrain,
+                [weights],
+                _place,
+                lost=lost_pretraining,
+                jobs=1,
+                message=lambda task, progress: listener.training(row.name, "of all samples", progress),
+            )
+        ) as outcomes,
+    ):
+        ((_, outcome),) = outcomes
+        step(not outcome.error, row.name)
+    if outcome.error:
+        raise MerBenchError(f"{row.name} cannot be trained: {outcome.error}")
+    try:
+        content = safetensors.numpy.save(outcome.arrays, weights_metadata(row.table.subjects, _facts(row)))
+        write_atomically(file, content)
+    except OSError as error:
+        raise MerBenchError(f"{file} cannot be written: {error.strerror}") from error
+    return sorted(set(row.table.subjects))
+
+
+def _place(task: PretrainingTask) -> Place:
+    spec = task.setting.spec
+    settings = network_settings(task.setting.params, task.device)
+    return Place.of_method(spec, f"pretraining of {spec.target}", module=pretrain.__module__, settings=settings)
+
+
+def _facts(row: Row) -> dict[str, str]:
+    record = row.record
+    return {
+        "mer-bench method": f"{record['method']['name']} {record['method']['version']}",
+        "mer-bench protocol": f"{record['protocol']['name']}@{record['protocol']['version']}",
+        "mer-bench row": digest([record["row_key"]]),
+    }
