@@ -36,6 +36,7 @@ ALLOWED = {
     "specs": {"errors", "names", "foreign", "parameters"},
     "protocol": {"errors", "names", "rules", "parameters", "specs", "strict_toml"},
     "settings": {"errors", "names", "parameters", "specs"},
+    "sweep": {"errors", "parameters", "settings", "specs"},
     "samples": {"errors"},
     "hookspecs": {"specs"},
     "entry_points": {"errors"},
@@ -58,7 +59,7 @@ ALLOWED = {
         *FOUNDATION,
         *WORDS,
         *DATA,
-        *("arithmetic", "threads", "protocol", "settings", "store", "scoring"),
+        *("arithmetic", "threads", "protocol", "settings", "sweep", "store", "scoring"),
         *("representations", "methods", "training"),
     },
     "engine": {

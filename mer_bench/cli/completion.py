@@ -145,7 +145,7 @@ def complete_preset(context: click.Context, catalogue: Catalogue, incomplete: st
 
 @_completer
 def complete_setting(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
-    """Complete ``NAME=`` of what ``--set`` takes, ``METHOD.NAME=`` once there is a dot, then the choices."""
+    """Complete ``NAME=`` of what ``--set`` and ``--grid`` take, ``METHOD.NAME=`` after a dot, then the choices."""
     for owner, parameters in settable_parameters(context, catalogue).items():
         has_prefix = owner in catalogue.methods and "." in incomplete.partition("=")[0]
         yield from _settings(parameters, incomplete, f"{owner}." if has_prefix else "")

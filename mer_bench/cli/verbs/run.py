@@ -14,6 +14,7 @@ from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.options import (
     SettingsCommand,
     data_option,
+    grid_option,
     jobs_option,
     json_option,
     methods_option,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @click.option("--seeds", type=seed_count, metavar="N", default=1, show_default=True, help="How many seeds, from 0 on.")
 @preset_option("A named set of parameters (quick, paper); methods without it keep their defaults.")
 @set_option("A parameter: lr=1e-4 for all methods that have it, ahmsa.lr=1e-4 for one. Repeat for several.")
+@grid_option
 @click.option("--selection", help="Which epoch counts: last, inner or oracle.  [default: the protocol's]")
 @click.option(
     "--allow-partial",
@@ -53,7 +55,9 @@ if TYPE_CHECKING:
     help="Run although the counts of the data differ from the protocol's; results carry the caveat 'partial'.",
 )
 @click.option(
-    "--skip-unsuitable", is_flag=True, help="Leave out methods whose input the data cannot give, and run the others."
+    "--skip-unsuitable",
+    is_flag=True,
+    help="Leave out methods whose input the data cannot give, and combinations of --grid that a method refuses.",
 )
 @preprocess_option
 @results_option
