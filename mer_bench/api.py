@@ -63,8 +63,8 @@ def run(
     params : mapping, optional
         ``{"lr": 1e-4}`` or ``{"ahmsa.lr": 1e-4}``.
     grid : mapping, optional
-        A sweep: ``{"lr": [1e-5, 1e-4], "ahmsa.blocks": [(2, 2, 8), (1, 1, 4)]}``. Each combination of the values is a row
-        of its own.
+        A sweep: ``{"lr": [1e-5, 1e-4], "ahmsa.blocks": [(2, 2, 8), (1, 1, 4)]}``. Each combination of the values is a
+        row of its own.
     selection : {"last", "inner", "oracle"}, optional
         By default the protocol's rule.
     allow_partial : bool

@@ -56,6 +56,42 @@ def differs_text(record: RowRecord) -> str:
     return ", ".join(_pairs(record["settings"]["differs"]))
 
 
+def distinction_texts(records: Sequence[RowRecord]) -> dict[str, str]:
+    """Return in what each row differs from the other rows of its method: ``blocks=1,1,8``; empty where nothing tells.
+
+    Rows of one preset differ in the parameters that are not the same in all of them; else the preset is named, with
+    what was changed in it. The only row of its method has an empty text.
+
+    Parameters
+    ----------
+    records : sequence of RowRecord
+        The rows that a table shows.
+
+    Returns
+    -------
+    dict of str to str
+        Row key to text.
+    """
+    of_method: dict[str, list[RowRecord]] = {}
+    for record in records:
+        of_method.setdefault(record["method"]["name"], []).append(record)
+    texts = {}
+    for rows in of_method.values():
+        differing = [
+            name for name in rows[0]["params"] if any(_value(row, name) != _value(rows[0], name) for row in rows)
+        ]
+        one_preset = len({row["settings"]["preset"] for row in rows}) == 1
+        for row in rows:
+            values = {name: row["params"][name] for name in differing if name in row["params"]}
+            said = ", ".join(_pairs(values)) if one_preset else preset_text(row)
+            texts[row["row_key"]] = said if differing else ""
+    return texts
+
+
+def _value(record: RowRecord, name: str) -> object:
+    return record["params"].get(name)
+
+
 def badge(record: RowRecord) -> str:
     """Return ``quick, not the paper's training`` for a row that is not trained as its paper says; else nothing.
 

@@ -126,7 +126,9 @@ def _values(spec: MethodSpec, parameter: Parameter, given: object) -> list[Param
     try:
         values = [parameter.parse(item) if isinstance(item, str) else parameter.check(item) for item in items]
     except MerBenchError as error:
-        how = f"{parameter.name}=2,2,8/1,1,4 are two lists" if is_list else f"commas separate values of {parameter.name}"
+        how = (
+            f"{parameter.name}=2,2,8/1,1,4 are two lists" if is_list else f"commas separate values of {parameter.name}"
+        )
         raise MerBenchError(f"{place}: method {spec.name}: {error}; {how}") from None
     if not values:
         raise MerBenchError(f"{place}: names no value; name at least one")
@@ -159,6 +161,6 @@ def _refuse_both(spec: MethodSpec, overrides: Mapping[str, object], combinations
         if name in values:
             swept = " and ".join(map(value_text, values[name]))
             raise MerBenchError(
-                f"--set {name}={value_text(given)}: the sweep gives {name} of {spec.name} the values {swept}; name it in "
-                "one of the two only"
+                f"--set {name}={value_text(given)}: the sweep gives {name} of {spec.name} the values {swept}; name it "
+                "in one of the two only"
             )

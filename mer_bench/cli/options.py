@@ -147,7 +147,7 @@ def grid_option(command: _Command) -> _Command:
     """Add ``--grid``, as the argument ``grid``: a dict of str to the text of several values."""
     return _pairs_option(
         *("--grid", "grid"),
-        "A sweep, whose combinations are rows of their own: lr=1e-5,1e-4, or ahmsa.lr=1e-5,1e-4 for one method. A slash "
+        "A sweep, each combination a row of its own: lr=1e-5,1e-4, or ahmsa.lr=1e-5,1e-4 for one method. A slash "
         "separates values that are lists: blocks=2,2,8/1,1,4. Repeat for the product.",
         metavar="NAME=VALUE,VALUE",
         shell_complete=complete_setting,

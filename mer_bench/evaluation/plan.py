@@ -161,14 +161,9 @@ def _resolve(
     resolved: list[_Resolved] = []
     refused: dict[str, MerBenchError] = {}
     for variant in variants:
-        try:
-            params = variant.resolve()
-            if given_representation(variant.spec, source) is not None:
-                resolve_representation(variant.spec, params, source, preprocessing)
-        except MerBenchError as error:
-            if not variant.varied or isinstance(error, ForeignError):
-                raise
-            refused[variant.name] = error
+        params = _params_or_refusal(variant, source, preprocessing)
+        if isinstance(params, MerBenchError):
+            refused[variant.name] = params
         else:
             resolved.append((variant, params))
     _refuse_same(resolved)
@@ -178,6 +173,21 @@ def _resolve(
         offer = "; or add --skip-unsuitable (skip_unsuitable=True in Python) to run the others" if resolved else ""
         raise MerBenchError(f"{first}{name}: {reason}{offer}") from reason
     return resolved, [f"{name} is left out: {reason}" for name, reason in refused.items()]
+
+
+def _params_or_refusal(
+    variant: Variant, source: DataSource, preprocessing: Mapping[str, ParameterValue]
+) -> dict[str, ParameterValue] | MerBenchError:
+    """Return a variant's parameters, or for a combination of a sweep why method or data refuse it."""
+    try:
+        params = variant.resolve()
+        if given_representation(variant.spec, source) is not None:
+            resolve_representation(variant.spec, params, source, preprocessing)
+    except MerBenchError as error:
+        if not variant.varied or isinstance(error, ForeignError):
+            raise
+        return error
+    return params
 
 
 def _refuse_same(resolved: Sequence[_Resolved]) -> None:
