@@ -57,10 +57,10 @@ def differs_text(record: RowRecord) -> str:
 
 
 def distinction_texts(records: Sequence[RowRecord]) -> dict[str, str]:
-    """Return in what each row differs from the other rows of its method: ``blocks=1,1,8``; empty where nothing tells.
+    """Return the parameters in which each row differs from the other rows of its method: ``blocks=1,1,8, lr=0.01``.
 
-    Rows of one preset differ in the parameters that are not the same in all of them; else the preset is named, with
-    what was changed in it. The only row of its method has an empty text.
+    The text of a row is empty where no parameter differs, and where the rows of its method have several presets, which
+    tell them apart.
 
     Parameters
     ----------
@@ -72,24 +72,33 @@ def distinction_texts(records: Sequence[RowRecord]) -> dict[str, str]:
     dict of str to str
         Row key to text.
     """
-    of_method: dict[str, list[RowRecord]] = {}
+    return {
+        record["row_key"]: ", ".join(_pairs({name: record["params"][name] for name in differing}))
+        for rows in _of_methods(records)
+        for differing in [_differing(rows)]
+        for record in rows
+    }
+
+
+def settings_order(record: RowRecord) -> tuple[object, ...]:
+    """Return what the rows of a method are sorted by, so that the values of a sweep stand in order: ``8, 16, 128``."""
+    params = [(name, type(value).__name__, value) for name, value in record["params"].items()]
+    return record["settings"]["preset"], params, record["row_key"]
+
+
+def _of_methods(records: Sequence[RowRecord]) -> list[list[RowRecord]]:
+    of_method: dict[tuple[str, str], list[RowRecord]] = {}
     for record in records:
-        of_method.setdefault(record["method"]["name"], []).append(record)
-    texts = {}
-    for rows in of_method.values():
-        differing = [
-            name for name in rows[0]["params"] if any(_value(row, name) != _value(rows[0], name) for row in rows)
-        ]
-        one_preset = len({row["settings"]["preset"] for row in rows}) == 1
-        for row in rows:
-            values = {name: row["params"][name] for name in differing if name in row["params"]}
-            said = ", ".join(_pairs(values)) if one_preset else preset_text(row)
-            texts[row["row_key"]] = said if differing else ""
-    return texts
+        method = record["method"]
+        of_method.setdefault((method["name"], method["version"]), []).append(record)
+    return list(of_method.values())
 
 
-def _value(record: RowRecord, name: str) -> object:
-    return record["params"].get(name)
+def _differing(rows: Sequence[RowRecord]) -> list[str]:
+    if len({row["settings"]["preset"] for row in rows}) > 1:
+        return []
+    first = rows[0]["params"]
+    return [name for name in first if any(row["params"].get(name) != first[name] for row in rows)]
 
 
 def badge(record: RowRecord) -> str:
