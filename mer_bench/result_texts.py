@@ -83,7 +83,7 @@ def distinction_texts(records: Sequence[RowRecord]) -> dict[str, str]:
 def settings_order(record: RowRecord) -> tuple[object, ...]:
     """Return what the rows of a method are sorted by, so that the values of a sweep stand in order: ``8, 16, 128``."""
     params = [(name, type(value).__name__, value) for name, value in record["params"].items()]
-    return record["settings"]["preset"], params, record["row_key"]
+    return params, record["row_key"]
 
 
 def _of_methods(records: Sequence[RowRecord]) -> list[list[RowRecord]]:
