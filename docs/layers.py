@@ -35,6 +35,7 @@ ALLOWED = {
     "arithmetic": {"errors", "threads"},
     "specs": {"errors", "names", "foreign", "parameters"},
     "protocol": {"errors", "names", "rules", "parameters", "specs", "strict_toml"},
+    "ablation": {"errors", "names", "parameters", "specs", "strict_toml"},
     "settings": {"errors", "names", "parameters", "specs"},
     "sweep": {"errors", "parameters", "settings", "specs"},
     "samples": {"errors"},

@@ -144,6 +144,17 @@ def complete_preset(context: click.Context, catalogue: Catalogue, incomplete: st
 
 
 @_completer
+def complete_figure(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
+    """Complete the figure of an ablation of the method on the line."""
+    from mer_bench.ablation import load_ablations
+
+    methods = {spec.name for spec in _named_methods(context, catalogue)}
+    for ablation in load_ablations(catalogue.ablations.values(), lambda sentence: None):
+        if ablation.method in methods:
+            yield ablation.figure, ablation.title
+
+
+@_completer
 def complete_setting(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
     """Complete ``NAME=`` of what ``--set`` and ``--grid`` take, ``METHOD.NAME=`` after a dot, then the choices."""
     for owner, parameters in settable_parameters(context, catalogue).items():

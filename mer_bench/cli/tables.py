@@ -55,7 +55,7 @@ def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console, name
         if chosen:
             print_line(console, f"\n{chosen[0][0].record['protocol']['title']}", "bold")
             console.print(_table(chosen, console))
-            for caption in _captions(chosen, names):
+            for caption in captions(chosen, names):
                 print_line(console, caption)
 
 
@@ -67,7 +67,8 @@ def _table(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> Table:
     return wide if fits else _long_table(rows, slices)
 
 
-def _captions(rows: Sequence[tuple[SeedResult, ...]], names: RowNames) -> Iterator[str]:
+def captions(rows: Sequence[tuple[SeedResult, ...]], names: RowNames) -> Iterator[str]:
+    """Yield what readers of a table of these rows must know: settings, input, selection rule, caveats, lost seeds."""
     records = [seeds[0].record for seeds in rows]
     short = {record["row_key"]: names.of(record["method"]["name"], record["row_key"]) for record in records}
     yield from settings_lines(records, short)
