@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mer_bench.errors import MerBenchError, Notice, did_you_mean
-from mer_bench.names import NAME_RULE, is_name, normalise_name
+from mer_bench.names import NAME_RULE, is_name
 from mer_bench.parameters import ParameterValue
 from mer_bench.specs import AblationSpec
 from mer_bench.strict_toml import TomlTable, listed, read_toml
@@ -45,10 +45,10 @@ class Ablation:
         Lower case with hyphens.
     method : str
         The name of the method, which another plugin may provide.
-    figure : str
-        The number of the figure, table or section, as ``--figure`` takes it: ``5``, ``4.5.2``.
+    place : str
+        Where the source has it: ``Figure 5``, ``Section 4.5.2``. ``--figure`` takes its last word.
     title, source : str
-        For people: what is varied, and where it was published.
+        For people: what is varied, and the paper.
     protocols : tuple of str
         The protocols under which it was published; the first is the default of a run.
     settings : tuple of AblationSetting
@@ -60,13 +60,18 @@ class Ablation:
 
     name: str
     method: str
-    figure: str
+    place: str
     title: str
     source: str
     protocols: tuple[str, ...]
     settings: tuple[AblationSetting, ...]
     reported: str = ""
     remarks: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> str:
+        """The number of the place: ``5``, ``4.5.2``."""
+        return self.place.split()[-1]
 
     def setting_of(self, values: Mapping[str, ParameterValue]) -> AblationSetting:
         """Return the setting with these values, which must be one of them."""
@@ -81,8 +86,8 @@ def load_ablations(specs: Iterable[AblationSpec], notice: Notice) -> Iterator[Ab
             yield ablation
 
 
-def find_ablation(ablations: Iterable[Ablation], method: str, figure: str) -> Ablation:
-    """Return the ablation of a method that a figure's number, or the ablation's name, means.
+def find_ablation(ablations: Iterable[Ablation], method: str, text: str) -> Ablation:
+    """Return the ablation of a method that a text means: the number of its place, all of its place, or its name.
 
     Raises
     ------
@@ -90,17 +95,16 @@ def find_ablation(ablations: Iterable[Ablation], method: str, figure: str) -> Ab
         None, or several of several plugins.
     """
     own = [ablation for ablation in ablations if ablation.method == method]
-    wanted = normalise_name(figure)
-    meant = [each for each in own if wanted == each.name] or [each for each in own if wanted == each.figure.lower()]
+    wanted = " ".join(text.lower().split())
+    meant = [each for each in own if wanted in (each.name, each.number.lower(), each.place.lower())]
     if len(meant) == 1:
         return meant[0]
     if meant:
         names = listed(each.name for each in meant)
-        raise MerBenchError(f"--figure {figure}: {method} has several such ablations; name one of: {names}")
-    known = [each.figure for each in own]
-    raise MerBenchError(
-        f"--figure {figure}: {method} has no such ablation{did_you_mean(wanted, known)}; known: {listed(known)}"
-    )
+        raise MerBenchError(f"--figure {text}: {method} has several such ablations; name one of: {names}")
+    near = did_you_mean(wanted, [each.number for each in own])
+    known = listed(f"{each.number} ({each.place})" for each in own)
+    raise MerBenchError(f"--figure {text}: {method} has no such ablation{near}; known: {known}")
 
 
 def load_ablation(path: Path, name: str | None = None) -> Ablation:
@@ -139,7 +143,7 @@ def load_ablation(path: Path, name: str | None = None) -> Ablation:
     return Ablation(
         name=stated,
         method=top.text("method"),
-        figure=top.text("figure"),
+        place=top.text("place"),
         title=top.text("title"),
         source=top.text("source"),
         protocols=protocols,

@@ -60,7 +60,7 @@ def distinction_texts(records: Sequence[RowRecord]) -> dict[str, str]:
     """Return the parameters in which each row differs from the other rows of its method: ``blocks=1,1,8, lr=0.01``.
 
     The text of a row is empty where no parameter differs, and where the rows of its method have several presets, which
-    tell them apart.
+    tell them apart, and differ in more than one parameter.
 
     Parameters
     ----------
@@ -95,10 +95,10 @@ def _of_methods(records: Sequence[RowRecord]) -> list[list[RowRecord]]:
 
 
 def _differing(rows: Sequence[RowRecord]) -> list[str]:
-    if len({row["settings"]["preset"] for row in rows}) > 1:
-        return []
     first = rows[0]["params"]
-    return [name for name in first if any(row["params"].get(name) != first[name] for row in rows)]
+    names = [name for name in first if any(row["params"].get(name) != first[name] for row in rows)]
+    one_preset = len({row["settings"]["preset"] for row in rows}) == 1
+    return names if one_preset or len(names) == 1 else []
 
 
 def badge(record: RowRecord) -> str:

@@ -68,7 +68,7 @@ def ablation_facts(ablation: Ablation, setting: AblationSetting, protocol: str) 
     scores = setting.published.get(protocol, {})
     return {
         "name": ablation.name,
-        "figure": ablation.figure,
+        "place": ablation.place,
         "source": ablation.source,
         "setting": _plain(setting.values),
         "note": setting.note,

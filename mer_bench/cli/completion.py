@@ -145,13 +145,13 @@ def complete_preset(context: click.Context, catalogue: Catalogue, incomplete: st
 
 @_completer
 def complete_figure(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
-    """Complete the figure of an ablation of the method on the line."""
+    """Complete the number of an ablation of the method on the line."""
     from mer_bench.ablation import load_ablations
 
     methods = {spec.name for spec in _named_methods(context, catalogue)}
     for ablation in load_ablations(catalogue.ablations.values(), lambda sentence: None):
         if ablation.method in methods:
-            yield ablation.figure, ablation.title
+            yield ablation.number, ablation.title
 
 
 @_completer

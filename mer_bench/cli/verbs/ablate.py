@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.command(name="ablate", cls=SettingsCommand)
 @click.argument("method", shell_complete=complete_method)
 @click.option(
-    "--figure",
+    *("--figure", "place"),
     shell_complete=complete_figure,
-    help="The figure, table or section of the paper to run; without it, those that exist are listed.",
+    help="What to run, by its number in the paper: 5, 4.5.2. Without it, the ablations of METHOD are listed.",
 )
 @protocol_option(help="The protocol.  [default: the first that the ablation names]")
 @settings_options
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def command(
     *,
     method: str,
-    figure: str | None,
+    place: str | None,
     protocol: str | None,
     dry_run: bool,
     verbose: bool,
@@ -55,10 +55,10 @@ def command(
     if not any(ablation.method == name for ablation in ablations):
         others = ", ".join(sorted({ablation.method for ablation in ablations})) or "none"
         raise MerBenchError(f"no ablation of {name} is installed; methods with ablations: {others}")
-    if figure is None:
+    if place is None:
         _list([ablation for ablation in ablations if ablation.method == name], as_json=as_json)
         return ExitCode.DONE
-    ablation = find_ablation(ablations, name, figure)
+    ablation = find_ablation(ablations, name, place)
     settings = tuple(setting.values for setting in ablation.settings)
     chosen = protocol or ablation.protocols[0]
     people = console(stderr=as_json)
@@ -78,17 +78,19 @@ def command(
 
 
 def _list(ablations: list[Ablation], *, as_json: bool) -> None:
+    ablations = sorted(ablations, key=lambda each: (each.number, each.name))
     rows = [
         {
-            "figure": ablation.figure,
+            "place": ablation.place,
             "title": ablation.title,
             "settings": len(ablation.settings),
             "protocols": list(ablation.protocols),
             "source": ablation.source,
             "name": ablation.name,
         }
-        for ablation in sorted(ablations, key=lambda each: (each.figure, each.name))
+        for ablation in ablations
     ]
     cells = [[", ".join(value) if isinstance(value, list) else str(value) for value in row.values()] for row in rows]
-    lines = [*table_lines(list(rows[0]), cells), "run one with --figure"]
+    first = ablations[0]
+    lines = [*table_lines(list(rows[0]), cells), f"run one: mer-bench ablate {first.method} --figure {first.number}"]
     show(rows, lines, as_json=as_json)

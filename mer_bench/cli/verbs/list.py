@@ -61,5 +61,5 @@ def _ablation_row(spec: AblationSpec) -> dict[str, str]:
     try:
         ablation = load_ablation(spec.path, spec.name)
     except MerBenchError as error:
-        return {"name": spec.name, "method": "?", "figure": "?", "title": f"cannot be used: {error}"}
-    return {"name": spec.name, "method": ablation.method, "figure": ablation.figure, "title": ablation.title}
+        return {"name": spec.name, "method": "?", "place": "?", "title": f"cannot be used: {error}"}
+    return {"name": spec.name, "method": ablation.method, "place": ablation.place, "title": ablation.title}
