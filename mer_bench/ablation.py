@@ -73,6 +73,24 @@ class Ablation:
         """The number of the place: ``5``, ``4.5.2``."""
         return self.place.split()[-1]
 
+    def check_slices(self, protocol: str, slices: Iterable[str]) -> None:
+        """Refuse published scores of a slice that the protocol does not have: no table would show them.
+
+        Raises
+        ------
+        MerBenchError
+            There are some.
+        """
+        known = list(slices)
+        for setting in self.settings:
+            for name in setting.published.get(protocol, {}):
+                if name not in known:
+                    near = did_you_mean(name, known)
+                    raise MerBenchError(
+                        f"ablation {self.name}: it has published scores of the slice {name!r}{near}, but protocol "
+                        f"{protocol} has {listed(known)}"
+                    )
+
     def setting_of(self, values: Mapping[str, ParameterValue]) -> AblationSetting:
         """Return the setting with these values, which must be one of them."""
         return next(setting for setting in self.settings if setting.values == values)

@@ -145,4 +145,4 @@ def _remarks(ablation: Ablation, rows: Sequence[_Row]) -> Iterator[str]:
     else:
         yield "the source prints no scores of these settings under this protocol"
     yield from (f"{setting_text(setting.values)}: {setting.note}" for setting, _ in rows if setting.note)
-    yield from ablation.remarks
+    yield from (f"remark: {remark}" for remark in ablation.remarks)

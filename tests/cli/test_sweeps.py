@@ -213,6 +213,18 @@ def test_a_broken_ablation_is_told_and_does_not_hide_the_others(bench: Bench, la
     assert [row["place"] for row in rows if row["name"].startswith("svm")] == ["?", "Table 12"]
 
 
+def test_published_scores_of_a_slice_that_the_protocol_lacks_are_refused_before_any_work(
+    bench: Bench, lab: Path
+) -> None:
+    (lab / "svm-width.toml").write_text(ABLATION.replace("samm = ", "sam = "), encoding="utf-8")
+    ended = bench(*ABLATE, "--figure", "12", "--protocol", "cde", "--dry-run")
+
+    assert ended.errors == [
+        "error: ablation svm-width: it has published scores of the slice 'sam' (did you mean 'samm'?), but protocol "
+        "cde has full, smic, samm, casme2"
+    ]
+
+
 def test_an_ablation_runs_as_one_sweep_and_shows_what_was_published(bench: Bench, lab: Path) -> None:
     cde = (*ABLATE, "--figure", "12", "--protocol", "cde", "--results", bench.results, "--jobs", "1")
     ended, again = bench(*cde), bench(*cde, "--json")
@@ -234,7 +246,7 @@ def test_an_ablation_runs_as_one_sweep_and_shows_what_was_published(bench: Bench
         {},
         {"full": {"uf1": 0.6123, "uar": 0.5987}, "samm": {"uf1": 0.7001, "uar": 0.7112}},
     ]
-    told = ("SVM on flow maps: Width of the kernel", "reported: narrower is worse", "C is not stated")
+    told = ("SVM on flow maps: Width of the kernel", "reported: narrower is worse", "remark: C is not stated")
     assert all(sentence in ended.out.splitlines() for sentence in told)
     assert {row["method"]["name"] for row in Store(bench.results).rows()} == {"svm-flow"}
 

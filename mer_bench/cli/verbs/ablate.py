@@ -64,6 +64,8 @@ def command(
     people = console(stderr=as_json)
     request = Request(methods=(name,), protocol=chosen, settings=settings, baselines=False, **asked)
     session = open_session(request, terminal(people, verbose=verbose), dry=dry_run)
+    measured = session.plan.data.protocol
+    ablation.check_slices(measured.name, measured.slices)
     if dry_run:
         return ExitCode.DONE
     session.run()
@@ -73,7 +75,7 @@ def command(
         people,
         lambda rows, people, names: print_ablation(ablation, varied, rows, people, names),
         as_json=as_json,
-        facts=lambda index: {"ablation": ablation_facts(ablation, varied[index], session.plan.data.protocol.name)},
+        facts=lambda index: {"ablation": ablation_facts(ablation, varied[index], measured.name)},
     )
 
 
