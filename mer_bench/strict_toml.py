@@ -232,7 +232,9 @@ class TomlTable:
 
     def _parameter_value(self, key: str) -> bool | int | float | str | tuple[int, ...]:
         value = self._content[key]
-        if isinstance(value, (bool, int, float, str)):
+        if isinstance(value, str):
+            return self.text(key, may_be_empty=True)
+        if isinstance(value, (bool, int, float)):
             return value
         if isinstance(value, list) and all(isinstance(item, int) and not isinstance(item, bool) for item in value):
             return tuple(value)
