@@ -36,7 +36,9 @@ ALLOWED = {
     "arithmetic": {"errors", "threads"},
     "specs": {"errors", "names", "foreign", "parameters"},
     "protocol": {"errors", "names", "rules", "parameters", "specs", "strict_toml"},
+    "ablation": {"errors", "names", "parameters", "specs", "strict_toml"},
     "settings": {"errors", "names", "parameters", "specs"},
+    "sweep": {"errors", "parameters", "settings", "specs"},
     "samples": {"errors"},
     "hookspecs": {"specs"},
     "entry_points": {"errors"},
@@ -59,7 +61,7 @@ ALLOWED = {
         *FOUNDATION,
         *WORDS,
         *DATA,
-        *("arithmetic", "threads", "isolation", "protocol", "settings", "store", "scoring"),
+        *("arithmetic", "threads", "isolation", "protocol", "settings", "sweep", "store", "scoring"),
         *("vision", "representations", "methods", "training"),
     },
     "engine": {

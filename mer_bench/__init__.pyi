@@ -24,6 +24,7 @@ from .parameters import ParameterValue as ParameterValue
 from .representations.settings import scale_parameter as scale_parameter
 from .samples import Sample as Sample
 from .samples import SampleTable as SampleTable
+from .specs import AblationSpec as AblationSpec
 from .specs import DatabaseSpec as DatabaseSpec
 from .specs import Features as Features
 from .specs import MethodSpec as MethodSpec

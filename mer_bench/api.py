@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ def run(
     seeds: int = 1,
     preset: str | None = None,
     params: Mapping[str, object] | None = None,
+    grid: Mapping[str, Iterable[object]] | None = None,
     selection: str | None = None,
     allow_partial: bool = False,
     preprocessing: Mapping[str, object] | None = None,
@@ -61,6 +62,9 @@ def run(
         By default each method's own; on synthetic data ``quick``.
     params : mapping, optional
         ``{"lr": 1e-4}`` or ``{"ahmsa.lr": 1e-4}``.
+    grid : mapping, optional
+        A sweep: ``{"lr": [1e-5, 1e-4], "ahmsa.blocks": [(2, 2, 8), (1, 1, 4)]}``. Each combination of the values is a
+        row of its own.
     selection : {"last", "inner", "oracle"}, optional
         By default the protocol's rule.
     allow_partial : bool
@@ -70,7 +74,8 @@ def run(
     baselines : bool
         Add the baselines (chance, majority class, a support vector machine on raw maps).
     skip_unsuitable : bool
-        Leave out the methods whose input the data cannot give, with a warning, instead of raising.
+        Leave out the methods whose input the data cannot give, and the combinations of ``grid`` that a method refuses,
+        with a warning, instead of raising.
     results : str or Path, optional
         The results folder. By default the config file's, else ``mer-bench-results``.
     jobs : int, optional
@@ -100,6 +105,7 @@ def run(
         seeds=seeds,
         preset=preset,
         overrides={name: _plain(value) for name, value in (params or {}).items()},
+        grid={name: _values(values) for name, values in (grid or {}).items()},
         selection=selection,
         allow_partial=allow_partial,
         preprocessing={name: _plain(value) for name, value in (preprocessing or {}).items()},
@@ -123,6 +129,13 @@ def _plain(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _values(values: object) -> object:
+    """Return the values of a parameter as plain ones; a text is left as it is on the command line."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return values
+    return tuple(map(_plain, values))
 
 
 class _Warned(Listener):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from mer_bench.specs import DatabaseSpec, MethodSpec, ProtocolSpec
+from mer_bench.specs import AblationSpec, DatabaseSpec, MethodSpec, ProtocolSpec
 
 PROJECT = "mer_bench"
 ENTRY_POINT_GROUP = "mer_bench.plugins"
@@ -30,4 +30,10 @@ def mer_bench_databases() -> Iterable[DatabaseSpec]:
 @hookspec
 def mer_bench_protocols() -> Iterable[ProtocolSpec]:
     """Return the protocols that this plugin provides."""
+    return ()
+
+
+@hookspec
+def mer_bench_ablations() -> Iterable[AblationSpec]:
+    """Return the ablations that this plugin provides, of its own methods or of others."""
     return ()

@@ -28,13 +28,13 @@ from mer_bench.errors import MerBenchError, did_you_mean, reason_of
 from mer_bench.foreign import ForeignError, foreign_code, origin_of, strict, trace_of
 from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from mer_bench.names import normalise_name
-from mer_bench.specs import DatabaseSpec, MethodSpec, ProtocolSpec
+from mer_bench.specs import AblationSpec, DatabaseSpec, MethodSpec, ProtocolSpec
 
 BLOCK_VARIABLE = "MER_BENCH_BLOCK_PLUGINS"
 
 _HOME_DISTRIBUTION = "mer-bench"
 
-_Spec = MethodSpec | DatabaseSpec | ProtocolSpec
+_Spec = MethodSpec | DatabaseSpec | ProtocolSpec | AblationSpec
 _SpecT = TypeVar("_SpecT", bound=_Spec)
 _Key = tuple[str, str]
 
@@ -42,6 +42,7 @@ _HOOKS: dict[str, tuple[str, type[_Spec]]] = {
     "mer_bench_methods": ("method", MethodSpec),
     "mer_bench_databases": ("database", DatabaseSpec),
     "mer_bench_protocols": ("protocol", ProtocolSpec),
+    "mer_bench_ablations": ("ablation", AblationSpec),
 }
 
 
@@ -92,6 +93,7 @@ class Catalogue:
     methods: Mapping[str, MethodSpec]
     databases: Mapping[str, DatabaseSpec]
     protocols: Mapping[str, ProtocolSpec]
+    ablations: Mapping[str, AblationSpec]
     records: tuple[PluginRecord, ...]
     owners: Mapping[_Key, str]
 
@@ -338,6 +340,7 @@ def _merge(plugins: list[_Plugin]) -> Catalogue:
         methods={name: spec for (_, name), spec in chosen if isinstance(spec, MethodSpec)},
         databases={name: spec for (_, name), spec in chosen if isinstance(spec, DatabaseSpec)},
         protocols={name: spec for (_, name), spec in chosen if isinstance(spec, ProtocolSpec)},
+        ablations={name: spec for (_, name), spec in chosen if isinstance(spec, AblationSpec)},
         records=tuple(sorted(records, key=lambda record: (record.name, record.distribution))),
         owners={key: keepers[key].record.distribution for key in sorted(keepers)},
     )

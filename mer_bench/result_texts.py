@@ -56,6 +56,51 @@ def differs_text(record: RowRecord) -> str:
     return ", ".join(_pairs(record["settings"]["differs"]))
 
 
+def distinction_texts(records: Sequence[RowRecord]) -> dict[str, str]:
+    """Return the parameters in which each row differs from the other rows of its method: ``blocks=1,1,8, lr=0.01``.
+
+    The text of a row is empty where no parameter differs, and where the rows of its method have several presets, which
+    tell them apart, and differ in more than one parameter.
+
+    Parameters
+    ----------
+    records : sequence of RowRecord
+        The rows that a table shows.
+
+    Returns
+    -------
+    dict of str to str
+        Row key to text.
+    """
+    return {
+        record["row_key"]: ", ".join(_pairs({name: record["params"][name] for name in differing}))
+        for rows in _of_methods(records)
+        for differing in [_differing(rows)]
+        for record in rows
+    }
+
+
+def settings_order(record: RowRecord) -> tuple[object, ...]:
+    """Return what the rows of a method are sorted by, so that the values of a sweep stand in order: ``8, 16, 128``."""
+    params = [(name, type(value).__name__, value) for name, value in record["params"].items()]
+    return params, record["row_key"]
+
+
+def _of_methods(records: Sequence[RowRecord]) -> list[list[RowRecord]]:
+    of_method: dict[tuple[str, str], list[RowRecord]] = {}
+    for record in records:
+        method = record["method"]
+        of_method.setdefault((method["name"], method["version"]), []).append(record)
+    return list(of_method.values())
+
+
+def _differing(rows: Sequence[RowRecord]) -> list[str]:
+    first = rows[0]["params"]
+    names = [name for name in first if any(row["params"].get(name) != first[name] for row in rows)]
+    one_preset = len({row["settings"]["preset"] for row in rows}) == 1
+    return names if one_preset or len(names) == 1 else []
+
+
 def badge(record: RowRecord) -> str:
     """Return ``quick, not the paper's training`` for a row that is not trained as its paper says; else nothing.
 

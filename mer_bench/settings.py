@@ -75,22 +75,41 @@ def resolve_settings(
         A preset or parameter that none of the methods has, a method that is not among them, or values that are not
         allowed or do not fit each other.
     """
+    presets = choose_presets(specs, preset, otherwise)
+    chosen = by_method(specs, overrides or {}, "--set")
+    return [spec.resolve(name, chosen[spec.name]) for spec, name in zip(specs, presets, strict=True)]
+
+
+def choose_presets(specs: Sequence[MethodSpec], preset: str | None, otherwise: str | None = None) -> list[str | None]:
+    """Return the preset of each method: the named one if the method has it, else None, which is its own default.
+
+    Raises
+    ------
+    MerBenchError
+        None of the methods has the named preset.
+    """
     if preset is not None and not any(preset in spec.presets for spec in specs):
         presets = sorted({name for spec in specs for name in spec.presets})
         raise _unknown("preset", preset, specs, presets, hint=did_you_mean(preset, presets))
-    chosen = _by_method(specs, overrides or {})
     wanted = otherwise if preset is None else preset
-    return [spec.resolve(wanted if wanted in spec.presets else None, chosen[spec.name]) for spec in specs]
+    return [wanted if wanted in spec.presets else None for spec in specs]
 
 
-def _by_method(specs: Sequence[MethodSpec], overrides: Mapping[str, object]) -> dict[str, dict[str, object]]:
+def by_method(specs: Sequence[MethodSpec], given: Mapping[str, object], option: str) -> dict[str, dict[str, object]]:
+    """Return what is given for the parameters of each method: ``lr`` for all that have it, ``ahmsa.lr`` for one.
+
+    Raises
+    ------
+    MerBenchError
+        A method that is not among these, or a parameter that none of them has; ``option`` is where it was named.
+    """
     chosen: dict[str, dict[str, object]] = {spec.name: {} for spec in specs}
     # A name with the method's own before it is taken last: it goes over the bare one.
-    for name, value in sorted(overrides.items(), key=lambda item: "." in item[0]):
+    for name, value in sorted(given.items(), key=lambda item: "." in item[0]):
         method, dot, parameter = name.rpartition(".")
         if dot and normalise_name(method) not in chosen:
             raise MerBenchError(
-                f"--set {name}={value}: method {method!r} is not one of the named methods: {', '.join(chosen)}"
+                f"{option} {name}={value}: method {method!r} is not one of the named methods: {', '.join(chosen)}"
             )
         named = [spec for spec in specs if not dot or spec.name == normalise_name(method)]
         takers = [spec for spec in named if parameter in {own.name for own in spec.parameters}]

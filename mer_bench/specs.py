@@ -1,4 +1,4 @@
-"""The specs that plugins register: frozen descriptions of methods, databases and protocols.
+"""The specs that plugins register: frozen descriptions of methods, databases, protocols and ablations.
 
 This module imports neither numpy nor pandas nor torch, so that listing the installed plugins is quick.
 """
@@ -272,6 +272,31 @@ class ProtocolSpec:
     def __post_init__(self) -> None:
         _check_name("protocol", self.name)
         check_types(f"protocol {self.name}", self, path=Path)
+
+
+@dataclass(frozen=True)
+class AblationSpec:
+    """An ablation, described by a TOML file: a named sweep of one method.
+
+    Parameters
+    ----------
+    name : str
+        Lower case words joined by hyphens.
+    path : Path
+        The TOML file.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type or form.
+    """
+
+    name: str
+    path: Path
+
+    def __post_init__(self) -> None:
+        _check_name("ablation", self.name)
+        check_types(f"ablation {self.name}", self, path=Path)
 
 
 def _check_name(kind: str, name: str) -> None:

@@ -219,6 +219,27 @@ class TomlTable:
                 raise table.wrong(name, "contains a NUL character; remove it")
         return {name: str(value) for name, value in table._content.items()}
 
+    def values(self, key: str) -> dict[str, bool | int | float | str | tuple[int, ...]]:
+        """Return a table of values that parameters may have: texts, numbers, booleans and lists of whole numbers.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not a table, is empty, or contains something else.
+        """
+        table = self.table(key)
+        return {name: table._parameter_value(name) for name in table.keys}
+
+    def _parameter_value(self, key: str) -> bool | int | float | str | tuple[int, ...]:
+        value = self._content[key]
+        if isinstance(value, str):
+            return self.text(key, may_be_empty=True)
+        if isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, list) and all(isinstance(item, int) and not isinstance(item, bool) for item in value):
+            return tuple(value)
+        raise self.wrong(key, "is not a text, a number, true, false or a list of whole numbers")
+
     def table(self, key: str, *, may_be_empty: bool = False) -> TomlTable:
         """Return a table inside this one.
 

@@ -41,6 +41,23 @@ def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
     assert full["uf1"].tolist() == pytest.approx([10 / 51])
 
 
+def test_a_grid_gives_a_row_for_each_combination() -> None:
+    grid = {"C": np.array([0.5, 20]), "svm-flow.gamma": (0.125, 3)}
+    frame = run("svm-flow", "majority", params={"tuning": "fixed"}, grid=grid)
+
+    params = list(frame["params"][frame["slice"] == "full"])
+    assert [(each["C"], each["gamma"]) for each in params[:-1]] == [
+        (0.5, 0.125),
+        (0.5, 3.0),
+        (20.0, 0.125),
+        (20.0, 3.0),
+    ]
+    assert list(frame["method"][frame["slice"] == "full"]) == [*["svm-flow"] * 4, "majority"]
+    assert run("svm-flow", params={"tuning": "fixed"}, grid={"C": "0.5,20"}).shape == (8, len(COLUMNS))
+    with pytest.raises(MerBenchError, match="is one value, not a list of values; use --set, or params in Python"):
+        run("svm-flow", grid={"C": 0.5})
+
+
 def test_what_is_loaded_is_what_was_run(bench: Bench) -> None:
     params = {"ahmsa.width": 12, "blocks": [1, 1, 1], "epochs": np.int64(1)}
     made = run("ahmsa", "majority", params=params, results=bench.results)

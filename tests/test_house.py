@@ -281,7 +281,7 @@ def texts() -> list[Path]:
 
 OLD_WORDS = re.compile(
     r"\b(anew|eats?|eaten|fared?|mend(s|ed)?|riddles?|vouch\w*|unprepared|belongs? into|stands? for itself"
-    r"|sanity.(row|check)s?|(training|test).side)\b|\bfigures?\b(?! [0-9IVX])",  # a paper's figure has a number
+    r"|sanity.(row|check)s?|(training|test).side)\b|(?<!--)\bfigures?\b(?! [0-9IVX])",  # a paper's has a number
     re.IGNORECASE,
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.hostile import BROKEN, install, method_plugin
 
-from mer_bench import MerBenchError, hookspecs
+from mer_bench import AblationSpec, MerBenchError, hookspecs
 from mer_bench.plugin_manager import Catalogue, PluginRecord, PluginStatus, load_catalogue, load_target
 
 
@@ -99,17 +99,17 @@ def test_every_hook_is_called_and_its_result_checked(site: Path) -> None:
         lines = f"from mer_bench import hookimpl\n@hookimpl\ndef {hook}(): return (1,)"
         install(site, f"only-{hook}", {f"only_{hook}": lines}, {hook: f"only_{hook}"})
     catalogue = load_catalogue()
-    assert len(hooks) == 3
+    assert len(hooks) == 4
     for hook in hooks:
         assert record_of(catalogue, hook).reason.startswith(
             f"hook {hook!r} returned a collection with an object of type"
         )
 
 
-def test_databases_and_protocols_are_catalogued_by_name(site: Path) -> None:
+def test_databases_protocols_and_ablations_are_catalogued_by_name(site: Path) -> None:
     source = """
         from pathlib import Path
-        from mer_bench import DatabaseSpec, ProtocolSpec, hookimpl
+        from mer_bench import AblationSpec, DatabaseSpec, ProtocolSpec, hookimpl
 
         @hookimpl
         def mer_bench_databases():
@@ -118,12 +118,17 @@ def test_databases_and_protocols_are_catalogued_by_name(site: Path) -> None:
         @hookimpl
         def mer_bench_protocols():
             return {ProtocolSpec("zoo-loso", Path("zoo.toml"))}
+
+        @hookimpl
+        def mer_bench_ablations():
+            return [AblationSpec("zoo-depth", Path("depth.toml"))]
     """
     install(site, "acme-plugins", {"acme": source})
     catalogue = load_catalogue()
     assert list(catalogue.databases) == ["ark", "zoo"]
     assert catalogue.database("ARK ").title == "Ark"
     assert catalogue.protocol("zoo_loso").path == Path("zoo.toml")
+    assert catalogue.ablations == {"zoo-depth": AblationSpec("zoo-depth", Path("depth.toml"))}
     assert catalogue.owners["database", "zoo"] == "acme-plugins"
     with pytest.raises(MerBenchError, match=r"^unknown database 'zo' \(did you mean 'zoo'\?\); known: ark, zoo$"):
         catalogue.database("zo")

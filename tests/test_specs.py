@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_bench import (
+    AblationSpec,
     DatabaseSpec,
     Features,
     MerBenchError,
@@ -220,6 +221,8 @@ def test_a_method_that_contradicts_itself_is_refused(change: dict[str, object], 
         ),
         (lambda: DatabaseSpec("zoo", "Zoo", "acme:Zoo", "no"), "database zoo: needs_path 'no' is not of type bool"),
         (lambda: ProtocolSpec("loso", "loso.toml"), "protocol loso: path 'loso.toml' is not of type Path"),
+        (lambda: AblationSpec("depth", "depth.toml"), "ablation depth: path 'depth.toml' is not of type Path"),
+        (lambda: AblationSpec("Depth", Path("zoo.toml")), "ablation name 'Depth'"),
         (lambda: ProtocolSpec("loso_zoo", Path("zoo.toml")), "protocol name 'loso_zoo'"),
         (lambda: Representation("flow", ["layout"]), "parameters ['layout'] is not of type tuple"),
         (lambda: Representation("flow", (LAYOUT,)), "which is not of type str"),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mer_bench.ablation import load_ablation
 from mer_bench.config import load_config
 from mer_bench.databases.annotation_fixes import load_fixes
 from mer_bench.errors import MerBenchError
@@ -34,6 +35,7 @@ def read_config(path: Path) -> object:
 
 
 READERS = {
+    load_ablation: "check its path",
     load_protocol: "check its path",
     read_published: "check its path",
     read_fixes: "install mer-bench again",
@@ -138,6 +140,27 @@ def test_other_values_are_no_fractions(value: object) -> None:
 def test_settings_without_a_text_are_refused(value: object, complaint: str) -> None:
     with pytest.raises(MerBenchError, match=complaint):
         table(s={"a": value}).settings("s")
+
+
+def test_values_keep_their_types_and_lists_become_tuples() -> None:
+    values = table(v={"a": 3, "b": True, "c": 0.5, "d": "", "e": [2, 8], "f": []}).values("v")
+
+    assert values == {"a": 3, "b": True, "c": 0.5, "d": "", "e": (2, 8), "f": ()}
+    assert [type(value) for value in values.values()] == [int, bool, float, str, tuple, tuple]
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ([1, True], "is not a text, a number, true, false or a list of whole numbers"),
+        ([0.5], "is not a text, a number, true, false or a list of whole numbers"),
+        ({"b": 1}, "is not a text, a number, true, false or a list of whole numbers"),
+        ("\0", "contains a NUL character; remove it"),
+    ],
+)
+def test_values_that_no_parameter_has_are_refused(value: object, complaint: str) -> None:
+    with pytest.raises(MerBenchError, match=rf"^file x\.toml: \[v\]: a = .* {complaint}"):
+        table(v={"a": value}).values("v")
 
 
 def test_settings_are_texts() -> None:

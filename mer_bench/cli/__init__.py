@@ -24,6 +24,7 @@ from mer_bench.version import __version__
 
 _VERBS = {
     "run": "measure methods under a protocol, and write a report",
+    "ablate": "run a paper's ablation of a method, or list those that exist",
     "status": "show what a results folder holds: settings, input, scores, and what is missing",
     "pretrain": "train a network on all samples of a protocol, for others to start from",
     "verify": "compute stored cells again, and compare",
@@ -31,7 +32,7 @@ _VERBS = {
     "report": "write the comparison as HTML, Markdown and CSV",
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",
-    "list": "list the installed methods, protocols or databases",
+    "list": "list the installed methods, protocols, databases or ablations",
     "describe": "show a method's parameters, presets, citation and network size",
     "plugins": "show the installed plugins, and why one does not work",
     "plugin": "start a plugin of your own",

@@ -144,8 +144,19 @@ def complete_preset(context: click.Context, catalogue: Catalogue, incomplete: st
 
 
 @_completer
+def complete_figure(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
+    """Complete the number of an ablation of the method on the line."""
+    from mer_bench.ablation import load_ablations
+
+    methods = {spec.name for spec in _named_methods(context, catalogue)}
+    for ablation in load_ablations(catalogue.ablations.values(), lambda sentence: None):
+        if ablation.method in methods:
+            yield ablation.number, ablation.title
+
+
+@_completer
 def complete_setting(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
-    """Complete ``NAME=`` of what ``--set`` takes, ``METHOD.NAME=`` once there is a dot, then the choices."""
+    """Complete ``NAME=`` of what ``--set`` and ``--grid`` take, ``METHOD.NAME=`` after a dot, then the choices."""
     for owner, parameters in settable_parameters(context, catalogue).items():
         has_prefix = owner in catalogue.methods and "." in incomplete.partition("=")[0]
         yield from _settings(parameters, incomplete, f"{owner}." if has_prefix else "")

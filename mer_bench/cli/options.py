@@ -132,15 +132,26 @@ def _pairs_option(name: str, destination: str, help_text: str, **attributes: Any
         for text in texts:
             key, equals, value = text.partition("=")
             if not equals or not key:
-                raise MerBenchError(f"{name} {text!r} is not of the form NAME=VALUE")
+                raise MerBenchError(f"{name} {text!r} is not of the form {option.metavar}")
             if key in pairs:
                 raise MerBenchError(f"{name} names {key!r} twice ({pairs[key]!r} and {value!r}); keep one")
             pairs[key] = value
         return pairs
 
     return click.option(
-        name, destination, multiple=True, metavar="NAME=VALUE", callback=parse, help=help_text, **attributes
+        name, destination, multiple=True, callback=parse, help=help_text, **{"metavar": "NAME=VALUE", **attributes}
     )
+
+
+def grid_option(command: _Command) -> _Command:
+    """Add ``--grid``, as the argument ``grid``: a dict of str to the text of several values."""
+    return _pairs_option(
+        *("--grid", "grid"),
+        "A sweep, each combination a row of its own: lr=1e-5,1e-4, or ahmsa.lr=1e-5,1e-4 for one method. A slash "
+        "separates values that are lists: blocks=2,2,8/1,1,4. Repeat for the product.",
+        metavar="NAME=VALUE,VALUE",
+        shell_complete=complete_setting,
+    )(command)
 
 
 def methods_option(command: _Command) -> _Command:

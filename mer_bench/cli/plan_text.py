@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from mer_bench.caveats import is_synthetic
@@ -14,10 +15,14 @@ from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.settings import PREPROCESSING
 from mer_bench.result_texts import input_text
 from mer_bench.specs import QUICK_PRESET
+from mer_bench.sweep import Setting, setting_text
+
+_MOST_ROWS = 20
+"""Of one method in a plan."""
 
 
 def plan_lines(plan: Plan, n_pending: int, *, verbose: bool = False) -> Iterator[str]:
-    """Yield the plan, a line each: protocol, data, methods, preprocessing, and cells stored and to be computed.
+    """Yield the plan, a line each: protocol, data, methods, preprocessing, rows of a sweep, and cells to be computed.
 
     Parameters
     ----------
@@ -32,13 +37,39 @@ def plan_lines(plan: Plan, n_pending: int, *, verbose: bool = False) -> Iterator
         yield f"preset {QUICK_PRESET!r} is used, because the data is synthetic; choose another with --preset"
     yield from _data_lines(plan)
     yield from dict.fromkeys(f"input: {input_text(row.record)}" for row in plan.rows)
-    for row in plan.rows:
-        every = f": {pairs_text(row.setting.params)}" if verbose and row.setting.params else ""
-        yield f"method {row.name} ({_input(row)}): {settings_text(row.record)}{every}"
+    yield from _method_lines(plan, verbose=verbose)
     preprocessing = _preprocessing(plan, verbose=verbose)
     if preprocessing:
         yield f"preprocessing: {pairs_text(preprocessing)}"
+    if any(plan.varied):
+        yield f"rows: {len(plan.rows)} in total, {', '.join(_sweep_texts(plan))}"
     yield f"cells: {n_cells} in total, {n_cells - n_pending} stored, {n_pending} to compute"
+
+
+def _method_lines(plan: Plan, *, verbose: bool) -> Iterator[str]:
+    """Yield a line for each row; of a long sweep only the first ones, unless every setting is asked for."""
+    shown: Counter[str] = Counter()
+    for row, varied in zip(plan.rows, plan.varied, strict=True):
+        shown[row.name] += 1
+        if shown[row.name] > _MOST_ROWS and not verbose:
+            continue
+        every = f": {pairs_text(row.setting.params)}" if verbose and row.setting.params else ""
+        swept = f" with {setting_text(varied)}" if varied else ""
+        yield f"method {row.name}{swept} ({_input(row)}): {settings_text(row.record)}{every}"
+    for name, count in shown.items():
+        if count > _MOST_ROWS and not verbose:
+            yield f"method {name}: {count - _MOST_ROWS} more combinations; --verbose shows them"
+
+
+def _sweep_texts(plan: Plan) -> Iterator[str]:
+    """Yield for each method of a sweep how many combinations it has, and of what."""
+    swept: dict[str, list[Setting]] = {}
+    for row, varied in zip(plan.rows, plan.varied, strict=True):
+        if varied:
+            swept.setdefault(row.name, []).append(varied)
+    for name, settings in swept.items():
+        parameters = dict.fromkeys(parameter for setting in settings for parameter in setting)
+        yield f"{len(settings)} of them combinations of {name}'s {', '.join(parameters)}"
 
 
 def _data_lines(plan: Plan) -> Iterator[str]:

@@ -15,7 +15,15 @@ from rich.text import Text
 from mer_bench.caveats import caveat_sentence
 from mer_bench.cli.console import UNBOUNDED, print_line
 from mer_bench.cli.row_texts import DEVIATION, input_lines, seed_text, settings_lines
-from mer_bench.result_texts import folds_text, incomplete_text, mean_text, preset_text, seeds_text, slice_notes
+from mer_bench.result_texts import (
+    distinction_texts,
+    folds_text,
+    incomplete_text,
+    mean_text,
+    preset_text,
+    seeds_text,
+    slice_notes,
+)
 from mer_bench.results import METRICS, SeedResult, means
 from mer_bench.row_names import RowNames
 from mer_bench.rules import ORACLE, selection_sentence
@@ -30,8 +38,9 @@ def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console, name
     """Print one table, or two: an oracle's scores never stand beside results.
 
     A table has a line for each row and seed, and a mean if there are several seeds. If that is too wide for the
-    console, it has a line for each slice too. Below its name, a row shows its preset; a caption has all that differs
-    from the paper's. Title and captions are as wide as the console, whatever the table.
+    console, it has a line for each slice too. Below its name, a row shows its preset, or in what it differs from other
+    rows of its method; a caption has all that differs from the paper's. Title and captions are as wide as the console,
+    whatever the table.
 
     Parameters
     ----------
@@ -46,7 +55,7 @@ def print_results(rows: Sequence[tuple[SeedResult, ...]], console: Console, name
         if chosen:
             print_line(console, f"\n{chosen[0][0].record['protocol']['title']}", "bold")
             console.print(_table(chosen, console))
-            for caption in _captions(chosen, names):
+            for caption in captions(chosen, names):
                 print_line(console, caption)
 
 
@@ -58,7 +67,8 @@ def _table(rows: Sequence[tuple[SeedResult, ...]], console: Console) -> Table:
     return wide if fits else _long_table(rows, slices)
 
 
-def _captions(rows: Sequence[tuple[SeedResult, ...]], names: RowNames) -> Iterator[str]:
+def captions(rows: Sequence[tuple[SeedResult, ...]], names: RowNames) -> Iterator[str]:
+    """Yield what readers of a table of these rows must know: settings, input, selection rule, caveats, lost seeds."""
     records = [seeds[0].record for seeds in rows]
     short = {record["row_key"]: names.of(record["method"]["name"], record["row_key"]) for record in records}
     yield from settings_lines(records, short)
@@ -115,12 +125,15 @@ def _lines(
 ) -> Iterator[tuple[list[str], list[str], Sequence[SeedResult]]]:
     """Yield the label, the other first cells, and the seeds whose mean is shown: each seed alone, then all of them.
 
-    The label of a row's last line has the preset below the method's name.
+    The label of a row's last line has below the method's name the preset, or what tells the row from others.
     """
+    distinctions = distinction_texts([seeds[0].record for seeds in rows])
     for seeds in rows:
-        method = seeds[0].record["method"]["name"]
+        record = seeds[0].record
+        method = record["method"]["name"]
         width = max(len(method), _LABEL_WIDTH)
-        preset = wrap(preset_text(seeds[0].record), width, break_long_words=False, break_on_hyphens=False)
+        below = distinctions[record["row_key"]] or preset_text(record)
+        preset = wrap(below, width, break_long_words=False, break_on_hyphens=False)
         for seed in seeds:
             label = [method, *preset] if len(seeds) == 1 else [method]
             yield label, [seed_text(seed), folds_text(seed)], [seed]

@@ -92,18 +92,25 @@ def quicker_text(method: str) -> str:
 
 
 def long_trainings(plan: Plan, pending: Sequence[Cell], resources: Resources) -> Iterator[str]:
-    """Yield a sentence for each row whose pending cells take hours on a CPU, or may do so; this needs no torch.
+    """Yield a sentence for each method whose pending cells take hours on a CPU, or may do so; this needs no torch.
 
     Nothing is yielded where a GPU may be used.
     """
     if resources.device == "cuda" or (resources.device == "auto" and any(Path(f).exists() for f in _GPU_FILES)):
         return
+    firsts: dict[tuple[str, float | None], Row] = {}
+    thousands: dict[tuple[str, float | None], float] = {}
     for index, row in enumerate(plan.rows):
         cells = [cell.fold for cell in pending if cell.row == index]
-        thousands = sample_passes(row, cells) / 1000 / min(resources.jobs, max(len(cells), 1))
-        cost = _seconds_per_thousand(row)
-        if thousands * (_UNKNOWN_SECONDS if cost is None else cost) >= LONG_SECONDS:
-            yield _long_text(row, thousands, cost, resources.jobs)
+        # Rows of one method that cost the same, as in many a sweep, get one sentence.
+        part = (row.name, _seconds_per_thousand(row))
+        own = sample_passes(row, cells) / 1000 / min(resources.jobs, max(len(cells), 1))
+        firsts.setdefault(part, row)
+        thousands[part] = thousands.get(part, 0.0) + own
+    for part, seen in thousands.items():
+        cost = part[1]
+        if seen * (_UNKNOWN_SECONDS if cost is None else cost) >= LONG_SECONDS:
+            yield _long_text(firsts[part], seen, cost, resources.jobs)
 
 
 def _long_text(row: Row, thousands: float, cost: float | None, jobs: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mer_bench.caveats import is_synthetic
@@ -12,17 +12,20 @@ from mer_bench.evaluation.cells import Cell
 from mer_bench.evaluation.protocol_data import ProtocolData, read_protocol_data
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row, make_row
+from mer_bench.foreign import ForeignError
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.protocol import Protocol, load_protocol
 from mer_bench.representations.preprocessing import resolve_preprocessing
-from mer_bench.representations.resolve import given_representation
+from mer_bench.representations.resolve import given_representation, resolve_representation
 from mer_bench.rules import SELECTIONS
-from mer_bench.settings import resolve_settings
 from mer_bench.specs import QUICK_PRESET, MethodSpec
+from mer_bench.sweep import Setting, Variant, make_variants
 
 BASELINES = ("majority", "random", "svm-flow")
 """Methods that any other method must beat."""
+
+_Resolved = tuple[Variant, dict[str, ParameterValue]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,10 @@ class Plan:
     chose_quick : bool
         The data is synthetic and the request names no preset: methods that have a preset ``quick`` use it.
     skipped : tuple of str
-        A sentence for each method that was left out because the data cannot give its input.
+        A sentence for each method that was left out because the data cannot give its input, and for each combination of
+        a sweep that was refused.
+    varied : tuple of mapping
+        For each row what the sweep sets in it; empty for a row outside of a sweep.
     """
 
     data: ProtocolData
@@ -47,6 +53,7 @@ class Plan:
     cells: tuple[Cell, ...]
     chose_quick: bool = False
     skipped: tuple[str, ...] = ()
+    varied: tuple[Setting, ...] = ()
 
 
 def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Plan:
@@ -64,15 +71,24 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     skipped = _unsuitable(specs, source, skip=request.skip_unsuitable)
     # On synthetic data, where a score means nothing, the quick preset is good enough.
     otherwise = QUICK_PRESET if request.preset is None and is_synthetic(source.caveats) else None
-    settings = resolve_settings(specs, preset=request.preset, overrides=request.overrides, otherwise=otherwise)
-    methods = [(spec, params) for spec, params in zip(specs, settings, strict=True) if spec.name not in skipped]
-    chose_quick = any(otherwise in spec.presets for spec, _ in methods)
-    if request.baselines:
-        methods += _baselines(specs, source, catalogue)
+    variants = make_variants(
+        specs,
+        preset=request.preset,
+        otherwise=otherwise,
+        overrides=request.overrides,
+        grid=request.grid,
+        settings=request.settings,
+    )
     preprocessing = resolve_preprocessing(request.preprocessing, source)
+    resolved, refused = _resolve(variants, source, preprocessing, skip=request.skip_unsuitable)
+    resolved = [(variant, params) for variant, params in resolved if variant.spec.name not in skipped]
+    chose_quick = any(otherwise in variant.spec.presets for variant, _ in resolved)
+    if request.baselines:
+        resolved += _baselines(specs, source, catalogue)
     data = read_protocol_data(protocol, source, allow_partial=request.allow_partial)
     rows = tuple(
-        make_row(data, spec, params, preprocessing=preprocessing, selection=selection) for spec, params in methods
+        make_row(data, variant.spec, params, preprocessing=preprocessing, selection=selection)
+        for variant, params in resolved
     )
     cells = tuple(
         Cell(i, seed, fold)
@@ -80,7 +96,15 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
         for seed in range(1 if row.record["deterministic"] else request.seeds)
         for fold in data.folds
     )
-    return Plan(data, selection, rows, cells, chose_quick=chose_quick, skipped=tuple(skipped.values()))
+    return Plan(
+        data,
+        selection,
+        rows,
+        cells,
+        chose_quick=chose_quick,
+        skipped=(*skipped.values(), *refused),
+        varied=tuple(variant.varied for variant, _ in resolved),
+    )
 
 
 def _selection(request: Request, protocol: Protocol) -> str:
@@ -122,16 +146,67 @@ def _unsuitable(specs: Sequence[MethodSpec], source: DataSource, *, skip: bool) 
     }
 
 
-def _baselines(
-    named: list[MethodSpec], source: DataSource, catalogue: Catalogue
-) -> list[tuple[MethodSpec, dict[str, ParameterValue]]]:
-    """Return the baselines that are not named; presets and overrides do not apply to them.
+def _resolve(
+    variants: Sequence[Variant], source: DataSource, preprocessing: Mapping[str, ParameterValue], *, skip: bool
+) -> tuple[list[_Resolved], list[str]]:
+    """Return the variants with their parameters, and a sentence for each combination that is left out.
+
+    A combination can be left out; the settings of a method that is not part of a sweep must work.
+
+    Raises
+    ------
+    MerBenchError
+        Parameters that the method or the data refuses, unless they can be left out and others are left.
+    """
+    resolved: list[_Resolved] = []
+    refused: dict[str, MerBenchError] = {}
+    for variant in variants:
+        params = _params_or_refusal(variant, source, preprocessing)
+        if isinstance(params, MerBenchError):
+            refused[variant.name] = params
+        else:
+            resolved.append((variant, params))
+    _refuse_same(resolved)
+    if refused and not (skip and resolved):
+        name, reason = next(iter(refused.items()))
+        first = "" if len(refused) == 1 else f"{len(refused)} combinations of the sweep cannot run; the first: "
+        offer = "; or add --skip-unsuitable (skip_unsuitable=True in Python) to run the others" if resolved else ""
+        raise MerBenchError(f"{first}{name}: {reason}{offer}") from reason
+    return resolved, [f"{name} is left out: {reason}" for name, reason in refused.items()]
+
+
+def _params_or_refusal(
+    variant: Variant, source: DataSource, preprocessing: Mapping[str, ParameterValue]
+) -> dict[str, ParameterValue] | MerBenchError:
+    """Return a variant's parameters, or for a combination of a sweep why method or data refuse it."""
+    try:
+        params = variant.resolve()
+        if given_representation(variant.spec, source) is not None:
+            resolve_representation(variant.spec, params, source, preprocessing)
+    except MerBenchError as error:
+        if not variant.varied or isinstance(error, ForeignError):
+            raise
+        return error
+    return params
+
+
+def _refuse_same(resolved: Sequence[_Resolved]) -> None:
+    """Refuse two combinations that would be one row: one of them sets what the preset has anyway."""
+    names: dict[tuple[object, ...], str] = {}
+    for variant, params in resolved:
+        same = names.setdefault((variant.spec.name, *params.values()), variant.name)
+        if same != variant.name:
+            raise MerBenchError(f"{same} and {variant.name} have the same settings; leave one out")
+
+
+def _baselines(named: list[MethodSpec], source: DataSource, catalogue: Catalogue) -> list[_Resolved]:
+    """Return the baselines that are not named; presets, overrides and sweeps do not apply to them.
 
     A blocked baseline is left out. A plugin cannot add a baseline: it would run, and fail, in everybody's runs.
     """
     specs = [catalogue.methods[name] for name in BASELINES if name in catalogue.methods]
     return [
-        (spec, spec.resolve(None, {}))
+        (Variant(spec, None, {}, {}), spec.resolve(None, {}))
         for spec in specs
         if spec not in named and given_representation(spec, source) is not None
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import SupportsIndex
 
 from mer_bench.errors import MerBenchError
+from mer_bench.sweep import Setting
 
 MOST_SEEDS = 1000
 
@@ -34,6 +35,10 @@ class Request:
         Used by the methods that have it; the others keep their own defaults.
     overrides : mapping of str to value
         ``lr`` or ``ahmsa.lr``, text or typed: see `mer_bench.settings.resolve_settings`.
+    grid : mapping of str to values
+        ``lr`` or ``ahmsa.lr`` to its values: see `mer_bench.sweep.make_variants`. Each combination is a row.
+    settings : tuple of mapping
+        Combinations that are listed one by one, in place of a grid.
     selection : str, optional
         One of `mer_bench.rules.SELECTIONS`; by default the protocol's.
     allow_partial : bool
@@ -43,7 +48,8 @@ class Request:
     baselines : bool
         Add the baselines that are not named, with their own defaults.
     skip_unsuitable : bool
-        Leave out the methods whose input the data cannot give, instead of refusing the request.
+        Leave out the methods whose input the data cannot give, and the combinations of a sweep that a method or the
+        data refuses, instead of refusing the request.
     results : str, optional
         The results folder.
     jobs : int, optional
@@ -66,6 +72,8 @@ class Request:
     seeds: int = 1
     preset: str | None = None
     overrides: Mapping[str, object] = field(default_factory=dict)
+    grid: Mapping[str, object] = field(default_factory=dict)
+    settings: tuple[Setting, ...] = ()
     selection: str | None = None
     allow_partial: bool = False
     preprocessing: Mapping[str, object] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from mer_bench.arithmetic import NATIVE
 from mer_bench.caveats import DATA_CAVEATS, caveat_sentence, is_synthetic
 from mer_bench.errors import MerBenchError
 from mer_bench.representations.settings import is_scaled_for_method
-from mer_bench.result_texts import slice_counts, slice_notes
+from mer_bench.result_texts import distinction_texts, slice_counts, slice_notes
 from mer_bench.results import RowResults, best, read_results
 from mer_bench.row_names import RowNames
 from mer_bench.rules import NO_EPOCHS
@@ -22,7 +22,7 @@ from mer_bench.version import __version__
 from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_not_comparable
 from mer_bench_reports.inputs import input_facts, own_scale
-from mer_bench_reports.provenance import Manifests, count_problems, row_label, run_facts, used
+from mer_bench_reports.provenance import Manifests, count_problems, row_label, run_facts, used, without_folders
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
 from mer_bench_reports.settings_texts import row_badge, settings_text
@@ -111,10 +111,12 @@ def _entries(
     family: Sequence[RowResults], rows: Sequence[RowResults], notes: Iterable[Fact], names: _Names
 ) -> tuple[Entry, ...]:
     signs = {text: sign for sign, text in notes}
+    distinctions = distinction_texts([row.record for row in rows])
     return tuple(
         Entry(
             row=row,
             name=names[row.record["row_key"]],
+            distinction=without_folders(distinctions[row.record["row_key"]]),
             badge=row_badge(row.record),
             settings="; ".join(filter(None, [settings_text(row.record), *_distinctions(row, rows)])),
             signs="".join(signs[note] for note in _row_notes(row)),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mer_bench.caveats import DATA_CAVEATS, Caveat
+from mer_bench.result_texts import settings_order
 from mer_bench.results import RowResults
 from mer_bench.rules import NO_EPOCHS, SELECTIONS
 from mer_bench.store.schema import RowRecord
@@ -120,8 +121,9 @@ def _basis(row: RowResults) -> _Basis:
     return caveats, record["protocol"]["hash"], input_key(record)
 
 
-def _row_order(row: RowResults) -> tuple[str, str, str]:
-    return row.record["method"]["title"].casefold(), row.record["method"]["name"], row.record["row_key"]
+def _row_order(row: RowResults) -> tuple[object, ...]:
+    method = row.record["method"]
+    return method["title"].casefold(), method["name"], settings_order(row.record)
 
 
 def _group_order(group: Group) -> tuple[object, ...]:

@@ -92,7 +92,7 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     row = entry.row
     scores = [_score(row.means.get(column), is_bold=column in entry.best) for column in columns]
     signs = rf"\textsuperscript{{{escaped(entry.signs)}}}" if entry.signs else ""
-    named = escaped(row.record["method"]["title"]) + signs
+    named = ", ".join(filter(None, [escaped(row.record["method"]["title"]) + signs, escaped(entry.distinction)]))
     yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
     below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings, verification_text(row), missing]))

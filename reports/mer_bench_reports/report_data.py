@@ -23,6 +23,8 @@ class Entry:
     row : RowResults
     name : str
         The row's short name: ``ahmsa-4f2a``.
+    distinction : str
+        In what the row differs from the other rows of its method in the comparison: ``blocks=1,1,8``; may be empty.
     badge : str
         Stands beside the title wherever the row is shown: ``quick, not the paper's training``; may be empty.
     settings : str
@@ -35,6 +37,7 @@ class Entry:
 
     row: RowResults
     name: str
+    distinction: str
     badge: str
     settings: str
     signs: str

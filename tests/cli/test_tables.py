@@ -12,8 +12,10 @@ from rich.console import Console
 from support.store_factory import CLASSES, Predictor, make_row, new_store, samples_of, write_seed, wrong_for
 
 from mer_bench.cli.tables import print_results
+from mer_bench.result_texts import distinction_texts, settings_order
 from mer_bench.results import METRICS, SeedResult, read_results
 from mer_bench.row_names import RowNames
+from mer_bench.store.schema import RowRecord
 
 SAMPLES = {name: label for name, label in samples_of(per_class=9).items() if label == 0 or crc32(name.encode()) % 3}
 SLICES = ("full", "smic", "samm", "casme2")
@@ -195,3 +197,59 @@ def test_an_oracle_stands_in_a_table_of_its_own(tmp_path: Path) -> None:
     assert re.search(r"^ *net +0 +6/6", oracle, re.MULTILINE)
     assert "majority" not in oracle
     assert "selection: ORACLE (" in oracle
+
+
+def swept(name: str, preset: str, **params: object) -> RowRecord:
+    return make_row(name, samples=SAMPLES, preset=preset, params=params, changed=params)
+
+
+SWEPT = (
+    swept("net", "quick", lr=0.5, width=16, blocks=[2, 8], epochs=5),
+    swept("net", "quick", lr=0.5, width=8, blocks=[2, 8], epochs=5),
+    swept("net", "quick", lr=0.125, width=16, blocks=[1, 1], epochs=5),
+    swept("two", "quick", lr=0.25, width=3),
+    swept("two", "paper", lr=0.75, width=4),
+    swept("one", "quick", lr=0.25, width=3),
+    swept("one", "paper", lr=0.75, width=3),
+    swept("only", "quick", lr=0.25, width=3),
+)
+
+
+def test_rows_of_a_method_are_told_apart_by_what_differs_or_by_their_presets() -> None:
+    texts = distinction_texts(SWEPT)
+
+    assert [texts[record["row_key"]] for record in SWEPT] == [
+        "lr=0.5, width=16, blocks=2,8",
+        "lr=0.5, width=8, blocks=2,8",
+        "lr=0.125, width=16, blocks=1,1",
+        *("", ""),
+        *("lr=0.25", "lr=0.75"),
+        "",
+    ]
+
+
+def test_rows_of_another_version_are_not_compared_by_their_parameters() -> None:
+    old, new = make_row("net", params={"lr": 1, "old": 2}), make_row("net", version="4", params={"lr": 3, "new": 4})
+
+    assert set(distinction_texts([old, new]).values()) == {""}
+
+
+def test_values_of_a_sweep_are_ordered_as_numbers_and_lists() -> None:
+    rows = [swept("net", "quick", blocks=[2, 10], size=n) for n in (128, 16, 8)] + [
+        swept("net", "quick", blocks=[2, 9], size=64)
+    ]
+
+    ordered = [(record["params"]["blocks"], record["params"]["size"]) for record in sorted(rows, key=settings_order)]
+    assert ordered == [([2, 9], 64), ([2, 10], 8), ([2, 10], 16), ([2, 10], 128)]
+
+
+def test_a_table_shows_what_differs_below_the_method_and_the_whole_settings_in_a_caption(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for number, record in enumerate(SWEPT[1:3]):
+        write_seed(store, record, often_wrong(str(number)))
+    lines = shown([row.seeds for row in read_results(store)], 120)
+
+    labels = {" ".join(line[:15].split()) for line in lines}
+    assert {"lr=0.5,", "width=8,", "blocks=2,8", "lr=0.125,", "width=16,", "blocks=1,1"} <= labels
+    assert not {label for label in labels if label.startswith(("quick", "epochs"))}
+    assert len([line for line in lines if ": quick, lr=0." in line and "epochs=5" in line]) == 2

@@ -85,6 +85,15 @@ def test_a_training_of_hours_on_a_cpu_is_announced_before_it_starts(
     assert sentences == ([sentence] if expected else [])
 
 
+def test_the_rows_of_a_sweep_that_cost_the_same_are_announced_together() -> None:
+    plan = plan_of("ahmsa", preset="quick", overrides={"epochs": 10_000}, grid={"lr": "1,2,4", "width": "96,384"})
+    known, unknown = long_trainings(plan, plan.cells, Resources(2, "cpu"))
+
+    # Three rows of six folds with 20 training samples, 2.6 s for 1000, two at a time: 4680 s; each alone takes 1560 s.
+    assert known.startswith("ahmsa will take hours on a CPU: about 1 h 18 min with --jobs 2")
+    assert "an epoch of 1000 samples takes more than 2.0 s on one thread" in unknown
+
+
 def test_stored_cells_do_not_count_nor_is_a_chosen_quick_preset_named() -> None:
     plan = plan_of("ahmsa", preset="quick", overrides={"epochs": 50_000})
     pending = [cell for cell in plan.cells if cell.fold.startswith("s")]

@@ -10,16 +10,16 @@ from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.options import json_option
 
 if TYPE_CHECKING:
-    from mer_bench.specs import ProtocolSpec
+    from mer_bench.specs import AblationSpec, ProtocolSpec
 
-_KINDS = ("methods", "protocols", "databases")
+_KINDS = ("methods", "protocols", "databases", "ablations")
 
 
 @click.command(name="list")
 @click.argument("kind", type=click.Choice(_KINDS), metavar="KIND")
 @json_option("Print a JSON list on stdout.")
 def command(kind: str, as_json: bool) -> None:
-    """List what is installed; KIND is methods, protocols or databases."""
+    """List what is installed; KIND is methods, protocols, databases or ablations."""
     from mer_bench.plugin_manager import load_catalogue
 
     catalogue = load_catalogue()
@@ -31,6 +31,8 @@ def command(kind: str, as_json: bool) -> None:
             rows.append({"name": method.name, "title": method.title, "input": given, "presets": presets})
     elif kind == "databases":
         rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
+    elif kind == "ablations":
+        rows += [_ablation_row(spec) for spec in catalogue.ablations.values()]
     else:
         rows += [_protocol_row(spec) for spec in catalogue.protocols.values()]
     owner = kind.removesuffix("s")
@@ -50,3 +52,14 @@ def _protocol_row(spec: ProtocolSpec) -> dict[str, str]:
         # A plugin's broken file must not hide the protocols of others.
         return {"name": spec.name, "version": "?", "title": f"cannot be used: {error}"}
     return {"name": spec.name, "version": str(protocol.version), "title": protocol.title}
+
+
+def _ablation_row(spec: AblationSpec) -> dict[str, str]:
+    from mer_bench.ablation import load_ablation
+    from mer_bench.errors import MerBenchError
+
+    try:
+        ablation = load_ablation(spec.path, spec.name)
+    except MerBenchError as error:
+        return {"name": spec.name, "method": "?", "place": "?", "title": f"cannot be used: {error}"}
+    return {"name": spec.name, "method": ablation.method, "place": ablation.place, "title": ablation.title}

@@ -50,12 +50,15 @@ def _lines(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str
     """Yield a table for each protocol and input, so that no table mixes them."""
     from mer_bench.cli.row_texts import DEVIATION, settings_lines, settings_text
     from mer_bench.cli.stored_rows import protocol_text
-    from mer_bench.result_texts import input_text, preset_text
+    from mer_bench.result_texts import input_text, preset_text, settings_order
 
     def place(row: RowResults) -> str:
         return f"{protocol_text(row.record)}, input: {input_text(row.record)}"
 
-    for number, (heading, members) in enumerate(groupby(sorted(rows, key=place), key=place)):
+    def order(row: RowResults) -> tuple[object, ...]:
+        return place(row), row.record["method"]["name"], settings_order(row.record)
+
+    for number, (heading, members) in enumerate(groupby(sorted(rows, key=order), key=place)):
         group = list(members)
         yield f"\n{heading}" if number else heading
         yield from table_lines(_HEADINGS, [_cells(row, names[row.record["row_key"]]) for row in group])

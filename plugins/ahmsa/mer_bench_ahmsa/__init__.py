@@ -1,9 +1,11 @@
 """AHMSA-Net: adaptive hierarchical multi-scale attention on key-region flow maps."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mer_bench import (
+    AblationSpec,
     MerBenchError,
     MethodSpec,
     Parameter,
@@ -160,3 +162,10 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             validate=validate,
         ),
     )
+
+
+@hookimpl
+def mer_bench_ablations() -> tuple[AblationSpec, ...]:
+    """Register the ablations of the paper's section 4.5, one TOML file each, by its file name."""
+    folder = Path(__file__).parent / "ablations"
+    return tuple(AblationSpec(path.stem, path) for path in sorted(folder.glob("*.toml")))

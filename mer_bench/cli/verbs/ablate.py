@@ -1,0 +1,98 @@
+"""``mer-bench ablate``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mer_bench.cli.completion import complete_figure, complete_method
+from mer_bench.cli.console import console, show, table_lines
+from mer_bench.cli.exit_codes import ExitCode
+from mer_bench.cli.measuring import conclude, execution_options, output_options, settings_options, terminal
+from mer_bench.cli.options import SettingsCommand, notice, protocol_option
+
+if TYPE_CHECKING:
+    from mer_bench.ablation import Ablation
+
+
+@click.command(name="ablate", cls=SettingsCommand)
+@click.argument("method", shell_complete=complete_method)
+@click.option(
+    *("--figure", "place"),
+    shell_complete=complete_figure,
+    help="What to run, by its number in the paper: 5, 4.5.2. Without it, the ablations of METHOD are listed.",
+)
+@protocol_option(help="The protocol.  [default: the first that the ablation names]")
+@settings_options
+@execution_options
+@output_options
+def command(
+    *,
+    method: str,
+    place: str | None,
+    protocol: str | None,
+    dry_run: bool,
+    verbose: bool,
+    as_json: bool,
+    **asked: Any,
+) -> ExitCode:
+    """Run an ablation of METHOD as its paper has it, or list the ablations of METHOD.
+
+    An ablation is a sweep that a plugin ships: the settings, what the paper reports of each, and what it leaves open.
+    Each setting is a row of its own, as in `mer-bench run`.
+    """
+    from mer_bench.ablation import find_ablation, load_ablations
+    from mer_bench.cli.ablation_table import ablation_facts, print_ablation
+    from mer_bench.engine.run import open_session
+    from mer_bench.errors import MerBenchError
+    from mer_bench.evaluation.request import Request
+    from mer_bench.plugin_manager import load_catalogue
+
+    catalogue = load_catalogue()
+    name = catalogue.method(method).name
+    ablations = list(load_ablations(catalogue.ablations.values(), notice))
+    if not any(ablation.method == name for ablation in ablations):
+        others = ", ".join(sorted({ablation.method for ablation in ablations})) or "none"
+        raise MerBenchError(f"no ablation of {name} is installed; methods with ablations: {others}")
+    if place is None:
+        _list([ablation for ablation in ablations if ablation.method == name], as_json=as_json)
+        return ExitCode.DONE
+    ablation = find_ablation(ablations, name, place)
+    settings = tuple(setting.values for setting in ablation.settings)
+    chosen = protocol or ablation.protocols[0]
+    people = console(stderr=as_json)
+    request = Request(methods=(name,), protocol=chosen, settings=settings, baselines=False, **asked)
+    session = open_session(request, terminal(people, verbose=verbose), dry=dry_run)
+    measured = session.plan.data.protocol
+    ablation.check_slices(measured.name, measured.slices)
+    if dry_run:
+        return ExitCode.DONE
+    session.run()
+    varied = [ablation.setting_of(values) for values in session.plan.varied]
+    return conclude(
+        session,
+        people,
+        lambda rows, people, names: print_ablation(ablation, varied, rows, people, names),
+        as_json=as_json,
+        facts=lambda index: {"ablation": ablation_facts(ablation, varied[index], measured.name)},
+    )
+
+
+def _list(ablations: list[Ablation], *, as_json: bool) -> None:
+    ablations = sorted(ablations, key=lambda each: (each.number, each.name))
+    rows = [
+        {
+            "place": ablation.place,
+            "title": ablation.title,
+            "settings": len(ablation.settings),
+            "protocols": list(ablation.protocols),
+            "source": ablation.source,
+            "name": ablation.name,
+        }
+        for ablation in ablations
+    ]
+    cells = [[", ".join(value) if isinstance(value, list) else str(value) for value in row.values()] for row in rows]
+    first = ablations[0]
+    lines = [*table_lines(list(rows[0]), cells), f"run one: mer-bench ablate {first.method} --figure {first.number}"]
+    show(rows, lines, as_json=as_json)
