@@ -69,7 +69,7 @@ ALLOWED = {
         *WORDS,
         *DATA,
         *KEPT,
-        *("arithmetic", "threads", "isolation", "config", "protocol", "settings"),
+        *("atomic", "arithmetic", "threads", "isolation", "config", "protocol", "settings"),
         *("representations", "methods", "training", "evaluation"),
     },
     "progress": {"engine", "evaluation", "training"},

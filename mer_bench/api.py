@@ -40,6 +40,7 @@ def run(
     jobs: int | None = None,
     device: str | None = None,
     timeout: float | None = None,
+    stack: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure methods under a protocol; cells that the results folder already holds are not computed again.
@@ -84,6 +85,8 @@ def run(
         ``"auto"`` by default.
     timeout : float, optional
         Seconds that a cell may take.
+    stack : int, optional
+        How many folds of a network are trained together; by default one on a CPU, and as many as fit on a GPU.
     progress : bool
         Show the progress, the time left and failed cells on stderr: a bar in a terminal or a notebook, lines elsewhere.
 
@@ -115,6 +118,7 @@ def run(
         jobs=jobs,
         device=device,
         timeout=timeout,
+        stack=stack,
     )
     session = run_request(request, _Shown() if progress else _Warned())
     rows = session.results()

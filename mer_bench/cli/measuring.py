@@ -66,6 +66,12 @@ _OF_EXECUTION = (
     jobs_option,
     click.option("--device", help="auto, cpu or cuda.  [default: auto]"),
     click.option(
+        "--stack",
+        type=int,
+        metavar="N",
+        help="How many folds of a network are trained together.  [default: 1 on a CPU, as many as fit on a GPU]",
+    ),
+    click.option(
         "--timeout", type=float, help="Time limit per fold, in seconds; a worker's first fold includes its imports."
     ),
 )

@@ -63,7 +63,7 @@ def decide(request: Request, config: Config, catalogue: Catalogue, *, notice: No
     if request.data is None and config.data is None:
         notice(NO_DATA)
     device = request.device or config.device or DEVICES[0]
-    resources = Resources(named_jobs(request.jobs, config), device, request.timeout)
+    resources = Resources(named_jobs(request.jobs, config), device, request.timeout, request.stack)
     source = named_source(request.data, request.data_options, config, catalogue)
     return RunSetup(
         source=source,

@@ -133,6 +133,7 @@ def compute_fold(task: FoldTask) -> FoldResult:
         The method refuses a setting: every other cell would fail too.
     """
     started, processor = time.perf_counter(), cell_processor(arithmetic())
+    load_method(task.setting)
     try:
         with fenced(task.setting, f"fold {task.cell.fold}"):
             scores = _predict(task)
@@ -141,11 +142,21 @@ def compute_fold(task: FoldTask) -> FoldResult:
     return FoldResult(scores, None, time.perf_counter() - started, processor)
 
 
+def load_method(setting: MethodSetting) -> None:
+    """Import the module of a method.
+
+    Raises
+    ------
+    MerBenchError
+        It cannot be imported: every cell would fail.
+    """
+    with watched_files():
+        load_target(setting.spec.target)
+
+
 @contextmanager
 def fenced(setting: MethodSetting, what: str) -> Iterator[None]:
     """Fence code of a method while it computes folds; what it raises is a `ForeignError`."""
-    with watched_files():
-        load_target(setting.spec.target)
     with foreign_code(f"method {setting.spec.name}", what, recorded=True), watched_files():
         yield
 

@@ -13,7 +13,7 @@ import numpy as np
 from mer_bench.arithmetic import arithmetic, cell_processor
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
-from mer_bench.evaluation.cells import FoldResult, FoldTask, compute_fold, failed_fold, fenced
+from mer_bench.evaluation.cells import FoldResult, FoldTask, compute_fold, failed_fold, fenced, load_method
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.network_scores import NetworkFold, train_networks
 from mer_bench.evaluation.state import State, changed_state, read_state
@@ -73,6 +73,7 @@ def compute_group(task: GroupTask, tell: Tell) -> list[FoldResult]:
     precision = str(first.setting.params.get("precision", ""))
     started, processor = time.perf_counter(), cell_processor(arithmetic(), precision)
     done: dict[int, FoldResult] = {}
+    load_method(first.setting)
     what = f"fold {first.cell.fold}" if len(task.folds) == 1 else f"{len(task.folds)} folds"
     try:
         with fenced(first.setting, what):

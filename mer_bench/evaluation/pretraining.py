@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError, error_text
-from mer_bench.evaluation.cells import fenced, seed_value
+from mer_bench.evaluation.cells import fenced, load_method, seed_value
 from mer_bench.evaluation.rows import Row
 from mer_bench.foreign import ForeignError
 from mer_bench.isolation import isolated
@@ -72,6 +72,7 @@ def pretrain(task: PretrainingTask, tell: Tell) -> PretrainedWeights:
     MerBenchError
         The method refuses a setting.
     """
+    load_method(task.setting)
     try:
         with fenced(task.setting, "training"):
             return PretrainedWeights(_trained(task, tell))

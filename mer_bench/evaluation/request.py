@@ -58,6 +58,8 @@ class Request:
         ``auto``, ``cpu`` or ``cuda``.
     timeout : float, optional
         Seconds that a cell may take.
+    stack : int, optional
+        How many folds of a network are trained together; by default one on a CPU, and as many as fit on a GPU.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class Request:
     jobs: int | None = None
     device: str | None = None
     timeout: float | None = None
+    stack: int | None = None
 
     def __post_init__(self) -> None:
         seed_count(self.seeds)

@@ -213,7 +213,7 @@ def test_all_rows_of_a_method_are_removed_and_the_report_is_called_stale(
         (["{net}"], "There is no terminal to answer; add --yes"),
         (
             ["net", "--yes"],
-            "several rows may be meant by 'net': {net} (cde@1, quick, epochs=5, not the paper's training",
+            "{net} (cde@1, quick, epochs=5, not the paper's training",
         ),
         (["net-zzzz", "--yes"], "no stored row is called 'net-zzzz'; stored"),
         # With other digits it is another row, and a method with two rows is no row's name.
