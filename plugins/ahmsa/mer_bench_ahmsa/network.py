@@ -106,19 +106,31 @@ class AdaptiveDownsampling(nn.Module):
 
     def __init__(self, width: int, side: int, factor: int, norm_eps: float) -> None:
         super().__init__()
-        self.side = side
-        self.factor = factor
+        self.before = side * factor
         self.convolution = nn.Conv2d(width, width, 3, padding=1)
         self.norm = nn.LayerNorm(width, eps=norm_eps)
+        self.pool = nn.MaxPool2d(factor)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return tokens (n, side², width) of x (n, (factor · side)², width)."""
         n, _, width = x.shape
-        before = self.side * self.factor
+        maps = x.reshape(n, self.before, self.before, width)
+        normalised = self.norm(self._convolved_whole(maps) if self.before == 2 else self._convolved(maps))
         # A permuted view is a map whose channels lie side by side, so no value moves.
-        convolved = self.convolution(x.reshape(n, before, before, width).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        windows = self.norm(convolved).reshape(n, self.side, self.factor, self.side, self.factor, width)
-        return windows.amax((2, 4)).reshape(n, self.side**2, width)
+        return self.pool(normalised.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).flatten(1, 2)
+
+    def _convolved(self, maps: Tensor) -> Tensor:
+        """Return maps of the shape of ``maps``, (n, side, side, width)."""
+        convolved: Tensor = self.convolution(maps.permute(0, 3, 1, 2))
+        return convolved.permute(0, 2, 3, 1)
+
+    def _convolved_whole(self, maps: Tensor) -> Tensor:
+        """Do the same for maps of 2×2 by one linear layer: most of the kernel meets nothing but the rim's zeros."""
+        weight, bias = self.convolution.weight, self.convolution.bias
+        width = maps.shape[-1]
+        met = [weight[:, :, 1 - row : 3 - row, 1 - column : 3 - column] for row in range(2) for column in range(2)]
+        of_all = torch.stack(met).permute(0, 1, 3, 4, 2).reshape(4 * width, 4 * width)
+        return F.linear(maps.flatten(1), of_all).reshape(maps.shape) + bias
 
 
 class MultiScaleAttention(nn.Module):
