@@ -19,7 +19,7 @@ _ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 """oneDNN's product x wᵀ + b; None in a torch without it, such as most builds for ARM."""
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002  (torch's name)
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Compute `torch.nn.functional.linear`, gradients included."""
     if not _applies(input, weight, bias) or weight.dim() != 2 or input.dim() == 0:
         return F.linear(input, weight, bias)

@@ -200,7 +200,7 @@ class SpatialAttention(nn.Module):
             return self.out(value)
         split = (n, patches, 3, self.heads, width // self.heads)
         q, k, v = self.qkv(x).reshape(split).permute(2, 0, 3, 1, 4).unbind(0)
-        # Not scaled_dot_product_attention: it is no faster on a few patches, and torch.vmap has no rule for its gradient.
+        # torch.vmap has no rule for the gradient of scaled_dot_product_attention, which is no faster on a few patches.
         z = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
         out: Tensor = self.out(z.transpose(1, 2).reshape(n, patches, width))
         return out

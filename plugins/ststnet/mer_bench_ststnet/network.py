@@ -59,10 +59,11 @@ class STSTNet(nn.Module):
 
 def _joined(convolutions: list[nn.Conv2d], rim: int) -> nn.Conv2d:
     """Return one convolution that gives the maps of all, one after the other."""
-    joined = nn.utils.skip_init(nn.Conv2d, 3, sum(each.out_channels for each in convolutions), 3, padding=rim)
-    with torch.no_grad():
-        joined.weight.copy_(torch.cat([each.weight for each in convolutions]))
-        joined.bias.copy_(torch.cat([each.bias for each in convolutions]))
+    # On "meta", a layer draws no weights of its own.
+    joined = nn.Conv2d(3, sum(each.out_channels for each in convolutions), 3, padding=rim, device="meta")
+    joined.weight, joined.bias = (
+        nn.Parameter(torch.cat([getattr(each, name).detach() for each in convolutions])) for name in ("weight", "bias")
+    )
     return joined
 
 
