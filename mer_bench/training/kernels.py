@@ -19,11 +19,17 @@ _ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 """oneDNN's product x wᵀ + b; None in a torch without it, such as most builds for ARM."""
 
 
+def available() -> bool:
+    """Return whether this torch has oneDNN."""
+    return _ONEDNN is not None
+
+
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Compute `torch.nn.functional.linear`, gradients included."""
-    if not _applies(input, weight, bias) or weight.dim() != 2 or input.dim() == 0:
+    fits = weight.dim() == 2 and input.dim() > 0 and input.shape[-1] == weight.shape[1]
+    if not fits or not _applies(input, weight, bias):
         return F.linear(input, weight, bias)
-    rows = _Linear.apply(input.reshape(-1, weight.shape[1]), weight, bias)
+    rows: Tensor = _Linear.apply(input.reshape(-1, weight.shape[1]), weight, bias)
     return rows.view(*input.shape[:-1], weight.shape[0])
 
 
@@ -32,13 +38,16 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        # oneDNN reads a bias with strides of its own wrongly, and not every matrix with such strides was tried.
+        x, weight = x.contiguous(), weight.contiguous()
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        return _product(x, weight, None if bias is None else bias.contiguous())
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
+        gradient = gradient.contiguous()
         of_x, of_weight, of_bias = ctx.needs_input_grad
         return (
             _product(gradient, weight.t()) if of_x else None,
@@ -64,7 +73,7 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def _applies(*tensors: Tensor | None) -> bool:
     """Return whether oneDNN can take over: float32 on the CPU, no autocast (which casts first), no vmap."""
     return (
-        _ONEDNN is not None
+        available()
         and all(t is None or (t.dtype == torch.float32 and t.device.type == "cpu" and t.numel()) for t in tensors)
         and not torch.is_autocast_enabled("cpu")
         and torch._C._functorch.maybe_current_level() is None

@@ -121,9 +121,9 @@ NETWORKS = {
         small={},
         learning={"epochs": 15, "lr": 1e-2, "batch_size": 9, "normalisation": "pixel-mean"},
         logits=(
-            ({}, (-28.9057, 14.5251, 7.65946)),
-            ({"padding": "port", "streams": (2, 7)}, (3.34419, 3.9912, 3.15968)),
-            ({"batch_norm": False}, (-37.9815, 32.8284, -3.13937)),
+            ({}, (-7.42806, 12.4698, 1.52353)),
+            ({"padding": "port", "streams": (2, 7)}, (0.000774066, -0.327277, -0.601314)),
+            ({"batch_norm": False}, (-39.4908, 39.5024, -9.82145)),
         ),
         dropouts=1,
     ),
@@ -297,15 +297,16 @@ def test_a_network_learns_where_maps_move_and_the_seed_decides_how(name: str) ->
 def test_glorot_weights_are_uniform_with_zero_biases_and_torchs_are_not(name: str) -> None:
     glorot, usual = (network_of(BUILT_IN[name], initialisation=kind) for kind in ("glorot", "torch"))
     layers = [module for module in glorot.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
-    shares = []
+    shares, of_many = [], []
     for layer in layers:
         # STSTNet's streams share a layer, but each has its own bound.
         streams = (3, 5, 8) if (name, len(layer.weight)) == ("ststnet", 16) else (len(layer.weight),)
         for weight in layer.weight.split(streams):
             fans = (weight.shape[0] + weight.shape[1]) * weight[0, 0].numel()
             shares.append(weight.abs().max().item() / (6 / fans) ** 0.5)
+            of_many += shares[-1:] if weight.numel() > 60 else []
 
     assert max(shares) <= 1
-    assert min(shares) > 0.8
+    assert min(of_many) > 0.8
     assert not any(layer.bias.any() for layer in layers)
     assert all(m.bias.any() for m in usual.modules() if isinstance(m, nn.Linear))

@@ -117,7 +117,8 @@ class AdaptiveDownsampling(nn.Module):
         maps = x.reshape(n, self.before, self.before, width)
         normalised = self.norm(self._convolved_whole(maps) if self.before == 2 else self._convolved(maps))
         # A permuted view is a map whose channels lie side by side, so no value moves.
-        return self.pool(normalised.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).flatten(1, 2)
+        pooled: Tensor = self.pool(normalised.permute(0, 3, 1, 2))
+        return pooled.permute(0, 2, 3, 1).flatten(1, 2)
 
     def _convolved(self, maps: Tensor) -> Tensor:
         """Return maps of the shape of ``maps``, (n, side, side, width)."""
@@ -130,7 +131,8 @@ class AdaptiveDownsampling(nn.Module):
         width = maps.shape[-1]
         met = [weight[:, :, 1 - row : 3 - row, 1 - column : 3 - column] for row in range(2) for column in range(2)]
         of_all = torch.stack(met).permute(0, 1, 3, 4, 2).reshape(4 * width, 4 * width)
-        return F.linear(maps.flatten(1), of_all).reshape(maps.shape) + bias
+        convolved = F.linear(maps.flatten(1), of_all).reshape(maps.shape)
+        return convolved if bias is None else convolved + bias
 
 
 class MultiScaleAttention(nn.Module):
@@ -194,13 +196,18 @@ class SpatialAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return tokens of the shape of ``x``, (n, patches, width)."""
+        out: Tensor = self.out(self._attended(x) if x.shape[1] > 1 else self._value(x))
+        return out
+
+    def _attended(self, x: Tensor) -> Tensor:
         n, patches, width = x.shape
-        if patches == 1:  # its weight is 1, whatever its query and its key are
-            value = F.linear(x, self.qkv.weight[2 * width :], self.qkv.bias[2 * width :])
-            return self.out(value)
         split = (n, patches, 3, self.heads, width // self.heads)
         q, k, v = self.qkv(x).reshape(split).permute(2, 0, 3, 1, 4).unbind(0)
         # torch.vmap has no rule for the gradient of scaled_dot_product_attention, which is no faster on a few patches.
         z = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
-        out: Tensor = self.out(z.transpose(1, 2).reshape(n, patches, width))
-        return out
+        return z.transpose(1, 2).reshape(n, patches, width)
+
+    def _value(self, x: Tensor) -> Tensor:
+        """Return a single patch's value: its weight is 1, whatever its query and its key are."""
+        weight, bias = (parameter[2 * x.shape[2] :] for parameter in (self.qkv.weight, self.qkv.bias))
+        return F.linear(x, weight, bias)

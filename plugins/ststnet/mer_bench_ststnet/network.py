@@ -69,4 +69,5 @@ def _joined(convolutions: list[nn.Conv2d], rim: int) -> nn.Conv2d:
 
 def _glorot(layer: nn.Conv2d | nn.Linear) -> None:
     nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
