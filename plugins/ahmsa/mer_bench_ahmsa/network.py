@@ -205,7 +205,8 @@ class SpatialAttention(nn.Module):
         q, k, v = self.qkv(x).reshape(split).permute(2, 0, 3, 1, 4).unbind(0)
         # torch.vmap has no rule for the gradient of scaled_dot_product_attention, which is no faster on a few patches.
         z = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
-        return z.transpose(1, 2).reshape(n, patches, width)
+        joined: Tensor = z.transpose(1, 2).reshape(n, patches, width)
+        return joined
 
     def _value(self, x: Tensor) -> Tensor:
         """Return a single patch's value: its weight is 1, whatever its query and its key are."""

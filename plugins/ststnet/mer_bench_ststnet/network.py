@@ -35,9 +35,9 @@ class STSTNet(nn.Module):
         total = sum(streams)
         own = [nn.Conv2d(3, maps, 3) for maps in streams]
         # Glorot's bounds depend on how many maps a stream has, so each stream is initialised alone.
-        drawn = [*own, nn.Linear(total * 5 * 5, n_classes)]
+        classifier = nn.Linear(total * 5 * 5, n_classes)
         if initialisation == "glorot":
-            for layer in drawn:
+            for layer in (*own, classifier):
                 _glorot(layer)
         self.streams = nn.Sequential(
             _joined(own, _RIM[padding]),
@@ -47,7 +47,7 @@ class STSTNet(nn.Module):
             nn.Dropout(dropout),
         )
         self.pool = nn.AvgPool2d(2)
-        self.classifier = drawn[-1]
+        self.classifier = classifier
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return logits (n, n_classes) of maps (n, 3, 28, 28)."""
