@@ -37,8 +37,9 @@ class STSTNet(nn.Module):
         # Glorot's bounds depend on how many maps a stream has, so each stream is initialised alone.
         classifier = nn.Linear(total * 5 * 5, n_classes)
         if initialisation == "glorot":
-            for layer in (*own, classifier):
-                _glorot(layer)
+            for convolution in own:
+                _glorot(convolution)
+            _glorot(classifier)
         self.streams = nn.Sequential(
             _joined(own, _RIM[padding]),
             nn.ReLU(),
