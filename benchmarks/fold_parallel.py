@@ -130,8 +130,7 @@ def _ask(part: str, name: str, options: argparse.Namespace, epochs: int, process
         assert process.stdin
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [json.loads(process.communicate()[0]) for process in started]
-    return answers
+    return [json.loads(process.communicate()[0]) for process in started]
 
 
 def _answer(options: argparse.Namespace) -> None:
@@ -270,7 +269,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace], Callable[[], dict[str, Any]]]
 
 
 def maps(options: argparse.Namespace) -> tuple[FloatArray, IntArray, IntArray]:
-    """Return maps of 28×28 (u, v, strain), their classes, and their subjects, numbered from the smallest to the largest."""
+    """Return maps of 28×28 (u, v, strain), their classes, and subjects, numbered from the smallest to the largest."""
     if not options.data:
         draws = np.random.default_rng(0)
         subjects = np.repeat(np.arange(len(FOLD_SIZES)), FOLD_SIZES)
