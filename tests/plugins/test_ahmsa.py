@@ -11,11 +11,16 @@ import torch.nn.functional as F  # noqa: N812
 from support.method_instances import BUILT_IN, network_of
 from torch import Tensor, nn
 
-from mer_bench_ahmsa.network import AdaptiveDownsampling, SpatialAttention
+from mer_bench_ahmsa.network import AdaptiveDownsampling, ChannelAttention, SpatialAttention
 
 SPEC = BUILT_IN["ahmsa"]
 
 pytestmark = pytest.mark.usefixtures("reproducible")
+
+
+def tokens(maps: Tensor) -> Tensor:
+    """Return the places of maps (n, channels, height, width) as (n, places, channels)."""
+    return maps.flatten(2).transpose(1, 2)
 
 
 def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
@@ -57,21 +62,21 @@ def test_the_levels_hold_fewer_patches_each_down_to_one_joined_by_downsampling(
         )
     network(maps)
 
-    shapes = [(2, 192, side, side) for side in sides for _ in range(2)] + [(2, 3)]
+    shapes = [(2, side**2, 192) for side in sides for _ in range(2)] + [(2, 3)]
     assert outputs == list(zip(names, shapes, strict=True))
     assert [len(level) for level in network.levels] == list(settings.get("blocks", (2, 2, 8)))
 
 
-def test_downsampling_is_convolution_then_layer_norm_then_adaptive_max_pooling() -> None:
+@pytest.mark.parametrize(("side", "factor"), [(1, 2), (2, 2), (1, 3), (2, 3)])
+def test_downsampling_is_convolution_then_layer_norm_then_adaptive_max_pooling(side: int, factor: int) -> None:
     """Eq. 2."""
-    module = AdaptiveDownsampling(6, 2, norm_eps=0.25)
+    module = AdaptiveDownsampling(6, side, factor, norm_eps=0.25)
     randomise(module)
-    convolution, norm = module[0], module[1]
-    x = torch.randn(5, 6, 4, 4)
-    convolved = F.conv2d(x, convolution.weight, convolution.bias, padding=1)
-    pooled = layer_norm(convolved, norm).reshape(5, 6, 2, 2, 2, 2).amax((3, 5))
+    x = torch.randn(5, 6, side * factor, side * factor)
+    convolved = F.conv2d(x, module.convolution.weight, module.convolution.bias, padding=1)
+    pooled = layer_norm(convolved, module.norm).reshape(5, 6, side, factor, side, factor).amax((3, 5))
 
-    torch.testing.assert_close(module(x), pooled)
+    torch.testing.assert_close(module(tokens(x)), tokens(pooled))
 
 
 @pytest.mark.parametrize(("scale", "root"), [("head", 4), ("embedding", 12)])
@@ -81,12 +86,32 @@ def test_attention_divides_its_scores_by_the_root_of_the_channels_of_a_head_or_o
     """Eq. 4, written out for each head."""
     module = SpatialAttention(12, 3, scale)
     randomise(module)
-    x = torch.randn(2, 12, 2, 5)
-    q, k, v = (part.reshape(2, 3, 4, 10) for part in module.qkv(x).chunk(3, dim=1))
-    shares = torch.einsum("nhdi,nhdj->nhij", q, k).div(root**0.5).softmax(-1)
-    attended = torch.einsum("nhij,nhdj->nhdi", shares, v).reshape(2, 12, 2, 5)
+    x = torch.randn(2, 10, 12)
+    q, k, v = (part.reshape(2, 10, 3, 4) for part in module.qkv(x).chunk(3, dim=-1))
+    shares = torch.einsum("nihd,njhd->nhij", q, k).div(root**0.5).softmax(-1)
+    attended = torch.einsum("nhij,njhd->nihd", shares, v).reshape(2, 10, 12)
 
     torch.testing.assert_close(module(x), module.out(attended))
+
+
+def test_the_query_and_the_key_of_a_single_patch_have_a_gradient_of_exactly_zero() -> None:
+    module = SpatialAttention(12, 3, "head")
+    module(torch.randn(4, 1, 12)).square().sum().backward()
+
+    queries_and_keys, values = module.qkv.weight.grad.split((24, 12))
+    assert not queries_and_keys.any()
+    assert values.all()
+    assert not module.qkv.bias.grad[:24].any()
+
+
+@pytest.mark.parametrize("patches", [1, 6])
+def test_channel_attention_weighs_by_the_mean_and_the_largest_value(patches: int) -> None:
+    module = ChannelAttention(8, 3)
+    randomise(module)
+    x = torch.randn(5, patches, 8)
+    gate = sum(module.fc2(F.relu(module.fc1(pooled))) for pooled in (x.mean(1), x.amax(1)))
+
+    torch.testing.assert_close(module(x), x * torch.sigmoid(gate)[:, None])
 
 
 @pytest.mark.parametrize(("level_heads", "heads"), [("same", [3, 3, 3]), ("doubled", [3, 6, 12])])
@@ -121,8 +146,8 @@ def test_a_width_of_the_147_values_of_a_patch_is_a_network_of_known_size() -> No
 @pytest.mark.parametrize(
     ("preset", "digest", "logits"),
     [
-        ("paper", "6853a9d99306cc37", (0.376453, 0.598586, -0.564492)),
-        ("quick", "7cad5ed55cabf6e3", (-0.911185, -0.0456583, -0.211152)),
+        ("paper", "a2c3b95b971d56a6", (0.376453, 0.598586, -0.564492)),
+        ("quick", "8636e207a1fcc373", (-0.911185, -0.0456583, -0.211152)),
     ],
 )
 def test_the_presets_are_the_networks_whose_results_are_known(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from support.method_instances import BUILT_IN, network_of, scores_of_the_rest
 from support.moving_maps import motion
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
 
 from mer_bench.testing import make_method
 
@@ -118,11 +121,11 @@ NETWORKS = {
         small={},
         learning={"epochs": 15, "lr": 1e-2, "batch_size": 9, "normalisation": "pixel-mean"},
         logits=(
-            ({}, (-28.9057, 14.5251, 7.65946)),
-            ({"padding": "port", "streams": (2, 7)}, (3.34419, 3.9912, 3.15968)),
-            ({"batch_norm": False}, (-37.9815, 32.8284, -3.13937)),
+            ({}, (-7.42806, 12.4698, 1.52353)),
+            ({"padding": "port", "streams": (2, 7)}, (0.000774066, -0.327277, -0.601314)),
+            ({"batch_norm": False}, (-39.4908, 39.5024, -9.82145)),
         ),
-        dropouts=3,
+        dropouts=1,
     ),
     "timm-backbone": Network(
         sizes={"resnet18": 11_178_051, "quick": 372_979},
@@ -245,6 +248,37 @@ def test_every_weight_learns_but_those_that_cannot(name: str) -> None:
 
 
 @EVERY
+def test_torch_vmap_trains_a_stack_of_networks_as_it_trains_each(name: str) -> None:
+    """With stacked weights and statistics of batch normalisation, and without a warning that an operator loops."""
+    known = NETWORKS[name]
+    networks = [small(name, **({known.dropout: 0.0} if known.dropouts else {})).train() for _ in range(2)]
+    inputs, labels = torch.randn(2, 6, 3, 28, 28), torch.arange(6) % 3
+    shell = copy.deepcopy(networks[0])
+
+    def loss(parameters: dict[str, Tensor], buffers: dict[str, Tensor], given: Tensor) -> Tensor:
+        output = functional_call(shell, (parameters, buffers), (given,))
+        penalty = output[1] if isinstance(output, tuple) else 0.0
+        return F.cross_entropy(logits_of(output), labels) + penalty
+
+    parameters, buffers = stack_module_state(networks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        losses = vmap(loss)(parameters, buffers, inputs)
+        losses.sum().backward()
+
+    for place, network in enumerate(networks):
+        alone = dict(network.named_parameters()), dict(network.named_buffers())
+        expected = loss(*alone, inputs[place])
+        expected.backward()
+        torch.testing.assert_close(losses[place], expected)
+        largest = max(parameter.grad.abs().max().item() for parameter in alone[0].values())
+        for key, parameter in alone[0].items():
+            torch.testing.assert_close(parameters[key].grad[place], parameter.grad, rtol=1e-3, atol=1e-5 * largest)
+        for key, buffer in alone[1].items():
+            torch.testing.assert_close(buffers[key][place], buffer)
+
+
+@EVERY
 def test_a_network_learns_where_maps_move_and_the_seed_decides_how(name: str) -> None:
     samples = motion(48, by=1.5)
     settings = {**NETWORKS[name].small, **NETWORKS[name].learning}
@@ -263,12 +297,16 @@ def test_a_network_learns_where_maps_move_and_the_seed_decides_how(name: str) ->
 def test_glorot_weights_are_uniform_with_zero_biases_and_torchs_are_not(name: str) -> None:
     glorot, usual = (network_of(BUILT_IN[name], initialisation=kind) for kind in ("glorot", "torch"))
     layers = [module for module in glorot.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
-    shares = []
+    shares, of_many = [], []
     for layer in layers:
-        fans = (layer.weight.shape[0] + layer.weight.shape[1]) * layer.weight[0, 0].numel()
-        shares.append(layer.weight.abs().max().item() / (6 / fans) ** 0.5)
+        # STSTNet's streams share a layer, but each has its own bound.
+        streams = (3, 5, 8) if (name, len(layer.weight)) == ("ststnet", 16) else (len(layer.weight),)
+        for weight in layer.weight.split(streams):
+            fans = (weight.shape[0] + weight.shape[1]) * weight[0, 0].numel()
+            shares.append(weight.abs().max().item() / (6 / fans) ** 0.5)
+            of_many += shares[-1:] if weight.numel() > 60 else []
 
     assert max(shares) <= 1
-    assert shares[-1] > 0.9
+    assert min(of_many) > 0.8
     assert not any(layer.bias.any() for layer in layers)
     assert all(m.bias.any() for m in usual.modules() if isinstance(m, nn.Linear))

@@ -1,12 +1,16 @@
-"""The network of AHMSA-Net (arXiv:2501.02539), sections 3.3 and 3.4, Figures 1 and 2, Table 3."""
+"""The network of AHMSA-Net (arXiv:2501.02539), sections 3.3 and 3.4, Figures 1 and 2, Table 3.
+
+A level's patches are tokens (n, patches, width), row by row, so that 1×1 convolutions are linear layers and the
+normalised channels lie side by side: the same function, with the same initial weights, and on small maps much faster.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 
+import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
-from timm.layers import ConvMlp, LayerNorm2d, Mlp, PatchEmbed
-from timm.layers.cbam import ChannelAttn
+from timm.layers import Mlp
 from torch import Tensor, nn
 
 from mer_bench_ahmsa import heads_of_levels
@@ -51,7 +55,7 @@ class AHMSANet(nn.Module):
         head_norm_eps: float,
     ) -> None:
         super().__init__()
-        self.patch_embedding = PatchEmbed(side, patch, in_chans=3, embed_dim=width, flatten=False)
+        self.patch_embedding = PatchEmbedding(patch, width)
         block = partial(
             MultiScaleAttention,
             width,
@@ -67,7 +71,8 @@ class AHMSANet(nn.Module):
             for own, count in zip(heads_of_levels(heads, level_heads, len(blocks)), blocks, strict=True)
         )
         self.downsampling = nn.ModuleList(
-            AdaptiveDownsampling(width, side // patch // factor**level, norm_eps) for level in range(1, len(blocks))
+            AdaptiveDownsampling(width, side // patch // factor**level, factor, norm_eps)
+            for level in range(1, len(blocks))
         )
         classifier = Mlp(width, head_hidden, n_classes) if head_hidden else nn.Linear(width, n_classes)
         self.head = nn.Sequential(nn.Flatten(), nn.LayerNorm(width, eps=head_norm_eps), classifier)
@@ -81,12 +86,53 @@ class AHMSANet(nn.Module):
         return logits
 
 
-class AdaptiveDownsampling(nn.Sequential):
+class PatchEmbedding(nn.Linear):
+    """Section 3.3: each patch × patch × 3 patch as one token, by a linear layer."""
+
+    def __init__(self, patch: int, width: int) -> None:
+        super().__init__(3 * patch * patch, width)
+        self.patch = patch
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return tokens (n, patches, width) of maps (n, 3, side, side)."""
+        n, channels, side, _ = maps.shape
+        grid = side // self.patch
+        cut = maps.reshape(n, channels, grid, self.patch, grid, self.patch).permute(0, 2, 4, 1, 3, 5)
+        return super().forward(cut.reshape(n, grid * grid, self.in_features))
+
+
+class AdaptiveDownsampling(nn.Module):
     """Eq. 2: 3×3 convolution, layer normalisation over the channels, adaptive max pooling to side × side patches."""
 
-    def __init__(self, width: int, side: int, norm_eps: float) -> None:
-        norm = LayerNorm2d(width, eps=norm_eps)
-        super().__init__(nn.Conv2d(width, width, 3, padding=1), norm, nn.AdaptiveMaxPool2d(side))
+    def __init__(self, width: int, side: int, factor: int, norm_eps: float) -> None:
+        super().__init__()
+        self.before = side * factor
+        self.convolution = nn.Conv2d(width, width, 3, padding=1)
+        self.norm = nn.LayerNorm(width, eps=norm_eps)
+        self.pool = nn.MaxPool2d(factor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tokens (n, side², width) of x (n, (factor · side)², width)."""
+        n, _, width = x.shape
+        maps = x.reshape(n, self.before, self.before, width)
+        normalised = self.norm(self._convolved_whole(maps) if self.before == 2 else self._convolved(maps))
+        # A permuted view is a map whose channels lie side by side, so no value moves.
+        pooled: Tensor = self.pool(normalised.permute(0, 3, 1, 2))
+        return pooled.permute(0, 2, 3, 1).flatten(1, 2)
+
+    def _convolved(self, maps: Tensor) -> Tensor:
+        """Return maps of the shape of ``maps``, (n, side, side, width)."""
+        convolved: Tensor = self.convolution(maps.permute(0, 3, 1, 2))
+        return convolved.permute(0, 2, 3, 1)
+
+    def _convolved_whole(self, maps: Tensor) -> Tensor:
+        """Do the same for maps of 2×2 by one linear layer: most of the kernel meets nothing but the rim's zeros."""
+        weight, bias = self.convolution.weight, self.convolution.bias
+        width = maps.shape[-1]
+        met = [weight[:, :, 1 - row : 3 - row, 1 - column : 3 - column] for row in range(2) for column in range(2)]
+        of_all = torch.stack(met).permute(0, 1, 3, 4, 2).reshape(4 * width, 4 * width)
+        convolved = F.linear(maps.flatten(1), of_all).reshape(maps.shape)
+        return convolved if bias is None else convolved + bias
 
 
 class MultiScaleAttention(nn.Module):
@@ -106,38 +152,63 @@ class MultiScaleAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.residual = residual
-        self.norms = nn.ModuleList(LayerNorm2d(width, eps=norm_eps) for _ in range(3))
+        self.norms = nn.ModuleList(nn.LayerNorm(width, eps=norm_eps) for _ in range(3))
         self.parts = nn.ModuleList(
             (
-                ChannelAttn(width, rd_channels=max(1, width // reduction), mlp_bias=True),
+                ChannelAttention(width, max(1, width // reduction)),
                 SpatialAttention(width, heads, attention_scale),
-                ConvMlp(width, width * mlp_ratio, act_layer=nn.GELU, drop=dropout),
+                Mlp(width, width * mlp_ratio, drop=(dropout, 0.0)),
             )
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return patches of the shape of ``x``, (n, width, side, side)."""
+        """Return tokens of the shape of ``x``, (n, patches, width)."""
         for norm, part in zip(self.norms, self.parts, strict=True):
             x = x + part(norm(x)) if self.residual else part(norm(x))
         return x
 
 
+class ChannelAttention(nn.Module):
+    """CBAM's channel attention: one perceptron on the mean and the largest value of the patches weighs each channel."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tokens of the shape of ``x``, (n, patches, width)."""
+        if x.shape[1] == 1:  # its mean and its largest value are itself
+            return x * torch.sigmoid(2 * self.fc2(F.relu(self.fc1(x))))
+        pooled = torch.stack((x.mean(1), x.amax(1)))
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(pooled))).sum(0))[:, None]
+
+
 class SpatialAttention(nn.Module):
-    """Eq. 4: scaled dot-product attention among a level's patches; Q, K, V and the output by 1×1 convolutions."""
+    """Eq. 4: scaled dot-product attention among a level's patches."""
 
     def __init__(self, width: int, heads: int, attention_scale: str) -> None:
         super().__init__()
         self.heads = heads
-        # None divides by the root of a head's channels.
-        self.scale = width**-0.5 if attention_scale == "embedding" else None
-        self.qkv = nn.Conv2d(width, 3 * width, 1)
-        self.out = nn.Conv2d(width, width, 1)
+        self.scale = (width if attention_scale == "embedding" else width // heads) ** -0.5
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return patches of the shape of ``x``, (n, width, side, side)."""
-        n, width, height, breadth = x.shape
-        split = (n, 3, self.heads, width // self.heads, height * breadth)
-        q, k, v = self.qkv(x).reshape(split).transpose(-1, -2).unbind(1)
-        z = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
-        out: Tensor = self.out(z.transpose(-1, -2).reshape(n, width, height, breadth))
+        """Return tokens of the shape of ``x``, (n, patches, width)."""
+        out: Tensor = self.out(self._attended(x) if x.shape[1] > 1 else self._value(x))
         return out
+
+    def _attended(self, x: Tensor) -> Tensor:
+        n, patches, width = x.shape
+        split = (n, patches, 3, self.heads, width // self.heads)
+        q, k, v = self.qkv(x).reshape(split).permute(2, 0, 3, 1, 4).unbind(0)
+        # torch.vmap has no rule for the gradient of scaled_dot_product_attention, which is no faster on a few patches.
+        z = (q @ k.transpose(-1, -2) * self.scale).softmax(-1) @ v
+        joined: Tensor = z.transpose(1, 2).reshape(n, patches, width)
+        return joined
+
+    def _value(self, x: Tensor) -> Tensor:
+        """Return a single patch's value: its weight is 1, whatever its query and its key are."""
+        weight, bias = (parameter[2 * x.shape[2] :] for parameter in (self.qkv.weight, self.qkv.bias))
+        return F.linear(x, weight, bias)

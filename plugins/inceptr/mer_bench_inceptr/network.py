@@ -132,6 +132,7 @@ class Transformer(nn.Module):
         for index in range(depth):
             share = drop_path * index / max(1, depth - 1)
             block = Block(width, dropping.heads, mlp_ratio, qkv_bias=True, drop_path=share, norm_layer=LayerNorm)
+            block.attn.fused_attn = False  # type: ignore[assignment]  # torch.vmap has no rule for its gradient
             block.attn.qkv = nn.Sequential(block.attn.get_submodule("qkv"), dropping)
             self.blocks.append(block)
         self.norm = LayerNorm(width)

@@ -37,7 +37,9 @@ class OFFApexNet(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return logits (n, n_classes) of maps (n, 3, 28, 28) with channels (u, v, os)."""
-        features = [branch(maps[:, channel, None]) for channel, branch in enumerate(self.branches)]
+        # Strides with the channels last, though there is one only: convolution and pooling are faster for them.
+        alone = [maps[:, channel, :, :, None].contiguous().permute(0, 3, 1, 2) for channel in range(2)]
+        features = [branch(component) for branch, component in zip(self.branches, alone, strict=True)]
         logits: Tensor = self.head(torch.cat(features, dim=1))
         return logits
 

@@ -39,7 +39,8 @@ class RCNA(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return logits (n, n_classes) of maps (n, 3, 28, 28)."""
-        x = self.stem(maps)
+        # With its channels side by side, a map is convolved, pooled and normalised faster.
+        x = self.stem(maps.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2))
         attention = self.attention(x)
         x = self.pool(self.settle(self.recurrent(x)))
         logits: Tensor = self.classifier((x * attention).flatten(1))
