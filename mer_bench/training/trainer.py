@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,12 +20,11 @@ from mer_bench.threads import one_thread
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainedFold, TrainingFold
 from mer_bench.training.initial_weights import load_initial_weights
+from mer_bench.training.kernels import CPU_KERNELS
 from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
 from mer_bench.training.precision import tf32_allowed
 from mer_bench.training.progress import Tell
 from mer_bench.training.stack_training import StackTraining, stack_multiple
-
-_KERNELS: Mapping[Callable[..., object], Callable[..., object]] = {}
 
 
 def train_folds(
@@ -190,7 +189,7 @@ def _stack(
     if stacked:
         joined = StackedNetworks(networks, method.n_classes)
     else:
-        joined = OneNetwork(networks[0], method.n_classes, _KERNELS if device.type == "cpu" else {})
+        joined = OneNetwork(networks[0], method.n_classes, CPU_KERNELS if device.type == "cpu" else {})
     if not joined.parameters:
         raise MethodError("build_network returns a network without trainable parameters")
     groups = _all_groups(method.parameter_groups(networks[0]), list(joined.parameters))

@@ -64,7 +64,7 @@ class IncepTR(nn.Module):
         local, whole = self.local_branch(maps), self.global_branch(maps)
         logits: Tensor = self.head(torch.cat((local, whole), dim=1))
         if self.training:
-            return logits, self.similarity * (1 - F.cosine_similarity(local, whole, dim=1)).mean()
+            return logits, self.similarity * (1 - F.cosine_similarity(local, whole, dim=1)).mean((1, 2))
         return logits
 
 
