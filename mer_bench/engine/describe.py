@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.engine.describe_network import NetworkFacts, measure_network
+from mer_bench.engine.describe_network import LARGEST_ON_CPU, NetworkFacts, measure_network
 from mer_bench.errors import MerBenchError, error_text
 from mer_bench.evaluation.features import extract_features
 from mer_bench.foreign import STRICT_VARIABLE, foreign_code
@@ -26,6 +26,8 @@ from mer_bench.representations.preprocessing import SampleShape, sample_shape
 from mer_bench.settings import resolve_settings
 from mer_bench.specs import MethodSpec
 
+_BYTES = 4
+"""Of a float32."""
 _TYPES = {bool: "bool", int: "int", float: "float", str: "str", tuple: "ints"}
 
 
@@ -48,6 +50,8 @@ class Description:
     features : tuple of int or None
         The shape of the features of one sample.
     network : NetworkFacts or None
+    stacks : str
+        Whether folds of the network can be trained as one stack, and why not; empty for other methods.
     """
 
     spec: MethodSpec
@@ -58,6 +62,7 @@ class Description:
     sample: SampleShape
     features: tuple[int, ...] | None
     network: NetworkFacts | None
+    stacks: str = ""
 
     @property
     def shaping(self) -> dict[str, ParameterValue]:
@@ -95,7 +100,7 @@ class Description:
             "presets": spec.presets,
             "default_preset": spec.default_preset,
             "preset": self.preset,
-            "network": self.network and asdict(self.network),
+            "network": self.network and {**asdict(self.network), "stacks": self.stacks},
         }
 
 
@@ -133,7 +138,7 @@ def describe_method(
     distribution = catalogue.owners["method", spec.name]
     setting = MethodSetting(spec, params, n_classes)
     owner = f"method {spec.name} of {distribution}"
-    features = network = None
+    features, network, stacks = None, None, ""
     with _naming(owner):
         sample = sample_shape(spec.representation.name, {name: params[name] for name in spec.representation.parameters})
     with _plugin_code(owner, "its class"), _naming(owner):
@@ -143,9 +148,31 @@ def describe_method(
             features = extract_features(setting, _noise(spec.representation.name, sample)).shape
     if isinstance(method, TorchMethod):
         with _plugin_code(owner, "build_network"):
-            network = measure_network(owner, setting, (sample.shape[-1], *sample.shape[:-1]))
-    preset = preset if preset is not None else spec.default_preset
-    return Description(spec, distribution, params, preset, n_classes, sample=sample, features=features, network=network)
+            shape = (sample.shape[-1], *sample.shape[:-1])
+            network = measure_network(owner, setting, shape)
+            stacks = _stacks(method, shape, network)
+    return Description(
+        spec=spec,
+        distribution=distribution,
+        params=params,
+        preset=preset if preset is not None else spec.default_preset,
+        n_classes=n_classes,
+        sample=sample,
+        features=features,
+        network=network,
+        stacks=stacks,
+    )
+
+
+def _stacks(method: TorchMethod, shape: tuple[int, ...], network: NetworkFacts) -> str:
+    """Return whether folds of a network can be trained as one stack: yes; no, because …; or not known."""
+    from mer_bench.training.stackable import COPIES, why_not_stackable
+
+    needed = network.parameters * _BYTES * COPIES
+    if needed > LARGEST_ON_CPU:
+        return f"not known: to try it takes {needed:,} bytes of weights, above the {LARGEST_ON_CPU:,} that are built"
+    reason = why_not_stackable(method, shape)
+    return f"no, because {reason}" if reason else "yes"
 
 
 def _noise(representation: str, sample: SampleShape) -> FloatArray:

@@ -183,6 +183,13 @@ class StackedNetworks(Networks):
         return tensor.index_select(0, folds)
 
 
+@torch.no_grad()
+def give_sizes(network: nn.Module, sample: Tensor) -> None:
+    """Give lazy modules their sizes, from a batch of one sample."""
+    if any(map(torch.nn.parameter.is_lazy, network.parameters())):
+        network.eval()(sample)
+
+
 def sum_of_squares(tensors: Sequence[Tensor], *, keep: int) -> Tensor:
     """Return the sum of squares over all axes but the first ``keep``, and over all tensors."""
     return torch.stack([tensor.square().flatten(keep).sum(-1) for tensor in tensors]).sum(0)

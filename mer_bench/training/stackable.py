@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import warnings
+from copy import deepcopy
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mer_bench.errors import reason_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.draws import Draws, step_keys
 from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
+from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks, give_sizes
 from mer_bench.training.objective import batch_loss
 
 _FOLDS, _SAMPLES, _FILLED = 2, 5, 2
+COPIES = 4 * _FOLDS
+"""How many times a network's weights are in memory: two networks stacked and alone, with gradients."""
 _TOLERANCE = 1e-3
 """Of logits and gradients, relative to the largest: a stack rounds differently, and a mistake is larger."""
 _REASONS = {
@@ -56,12 +59,14 @@ def why_not_stackable(method: TorchMethod, shape: tuple[int, ...]) -> str:
 
 def _difference(method: TorchMethod, shape: tuple[int, ...]) -> str:
     """Return what differs between networks in a stack and alone."""
-    networks = [method.build_network() for _ in range(_FOLDS)]
     generator = torch.Generator().manual_seed(0)
     inputs = torch.rand((_FOLDS, _SAMPLES, *shape), generator=generator)
+    networks = [method.build_network() for _ in range(_FOLDS)]
+    for network in networks:
+        give_sizes(network, inputs[0, :1])
     labels = torch.randint(method.n_classes, (_FOLDS, _SAMPLES), generator=generator)
     keys = step_keys(torch.arange(_FOLDS, dtype=torch.int32), 0)
-    copies = [_copy(method, network) for network in networks]
+    copies = [deepcopy(network) for network in networks]
     stack = StackedNetworks(networks, method.n_classes)
     filled = torch.cat((inputs, inputs[:, :1].expand(-1, _FILLED, *shape)), dim=1)
     filled_labels = torch.cat((labels, labels[:, :1].expand(-1, _FILLED)), dim=1)
@@ -81,12 +86,6 @@ def _difference(method: TorchMethod, shape: tuple[int, ...]) -> str:
         if not _close(stack(filled, keys, None, training=False)[0][row, :_SAMPLES], scored):
             return "a sample's scores depend on other samples of its batch"
     return ""
-
-
-def _copy(method: TorchMethod, network: nn.Module) -> nn.Module:
-    copy = method.build_network()
-    copy.load_state_dict(network.state_dict())
-    return copy
 
 
 def _trained(

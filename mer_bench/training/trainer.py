@@ -21,7 +21,7 @@ from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainedFold, TrainingFold
 from mer_bench.training.initial_weights import load_initial_weights
 from mer_bench.training.kernels import CPU_KERNELS
-from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks
+from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks, give_sizes
 from mer_bench.training.precision import tf32_allowed
 from mer_bench.training.progress import Tell
 from mer_bench.training.stack_training import StackTraining, stack_multiple
@@ -200,10 +200,8 @@ def build_network(fold: TrainingFold, device: torch.device) -> nn.Module:
     """Return a fold's network with its initial weights, which depend on its seed only."""
     with isolated(fold.seed):
         network = fold.method.build_network()
-        if any(map(torch.nn.parameter.is_lazy, network.parameters())):
-            sample = np.moveaxis(np.asarray(fold.inputs[fold.train[:1]]), -1, 1)
-            with torch.no_grad():
-                network.eval()(torch.from_numpy(np.ascontiguousarray(sample)))
+        sample = np.moveaxis(np.asarray(fold.inputs[fold.train[:1]]), -1, 1)
+        give_sizes(network, torch.from_numpy(np.ascontiguousarray(sample)))
         config = fold.method.training
         if config.init_from:
             # Its digest is checked here too: the file may have changed since the run was planned.

@@ -48,7 +48,7 @@ def _lines(description: Description) -> Iterator[str]:
     spec, page = description.spec, console()
     with page.capture() as captured:
         page.print(f"{spec.title} ({spec.name} {spec.version})", style="bold")
-        network = _of_network(description.network, description.n_classes)
+        network = [*_of_network(description.network, description.n_classes), *_of_stack(description.stacks)]
         page.print(facts_grid([*_of_method(description), *network, ("results", _RESULTS)]))
         if spec.presets:
             page.print(_presets(description))
@@ -103,6 +103,11 @@ def _of_network(network: NetworkFacts | None, classes: int) -> Iterable[tuple[st
     yield "FLOPs", f"{least}{network.flops:,} per forward pass of one sample: 2 per multiply-add, {where}"
     if network.not_counted:
         yield "", f"not counted: {network.not_counted}"
+
+
+def _of_stack(stacks: str) -> Iterable[tuple[str, str]]:
+    if stacks:
+        yield "stacks", stacks
 
 
 def _batch(shape: tuple[int, ...]) -> str:
