@@ -15,7 +15,8 @@ from mer_bench.errors import MethodError
 from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, seed_value
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.network_scores import learning_size
-from mer_bench.evaluation.rows import Row
+from mer_bench.evaluation.rows import EVALUATION_VERSION, Row
+from mer_bench.methods.training_config import STACKABLE_NUMBERS
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.store.files import digest
@@ -24,9 +25,9 @@ from mer_bench.store.files import digest
 def group_tasks(tasks: Sequence[FoldTask], rows: Sequence[Row], resources: Resources) -> list[GroupTask]:
     """Return groups of folds, each for a process of its own.
 
-    On the CPU a group is one fold: a stack is no faster there. On a GPU, it is all folds of a row, and all seeds,
-    unless the seed decides how many samples are held out for validation. ``resources.stack`` limits the number of
-    folds, and stacks them on the CPU too.
+    On the CPU a group is one fold: a stack is no faster there. On a GPU, it is all folds of a row, and of rows beside
+    it that differ in learning rate or weight decay only, and all seeds, unless the seed decides how many samples are
+    held out for validation. ``resources.stack`` limits the number of folds, and stacks them on the CPU too.
 
     Parameters
     ----------
@@ -38,12 +39,9 @@ def group_tasks(tasks: Sequence[FoldTask], rows: Sequence[Row], resources: Resou
     """
     groups: list[GroupTask] = []
 
-    def shared(task: FoldTask) -> tuple[int, int]:
-        is_inner = rows[task.cell.row].record["training"] == "inner"
-        return task.cell.row, task.cell.seed if is_inner else 0
-
-    for (number, _), together in groupby(tasks, key=shared):
-        row, own = rows[number], list(together)
+    for _, together in groupby(tasks, key=lambda task: _shared(rows[task.cell.row], task)):
+        own = list(together)
+        row = rows[own[0].cell.row]
         stacked = row.trains_by_epoch and (own[0].device != "cpu" or (resources.stack or 1) > 1)
         size = (resources.stack or len(own)) if stacked else 1
         groups += [_group(row, own[i : i + size], stacked=stacked) for i in range(0, len(own), size)]
@@ -86,14 +84,25 @@ def lost_group(task: GroupTask, error: MethodError, seconds: float) -> list[Fold
 def _group(row: Row, tasks: Sequence[FoldTask], *, stacked: bool) -> GroupTask:
     if not row.trains_by_epoch:
         return GroupTask(tuple(tasks))
+    spec = row.setting.spec
     peers = _peers(row, tasks[0].cell.seed) if stacked else ()
     return GroupTask(
         folds=tuple(tasks),
         stacked=stacked,
         peers=peers,
         checkpoints=cache_folder() / TRAINING,
-        key=digest([row.record["row_key"], code_digest(row.setting.spec.target)]),
+        key=digest([spec.name, spec.version, code_digest(spec.target), EVALUATION_VERSION]),
     )
+
+
+def _shared(row: Row, task: FoldTask) -> str:
+    """Return a text that is the same for folds that may be in one stack."""
+    record, spec = row.record, row.setting.spec
+    if not row.trains_by_epoch:
+        return record["row_key"]
+    params = {name: value for name, value in record["params"].items() if name not in STACKABLE_NUMBERS}
+    seed = task.cell.seed if record["training"] == "inner" else 0
+    return digest([spec.name, params, row.stack_key, record["protocol"]["hash"], record["training"], seed])
 
 
 def _peers(row: Row, seed: int) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
                 _place,
                 lost=lost_pretraining,
                 jobs=1,
-                message=lambda task, progress: listener.training(row.name, "of all samples", progress),
+                message=lambda task, message: listener.training(row.name, "of all samples", message),
             )
         ) as outcomes,
     ):

@@ -25,7 +25,7 @@ from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.rules import ORACLE
 from mer_bench.store import Store
 from mer_bench.store.schema import SCHEMA, CellRecord
-from mer_bench.training.progress import TrainingProgress
+from mer_bench.training.progress import TrainingNotice, TrainingProgress
 from mer_bench.version import __version__
 
 
@@ -60,6 +60,7 @@ class Session:
     listener: Listener = field(default_factory=Listener)
     failures: list[Failure] = field(default_factory=list)
     inputs: Inputs = field(init=False)
+    _noticed: set[str] = field(default_factory=set)
     records: dict[Cell, CellRecord | None] = field(init=False)
     """The stored record of each cell of the plan."""
     pending: list[Cell] = field(init=False)
@@ -147,9 +148,14 @@ class Session:
                     self.listener.failed(f"{row.name}, seed {cell.seed}, fold {cell.fold}: {reason}")
                 step(not reason, row.name, result.seconds)
 
-    def _training(self, group: GroupTask, progress: TrainingProgress) -> None:
+    def _training(self, group: GroupTask, message: TrainingProgress | TrainingNotice) -> None:
         cell = group.folds[0].cell
-        self.listener.training(self.plan.rows[cell.row].name, cell.fold, progress)
+        name = self.plan.rows[cell.row].name
+        if isinstance(message, TrainingProgress):
+            self.listener.training(name, cell.fold, message)
+        elif (notice := f"{name}: {message.text}") not in self._noticed:
+            self._noticed.add(notice)
+            self.listener.notice(notice)
 
     def _read(self, cell: Cell) -> CellRecord | None:
         return self.store.read_cell(self.plan.rows[cell.row].record, cell.seed, cell.fold)

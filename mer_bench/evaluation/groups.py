@@ -1,4 +1,4 @@
-"""Folds of one row that are computed in one process: one fold, or a stack of networks."""
+"""Folds that are computed in one process: one fold, or a stack of networks, of one row or of rows that fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.store.files import digest
-from mer_bench.training.progress import Tell
+from mer_bench.training.progress import Tell, TrainingNotice
 
 if TYPE_CHECKING:
     from mer_bench.training.checkpoint import Checkpoint
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GroupTask:
-    """Folds of one row for one process.
+    """Folds for one process.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class GroupTask:
     checkpoints : Path or None
         The folder in which an unfinished training is saved; None for nowhere.
     key : str
-        What the checkpoint's name comes from, beside the folds.
+        What the checkpoint's name comes from, beside the folds: the method, its code and that of mer-bench.
     """
 
     folds: tuple[FoldTask, ...]
@@ -104,14 +104,26 @@ def _trained(task: GroupTask, tell: Tell) -> Iterator[tuple[int, FoldScores | Me
 
         if task.checkpoints is None:
             return None
-        cells = ",".join(f"{task.folds[number].cell.seed}/{task.folds[number].cell.fold}" for number in numbers)
-        name = digest([task.key, task.stacked, cells])
+        own = [task.folds[number] for number in numbers]
+        # The seed is a hash of protocol, fold and seed index, and the stack's name one of the data.
+        settings = [[dict(fold.setting.params), fold.setting.n_classes, fold.seed, fold.inner] for fold in own]
+        name = digest([task.key, task.stacked, task.peers, own[0].stack.name, settings])
         return Checkpoint(task.checkpoints / f"{name}.safetensors")
 
     with isolated(task.folds[0].seed):
-        yield from train_networks(
-            folds, device=task.folds[0].device, stacked=task.stacked, tell=tell, checkpoint=checkpoint
-        )
+        stacked = task.stacked and _stacks(folds[0], tell)
+        yield from train_networks(folds, device=task.folds[0].device, stacked=stacked, tell=tell, checkpoint=checkpoint)
+
+
+def _stacks(fold: NetworkFold, tell: Tell) -> bool:
+    """Return whether a network can be trained in a stack; if not, tell why."""
+    from mer_bench.training.stackable import why_not_stackable
+
+    *shape, channels = fold.inputs.shape[1:]
+    reason = why_not_stackable(fold.method, (channels, *shape))
+    if reason:
+        tell(TrainingNotice(f"its folds are trained one after the other, not as one stack, because {reason}"))
+    return not reason
 
 
 def _network_fold(task: FoldTask, inputs: FloatArray, peers: tuple[int, ...]) -> NetworkFold:

@@ -170,6 +170,8 @@ _PARAMETERS = (
         "key",
     ),
 )
+STACKABLE_NUMBERS = ("lr", "weight_decay")
+"""Parameters in which the folds of a stack may differ."""
 TRAINING_NAMES = tuple(parameter.name for parameter in _PARAMETERS)
 
 

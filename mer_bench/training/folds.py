@@ -26,6 +26,7 @@ class TrainingFold:
     Parameters
     ----------
     method : TorchMethod
+        Those of a stack have the same settings, but for `mer_bench.methods.training_config.STACKABLE_NUMBERS`.
     inputs : ndarray of shape (samples, ..., channels), float32
         Of all folds of a stack: the same object.
     train : ndarray of shape (n,), int64

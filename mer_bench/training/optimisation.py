@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from mer_bench.errors import MethodError
 from mer_bench.methods.torch_method import ParameterGroup, TorchMethod
-from mer_bench.methods.training_config import TrainingConfig
+from mer_bench.methods.training_config import STACKABLE_NUMBERS, TrainingConfig
 from mer_bench.training.networks import Networks, Tensors
 
 _CLIP_EPS = 1e-6
@@ -24,8 +24,8 @@ class Optimisation:
 
     Parameters
     ----------
-    method : TorchMethod
-        Of any fold: they have the same settings.
+    methods : sequence of TorchMethod
+        Of each fold. They differ in `STACKABLE_NUMBERS` at most.
     networks : Networks
     groups : sequence of ParameterGroup
         By the names of parameters.
@@ -34,11 +34,11 @@ class Optimisation:
     """
 
     def __init__(
-        self, method: TorchMethod, networks: Networks, groups: Sequence[ParameterGroup], *, steps: int
+        self, methods: Sequence[TorchMethod], networks: Networks, groups: Sequence[ParameterGroup], *, steps: int
     ) -> None:
-        self._networks = networks
-        self._config = method.training
-        self._method, self._steps, self._groups = method, steps, groups
+        self._networks, self._groups, self._steps = networks, groups, steps
+        self._methods = list(methods)
+        self._config = methods[0].training
         self._done = 0
         self.average: Tensors | None = None
         if self._config.average:
@@ -49,68 +49,92 @@ class Optimisation:
         """Change the weights by their gradients, which are gone afterwards."""
         if self._config.clip_norm:
             self._clip()
+        parameters = self._networks.parameters
+        for part, views in self._parts:
+            for name, view in views.items():
+                gradient = parameters[name].grad
+                view.grad = gradient if part is None or gradient is None else gradient[part]
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        self._done += 1
+        for own in parameters.values():
+            own.grad = None
         if self.average is not None:
             for name, kept in self.average.items():
-                kept.lerp_(self._networks.parameters[name].detach(), 1 - self._config.average)
+                kept.lerp_(parameters[name].detach(), 1 - self._config.average)
 
     def end_step(self) -> None:
         """Move the learning rate to that of the next step; apart from `step`, which may be replayed on a device."""
+        self._done += 1
         self._scheduler.step()
 
     def state(self) -> Tensors:
         """Return the optimiser's tensors by name, and those of the average."""
-        tensors: Tensors = {}
-        for name, own in self._networks.parameters.items():
-            for what, value in self._optimizer.state[own].items():
-                tensors[f"optimizer/{what}/{name}"] = value
-        for name, kept in (self.average or {}).items():
-            tensors[f"average/{name}"] = kept
-        return tensors
+        tensors = {
+            f"optimizer/{what}/{number}/{name}": value
+            for number, (_, views) in enumerate(self._parts)
+            for name, view in views.items()
+            for what, value in self._optimizer.state[view].items()
+        }
+        return tensors | {f"average/{name}": kept for name, kept in (self.average or {}).items()}
 
     def restore(self, tensors: Tensors, done: int) -> None:
         """Take over a state that was saved after ``done`` steps."""
-        for name, own in self._networks.parameters.items():
-            state = {}
-            for key, value in tensors.items():
-                kind, _, rest = key.partition("/")
-                what, _, of = rest.partition("/")
-                if kind == "optimizer" and of == name:
-                    state[what] = value
-            if state:
-                self._optimizer.state[own] = state
+        for key, value in tensors.items():
+            kind, _, rest = key.partition("/")
+            if kind == "optimizer":
+                what, number, name = rest.split("/", 2)
+                self._optimizer.state[self._parts[int(number)][1][name]][what] = value
         if self.average is not None:
             self.average = {name: tensors[f"average/{name}"] for name in self.average}
         self._advance(done)
 
     def keep(self, folds: Tensor) -> None:
         """Go on with some of the folds; the networks must have been reduced before."""
-        networks, old = self._networks, list(self._optimizer.state.values())
+        states = {name: self._whole_state(name) for name in self._networks.parameters}
         if self.average is not None:
-            self.average = {name: networks.choose(kept, folds) for name, kept in self.average.items()}
+            self.average = {name: self._networks.choose(kept, folds) for name, kept in self.average.items()}
+        self._methods = [self._methods[fold] for fold in folds.tolist()]
         done = self._done
         self._build()
-        for own, state in zip(self._parameters(), old, strict=False):
-            self._optimizer.state[own] = {
-                what: networks.choose(value, folds) if value.dim() else value for what, value in state.items()
-            }
+        for part, views in self._parts:
+            for name, view in views.items():
+                for what, value in states[name].items():
+                    chosen = self._networks.choose(value, folds) if value.dim() else value.clone()
+                    own = chosen if part is None or not value.dim() else chosen[part].clone()
+                    self._optimizer.state[view][what] = own
         self._advance(done)
 
+    def _whole_state(self, name: str) -> Tensors:
+        """Return the optimiser's tensors of a parameter, of all folds."""
+        states = [self._optimizer.state[views[name]] for _, views in self._parts]
+        return {
+            what: torch.cat([state[what] for state in states]) if value.dim() else value
+            for what, value in states[0].items()
+        }
+
     def _build(self) -> None:
-        self._optimizer = _optimizer(self._config, self._networks.parameters, self._groups)
+        self._parts = _parts(self._methods, self._networks.parameters)
+        own_groups: list[dict[str, Any]] = []
+        for part, views in self._parts:
+            config = self._methods[0 if part is None else part.start].training
+            device = next(iter(views.values())).device
+            own_groups += [
+                {
+                    "params": [views[name] for name in group.names],
+                    "lr": _rate(config.lr * group.lr_factor, device),
+                    "weight_decay": config.weight_decay if group.weight_decay is None else group.weight_decay,
+                }
+                for group in self._groups
+            ]
+        self._optimizer = _optimizer(self._config, own_groups)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, on the order of calls
-            self._scheduler = self._method.build_scheduler(self._optimizer, self._steps)
+            self._scheduler = self._methods[0].build_scheduler(self._optimizer, self._steps)
         if not isinstance(self._scheduler, LRScheduler):
             raise MethodError(
                 f"build_scheduler returns an object of type {type(self._scheduler).__name__}, not one of torch's "
                 "LRScheduler"
             )
-
-    def _parameters(self) -> list[Tensor]:
-        return [own for group in self._optimizer.param_groups for own in group["params"]]
 
     def _advance(self, done: int) -> None:
         """Bring the schedule to where it was after some steps, by repeating them."""
@@ -128,22 +152,26 @@ class Optimisation:
             self._networks.scale(gradient, factors)
 
 
-def _optimizer(config: TrainingConfig, parameters: Tensors, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-    device = next(iter(parameters.values())).device
-    own_groups: list[dict[str, Any]] = [
-        {
-            "params": [parameters[name] for name in group.names],
-            "lr": _rate(config.lr * group.lr_factor, device),
-            "weight_decay": config.weight_decay if group.weight_decay is None else group.weight_decay,
-        }
-        for group in groups
-    ]
+def _parts(methods: Sequence[TorchMethod], parameters: Tensors) -> list[tuple[slice | None, Tensors]]:
+    """Return runs of folds with the same learning rate and weight decay, and their parts of the parameters.
+
+    Where all folds have the same, the one part is None, and has the parameters themselves.
+    """
+    numbers = [tuple(getattr(method.training, name) for name in STACKABLE_NUMBERS) for method in methods]
+    if len(set(numbers)) == 1:
+        return [(None, dict(parameters))]
+    ends = [place for place in range(1, len(numbers) + 1) if numbers[place - 1 : place] != numbers[place : place + 1]]
+    parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    return [(part, {name: own.detach()[part] for name, own in parameters.items()}) for part in parts]
+
+
+def _optimizer(config: TrainingConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     # The fused ones: otherwise MKL takes the square roots, from an approximation that is another on each vendor's
     # processors.
     if config.optimizer == "sgd":
-        return torch.optim.SGD(own_groups, momentum=config.momentum, fused=True)
+        return torch.optim.SGD(groups, momentum=config.momentum, fused=True)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(own_groups, fused=True, capturable=device.type == "cuda")
+    return kind(groups, fused=True, capturable=groups[0]["params"][0].is_cuda)
 
 
 def _rate(lr: float, device: torch.device) -> float | Tensor:

@@ -29,4 +29,11 @@ class TrainingProgress:
     seconds_left: float
 
 
-Tell = Callable[[TrainingProgress], None]
+@dataclass(frozen=True)
+class TrainingNotice:
+    """A sentence on a training that the user should read."""
+
+    text: str
+
+
+Tell = Callable[[TrainingProgress | TrainingNotice], None]

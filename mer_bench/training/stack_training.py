@@ -76,7 +76,8 @@ class StackTraining:
         self._method, self._config = folds[0].method, folds[0].method.training
         self._orders = [fold.order for fold in folds]
         self._n_batches = len(self._orders[0].sizes)
-        self._optimisation = Optimisation(self._method, networks, groups, steps=self._n_batches)
+        methods = [fold.method for fold in folds]
+        self._optimisation = Optimisation(methods, networks, groups, steps=self._n_batches)
         self._data = FoldSet.of(folds, device)
         self._keys = torch.tensor([fold_key(fold.seed) for fold in folds], dtype=torch.int32, device=device)
         self._finite = torch.ones(len(folds), dtype=torch.bool, device=device)
@@ -113,6 +114,13 @@ class StackTraining:
         if self._checkpoint is not None:
             self._checkpoint.remove()
         return [self._result(i) for i in range(len(self._folds))]
+
+    def try_step(self) -> None:
+        """Run the first step, to see what memory it takes; the training cannot be used any more."""
+        batch = epoch_batches(self._orders, 0)[0]
+        present = None if batch.present is None else batch.present.to(self._device)
+        on_device = Batch(batch.indices.to(self._device), present)
+        self._step(on_device, torch.zeros((), dtype=torch.int32, device=self._device))
 
     @property
     def weights(self) -> Tensors:

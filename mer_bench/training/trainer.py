@@ -26,6 +26,11 @@ from mer_bench.training.precision import tf32_allowed
 from mer_bench.training.progress import Tell
 from mer_bench.training.stack_training import StackTraining, stack_multiple
 
+_TRIED = (2, 4)
+"""Folds of the two stacks from which the memory of larger ones is predicted."""
+_SHARE_OF_MEMORY = 0.85
+"""Of the free memory, for stacks: an allocator loses some to gaps, and captured steps keep theirs."""
+
 
 def train_folds(
     folds: Sequence[TrainingFold],
@@ -65,7 +70,8 @@ def train_folds(
     config = folds[0].method.training
     devices = [place] if place.type == "cuda" else []
     with one_thread(), tf32_allowed(config.precision, place), torch.random.fork_rng(devices=devices):
-        for numbers in _groups(folds) if stacked else [[number] for number in range(len(folds))]:
+        alike = _groups(folds) if stacked else [[number] for number in range(len(folds))]
+        for numbers in (part for group in alike for part in _fitting(folds, group, place)):
             yield from _train(folds, numbers, place, stacked=stacked, tell=tell, checkpoint=checkpoint)
 
 
@@ -148,6 +154,39 @@ def _groups(folds: Sequence[TrainingFold]) -> list[list[int]]:
     for number, fold in enumerate(folds):
         groups.setdefault(len(fold.order.sizes), []).append(number)
     return list(groups.values())
+
+
+def _fitting(folds: Sequence[TrainingFold], numbers: Sequence[int], device: torch.device) -> list[Sequence[int]]:
+    """Return a group in parts of about equal size that the device's memory holds."""
+    if device.type != "cuda" or len(numbers) <= _TRIED[-1]:
+        return [numbers]
+    size = folds_that_fit(device, predicted_bytes([folds[number] for number in numbers], device))
+    n_parts = -(-len(numbers) // size)
+    return [numbers[start::n_parts] for start in range(n_parts)]
+
+
+def predicted_bytes(folds: Sequence[TrainingFold], device: torch.device) -> tuple[float, float]:
+    """Return the memory that any stack takes on a GPU, and that each fold adds, from a step of two small stacks."""
+    peaks = []
+    for count in _TRIED:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        training = _stack(folds[:count], device, stacked=True, tell=lambda progress: None, checkpoint=None)
+        training.try_step()
+        peaks.append(torch.cuda.max_memory_allocated(device) - before)
+        del training
+    torch.cuda.empty_cache()
+    few, more = _TRIED
+    each = (peaks[1] - peaks[0]) / (more - few)
+    return peaks[0] - few * each, each
+
+
+def folds_that_fit(device: torch.device, predicted: tuple[float, float]) -> int:
+    """Return how many folds the free memory of a GPU holds, of what `predicted_bytes` returns; at least 2."""
+    free, _ = torch.cuda.mem_get_info(device)
+    base, each = predicted
+    return max(2, int((_SHARE_OF_MEMORY * free - base) / max(each, 1.0)))
 
 
 def _train(
