@@ -13,10 +13,12 @@ from .errors import MethodError as MethodError
 from .errors import did_you_mean as did_you_mean
 from .frames import load_results as load_results
 from .hookspecs import hookimpl as hookimpl
+from .methods.draws import Draws as Draws
 from .methods.method import LabelledSamples as LabelledSamples
 from .methods.method import Method as Method
 from .methods.method import UnlabelledSamples as UnlabelledSamples
 from .methods.sklearn_method import SklearnMethod as SklearnMethod
+from .methods.torch_method import ParameterGroup as ParameterGroup
 from .methods.torch_method import TorchMethod as TorchMethod
 from .methods.training_config import training_parameters as training_parameters
 from .parameters import Parameter as Parameter
