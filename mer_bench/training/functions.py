@@ -145,8 +145,8 @@ def _masked_batch_norm(weights: Tensor, *arguments: Any, **settings: Any) -> Ten
     if running_mean is not None and running_var is not None:
         with torch.no_grad():
             unbiased = variance * (count / (count - 1))
-            running_mean.lerp_(mean.to(running_mean.dtype), own["momentum"])
-            running_var.lerp_(unbiased.to(running_var.dtype), own["momentum"])
+            for kept, new in ((running_mean, mean), (running_var, unbiased)):
+                kept.mul_(1 - own["momentum"]).add_(new.to(kept.dtype) * own["momentum"])
     normalised: Tensor = centred * torch.rsqrt(variance + own["eps"]).reshape(shape)
     if own["weight"] is not None:
         normalised = normalised * own["weight"].reshape(shape)

@@ -185,7 +185,8 @@ class StackedNetworks(Networks):
 
 def sum_of_squares(tensors: Sequence[Tensor], *, keep: int) -> Tensor:
     """Return the sum of squares over all axes but the first ``keep``, and over all tensors."""
-    return torch.stack([tensor.square().flatten(keep).sum(-1) for tensor in tensors]).sum(0)
+    # Over the last axis: torch sums over the first in an order that depends on the place along the others.
+    return torch.stack([tensor.square().flatten(keep).sum(-1) for tensor in tensors], dim=-1).sum(-1)
 
 
 def checked_outputs(outputs: Any, n: int, n_classes: int) -> tuple[Tensor, Tensor | None]:
