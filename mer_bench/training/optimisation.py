@@ -87,19 +87,21 @@ class Optimisation:
 
     def keep(self, folds: Tensor) -> None:
         """Go on with some of the folds; the networks must have been reduced before."""
-        networks, old = self._networks, list(self._optimizer.state.values())
+        networks = self._networks
+        old = {name: self._optimizer.state[own] for name, own in self._built_for.items() if own in self._optimizer.state}
         if self.average is not None:
             self.average = {name: networks.choose(kept, folds) for name, kept in self.average.items()}
         done = self._done
         self._build()
-        for own, state in zip(self._parameters(), old, strict=False):
-            self._optimizer.state[own] = {
+        for name, state in old.items():
+            self._optimizer.state[networks.parameters[name]] = {
                 what: networks.choose(value, folds) if value.dim() else value for what, value in state.items()
             }
         self._advance(done)
 
     def _build(self) -> None:
-        self._optimizer = _optimizer(self._config, self._networks.parameters, self._groups)
+        self._built_for = self._networks.parameters
+        self._optimizer = _optimizer(self._config, self._built_for, self._groups)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, on the order of calls
             self._scheduler = self._method.build_scheduler(self._optimizer, self._steps)
@@ -108,9 +110,6 @@ class Optimisation:
                 f"build_scheduler returns an object of type {type(self._scheduler).__name__}, not one of torch's "
                 "LRScheduler"
             )
-
-    def _parameters(self) -> list[Tensor]:
-        return [own for group in self._optimizer.param_groups for own in group["params"]]
 
     def _advance(self, done: int) -> None:
         """Bring the schedule to where it was after some steps, by repeating them."""

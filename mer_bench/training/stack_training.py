@@ -197,11 +197,7 @@ class StackTraining:
         if len(rows) == len(self._alive):
             return
         chosen = torch.tensor(rows, device=self._device)
-        networks = self._networks
-        networks.parameters = {
-            name: networks.choose(own.detach(), chosen).requires_grad_() for name, own in networks.parameters.items()
-        }
-        networks.buffers = {name: networks.choose(own, chosen) for name, own in networks.buffers.items()}
+        self._networks.keep(chosen)
         self._optimisation.keep(chosen)
         self._data, self._keys, self._finite = self._data.choose(chosen), self._keys[chosen], self._finite[chosen]
         self._alive = [self._alive[row] for row in rows]
