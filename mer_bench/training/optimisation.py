@@ -88,7 +88,9 @@ class Optimisation:
     def keep(self, folds: Tensor) -> None:
         """Go on with some of the folds; the networks must have been reduced before."""
         networks = self._networks
-        old = {name: self._optimizer.state[own] for name, own in self._built_for.items() if own in self._optimizer.state}
+        old = {
+            name: self._optimizer.state[own] for name, own in self._built_for.items() if own in self._optimizer.state
+        }
         if self.average is not None:
             self.average = {name: networks.choose(kept, folds) for name, kept in self.average.items()}
         done = self._done

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from support.method_instances import BUILT_IN, instance_of
 from torch import Tensor, nn
 
 from mer_bench import TorchMethod, training_parameters
@@ -18,6 +17,7 @@ from mer_bench.errors import MethodError
 from mer_bench.testing import make_method
 from mer_bench.training.folds import TrainedFold, TrainingFold
 from mer_bench.training.trainer import train_folds
+from support.method_instances import BUILT_IN, instance_of
 
 R = TypeVar("R")
 

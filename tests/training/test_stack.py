@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support.stacked import Small, SmallMethod, folds_of, own_method, same, trained, with_nan
-from torch import Tensor, nn
+from torch import nn
 
 from mer_bench import TorchMethod
 from mer_bench.arrays import FloatArray
@@ -82,7 +82,7 @@ def test_a_fold_that_stops_has_the_epochs_until_then_and_changes_no_other(
         np.testing.assert_array_equal(other.probabilities[0], one.probabilities[0][:epochs])
 
 
-class Break(Exception):
+class BreakError(Exception):
     """The training is interrupted here."""
 
 
@@ -97,9 +97,9 @@ def interrupted(folds: Sequence[TrainingFold], file: Path, after: int, *, stacke
 
     def tell(progress: TrainingProgress) -> None:
         if len(saved) == after:
-            raise Break
+            raise BreakError
 
-    with pytest.raises(Break):
+    with pytest.raises(BreakError):
         trained(folds, stacked=stacked, tell=tell, checkpoint=lambda _: Counting(file, seconds=0))
     assert file.exists()
 
@@ -255,23 +255,3 @@ def test_progress_counts_the_folds_that_are_trained_and_ends_with_nothing_left()
     assert [progress.epoch for progress in told] == [0, 1, 1, 2, 2, 3, 3]
     assert told[-1].seconds_left == 0
     assert min(progress.samples_per_second for progress in told) > 0
-
-
-def test_a_network_with_a_tensor_of_its_own_that_all_folds_share_is_never_written_to() -> None:
-    """In a stack, what a network keeps beside its parameters and buffers has no values."""
-
-    class Counting(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer, self.kept = nn.Linear(192, 3), nn.Parameter(torch.zeros(3), requires_grad=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.layer(x.flatten(1)) + self.kept
-
-    class Method(TorchMethod):
-        def build_network(self) -> nn.Module:
-            return Counting()
-
-    one, two = trained(folds(2, Method), stacked=True), trained(folds(2, Method), stacked=False)
-    for stacked, alone in zip(one, two, strict=True):
-        np.testing.assert_allclose(stacked.probabilities[0], alone.probabilities[0], atol=1e-5)
