@@ -81,6 +81,9 @@ class InnerStop:
 
     def __call__(self, probabilities: FloatArray) -> bool:
         """Return whether to stop, from the scores after each epoch so far."""
+        if len(probabilities) < len(self._known):
+            # The training has begun again, in a smaller stack.
+            self._known.clear()
         new = probabilities[len(self._known) :]
         self._known += _uf1(new, self.labels, self.n_classes, self.absent_class)
         best = max(self._known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,4 +60,6 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the file: the training is complete."""
-        self.file.unlink(missing_ok=True)
+        # What cannot be removed is replaced, or cleaned up with the cache.
+        with suppress(OSError):
+            self.file.unlink()

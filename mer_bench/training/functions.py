@@ -77,25 +77,26 @@ def _random_functions(draws: Draws) -> dict[_Function, _Function]:
         return _dropout(draws, input, p if training else 0.0, shape)
 
     def uniform(*size: Any, **settings: Any) -> Tensor:
-        return _like(draws.uniform(_shape(size)), settings)
+        return _like(draws.uniform(_shape(size, settings)), settings)
 
     def normal(*size: Any, **settings: Any) -> Tensor:
-        return _like(draws.normal(_shape(size)), settings)
+        return _like(draws.normal(_shape(size, settings)), settings)
 
     def integers(*arguments: Any, **settings: Any) -> Tensor:
-        low, high, size = arguments if len(arguments) == 3 else (0, *arguments)
+        *bounds, size = (*arguments, settings["size"]) if "size" in settings else arguments
+        low, high = bounds if len(bounds) == 2 else (settings.get("low", 0), bounds[0] if bounds else settings["high"])
         return _like(low + draws.below(high - low, size), settings)
 
-    def bernoulli(input: Tensor, p: float | None = None) -> Tensor:
+    def bernoulli(input: Tensor, p: float | None = None, **_: Any) -> Tensor:
         return (draws.uniform(input.shape) < (input if p is None else p)).to(input.dtype)
 
-    def bernoulli_(input: Tensor, p: float | Tensor = 0.5) -> Tensor:
+    def bernoulli_(input: Tensor, p: float | Tensor = 0.5, **_: Any) -> Tensor:
         return input.copy_(draws.uniform(input.shape) < p)
 
-    def uniform_(input: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    def uniform_(input: Tensor, low: float = 0.0, high: float = 1.0, **_: Any) -> Tensor:
         return input.copy_(draws.uniform(input.shape, low, high))
 
-    def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0, **_: Any) -> Tensor:
         return input.copy_(draws.normal(input.shape) * std + mean)
 
     return {
@@ -117,11 +118,14 @@ def _random_functions(draws: Draws) -> dict[_Function, _Function]:
 def _dropout(draws: Draws, values: Tensor, probability: float, shape: Sequence[int]) -> Tensor:
     if probability == 0:
         return values
+    if probability == 1:
+        return values * 0
     kept = draws.uniform(shape) >= probability
     return values * (kept * (1 / (1 - probability))).to(values.dtype)
 
 
-def _shape(size: Sequence[Any]) -> Sequence[int]:
+def _shape(size: Sequence[Any], settings: Mapping[str, Any]) -> Sequence[int]:
+    size = (settings["size"],) if "size" in settings else size
     return size[0] if len(size) == 1 and not isinstance(size[0], int) else size
 
 

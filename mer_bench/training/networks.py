@@ -73,6 +73,12 @@ class Networks(ABC):
     def choose(self, tensor: Tensor, folds: Tensor) -> Tensor:
         """Return some folds' parts of a tensor that has the shape of a parameter or buffer."""
 
+    def keep(self, folds: Tensor) -> None:
+        """Go on with some of the folds."""
+        chosen = {name: self.choose(own.detach(), folds) for name, own in self.parameters.items()}
+        self.parameters = {name: own.requires_grad_() for name, own in chosen.items()}
+        self.buffers = {name: self.choose(own, folds) for name, own in self.buffers.items()}
+
 
 class OneNetwork(Networks):
     """The network of one fold, without ``torch.vmap``: for the CPU, and for networks that cannot be stacked.
@@ -182,6 +188,11 @@ class StackedNetworks(Networks):
         """Return the parts of the chosen folds."""
         return tensor.index_select(0, folds)
 
+    def keep(self, folds: Tensor) -> None:
+        """Go on with some of the folds; what is not trained is theirs too."""
+        super().keep(folds)
+        self._fixed = {name: self.choose(own, folds) for name, own in self._fixed.items()}
+
 
 @torch.no_grad()
 def give_sizes(network: nn.Module, sample: Tensor) -> None:
@@ -192,7 +203,8 @@ def give_sizes(network: nn.Module, sample: Tensor) -> None:
 
 def sum_of_squares(tensors: Sequence[Tensor], *, keep: int) -> Tensor:
     """Return the sum of squares over all axes but the first ``keep``, and over all tensors."""
-    return torch.stack([tensor.square().flatten(keep).sum(-1) for tensor in tensors]).sum(0)
+    # Over the last axis: torch sums over the first in an order that depends on the place along the others.
+    return torch.stack([tensor.square().flatten(keep).sum(-1) for tensor in tensors], dim=-1).sum(-1)
 
 
 def checked_outputs(outputs: Any, n: int, n_classes: int) -> tuple[Tensor, Tensor | None]:

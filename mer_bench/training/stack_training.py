@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -210,11 +210,7 @@ class StackTraining:
         if len(rows) == len(self._alive):
             return
         chosen = torch.tensor(rows, device=self._device)
-        networks = self._networks
-        networks.parameters = {
-            name: networks.choose(own.detach(), chosen).requires_grad_() for name, own in networks.parameters.items()
-        }
-        networks.buffers = {name: networks.choose(own, chosen) for name, own in networks.buffers.items()}
+        self._networks.keep(chosen)
         self._optimisation.keep(chosen)
         self._data, self._keys, self._finite = self._data.choose(chosen), self._keys[chosen], self._finite[chosen]
         self._alive = [self._alive[row] for row in rows]
@@ -238,11 +234,13 @@ class StackTraining:
             torch.cuda.synchronize(self._device)
 
     def _progress(self, pace: _Pace) -> TrainingProgress:
+        # Copies that fill a stack up are the same objects.
+        folds = len({id(self._folds[number]) for number in self._alive if number not in self._stopped})
         return TrainingProgress(
-            len(self._folds) - len(self._stopped),
+            folds,
             self._epoch,
             self._config.epochs,
-            pace.samples_per_second,
+            pace.samples_per_second * folds / len(self._alive),
             pace.seconds_left,
         )
 
@@ -262,9 +260,15 @@ class StackTraining:
         with suppress(OSError):
             checkpoint.save(tensors, facts)
 
+    def _fits(self, tensors: Tensors, facts: Mapping[str, object]) -> bool:
+        """Return whether what was saved is of such a training, as another version of mer-bench may have saved it."""
+        names = {f"parameter/{name}" for name in self._networks.parameters}
+        names |= {f"buffer/{name}" for name in self._networks.buffers} | {"finite", "generator"}
+        return names <= tensors.keys() and {"epoch", "alive", "stopped", "failed"} <= facts.keys()
+
     def _resume(self) -> None:
         saved = None if self._checkpoint is None else self._checkpoint.load(self._device)
-        if saved is None:
+        if saved is None or not self._fits(*saved):
             return
         tensors, facts = saved
         alive: list[int] = facts["alive"]  # type: ignore[assignment]

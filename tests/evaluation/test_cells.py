@@ -33,9 +33,9 @@ from mer_bench.databases.synthetic_maps import SyntheticMaps
 from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.resources import Resources
-from mer_bench.evaluation import cells
 from mer_bench.evaluation.cells import Cell, FoldTask, compute_fold, failed_fold, fold_task, seed_value
-from mer_bench.evaluation.fold_scores import FoldScores, checked_scores
+from mer_bench.evaluation.fold_scores import checked_scores
+from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.evaluation.protocol_data import read_protocol_data
@@ -49,6 +49,7 @@ from mer_bench.protocol import load_protocol
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord
 from mer_bench.training import trainer
+from mer_bench.training.folds import TrainedFold, TrainingFold
 from mer_bench_svm_flow.method import SVMFlow
 
 FOLD = "casme2-synthetic01"
@@ -74,6 +75,11 @@ class Net(TorchMethod):
 
     def build_network(self) -> nn.Module:
         type(self).seen = list(reachable(self))
+        return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
+
+
+class Plain(TorchMethod):
+    def build_network(self) -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
 
 
@@ -464,27 +470,27 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     subjects = np.array([row.table.subjects[i] for i in fold.train])
     held_out = validation_subjects(subjects, seed=seed_value("cde", FOLD, 0))
     validation = [i for i in fold.train if row.table.subjects[i] in held_out]
-    given: dict[str, Any] = {}
+    shown: list[TrainingFold] = []
 
-    def canned(
-        method: TorchMethod, train: LabelledSamples, out: Sequence[UnlabelledSamples], **_: object
-    ) -> list[FloatArray]:
-        given.update(train=train, out=out)
-        validated, tested = (np.zeros((EPOCHS, len(samples), 3), np.float32) for samples in out)
+    def canned(folds: Sequence[TrainingFold], **_: object) -> Iterator[tuple[int, TrainedFold]]:
+        (given,) = folds
+        shown.append(given)
+        validated, tested = (np.zeros((EPOCHS, len(places), 3), np.float32) for places in given.held_out)
         validated[..., 2] = 0.5
         for position, i in enumerate(validation):
             validated[1, position, row.table.labels[i]] = 1.0
         tested[..., 0] = np.arange(EPOCHS)[:, None]
         tested[..., 1] = np.arange(len(fold.test)) / 8
-        return [validated, tested]
+        yield 0, TrainedFold((validated, tested))
 
-    monkeypatch.setattr(trainer, "train_fold", canned)
+    monkeypatch.setattr(trainer, "train_folds", canned)
     _, cell = run(tmp_path, row)
+    learned = [i for i in fold.train if row.table.subjects[i] not in held_out]
 
-    assert not held_out & set(given["train"].subjects)
-    assert set(given["train"].subjects) | held_out == set(subjects)
-    np.testing.assert_array_equal(given["out"][0].inputs, stack[validation])
-    np.testing.assert_array_equal(given["out"][1].inputs, stack[list(fold.test)])
+    np.testing.assert_array_equal(shown[0].inputs[shown[0].train], stack[learned])
+    assert shown[0].labels.tolist() == [row.table.labels[i] for i in learned]
+    np.testing.assert_array_equal(shown[0].inputs[shown[0].held_out[0]], stack[validation])
+    np.testing.assert_array_equal(shown[0].inputs[shown[0].held_out[1]], stack[list(fold.test)])
     assert cell["selected_epoch"] == 1
     np.testing.assert_array_equal(scores_in(cell), [[1.0, i / 8, 0.0] for i in range(len(fold.test))])
     np.testing.assert_array_equal(stored_epochs(tmp_path, cell)[1][:, 0, 0], np.arange(EPOCHS))
@@ -522,19 +528,20 @@ def test_a_run_looks_for_a_device_for_a_method_that_asks_for_one(
     assert ([task.device for task in tasks], failed) == ([device, device], [])
 
 
-def test_where_folds_share_a_process_a_fold_that_leaves_something_behind_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As on a GPU, whose start takes too long for a process per fold."""
-    scores = FoldScores(np.zeros((5, 3)))
-    task = replace(task_of(tmp_path, row_for(Net)), device="cuda")
-    monkeypatch.setattr(cells, "_predict", lambda _: scores)
-    assert cells.compute_fold(task).scores is scores
-
-    monkeypatch.setattr(cells, "_predict", lambda _: setattr(Net, "seen", [*Net.seen, "a model"]))
-    error = cells.compute_fold(task).error
-    assert error is not None
-    assert error["message"].startswith("the fold left something behind in test_cells.Net.seen, where the next fold")
+@pytest.mark.parametrize("stacked", [False, True])
+def test_where_folds_share_a_process_folds_that_leave_something_behind_fail(tmp_path: Path, stacked: bool) -> None:
+    kept: list[int] = []
+    for kind in (Plain, Net):
+        tasks = [task_of(tmp_path, row_for(kind), fold) for fold in (FOLD, "samm-synthetic02")]
+        sizes = tuple(len(task.train) for task in tasks)
+        results = compute_group(GroupTask(tuple(tasks), stacked, sizes), lambda progress: None)
+        kept.append(sum(result.scores is not None for result in results))
+    assert kept == [2, 0]
+    for result in results:
+        assert result.error is not None
+        assert result.error["message"].startswith(
+            "folds left something behind in test_cells.Net.seen, where other folds of this process would find it;"
+        )
 
 
 def test_a_row_states_its_protocol() -> None:

@@ -99,8 +99,8 @@ def test_the_kind_of_built_in_methods_inputs_follows_the_data(tmp_path: Path) ->
 
 def test_augmentation_that_would_make_wrong_maps_is_refused_when_rows_are_planned() -> None:
     assert setting_of(PublicMaps(None, MAPS), flip=0.5).params["flip"] == 0.5
-    with pytest.raises(MerBenchError, match=r"^flip=0.5: .* state scale in maps.toml, or set flip=0$"):
+    with pytest.raises(MerBenchError, match=r"^net: flip=0.5: .* state scale in maps.toml, or set flip=0$"):
         setting_of(UnknownMaps(None, MAPS), flip=0.5)
-    with pytest.raises(MerBenchError, match=r"^rotation=4.0: maps with scale=per-map have lost"):
+    with pytest.raises(MerBenchError, match=r"^net: rotation=4.0: maps with scale=per-map have lost"):
         setting_of(SyntheticMaps(None, MAPS), rotation=4)
     assert setting_of(SyntheticMaps(None, MAPS), rotation=4, scale="physical").input_kind.scale == "physical"

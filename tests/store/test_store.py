@@ -19,7 +19,7 @@ from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.store import _may_become_store
 from mer_bench.store.validation import misfit
 
-OLD = Path(__file__).parent / "data" / "store-schema-3"
+OLD = Path(__file__).parent / "data" / "store-schema-4"
 FOLD = next(iter(ROW["folds"]))
 
 

@@ -275,8 +275,8 @@ class Linear(TorchMethod):
 
 class WarmsUp(Linear):
     def build_network(self) -> nn.Module:
-        if self.params["warmup"] >= self.params["epochs"]:
-            raise MerBenchError("warmup is not below epochs; lower it")
+        if self.params["rise"] >= self.params["epochs"]:
+            raise MerBenchError("rise is not below epochs; lower it")
         return super().build_network()
 
 
@@ -430,10 +430,8 @@ class TrainsItselfOneOff(TrainsItself):
     shift = 1
 
 
-class Expects(Linear):
-    """Defines what other frameworks call, and mer-bench does not."""
-
-    augment = None
+class Expecting(nn.Sequential):
+    """Defines what other frameworks call of a network, and mer-bench of a method."""
 
     def configure_optimizers(self) -> Any:
         return torch.optim.SGD
@@ -441,13 +439,16 @@ class Expects(Linear):
     def loss(self, logits: Any, labels: Any) -> Any:
         return logits.sum()
 
-    def forward(self, maps: Any) -> Any:
+    def augment(self, maps: Any) -> Any:
         return maps
 
-
-class ExpectsSteps(Convolves):
     def training_step(self, batch: Any) -> Any:
         return batch
+
+
+class Expects(TorchMethod):
+    def build_network(self) -> Any:
+        return Expecting(nn.Flatten(), nn.Linear(PIXELS, self.n_classes))
 
 
 class Vectors(SklearnMethod):

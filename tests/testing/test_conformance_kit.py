@@ -42,7 +42,7 @@ QUICK = [name for name in NAMES if name not in SLOW]
 GAIN = Parameter("gain", 2.0, "a factor")
 PENALTY = Parameter("penalty", 1.5, "the classifier's")
 WIDTH = Parameter("width", 8, "channels of the hidden layer", minimum=1)
-WARMUP = Parameter("warmup", 5, "epochs of a smaller lr", minimum=0)
+RISE = Parameter("rise", 5, "epochs of a smaller lr", minimum=0)
 EPOCHS = Parameter("epochs", 60, "passes")
 KINDS = ("projected", "nearest")
 MODES = (
@@ -157,23 +157,19 @@ BROKEN = {
         (net("Blind"), "its network recognises 10 of its 24 training samples after 100 epochs"),
     ],
     "hook-names": [
-        (
-            network("Expects"),
-            "Expects.augment is never called, for mer-bench has no such hook (instead: augment in the net",
+        *(
+            (
+                network("Expects"),
+                f"Expecting.{name} is never called, for mer-bench has no such hook (instead: {instead}",
+            )
+            for name, instead in {
+                "configure_optimizers": "the parameters optimizer, lr and weight_decay of training_parameters(), or a "
+                "TorchMethod's parameter_groups",
+                "loss": "a TorchMethod's loss, not the network's",
+                "augment": "a TorchMethod's augment, not the network's",
+                "training_step": "mer-bench trains every network by the same rules",
+            }.items()
         ),
-        (
-            network("Expects"),
-            "Expects.configure_optimizers is never called, for mer-bench has no such hook (instead: the",
-        ),
-        (
-            network("Expects"),
-            "Expects.loss is never called, for mer-bench has no such hook (instead: the loss is cross",
-        ),
-        (
-            network("Expects"),
-            "Expects.forward is never called, for mer-bench has no such hook (instead: forward belong",
-        ),
-        (net("ExpectsSteps"), "ExpectsSteps.training_step is never called, for mer-bench has no such hook"),
         (
             spec_of("ExpectsProbabilities"),
             "predict_proba is never called, for mer-bench has no such hook (instead: pred",
@@ -507,7 +503,7 @@ def test_the_quick_preset_and_two_epochs_are_used_where_the_method_takes_them(
 
 
 def test_two_epochs_are_not_used_where_the_network_cannot_be_built_with_them() -> None:
-    (result,) = check_method(network("WarmsUp", WARMUP, epochs=7), only=["finite-scores"])
+    (result,) = check_method(network("WarmsUp", RISE, epochs=7), only=["finite-scores"])
 
     assert (result.status, result.message) == (CheckStatus.PASSED, "")
 

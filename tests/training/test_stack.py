@@ -1,0 +1,257 @@
+"""Folds of a stack, or alone: one that fails, stops or is interrupted changes no other one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.stacked import Small, SmallMethod, folds_of, own_method, same, trained, with_nan
+from torch import nn
+
+from mer_bench import TorchMethod
+from mer_bench.arrays import FloatArray
+from mer_bench.methods.torch_method import ParameterGroup
+from mer_bench.training import stack_training, trainer
+from mer_bench.training.checkpoint import Checkpoint
+from mer_bench.training.folds import TrainingFold
+from mer_bench.training.progress import TrainingProgress
+
+
+class PartlyFrozen(TorchMethod):
+    def build_network(self) -> nn.Module:
+        network = Small(self.n_classes)
+        network.attention.weight.requires_grad_(False)
+        return network
+
+
+class Grouped(SmallMethod):
+    """Trains its last layer first in the order of the optimiser, and has a parameter without a gradient."""
+
+    def build_network(self) -> nn.Module:
+        network = Small(self.n_classes)
+        network.maps.aside = nn.Parameter(torch.ones(3))
+        return network
+
+    def parameter_groups(self, network: nn.Module) -> Sequence[ParameterGroup]:
+        return [ParameterGroup(("head.2.weight", "head.2.bias"), lr_factor=0.5)]
+
+
+class After:
+    """Stops after some epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def __call__(self, probabilities: FloatArray) -> bool:
+        return len(probabilities) >= self.epochs
+
+
+def folds(n: int, kind: type[TorchMethod] = SmallMethod, **params: object) -> list[TrainingFold]:
+    return folds_of(lambda: own_method(kind, **params), n)
+
+
+@pytest.mark.parametrize("place", [0, 3])
+@pytest.mark.parametrize("params", [{}, {"clip_norm": 0.1, "average": 0.5, "mixup": 0.4}])
+def test_a_nan_in_a_fold_fails_it_and_leaves_the_others_as_they_are(place: int, params: dict[str, object]) -> None:
+    sound = folds(5, epochs=3, **params)
+    shared = with_nan(sound[place]).inputs
+    spoilt = [with_nan(fold) if number == place else replace(fold, inputs=shared) for number, fold in enumerate(sound)]
+    before, after = trained(sound, stacked=True), trained(spoilt, stacked=True)
+
+    assert after[place].error == "the training loss is not finite in epoch 1; a smaller lr may fix it"
+    assert [same(one, other) for one, other in zip(before, after, strict=True)] == [i != place for i in range(5)]
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("kind", [SmallMethod, PartlyFrozen, Grouped])
+def test_a_fold_that_stops_has_the_epochs_until_then_and_changes_no_other(
+    kind: type[TorchMethod], stacked: bool
+) -> None:
+    # With 20 folds of which 15 stop, the stack becomes smaller.
+    sound = folds(20 if stacked else 3, kind, epochs=4, schedule="cosine", average=0.9, optimizer="adamw")
+    stops = [replace(fold, stop=After(2)) if number % 4 else fold for number, fold in enumerate(sound)]
+    whole, stopped = trained(sound, stacked=stacked), trained(stops, stacked=stacked)
+
+    for number, (one, other) in enumerate(zip(whole, stopped, strict=True)):
+        epochs = 2 if number % 4 else 4
+        assert len(other.probabilities[0]) == epochs
+        np.testing.assert_array_equal(other.probabilities[0], one.probabilities[0][:epochs])
+
+
+class BreakError(Exception):
+    """The training is interrupted here."""
+
+
+def interrupted(folds: Sequence[TrainingFold], file: Path, after: int, *, stacked: bool) -> None:
+    """Train until some saved epochs are done, and break off in the middle of the next one."""
+    saved: list[Path] = []
+
+    class Counting(Checkpoint):
+        def save(self, *content: object) -> None:  # type: ignore[override]
+            super().save(*content)  # type: ignore[arg-type]
+            saved.append(self.file)
+
+    def tell(progress: TrainingProgress) -> None:
+        if len(saved) == after:
+            raise BreakError
+
+    with pytest.raises(BreakError):
+        trained(folds, stacked=stacked, tell=tell, checkpoint=lambda _: Counting(file, seconds=0))
+    assert file.exists()
+
+
+LONG: dict[str, object] = {
+    **{"epochs": 5, "schedule": "one-cycle", "average": 0.9, "clip_norm": 0.5, "mixup": 0.3, "noise": 0.02},
+    **{"sampling": "balanced", "optimizer": "adamw"},
+}
+
+
+@pytest.fixture
+def always_telling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_training, "_TELL_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("kind", [SmallMethod, Grouped])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_an_interrupted_training_goes_on_with_the_same_bits(
+    tmp_path: Path, kind: type[TorchMethod], optimizer: str, stacked: bool
+) -> None:
+    def own() -> list[TrainingFold]:
+        made = folds(20 if stacked else 1, kind, **{**LONG, "optimizer": optimizer})
+        return [replace(fold, stop=After(2 + number % 4)) for number, fold in enumerate(made)]
+
+    if not stacked:
+        sound = [replace(own()[0], stop=None)]
+    whole = trained(own() if stacked else sound, stacked=stacked)
+    file = tmp_path / "folder" / "one.safetensors"
+    for after in (2, 1):  # it is interrupted twice, the second time one epoch further
+        interrupted(own() if stacked else sound, file, after, stacked=stacked)
+    told: list[int] = []
+    again = trained(
+        own() if stacked else sound,
+        stacked=stacked,
+        tell=lambda progress: told.append(progress.epoch),
+        checkpoint=lambda _: Checkpoint(file),
+    )
+
+    assert min(told) == 3
+    assert all(same(one, other) for one, other in zip(whole, again, strict=True))
+    assert list(tmp_path.rglob("*.safetensors")) == []
+
+
+@pytest.mark.usefixtures("always_telling")
+def test_a_failed_fold_stays_failed_after_an_interruption(tmp_path: Path) -> None:
+    sound = folds(3, epochs=5)
+    shared = with_nan(sound[1]).inputs
+    spoilt = [replace(sound[0], inputs=shared), with_nan(sound[1]), replace(sound[2], inputs=shared)]
+    whole = trained(spoilt, stacked=True)
+    interrupted(spoilt, tmp_path / "x", 2, stacked=True)
+
+    again = trained(spoilt, stacked=True, checkpoint=lambda _: Checkpoint(tmp_path / "x"))
+    assert [fold.error for fold in again] == [fold.error for fold in whole]
+    assert again[1].error
+    assert same(again[0], whole[0])
+    assert same(again[2], whole[2])
+
+
+def damaged(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def of_others(file: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"weights": torch.zeros(3)}, file)
+
+
+def of_a_newer_trainer(file: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"weights": torch.zeros(3)}, file, {"mer-bench": '{"round": 3}'})
+
+
+def not_there(file: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize("change", [damaged, of_others, of_a_newer_trainer, not_there])
+def test_a_file_that_is_no_checkpoint_of_this_training_is_ignored(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    own = folds(2, epochs=4)
+    whole = trained(own, stacked=True)
+    interrupted(own, tmp_path / "x", 2, stacked=True)
+    change(tmp_path / "x")
+
+    again = trained(own, stacked=True, checkpoint=lambda _: Checkpoint(tmp_path / "x"))
+    assert all(same(one, other) for one, other in zip(whole, again, strict=True))
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_full_disk_does_not_end_a_training(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("no folder")
+    own = folds(1, epochs=3)
+    made = trained(own, stacked=False, checkpoint=lambda _: Checkpoint(tmp_path / "taken" / "x", seconds=0))
+    assert same(made[0], trained(own, stacked=False)[0])
+
+
+def test_a_stack_that_does_not_fit_is_halved_and_what_is_finished_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of five folds fit; the others are tried in their turn."""
+    own = folds(5)
+    whole = trained(own, stacked=True)
+    tried: list[list[int]] = []
+    stack = trainer._stack
+
+    def limited(folds: Sequence[TrainingFold], *arguments: object, **options: object) -> object:
+        seeds = [fold.seed - 1000 for fold in folds]
+        tried.append(seeds)
+        if len(folds) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return stack(folds, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer, "_stack", limited)
+    halves = trained(own, stacked=True)
+
+    assert tried == [[0, 1, 2, 3, 4], [0, 1], [2, 3, 4], [2], [3, 4]]
+    assert [fold.stack for fold in whole] == [5] * 5
+    assert [fold.stack for fold in halves] == [2, 2, 1, 2, 2]
+    assert all(same(one, other) for one, other in zip(whole, halves, strict=True))
+
+
+def test_a_single_fold_that_does_not_fit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(trainer, "_stack", refuse)
+    with pytest.raises(torch.OutOfMemoryError):
+        trained(folds(1), stacked=True)
+
+
+def test_folds_with_more_batches_are_a_stack_of_their_own() -> None:
+    own = folds(4, epochs=1)
+    longer = [replace(own[i], train=own[i].train[:14], labels=own[i].labels[:14]) for i in (0, 2)]
+    shorter = [replace(own[i], train=own[i].train[:9], labels=own[i].labels[:9]) for i in (1, 3)]
+    sized = [replace(fold, peers=(14, 9)) for fold in (longer[0], shorter[0], longer[1], shorter[1])]
+    together = trained(sized, stacked=True)
+
+    assert [fold.stack for fold in together] == [2] * 4
+    assert all(same(one, trained([fold], stacked=True)[0]) for one, fold in zip(together, sized, strict=True))
+
+
+def test_progress_counts_the_folds_that_are_trained_and_ends_with_nothing_left() -> None:
+    told: list[TrainingProgress] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack_training, "_TELL_SECONDS", 0.0)
+        trained(folds(3, epochs=4), stacked=True, tell=told.append)
+
+    assert {(progress.folds, progress.epochs) for progress in told} == {(3, 4)}
+    assert [progress.epoch for progress in told] == [0, 1, 1, 2, 2, 3, 3]
+    assert told[-1].seconds_left == 0
+    assert min(progress.samples_per_second for progress in told) > 0
