@@ -16,6 +16,8 @@ from torch import Tensor
 
 _ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 """oneDNN's product x wᵀ + b; None in a torch without it, such as most builds for ARM."""
+_CONV_SETTINGS = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+"""A convolution's settings in torch's order, and what they are unless given."""
 _ROWS = 32
 """Maps in a batch from which on it pays to sort a kernel's weights into those of a linear layer."""
 
@@ -34,31 +36,25 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return rows.view(*input.shape[:-1], weight.shape[0])
 
 
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, *settings: Any, **named: Any) -> Tensor:
     """Compute `torch.nn.functional.conv2d`: of 2×2 maps with a rim of 1 by a linear layer on the whole map.
 
     There, most of a 3×3 kernel meets nothing but the rim's zeros.
     """
-    usual = (_pair(stride), _pair(padding), _pair(dilation), groups) == ((1, 1), (1, 1), (1, 1), 1)
+    given = {**_CONV_SETTINGS, **dict(zip(_CONV_SETTINGS, settings, strict=False)), **named}
+    rim_of_one = all(_once(given[name]) for name in _CONV_SETTINGS)
     small = input.dim() == 4 and input.shape[2:] == (2, 2) and weight.shape[1:] == (input.shape[1], 3, 3)
-    if not (usual and small and len(input) >= _ROWS and _applies(input, weight, bias)):
-        return F.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    if not (rim_of_one and small and len(input) >= _ROWS and _applies(input, weight, bias)):
+        return F.conv2d(input, weight, bias, *settings, **named)
     met = [weight[:, :, 1 - row : 3 - row, 1 - column : 3 - column] for row in range(2) for column in range(2)]
     whole = torch.stack(met).permute(0, 1, 3, 4, 2).reshape(4 * weight.shape[0], 4 * weight.shape[1])
     maps = linear(input.permute(0, 2, 3, 1).flatten(1), whole).reshape(-1, 2, 2, weight.shape[0])
     return (maps if bias is None else maps + bias).permute(0, 3, 1, 2)
 
 
-def _pair(value: Any) -> Any:
-    return (value, value) if isinstance(value, int) else value if isinstance(value, str) else tuple(value)
+def _once(value: Any) -> bool:
+    """Return whether a setting of a convolution is 1 in each direction."""
+    return value == 1 or (not isinstance(value, (int, str)) and all(each == 1 for each in value))
 
 
 class _Linear(torch.autograd.Function):

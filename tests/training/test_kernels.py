@@ -100,6 +100,8 @@ def test_a_convolution_of_2x2_maps_is_torchs(
 
     def results() -> list[Tensor]:
         output = convolution(maps)
+        by_name = F.conv2d(input=maps, weight=convolution.weight, bias=convolution.bias, padding=(1, 1))
+        assert torch.equal(output, by_name)
         return [output.detach(), *torch.autograd.grad((output * factors).sum(), [maps, *convolution.parameters()])]
 
     expected = results()
