@@ -88,6 +88,74 @@ def test_any_strides_are_right() -> None:
 
 
 @ONEDNN
+@pytest.mark.usefixtures("reproducible")
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_a_convolution_of_2x2_maps_is_torchs(
+    with_bias: bool, memory_format: torch.memory_format, products: list[tuple[int, ...]]
+) -> None:
+    maps = torch.randn(33, 5, 2, 2).to(memory_format=memory_format).requires_grad_()
+    convolution = torch.nn.Conv2d(5, 7, 3, padding=1, bias=with_bias)
+    factors = torch.linspace(-1, 2, 33 * 7 * 4).reshape(33, 7, 2, 2)
+
+    def results() -> list[Tensor]:
+        output = convolution(maps)
+        by_name = F.conv2d(input=maps, weight=convolution.weight, bias=convolution.bias, padding=(1, 1))
+        assert torch.equal(output, by_name)
+        return [output.detach(), *torch.autograd.grad((output * factors).sum(), [maps, *convolution.parameters()])]
+
+    expected = results()
+    assert not products
+    with Kernels():
+        replaced = results()
+
+    assert products[0] == (33, 20, 28)
+    for result, other in zip(replaced, expected, strict=True):
+        torch.testing.assert_close(result, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings"),
+    [
+        ((33, 4, 2, 3), {}),
+        ((33, 4, 2, 2), {"stride": 2}),
+        ((33, 4, 2, 2), {"padding": (1, 2)}),
+        ((33, 4, 2, 2), {"padding": "same", "stride": 1}),
+        ((33, 4, 2, 2), {"dilation": 2, "padding": 2}),
+        ((33, 4, 2, 2), {"groups": 2}),
+        ((33, 4, 2, 2), {"kernel_size": 1}),
+        ((33, 4, 2, 2), {"kernel_size": (3, 1)}),
+        ((3, 4, 2, 2), {}),
+        ((4, 2, 2), {}),
+    ],
+)
+def test_other_convolutions_are_left_to_torch(
+    shape: tuple[int, ...], settings: dict[str, Any], products: list[tuple[int, ...]]
+) -> None:
+    maps, convolution = torch.randn(shape), torch.nn.Conv2d(4, 6, **{"kernel_size": 3, "padding": 1, **settings})
+    with Kernels():
+        result = convolution(maps)
+
+    assert torch.equal(result, convolution(maps))
+    assert not products
+
+
+@ONEDNN
+@pytest.mark.usefixtures("reproducible")
+def test_second_derivatives_are_torchs() -> None:
+    x, weight = torch.randn(7, 5, requires_grad=True), torch.randn(3, 5, requires_grad=True)
+
+    def penalty() -> tuple[Tensor, ...]:
+        (slope,) = torch.autograd.grad(F.linear(x, weight).pow(3).sum(), x, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), [x, weight])
+
+    with Kernels():
+        replaced = penalty()
+    for result, other in zip(replaced, penalty(), strict=True):
+        torch.testing.assert_close(result, other, rtol=1e-4, atol=1e-3)
+
+
+@ONEDNN
 def test_only_the_gradients_that_are_wanted_are_computed(products: list[tuple[int, ...]]) -> None:
     x, weight = torch.randn(9, 4), torch.randn(3, 4)
     with Kernels():

@@ -114,25 +114,11 @@ class AdaptiveDownsampling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return tokens (n, side², width) of x (n, (factor · side)², width)."""
         n, _, width = x.shape
-        maps = x.reshape(n, self.before, self.before, width)
-        normalised = self.norm(self._convolved_whole(maps) if self.before == 2 else self._convolved(maps))
         # A permuted view is a map whose channels lie side by side, so no value moves.
+        convolved = self.convolution(x.reshape(n, self.before, self.before, width).permute(0, 3, 1, 2))
+        normalised = self.norm(convolved.permute(0, 2, 3, 1))
         pooled: Tensor = self.pool(normalised.permute(0, 3, 1, 2))
         return pooled.permute(0, 2, 3, 1).flatten(1, 2)
-
-    def _convolved(self, maps: Tensor) -> Tensor:
-        """Return maps of the shape of ``maps``, (n, side, side, width)."""
-        convolved: Tensor = self.convolution(maps.permute(0, 3, 1, 2))
-        return convolved.permute(0, 2, 3, 1)
-
-    def _convolved_whole(self, maps: Tensor) -> Tensor:
-        """Do the same for maps of 2×2 by one linear layer: most of the kernel meets nothing but the rim's zeros."""
-        weight, bias = self.convolution.weight, self.convolution.bias
-        width = maps.shape[-1]
-        met = [weight[:, :, 1 - row : 3 - row, 1 - column : 3 - column] for row in range(2) for column in range(2)]
-        of_all = torch.stack(met).permute(0, 1, 3, 4, 2).reshape(4 * width, 4 * width)
-        convolved = F.linear(maps.flatten(1), of_all).reshape(maps.shape)
-        return convolved if bias is None else convolved + bias
 
 
 class MultiScaleAttention(nn.Module):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
 from timm.layers import LayerNorm2d, Mlp, PatchEmbed
 from torch import Tensor, nn
 
@@ -145,12 +146,18 @@ class Attention(nn.Module):
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Return tokens (blocks, tokens, width) and undropped weights (blocks, heads, tokens, tokens)."""
-        blocks, count, _ = tokens.shape
-        split = (blocks, count, 3, self.heads, self.head_width)
-        q, k, v = self.qkv(tokens).reshape(split).permute(2, 0, 3, 1, 4)
-        weights = (q @ k.transpose(-1, -2) / self.head_width**0.5).softmax(-1)
+        v, weights = self._values_and_weights(tokens)
         mixed = (self.weights_dropout(weights) @ v).transpose(1, 2).flatten(2)
         return self.dropout(self.out(mixed)), weights
+
+    def _values_and_weights(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        blocks, count, _ = tokens.shape
+        if count == 1:  # its weight is 1, whatever its query and its key are
+            v = F.linear(tokens, self.qkv.weight[2 * self.heads * self.head_width :])
+            return v.reshape(blocks, self.heads, 1, self.head_width), v.new_ones(blocks, self.heads, 1, 1)
+        split = (blocks, count, 3, self.heads, self.head_width)
+        q, k, v = self.qkv(tokens).reshape(split).permute(2, 0, 3, 1, 4)
+        return v, (q @ k.transpose(-1, -2) / self.head_width**0.5).softmax(-1)
 
 
 class Aggregation(nn.Sequential):
