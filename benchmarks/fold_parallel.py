@@ -4,7 +4,7 @@ Usage: python benchmarks/fold_parallel.py [--networks NAME ...] [--folds N] [--e
        [--device cpu|cuda] [--name NAME]
 
 (a) The plain loop trains fold after fold: a DataLoader, the network as published (`plain_networks.py`), torch's own
-choice of threads and kernels, Adam as torch makes it, and the held-out subject evaluated after each epoch. (b) The
+choice of threads and kernels, Adam or SGD as torch makes it, and the held-out subject evaluated after each epoch. (b) The
 trainer: on the CPU as many processes as cores, held as workers are (`mer_bench.arithmetic`); on CUDA one process.
 
 Both run in each round, one after the other, with few and with more epochs: the difference is the time of the epochs
@@ -24,13 +24,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mer_bench.arithmetic import AVX2, arithmetic, processor, worker_environment
+from mer_bench.arithmetic import AVX2, arithmetic, processor, settings_of, worker_environment
 from mer_bench.arrays import FloatArray, IntArray
 
 EPOCHS = {"ahmsa": 2, "htnet": 1, "ststnet": 20, "rcn-a": 6}
@@ -106,7 +107,7 @@ def _ask(part: str, name: str, options: argparse.Namespace, epochs: int, process
     held = {*worker_environment(AVX2)} | {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
     environment = {key: value for key, value in os.environ.items() if key not in held}
     if part == "trainer":
-        environment |= worker_environment(arithmetic())
+        environment |= {**worker_environment(arithmetic()), **dict(settings_of(options.precision))}
     folds = chosen_folds(options)
     # Of folds ordered by size, each process gets a like share.
     shares = [",".join(map(str, folds[start::processes])) for start in range(processes)]
@@ -164,7 +165,8 @@ def plain(options: argparse.Namespace) -> Callable[[], dict[str, Any]]:
         )
         network = plain_network(method).to(options.device)
         loss_of = nn.CrossEntropyLoss()
-        optimizer = torch.optim.Adam(network.parameters(), lr=lr)
+        kind = torch.optim.Adam if method.training.optimizer == "adam" else partial(torch.optim.SGD, momentum=0.9)
+        optimizer = kind(network.parameters(), lr=lr)
         batches, held_out_batches = DataLoader(train, batch, shuffle=True), DataLoader(held_out, batch)
         for _ in range(options.epochs):
             network.train()
@@ -187,36 +189,33 @@ def plain(options: argparse.Namespace) -> Callable[[], dict[str, Any]]:
 
 
 def trainer(options: argparse.Namespace) -> Callable[[], dict[str, Any]]:
-    """Prepare the trainer for the folds of a share."""
-    method = _method(options)
+    """Prepare the trainer for the folds of a share: on CUDA, one stack."""
+    from mer_bench.training.folds import TrainingFold
+    from mer_bench.training.trainer import train_folds
+
     inputs, labels, subjects = maps(options)
+    places = np.arange(len(subjects))
+
+    def fold_of(number: int) -> TrainingFold:
+        out = subjects == number
+        return TrainingFold(
+            method=_method(options),
+            inputs=inputs,
+            train=places[~out],
+            labels=labels[~out],
+            held_out=(places[out],),
+            seed=number,
+            peers=tuple(len(subjects) - size for size in set(FOLD_SIZES)),
+        )
+
+    folds = [fold_of(number) for number in _share(options)]
 
     def run() -> dict[str, Any]:
-        train_folds(method, inputs, labels, subjects, _share(options), options.device)
+        for _ in train_folds(folds, device=options.device, stacked=options.device == "cuda"):
+            pass
         return {}
 
     return run
-
-
-def train_folds(
-    method: Any, inputs: FloatArray, labels: IntArray, subjects: IntArray, folds: Sequence[int], device: str
-) -> None:
-    """Train folds as a worker of mer-bench does."""
-    from torch.overrides import TorchFunctionMode
-
-    from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
-    from mer_bench.training.kernels import CPU_KERNELS
-    from mer_bench.training.trainer import train_fold
-
-    class Kernels(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return CPU_KERNELS.get(func, func)(*args, **(kwargs or {}))
-
-    for fold in folds:
-        out = subjects == fold
-        train = LabelledSamples(inputs[~out], labels[~out], subjects[~out].astype(str))
-        with Kernels():
-            train_fold(method, train, [UnlabelledSamples(inputs[out])], seed=fold, device=device)
 
 
 def peak(options: argparse.Namespace) -> Callable[[], dict[str, Any]]:
@@ -311,14 +310,15 @@ def _method(options: argparse.Namespace) -> Any:
     from mer_bench.testing import make_method
 
     (name,) = options.networks
-    return make_method(load_catalogue().method(name), preset=options.preset, epochs=options.epochs or 1)
+    own = {"precision": options.precision} if options.part == "trainer" else {}
+    return make_method(load_catalogue().method(name), preset=options.preset, epochs=options.epochs or 1, **own)
 
 
 def _nchw(method: Any, inputs: FloatArray, train: IntArray, part: IntArray) -> FloatArray:
     from mer_bench.training.normalisation import Normaliser
 
-    normalise = Normaliser.fit(inputs[train], method.training.normalisation)
-    return np.ascontiguousarray(np.moveaxis(normalise(inputs[part]), -1, 1))
+    own = Normaliser.fit(inputs[train], method.training.normalisation)
+    return np.ascontiguousarray(np.moveaxis((inputs[part] - own.mean) / own.deviation * own.factor, -1, 1))
 
 
 def _share(options: argparse.Namespace) -> list[int]:
@@ -326,7 +326,9 @@ def _share(options: argparse.Namespace) -> list[int]:
 
 
 def _shared(options: argparse.Namespace) -> dict[str, Any]:
-    return {key: getattr(options, key) for key in ("folds", "epochs", "rounds", "data", "device", "preset")}
+    return {
+        key: getattr(options, key) for key in ("folds", "epochs", "rounds", "data", "device", "preset", "precision")
+    }
 
 
 def _arguments() -> argparse.Namespace:
@@ -338,6 +340,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", default="", metavar="PATH", help="flow maps of CDE (default: random ones)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--preset", default="paper")
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "tf32", "bf16"), help="of the trainer")
     parser.add_argument("--name", default="fold_parallel", help="of the JSON file")
     parser.add_argument("--part", choices=tuple(PARTS), help=argparse.SUPPRESS)
     parser.add_argument("--share", default="", help=argparse.SUPPRESS)
