@@ -4,8 +4,8 @@ Usage: python benchmarks/fold_parallel.py [--networks NAME ...] [--folds N] [--e
        [--device cpu|cuda] [--name NAME]
 
 (a) The plain loop trains fold after fold: a DataLoader, the network as published (`plain_networks.py`), torch's own
-choice of threads and kernels, Adam or SGD as torch makes it, and the held-out subject evaluated after each epoch. (b) The
-trainer: on the CPU as many processes as cores, held as workers are (`mer_bench.arithmetic`); on CUDA one process.
+choice of threads and kernels, Adam or SGD as torch makes it, and the held-out subject evaluated after each epoch. (b)
+The trainer: on the CPU as many processes as cores, held as workers are (`mer_bench.arithmetic`); on CUDA one stack.
 
 Both run in each round, one after the other, with few and with more epochs: the difference is the time of the epochs
 without what a fold needs before its first. It is extrapolated from the folds that ran to an epoch over all folds.
