@@ -20,6 +20,7 @@ from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.records import store_result
+from mer_bench.parameters import value_text
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.rules import ORACLE
@@ -144,9 +145,16 @@ class Session:
                 row = rows[cell.row]
                 reason = store_result(self.store, row, task, result, run_id=run_id)
                 if reason:
-                    self.failures.append(Failure(row.name, cell.seed, cell.fold, reason))
-                    self.listener.failed(f"{row.name}, seed {cell.seed}, fold {cell.fold}: {reason}")
+                    named = self._named(cell.row)
+                    self.failures.append(Failure(named, cell.seed, cell.fold, reason))
+                    self.listener.failed(f"{named}, seed {cell.seed}, fold {cell.fold}: {reason}")
                 step(not reason, row.name, result.seconds)
+
+    def _named(self, index: int) -> str:
+        """Return a row's method; in a sweep, with what the row differs in: ``ahmsa (lr=1e-05)``."""
+        varied = self.plan.varied[index] if self.plan.varied else {}
+        values = ", ".join(f"{name}={value_text(value)}" for name, value in varied.items())
+        return f"{self.plan.rows[index].name} ({values})" if values else self.plan.rows[index].name
 
     def _training(self, group: GroupTask, message: TrainingProgress | TrainingNotice) -> None:
         cell = group.folds[0].cell
