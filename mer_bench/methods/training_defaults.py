@@ -73,8 +73,8 @@ def _stepwise(config: TrainingConfig, step: int, steps: int) -> float:
 
 
 def _one_cycle(config: TrainingConfig, step: int, steps: int) -> float:
-    last = max(config.epochs * steps - 1, 1)
-    peak = _ONE_CYCLE_RISE * last
+    total = config.epochs * steps
+    last, peak = max(total - 1, 1), _ONE_CYCLE_RISE * total - 1
     if step <= peak:
         return _between(_ONE_CYCLE_START, 1.0, step / peak)
     return _between(1.0, _ONE_CYCLE_END, min((step - peak) / (last - peak), 1.0))

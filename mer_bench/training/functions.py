@@ -62,8 +62,8 @@ def stacked_functions(weights: Tensor | None) -> dict[_Function, _Function]:
     weights : Tensor of shape (n,), float32, or None
         1 for the samples of the batch, and 0 for those that only fill it; None if there are none of these.
     """
-    batch_norm = {} if weights is None else {F.batch_norm: partial(_masked_batch_norm, weights)}
-    return {F.conv2d: _conv2d, F.scaled_dot_product_attention: _attention, **batch_norm}
+    batch_norm = partial(_masked_batch_norm, weights)
+    return {F.conv2d: _conv2d, F.scaled_dot_product_attention: _attention, F.batch_norm: batch_norm}
 
 
 def _random_functions(draws: Draws) -> dict[_Function, _Function]:
@@ -133,10 +133,13 @@ def _like(drawn: Tensor, settings: Mapping[str, Any]) -> Tensor:
     return drawn if settings.get("dtype") is None else drawn.to(settings["dtype"])
 
 
-def _masked_batch_norm(weights: Tensor, *arguments: Any, **settings: Any) -> Tensor:
+def _masked_batch_norm(weights: Tensor | None, *arguments: Any, **settings: Any) -> Tensor:
     """Normalise by the mean and variance of the samples whose weight is 1, and update the running ones by these."""
     own = _given(_BATCH_NORM, arguments, settings)
-    if not own["training"]:
+    if weights is None or not own["training"]:
+        if own["running_mean"] is not None:
+            # Under torch.vmap, torch does not mix inputs of 16 bits with statistics of 32.
+            own["input"] = own["input"].to(own["running_mean"].dtype)
         return F.batch_norm(**own)
     input, running_mean, running_var = own["input"], own["running_mean"], own["running_var"]
     axes = [0, *range(2, input.dim())]

@@ -27,6 +27,7 @@ _REASONS = {
     "vmap: called random operation": "it draws random numbers in a way that mer-bench does not replace",
     "in-place arithmetic": "it writes into a tensor that all folds share",
     "inplace arithmetic": "it writes into a tensor that all folds share",
+    "doesn't match the broadcast shape": "it writes into a tensor that all folds share",
 }
 """What torch's errors hold, and what they mean."""
 

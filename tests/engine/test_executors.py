@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.bench import descendants, living, wait_until
-from support.worker_tasks import act
+from support.worker_tasks import act, talk
 
 from mer_bench.arithmetic import arithmetic, worker_environment
 from mer_bench.engine import executors
@@ -315,3 +315,43 @@ def test_an_interrupt_between_two_samples_stops_their_preprocessing(monkeypatch:
     # The exception is still referenced, and with it every frame that it came through.
     assert kept.traceback
     assert closed == [True]
+
+
+def talking(*tasks: str, jobs: int = 1) -> tuple[list[str], list[tuple[str, int]]]:
+    """Run tasks that send numbers; return what came out of them, and each message with its task."""
+    heard: list[tuple[str, int]] = []
+
+    def message(task: str, said: tuple[int, str]) -> None:
+        assert len(said[1]) == 70_000
+        heard.append((task, said[0]))
+
+    outcomes = run_tasks(talk, tasks, lambda _: ALONE, lost=lost, jobs=jobs, message=message)
+    return [outcome[0] for _, outcome in outcomes], heard
+
+
+def test_messages_of_a_running_task_come_in_order_and_before_its_outcome() -> None:
+    outcomes, heard = talking("3 ab", "0 abc", "4 abcd", jobs=2)
+
+    assert sorted(outcomes) == ["2", "3", "4"]
+    for task, count in (("3 ab", 3), ("0 abc", 0), ("4 abcd", 4)):
+        assert [number for of, number in heard if of == task] == list(range(count))
+
+
+def test_a_message_that_is_no_plain_data_is_passed_over() -> None:
+    assert talking("2 send-object") == (["11"], [("2 send-object", 0), ("2 send-object", 1)])
+
+
+def test_a_task_that_dies_after_messages_is_lost_once() -> None:
+    outcomes, heard = talking("2 kill", "1 ab")
+
+    assert outcomes == ["2 kill: its process was killed (SIGKILL)", "2"]
+    assert heard == [("2 kill", 0), ("2 kill", 1), ("1 ab", 0)]
+
+
+def test_a_task_whose_worker_is_killed_after_messages_is_done_again(tmp_path: Path) -> None:
+    task = f"2 kill-worker-once {tmp_path / 'killed'}"
+    outcomes, heard = talking(task)
+
+    assert outcomes == [str(len(task.partition(" ")[2]))]
+    # Of the first attempt, the worker may not have passed on all.
+    assert [number for _, number in heard][-2:] == [0, 1]

@@ -7,7 +7,7 @@ import pytest
 
 from mer_bench import MerBenchError, MethodError
 from mer_bench.arrays import FloatArray
-from mer_bench.evaluation.selection import best_inner_epoch, validation_subjects
+from mer_bench.evaluation.selection import InnerStop, best_inner_epoch, validation_subjects
 from mer_bench.results import best_epoch
 
 
@@ -75,3 +75,29 @@ def test_the_oracle_epoch_has_the_most_correct_samples_and_is_the_latest_of_equa
     assert best_epoch(scores_of([two, four, also_four, three]), labels) == 2
     assert best_epoch(scores_of([four, three, two]), labels) == 0
     assert best_epoch(scores_of([two, two, two]), labels) == 2
+
+
+def stops(epochs: list[list[int]], labels: list[int], patience: int) -> list[bool]:
+    """Return after which epochs a training of these predictions would be stopped."""
+    stop = InnerStop(np.array(labels), 3, "exclude", patience)
+    scores = scores_of(epochs)
+    return [stop(scores[: n + 1]) for n in range(len(scores))]
+
+
+def test_a_training_stops_after_its_patience_without_a_better_epoch() -> None:
+    best, good, bad = [0, 1, 2, 0], [0, 1, 2, 1], [1, 1, 1, 1]
+    labels = [0, 1, 2, 0]
+
+    assert stops([bad, good, bad, good, bad, bad], labels, 2) == [False, False, False, True, True, True]
+    assert stops([bad, good, bad, best, bad, good, best], labels, 3) == [False] * 6 + [True]
+    assert stops([bad, good, best], labels, 1) == [False] * 3
+
+
+def test_a_training_that_begins_again_is_not_stopped_by_what_it_was_before() -> None:
+    """A stack that did not fit is trained again in halves."""
+    stop = InnerStop(np.array([0, 1, 2]), 3, "exclude", 2)
+    worse = scores_of([[0, 1, 2], [0, 0, 0], [0, 0, 0]])
+    better = scores_of([[0, 0, 0], [0, 1, 0], [0, 1, 2]])
+
+    assert [stop(worse[: n + 1]) for n in range(3)] == [False, False, True]
+    assert [stop(better[: n + 1]) for n in range(3)] == [False] * 3

@@ -32,7 +32,9 @@ class Small(nn.Module):
 
     def __init__(self, n_classes: int) -> None:
         super().__init__()
-        self.maps = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout2d(0.2))
+        # A bias before a batch normalisation has a gradient of rounding only, which Adam makes steps of the length lr.
+        convolution = nn.Conv2d(3, 4, 3, 2, 1, bias=False)
+        self.maps = nn.Sequential(convolution, nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout2d(0.2))
         self.attention = nn.Linear(4, 12)
         self.head = nn.Sequential(nn.LayerNorm(4), nn.Dropout(0.3), nn.Linear(4, n_classes))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from mer_bench.errors import MerBenchError, error_text
@@ -91,3 +92,13 @@ def _worker() -> int:
     """Return the process whose child's child this is."""
     home = os.getppid()
     return int(Path(f"/proc/{home}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def talk(task: str, send: Callable[[object], None]) -> tuple[str, object]:
+    """Send as many numbers as the task says, one by one, and then act as its rest says."""
+    count, _, rest = task.partition(" ")
+    for number in range(int(count)):
+        send((number, "x" * 70_000))
+    if rest == "send-object":
+        send(Opaque())
+    return act(rest)
