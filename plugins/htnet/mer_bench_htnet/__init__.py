@@ -101,7 +101,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             citation="Wang, Zhang, Luo & Sankaranarayana 2024, HTNet for micro-expression recognition, "
             "Neurocomputing 602, 128196, doi:10.1016/j.neucom.2024.128196, arXiv:2307.14637",
             trains_by_epoch=True,
-            training_seconds={"paper": 21.0, "quick": 0.7},
+            training_seconds={"paper": 16.0, "quick": 0.7},
             validate=validate,
         ),
     )

@@ -78,7 +78,7 @@ def mer_bench_methods() -> tuple[MethodSpec, ...]:
             citation="Liong, Gan, See, Khor & Huang 2019, Shallow Triple Stream Three-dimensional CNN (STSTNet) for "
             "Micro-expression Recognition, FG 2019, doi:10.1109/FG.2019.8756567, arXiv:1902.03634",
             trains_by_epoch=True,
-            training_seconds={"paper": 0.3, "pytorch": 0.4},
+            training_seconds={"paper": 0.2, "pytorch": 0.2},
             validate=validate,
         ),
     )
