@@ -257,7 +257,7 @@ def test_torch_vmap_trains_a_stack_of_networks_as_it_trains_each(name: str) -> N
 
     def loss(parameters: dict[str, Tensor], buffers: dict[str, Tensor], given: Tensor) -> Tensor:
         output = functional_call(shell, (parameters, buffers), (given,))
-        penalty = output[1] if isinstance(output, tuple) else 0.0
+        penalty = output[1].mean() if isinstance(output, tuple) else 0.0
         return F.cross_entropy(logits_of(output), labels) + penalty
 
     parameters, buffers = stack_module_state(networks)

@@ -11,7 +11,14 @@ from support.method_instances import BUILT_IN
 from mer_bench import Features, MerBenchError, MethodSpec, Parameter, Representation
 
 ANY_SCALE = "physical|per-map|per-map-8bit"
-TRAINING = {"weight_decay": 0.0, "class_weights": "none", "normalisation": "channel"}
+TRAINING = {
+    **{"momentum": 0.9, "weight_decay": 0.0, "schedule": "constant", "warmup": 0, "clip_norm": 0.0},
+    **{"schedule_epochs": 30, "schedule_factor": 0.1, "average": 0.0, "patience": 0, "precision": "fp32"},
+    **{"loss": "cross-entropy", "focal_gamma": 2.0, "label_smoothing": 0.0, "class_weights": "none"},
+    **{"sampling": "shuffled", "mixup": 0.0, "flip": 0.0, "shift": 0, "rotation": 0.0, "noise": 0.0, "erasing": 0.0},
+    **{"normalisation": "channel", "init_from": "", "init_sha256": ""},
+}
+"""Of the trainer: what no built-in network's source sets, and none may switch on by mistake."""
 """Where a method names nothing else."""
 
 FACE = Representation("face-flow")
