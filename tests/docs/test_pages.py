@@ -102,7 +102,7 @@ def test_the_files_of_the_method_page_replace_rendered_ones_or_are_optional(tmp_
     render(tmp_path)
 
     new = [block.path for block in METHOD.files if not (tmp_path / block.path).exists()]
-    assert [Path(path).name for path in new] == ["recipe.py", "mer-bench.toml"]
+    assert [Path(path).name for path in new] == ["mer-bench.toml", "recipe.py"]
 
 
 @pytest.mark.parametrize(("name", "most"), [("motion-net", 30), ("flow-trees", 15)])
