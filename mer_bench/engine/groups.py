@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from contextlib import suppress
 
 import numpy as np
 
@@ -39,8 +39,10 @@ def group_tasks(tasks: Sequence[FoldTask], rows: Sequence[Row], resources: Resou
     """
     groups: list[GroupTask] = []
 
-    for _, together in groupby(tasks, key=lambda task: _shared(rows[task.cell.row], task)):
-        own = list(together)
+    together: dict[str, list[FoldTask]] = {}
+    for task in tasks:
+        together.setdefault(_shared(rows[task.cell.row], task), []).append(task)
+    for own in together.values():
         row = rows[own[0].cell.row]
         stacked = row.trains_by_epoch and (own[0].device != "cpu" or (resources.stack or 1) > 1)
         size = (resources.stack or len(own)) if stacked else 1
@@ -111,5 +113,7 @@ def _peers(row: Row, seed: int) -> tuple[int, ...]:
     sizes = set()
     for name, fold in row.folds.items():
         subjects = np.array([row.table.subjects[i] for i in fold.train])
-        sizes.add(learning_size(subjects, seed=seed_value(protocol, name, seed), inner=is_inner))
+        # A fold without subjects to validate on fails in its own process.
+        with suppress(MethodError):
+            sizes.add(learning_size(subjects, seed=seed_value(protocol, name, seed), inner=is_inner))
     return tuple(sorted(sizes))

@@ -24,7 +24,8 @@ from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.pretraining import PretrainingTask, lost_pretraining, pretrain, pretraining_task
 from mer_bench.evaluation.request import Request
 from mer_bench.evaluation.rows import Row
-from mer_bench.methods.initial_weights import weights_metadata
+from mer_bench.methods.initial_weights import InitialWeights, weights_metadata
+from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.store.files import digest
 
@@ -85,7 +86,7 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
     if outcome.error:
         raise MerBenchError(f"{row.name} cannot be trained: {outcome.error}")
     try:
-        content = safetensors.numpy.save(outcome.arrays, weights_metadata(row.table.subjects, _facts(row)))
+        content = safetensors.numpy.save(outcome.arrays, _metadata(row))
         write_atomically(file, content)
     except OSError as error:
         raise MerBenchError(f"{file} cannot be written: {error.strerror}") from error
@@ -98,10 +99,18 @@ def _place(task: PretrainingTask) -> Place:
     return Place.of_method(spec, f"pretraining of {spec.target}", module=pretrain.__module__, settings=settings)
 
 
-def _facts(row: Row) -> dict[str, str]:
-    record = row.record
-    return {
+def _metadata(row: Row) -> dict[str, str]:
+    """Return facts of the weights, with all subjects that they saw, before this training too, if these are known."""
+    record, config = row.record, TrainingConfig.from_params(row.setting.params)
+    facts = {
         "mer-bench method": f"{record['method']['name']} {record['method']['version']}",
         "mer-bench protocol": f"{record['protocol']['name']}@{record['protocol']['version']}",
         "mer-bench row": digest([record["row_key"]]),
     }
+    seen = set(row.table.subjects)
+    if config.init_from:
+        before = InitialWeights.named(config.init_from, config.init_sha256).subjects
+        if before is None:
+            return facts
+        seen |= set(before)
+    return weights_metadata(seen, facts)

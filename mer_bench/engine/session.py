@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -118,26 +118,13 @@ class Session:
         """Run tasks, and store their results and those given."""
         run_id = self.store.start_run(self._manifest()) if self.pending else ""
         done = len(self.plan.cells) - len(self.pending)
-        jobs, timeout = self.resources.jobs, self.resources.timeout
-        rows = self.plan.rows
+        jobs, rows = self.resources.jobs, self.plan.rows
         parts = Counter(rows[cell.row].name for cell in self.pending)
         tasks = sorted(tasks, key=lambda task: cost_rank(rows[task.cell.row]))
         groups = group_tasks(tasks, rows, self.resources)
-        if timeout is not None:
-            timeout *= max((len(group.folds) for group in groups), default=1)
         with (
             self.listener.steps("cells", len(self.plan.cells), done, parts=parts, jobs=jobs) as step,
-            closing(
-                run_tasks(
-                    compute_group,
-                    groups,
-                    group_place,
-                    lost=lost_group,
-                    jobs=jobs,
-                    timeout=timeout,
-                    message=self._training,
-                )
-            ) as computed,
+            closing(self._computed(groups)) as computed,
         ):
             of_groups = (pair for group, results in computed for pair in zip(group.folds, results, strict=True))
             for task, result in chain(failed, of_groups):
@@ -149,6 +136,22 @@ class Session:
                     self.failures.append(Failure(named, cell.seed, cell.fold, reason))
                     self.listener.failed(f"{named}, seed {cell.seed}, fold {cell.fold}: {reason}")
                 step(not reason, row.name, result.seconds)
+
+    def _computed(self, groups: Sequence[GroupTask]) -> Generator[tuple[GroupTask, list[FoldResult]], None, None]:
+        """Compute groups, and yield each with its results; on a GPU, one group has all of its memory."""
+        jobs, timeout = self.resources.jobs, self.resources.timeout
+        for on_cpu in (True, False):
+            own = [group for group in groups if (group.folds[0].device == "cpu") == on_cpu]
+            longest = max((len(group.folds) for group in own), default=1)
+            yield from run_tasks(
+                compute_group,
+                own,
+                group_place,
+                lost=lost_group,
+                jobs=jobs if on_cpu else 1,
+                timeout=None if timeout is None else timeout * longest,
+                message=self._training,
+            )
 
     def _named(self, index: int) -> str:
         """Return a row's method; in a sweep, with what the row differs in: ``ahmsa (lr=1e-05)``."""

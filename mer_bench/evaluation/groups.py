@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,8 +71,7 @@ def compute_group(task: GroupTask, tell: Tell) -> list[FoldResult]:
     first = task.folds[0]
     if not first.setting.spec.trains_by_epoch:
         return [compute_fold(fold) for fold in task.folds]
-    precision = str(first.setting.params.get("precision", ""))
-    started, processor = time.perf_counter(), cell_processor(arithmetic(), precision)
+    started, processor = time.perf_counter(), _processor(task)
     done: dict[int, FoldResult] = {}
     load_method(first.setting)
     what = f"fold {first.cell.fold}" if len(task.folds) == 1 else f"{len(task.folds)} folds"
@@ -79,16 +79,16 @@ def compute_group(task: GroupTask, tell: Tell) -> list[FoldResult]:
         with fenced(first.setting, what):
             before = read_state(first.setting.spec.target) if len(task.folds) > 1 else None
             for number, scores in _trained(task, tell):
-                seconds = (time.perf_counter() - started) / len(task.folds)
-                done[number] = _result(scores, seconds, processor)
+                done[number] = _result(scores, 0.0, processor)
             _check_state(first.setting.spec.target, before)
     except ForeignError as failure:
-        seconds = (time.perf_counter() - started) / len(task.folds)
         if isinstance(failure.error, _LeftBehindError):
             done = {}
-        failed = failed_fold(failure.error, seconds, trace_of(failure.error))
+        failed = failed_fold(failure.error, 0.0, trace_of(failure.error))
         done = {number: done.get(number, failed) for number in range(len(task.folds))}
-    return [done[number] for number in range(len(task.folds))]
+    # Folds of a stack have no time of their own.
+    seconds = (time.perf_counter() - started) / len(task.folds)
+    return [replace(done[number], seconds=seconds) for number in range(len(task.folds))]
 
 
 class _LeftBehindError(MethodError):
@@ -99,15 +99,17 @@ def _trained(task: GroupTask, tell: Tell) -> Iterator[tuple[int, FoldScores | Me
     inputs: FloatArray = np.load(task.folds[0].stack, mmap_mode="r")
     folds = [_network_fold(fold, inputs, task.peers) for fold in task.folds]
 
+    processor = _processor(task)
+
     def checkpoint(numbers: Sequence[int]) -> Checkpoint | None:
         from mer_bench.training.checkpoint import Checkpoint
 
         if task.checkpoints is None:
             return None
-        own = [task.folds[number] for number in numbers]
-        # The seed is a hash of protocol, fold and seed index, and the stack's name one of the data.
-        settings = [[dict(fold.setting.params), fold.setting.n_classes, fold.seed, fold.inner] for fold in own]
-        name = digest([task.key, task.stacked, task.peers, own[0].stack.name, settings])
+        # All that the training's numbers come from: another one must not go on from here.
+        folds = [_facts(task.folds[number]) for number in numbers]
+        machine = [task.folds[0].device, processor, version("torch")]
+        name = digest([task.key, task.stacked, task.peers, machine, folds])
         return Checkpoint(task.checkpoints / f"{name}.safetensors")
 
     with isolated(task.folds[0].seed):
@@ -124,6 +126,16 @@ def _stacks(fold: NetworkFold, tell: Tell) -> bool:
     if reason:
         tell(TrainingNotice(f"its folds are trained one after the other, not as one stack, because {reason}"))
     return not reason
+
+
+def _processor(task: GroupTask) -> str:
+    return cell_processor(arithmetic(), str(task.folds[0].setting.params.get("precision", "")))
+
+
+def _facts(fold: FoldTask) -> list[object]:
+    """Return everything that a fold's numbers depend on; the name of its stack is a hash of the data."""
+    setting = [dict(fold.setting.params), fold.setting.n_classes, fold.seed, fold.inner]
+    return [setting, fold.stack.name, fold.train, fold.labels, fold.subjects, fold.test]
 
 
 def _network_fold(task: FoldTask, inputs: FloatArray, peers: tuple[int, ...]) -> NetworkFold:

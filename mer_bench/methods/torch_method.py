@@ -121,7 +121,8 @@ class TorchMethod(MethodBase, ABC):
         optimizer : torch.optim.Optimizer
         steps : int
             In an epoch. All folds of a stack have the same number, and share the scheduler: it must not depend on
-            their losses.
+            their losses, so ``ReduceLROnPlateau`` does not fit. On a GPU learning rates are tensors, to be filled, as
+            torch's own schedulers do.
         """
         from mer_bench.methods.training_defaults import default_scheduler
 

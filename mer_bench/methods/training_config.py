@@ -135,7 +135,7 @@ _PARAMETERS = (
         "average",
         0.0,
         "scores come from a running average of the weights: its share of the old value at each step (0.99); 0 for "
-        "the weights themselves",
+        "the weights themselves. Running statistics of batch normalisation are those of the last step",
         minimum=0.0,
         maximum=0.999999,
     ),

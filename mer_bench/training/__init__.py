@@ -1,1 +1,1 @@
-"""Training of networks, one fold at a time."""
+"""Training of networks: one fold, or a stack of folds side by side."""

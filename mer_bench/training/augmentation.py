@@ -170,7 +170,7 @@ def _within_range(x: Tensor, kind: InputKind) -> Tensor:
         return x.clamp(0, _WHITE)
     if kind.scale == PHYSICAL:
         return torch.cat((x[:, :2], x[:, 2:].clamp(min=0)), 1)
-    return x.clamp(0, 1)
+    return x if kind.scale == "unknown" else x.clamp(0, 1)
 
 
 def _erased(x: Tensor, draws: Draws, probability: float) -> Tensor:

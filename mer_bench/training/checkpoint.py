@@ -42,12 +42,13 @@ class Checkpoint:
 
     def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
         """Replace the file by one with these tensors and facts."""
+        # First, so that a full disk is not tried again at once.
+        self._saved = time.monotonic()
         content = safetensors.torch.save(
             {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, {_META: json.dumps(facts)}
         )
         self.file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.file, content)
-        self._saved = time.monotonic()
 
     def load(self, device: torch.device) -> tuple[dict[str, Tensor], dict[str, object]] | None:
         """Return what was saved; None if nothing was, or the file is damaged."""

@@ -67,6 +67,17 @@ class Optimisation:
         self._done += 1
         self._scheduler.step()
 
+    @property
+    def constants(self) -> tuple[object, ...]:
+        """What a step takes from the optimiser's groups that is no tensor, and which tensors the learning rates are."""
+        groups = self._optimizer.param_groups
+        return tuple(
+            (name, id(value) if isinstance(value, Tensor) else value)
+            for group in groups
+            for name, value in group.items()
+            if name != "params" and isinstance(value, (Tensor, float, int, tuple))
+        )
+
     def state(self) -> Tensors:
         """Return the optimiser's tensors by name, and those of the average."""
         tensors = {

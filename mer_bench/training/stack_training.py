@@ -20,7 +20,7 @@ from mer_bench.training.batches import Batch, epoch_batches
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
 from mer_bench.training.graphs import StepGraphs
-from mer_bench.training.networks import Networks, Tensors
+from mer_bench.training.networks import Networks, StackedNetworks, Tensors
 from mer_bench.training.objective import batch_loss
 from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.precision import autocast
@@ -92,7 +92,7 @@ class StackTraining:
         height, width = self._data.samples.shape[-2:]
         method = self._method
         self._augment = Augmenter(self._config.augmentation, method.input_kind, height, width, device)
-        self._graphs = StepGraphs(self._step, device)
+        self._graphs = self._new_graphs()
 
     def run(self) -> list[TrainedFold]:
         """Train all epochs, and return what was scored."""
@@ -101,7 +101,8 @@ class StackTraining:
         while self._epoch < self._config.epochs and len(self._stopped) < len(self._folds):
             batches = epoch_batches([self._orders[i] for i in self._alive], self._epoch)
             for number, batch in enumerate(batches):
-                self._graphs.step(batch, self._epoch * self._n_batches + number)
+                step = self._epoch * self._n_batches + number
+                self._graphs.step(batch, step, self._optimisation.constants)
                 self._optimisation.end_step()
                 pace.step(batch.indices.numel(), self._synchronise)
                 if pace.due:
@@ -115,6 +116,9 @@ class StackTraining:
             self._checkpoint.remove()
         return [self._result(i) for i in range(len(self._folds))]
 
+    def _new_graphs(self) -> StepGraphs:
+        return StepGraphs(self._step, self._device, capture=isinstance(self._networks, StackedNetworks))
+
     def try_step(self) -> None:
         """Run the first step, to see what memory it takes; the training cannot be used any more."""
         batch = epoch_batches(self._orders, 0)[0]
@@ -123,9 +127,9 @@ class StackTraining:
         self._step(on_device, torch.zeros((), dtype=torch.int32, device=self._device))
 
     @property
-    def weights(self) -> Tensors:
-        """The weights from which scores come, and the buffers, by name."""
-        return {**self._networks.parameters, **(self._optimisation.average or {}), **self._networks.buffers}
+    def average(self) -> Tensors:
+        """The average of the weights, by name; empty if none is taken."""
+        return dict(self._optimisation.average or {})
 
     def _step(self, batch: Batch, step: Tensor) -> None:
         """Change the weights by one batch of each fold; it reads nothing out of the device."""
@@ -156,6 +160,8 @@ class StackTraining:
             return self._method.augment(self._augment(own, draws), labels, draws)
 
         augmented: Tensor = self._networks.per_fold(of_fold)(inputs, labels, keys)
+        if augmented.shape != inputs.shape:
+            raise MethodError(f"augment gives {tuple(augmented.shape[1:])} for samples of {tuple(inputs.shape[1:])}")
         return augmented
 
     def _weighted_losses(self, logits: Tensor, labels: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -214,7 +220,7 @@ class StackTraining:
         self._optimisation.keep(chosen)
         self._data, self._keys, self._finite = self._data.choose(chosen), self._keys[chosen], self._finite[chosen]
         self._alive = [self._alive[row] for row in rows]
-        self._graphs = StepGraphs(self._step, self._device)
+        self._graphs = self._new_graphs()
 
     def _probabilities(self, number: int) -> tuple[FloatArray, ...]:
         fold = self._folds[number]
@@ -257,14 +263,22 @@ class StackTraining:
             "failed": list(self._failed.items()),
         }
         # A full disk must not end the training.
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):
             checkpoint.save(tensors, facts)
 
     def _fits(self, tensors: Tensors, facts: Mapping[str, object]) -> bool:
         """Return whether what was saved is of such a training, as another version of mer-bench may have saved it."""
-        names = {f"parameter/{name}" for name in self._networks.parameters}
-        names |= {f"buffer/{name}" for name in self._networks.buffers} | {"finite", "generator"}
-        return names <= tensors.keys() and {"epoch", "alive", "stopped", "failed"} <= facts.keys()
+        alive = facts.get("alive")
+        if not isinstance(alive, list) or not {"epoch", "stopped", "failed"} <= facts.keys():
+            return False
+        wanted = {f"parameter/{name}": own for name, own in self._networks.parameters.items()}
+        wanted |= {f"buffer/{name}": own for name, own in self._networks.buffers.items()}
+        first = (len(alive),) if isinstance(self._networks, StackedNetworks) else ()
+        shapes = {name: (*first, *own.shape[len(first) :]) for name, own in wanted.items()}
+        return {"finite", "generator"} <= tensors.keys() and all(
+            name in tensors and tensors[name].dtype == own.dtype and tuple(tensors[name].shape) == shapes[name]
+            for name, own in wanted.items()
+        )
 
     def _resume(self) -> None:
         saved = None if self._checkpoint is None else self._checkpoint.load(self._device)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +13,16 @@ import torch._dynamo  # what the first optimizer imports, which takes a second: 
 from torch import nn
 
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import MethodError
+from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
 from mer_bench.methods.torch_method import ParameterGroup, TorchMethod
+from mer_bench.methods.training_config import STACKABLE_NUMBERS
 from mer_bench.threads import one_thread
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainedFold, TrainingFold
+from mer_bench.training.graphs import is_out_of_memory
 from mer_bench.training.initial_weights import load_initial_weights
 from mer_bench.training.kernels import CPU_KERNELS
 from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks, give_sizes
@@ -69,10 +73,13 @@ def train_folds(
     place = torch.device(device)
     config = folds[0].method.training
     devices = [place] if place.type == "cuda" else []
-    with one_thread(), tf32_allowed(config.precision, place), torch.random.fork_rng(devices=devices):
-        alike = _groups(folds) if stacked else [[number] for number in range(len(folds))]
-        for numbers in (part for group in alike for part in _fitting(folds, group, place)):
-            yield from _train(folds, numbers, place, stacked=stacked, tell=tell, checkpoint=checkpoint)
+    on_place = torch.cuda.device(place) if devices else nullcontext()
+    with one_thread(), on_place, tf32_allowed(config.precision, place), torch.random.fork_rng(devices=devices):
+        if not stacked:
+            yield from _one_by_one(folds, place, tell=tell, checkpoint=checkpoint)
+            return
+        for numbers in (part for group in _groups(folds) for part in _fitting(folds, group, place)):
+            yield from _train(folds, numbers, place, tell=tell, checkpoint=checkpoint)
 
 
 def train_fold(
@@ -141,45 +148,91 @@ def train_weights(fold: TrainingFold, *, device: str, tell: Tell) -> dict[str, F
     """
     place = torch.device(device)
     with one_thread(), tf32_allowed(fold.method.training.precision, place):
-        training = _stack([fold], place, stacked=False, tell=tell, checkpoint=None)
+        network = build_network(fold, place)
+        training = _training([fold], [network], place, stacked=False, tell=tell, checkpoint=None)
         (trained,) = training.run()
         if trained.error:
             raise MethodError(trained.error)
-        return {name: tensor.detach().cpu().numpy() for name, tensor in training.weights.items()}
+        weights = {**network.state_dict(), **training.average}
+        return {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
+
+
+def _one_by_one(
+    folds: Sequence[TrainingFold],
+    device: torch.device,
+    *,
+    tell: Tell,
+    checkpoint: Callable[[Sequence[int]], Checkpoint | None],
+) -> Iterator[tuple[int, TrainedFold]]:
+    """Train each fold by itself; where there are others, what one raises fails that one only."""
+    for number, fold in enumerate(folds):
+        try:
+            with isolated(fold.seed):
+                (trained,) = _stack([fold], device, stacked=False, tell=tell, checkpoint=checkpoint([number])).run()
+        except MerBenchError:
+            raise
+        except Exception as error:
+            if len(folds) == 1:
+                raise
+            trained = TrainedFold(error=reason_of(error))
+        yield number, trained
 
 
 def _groups(folds: Sequence[TrainingFold]) -> list[list[int]]:
-    """Return the numbers of folds that can share their steps: those with equally many batches in an epoch."""
-    groups: dict[int, list[int]] = {}
+    """Return the numbers of folds that can share their steps.
+
+    They have equally many batches in an epoch. A method with hooks of its own may read its learning rate there, and
+    only one method of a stack is asked: its folds have the same numbers, too.
+    """
+    groups: dict[tuple[object, ...], list[int]] = {}
     for number, fold in enumerate(folds):
-        groups.setdefault(len(fold.order.sizes), []).append(number)
+        config = fold.method.training
+        numbers = tuple(getattr(config, name) for name in STACKABLE_NUMBERS) if _has_hooks(fold.method) else ()
+        groups.setdefault((len(fold.order.sizes), numbers), []).append(number)
     return list(groups.values())
+
+
+def _has_hooks(method: TorchMethod) -> bool:
+    hooks = ("loss", "augment", "parameter_groups", "build_scheduler")
+    return any(getattr(type(method), name) is not getattr(TorchMethod, name) for name in hooks)
 
 
 def _fitting(folds: Sequence[TrainingFold], numbers: Sequence[int], device: torch.device) -> list[Sequence[int]]:
     """Return a group in parts of about equal size that the device's memory holds."""
     if device.type != "cuda" or len(numbers) <= _TRIED[-1]:
         return [numbers]
-    size = folds_that_fit(device, predicted_bytes([folds[number] for number in numbers], device))
+    try:
+        size = folds_that_fit(device, predicted_bytes([folds[number] for number in numbers], device))
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        size = _TRIED[0]
     n_parts = -(-len(numbers) // size)
     return [numbers[start::n_parts] for start in range(n_parts)]
 
 
 def predicted_bytes(folds: Sequence[TrainingFold], device: torch.device) -> tuple[float, float]:
     """Return the memory that any stack takes on a GPU, and that each fold adds, from a step of two small stacks."""
+    few, more = _TRIED
     peaks = []
-    for count in _TRIED:
-        torch.cuda.empty_cache()
+    # The first is not counted: libraries allocate what they keep at their first call.
+    for count in (few, few, more):
+        _free_memory()
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         training = _stack(folds[:count], device, stacked=True, tell=lambda progress: None, checkpoint=None)
         training.try_step()
         peaks.append(torch.cuda.max_memory_allocated(device) - before)
         del training
+    _free_memory()
+    each = (peaks[-1] - peaks[-2]) / (more - few)
+    return peaks[-2] - few * each, each
+
+
+def _free_memory() -> None:
+    """Give back a GPU's memory. A training refers to itself, by the steps that it has captured."""
+    gc.collect()
     torch.cuda.empty_cache()
-    few, more = _TRIED
-    each = (peaks[1] - peaks[0]) / (more - few)
-    return peaks[0] - few * each, each
 
 
 def folds_that_fit(device: torch.device, predicted: tuple[float, float]) -> int:
@@ -194,26 +247,25 @@ def _train(
     numbers: Sequence[int],
     device: torch.device,
     *,
-    stacked: bool,
     tell: Tell,
     checkpoint: Callable[[Sequence[int]], Checkpoint | None],
 ) -> Iterator[tuple[int, TrainedFold]]:
     """Train folds as one stack; where the device lacks the memory, as two stacks of half the folds."""
     own = [folds[number] for number in numbers]
     try:
-        trained = _stack(own, device, stacked=stacked, tell=tell, checkpoint=checkpoint(numbers)).run()
-    except torch.OutOfMemoryError:
-        if len(numbers) == 1:
+        trained = _stack(own, device, stacked=True, tell=tell, checkpoint=checkpoint(numbers)).run()
+    except RuntimeError as error:
+        if len(numbers) == 1 or not is_out_of_memory(error):
             raise
         trained = None
     if trained is not None:
         for number, one in zip(numbers, trained, strict=False):
-            yield number, replace(one, stack=len(numbers) if stacked else 0)
+            yield number, replace(one, stack=len(numbers))
         return
-    torch.cuda.empty_cache()
+    _free_memory()
     middle = len(numbers) // 2
     for half in (numbers[:middle], numbers[middle:]):
-        yield from _train(folds, half, device, stacked=stacked, tell=tell, checkpoint=checkpoint)
+        yield from _train(folds, half, device, tell=tell, checkpoint=checkpoint)
 
 
 def _stack(
@@ -223,6 +275,18 @@ def _stack(
     if stacked:
         folds = [*folds, *(folds[0] for _ in range(-len(folds) % stack_multiple(device)))]
     networks = [build_network(fold, device) for fold in folds]
+    return _training(folds, networks, device, stacked=stacked, tell=tell, checkpoint=checkpoint)
+
+
+def _training(
+    folds: Sequence[TrainingFold],
+    networks: Sequence[nn.Module],
+    device: torch.device,
+    *,
+    stacked: bool,
+    tell: Tell,
+    checkpoint: Checkpoint | None,
+) -> StackTraining:
     method = folds[0].method
     joined: Networks
     if stacked:
