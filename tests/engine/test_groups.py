@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.errors import MethodError
 from mer_bench.evaluation.cells import FoldResult
-from mer_bench.evaluation.groups import GroupTask
+from mer_bench.evaluation.groups import GroupTask, _facts
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.store import Store
 from mer_bench.training.progress import TrainingProgress
@@ -141,3 +142,24 @@ def test_a_cell_that_was_computed_in_a_stack_is_verified_exactly(bench: Bench) -
         "verify", *TINY, "--results", bench.results, "--jobs", "1", "--device", "cpu", "--cells", "1", "--json"
     ).objects
     assert [(cell["outcome"], cell["compared"]) for cell in answer["cells"]] == [("same", "exact")]
+
+
+def test_rows_of_a_sweep_that_differ_in_the_learning_rate_share_a_stack_in_any_order(tmp_path: Path) -> None:
+    fixed = {name: value for name, value in SMALL.items() if name not in ("lr", "hidden")}
+    plan = small_plan(overrides=fixed, grid={"lr": [0.1, 0.2], "hidden": [4, 8]})
+    tasks = tasks_of(plan, tmp_path, device="cuda")
+    groups = group_tasks(tasks, plan.rows, Resources(1, "auto"))
+    params = [[(fold.setting.params["lr"], fold.setting.params["hidden"]) for fold in group.folds] for group in groups]
+
+    assert [sorted(set(own)) for own in params] == [[(0.1, 4), (0.2, 4)], [(0.1, 8), (0.2, 8)]]
+    assert sizes(groups) == [12, 12]
+
+
+@pytest.mark.parametrize("change", ["labels", "train", "test", "subjects", "seed", "inner"])
+def test_a_checkpoint_is_of_its_own_samples_labels_and_seed_only(tmp_path: Path, change: str) -> None:
+    task = tasks_of(small_plan(), tmp_path)[0]
+    values = getattr(task, change)
+    other = values[::-1] if isinstance(values, tuple) else "zero" if change == "inner" else values + 1
+
+    assert _facts(task) == _facts(replace(task))
+    assert _facts(replace(task, **{change: other})) != _facts(task)

@@ -313,3 +313,11 @@ def test_the_parameters_are_the_fields_and_off_by_default() -> None:
     assert not AugmentationConfig().is_on
     assert AugmentationConfig.from_params({"shift": 3, "lr": 0.1}) == AugmentationConfig(shift=3)
     assert AugmentationConfig(erasing=0.1).is_on
+
+
+def test_noise_leaves_the_range_of_maps_of_unknown_scale_as_it_is() -> None:
+    maps = torch.linspace(-3, 3, 4 * 3 * 28 * 28).reshape(4, 3, 28, 28)
+    made = changed(maps, InputKind("face-flow", "unknown"), noise=0.001)
+
+    assert float(made.min()) < -2.5
+    assert float(made.max()) > 2.5

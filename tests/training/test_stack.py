@@ -255,3 +255,55 @@ def test_progress_counts_the_folds_that_are_trained_and_ends_with_nothing_left()
     assert [progress.epoch for progress in told] == [0, 1, 1, 2, 2, 3, 3]
     assert told[-1].seconds_left == 0
     assert min(progress.samples_per_second for progress in told) > 0
+
+
+class OwnSchedule(SmallMethod):
+    """Its schedule goes by the learning rate that its own parameters name."""
+
+    def build_scheduler(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+        return torch.optim.lr_scheduler.OneCycleLR(optimizer, self.training.lr, total_steps=100)
+
+
+@pytest.mark.parametrize("kind", [SmallMethod, OwnSchedule])
+def test_folds_of_other_learning_rates_train_as_by_themselves(kind: type[TorchMethod]) -> None:
+    slow, quick = (folds(2, kind, epochs=3, lr=lr) for lr in (1e-4, 3e-2))
+    quick = [replace(fold, inputs=slow[0].inputs) for fold in quick]
+    both = trained([*slow, *quick], stacked=True)
+    alone = [*trained(slow, stacked=True), *trained(quick, stacked=True)]
+
+    assert all(same(one, other) for one, other in zip(both, alone, strict=True))
+    assert not same(both[0], both[2])
+
+
+class Odd(SmallMethod):
+    def build_network(self) -> nn.Module:
+        if torch.initial_seed() % 2:
+            raise ValueError("an odd seed")
+        return super().build_network()
+
+
+def test_of_folds_that_are_trained_one_by_one_only_the_failing_one_fails() -> None:
+    numbered = [replace(fold, seed=seed) for fold, seed in zip(folds(3, Odd, epochs=2), (2, 3, 4), strict=True)]
+    errors = [fold.error for fold in trained(numbered, stacked=False)]
+
+    assert errors == ["", "ValueError: an odd seed", ""]
+
+
+def test_a_fold_that_is_trained_after_others_draws_what_it_draws_alone() -> None:
+    """Also where torch's own generator is used, as inside ``nn.TransformerEncoderLayer``."""
+
+    class Drawing(SmallMethod):
+        def build_network(self) -> nn.Module:
+            network = Small(self.n_classes)
+            network.register_forward_pre_hook(_draw)
+            return network
+
+    three = folds(3, Drawing, epochs=2)
+    together, alone = trained(three, stacked=False), trained(three[2:], stacked=False)
+
+    assert same(together[2], alone[0])
+
+
+def _draw(network: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    noise = torch.empty_like(inputs[0]).exponential_()
+    return (inputs[0] + noise * network.training,)
