@@ -65,7 +65,8 @@ def test_a_penalty_that_is_a_number_is_made_on_the_device() -> None:
         penalty = checked_outputs((logits, 7), 4, 3)[1]
         value = checked_outputs((torch.zeros(4, 3), 0.3), 4, 3)[1]
 
-    assert penalty is not None and value is not None
+    assert penalty is not None
+    assert value is not None
     assert (penalty.device, penalty.dtype, penalty.shape) == (torch.device("meta"), torch.float32, ())
     assert value.item() == pytest.approx(0.3)
 
