@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mer_bench.caveats import is_synthetic
@@ -26,6 +27,8 @@ BASELINES = ("majority", "random", "svm-flow")
 """Methods that any other method must beat."""
 
 _Resolved = tuple[Variant, dict[str, ParameterValue]]
+_Refused = dict[str, MerBenchError]
+"""Why combinations of a sweep cannot run, by their names."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,18 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
         settings=request.settings,
     )
     preprocessing = resolve_preprocessing(request.preprocessing, source)
-    resolved, refused = _resolve(variants, source, preprocessing, skip=request.skip_unsuitable)
+    resolved, refused = _resolve(variants, source, preprocessing)
     resolved = [(variant, params) for variant, params in resolved if variant.spec.name not in skipped]
-    chose_quick = any(otherwise in variant.spec.presets for variant, _ in resolved)
-    if request.baselines:
-        resolved += _baselines(specs, source, catalogue)
+    # Before the data is read, which takes time.
+    _check_refused(refused, others=bool(resolved), skip=request.skip_unsuitable)
     data = read_protocol_data(protocol, source, allow_partial=request.allow_partial)
-    rows = tuple(
-        make_row(data, variant.spec, params, preprocessing=preprocessing, selection=selection)
-        for variant, params in resolved
-    )
+    planned, unfit = _rows(resolved, data, preprocessing, selection)
+    refused |= unfit
+    _check_refused(refused, others=bool(planned), skip=request.skip_unsuitable)
+    chose_quick = any(otherwise in variant.spec.presets for variant, _ in planned)
+    if request.baselines:
+        planned += _rows(_baselines(specs, source, catalogue), data, preprocessing, selection)[0]
+    rows = tuple(row for _, row in planned)
     cells = tuple(
         Cell(i, seed, fold)
         for i, row in enumerate(rows)
@@ -102,8 +107,8 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
         rows,
         cells,
         chose_quick=chose_quick,
-        skipped=(*skipped.values(), *refused),
-        varied=tuple(variant.varied for variant, _ in resolved),
+        skipped=(*skipped.values(), *(f"{name} is left out: {reason}" for name, reason in refused.items())),
+        varied=tuple(variant.varied for variant, _ in planned),
     )
 
 
@@ -147,47 +152,54 @@ def _unsuitable(specs: Sequence[MethodSpec], source: DataSource, *, skip: bool) 
 
 
 def _resolve(
-    variants: Sequence[Variant], source: DataSource, preprocessing: Mapping[str, ParameterValue], *, skip: bool
-) -> tuple[list[_Resolved], list[str]]:
-    """Return the variants with their parameters, and a sentence for each combination that is left out.
-
-    A combination can be left out; the settings of a method that is not part of a sweep must work.
-
-    Raises
-    ------
-    MerBenchError
-        Parameters that the method or the data refuses, unless they can be left out and others are left.
-    """
+    variants: Sequence[Variant], source: DataSource, preprocessing: Mapping[str, ParameterValue]
+) -> tuple[list[_Resolved], _Refused]:
+    """Return the variants with their parameters, and the combinations of a sweep that method or data refuse."""
     resolved: list[_Resolved] = []
-    refused: dict[str, MerBenchError] = {}
+    refused: _Refused = {}
     for variant in variants:
-        params = _params_or_refusal(variant, source, preprocessing)
-        if isinstance(params, MerBenchError):
-            refused[variant.name] = params
-        else:
+        with _refusing(variant, refused):
+            params = variant.resolve()
+            if given_representation(variant.spec, source) is not None:
+                resolve_representation(variant.spec, params, source, preprocessing)
             resolved.append((variant, params))
     _refuse_same(resolved)
-    if refused and not (skip and resolved):
-        name, reason = next(iter(refused.items()))
-        first = "" if len(refused) == 1 else f"{len(refused)} combinations of the sweep cannot run; the first: "
-        offer = "; or add --skip-unsuitable (skip_unsuitable=True in Python) to run the others" if resolved else ""
-        raise MerBenchError(f"{first}{name}: {reason}{offer}") from reason
-    return resolved, [f"{name} is left out: {reason}" for name, reason in refused.items()]
+    return resolved, refused
 
 
-def _params_or_refusal(
-    variant: Variant, source: DataSource, preprocessing: Mapping[str, ParameterValue]
-) -> dict[str, ParameterValue] | MerBenchError:
-    """Return a variant's parameters, or for a combination of a sweep why method or data refuse it."""
+def _rows(
+    resolved: Sequence[_Resolved], data: ProtocolData, preprocessing: Mapping[str, ParameterValue], selection: str
+) -> tuple[list[tuple[Variant, Row]], _Refused]:
+    """Return the row of each variant, and the combinations of a sweep whose training settings do not fit."""
+    rows: list[tuple[Variant, Row]] = []
+    refused: _Refused = {}
+    for variant, params in resolved:
+        with _refusing(variant, refused):
+            rows.append(
+                (variant, make_row(data, variant.spec, params, preprocessing=preprocessing, selection=selection))
+            )
+    return rows, refused
+
+
+@contextmanager
+def _refusing(variant: Variant, refused: _Refused) -> Iterator[None]:
+    """Keep why a combination is refused; the settings of a method that is not part of a sweep must work."""
     try:
-        params = variant.resolve()
-        if given_representation(variant.spec, source) is not None:
-            resolve_representation(variant.spec, params, source, preprocessing)
+        yield
     except MerBenchError as error:
         if not variant.varied or isinstance(error, ForeignError):
             raise
-        return error
-    return params
+        refused[variant.name] = error
+
+
+def _check_refused(refused: _Refused, *, others: bool, skip: bool) -> None:
+    """Refuse a sweep some of whose combinations are refused, unless they can be left out and others are left."""
+    if not refused or (skip and others):
+        return
+    name, reason = next(iter(refused.items()))
+    first = "" if len(refused) == 1 else f"{len(refused)} combinations of the sweep cannot run; the first: "
+    offer = "; or add --skip-unsuitable (skip_unsuitable=True in Python) to run the others" if others else ""
+    raise MerBenchError(f"{first}{name}: {reason}{offer}") from reason
 
 
 def _refuse_same(resolved: Sequence[_Resolved]) -> None:

@@ -28,10 +28,13 @@ class InitialWeights:
     file : Path
     subjects : tuple of str or None
         The subjects that the weights were trained on; None if the file does not say.
+    sha256 : str
+        The whole digest of the file, in lower case, however it was given.
     """
 
     file: Path
     subjects: tuple[str, ...] | None
+    sha256: str
 
     @classmethod
     def named(cls, init_from: str, init_sha256: str) -> InitialWeights:
@@ -58,7 +61,7 @@ class InitialWeights:
                 f"init_sha256={init_sha256} is not the digest of init_from={init_from!r}, or not its first 12 or more "
                 f"hexadecimal digits; it is {actual}"
             )
-        return cls(file, _subjects(file, init_from))
+        return cls(file, _subjects(file, init_from), actual)
 
     def check_subjects(self, evaluated: Collection[str]) -> None:
         """Refuse weights that were trained on a subject of the protocol: each of them is a test subject once.
@@ -91,6 +94,7 @@ def _subjects(file: Path, init_from: str) -> tuple[str, ...] | None:
     if stated is None:
         return None
     try:
-        return tuple(str(subject) for subject in json.loads(stated))
-    except (TypeError, ValueError):
+        subjects = json.loads(stated)
+    except ValueError:
         return None
+    return tuple(subjects) if isinstance(subjects, list) and all(isinstance(own, str) for own in subjects) else None

@@ -2,13 +2,16 @@
 
 Random numbers come from the fold's own `Draws`. In a stack, a batch normalisation leaves out the samples that only fill
 a fold's batch, convolutions are matrix products, and so is attention: `torch.vmap` has slow rules for these, or none.
+
+Torch's own functions in Python call others unseen: only those in `_COMPOSITE` are looked into. The layers of
+`torch.nn.modules` are, too, as they are no functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from types import MappingProxyType
+from functools import cache, partial
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 import torch
@@ -31,6 +34,8 @@ _ATTENTION = {
     **{"query": None, "key": None, "value": None, "attn_mask": None, "dropout_p": 0.0, "is_causal": False},
     **{"scale": None, "enable_gqa": False},
 }
+_COMPOSITE = frozenset({F.multi_head_attention_forward})
+"""Functions of torch, written in Python, that call functions which have a replacement."""
 
 
 class FoldFunctions(TorchFunctionMode):
@@ -46,12 +51,30 @@ class FoldFunctions(TorchFunctionMode):
     def __init__(self, draws: Draws, replaced: Mapping[_Function, _Function] = _NONE) -> None:
         super().__init__()
         self._replaced = {**_random_functions(draws), **replaced}
+        attention = F.scaled_dot_product_attention
+        self._replaced[attention] = partial(_dropping_attention, draws, self._replaced.get(attention, attention))
 
     def __torch_function__(
         self, func: _Function, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Call the replacement of a function, if it has one."""
+        if func in _COMPOSITE:
+            with self:  # torch leaves the mode while this method runs
+                return _unasked(func)(*args, **(kwargs or {}))
         return self._replaced.get(func, func)(*args, **(kwargs or {}))
+
+
+@cache
+def _unasked(function: _Function) -> _Function:
+    """Return a copy of one of torch's functions in Python that does not ask whether it is replaced.
+
+    Called in the mode, the function itself would ask the mode again, without end.
+    """
+    assert isinstance(function, FunctionType)
+    names = {**function.__globals__, "has_torch_function": lambda tensors: False}
+    own = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
+    own.__kwdefaults__ = function.__kwdefaults__
+    return own
 
 
 def stacked_functions(weights: Tensor | None) -> dict[_Function, _Function]:
@@ -147,6 +170,8 @@ def _masked_batch_norm(weights: Tensor | None, *arguments: Any, **settings: Any)
     present = weights.reshape(-1, *(1 for _ in range(input.dim() - 1)))
     count = weights.sum() * (input[0, 0].numel())
     mean = (input * present).sum(axes) / count
+    # Alone, torch refuses to normalise a single value. A stack goes on, and the fold fails by itself, of a loss of NaN.
+    mean = torch.where(count > 1, mean, torch.nan)
     centred = input - mean.reshape(shape)
     variance = (centred.square() * present).sum(axes) / count
     if running_mean is not None and running_var is not None:
@@ -189,14 +214,29 @@ def _pair(value: Any) -> tuple[int, int]:
 
 def _attention(*arguments: Any, **settings: Any) -> Tensor:
     """Scaled dot-product attention by matrix products, of few tokens."""
+    return _attended(_given(_ATTENTION, arguments, settings), lambda shares: shares)
+
+
+def _dropping_attention(draws: Draws, otherwise: _Function, *arguments: Any, **settings: Any) -> Any:
+    """Scaled dot-product attention that drops shares by the fold's own draws; ``otherwise`` if it drops none."""
     own = _given(_ATTENTION, arguments, settings)
-    if own["is_causal"] or own["enable_gqa"] or own["dropout_p"]:
-        return F.scaled_dot_product_attention(**own)
-    query, mask, scale = own["query"], own["attn_mask"], own["scale"]
-    scores = query @ own["key"].transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if own["dropout_p"] == 0:
+        return otherwise(*arguments, **settings)
+    return _attended(own, lambda shares: _dropout(draws, shares, own["dropout_p"], shares.shape))
+
+
+def _attended(own: Mapping[str, Any], drop: Callable[[Tensor], Tensor]) -> Tensor:
+    query, key, value, mask, scale = (own[name] for name in ("query", "key", "value", "attn_mask", "scale"))
+    if own["enable_gqa"]:
+        key, value = (each.repeat_interleave(query.shape[-3] // each.shape[-3], -3) for each in (key, value))
+    if own["is_causal"]:
+        if mask is not None:
+            raise RuntimeError("scaled_dot_product_attention: attn_mask must be None if is_causal is set")
+        mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device).tril()
+    scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
-    attended: Tensor = scores.softmax(-1) @ own["value"]
+    attended: Tensor = drop(scores.softmax(-1)) @ value
     return attended
 
 

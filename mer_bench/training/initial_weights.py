@@ -14,10 +14,10 @@ _NAMED = 3
 
 
 def load_initial_weights(network: nn.Module, file: Path, n_classes: int) -> None:
-    """Load a file's tensors by name, all of them and nothing else.
+    """Load a file's tensors by name, all of them and nothing else; a tensor with several names needs one of them.
 
-    Tensors whose first axis is that of the classes keep their fresh values if the file lacks them, or has them for
-    another number of classes.
+    The tensors of the classifier keep their fresh values if the file lacks them, or has them for another number of
+    classes.
 
     Parameters
     ----------
@@ -32,19 +32,40 @@ def load_initial_weights(network: nn.Module, file: Path, n_classes: int) -> None
     MethodError
         The file is for another network.
     """
-    own, given = network.state_dict(), safetensors.torch.load_file(file)
-    fresh = {name for name, value in own.items() if value.shape[:1] == (n_classes,) and not _fits(value, given, name)}
-    missing = [name for name in own if name not in given and name not in fresh]
+    own, given = network.state_dict(keep_vars=True), safetensors.torch.load_file(file)
+    held = {id(own[name]) for name in given if name in own}
+    fresh = {name for name in _classifier(own, n_classes) if _is_of_other_classes(own[name], given.get(name))}
+    missing = [name for name, tensor in own.items() if name not in fresh and id(tensor) not in held]
     others = [name for name in given if name not in own]
-    misshapen = [name for name in own if name in given and name not in fresh and not _fits(own[name], given, name)]
+    misshapen = [name for name in own if name in given and name not in fresh and own[name].shape != given[name].shape]
     for what, names in (("lacks", missing), ("has", others), ("has in another shape", misshapen)):
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             raise MethodError(
                 f"the weights in {file} are for another network: the file {what} {', '.join(names[:_NAMED])}{more}"
             )
-    network.load_state_dict({name: own[name] if name in fresh else given[name] for name in own})
+    network.load_state_dict(
+        {name: given[name] if name in given and name not in fresh else tensor.detach() for name, tensor in own.items()}
+    )
 
 
-def _fits(value: Tensor, given: Mapping[str, Tensor], name: str) -> bool:
-    return name in given and given[name].shape == value.shape
+def _classifier(tensors: Mapping[str, Tensor], n_classes: int) -> set[str]:
+    """Return the names of the classifier's tensors: of the last module with a weight that has a row for each class.
+
+    They are those with such rows, and the names that other modules have for the same tensors.
+    """
+    rows = {name: own for name, own in tensors.items() if own.shape[:1] == (n_classes,)}
+    weights = [name for name, own in rows.items() if own.dim() > 1]
+    if not weights:
+        return set()
+    module = _module(weights[-1])
+    shared = {id(own) for name, own in rows.items() if _module(name) == module}
+    return {name for name, own in rows.items() if id(own) in shared}
+
+
+def _module(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _is_of_other_classes(own: Tensor, given: Tensor | None) -> bool:
+    return given is None or (given.shape[1:] == own.shape[1:] and len(given) != len(own))

@@ -74,7 +74,7 @@ class Networks(ABC):
         """Return some folds' parts of a tensor that has the shape of a parameter or buffer."""
 
     def keep(self, folds: Tensor) -> None:
-        """Go on with some of the folds."""
+        """Go on with some of the folds of a stack."""
         chosen = {name: self.choose(own.detach(), folds) for name, own in self.parameters.items()}
         self.parameters = {name: own.requires_grad_() for name, own in chosen.items()}
         self.buffers = {name: self.choose(own, folds) for name, own in self.buffers.items()}
@@ -134,6 +134,10 @@ class OneNetwork(Networks):
         """Return the tensor: there is one fold."""
         return tensor
 
+    def keep(self, folds: Tensor) -> None:
+        """Refuse: what is trained has to stay the module's own."""
+        raise RuntimeError("a single network has one fold, and cannot go on with some of its folds")
+
 
 class StackedNetworks(Networks):
     """Networks whose weights are stacked, and which ``torch.vmap`` runs as one.
@@ -152,8 +156,7 @@ class StackedNetworks(Networks):
         self.parameters = {name: own for name, own in parameters.items() if name in trained}
         self._fixed = {name: own for name, own in parameters.items() if name not in trained}
         self.buffers = dict(buffers)
-        # Without values of its own: whatever still reads one of the network's own tensors fails.
-        self._network = copy.deepcopy(networks[0]).to("meta")
+        self._network = without_values(networks[0])
 
     def __call__(
         self, inputs: Tensor, keys: Tensor, present: Tensor | None, *, training: bool, weights: Tensors | None = None
@@ -194,6 +197,16 @@ class StackedNetworks(Networks):
         self._fixed = {name: self.choose(own, folds) for name, own in self._fixed.items()}
 
 
+def without_values(network: nn.Module) -> nn.Module:
+    """Return a copy whose parameters and buffers have no values: whatever still reads one of them fails.
+
+    Unlike ``network.to("meta")``, it keeps tensors that several modules share as one.
+    """
+    empty: dict[int, Any] = {id(own): own.detach().to("meta") for own in network.buffers()}
+    empty |= {id(own): nn.Parameter(own.detach().to("meta"), own.requires_grad) for own in network.parameters()}
+    return copy.deepcopy(network, empty)
+
+
 @torch.no_grad()
 def give_sizes(network: nn.Module, sample: Tensor) -> None:
     """Give lazy modules their sizes, from a batch of one sample."""
@@ -204,7 +217,8 @@ def give_sizes(network: nn.Module, sample: Tensor) -> None:
 def sum_of_squares(tensors: Sequence[Tensor], *, keep: int) -> Tensor:
     """Return the sum of squares over all axes but the first ``keep``, and over all tensors."""
     # Over the last axis: torch sums over the first in an order that depends on the place along the others.
-    return torch.stack([tensor.square().flatten(keep).sum(-1) for tensor in tensors], dim=-1).sum(-1)
+    squares = [tensor.square().reshape(*tensor.shape[:keep], -1).sum(-1) for tensor in tensors]
+    return torch.stack(squares, dim=-1).sum(-1)
 
 
 def checked_outputs(outputs: Any, n: int, n_classes: int) -> tuple[Tensor, Tensor | None]:
@@ -221,7 +235,8 @@ def checked_outputs(outputs: Any, n: int, n_classes: int) -> tuple[Tensor, Tenso
     if logits.shape != (n, n_classes):
         raise MethodError(f"the network gives {tuple(logits.shape)} for {n} samples of {n_classes} classes")
     if isinstance(penalty, (int, float)):
-        penalty = torch.as_tensor(float(penalty), device=logits.device)
+        # Filled on the device: a copy from the host cannot be captured in a CUDA graph.
+        penalty = logits.new_full((), float(penalty), dtype=torch.float32)
     if penalty is not None and not isinstance(penalty, Tensor):
         raise MethodError(f"the network's penalty is of type {type(penalty).__name__}, and is not one number a sample")
     if isinstance(penalty, Tensor) and penalty.shape != (n,):

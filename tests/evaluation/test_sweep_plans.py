@@ -28,7 +28,8 @@ def plan_of(*methods: str, **asked: Any) -> Plan:
     svm = replace(catalogue.methods["svm-flow"], validate=validate)
     catalogue = replace(catalogue, methods={**catalogue.methods, "svm-flow": svm})
     source = open_source("synthetic-maps", {"size": "tiny"}, catalogue)
-    return make_plan(Request(methods, overrides={"tuning": "fixed"}, **asked), source, catalogue)
+    fixed = {"tuning": "fixed"} if "svm-flow" in methods else {}
+    return make_plan(Request(methods, **{"overrides": fixed, **asked}), source, catalogue)
 
 
 def test_rows_and_what_is_varied_stand_in_the_same_order_and_baselines_take_no_part() -> None:
@@ -59,6 +60,37 @@ def test_a_refused_combination_ends_the_plan_or_is_left_out_with_its_reason() ->
         "svm-flow with gamma=3.0, C=1.0 is left out: svm-flow: gamma=3.0 is odd",
         "svm-flow with gamma=3.0, C=4.0 is left out: svm-flow: gamma=3.0 is odd",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"), [("patience", "0,3", "patience=3 needs validation subjects"), ("warmup", "0,999", "")]
+)
+def test_a_combination_that_training_settings_refuse_is_named_or_left_out(name: str, values: str, reason: str) -> None:
+    grid, wrong = {name: values}, values.split(",")[1]
+    with pytest.raises(
+        MerBenchError, match=rf"^ststnet with {name}={wrong}: ststnet: {reason}.*; or add --skip-unsuitable"
+    ):
+        plan_of("ststnet", grid=grid)
+    plan = plan_of("ststnet", grid=grid, skip_unsuitable=True, baselines=True)
+
+    assert [(row.name, dict(varied)) for row, varied in zip(plan.rows, plan.varied, strict=True)] == [
+        ("ststnet", {name: 0}),
+        *((baseline, {}) for baseline in ("majority", "random", "svm-flow")),
+    ]
+    (sentence,) = plan.skipped
+    assert sentence.startswith(f"ststnet with {name}={wrong} is left out: ststnet: {reason}")
+
+
+def test_a_sweep_of_which_nothing_is_left_is_refused_even_if_it_may_be_left_out() -> None:
+    with pytest.raises(
+        MerBenchError, match=r"^2 combinations of the sweep cannot run; the first: .*patience=2(?!.*--sk)"
+    ):
+        plan_of("ststnet", grid={"patience": "2,3"}, skip_unsuitable=True, baselines=True)
+
+
+def test_a_training_setting_outside_of_a_sweep_is_never_left_out() -> None:
+    with pytest.raises(MerBenchError, match=r"^ststnet: patience=3"):
+        plan_of("ststnet", "svm-flow", overrides={"patience": "3"}, skip_unsuitable=True)
 
 
 def test_a_check_that_fails_is_never_left_out() -> None:

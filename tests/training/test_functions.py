@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -61,6 +62,16 @@ def test_a_masked_batch_norm_is_that_of_the_samples_that_count(shape: tuple[int,
     assert not masked[1][~counted].any()
 
 
+def test_a_masked_batch_norm_of_one_value_fails_its_fold_by_a_nan_that_reaches_the_loss() -> None:
+    """Alone, torch raises an error."""
+    x = noise(3, 4)
+    with pytest.raises(ValueError, match="Expected more than 1 value"):
+        nn.BatchNorm1d(4)(x[:1])
+
+    assert in_fold(nn.BatchNorm1d(4), x, weights=torch.tensor([1.0, 0, 0])).isnan().all()
+    assert in_fold(nn.BatchNorm1d(4), x[..., None].expand(3, 4, 2), weights=torch.tensor([1.0, 0, 0])).isfinite().all()
+
+
 def test_batch_norm_in_evaluation_and_without_running_statistics_is_torchs() -> None:
     x, weights = noise(5, 3, 2, 2), torch.ones(5)
     mean, variance = noise(3, seed=1), noise(3, seed=2) ** 2 + 0.1
@@ -110,6 +121,7 @@ def test_a_convolution_of_one_sample_without_a_batch_is_torchs() -> None:
         {"attn_mask": torch.tensor([[True, False, True, True]] * 5)},
         {"attn_mask": noise(5, 4, seed=4), "scale": 2.0},
         {"is_causal": True},
+        {"is_causal": True, "scale": 0.7},
     ],
 )
 def test_attention_by_products_is_torchs(settings: dict[str, Any]) -> None:
@@ -129,6 +141,65 @@ def test_attention_positions_of_arguments_are_torchs() -> None:
     expected = F.scaled_dot_product_attention(query, query, query, mask, 0.0, False)
     torch.testing.assert_close(in_fold(F.scaled_dot_product_attention, query, query, query, mask, 0.0, False), expected)
 
+
+def test_attention_of_grouped_queries_by_products_is_torchs_and_refuses_what_torch_refuses() -> None:
+    query, key, value = noise(2, 6, 5, 8), noise(2, 3, 4, 8, seed=1), noise(2, 3, 4, 7, seed=2)
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, **settings: Any) -> Tensor:
+        return F.scaled_dot_product_attention(query, key, value, enable_gqa=True, **settings)
+
+    torch.testing.assert_close(in_fold(attend, query, key, value), attend(query, key, value), atol=1e-5, rtol=1e-5)
+    with pytest.raises(RuntimeError, match="is_causal"):
+        in_fold(lambda: attend(query, key, value, is_causal=True, attn_mask=torch.ones(5, 4)))
+
+
+@pytest.mark.parametrize("replaced", [{}, stacked_functions(None)], ids=["alone", "stacked"])
+def test_attention_drops_shares_by_the_folds_own_draws(replaced: dict[Any, Any]) -> None:
+    """The value is the identity, so that the result is what is left of the shares."""
+    query, key, value = noise(40, 6, 8), noise(40, 5, 8, seed=1), torch.eye(5).expand(40, 5, 5)
+    state = torch.get_rng_state()
+    with FoldFunctions(draws(), replaced):
+        dropped = F.scaled_dot_product_attention(query, key, value, dropout_p=0.25)
+    shares = F.scaled_dot_product_attention(query, key, value)
+    kept = dropped != 0
+
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.testing.assert_close(dropped[kept], shares[kept] / 0.75, atol=1e-5, rtol=1e-5)
+    assert kept.float().mean().item() == pytest.approx(0.75, abs=0.06)
+
+
+@pytest.mark.parametrize("settings", [{}, {"key_padding_mask": torch.tensor([[False, True, False, False]] * 3)}])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_multi_head_attention_is_torchs_in_a_stack_and_alone(need_weights: bool, settings: dict[str, Any]) -> None:
+    layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    own, x = dict(layer.named_parameters()), noise(3, 4, 8)
+
+    def attend(replaced: dict[Any, Any], own: dict[str, Tensor], x: Tensor) -> Tensor:
+        with FoldFunctions(draws(), replaced):
+            named = {"need_weights": need_weights, **settings}
+            out: Tensor = torch.func.functional_call(layer, own, (x, x, x), named)[0]
+        return out
+
+    plain = layer(x, x, x, **settings)[0]
+    many = torch.vmap(partial(attend, stacked_functions(None)), (None, 0))(own, torch.stack((x, -x)))
+    torch.testing.assert_close(attend({}, own, x), plain, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(many[0], plain, atol=1e-5, rtol=1e-5)
+
+
+def test_functions_that_multi_head_attention_calls_are_replaced() -> None:
+    called = []
+
+    def linear(*arguments: Tensor) -> Tensor:
+        called.append(arguments[0].shape)
+        return F.linear(*arguments)
+
+    layer = nn.MultiheadAttention(8, 2)
+    with FoldFunctions(draws(), {F.linear: linear}):
+        layer(*[noise(4, 8)] * 3)
+    assert called
+
+
+HEADS, TRANSFORMER = nn.MultiheadAttention(3, 1, 0.5), nn.TransformerEncoderLayer(3, 1, 5, 0.5)
 
 DRAWN: dict[str, Callable[[], Tensor]] = {
     "rand": lambda: torch.rand(4, 3),
@@ -151,6 +222,9 @@ DRAWN: dict[str, Callable[[], Tensor]] = {
     "dropout1d": lambda: F.dropout1d(torch.ones(4, 3, 2))[..., 0],
     "dropout2d": lambda: nn.Dropout2d()(torch.ones(4, 3, 2, 2))[..., 1, 0],
     "dropout3d": lambda: nn.Dropout3d()(torch.ones(4, 3, 2, 2, 2))[..., 1, 0, 1],
+    "attention": lambda: F.scaled_dot_product_attention(*[noise(4, 3)] * 3, dropout_p=0.5),
+    "attention of heads": lambda: HEADS(*[noise(4, 3)] * 3)[0].detach(),
+    "transformer": lambda: TRANSFORMER(noise(4, 3)).detach(),
     "noise of a layer": lambda: DropPath(0.5).train()(torch.ones(12, 2))[:, 0].reshape(4, 3),
 }
 

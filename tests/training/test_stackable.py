@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -14,6 +16,7 @@ from support.stacked import Small, own_method
 from torch import Tensor, nn
 
 from mer_bench import TorchMethod
+from mer_bench.errors import MethodError
 from mer_bench.methods.draws import Draws
 from mer_bench.testing import make_method
 from mer_bench.training.stackable import why_not_stackable
@@ -64,6 +67,25 @@ def standardises(net: Net, out: Tensor) -> Tensor:
     return out if net.training else out - out.mean(0)
 
 
+def counts(net: Net, out: Tensor) -> Tensor:
+    net.tail.seen = getattr(net.tail, "seen", 0) + len(out)  # type: ignore[union-attr, assignment, operator]
+    return out
+
+
+def remembers(net: Net, out: Tensor) -> Tensor:
+    """Keep what it has seen first: another pass changes nothing."""
+    net.width = getattr(net, "width", out.shape[1])  # type: ignore[assignment]
+    return out
+
+
+def draws_in_python(net: Net, out: Tensor) -> Tensor:
+    return out + 0 * random.random()
+
+
+def draws_in_numpy(net: Net, out: Tensor) -> Tensor:
+    return out + 0 * float(np.random.rand())  # noqa: NPY002
+
+
 REASONS: dict[str, tuple[str, Callable[[Any, Tensor], object], Callable[[], nn.Module] | None]] = {
     "branch": ("its forward pass decides by the values of tensors", branches, None),
     "item": ("it reads values out of tensors", lambda net, out: out * out.detach().mean().item(), None),
@@ -81,6 +103,13 @@ REASONS: dict[str, tuple[str, Callable[[Any, Tensor], object], Callable[[], nn.M
         ),
         None,
     ),
+    "number": (
+        "its forward pass changes the number tail.seen, which all folds of a stack would share",
+        counts,
+        nn.ReLU,
+    ),
+    "Python's draws": ("it draws random numbers of Python or NumPy", draws_in_python, None),
+    "NumPy's draws": ("it draws random numbers of Python or NumPy", draws_in_numpy, None),
     "mixed in training": ("a sample's logits depend on other samples of its batch, beyond batch norm", centres, None),
     "mixed in evaluation": ("a sample's scores depend on other samples of its batch", standardises, None),
     "penalty of a batch": (
@@ -109,12 +138,52 @@ def test_what_cannot_be_stacked_is_said_with_its_reason(name: str) -> None:
         (lambda net, out: out, lambda: nn.BatchNorm1d(3)),
         (lambda net, out: out, lambda: nn.Dropout(0.5)),
         (lambda net, out: (out, out.square().sum(1)) if net.training else out, None),
+        (lambda net, out: (out, 0.5) if net.training else out, None),
         (lambda net, out: torch.where(out > 0, out, 2 * out), None),
+        (remembers, None),
     ],
-    ids=["linear", "batch norm", "dropout", "penalty of each sample", "where"],
+    ids=["linear", "batch norm", "dropout", "penalty of each sample", "penalty of a number", "where", "remembers"],
 )
 def test_what_can_be_stacked_needs_no_reason(change: Any, tail: Any) -> None:
     assert reason(change, tail) == ""
+
+
+class Attentive(nn.Module):
+    """A layer of a transformer with dropout, between two layers that have one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(24, 24), nn.Linear(24, 24)
+        self.last.weight = self.first.weight
+        self.mixer = nn.TransformerEncoderLayer(24, 2, 16, 0.3, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.last(self.mixer(self.first(x.flatten(2)))).mean(1)[:, :3]
+        return logits
+
+
+def method_of(network: Callable[[], nn.Module]) -> TorchMethod:
+    class Method(TorchMethod):
+        def build_network(self) -> nn.Module:
+            return network()
+
+    return own_method(Method)
+
+
+def test_tied_weights_and_multi_head_attention_can_be_stacked() -> None:
+    assert why_not_stackable(method_of(Attentive), (3, 3, 8)) == ""
+
+
+def test_a_network_without_parameters_is_named_as_one() -> None:
+    def frozen() -> nn.Module:
+        return Net(lambda net, out: out).requires_grad_(False)
+
+    assert why_not_stackable(method_of(frozen), SHAPE) == "it has no trainable parameters"
+
+
+def test_a_broken_contract_is_no_reason_but_an_error() -> None:
+    with pytest.raises(MethodError, match=r"gives \(.*, 2\) for . samples of 3 classes"):
+        reason(lambda net, out: out[:, :2])
 
 
 def test_hooks_are_tried_too() -> None:
