@@ -125,22 +125,23 @@ def make_row(
     representation = resolve_representation(spec, params, data.source, preprocessing)
     kind = _input_kind(representation)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
-    pretraining = _check_training(spec, params, data, training, kind) if spec.trains_by_epoch else []
+    weights = _check_training(spec, params, data, training, kind) if spec.trains_by_epoch else None
     instructions = arithmetic()
     identity = {
         "method": spec.name,
         "version": spec.version,
         "target": spec.target,
         "evaluation": EVALUATION_VERSION,
-        # Where a file of weights is does not matter: its digest is among the parameters, too.
-        "params": {name: value for name, value in params.items() if name != "init_from"},
+        "params": _identifying(params, weights),
         "protocol": protocol.hash,
         "fingerprints": dict(data.fingerprints),
         "representation": representation["hash"],
         "training": training,
         "arithmetic": instructions,
     }
-    caveats = [*data.caveats, *representation_caveats(representation), *pretraining]
+    caveats = [*data.caveats, *representation_caveats(representation)]
+    if weights is not None:
+        caveats.append(Caveat.UNKNOWN_PRETRAINING if weights.subjects is None else Caveat.PRETRAINED)
     if representation["name"] != spec.representation.name:
         caveats.append(Caveat.APPROXIMATION)
     record: RowRecord = {
@@ -172,16 +173,15 @@ def make_row(
 
 def _check_training(
     spec: MethodSpec, params: Mapping[str, ParameterValue], data: ProtocolData, training: Training, kind: InputKind
-) -> list[Caveat]:
-    """Check training settings against the data, and return the caveats that come of them."""
-    caveats = []
+) -> InitialWeights | None:
+    """Check training settings against the data, and return the weights that the training starts from."""
+    weights = None
     try:
         config = TrainingConfig.from_params(params)
         config.augmentation.check(kind)
         if config.init_from:
             weights = InitialWeights.named(config.init_from, config.init_sha256)
             weights.check_subjects(data.table.subjects)
-            caveats = [Caveat.UNKNOWN_PRETRAINING if weights.subjects is None else Caveat.PRETRAINED]
     except MerBenchError as error:
         raise MerBenchError(f"{spec.name}: {error}") from None
     if config.patience and training != "inner":
@@ -189,7 +189,13 @@ def _check_training(
             f"{spec.name}: patience={config.patience} needs validation subjects, which only --selection inner holds "
             "out of the training set; the test subject must not decide when a training stops"
         )
-    return caveats
+    return weights
+
+
+def _identifying(params: Mapping[str, ParameterValue], weights: InitialWeights | None) -> dict[str, ParameterValue]:
+    """Return the parameters that identify a row: of weights, the whole digest however it was given, not the place."""
+    named = {name: value for name, value in params.items() if name != "init_from"}
+    return named if weights is None else {**named, "init_sha256": weights.sha256}
 
 
 def _input_kind(representation: RepresentationRecord) -> InputKind:
