@@ -47,18 +47,13 @@ def why_not_stackable(method: TorchMethod, shape: tuple[int, ...]) -> str:
     method : TorchMethod
     shape : tuple of int
         Of one sample, channels first.
-
-    Raises
-    ------
-    MethodError
-        A network or hook breaks its contract, and cannot be trained in any way.
     """
     with warnings.catch_warnings(record=True) as caught, isolated(0):
         warnings.simplefilter("always")
         try:
             reason = _difference(method, shape)
-        except MethodError:
-            raise
+        except MethodError:  # the training raises it, and says what is wrong
+            return "it cannot be trained at all"
         except Exception as error:  # whatever a network raises under vmap
             return next((text for part, text in _REASONS.items() if part in str(error)), _first_line(error))
     missing = [str(w.message) for w in caught if "batching rule" in str(w.message)]

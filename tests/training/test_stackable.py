@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from support.method_instances import BUILT_IN
-from support.stacked import Small, own_method
+from support.stacked import Small, folds_of, own_method, trained
 from torch import Tensor, nn
 
 from mer_bench import TorchMethod
@@ -181,9 +181,13 @@ def test_a_network_without_parameters_is_named_as_one() -> None:
     assert why_not_stackable(method_of(frozen), SHAPE) == "it has no trainable parameters"
 
 
-def test_a_broken_contract_is_no_reason_but_an_error() -> None:
-    with pytest.raises(MethodError, match=r"gives \(.*, 2\) for . samples of 3 classes"):
-        reason(lambda net, out: out[:, :2])
+def test_what_a_broken_contract_is_called_is_left_to_the_training_which_raises_it() -> None:
+    def narrow() -> nn.Module:
+        return Net(lambda net, out: out[:, :2])
+
+    assert why_not_stackable(method_of(narrow), SHAPE) == "it cannot be trained at all"
+    with pytest.raises(MethodError, match=r"gives \(.*, 2\) for .* samples of 3 classes"):
+        trained(folds_of(lambda: method_of(narrow), 1), stacked=False)
 
 
 def test_hooks_are_tried_too() -> None:
