@@ -49,7 +49,8 @@ def main() -> None:
         _answer(options)
         return
     networks = {name: compare(name, options) for name in options.networks}
-    measured = {"hardware": hardware(options.device), "options": _shared(options), "networks": networks}
+    named = {**_shared(options), "data": _source(options.data).input_facts().name if options.data else "random maps"}
+    measured = {"hardware": hardware(options.device), "options": named, "networks": networks}
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{options.name}.json"
     path.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
@@ -274,16 +275,20 @@ def maps(options: argparse.Namespace) -> tuple[FloatArray, IntArray, IntArray]:
         subjects = np.repeat(np.arange(len(FOLD_SIZES)), FOLD_SIZES)
         inputs = draws.random((len(subjects), 28, 28, 3), dtype=np.float32)
         return inputs, draws.integers(0, 3, len(subjects)), subjects
-    from mer_bench.databases.open import open_source
-    from mer_bench.plugin_manager import load_catalogue
-
-    source = open_source(options.data, {}, load_catalogue())
+    source = _source(options.data)
     frame = source.read_samples().frame
     inputs = np.stack([source.load(sample_id) for sample_id in frame["sample_id"]])
     labels = np.unique(frame["emotion"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64)
     of, sizes = np.unique(frame["subject"].to_numpy(dtype=str), return_inverse=True, return_counts=True)[1:]
     rank = np.argsort(np.argsort(sizes, kind="stable"), kind="stable")
     return inputs.astype(np.float32), labels, rank[of]
+
+
+def _source(data: str) -> Any:
+    from mer_bench.databases.open import open_source
+    from mer_bench.plugin_manager import load_catalogue
+
+    return open_source(data, {}, load_catalogue())
 
 
 def hardware(device: str) -> dict[str, Any]:
