@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,17 +18,16 @@ from mer_bench.training.batches import Batch, epoch_batches
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
 from mer_bench.training.graphs import StepGraphs
+from mer_bench.training.mixup import Mixup
 from mer_bench.training.networks import Networks, StackedNetworks, Tensors
 from mer_bench.training.objective import batch_loss
 from mer_bench.training.optimisation import Optimisation
+from mer_bench.training.pace import Pace
 from mer_bench.training.precision import autocast
 from mer_bench.training.progress import Tell, TrainingProgress
 
-_TELL_SECONDS = 1.0
 _SCORED_ALONE = 1024
 """Held-out samples of a single fold that are scored at a time."""
-_MIXUP = 1
-"""Which of the keys that a step's key leads to mixup draws from."""
 _SHRINK = 0.75
 """On a GPU a stack loses the folds that have stopped once it has so many left: its steps have to be captured again."""
 
@@ -97,15 +94,15 @@ class StackTraining:
     def run(self) -> list[TrainedFold]:
         """Train all epochs, and return what was scored."""
         self._resume()
-        pace = _Pace(self._config.epochs * self._n_batches, self._epoch * self._n_batches)
+        pace = Pace(self._config.epochs * self._n_batches, self._epoch * self._n_batches, self._synchronise)
         while self._epoch < self._config.epochs and len(self._stopped) < len(self._folds):
             batches = epoch_batches([self._orders[i] for i in self._alive], self._epoch)
             for number, batch in enumerate(batches):
                 step = self._epoch * self._n_batches + number
                 self._graphs.step(batch, step, self._optimisation.constants)
                 self._optimisation.end_step()
-                pace.step(batch.indices.numel(), self._synchronise)
-                if pace.due:
+                pace.count(batch.indices.numel())
+                if pace.take_turn():
                     self._tell(self._progress(pace))
             self._score()
             self._epoch += 1
@@ -138,7 +135,7 @@ class StackTraining:
         inputs = data.take(data.train.gather(1, batch.indices))
         inputs = data.normalised(self._augmented(inputs, labels, step_keys(self._keys, 2 * step + 1)))
         keys = step_keys(self._keys, 2 * step)
-        mixed = _Mixed.of(config.mixup, self._networks, keys, batch) if config.mixup else None
+        mixed = Mixup.of(config.mixup, self._networks, keys, batch) if config.mixup else None
         if mixed is not None:
             inputs = mixed.inputs(inputs)
         with autocast(config.precision, self._device):
@@ -239,7 +236,7 @@ class StackTraining:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
-    def _progress(self, pace: _Pace) -> TrainingProgress:
+    def _progress(self, pace: Pace) -> TrainingProgress:
         # Copies that fill a stack up are the same objects.
         folds = len({id(self._folds[number]) for number in self._alive if number not in self._stopped})
         return TrainingProgress(
@@ -298,88 +295,3 @@ class StackTraining:
         self._finite.copy_(tensors["finite"])
         self._stopped, self._failed = set(facts["stopped"]), dict(facts["failed"])  # type: ignore[call-overload]
         torch.random.set_rng_state(tensors["generator"].cpu())
-
-
-@dataclass(frozen=True)
-class _Mixed:
-    """Mixup of a step: each sample is mixed with the next one of its batch (Zhang et al. 2018, arXiv:1710.09412).
-
-    Parameters
-    ----------
-    share : Tensor of shape (folds,)
-        Of the sample itself.
-    partners : Tensor of shape (folds, n), int64
-        The place in the batch of the sample that it is mixed with.
-    """
-
-    share: Tensor
-    partners: Tensor
-
-    @classmethod
-    def of(cls, alpha: float, networks: Networks, keys: Tensor, batch: Batch) -> _Mixed:
-        share: Tensor = networks.per_fold(lambda key: Draws(key).beta(alpha))(step_keys(keys, _MIXUP))
-        folds, n = batch.indices.shape
-        following = torch.arange(1, n + 1, device=keys.device).expand(folds, n)
-        lengths = n if batch.present is None else batch.present.sum(1, keepdim=True)
-        return cls(share, torch.where(following < lengths, following, 0))
-
-    def inputs(self, inputs: Tensor) -> Tensor:
-        """Return each sample mixed with its partner."""
-        share = self.share.reshape(-1, *(1 for _ in inputs.shape[1:]))
-        folds = torch.arange(len(inputs), device=inputs.device)[:, None]
-        return share * inputs + (1 - share) * inputs[folds, self.partners]
-
-    def others(self, labels: Tensor) -> Tensor:
-        """Return the partners' labels."""
-        return labels.gather(1, self.partners)
-
-    def loss(self, own: tuple[Tensor, Tensor | None], others: tuple[Tensor, Tensor | None]) -> Tensor:
-        """Return the loss of each fold from the losses and weights by the samples' labels and by their partners'."""
-        share = self.share[:, None]
-        losses = torch.cat((own[0], others[0]), dim=1)
-        weights = [torch.ones_like(losses) if given is None else given for losses, given in (own, others)]
-        return batch_loss(losses, torch.cat((share * weights[0], (1 - share) * weights[1]), dim=1))
-
-
-class _Pace:
-    """How fast a training is: steps and samples since a first step, which takes longer than others."""
-
-    def __init__(self, steps: int, done: int) -> None:
-        self._left = steps - done
-        self._started: float | None = None
-        self._told = time.monotonic()
-        self._samples = 0
-        self.steps = 0
-
-    def step(self, samples: int, synchronise: Callable[[], None]) -> None:
-        """Count a step."""
-        self.steps += 1
-        self._left -= 1
-        if self.steps == 1:
-            synchronise()
-            self._started = time.monotonic()
-        else:
-            self._samples += samples
-        if self.steps == 2:
-            synchronise()
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time to say how far the training is; then it will be again only after a while."""
-        now = time.monotonic()
-        if self.steps < 2 or (self.steps > 2 and now - self._told < _TELL_SECONDS):
-            return False
-        self._told = now
-        return True
-
-    @property
-    def samples_per_second(self) -> float:
-        return self._samples / self._elapsed
-
-    @property
-    def seconds_left(self) -> float:
-        return self._elapsed / (self.steps - 1) * self._left
-
-    @property
-    def _elapsed(self) -> float:
-        return max(time.monotonic() - (self._started or 0.0), 1e-9)

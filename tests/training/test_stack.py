@@ -15,7 +15,7 @@ from torch import nn
 from mer_bench import TorchMethod
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.torch_method import ParameterGroup
-from mer_bench.training import stack_training, trainer
+from mer_bench.training import pace, trainer
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainingFold
 from mer_bench.training.progress import TrainingProgress
@@ -112,7 +112,7 @@ LONG: dict[str, object] = {
 
 @pytest.fixture
 def always_telling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_training, "_TELL_SECONDS", 0.0)
+    monkeypatch.setattr(pace, "_TELL_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("always_telling")
@@ -248,7 +248,7 @@ def test_folds_with_more_batches_are_a_stack_of_their_own() -> None:
 def test_progress_counts_the_folds_that_are_trained_and_ends_with_nothing_left() -> None:
     told: list[TrainingProgress] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stack_training, "_TELL_SECONDS", 0.0)
+        patch.setattr(pace, "_TELL_SECONDS", 0.0)
         trained(folds(3, epochs=4), stacked=True, tell=told.append)
 
     assert {(progress.folds, progress.epochs) for progress in told} == {(3, 4)}
