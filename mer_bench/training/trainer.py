@@ -17,7 +17,7 @@ from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.method import LabelledSamples, UnlabelledSamples
-from mer_bench.methods.torch_method import ParameterGroup, TorchMethod
+from mer_bench.methods.torch_method import TRAINING_HOOKS, ParameterGroup, TorchMethod
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
 from mer_bench.threads import one_thread
 from mer_bench.training.checkpoint import Checkpoint
@@ -193,8 +193,7 @@ def _groups(folds: Sequence[TrainingFold]) -> list[list[int]]:
 
 
 def _has_hooks(method: TorchMethod) -> bool:
-    hooks = ("loss", "augment", "parameter_groups", "build_scheduler")
-    return any(getattr(type(method), name) is not getattr(TorchMethod, name) for name in hooks)
+    return any(getattr(type(method), name) is not getattr(TorchMethod, name) for name in TRAINING_HOOKS)
 
 
 def _fitting(folds: Sequence[TrainingFold], numbers: Sequence[int], device: torch.device) -> list[Sequence[int]]:
