@@ -20,7 +20,7 @@ from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
 from mer_bench.training.graphs import StepGraphs
 from mer_bench.training.mixup import Mixup
 from mer_bench.training.networks import Networks, StackedNetworks, Tensors
-from mer_bench.training.objective import batch_loss
+from mer_bench.training.objective import batch_loss, with_penalty
 from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.pace import Pace
 from mer_bench.training.precision import autocast
@@ -118,10 +118,7 @@ class StackTraining:
 
     def try_step(self) -> None:
         """Run the first step, to see what memory it takes; the training cannot be used any more."""
-        batch = epoch_batches(self._orders, 0)[0]
-        present = None if batch.present is None else batch.present.to(self._device)
-        on_device = Batch(batch.indices.to(self._device), present)
-        self._step(on_device, torch.zeros((), dtype=torch.int32, device=self._device))
+        self._graphs.step(epoch_batches(self._orders, 0)[0], 0, self._optimisation.constants)
 
     @property
     def average(self) -> Tensors:
@@ -145,8 +142,7 @@ class StackTraining:
             loss = batch_loss(*losses)
         else:
             loss = mixed.loss(losses, self._weighted_losses(logits, mixed.others(labels), batch.present))
-        if penalty is not None:
-            loss = loss + (penalty if penalty.dim() == 1 else batch_loss(penalty, batch.present))
+        loss = with_penalty(loss, penalty, batch.present)
         self._finite &= loss.detach().isfinite()
         torch.autograd.backward(loss.sum())
         self._optimisation.step()
