@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
 from mer_bench.methods.draws import Draws, fold_key, step_keys
 from mer_bench.methods.torch_method import ParameterGroup
@@ -25,6 +24,7 @@ from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.pace import Pace
 from mer_bench.training.precision import autocast
 from mer_bench.training.progress import Tell, TrainingProgress
+from mer_bench.training.stack_state import StackState
 
 _SCORED_ALONE = 1024
 """Held-out samples of a single fold that are scored at a time."""
@@ -78,14 +78,7 @@ class StackTraining:
         self._data = FoldSet.of(folds, device)
         self._keys = torch.tensor([fold_key(fold.seed) for fold in folds], dtype=torch.int32, device=device)
         self._finite = torch.ones(len(folds), dtype=torch.bool, device=device)
-        self._scores: list[list[Tensor]] = [[] for _ in folds]
-        """Of each fold, what was scored after each epoch: all held-out sets in a row."""
-        self._alive = list(range(len(folds)))
-        """The folds of which the networks still hold a part, in their order there."""
-        self._stopped: set[int] = set()
-        self._failed: dict[int, int] = {}
-        """Folds whose loss was not finite, and the epoch."""
-        self._epoch = 0
+        self._state = StackState(folds)
         height, width = self._data.samples.shape[-2:]
         method = self._method
         self._augment = Augmenter(self._config.augmentation, method.input_kind, height, width, device)
@@ -94,24 +87,24 @@ class StackTraining:
     def run(self) -> list[TrainedFold]:
         """Train all epochs, and return what was scored."""
         self._resume()
-        pace = Pace(self._config.epochs * self._n_batches, self._epoch * self._n_batches, self._synchronise)
-        while self._epoch < self._config.epochs and len(self._stopped) < len(self._folds):
-            batches = epoch_batches([self._orders[i] for i in self._alive], self._epoch)
+        pace = Pace(self._config.epochs * self._n_batches, self._state.epoch * self._n_batches, self._synchronise)
+        while self._state.epoch < self._config.epochs and self._state.running:
+            batches = epoch_batches([self._orders[number] for number in self._state.alive], self._state.epoch)
             for number, batch in enumerate(batches):
-                step = self._epoch * self._n_batches + number
+                step = self._state.epoch * self._n_batches + number
                 self._graphs.step(batch, step, self._optimisation.constants)
                 self._optimisation.end_step()
                 pace.count(batch.indices.numel())
                 if pace.take_turn():
                     self._tell(self._progress(pace))
-            self._score()
-            self._epoch += 1
-            self._end_epoch()
-            if self._checkpoint is not None and self._checkpoint.due and self._epoch < self._config.epochs:
+            self._state.add_scores(self._score())
+            self._state.end_epoch(self._finite.tolist())
+            self._shrink()
+            if self._checkpoint is not None and self._checkpoint.due and self._state.epoch < self._config.epochs:
                 self._save(self._checkpoint)
         if self._checkpoint is not None:
             self._checkpoint.remove()
-        return [self._result(i) for i in range(len(self._folds))]
+        return self._state.results()
 
     def _new_graphs(self) -> StepGraphs:
         return StepGraphs(self._step, self._device, capture=isinstance(self._networks, StackedNetworks))
@@ -170,14 +163,9 @@ class StackTraining:
         return losses, weights if present is None else weights * present
 
     @torch.no_grad()
-    def _score(self) -> None:
-        """Score the held-out sets of each fold; the logits stay on the device."""
-        sets = [self._logits(places) for places in self._data.held_out]
-        for row, number in enumerate(self._alive):
-            if number not in self._stopped:
-                lengths = [len(part) for part in self._folds[number].held_out]
-                own = [part[row, :length] for part, length in zip(sets, lengths, strict=True)]
-                self._scores[number].append(torch.cat(own).clone())
+    def _score(self) -> list[Tensor]:
+        """Return the logits of the held-out sets; they stay on the device."""
+        return [self._logits(places) for places in self._data.held_out]
 
     def _logits(self, places: Tensor) -> Tensor:
         parts = []
@@ -188,84 +176,53 @@ class StackTraining:
                 parts.append(self._networks(inputs, self._keys, None, training=False, weights=weights)[0])
         return torch.cat(parts, dim=1)
 
-    def _end_epoch(self) -> None:
-        finite = self._finite.tolist()
-        for row, number in enumerate(self._alive):
-            if number in self._stopped:
-                continue
-            if not finite[row]:
-                self._failed[number] = self._epoch
-                self._stopped.add(number)
-            elif (stop := self._folds[number].stop) is not None and stop(self._probabilities(number)[0]):
-                self._stopped.add(number)
-        left = [row for row, number in enumerate(self._alive) if number not in self._stopped]
-        if left and len(left) <= (_SHRINK * len(self._alive) if self._device.type == "cuda" else len(self._alive) - 1):
-            self._keep(left)
+    def _shrink(self) -> None:
+        """Go on without the folds that have stopped, where that is worth it."""
+        running, rows = self._state.running, len(self._state.alive)
+        if running and len(running) <= (_SHRINK * rows if self._device.type == "cuda" else rows - 1):
+            self._keep(running)
 
     def _keep(self, rows: list[int]) -> None:
         """Go on with some of the folds only."""
-        others = [row for row in range(len(self._alive)) if row not in rows]
+        count = len(self._state.alive)
+        others = [row for row in range(count) if row not in rows]
         rows = [*rows, *others[: -len(rows) % stack_multiple(self._device)]]
-        if len(rows) == len(self._alive):
+        if len(rows) == count:
             return
         chosen = torch.tensor(rows, device=self._device)
         self._networks.keep(chosen)
         self._optimisation.keep(chosen)
         self._data, self._keys, self._finite = self._data.choose(chosen), self._keys[chosen], self._finite[chosen]
-        self._alive = [self._alive[row] for row in rows]
+        self._state.keep(rows)
         self._graphs = self._new_graphs()
-
-    def _probabilities(self, number: int) -> tuple[FloatArray, ...]:
-        fold = self._folds[number]
-        epochs = torch.stack(self._scores[number]).softmax(dim=2).cpu().numpy()
-        ends = np.cumsum([len(part) for part in fold.held_out])
-        return tuple(np.split(epochs, ends[:-1], axis=1))
-
-    def _result(self, number: int) -> TrainedFold:
-        if number in self._failed:
-            return TrainedFold(
-                error=f"the training loss is not finite in epoch {self._failed[number]}; a smaller lr may fix it"
-            )
-        return TrainedFold(self._probabilities(number))
 
     def _synchronise(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
     def _progress(self, pace: Pace) -> TrainingProgress:
-        # Copies that fill a stack up are the same objects.
-        folds = len({id(self._folds[number]) for number in self._alive if number not in self._stopped})
+        folds = self._state.n_folds
         return TrainingProgress(
             folds,
-            self._epoch,
+            self._state.epoch,
             self._config.epochs,
-            pace.samples_per_second * folds / len(self._alive),
+            pace.samples_per_second * folds / len(self._state.alive),
             pace.seconds_left,
         )
 
     def _save(self, checkpoint: Checkpoint) -> None:
-        tensors = {f"parameter/{name}": own for name, own in self._networks.parameters.items()}
-        tensors |= {f"buffer/{name}": own for name, own in self._networks.buffers.items()}
-        tensors |= self._optimisation.state()
-        tensors |= {f"scores/{number}": torch.stack(own) for number, own in enumerate(self._scores) if own}
+        tensors = {**self._networks.state(), **self._optimisation.state(), **self._state.tensors()}
         tensors |= {"finite": self._finite, "generator": torch.random.get_rng_state()}
-        facts = {
-            "epoch": self._epoch,
-            "alive": self._alive,
-            "stopped": sorted(self._stopped),
-            "failed": list(self._failed.items()),
-        }
         # A full disk must not end the training.
         with suppress(OSError, RuntimeError):
-            checkpoint.save(tensors, facts)
+            checkpoint.save(tensors, self._state.facts())
 
-    def _fits(self, tensors: Tensors, facts: Mapping[str, object]) -> bool:
+    def _fits(self, tensors: Tensors, facts: Mapping[str, Any]) -> bool:
         """Return whether what was saved is of such a training, as another version of mer-bench may have saved it."""
         alive = facts.get("alive")
         if not isinstance(alive, list) or not {"epoch", "stopped", "failed"} <= facts.keys():
             return False
-        wanted = {f"parameter/{name}": own for name, own in self._networks.parameters.items()}
-        wanted |= {f"buffer/{name}": own for name, own in self._networks.buffers.items()}
+        wanted = self._networks.state()
         first = (len(alive),) if isinstance(self._networks, StackedNetworks) else ()
         shapes = {name: (*first, *own.shape[len(first) :]) for name, own in wanted.items()}
         return {"finite", "generator"} <= tensors.keys() and all(
@@ -278,16 +235,11 @@ class StackTraining:
         if saved is None or not self._fits(*saved):
             return
         tensors, facts = saved
-        alive: list[int] = facts["alive"]  # type: ignore[assignment]
-        self._keep(alive)
+        self._keep(facts["alive"])
         with torch.no_grad():
-            for name, own in self._networks.parameters.items():
-                own.copy_(tensors[f"parameter/{name}"])
-            for name, own in self._networks.buffers.items():
-                own.copy_(tensors[f"buffer/{name}"])
-        self._epoch = int(facts["epoch"])  # type: ignore[call-overload]
-        self._optimisation.restore(tensors, self._epoch * self._n_batches)
-        self._scores = [list(tensors.get(f"scores/{number}", ())) for number in range(len(self._folds))]
+            for name, own in self._networks.state().items():
+                own.copy_(tensors[name])
+        self._state.restore(tensors, facts)
+        self._optimisation.restore(tensors, self._state.epoch * self._n_batches)
         self._finite.copy_(tensors["finite"])
-        self._stopped, self._failed = set(facts["stopped"]), dict(facts["failed"])  # type: ignore[call-overload]
         torch.random.set_rng_state(tensors["generator"].cpu())
