@@ -20,9 +20,9 @@ from mer_bench import TorchMethod
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.draws import Draws, fold_key, step_keys
 from mer_bench.methods.torch_method import ParameterGroup
+from mer_bench.training.build import build_network
 from mer_bench.training.folds import TrainingFold
 from mer_bench.training.functions import FoldFunctions
-from mer_bench.training.trainer import build_network
 
 EPOCHS, BATCHES = 4, 2
 STEPS = EPOCHS * BATCHES

@@ -15,7 +15,7 @@ from torch import nn
 from mer_bench import TorchMethod
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.torch_method import ParameterGroup
-from mer_bench.training import pace, trainer
+from mer_bench.training import pace, stacking
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainingFold
 from mer_bench.training.progress import TrainingProgress
@@ -207,7 +207,7 @@ def test_a_stack_that_does_not_fit_is_halved_and_what_is_finished_is_kept(monkey
     own = folds(5)
     whole = trained(own, stacked=True)
     tried: list[list[int]] = []
-    stack = trainer._stack
+    stack = stacking.build_training
 
     def limited(folds: Sequence[TrainingFold], *arguments: object, **options: object) -> object:
         seeds = [fold.seed - 1000 for fold in folds]
@@ -216,7 +216,7 @@ def test_a_stack_that_does_not_fit_is_halved_and_what_is_finished_is_kept(monkey
             raise torch.OutOfMemoryError("CUDA out of memory")
         return stack(folds, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trainer, "_stack", limited)
+    monkeypatch.setattr(stacking, "build_training", limited)
     halves = trained(own, stacked=True)
 
     assert tried == [[0, 1, 2, 3, 4], [0, 1], [2, 3, 4], [2], [3, 4]]
@@ -229,7 +229,7 @@ def test_a_single_fold_that_does_not_fit_says_so(monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(trainer, "_stack", refuse)
+    monkeypatch.setattr(stacking, "build_training", refuse)
     with pytest.raises(torch.OutOfMemoryError):
         trained(folds(1), stacked=True)
 
