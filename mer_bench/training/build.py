@@ -33,9 +33,9 @@ def build_training(
     MethodError
         The network has nothing to train, or a hook of the method breaks its contract.
     """
-    if stacked:
-        folds = [*folds, *(folds[0] for _ in range(-len(folds) % stack_multiple(device)))]
     networks = [build_network(fold, device) for fold in folds]
+    copies = -len(folds) % stack_multiple(device) if stacked else 0
+    folds, networks = [*folds, *[folds[0]] * copies], [*networks, *[networks[0]] * copies]
     return training_of(folds, networks, device, stacked=stacked, tell=tell, checkpoint=checkpoint)
 
 
