@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -16,8 +16,8 @@ from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, seed_v
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.network_scores import learning_size
 from mer_bench.evaluation.rows import EVALUATION_VERSION, Row
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
-from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.store.files import digest
 
@@ -69,13 +69,13 @@ def group_place(task: GroupTask, home: str = "") -> Place:
         setting.spec,
         home or f"folds of {setting.spec.target}",
         module=compute_group.__module__,
-        settings=network_settings(setting.params, task.folds[0].device),
+        settings=network_settings(setting, task.folds[0].device),
     )
 
 
-def network_settings(params: Mapping[str, ParameterValue], device: str) -> tuple[tuple[str, str], ...]:
+def network_settings(setting: MethodSetting, device: str) -> tuple[tuple[str, str], ...]:
     """Return the variables that a worker needs to train with a method's precision."""
-    return settings_of(str(params.get("precision", ""))) if device == "cpu" else ()
+    return settings_of(setting.precision) if device == "cpu" else ()
 
 
 def lost_group(task: GroupTask, error: MethodError, seconds: float) -> list[FoldResult]:

@@ -95,7 +95,7 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
 
 def _place(task: PretrainingTask) -> Place:
     spec = task.setting.spec
-    settings = network_settings(task.setting.params, task.device)
+    settings = network_settings(task.setting, task.device)
     return Place.of_method(spec, f"pretraining of {spec.target}", module=pretrain.__module__, settings=settings)
 
 

@@ -129,7 +129,7 @@ def _stacks(fold: NetworkFold, tell: Tell) -> bool:
 
 
 def _processor(task: GroupTask) -> str:
-    return cell_processor(arithmetic(), str(task.folds[0].setting.params.get("precision", "")))
+    return cell_processor(arithmetic(), task.folds[0].setting.precision)
 
 
 def _facts(fold: FoldTask) -> list[object]:
