@@ -85,7 +85,12 @@ class Row:
         place = {sample_id: i for i, sample_id in enumerate(self.stacked)}
         return tuple(place[sample_id] for sample_id in self.table.sample_ids)
 
-    @property
+    @cached_property
+    def code(self) -> str:
+        """The digest of the plugin's code, which takes a while: all its files are read."""
+        return code_digest(self.setting.spec.target)
+
+    @cached_property
     def stack_key(self) -> str:
         """The key of the row's stacked representation."""
         record = self.record
@@ -102,8 +107,7 @@ class Row:
         if spec.features is None:
             return None
         setting = [self.setting.n_classes, self.setting.feature_params()]
-        code = code_digest(spec.target)
-        return digest([self.stack_key, spec.name, spec.version, spec.target, code, EVALUATION_VERSION, *setting])
+        return digest([self.stack_key, spec.name, spec.version, spec.target, self.code, EVALUATION_VERSION, *setting])
 
 
 def make_row(
