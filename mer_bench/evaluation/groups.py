@@ -21,6 +21,7 @@ from mer_bench.evaluation.state import State, changed_state, read_state
 from mer_bench.foreign import ForeignError, trace_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.store.files import digest
 from mer_bench.training.progress import Tell, TrainingNotice
@@ -113,16 +114,16 @@ def _trained(task: GroupTask, tell: Tell) -> Iterator[tuple[int, FoldScores | Me
         return Checkpoint(task.checkpoints / f"{name}.safetensors")
 
     with isolated(task.folds[0].seed):
-        stacked = task.stacked and _stacks(folds[0], tell)
+        stacked = task.stacked and _stacks(task.folds[0].setting, inputs, tell)
         yield from train_networks(folds, device=task.folds[0].device, stacked=stacked, tell=tell, checkpoint=checkpoint)
 
 
-def _stacks(fold: NetworkFold, tell: Tell) -> bool:
-    """Return whether a network can be trained in a stack; if not, tell why."""
+def _stacks(setting: MethodSetting, inputs: FloatArray, tell: Tell) -> bool:
+    """Return whether a network can be trained in a stack, which is tried on the CPU; if not, tell why."""
     from mer_bench.training.stackable import why_not_stackable
 
-    *shape, channels = fold.inputs.shape[1:]
-    reason = why_not_stackable(fold.method, (channels, *shape))
+    *shape, channels = inputs.shape[1:]
+    reason = why_not_stackable(_instance(setting, "cpu"), (channels, *shape))
     if reason:
         tell(TrainingNotice(f"its folds are trained one after the other, not as one stack, because {reason}"))
     return not reason
@@ -140,8 +141,7 @@ def _facts(fold: FoldTask) -> list[object]:
 
 def _network_fold(task: FoldTask, inputs: FloatArray, peers: tuple[int, ...]) -> NetworkFold:
     with isolated(task.seed):
-        method = make_instance(task.setting)
-    assert isinstance(method, TorchMethod)
+        method = _instance(task.setting, task.device)
     return NetworkFold(
         method=method,
         inputs=inputs,
@@ -153,6 +153,12 @@ def _network_fold(task: FoldTask, inputs: FloatArray, peers: tuple[int, ...]) ->
         inner=task.inner,
         peers=peers,
     )
+
+
+def _instance(setting: MethodSetting, device: str) -> TorchMethod:
+    method = make_instance(setting, device)
+    assert isinstance(method, TorchMethod)
+    return method
 
 
 def _result(scores: FoldScores | MethodError, seconds: float, processor: str) -> FoldResult:

@@ -506,6 +506,26 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     np.testing.assert_array_equal(stored_epochs(tmp_path, cell)[1][:, 0, 0], np.arange(EPOCHS))
 
 
+@pytest.mark.parametrize("device", ["cuda:1", "cpu"])
+def test_a_network_is_told_the_device_that_its_folds_are_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    def recorded(folds: Sequence[TrainingFold], *, device: str, **_: object) -> Iterator[tuple[int, TrainedFold]]:
+        for number, fold in enumerate(folds):
+            told.append((fold.method.device, device))
+            yield number, TrainedFold((np.ones((EPOCHS, len(fold.held_out[0]), 3), np.float32),))
+
+    monkeypatch.setattr(trainer, "train_folds", recorded)
+    row = row_for(Plain)
+    tasks = tuple(replace(task_of(tmp_path, row, fold), device=device) for fold in (FOLD, "samm-synthetic02"))
+    results = compute_group(GroupTask(tasks), lambda progress: None)
+
+    assert [result.error for result in results] == [None, None]
+    assert told == [(device, device)] * 2
+
+
 def test_a_method_is_told_the_device_if_its_spec_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[object] = []
 
