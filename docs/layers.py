@@ -69,7 +69,7 @@ ALLOWED = {
         *WORDS,
         *DATA,
         *KEPT,
-        *("atomic", "arithmetic", "threads", "isolation", "config", "protocol", "settings"),
+        *("atomic", "arithmetic", "threads", "isolation", "config", "protocol", "settings", "sweep"),
         *("representations", "methods", "training", "evaluation"),
     },
     "progress": {"engine", "evaluation", "training"},
