@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mer_bench.errors import MerBenchError, did_you_mean, unknown
 from mer_bench.foreign import foreign_code
@@ -126,6 +126,7 @@ class MethodSpec:
         A field has the wrong type, or two fields contradict each other.
     """
 
+    kind: ClassVar[str] = "method"
     name: str
     version: str
     title: str
@@ -144,8 +145,8 @@ class MethodSpec:
     training_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        owner = f"method {self.name}"
-        _check_name("method", self.name)
+        owner = f"{self.kind} {self.name}"
+        _check_name(self.kind, self.name)
         check_types(owner, self, version=str, title=str, target=str, representation=Representation, family=str)
         check_types(owner, self, parameters=tuple, presets=Mapping, citation=str)
         check_types(owner, self, trains_by_epoch=bool, deterministic=bool, uses_gpu=bool)
@@ -235,6 +236,7 @@ class DatabaseSpec:
         A field has the wrong type or form.
     """
 
+    kind: ClassVar[str] = "database"
     name: str
     title: str
     target: str
@@ -242,15 +244,28 @@ class DatabaseSpec:
     parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
-        owner = f"database {self.name}"
-        _check_name("database", self.name)
+        owner = f"{self.kind} {self.name}"
+        _check_name(self.kind, self.name)
         check_types(owner, self, title=str, target=str, needs_path=bool, parameters=tuple)
         _check_target(self.name, self.target)
         _check_parameters(owner, self.parameters)
 
 
 @dataclass(frozen=True)
-class ProtocolSpec:
+class TomlSpec:
+    """Something that a TOML file describes; ``kind`` is what it is, for messages."""
+
+    kind: ClassVar[str]
+    name: str
+    path: Path
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        check_types(f"{self.kind} {self.name}", self, path=Path)
+
+
+@dataclass(frozen=True)
+class ProtocolSpec(TomlSpec):
     """A protocol, described by a TOML file.
 
     Parameters
@@ -266,16 +281,11 @@ class ProtocolSpec:
         A field has the wrong type or form.
     """
 
-    name: str
-    path: Path
-
-    def __post_init__(self) -> None:
-        _check_name("protocol", self.name)
-        check_types(f"protocol {self.name}", self, path=Path)
+    kind = "protocol"
 
 
 @dataclass(frozen=True)
-class AblationSpec:
+class AblationSpec(TomlSpec):
     """An ablation, described by a TOML file: a named sweep of one method.
 
     Parameters
@@ -291,12 +301,7 @@ class AblationSpec:
         A field has the wrong type or form.
     """
 
-    name: str
-    path: Path
-
-    def __post_init__(self) -> None:
-        _check_name("ablation", self.name)
-        check_types(f"ablation {self.name}", self, path=Path)
+    kind = "ablation"
 
 
 def _check_name(kind: str, name: str) -> None:
