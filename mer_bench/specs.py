@@ -5,12 +5,12 @@ This module imports neither numpy nor pandas nor torch, so that listing the inst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from mer_bench.errors import MerBenchError, did_you_mean, unknown
+from mer_bench.errors import MerBenchError, Notice, did_you_mean, unknown
 from mer_bench.foreign import foreign_code
 from mer_bench.names import NAME_RULE, is_name
 from mer_bench.parameters import Parameter, ParameterValue, check_types, resolve_parameters
@@ -22,6 +22,8 @@ PAPER_PRESET = "paper"
 QUICK_PRESET = "quick"
 """The name of the preset for quick trials: the default on synthetic data and in ``mer-bench check``."""
 FAMILIES = (BASELINE_FAMILY, "handcrafted", "deep")
+
+_Loaded = TypeVar("_Loaded")
 
 
 @dataclass(frozen=True)
@@ -302,6 +304,20 @@ class AblationSpec(TomlSpec):
     """
 
     kind = "ablation"
+
+
+def load_each(specs: Iterable[TomlSpec], load: Callable[[Path, str], _Loaded], notice: Notice) -> Iterator[_Loaded]:
+    """Read the files of several specs; a broken one gives a notice and does not affect the others."""
+    read = (_load_or_notify(spec, load, notice) for spec in specs)
+    return (loaded for loaded in read if loaded is not None)
+
+
+def _load_or_notify(spec: TomlSpec, load: Callable[[Path, str], _Loaded], notice: Notice) -> _Loaded | None:
+    try:
+        return load(spec.path, spec.name)
+    except MerBenchError as error:
+        notice(f"{spec.kind} {spec.name} cannot be used: {error}")
+        return None
 
 
 def _check_name(kind: str, name: str) -> None:
