@@ -94,9 +94,10 @@ class Optimisation:
             kind, _, rest = key.partition("/")
             if kind == "optimizer":
                 what, number, name = rest.split("/", 2)
-                self._optimizer.state[self._parts[int(number)][1][name]][what] = value
+                view = self._parts[int(number)][1][name]
+                self._optimizer.state[view][what] = _laid_out_as(view, value)
         if self.average is not None:
-            self.average = {name: tensors[f"average/{name}"] for name in self.average}
+            self.average = {name: _laid_out_as(own, tensors[f"average/{name}"]) for name, own in self.average.items()}
         self._advance(done)
 
     def keep(self, folds: Tensor) -> None:
@@ -174,6 +175,14 @@ def _parts(methods: Sequence[TorchMethod], parameters: Tensors) -> list[tuple[sl
     ends = [place for place in range(1, len(numbers) + 1) if numbers[place - 1 : place] != numbers[place : place + 1]]
     parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     return [(part, {name: own.detach()[part] for name, own in parameters.items()}) for part in parts]
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return a parameter's moment or average in the memory layout of the parameter.
+
+    The fused optimisers walk the memory of both side by side: in another layout a moment would meet another weight.
+    """
+    return torch.empty_like(parameter).copy_(value) if value.dim() else value
 
 
 def _optimizer(config: TrainingConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

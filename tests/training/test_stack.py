@@ -40,6 +40,13 @@ class Grouped(SmallMethod):
         return [ParameterGroup(("head.2.weight", "head.2.bias"), lr_factor=0.5)]
 
 
+class ChannelsLast(SmallMethod):
+    """Its convolution's weights are in the order of another layout in memory."""
+
+    def build_network(self) -> nn.Module:
+        return Small(self.n_classes).to(memory_format=torch.channels_last)
+
+
 class After:
     """Stops after some epochs."""
 
@@ -142,6 +149,31 @@ def test_an_interrupted_training_goes_on_with_the_same_bits(
     assert min(told) == 3
     assert all(same(one, other) for one, other in zip(whole, again, strict=True))
     assert list(tmp_path.rglob("*.safetensors")) == []
+
+
+def goes_on(file: Path, kind: type[TorchMethod], *, stacked: bool, **params: object) -> bool:
+    """Whether an interrupted training of a method gives what one without an interruption gives."""
+
+    def own() -> list[TrainingFold]:
+        return folds(3 if stacked else 1, kind, epochs=4, **params)
+
+    whole = trained(own(), stacked=stacked)
+    interrupted(own(), file, 2, stacked=stacked)
+    told: list[int] = []
+    again = trained(
+        own(), stacked=stacked, tell=lambda progress: told.append(progress.epoch), checkpoint=lambda _: Checkpoint(file)
+    )
+    assert min(told) == 2
+    return all(same(one, other) for one, other in zip(whole, again, strict=True))
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("params", [{"average": 0.9}, {"optimizer": "sgd", "momentum": 0.8}])
+def test_moments_go_on_with_their_own_weights_in_another_memory_layout(
+    tmp_path: Path, params: dict[str, object], stacked: bool
+) -> None:
+    assert goes_on(tmp_path / "x", ChannelsLast, stacked=stacked, **params)
 
 
 @pytest.mark.usefixtures("always_telling")
