@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -176,6 +177,67 @@ def test_moments_go_on_with_their_own_weights_in_another_memory_layout(
     assert goes_on(tmp_path / "x", ChannelsLast, stacked=stacked, **params)
 
 
+class Outside(Small):
+    """Its training goes by what a way of keeping something outside of trained weights and buffers says."""
+
+    def __init__(self, n_classes: int, factor: Callable[[Outside], float]) -> None:
+        super().__init__(n_classes)
+        self.factor, self.steps = factor, 0
+        self.teacher = nn.Parameter(torch.zeros(3), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x * self.factor(self) if self.training else x)
+
+
+def counted(network: Outside) -> float:
+    network.steps += 1
+    return 1 / network.steps
+
+
+def of_a_teacher(network: Outside) -> float:
+    with torch.no_grad():
+        network.teacher.lerp_(network.head[2].bias, 0.1)
+    return 1 + 10 * float(network.teacher.sum())
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize(
+    "factor",
+    [
+        lambda _: random.gauss(1, 0.2),
+        lambda _: 1 + np.random.normal() / 5,  # noqa: NPY002
+        lambda _: 1 + float(torch.empty(1).exponential_()),
+        counted,
+        of_a_teacher,
+    ],
+    ids=["Python", "NumPy", "torch", "number", "frozen"],
+)
+def test_what_a_network_keeps_or_draws_in_its_own_way_goes_on_too(
+    tmp_path: Path, factor: Callable[[Outside], float]
+) -> None:
+    class Kept(SmallMethod):
+        def build_network(self) -> nn.Module:
+            return Outside(self.n_classes, factor)
+
+    assert goes_on(tmp_path / "x", Kept, stacked=False)
+
+
+class Ramped(SmallMethod):
+    """Counts the calls of its loss, which become weaker."""
+
+    calls = 0
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return super().loss(logits, labels) / self.calls
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_number_on_the_method_goes_on_too(tmp_path: Path, stacked: bool) -> None:
+    assert goes_on(tmp_path / "x", Ramped, stacked=stacked, optimizer="sgd")
+
+
 @pytest.mark.usefixtures("always_telling")
 def test_a_failed_fold_stays_failed_after_an_interruption(tmp_path: Path) -> None:
     sound = folds(3, epochs=5)
@@ -232,6 +294,17 @@ def test_a_file_that_is_no_checkpoint_of_this_training_is_ignored(
     again = trained(folds(2, epochs=4), stacked=True, checkpoint=lambda _: Checkpoint(tmp_path / "x"))
     assert all(same(one, other) for one, other in zip(whole, again, strict=True))
     assert not (tmp_path / "x").exists()
+
+
+def test_going_on_leaves_the_callers_random_numbers_as_they_were(
+    tmp_path: Path, with_checkpoint: tuple[list[TrainedFold], bytes]
+) -> None:
+    (tmp_path / "x").write_bytes(with_checkpoint[1])
+    before = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # noqa: NPY002
+    trained(folds(2, epochs=4), stacked=True, checkpoint=lambda _: Checkpoint(tmp_path / "x"))
+
+    assert (random.getstate(), np.random.get_state()[1].tobytes()) == before[:2]  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[2])
 
 
 def test_a_full_disk_does_not_end_a_training(tmp_path: Path) -> None:

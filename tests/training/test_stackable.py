@@ -104,7 +104,7 @@ REASONS: dict[str, tuple[str, Callable[[Any, Tensor], object], Callable[[], nn.M
         None,
     ),
     "number": (
-        "its forward pass changes the number tail.seen, which all folds of a stack would share",
+        "training it changes the number network.tail.seen, which all folds of a stack would share",
         counts,
         nn.ReLU,
     ),
@@ -205,9 +205,22 @@ def test_hooks_are_tried_too() -> None:
         def augment(self, inputs: Tensor, labels: Tensor, draws: Draws) -> Tensor:
             return inputs + torch.rand(inputs.shape)
 
+    class Counting(TorchMethod):
+        calls = 0
+
+        def build_network(self) -> nn.Module:
+            return Small(self.n_classes)
+
+        def augment(self, inputs: Tensor, labels: Tensor, draws: Draws) -> Tensor:
+            self.calls += 1
+            return inputs
+
     assert why_not_stackable(own_method(Branching), SHAPE) == "its forward pass decides by the values of tensors"
     assert why_not_stackable(own_method(Drawing), SHAPE) == (
         "it draws random numbers in a way that mer-bench does not replace"
+    )
+    assert why_not_stackable(own_method(Counting), SHAPE) == (
+        "training it changes the number method.calls, which all folds of a stack would share"
     )
 
 
