@@ -55,12 +55,16 @@ class Optimisation:
                 gradient = parameters[name].grad
                 view.grad = gradient if part is None or gradient is None else gradient[part]
         self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        for own in parameters.values():
-            own.grad = None
+        self.forget_gradients()
         if self.average is not None:
             for name, kept in self.average.items():
                 kept.lerp_(parameters[name].detach(), 1 - self._config.average)
+
+    def forget_gradients(self) -> None:
+        """Leave no gradient to which another could be added."""
+        self._optimizer.zero_grad(set_to_none=True)
+        for own in self._networks.parameters.values():
+            own.grad = None
 
     def end_step(self) -> None:
         """Move the learning rate to that of the next step; apart from `step`, which may be replayed on a device."""

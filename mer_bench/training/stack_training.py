@@ -149,6 +149,8 @@ class StackTraining:
             loss = mixed.loss(losses, self._weighted_losses(logits, mixed.others(labels), batch.present))
         loss = with_penalty(loss, penalty, batch.present)
         self._finite &= loss.detach().isfinite()
+        # A capture that failed may have left some, in memory of its graph that is gone.
+        self._optimisation.forget_gradients()
         torch.autograd.backward(loss.sum())
         self._optimisation.step()
 

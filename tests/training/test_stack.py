@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,12 @@ from torch import nn
 from mer_bench import TorchMethod
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.torch_method import ParameterGroup
-from mer_bench.training import pace, stacking
+from mer_bench.training import graphs, pace, stack_training, stacking
+from mer_bench.training.batches import Batch
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainedFold, TrainingFold
+from mer_bench.training.graphs import StepGraphs
+from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.progress import TrainingProgress
 
 
@@ -419,3 +423,36 @@ def test_a_fold_that_is_trained_after_others_draws_what_it_draws_alone() -> None
 def _draw(network: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     noise = torch.empty_like(inputs[0]).exponential_()
     return (inputs[0] + noise * network.training,)
+
+
+def test_a_step_whose_capture_failed_has_no_gradients_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU: what is captured here fails once the gradients are there, as a capture may."""
+
+    class Flat(SmallMethod):
+        def build_network(self) -> nn.Module:
+            # Without buffers, which a real capture would leave as they are.
+            return nn.Sequential(nn.Flatten(), nn.Linear(192, self.n_classes))
+
+    class FailsAtTheEnd(StepGraphs):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._captures = True
+
+        def _capture(self, batch: Batch, number: int) -> Any:
+            failed.append(number)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Optimisation, "step", refuse)
+                self._step(*self._on_device(batch, number))
+
+    def refuse(optimisation: Optimisation) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    failed: list[int] = []
+    whole = trained(folds(3, Flat), stacked=True)
+    monkeypatch.setattr(graphs, "_WARM_UP", 0)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    monkeypatch.setattr(stack_training, "StepGraphs", FailsAtTheEnd)
+    eager = trained(folds(3, Flat), stacked=True)
+
+    assert failed == [0]
+    assert all(same(one, other) for one, other in zip(whole, eager, strict=True))
