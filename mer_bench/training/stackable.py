@@ -9,7 +9,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from mer_bench.errors import MethodError, reason_of
+from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.draws import Draws, step_keys
 from mer_bench.methods.torch_method import TorchMethod
@@ -45,6 +45,11 @@ def why_not_stackable(method: TorchMethod, shape: tuple[int, ...]) -> str:
     method : TorchMethod
     shape : tuple of int
         Of one sample, channels first.
+
+    Raises
+    ------
+    MerBenchError
+        The method refuses a setting.
     """
     with warnings.catch_warnings(record=True) as caught, isolated(0):
         warnings.simplefilter("always")
@@ -52,6 +57,8 @@ def why_not_stackable(method: TorchMethod, shape: tuple[int, ...]) -> str:
             reason = _difference(method, shape)
         except MethodError:  # the training raises it, and says what is wrong
             return "it cannot be trained at all"
+        except MerBenchError:
+            raise
         except Exception as error:  # whatever a network raises under vmap
             return next((text for part, text in _REASONS.items() if part in str(error)), _first_line(error))
     missing = [str(w.message) for w in caught if "batching rule" in str(w.message)]

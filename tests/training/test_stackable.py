@@ -16,7 +16,7 @@ from support.stacked import Small, folds_of, own_method, trained
 from torch import Tensor, nn
 
 from mer_bench import TorchMethod
-from mer_bench.errors import MethodError
+from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.methods.draws import Draws
 from mer_bench.testing import make_method
 from mer_bench.training.stackable import why_not_stackable
@@ -188,6 +188,11 @@ def test_what_a_broken_contract_is_called_is_left_to_the_training_which_raises_i
     assert why_not_stackable(method_of(narrow), SHAPE) == "it cannot be trained at all"
     with pytest.raises(MethodError, match=r"gives \(.*, 2\) for .* samples of 3 classes"):
         trained(folds_of(lambda: method_of(narrow), 1), stacked=False)
+
+
+def test_a_setting_that_the_method_refuses_is_no_reason_to_train_fold_by_fold() -> None:
+    with pytest.raises(MerBenchError, match=r"^warmup=3 does not go with schedule=one-cycle"):
+        why_not_stackable(own_method(schedule="one-cycle", warmup=3), SHAPE)
 
 
 def test_hooks_are_tried_too() -> None:
