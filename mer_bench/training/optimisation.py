@@ -171,7 +171,8 @@ class Optimisation:
 def _parts(methods: Sequence[TorchMethod], parameters: Tensors) -> list[tuple[slice | None, Tensors]]:
     """Return runs of folds with the same learning rate and weight decay, and their parts of the parameters.
 
-    Where all folds have the same, the one part is None, and has the parameters themselves.
+    Where all folds have the same, the one part is None, and has the parameters themselves. Only there a fold has the
+    same bits in any stack: see `mer_bench.training.stack_training.stack_multiple`.
     """
     numbers = [tuple(getattr(method.training, name) for name in STACKABLE_NUMBERS) for method in methods]
     if len(set(numbers)) == 1:

@@ -45,6 +45,9 @@ def stack_multiple(device: torch.device) -> int:
 
     On a CPU, torch computes the last values of an array, those that fill no vector register, by other functions than
     the rest. With a multiple of 16 folds every register is full, so that no fold depends on its place or its company.
+    That holds for stacks of one learning rate and weight decay: the optimiser takes the folds of each by themselves,
+    however many they are, and their last bits may differ from those that they have in another stack.
+
     On a GPU it is enough that a stack is never a single fold, for which libraries have other kernels.
     """
     return 16 if device.type == "cpu" else 2
