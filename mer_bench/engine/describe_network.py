@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from mer_bench.errors import MerBenchError, reason_of
 from mer_bench.foreign import foreign_code, origin_of
+from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.methods.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     import torch
@@ -78,12 +80,14 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
     Raises
     ------
     MerBenchError
-        The network has lazy modules, and no forward pass initialises them.
+        Training settings are refused, as a run refuses them, or the network has lazy modules, and no forward pass
+        initialises them.
     Exception
         What ``build_network`` raises on the CPU, after it failed on the meta device.
     """
     import torch
 
+    _check_training(owner, setting)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
             with foreign_code(owner, "build_network without memory", recorded=True):
@@ -108,6 +112,17 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
         input_shape=shape,
         **vars(cost),
     )
+
+
+def _check_training(owner: str, setting: MethodSetting) -> None:
+    """Refuse training settings that a run refuses whatever its data."""
+    try:
+        config = TrainingConfig.from_params(setting.params)
+        config.augmentation.check(setting.input_kind)
+        if config.init_from:
+            InitialWeights.named(config.init_from, config.init_sha256)
+    except MerBenchError as error:
+        raise MerBenchError(f"{owner}: {error}") from None
 
 
 @dataclass(frozen=True)
