@@ -19,6 +19,7 @@ from mer_bench.errors import MethodError
 from mer_bench.evaluation import rows
 from mer_bench.evaluation.cells import FoldResult
 from mer_bench.evaluation.groups import GroupTask, _facts
+from mer_bench.methods.training_config import STACKABLE_NUMBERS
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.store import Store
 from mer_bench.training.progress import TrainingProgress
@@ -173,6 +174,18 @@ def test_rows_of_a_sweep_that_differ_in_the_learning_rate_share_a_stack_in_any_o
 
     assert [sorted(set(own)) for own in params] == [[(0.1, 4), (0.2, 4)], [(0.1, 8), (0.2, 8)]]
     assert sizes(groups) == [12, 12]
+
+
+@pytest.mark.parametrize("number", STACKABLE_NUMBERS)
+def test_on_a_cpu_rows_of_a_sweep_share_no_stack_so_that_bits_do_not_depend_on_company(
+    tmp_path: Path, number: str
+) -> None:
+    fixed = {name: value for name, value in SMALL.items() if name != number}
+    plan = small_plan(overrides=fixed, grid={number: [0.01, 0.02]})
+    groups = group_tasks(tasks_of(plan, tmp_path), plan.rows, Resources(1, "cpu", stack=12))
+
+    assert [{fold.setting.params[number] for fold in group.folds} for group in groups] == [{0.01}, {0.02}]
+    assert sizes(groups) == [6, 6]
 
 
 @pytest.mark.parametrize("change", ["labels", "train", "test", "subjects", "seed", "inner"])
