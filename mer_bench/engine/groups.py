@@ -12,7 +12,7 @@ from mer_bench.cache import TRAINING, cache_folder
 from mer_bench.engine.place import Place
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MethodError
-from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, seed_value
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, failed_fold, seed_value
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.network_scores import learning_size
 from mer_bench.evaluation.rows import EVALUATION_VERSION, Row
@@ -78,9 +78,9 @@ def network_settings(setting: MethodSetting, device: str) -> tuple[tuple[str, st
     return settings_of(setting.precision) if device == "cpu" else ()
 
 
-def lost_group(task: GroupTask, error: MethodError, seconds: float) -> list[FoldResult]:
+def lost_group(task: GroupTask, error: MethodError, seconds: float) -> dict[Cell, FoldResult]:
     """Return the results of folds whose process died or ran past the time-out."""
-    return [failed_fold(error, seconds / len(task.folds)) for _ in task.folds]
+    return {fold.cell: failed_fold(error, seconds / len(task.folds)) for fold in task.folds}
 
 
 def _group(row: Row, tasks: Sequence[FoldTask], *, stacked: bool) -> GroupTask:

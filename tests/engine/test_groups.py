@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.bench import TINY, Bench
-from support.group_case import SMALL, compute_and_die, small_plan, tasks_of
+from support.group_case import LOG, SMALL, Said, compute_and_die, compute_and_end, small_plan, tasks_of
 
+from mer_bench.engine import run_groups, session
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import alone, group_place, group_tasks, lost_group
+from mer_bench.engine.listener import Listener, Step
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.errors import MethodError
 from mer_bench.evaluation import rows
-from mer_bench.evaluation.cells import FoldResult
-from mer_bench.evaluation.groups import GroupTask, _facts
+from mer_bench.evaluation.cells import Cell, FoldResult
+from mer_bench.evaluation.groups import FinishedFolds, GroupTask, _facts
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.store import Store
@@ -92,20 +97,32 @@ def test_a_lost_group_loses_each_of_its_folds(tmp_path: Path) -> None:
     (group,) = group_tasks(tasks_of(plan, tmp_path)[:3], plan.rows, Resources(1, "cpu", stack=3))
     lost = lost_group(group, MethodError("its process was killed"), 6.0)
 
-    assert [result.seconds for result in lost] == [2.0] * 3
-    assert [result.error["message"] for result in lost if result.error] == ["its process was killed"] * 3
+    assert [(cell.fold, result.seconds) for cell, result in lost.items()] == [
+        (fold.cell.fold, 2.0) for fold in group.folds
+    ]
+    assert [result.error["message"] for result in lost.values() if result.error] == ["its process was killed"] * 3
 
 
 def computed(group: GroupTask, killed: str = "") -> tuple[list[FoldResult], list[TrainingProgress]]:
     told: list[TrainingProgress] = []
-    ((_, results),) = run_tasks(
+    of_cells: dict[Cell, FoldResult] = {}
+
+    def hear(_: object, said: Said) -> None:
+        if isinstance(said, FinishedFolds):
+            of_cells.update(said.results)
+        elif isinstance(said, TrainingProgress):
+            told.append(said)
+
+    ((_, last),) = run_tasks(
         compute_and_die,
         [(group, killed)],
         lambda task: group_place(task[0]),
         lost=lambda task, error, seconds: lost_group(task[0], error, seconds),
         jobs=1,
-        message=lambda _, progress: told.append(progress),
+        message=hear,
     )
+    of_cells.update(last)
+    results = [of_cells[fold.cell] for fold in group.folds]
     assert not any(result.error for result in results), results[0].error
     return results, told
 
@@ -163,6 +180,91 @@ def test_a_cell_that_was_computed_in_a_stack_is_verified_exactly(bench: Bench) -
         "verify", *TINY, "--results", bench.results, "--jobs", "1", "--device", "cpu", "--cells", "1", "--json"
     ).objects
     assert [(cell["outcome"], cell["compared"]) for cell in answer["cells"]] == [("same", "exact")]
+
+
+class Noting(Listener):
+    """Leaves a file for each stored cell: ``stored-1``, ``stored-2``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def steps(self, *_: object, **__: object) -> AbstractContextManager[Step]:
+        numbers = count(1)
+
+        def step(succeeded: bool, part: str = "", seconds: float | None = None) -> None:
+            (self.folder / f"stored-{next(numbers)}").touch()
+
+        return nullcontext(step)
+
+
+def three_one_by_one(*_: object) -> list[GroupTask]:
+    """As on a GPU, where a network cannot be stacked."""
+    return [replace(group, stacked=False) for group in group_tasks(*_)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("dies", "attempts", "failed"), [("process", [3], 1), ("worker", [3, 1], 0)])
+def test_folds_that_a_group_has_finished_are_stored_when_it_dies_in_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: str, attempts: list[int], failed: int
+) -> None:
+    log = tmp_path / f"log.{dies}"
+    monkeypatch.setenv(LOG, str(log))
+    monkeypatch.setattr(run_groups, "compute_group", compute_and_end)
+    monkeypatch.setattr(session, "group_tasks", three_one_by_one)
+    plan = small_plan()
+    plan = replace(plan, cells=plan.cells[:3])
+    store, resources = Store.create(tmp_path / "results"), Resources(1, "cpu", stack=3)
+    run = Session(plan, store, load_catalogue(), resources, Noting(tmp_path))
+    run.run()
+
+    # What is tried again is what was not stored.
+    assert [int(line) for line in log.read_text().split()] == attempts
+    assert [failure.fold for failure in run.failures] == [cell.fold for cell in plan.cells[2:]][:failed]
+    assert [cell.fold for cell in run.missing] == [failure.fold for failure in run.failures]
+    stored = [run.records[cell] for cell in plan.cells[:2]]
+    assert [record["status"] for record in stored if record] == ["ok", "ok"]
+    assert all(record["seconds"] > 0 for record in stored if record)
+    assert len(list(tmp_path.glob("stored-*"))) == 3
+
+
+def test_the_time_out_of_a_group_is_that_of_its_own_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    def running(work: object, groups: list[GroupTask], *_: object, **options: object) -> Iterator[None]:
+        limits.extend(options["size"](group) * options["timeout"] for group in groups)  # type: ignore[operator]
+        yield from ()
+
+    monkeypatch.setattr(run_groups, "run_tasks", running)
+    plan = small_plan()
+    resources = Resources(1, "cpu", timeout=2.5, stack=4)
+    groups = group_tasks(tasks_of(plan, tmp_path), plan.rows, resources)
+    run_groups.run_groups(groups, resources, keep=lambda *_: None, message=lambda *_: None)
+
+    assert limits == [10.0, 5.0]
+
+
+def test_a_result_that_cannot_be_read_fails_its_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = small_plan()
+    (group,) = group_tasks(tasks_of(plan, tmp_path)[:3], plan.rows, Resources(1, "cpu", stack=3))
+    first, _, third = (FoldResult(None, None, 1.0, fold.cell.fold) for fold in group.folds)
+    cells = [fold.cell for fold in group.folds]
+
+    def running(*_: object, message: Any, **options: object) -> Iterator[object]:
+        message(group, FinishedFolds({cells[0]: first}))
+        yield group, {cells[0]: third, cells[2]: third}
+
+    def none(*_: object, **__: object) -> Iterator[object]:
+        yield from ()
+
+    monkeypatch.setattr(run_groups, "run_tasks", lambda _, groups, *__, **o: (running if groups else none)(**o))
+    kept: list[tuple[str, str]] = []
+    run_groups.run_groups(
+        [group],
+        Resources(1, "cpu"),
+        keep=lambda fold, result: kept.append((fold.cell.fold, result.processor if not result.error else "failed")),
+        message=lambda *_: None,
+    )
+
+    assert kept == [(cells[0].fold, cells[0].fold), (cells[2].fold, cells[2].fold), (cells[1].fold, "failed")]
 
 
 def test_rows_of_a_sweep_that_differ_in_the_learning_rate_share_a_stack_in_any_order(tmp_path: Path) -> None:
