@@ -50,7 +50,8 @@ def command(
     from mer_bench.plugin_manager import load_catalogue
 
     catalogue = load_catalogue()
-    name = catalogue.method(method).name
+    spec = catalogue.method(method)
+    name = spec.name
     ablations = list(load_ablations(catalogue.ablations.values(), notice))
     if not any(ablation.method == name for ablation in ablations):
         others = ", ".join(sorted({ablation.method for ablation in ablations})) or "none"
@@ -58,7 +59,7 @@ def command(
     if place is None:
         _list([ablation for ablation in ablations if ablation.method == name], as_json=as_json)
         return ExitCode.DONE
-    ablation = find_ablation(ablations, name, place)
+    ablation = find_ablation(ablations, name, place).of_method(spec)
     settings = tuple(setting.values for setting in ablation.settings)
     chosen = protocol or ablation.protocols[0]
     people = console(stderr=as_json)
