@@ -91,6 +91,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     planned, unfit = _rows(resolved, data, preprocessing, selection)
     refused |= unfit
     _check_refused(refused, others=bool(planned), skip=request.skip_unsuitable)
+    _refuse_same(planned)
     chose_quick = any(otherwise in variant.spec.presets for variant, _ in planned)
     if request.baselines:
         planned += _rows(_baselines(specs, source, catalogue), data, preprocessing, selection)[0]
@@ -163,7 +164,6 @@ def _resolve(
             if given_representation(variant.spec, source) is not None:
                 resolve_representation(variant.spec, params, source, preprocessing)
             resolved.append((variant, params))
-    _refuse_same(resolved)
     return resolved, refused
 
 
@@ -202,11 +202,11 @@ def _check_refused(refused: _Refused, *, others: bool, skip: bool) -> None:
     raise MerBenchError(f"{first}{name}: {reason}{offer}") from reason
 
 
-def _refuse_same(resolved: Sequence[_Resolved]) -> None:
-    """Refuse two combinations that would be one row: one of them sets what the preset has anyway."""
-    names: dict[tuple[object, ...], str] = {}
-    for variant, params in resolved:
-        same = names.setdefault((variant.spec.name, *params.values()), variant.name)
+def _refuse_same(planned: Sequence[tuple[Variant, Row]]) -> None:
+    """Refuse two combinations that are one row: one sets what the preset has anyway, or names the same weights."""
+    names: dict[str, str] = {}
+    for variant, row in planned:
+        same = names.setdefault(row.record["row_key"], variant.name)
         if same != variant.name:
             raise MerBenchError(f"{same} and {variant.name} have the same settings; leave one out")
 
