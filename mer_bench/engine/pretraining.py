@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import safetensors.numpy
 
@@ -55,6 +56,7 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
         The request cannot be met, names more than one method or one that is no network, the training fails, or the
         file cannot be written.
     """
+    _check_place(file)
     catalogue = load_catalogue()
     setup = decide(request, load_config(), catalogue, notice=listener.notice)
     plan = make_plan(
@@ -72,8 +74,28 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
     try:
         write_atomically(file, safetensors.numpy.save(weights, _metadata(row)))
     except OSError as error:
-        raise MerBenchError(f"{file} cannot be written: {error.strerror}") from error
+        raise _unwritable(file, error) from error
     return sorted(set(row.table.subjects))
+
+
+def _check_place(file: Path) -> None:
+    """Refuse a file that cannot be written, before the training: it is written after it.
+
+    Raises
+    ------
+    MerBenchError
+    """
+    if file.is_dir():
+        raise MerBenchError(f"{file} is a folder; name a file")
+    try:
+        with TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(file, error) from error
+
+
+def _unwritable(file: Path, error: OSError) -> MerBenchError:
+    return MerBenchError(f"{file} cannot be written: {error.strerror}; name a file in a folder that you may write to")
 
 
 def _trained(task: PretrainingTask, name: str, listener: Listener) -> dict[str, FloatArray]:

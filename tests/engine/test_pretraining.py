@@ -12,6 +12,7 @@ import safetensors.numpy
 from safetensors import safe_open
 from support.bench import TINY, Bench
 
+from mer_bench.engine import pretraining
 from mer_bench.methods.initial_weights import SUBJECTS
 
 SHORT = ("--set", "epochs=2", "--set", "streams=2,3", "--set", "batch_size=8")
@@ -42,6 +43,22 @@ def from_smic(bench: Bench, tmp_path: Path) -> Path:
         f"--set init_from={file} --set init_sha256={digest(file)[:16]}",
     ]
     return file
+
+
+@pytest.mark.parametrize(("place", "reason"), [("none/net", "No such file or directory"), ("here", "is a folder")])
+def test_a_file_that_cannot_be_written_is_refused_before_the_training(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, reason: str
+) -> None:
+    (tmp_path / "here.safetensors").mkdir()
+    trained: list[object] = []
+    monkeypatch.setattr(pretraining, "_trained", lambda *asked: trained.append(asked) or {})
+    out = tmp_path / f"{place}.safetensors"
+    ended = bench("pretrain", "ststnet", "-p", "loso-smic", *TINY, *SHORT, "--out", out)
+
+    assert (ended.code, trained) == (2, [])
+    (error,) = ended.errors
+    assert error.startswith(f"error: {out} ")
+    assert reason in error
 
 
 def test_weights_are_refused_where_their_subjects_are_tested_on(bench: Bench, from_smic: Path) -> None:
