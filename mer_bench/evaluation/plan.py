@@ -59,8 +59,16 @@ class Plan:
     varied: tuple[Setting, ...] = ()
 
 
-def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Plan:
+def make_plan(request: Request, source: DataSource, catalogue: Catalogue, *, tests: bool = True) -> Plan:
     """Check a request against what is installed and against the data, and list its cells.
+
+    Parameters
+    ----------
+    request : Request
+    source : DataSource
+    catalogue : Catalogue
+    tests : bool
+        Whether networks will be tested on the protocol's subjects, so that their initial weights must not know them.
 
     Raises
     ------
@@ -88,7 +96,7 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     # Before the data is read, which takes time.
     _check_refused(refused, others=bool(resolved), skip=request.skip_unsuitable)
     data = read_protocol_data(protocol, source, allow_partial=request.allow_partial)
-    planned, unfit = _rows(resolved, data, preprocessing, selection)
+    planned, unfit = _rows(resolved, data, preprocessing, selection, tests=tests)
     refused |= unfit
     _check_refused(refused, others=bool(planned), skip=request.skip_unsuitable)
     _refuse_same(planned)
@@ -168,16 +176,20 @@ def _resolve(
 
 
 def _rows(
-    resolved: Sequence[_Resolved], data: ProtocolData, preprocessing: Mapping[str, ParameterValue], selection: str
+    resolved: Sequence[_Resolved],
+    data: ProtocolData,
+    preprocessing: Mapping[str, ParameterValue],
+    selection: str,
+    *,
+    tests: bool = True,
 ) -> tuple[list[tuple[Variant, Row]], _Refused]:
     """Return the row of each variant, and the combinations of a sweep whose training settings do not fit."""
     rows: list[tuple[Variant, Row]] = []
     refused: _Refused = {}
     for variant, params in resolved:
         with _refusing(variant, refused):
-            rows.append(
-                (variant, make_row(data, variant.spec, params, preprocessing=preprocessing, selection=selection))
-            )
+            row = make_row(data, variant.spec, params, preprocessing=preprocessing, selection=selection, tests=tests)
+            rows.append((variant, row))
     return rows, refused
 
 

@@ -85,6 +85,18 @@ def test_subjects_are_handed_on_by_weights_that_started_from_others(
     assert "were trained on smic/synthetic01" in refused.err
 
 
+def test_weights_may_be_trained_further_on_their_own_subjects(bench: Bench, from_smic: Path, tmp_path: Path) -> None:
+    second, third = tmp_path / "second.safetensors", tmp_path / "third.safetensors"
+    further = bench("pretrain", "ststnet", "-p", "loso-smic", *TINY, *SHORT, *start_from(from_smic), "--out", second)
+    both = bench("pretrain", "ststnet", "-p", "loso-samm", *TINY, *SHORT, *start_from(second), "--out", third)
+    refused = bench("run", "-m", "ststnet", "-p", "loso-smic", *TINY, *SHORT, *start_from(third), "--dry-run")
+
+    assert (further.code, both.code) == (0, 0), further.err + both.err
+    assert (subjects_in(second), subjects_in(third)) == (SMIC, sorted(SAMM + SMIC))
+    assert refused.code == 2
+    assert "were trained on smic/synthetic01" in refused.err
+
+
 def test_a_row_says_that_it_is_pretrained_and_starts_elsewhere(bench: Bench, from_smic: Path, tmp_path: Path) -> None:
     arrays = safetensors.numpy.load_file(from_smic)
     foreign = tmp_path / "foreign.safetensors"
