@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from mer_bench.errors import MethodError
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, failed_fold, seed_value
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.network_scores import learning_size
-from mer_bench.evaluation.rows import EVALUATION_VERSION, Row
+from mer_bench.evaluation.rows import Row
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
+from mer_bench.plugin_manager import code_digest
 from mer_bench.store.files import digest
 
 
@@ -93,8 +95,14 @@ def _group(row: Row, tasks: Sequence[FoldTask], *, stacked: bool) -> GroupTask:
         stacked=stacked,
         peers=peers,
         checkpoints=cache_folder() / TRAINING,
-        key=digest([spec.name, spec.version, row.code, EVALUATION_VERSION]),
+        key=digest([spec.name, spec.version, row.code, _own_code()]),
     )
+
+
+@cache
+def _own_code() -> str:
+    """Return the digest of mer-bench's own code, read once: the trainer is part of it."""
+    return code_digest(__name__)
 
 
 def _shared(row: Row, task: FoldTask) -> str:

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from mer_bench.training.checkpoint import Checkpoint
 
 
+_LIBRARIES = ("torch", "timm", "numpy")
+"""What networks are made of, and trained with."""
+
+
 @dataclass(frozen=True)
 class GroupTask:
     """Folds for one process.
@@ -46,7 +50,9 @@ class GroupTask:
     checkpoints : Path or None
         The folder in which an unfinished training is saved; None for nowhere.
     key : str
-        What the checkpoint's name comes from, beside the folds: the method, its code and that of mer-bench.
+        What the checkpoint's name comes from, beside the folds and the machine: the method, its code and that of
+        mer-bench. The method's code is that of its own top-level package: a network that is imported from another one
+        may change without being noticed.
     """
 
     folds: tuple[FoldTask, ...]
@@ -154,9 +160,16 @@ def _checkpoint(task: GroupTask, processor: str, numbers: Sequence[int]) -> Chec
     if task.checkpoints is None:
         return None
     folds = [_facts(task.folds[number]) for number in numbers]
-    machine = [task.folds[0].device, processor, version("torch")]
-    name = digest([task.key, task.stacked, task.peers, machine, folds])
+    name = digest([task.key, task.stacked, task.peers, _machine(task.folds[0].device, processor), folds])
     return Checkpoint(task.checkpoints / f"{name}.safetensors")
+
+
+def _machine(device: str, processor: str) -> list[str]:
+    """Return what else a training's numbers depend on: the processor, the GPU, and the libraries that compute."""
+    import torch
+
+    gpu = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else ""
+    return [device, gpu, processor, *(f"{name} {version(name)}" for name in _LIBRARIES)]
 
 
 def _stacks(setting: MethodSetting, inputs: FloatArray, tell: Tell) -> bool:

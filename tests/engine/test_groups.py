@@ -14,6 +14,7 @@ import pytest
 from support.bench import TINY, Bench
 from support.group_case import LOG, SMALL, Said, compute_and_die, compute_and_end, small_plan, tasks_of
 
+from mer_bench.engine import groups as groups_module
 from mer_bench.engine import run_groups, session
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import alone, group_place, group_tasks, lost_group
@@ -21,11 +22,12 @@ from mer_bench.engine.listener import Listener, Step
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.errors import MethodError
+from mer_bench.evaluation import groups as evaluation_groups
 from mer_bench.evaluation import rows
 from mer_bench.evaluation.cells import Cell, FoldResult
-from mer_bench.evaluation.groups import FinishedFolds, GroupTask, _facts
+from mer_bench.evaluation.groups import FinishedFolds, GroupTask, _checkpoint, _facts
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
-from mer_bench.plugin_manager import load_catalogue
+from mer_bench.plugin_manager import code_digest, load_catalogue
 from mer_bench.store import Store
 from mer_bench.training.progress import TrainingProgress
 
@@ -65,6 +67,12 @@ def test_a_plugins_code_is_read_once_for_all_folds_of_a_row(tmp_path: Path, monk
     (other,) = small_plan().rows
     monkeypatch.setattr(rows, "code_digest", lambda target: "other code")
     assert alone(groups[0].folds[0], other, stacked=False).key != groups[0].key
+    monkeypatch.setattr(groups_module, "_own_code", lambda: "other code of mer-bench")
+    assert alone(groups[0].folds[0], plan.rows[0], stacked=False).key != groups[0].key
+
+
+def test_mer_benchs_own_code_is_that_of_its_whole_package() -> None:
+    assert groups_module._own_code() == code_digest("mer_bench")
 
 
 def test_on_a_gpu_all_folds_and_seeds_of_a_row_are_one_stack(tmp_path: Path) -> None:
@@ -288,6 +296,24 @@ def test_on_a_cpu_rows_of_a_sweep_share_no_stack_so_that_bits_do_not_depend_on_c
 
     assert [{fold.setting.params[number] for fold in group.folds} for group in groups] == [{0.01}, {0.02}]
     assert sizes(groups) == [6, 6]
+
+
+def test_a_checkpoint_is_of_its_own_machine_and_libraries_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (group,) = group_tasks(tasks_of(small_plan(), tmp_path)[:1], small_plan().rows, Resources(1, "cpu"))
+    facts = {"torch": "1", "timm": "1", "numpy": "1", "device": "cpu", "gpu": "H200"}
+    monkeypatch.setattr(evaluation_groups, "version", lambda name: facts[name])
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _: facts["gpu"])
+
+    def name(**changed: str) -> str:
+        facts.update(changed)
+        task = replace(group, folds=(replace(group.folds[0], device=facts["device"]),))
+        file = _checkpoint(task, "a processor", [0])
+        assert file is not None
+        return file.file.name
+
+    changes = [{"torch": "2"}, {"timm": "2"}, {"numpy": "2"}, {"device": "cuda"}, {"gpu": "H100"}]
+    assert len({name(), *(name(**changed) for changed in changes)}) == 6
+    assert name() == name()
 
 
 @pytest.mark.parametrize("change", ["labels", "train", "test", "subjects", "seed", "inner"])
