@@ -17,7 +17,7 @@ from mer_bench.engine.defaults import decide
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import network_settings
 from mer_bench.engine.inputs import Inputs
-from mer_bench.engine.listener import Listener
+from mer_bench.engine.listener import Listener, Part
 from mer_bench.engine.place import Place
 from mer_bench.engine.run import check_devices
 from mer_bench.errors import MerBenchError
@@ -101,7 +101,7 @@ def _unwritable(file: Path, error: OSError) -> MerBenchError:
 def _trained(task: PretrainingTask, name: str, listener: Listener) -> dict[str, FloatArray]:
     """Train a network in a worker, and return its weights."""
     with (
-        listener.steps("networks", 1, parts={name: 1}) as step,
+        listener.steps("networks", 1, parts={name: Part(1)}) as step,
         closing(
             run_tasks(
                 pretrain,

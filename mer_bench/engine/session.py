@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +12,7 @@ from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Interrupted, Listener
 from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
-from mer_bench.engine.run_groups import run_groups
+from mer_bench.engine.run_groups import parts_of, run_groups
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
 from mer_bench.evaluation.groups import GroupTask
 from mer_bench.evaluation.plan import Plan
@@ -116,11 +115,11 @@ class Session:
         """Run tasks, and store their results and those given."""
         run_id = self.store.start_run(self._manifest()) if self.pending else ""
         done = len(self.plan.cells) - len(self.pending)
-        jobs, rows = self.resources.jobs, self.plan.rows
-        parts = Counter(rows[cell.row].name for cell in self.pending)
+        rows = self.plan.rows
         tasks = sorted(tasks, key=lambda task: cost_rank(rows[task.cell.row]))
         groups = group_tasks(tasks, rows, self.resources)
-        with self.listener.steps("cells", len(self.plan.cells), done, parts=parts, jobs=jobs) as step:
+        parts = parts_of(self.pending, groups, rows, self.resources)
+        with self.listener.steps("cells", len(self.plan.cells), done, parts=parts) as step:
 
             def keep(task: FoldTask, result: FoldResult) -> None:
                 step(self._store(task, result, run_id), rows[task.cell.row].name, result.seconds)

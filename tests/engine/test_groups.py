@@ -18,7 +18,7 @@ from mer_bench.engine import groups as groups_module
 from mer_bench.engine import run_groups, session
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import alone, group_place, group_tasks, lost_group
-from mer_bench.engine.listener import Listener, Step
+from mer_bench.engine.listener import Listener, Part, Step
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.errors import MethodError
@@ -248,6 +248,22 @@ def test_the_time_out_of_a_group_is_that_of_its_own_folds(tmp_path: Path, monkey
     run_groups.run_groups(groups, resources, keep=lambda *_: None, message=lambda *_: None)
 
     assert limits == [10.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("device", "stack", "part"),
+    [
+        ("cpu", None, Part(12, group=1, jobs=16)),
+        ("cpu", 9, Part(12, group=9, jobs=16)),
+        ("cuda", None, Part(12, group=12, jobs=1)),
+    ],
+)
+def test_the_time_left_knows_what_runs_side_by_side(tmp_path: Path, device: str, stack: int | None, part: Part) -> None:
+    plan, resources = small_plan(seeds=2), Resources(16, stack=stack)
+    groups = group_tasks(tasks_of(plan, tmp_path, device=device), plan.rows, resources)
+
+    assert run_groups.parts_of(plan.cells, groups, plan.rows, resources) == {"off-apexnet": part}
+    assert run_groups.parts_of(plan.cells[:5], [], plan.rows, resources)["off-apexnet"].count == 5
 
 
 def test_a_result_that_cannot_be_read_fails_its_fold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
