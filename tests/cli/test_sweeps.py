@@ -192,6 +192,16 @@ def test_ablations_are_listed_with_their_numbers(bench: Bench, lab: Path) -> Non
     assert names == ["ahmsa-batch-size", "ahmsa-blocks", "ahmsa-hierarchy", "svm-width"]
 
 
+def test_options_of_a_run_are_refused_where_ablations_are_listed(bench: Bench, lab: Path) -> None:
+    ended = bench(*ABLATE, "-p", "cde", "--dry-run", "--json")
+
+    assert ended.code == 2
+    assert ended.errors == [
+        "error: --protocol, --data, --data-option, --set, --dry-run: without --figure, the ablations of svm-flow are "
+        "only listed; add --figure, or leave out what a run takes"
+    ]
+
+
 def test_a_method_without_ablations_and_a_wrong_number_are_refused_with_what_there_is(bench: Bench, lab: Path) -> None:
     assert bench("ablate", "majority").errors == [
         "error: no ablation of majority is installed; methods with ablations: ahmsa, svm-flow"
