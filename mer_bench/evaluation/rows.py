@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -117,8 +117,19 @@ def make_row(
     *,
     preprocessing: Mapping[str, ParameterValue],
     selection: str,
+    tests: bool = True,
 ) -> Row:
     """Return a method's row, with the key that identifies it.
+
+    Parameters
+    ----------
+    data : ProtocolData
+    spec : MethodSpec
+    params : mapping of str to value
+    preprocessing : mapping of str to value
+    selection : str
+    tests : bool
+        As of `mer_bench.evaluation.plan.make_plan`.
 
     Raises
     ------
@@ -129,7 +140,8 @@ def make_row(
     representation = resolve_representation(spec, params, data.source, preprocessing)
     kind = _input_kind(representation)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
-    weights = _check_training(spec, params, data, training, kind) if spec.trains_by_epoch else None
+    evaluated = data.table.subjects if tests else ()
+    weights = _check_training(spec, params, evaluated, training, kind) if spec.trains_by_epoch else None
     caveats = [*data.caveats, *representation_caveats(representation)]
     if weights is not None:
         caveats.append(Caveat.UNKNOWN_PRETRAINING if weights.subjects is None else Caveat.PRETRAINED)
@@ -163,16 +175,20 @@ def make_row(
 
 
 def _check_training(
-    spec: MethodSpec, params: Mapping[str, ParameterValue], data: ProtocolData, training: Training, kind: InputKind
+    spec: MethodSpec,
+    params: Mapping[str, ParameterValue],
+    evaluated: Collection[str],
+    training: Training,
+    kind: InputKind,
 ) -> InitialWeights | None:
-    """Check training settings against the data, and return the weights that the training starts from."""
+    """Check training settings against the input and the evaluated subjects; return the weights to start from."""
     weights = None
     try:
         config = TrainingConfig.from_params(params)
         config.augmentation.check(kind)
         if config.init_from:
             weights = InitialWeights.named(config.init_from, config.init_sha256)
-            weights.check_subjects(data.table.subjects)
+            weights.check_subjects(evaluated)
     except MerBenchError as error:
         raise MerBenchError(f"{spec.name}: {error}") from None
     if config.patience and training != "inner":
