@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from mer_bench.errors import MerBenchError, reason_of
 from mer_bench.foreign import foreign_code, origin_of
-from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
-from mer_bench.methods.training_config import TrainingConfig
+from mer_bench.methods.training_checks import check_training
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +86,7 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
     """
     import torch
 
-    _check_training(owner, setting)
+    check_training(owner, setting.params, setting.input_kind)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
             with foreign_code(owner, "build_network without memory", recorded=True):
@@ -112,17 +111,6 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
         input_shape=shape,
         **vars(cost),
     )
-
-
-def _check_training(owner: str, setting: MethodSetting) -> None:
-    """Refuse training settings that a run refuses whatever its data."""
-    try:
-        config = TrainingConfig.from_params(setting.params)
-        config.augmentation.check(setting.input_kind)
-        if config.init_from:
-            InitialWeights.named(config.init_from, config.init_sha256)
-    except MerBenchError as error:
-        raise MerBenchError(f"{owner}: {error}") from None
 
 
 @dataclass(frozen=True)

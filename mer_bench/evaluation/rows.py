@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.input_kind import InputKind
 from mer_bench.methods.setting import MethodSetting
-from mer_bench.methods.training_config import TrainingConfig
+from mer_bench.methods.training_checks import check_training
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.protocol import Protocol
@@ -141,7 +141,10 @@ def make_row(
     kind = _input_kind(representation)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
     evaluated = data.table.subjects if tests else ()
-    weights = _check_training(spec, params, evaluated, training, kind) if spec.trains_by_epoch else None
+    weights = None
+    if spec.trains_by_epoch:
+        weights = check_training(spec.name, params, kind, evaluated)
+        _check_patience(spec.name, params, training)
     caveats = [*data.caveats, *representation_caveats(representation)]
     if weights is not None:
         caveats.append(Caveat.UNKNOWN_PRETRAINING if weights.subjects is None else Caveat.PRETRAINED)
@@ -174,29 +177,12 @@ def make_row(
     return Row(record, setting, data.table, data.folds)
 
 
-def _check_training(
-    spec: MethodSpec,
-    params: Mapping[str, ParameterValue],
-    evaluated: Collection[str],
-    training: Training,
-    kind: InputKind,
-) -> InitialWeights | None:
-    """Check training settings against the input and the evaluated subjects; return the weights to start from."""
-    weights = None
-    try:
-        config = TrainingConfig.from_params(params)
-        config.augmentation.check(kind)
-        if config.init_from:
-            weights = InitialWeights.named(config.init_from, config.init_sha256)
-            weights.check_subjects(evaluated)
-    except MerBenchError as error:
-        raise MerBenchError(f"{spec.name}: {error}") from None
-    if config.patience and training != "inner":
+def _check_patience(name: str, params: Mapping[str, ParameterValue], training: Training) -> None:
+    if params["patience"] and training != "inner":
         raise MerBenchError(
-            f"{spec.name}: patience={config.patience} needs validation subjects, which only --selection inner holds "
+            f"{name}: patience={params['patience']} needs validation subjects, which only --selection inner holds "
             "out of the training set; the test subject must not decide when a training stops"
         )
-    return weights
 
 
 def _row_key(
