@@ -46,6 +46,8 @@ Said = FinishedFolds | TrainingProgress | TrainingNotice
 LOG = "MER_BENCH_TEST_LOG"
 """The variable with the file in which `compute_and_end` writes how many folds it is given."""
 
+_PATIENCE_SECONDS = 20.0
+
 
 def results_of(group: GroupTask) -> list[FoldResult]:
     """Compute a group in this process, and return the results of its folds in order."""
@@ -75,7 +77,8 @@ def compute_and_end(group: GroupTask, tell: Callable[[Said], None]) -> dict[Cell
         tell(said)
         sent.append(said)
         if sum(isinstance(own, FinishedFolds) for own in sent) == 2:
-            while not (log.parent / "stored-2").exists():
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while not (log.parent / "stored-2").exists() and time.monotonic() < deadline:
                 time.sleep(0.01)
             if log.suffix == ".worker":
                 os.kill(_worker(), signal.SIGKILL)
