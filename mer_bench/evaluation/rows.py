@@ -15,6 +15,7 @@ from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.input_kind import InputKind
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_checks import check_training
+from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
 from mer_bench.protocol import Protocol
@@ -178,9 +179,10 @@ def make_row(
 
 
 def _check_patience(name: str, params: Mapping[str, ParameterValue], training: Training) -> None:
-    if params["patience"] and training != "inner":
+    patience = TrainingConfig.from_params(params).patience
+    if patience and training != "inner":
         raise MerBenchError(
-            f"{name}: patience={params['patience']} needs validation subjects, which only --selection inner holds "
+            f"{name}: patience={patience} needs validation subjects, which only --selection inner holds "
             "out of the training set; the test subject must not decide when a training stops"
         )
 
