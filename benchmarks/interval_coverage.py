@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mer_bench.arrays import DoubleArray, IntArray
-from mer_bench.statistics.paired import compare
+from mer_bench.statistics.paired import swap_test
 from mer_bench.statistics.resampling import intervals
 from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
 
@@ -90,7 +90,7 @@ def coverage(
     for number in range(studies):
         row = study(draws, composition, spread, n_seeds)
         row = row if unit == "subjects" else _each_sample_a_subject(row)
-        found.append([(each.low, each.high) for each in intervals(row, resamples=resamples, seed=number)])
+        found.append([(each.low, each.high) for each in intervals(row, resamples=resamples, seed=number) or ()])
     low, high = np.moveaxis(np.array(found), 2, 0)
     return ((low <= truth) & (truth <= high)).mean(axis=0), (high - low).mean(axis=0)
 
@@ -98,11 +98,12 @@ def coverage(
 def false_positives(composition: IntArray, spread: float, *, studies: int, swaps: int) -> DoubleArray:
     """Return the share of pairs of equally good methods that differ with p of .05 at most: UF1 and UAR."""
     draws = np.random.default_rng(12)
-    pairs = [
-        compare(study(draws, composition, spread), study(draws, composition, spread), resamples=swaps, seed=number)
+    found = [
+        swap_test(study(draws, composition, spread), study(draws, composition, spread), resamples=swaps, seed=number)[0]
         for number in range(studies)
     ]
-    return np.mean([[each.p <= 0.05 for each in pair.differences.values()] for pair in pairs], axis=0)
+    share: DoubleArray = (np.array(found) <= 0.05).mean(axis=0)
+    return share
 
 
 def _share_correct(skill: DoubleArray) -> DoubleArray:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_bench.arrays import DoubleArray, IntArray
-from mer_bench.statistics.resampling import limits
 from mer_bench.statistics.subjects import pooled_scores
 
 
@@ -73,7 +72,7 @@ def luck_curve(
         if epoch in wanted:
             scores.append(_scores(truth, kept, n_classes, absent_class))
     found = np.stack(scores, axis=1)
-    low, high = limits(found)
+    low, high = np.percentile(found, [2.5, 97.5], axis=0)
     return LuckCurve(tuple(wanted), found.mean(axis=0), low, high)
 
 

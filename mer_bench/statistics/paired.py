@@ -80,10 +80,10 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
         raise MerBenchError("the rows have other subjects or labels; only rows of the same samples can be compared")
     times = draw_subjects(a.subjects, resamples=resamples, seed=seed)
     resampled = resampled_scores(a, times, seed=(seed, 1)) - resampled_scores(b, times, seed=(seed, 2))
-    low, high = limits(resampled)
+    low, high = limits(resampled, a)
     value = a.scores() - b.scores()
     ahead = (resampled > _ROUNDING).mean(axis=0) + (np.abs(resampled) <= _ROUNDING).mean(axis=0) / 2
-    p, smallest = _swap_test(a, b, resamples=resamples, seed=seed)
+    p, smallest = swap_test(a, b, resamples=resamples, seed=seed)
     lead = a.correct - b.correct
     return Pair(
         differences={
@@ -95,6 +95,42 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
         equal=int((np.abs(lead) <= _ROUNDING).sum()),
         smallest_p=smallest,
     )
+
+
+def swap_test(
+    a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[DoubleArray, float]:
+    """Return how often chance alone would give such a difference of two rows.
+
+    If a subject's predictions might as well be the other row's, each way to swap them was equally likely (a permutation
+    test; Good 2005, doi:10.1007/b138696). Seeds are averaged in the counts, so that a subject's predictions are swapped
+    for all seeds at once.
+
+    Parameters
+    ----------
+    a, b : SubjectCounts
+        Of the same samples.
+    resamples, seed : int
+        As of `compare`.
+
+    Returns
+    -------
+    p : ndarray of shape (2,), float64
+        For UF1 and UAR.
+    smallest : float
+        The smallest p that these subjects and swaps could give.
+    """
+    change = b.mean_counts - a.mean_counts
+    differing = change[np.abs(change).sum(axis=(1, 2)) > _ROUNDING]
+    swapped = _swaps(len(differing), resamples, seed)
+    moved = np.tensordot(swapped, differing, axes=1)
+    own, other = a.mean_counts.sum(axis=0), b.mean_counts.sum(axis=0)
+    statistic = pooled_scores(own + moved, a.absent_class) - pooled_scores(other - moved, a.absent_class)
+    # The first way swaps nobody: it is what was observed, and belongs to the ways that chance may give.
+    extreme = np.abs(statistic) >= np.abs(statistic[0]) - _ROUNDING
+    # All ways come in pairs of opposite differences.
+    smallest = 2 if _is_exact(len(differing), resamples) and len(swapped) > 1 else 1
+    return extreme.mean(axis=0), smallest / len(swapped)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -111,25 +147,6 @@ def holm(p: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(np.asarray(p)[order] * factors), 1.0)
     return [float(value) for value in adjusted]
-
-
-def _swap_test(a: SubjectCounts, b: SubjectCounts, *, resamples: int, seed: int) -> tuple[DoubleArray, float]:
-    """Return p of both scores, and the smallest possible one.
-
-    If a subject's predictions might as well be the other row's, each way to swap them was equally likely. Seeds are
-    averaged in the counts, so that a subject's predictions are swapped for all seeds at once.
-    """
-    change = b.mean_counts - a.mean_counts
-    differing = change[np.abs(change).sum(axis=(1, 2)) > _ROUNDING]
-    swapped = _swaps(len(differing), resamples, seed)
-    moved = np.tensordot(swapped, differing, axes=1)
-    own, other = a.mean_counts.sum(axis=0), b.mean_counts.sum(axis=0)
-    statistic = pooled_scores(own + moved, a.absent_class) - pooled_scores(other - moved, a.absent_class)
-    # The first way swaps nobody: it is what was observed, and belongs to the ways that chance may give.
-    extreme = np.abs(statistic) >= np.abs(statistic[0]) - _ROUNDING
-    # All ways come in pairs of opposite differences.
-    smallest = 2 if _is_exact(len(differing), resamples) and len(swapped) > 1 else 1
-    return extreme.mean(axis=0), smallest / len(swapped)
 
 
 def _swaps(n: int, resamples: int, seed: int) -> DoubleArray:

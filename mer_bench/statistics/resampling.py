@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from mer_bench.arrays import DoubleArray
 from mer_bench.statistics.subjects import SubjectCounts, database_of, pooled_scores
@@ -28,7 +29,7 @@ class Interval:
     Parameters
     ----------
     value, low, high : float
-        The score, and the limits between which `LEVEL` of the resampled scores lie (percentiles).
+        The score, and the limits that hold the true score in `LEVEL` of all studies: see `limits`.
     """
 
     value: float
@@ -92,18 +93,27 @@ def resampled_scores(row: SubjectCounts, times: DoubleArray, *, seed: tuple[int,
 def _shares(draws: np.random.Generator, n: int, resamples: int) -> DoubleArray:
     """Return the share that each of n things has among n - 1 draws with replacement; a single one has all."""
     drawn = max(n - 1, 1)
-    return draws.multinomial(drawn, np.full(n, 1 / n), size=resamples) / drawn
+    places = draws.integers(n, size=(resamples, drawn)) + n * np.arange(resamples)[:, None]
+    shares: DoubleArray = np.bincount(places.ravel(), minlength=resamples * n).reshape(resamples, n) / drawn
+    return shares
 
 
-def limits(values: DoubleArray) -> DoubleArray:
-    """Return the lower and the upper limit of values along their first axis: shape (2, ...)."""
-    tail = 100 * (1 - LEVEL) / 2
+def limits(values: DoubleArray, row: SubjectCounts) -> DoubleArray:
+    """Return the lower and the upper limit of resampled values along their first axis: shape (2, ...).
+
+    Percentiles, a little further out than those of `LEVEL`: as far as Student's distribution is wider than the normal
+    one (the expanded percentile interval; Hesterberg 2015, doi:10.1080/00031305.2015.1089789). Its degrees of freedom
+    are the number of equally large subjects that would weigh as much as these, less one.
+    """
+    sizes = row.n_samples
+    degrees = max(sizes.sum() ** 2 / (sizes**2).sum() - 1, 1)
+    tail = 100 * float(ndtr(stdtrit(degrees, (1 - LEVEL) / 2)))
     found: DoubleArray = np.percentile(values, [tail, 100 - tail], axis=0)
     return found
 
 
-def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[Interval, Interval]:
-    """Return the intervals of a row's UF1 and UAR.
+def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[Interval, Interval] | None:
+    """Return the intervals of a row's UF1 and UAR, or None if no database has two subjects.
 
     Parameters
     ----------
@@ -111,8 +121,11 @@ def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) 
     resamples, seed : int
         As of `draw_subjects`.
     """
+    databases = [database_of(subject) for subject in row.subjects]
+    if len(set(databases)) == len(databases):
+        return None
     times = draw_subjects(row.subjects, resamples=resamples, seed=seed)
-    low, high = limits(resampled_scores(row, times, seed=(seed, 1)))
+    low, high = limits(resampled_scores(row, times, seed=(seed, 1)), row)
     value = row.scores()
     first, second = (Interval(float(value[i]), float(low[i]), float(high[i])) for i in range(2))
     return first, second
