@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
@@ -40,27 +41,14 @@ class PlainAHMSANet(nn.Module):
         patch: int,
         factor: int,
         blocks: tuple[int, ...],
-        attention_scale: str,
-        mlp_ratio: int,
-        reduction: int,
         head_hidden: int,
-        dropout: float,
-        residual: bool,
         norm_eps: float,
         head_norm_eps: float,
+        **of_block: Any,
     ) -> None:
         super().__init__()
         self.patch_embedding = PatchEmbed(side, patch, in_chans=3, embed_dim=width, flatten=False)
-        block = partial(
-            MultiScaleAttention,
-            width,
-            attention_scale=attention_scale,
-            mlp_ratio=mlp_ratio,
-            reduction=reduction,
-            dropout=dropout,
-            residual=residual,
-            norm_eps=norm_eps,
-        )
+        block = partial(MultiScaleAttention, width, norm_eps=norm_eps, **of_block)
         self.levels = nn.ModuleList(
             nn.Sequential(*(block(heads=own) for _ in range(count)))
             for own, count in zip(heads_of_levels(heads, level_heads, len(blocks)), blocks, strict=True)

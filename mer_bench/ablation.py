@@ -9,7 +9,7 @@ from pathlib import Path
 from mer_bench.errors import MerBenchError, Notice, did_you_mean
 from mer_bench.names import NAME_RULE, is_name
 from mer_bench.parameters import ParameterValue
-from mer_bench.specs import AblationSpec
+from mer_bench.specs import AblationSpec, load_each
 from mer_bench.strict_toml import TomlTable, listed, read_toml
 
 Pair = tuple[float, float]
@@ -98,10 +98,7 @@ class Ablation:
 
 def load_ablations(specs: Iterable[AblationSpec], notice: Notice) -> Iterator[Ablation]:
     """Read several ablations; a broken file gives a notice and does not affect the others."""
-    for spec in specs:
-        ablation = _load_or_notify(spec, notice)
-        if ablation is not None:
-            yield ablation
+    return load_each(specs, load_ablation, notice)
 
 
 def find_ablation(ablations: Iterable[Ablation], method: str, text: str) -> Ablation:
@@ -142,12 +139,9 @@ def load_ablation(path: Path, name: str | None = None) -> Ablation:
     """
     top = read_toml("ablation file", path)
     top.expect_fields(Ablation)
-    stated = top.text("name")
-    for key in ("name", "method"):
-        if not is_name(top.text(key)):
-            raise top.wrong(key, f"is not {NAME_RULE}")
-    if name is not None and stated != name:
-        raise top.error(f"name = {stated!r}, and its plugin registers it as {name!r}; give both the same name")
+    stated = top.registered_name(name)
+    if not is_name(top.text("method")):
+        raise top.wrong("method", f"is not {NAME_RULE}")
     protocols = top.names("protocols")
     if not protocols:
         raise top.wrong("protocols", "names no protocol; name the one that a run uses by default")
@@ -169,14 +163,6 @@ def load_ablation(path: Path, name: str | None = None) -> Ablation:
         reported=top.optional("reported", top.text) or "",
         remarks=top.optional("remarks", top.names) or (),
     )
-
-
-def _load_or_notify(spec: AblationSpec, notice: Notice) -> Ablation | None:
-    try:
-        return load_ablation(spec.path, spec.name)
-    except MerBenchError as error:
-        notice(f"ablation {spec.name} cannot be used: {error}")
-        return None
 
 
 def _setting(table: TomlTable, protocols: tuple[str, ...]) -> AblationSetting:

@@ -38,11 +38,11 @@ _Spec = MethodSpec | DatabaseSpec | ProtocolSpec | AblationSpec
 _SpecT = TypeVar("_SpecT", bound=_Spec)
 _Key = tuple[str, str]
 
-_HOOKS: dict[str, tuple[str, type[_Spec]]] = {
-    "mer_bench_methods": ("method", MethodSpec),
-    "mer_bench_databases": ("database", DatabaseSpec),
-    "mer_bench_protocols": ("protocol", ProtocolSpec),
-    "mer_bench_ablations": ("ablation", AblationSpec),
+_HOOKS: dict[str, type[_Spec]] = {
+    "mer_bench_methods": MethodSpec,
+    "mer_bench_databases": DatabaseSpec,
+    "mer_bench_protocols": ProtocolSpec,
+    "mer_bench_ablations": AblationSpec,
 }
 
 
@@ -296,16 +296,17 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
 def _call_hooks(manager: pluggy.PluginManager) -> dict[_Key, _Spec]:
     # Not through `manager.hook`: it drops None, and would hide a forgotten ``return``.
     specs: dict[_Key, _Spec] = {}
-    for hook, (kind, wanted) in _HOOKS.items():
+    for hook, wanted in _HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
             if implementation.hookwrapper or implementation.wrapper:
                 raise MerBenchError(
                     f"hook {hook!r} is a hook wrapper; use a plain hook that returns {wanted.__name__} objects"
                 )
             for spec in _checked(hook, implementation.function(), wanted):
-                if (kind, spec.name) in specs:
-                    raise MerBenchError(f"provides two {kind}s named {spec.name!r}; rename one of them")
-                specs[kind, spec.name] = spec
+                key = wanted.kind, spec.name
+                if key in specs:
+                    raise MerBenchError(f"provides two {wanted.kind}s named {spec.name!r}; rename one of them")
+                specs[key] = spec
     return specs
 
 

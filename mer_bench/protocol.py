@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from mer_bench.errors import MerBenchError, Notice, did_you_mean
-from mer_bench.names import NAME_RULE, is_name
 from mer_bench.rules import ABSENT_CLASS_RULES, SELECTIONS, AbsentClass, Selection
-from mer_bench.specs import ProtocolSpec
+from mer_bench.specs import ProtocolSpec, load_each
 from mer_bench.strict_toml import TomlTable, listed, read_toml
 
 Split = Literal["leave-one-subject-out"]
@@ -170,8 +169,7 @@ def count_problems(
 
 def load_protocols(specs: Iterable[ProtocolSpec], notice: Notice) -> Iterator[Protocol]:
     """Read several protocols; a broken file gives a notice and does not affect the others."""
-    read = (_load_or_notify(spec, notice) for spec in specs)
-    return (protocol for protocol in read if protocol is not None)
+    return load_each(specs, load_protocol, notice)
 
 
 def load_protocol(path: Path, name: str | None = None) -> Protocol:
@@ -191,16 +189,13 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
     """
     top = read_toml("protocol file", path)
     top.expect_fields(Protocol)
-    stated = top.text("name")
-    _check_names(top, "name", [stated])
-    if name is not None and stated != name:
-        raise top.error(f"name = {stated!r}, and its plugin registers it as {name!r}; give both the same name")
+    stated = top.registered_name(name)
     classes = top.names("classes")
     if len(classes) < 2:
         raise top.wrong("classes", "must name at least two classes")
-    _check_names(top, "class", classes)
+    top.check_names("class", classes)
     stated_databases = top.table("databases")
-    _check_names(top, "database", stated_databases.keys)
+    top.check_names("database", stated_databases.keys)
     databases = {key: _rule(stated_databases.table(key), classes) for key in stated_databases.keys}
     return Protocol(
         name=stated,
@@ -215,14 +210,6 @@ def load_protocol(path: Path, name: str | None = None) -> Protocol:
         databases=databases,
         slices=_slices(top.table("slices"), databases),
     )
-
-
-def _load_or_notify(spec: ProtocolSpec, notice: Notice) -> Protocol | None:
-    try:
-        return load_protocol(spec.path, spec.name)
-    except MerBenchError as error:
-        notice(f"protocol {spec.name} cannot be used: {error}")
-        return None
 
 
 def _rule(table: TomlTable, classes: tuple[str, ...]) -> DatabaseRule:
@@ -256,7 +243,7 @@ def _counts(table: TomlTable, classes: tuple[str, ...]) -> dict[str, int]:
 
 
 def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str, tuple[str, ...]]:
-    _check_names(table, "slice", table.keys)
+    table.check_names("slice", table.keys)
     slices = {name: table.names(name) for name in table.keys}
     for name, members in slices.items():
         if not members:
@@ -274,12 +261,6 @@ def _slices(table: TomlTable, databases: Mapping[str, DatabaseRule]) -> dict[str
     if table.keys[0] != "full" or set(slices["full"]) != set(databases):
         raise table.error(f"the first slice must be 'full' and hold every database: {listed(databases)}")
     return slices
-
-
-def _check_names(table: TomlTable, kind: str, names: Iterable[str]) -> None:
-    for name in names:
-        if not is_name(name):
-            raise table.error(f"{kind} {name!r} is not {NAME_RULE}")
 
 
 def _difference(have: int, declared: int) -> str:

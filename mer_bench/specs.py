@@ -5,12 +5,12 @@ This module imports neither numpy nor pandas nor torch, so that listing the inst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
-from mer_bench.errors import MerBenchError, did_you_mean, unknown
+from mer_bench.errors import MerBenchError, Notice, did_you_mean, unknown
 from mer_bench.foreign import foreign_code
 from mer_bench.names import NAME_RULE, is_name
 from mer_bench.parameters import Parameter, ParameterValue, check_types, resolve_parameters
@@ -22,6 +22,8 @@ PAPER_PRESET = "paper"
 QUICK_PRESET = "quick"
 """The name of the preset for quick trials: the default on synthetic data and in ``mer-bench check``."""
 FAMILIES = (BASELINE_FAMILY, "handcrafted", "deep")
+
+_Loaded = TypeVar("_Loaded")
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ class MethodSpec:
         A field has the wrong type, or two fields contradict each other.
     """
 
+    kind: ClassVar[str] = "method"
     name: str
     version: str
     title: str
@@ -144,8 +147,8 @@ class MethodSpec:
     training_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        owner = f"method {self.name}"
-        _check_name("method", self.name)
+        owner = f"{self.kind} {self.name}"
+        _check_name(self.kind, self.name)
         check_types(owner, self, version=str, title=str, target=str, representation=Representation, family=str)
         check_types(owner, self, parameters=tuple, presets=Mapping, citation=str)
         check_types(owner, self, trains_by_epoch=bool, deterministic=bool, uses_gpu=bool)
@@ -235,6 +238,7 @@ class DatabaseSpec:
         A field has the wrong type or form.
     """
 
+    kind: ClassVar[str] = "database"
     name: str
     title: str
     target: str
@@ -242,15 +246,28 @@ class DatabaseSpec:
     parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
-        owner = f"database {self.name}"
-        _check_name("database", self.name)
+        owner = f"{self.kind} {self.name}"
+        _check_name(self.kind, self.name)
         check_types(owner, self, title=str, target=str, needs_path=bool, parameters=tuple)
         _check_target(self.name, self.target)
         _check_parameters(owner, self.parameters)
 
 
 @dataclass(frozen=True)
-class ProtocolSpec:
+class TomlSpec:
+    """Something that a TOML file describes; ``kind`` is what it is, for messages."""
+
+    kind: ClassVar[str]
+    name: str
+    path: Path
+
+    def __post_init__(self) -> None:
+        _check_name(self.kind, self.name)
+        check_types(f"{self.kind} {self.name}", self, path=Path)
+
+
+@dataclass(frozen=True)
+class ProtocolSpec(TomlSpec):
     """A protocol, described by a TOML file.
 
     Parameters
@@ -266,16 +283,11 @@ class ProtocolSpec:
         A field has the wrong type or form.
     """
 
-    name: str
-    path: Path
-
-    def __post_init__(self) -> None:
-        _check_name("protocol", self.name)
-        check_types(f"protocol {self.name}", self, path=Path)
+    kind = "protocol"
 
 
 @dataclass(frozen=True)
-class AblationSpec:
+class AblationSpec(TomlSpec):
     """An ablation, described by a TOML file: a named sweep of one method.
 
     Parameters
@@ -291,12 +303,21 @@ class AblationSpec:
         A field has the wrong type or form.
     """
 
-    name: str
-    path: Path
+    kind = "ablation"
 
-    def __post_init__(self) -> None:
-        _check_name("ablation", self.name)
-        check_types(f"ablation {self.name}", self, path=Path)
+
+def load_each(specs: Iterable[TomlSpec], load: Callable[[Path, str], _Loaded], notice: Notice) -> Iterator[_Loaded]:
+    """Read the files of several specs; a broken one gives a notice and does not affect the others."""
+    read = (_load_or_notify(spec, load, notice) for spec in specs)
+    return (loaded for loaded in read if loaded is not None)
+
+
+def _load_or_notify(spec: TomlSpec, load: Callable[[Path, str], _Loaded], notice: Notice) -> _Loaded | None:
+    try:
+        return load(spec.path, spec.name)
+    except MerBenchError as error:
+        notice(f"{spec.kind} {spec.name} cannot be used: {error}")
+        return None
 
 
 def _check_name(kind: str, name: str) -> None:

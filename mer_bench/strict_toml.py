@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.names import NAME_RULE, is_name
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -143,6 +144,34 @@ class TomlTable:
         if "\0" in value:
             raise self.wrong(key, "contains a NUL character; remove it")
         return value
+
+    def registered_name(self, registered: str | None) -> str:
+        """Return the text ``name``, which must be a name: the one that a plugin registers, if it is given.
+
+        Raises
+        ------
+        MerBenchError
+            It is no such text.
+        """
+        stated = self.text("name")
+        self.check_names("name", [stated])
+        if registered is not None and stated != registered:
+            raise self.error(
+                f"name = {stated!r}, and its plugin registers it as {registered!r}; give both the same name"
+            )
+        return stated
+
+    def check_names(self, kind: str, names: Iterable[str]) -> None:
+        """Refuse texts that are not lower case words joined by hyphens.
+
+        Raises
+        ------
+        MerBenchError
+            One of them is not; ``kind`` says what it would name.
+        """
+        for name in names:
+            if not is_name(name):
+                raise self.error(f"{kind} {name!r} is not {NAME_RULE}")
 
     def count(self, key: str, minimum: int = 1, maximum: float = math.inf) -> int:
         """Return a whole number within two limits, both inclusive.

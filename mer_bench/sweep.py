@@ -93,8 +93,8 @@ def make_variants(
     return variants
 
 
-def setting_text(setting: Setting) -> str:
-    """Return a setting as ``--set`` takes it: ``blocks=1,1,8, width=96``."""
+def setting_text(setting: Mapping[str, object]) -> str:
+    """Return values of parameters as ``--set`` takes them: ``blocks=1,1,8, residual=true``."""
     return ", ".join(f"{name}={value_text(value)}" for name, value in setting.items())
 
 

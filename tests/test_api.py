@@ -25,7 +25,7 @@ KINDS = {
 
 
 def run(*methods: str, **options: object) -> pd.DataFrame:
-    return mer_bench.run(methods, **{**TINY, "baselines": False, **options})  # type: ignore[arg-type]
+    return mer_bench.run(methods, **{**TINY, "baselines": False, "jobs": 1, **options})  # type: ignore[arg-type]
 
 
 def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
@@ -101,7 +101,13 @@ def test_without_data_it_warns_and_takes_the_quick_preset() -> None:
     settings = {"width": 12, "blocks": (1, 1, 1), "epochs": 1}
     with pytest.warns(UserWarning, match="SYNTHETIC"):
         frame = mer_bench.run(
-            "ahmsa", params=settings, data_options={"size": "tiny"}, preprocessing={"flow": "farneback"}
+            "ahmsa",
+            "loso-smic",
+            params=settings,
+            data_options={"size": "tiny", "layout": "smic"},
+            preprocessing={"flow": "farneback", "size": 96},
+            baselines=False,
+            jobs=1,
         )
 
     assert frame["params"].iloc[0]["batch_size"] == 64

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mer_bench.cli.standard_output import answers, say
-from mer_bench.parameters import value_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,8 +114,3 @@ def _blocks(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
             texts = wrap(cell, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
             lines += [f"{'' if number else heading:<{indent}}{text}" for number, text in enumerate(texts)]
     return lines
-
-
-def pairs_text(values: Mapping[str, object]) -> str:
-    """Return settings as ``--set`` takes them: ``width=96, residual=true``."""
-    return ", ".join(f"{name}={value_text(value)}" for name, value in values.items())

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mer_bench.caveats import is_synthetic
-from mer_bench.cli.console import pairs_text
 from mer_bench.cli.row_texts import settings_text
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.protocol_data import ProtocolData
@@ -40,7 +39,7 @@ def plan_lines(plan: Plan, n_pending: int, *, verbose: bool = False) -> Iterator
     yield from _method_lines(plan, verbose=verbose)
     preprocessing = _preprocessing(plan, verbose=verbose)
     if preprocessing:
-        yield f"preprocessing: {pairs_text(preprocessing)}"
+        yield f"preprocessing: {setting_text(preprocessing)}"
     if any(plan.varied):
         yield f"rows: {len(plan.rows)} in total, {', '.join(_sweep_texts(plan))}"
     yield f"cells: {n_cells} in total, {n_cells - n_pending} stored, {n_pending} to compute"
@@ -53,7 +52,7 @@ def _method_lines(plan: Plan, *, verbose: bool) -> Iterator[str]:
         shown[row.name] += 1
         if shown[row.name] > _MOST_ROWS and not verbose:
             continue
-        every = f": {pairs_text(row.setting.params)}" if verbose and row.setting.params else ""
+        every = f": {setting_text(row.setting.params)}" if verbose and row.setting.params else ""
         swept = f" with {setting_text(varied)}" if varied else ""
         yield f"method {row.name}{swept} ({_input(row)}): {settings_text(row.record)}{every}"
     for name, count in shown.items():

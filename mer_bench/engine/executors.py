@@ -18,7 +18,7 @@ from functools import partial
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -148,10 +148,11 @@ class _Outcome(pickle.Unpickler):
 
 
 @dataclass(frozen=True)
-class _Assignment:
-    """A task at a worker."""
+class _Assignment(Generic[T]):
+    """A task at a worker: which attempt it is, and the settings that the worker was started with."""
 
-    number: int
+    task: T
+    attempt: int
     worker: _Worker
     settings: Mapping[str, str]
 
@@ -201,29 +202,20 @@ def run_tasks(
         held=held_variables(arithmetic()),
         sends=message is not None,
     )
-    waiting = list(range(len(tasks)))[::-1]
-    attempts = [0] * len(tasks)
-    busy: dict[Connection[Any, Any], _Assignment] = {}
+    waiting = [(task, 1) for task in reversed(tasks)]
+    busy: dict[Connection[Any, Any], _Assignment[T]] = {}
     try:
         while waiting or busy:
             while waiting and len(busy) < jobs:
-                number = waiting.pop()
-                attempts[number] += 1
-                where = place(tasks[number])
-                settings = _settings(where)
-                _assign(number, order(where, environment=_environment(settings)), (work, tasks[number]), settings, busy)
-            for assignment, reply in _replies(busy):
-                number, worker = assignment.number, assignment.worker
-                if reply is not None and reply.kind == "part":
-                    if message is not None and (said := _message(reply)) is not None:
-                        message(tasks[number], said)
-                    continue
+                task, attempt = waiting.pop()
+                _assign((work, task), attempt, place(task), order, busy)
+            for own, reply in _final_replies(busy, message):
                 if reply is not None:
-                    _IDLE.put(assignment.settings, worker)
-                elif (cause := worker.cause_of_death()) and attempts[number] < _ATTEMPTS:
-                    waiting.append(number)
+                    _IDLE.put(own.settings, own.worker)
+                elif (cause := own.worker.cause_of_death()) and own.attempt < _ATTEMPTS:
+                    waiting.append((own.task, own.attempt + 1))
                     continue
-                yield tasks[number], _outcome(tasks[number], reply or Reply("lost", reason=cause), lost)
+                yield own.task, _outcome(own.task, reply or Reply("lost", reason=cause), lost)
     finally:
         for assignment in busy.values():
             assignment.worker.stop()
@@ -231,32 +223,35 @@ def run_tasks(
 
 
 def _assign(
-    number: int,
-    order: Order,
     content: tuple[Callable[..., R], T],
-    settings: Mapping[str, str],
-    busy: dict[Connection[Any, Any], _Assignment],
+    attempt: int,
+    place: Place,
+    order: Callable[..., Order],
+    busy: dict[Connection[Any, Any], _Assignment[T]],
 ) -> None:
     """Give a function and its task to an idle worker or a new one, which is busy then."""
     payload = bytes(ForkingPickler.dumps(content))
-    worker = _IDLE.take(settings, order.environment)
-    busy[worker.connection] = _Assignment(number, worker, settings)
-    worker.send(order, payload)
+    settings = _settings(place)
+    environment = _environment(settings)
+    worker = _IDLE.take(settings, environment)
+    busy[worker.connection] = _Assignment(content[1], attempt, worker, settings)
+    worker.send(order(place, environment=environment), payload)
 
 
-def _replies(busy: dict[Connection[Any, Any], _Assignment]) -> Iterator[tuple[_Assignment, Reply | None]]:
-    """Wait for replies, and yield each with what it replies to; None where the worker died.
-
-    After any but a message, the worker is not busy any more.
-    """
+def _final_replies(
+    busy: dict[Connection[Any, Any], _Assignment[T]], message: Callable[[T, Any], None] | None
+) -> Iterator[tuple[_Assignment[T], Reply | None]]:
+    """Wait for replies; pass messages on, and yield what ends an assignment, with its reply: None for a dead worker."""
     for connection in wait(list(busy)):
         assert isinstance(connection, Connection)
         try:
             reply: Reply | None = Reply.unpacked(connection.recv_bytes())
         except (EOFError, OSError, ValueError):
             reply = None
-        is_message = reply is not None and reply.kind == "part"
-        yield busy[connection] if is_message else busy.pop(connection), reply
+        if reply is None or reply.kind != "part":
+            yield busy.pop(connection), reply
+        elif message is not None and (said := _message(reply)) is not None:
+            message(busy[connection].task, said)
 
 
 def _message(reply: Reply) -> object:

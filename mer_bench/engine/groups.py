@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -16,9 +16,8 @@ from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, seed_v
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.network_scores import learning_size
 from mer_bench.evaluation.rows import EVALUATION_VERSION, Row
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
-from mer_bench.parameters import ParameterValue
-from mer_bench.plugin_manager import code_digest
 from mer_bench.store.files import digest
 
 
@@ -38,15 +37,16 @@ def group_tasks(tasks: Sequence[FoldTask], rows: Sequence[Row], resources: Resou
     resources : Resources
     """
     groups: list[GroupTask] = []
-
     together: dict[str, list[FoldTask]] = {}
     for task in tasks:
-        together.setdefault(_shared(rows[task.cell.row], task), []).append(task)
+        row = rows[task.cell.row]
+        if row.trains_by_epoch and (task.device != "cpu" or (resources.stack or 1) > 1):
+            together.setdefault(_shared(row, task), []).append(task)
+        else:
+            groups.append(alone(task, row, stacked=False))
     for own in together.values():
-        row = rows[own[0].cell.row]
-        stacked = row.trains_by_epoch and (own[0].device != "cpu" or (resources.stack or 1) > 1)
-        size = (resources.stack or len(own)) if stacked else 1
-        groups += [_group(row, own[i : i + size], stacked=stacked) for i in range(0, len(own), size)]
+        row, size = rows[own[0].cell.row], resources.stack or len(own)
+        groups += [_group(row, own[i : i + size], stacked=True) for i in range(0, len(own), size)]
     return groups
 
 
@@ -69,13 +69,13 @@ def group_place(task: GroupTask, home: str = "") -> Place:
         setting.spec,
         home or f"folds of {setting.spec.target}",
         module=compute_group.__module__,
-        settings=network_settings(setting.params, task.folds[0].device),
+        settings=network_settings(setting, task.folds[0].device),
     )
 
 
-def network_settings(params: Mapping[str, ParameterValue], device: str) -> tuple[tuple[str, str], ...]:
+def network_settings(setting: MethodSetting, device: str) -> tuple[tuple[str, str], ...]:
     """Return the variables that a worker needs to train with a method's precision."""
-    return settings_of(str(params.get("precision", ""))) if device == "cpu" else ()
+    return settings_of(setting.precision) if device == "cpu" else ()
 
 
 def lost_group(task: GroupTask, error: MethodError, seconds: float) -> list[FoldResult]:
@@ -93,18 +93,16 @@ def _group(row: Row, tasks: Sequence[FoldTask], *, stacked: bool) -> GroupTask:
         stacked=stacked,
         peers=peers,
         checkpoints=cache_folder() / TRAINING,
-        key=digest([spec.name, spec.version, code_digest(spec.target), EVALUATION_VERSION]),
+        key=digest([spec.name, spec.version, row.code, EVALUATION_VERSION]),
     )
 
 
 def _shared(row: Row, task: FoldTask) -> str:
-    """Return a text that is the same for folds that may be in one stack."""
-    record, spec = row.record, row.setting.spec
-    if not row.trains_by_epoch:
-        return record["row_key"]
+    """Return a text that is the same for folds of networks that may be in one stack."""
+    record = row.record
     params = {name: value for name, value in record["params"].items() if name not in STACKABLE_NUMBERS}
     seed = task.cell.seed if record["training"] == "inner" else 0
-    return digest([spec.name, params, row.stack_key, record["protocol"]["hash"], record["training"], seed])
+    return digest([row.name, params, row.stack_key, record["protocol"]["hash"], record["training"], seed])
 
 
 def _peers(row: Row, seed: int) -> tuple[int, ...]:

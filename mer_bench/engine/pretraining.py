@@ -9,6 +9,7 @@ from pathlib import Path
 
 import safetensors.numpy
 
+from mer_bench.arrays import FloatArray
 from mer_bench.atomic import write_atomically
 from mer_bench.config import load_config
 from mer_bench.engine.defaults import decide
@@ -67,35 +68,39 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
     cells = [Cell(0, 0, next(iter(row.folds)))]
     inputs.preprocess(cells)
     (task,), _ = inputs.tasks(cells)
-    weights = pretraining_task(row, seed=seed, stack=task.stack, device=task.device)
-    with (
-        listener.steps("networks", 1, parts={row.name: 1}) as step,
-        closing(
-            run_tasks(
-                pretrain,
-                [weights],
-                _place,
-                lost=lost_pretraining,
-                jobs=1,
-                message=lambda task, message: listener.training(row.name, "of all samples", message),
-            )
-        ) as outcomes,
-    ):
-        ((_, outcome),) = outcomes
-        step(not outcome.error, row.name)
-    if outcome.error:
-        raise MerBenchError(f"{row.name} cannot be trained: {outcome.error}")
+    weights = _trained(pretraining_task(row, seed=seed, stack=task.stack, device=task.device), row.name, listener)
     try:
-        content = safetensors.numpy.save(outcome.arrays, _metadata(row))
-        write_atomically(file, content)
+        write_atomically(file, safetensors.numpy.save(weights, _metadata(row)))
     except OSError as error:
         raise MerBenchError(f"{file} cannot be written: {error.strerror}") from error
     return sorted(set(row.table.subjects))
 
 
+def _trained(task: PretrainingTask, name: str, listener: Listener) -> dict[str, FloatArray]:
+    """Train a network in a worker, and return its weights."""
+    with (
+        listener.steps("networks", 1, parts={name: 1}) as step,
+        closing(
+            run_tasks(
+                pretrain,
+                [task],
+                _place,
+                lost=lost_pretraining,
+                jobs=1,
+                message=lambda _, message: listener.training(name, "of all samples", message),
+            )
+        ) as outcomes,
+    ):
+        ((_, outcome),) = outcomes
+        step(not outcome.error, name)
+    if outcome.error:
+        raise MerBenchError(f"{name} cannot be trained: {outcome.error}")
+    return outcome.arrays
+
+
 def _place(task: PretrainingTask) -> Place:
     spec = task.setting.spec
-    settings = network_settings(task.setting.params, task.device)
+    settings = network_settings(task.setting, task.device)
     return Place.of_method(spec, f"pretraining of {spec.target}", module=pretrain.__module__, settings=settings)
 
 

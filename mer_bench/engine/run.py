@@ -79,7 +79,7 @@ def check_devices(plan: Plan, resources: Resources) -> None:
     if resources.device == "cuda" and any(row.uses_device for row in plan.rows):
         resources.torch_device()
     for row in plan.rows:
-        precision = row.setting.params.get("precision", "fp32")
+        precision = row.setting.precision
         if precision == "fp32" or resources.torch_device() != "cpu":
             continue
         if precision != BF16:

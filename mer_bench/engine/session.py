@@ -20,12 +20,12 @@ from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.records import store_result
-from mer_bench.parameters import value_text
 from mer_bench.plugin_manager import Catalogue
 from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.rules import ORACLE
 from mer_bench.store import Store
 from mer_bench.store.schema import SCHEMA, CellRecord
+from mer_bench.sweep import setting_text
 from mer_bench.training.progress import TrainingNotice, TrainingProgress
 from mer_bench.version import __version__
 
@@ -155,9 +155,8 @@ class Session:
 
     def _named(self, index: int) -> str:
         """Return a row's method; in a sweep, with what the row differs in: ``ahmsa (lr=1e-05)``."""
-        varied = self.plan.varied[index] if self.plan.varied else {}
-        values = ", ".join(f"{name}={value_text(value)}" for name, value in varied.items())
-        return f"{self.plan.rows[index].name} ({values})" if values else self.plan.rows[index].name
+        name, varied = self.plan.rows[index].name, self.plan.varied[index] if self.plan.varied else {}
+        return f"{name} ({setting_text(varied)})" if varied else name
 
     def _training(self, group: GroupTask, message: TrainingProgress | TrainingNotice) -> None:
         cell = group.folds[0].cell

@@ -225,8 +225,8 @@ def _checked(
     store: Store, row: Row, record: CellRecord, task: FoldTask, result: FoldResult, *, of_features: str
 ) -> CheckedCell:
     on_cpu = record["device"] == task.device == "cpu"
-    precision = str(row.setting.params.get("precision", ""))
-    exact = on_cpu and same_processor_class(record["processor"], result.processor, row.record["arithmetic"], precision)
+    chosen, precision = row.record["arithmetic"], row.setting.precision
+    exact = on_cpu and same_processor_class(record["processor"], result.processor, chosen, precision)
     again = computed_scores(row, task, result)
     seeds = None if exact else lambda: _seeds(store, row.record, record["fold"])
     outcome, reason, largest = compare(again, stored_scores(store, row.record, record), seeds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from mer_bench.evaluation.state import State, changed_state, read_state
 from mer_bench.foreign import ForeignError, trace_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
+from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.store.files import digest
 from mer_bench.training.progress import Tell, TrainingNotice
@@ -71,15 +73,15 @@ def compute_group(task: GroupTask, tell: Tell) -> list[FoldResult]:
     first = task.folds[0]
     if not first.setting.spec.trains_by_epoch:
         return [compute_fold(fold) for fold in task.folds]
-    started, processor = time.perf_counter(), _processor(task)
+    started, processor = time.perf_counter(), cell_processor(arithmetic(), first.setting.precision)
     done: dict[int, FoldResult] = {}
     load_method(first.setting)
     what = f"fold {first.cell.fold}" if len(task.folds) == 1 else f"{len(task.folds)} folds"
     try:
         with fenced(first.setting, what):
             before = read_state(first.setting.spec.target) if len(task.folds) > 1 else None
-            for number, scores in _trained(task, tell):
-                done[number] = _result(scores, 0.0, processor)
+            for number, scores in _trained(task, tell, processor):
+                done[number] = _result(scores, processor)
             _check_state(first.setting.spec.target, before)
     except ForeignError as failure:
         if isinstance(failure.error, _LeftBehindError):
@@ -95,41 +97,37 @@ class _LeftBehindError(MethodError):
     """Folds have changed modules or classes of the plugin."""
 
 
-def _trained(task: GroupTask, tell: Tell) -> Iterator[tuple[int, FoldScores | MethodError]]:
+def _trained(task: GroupTask, tell: Tell, processor: str) -> Iterator[tuple[int, FoldScores | MethodError]]:
+    device = task.folds[0].device
     inputs: FloatArray = np.load(task.folds[0].stack, mmap_mode="r")
     folds = [_network_fold(fold, inputs, task.peers) for fold in task.folds]
-
-    processor = _processor(task)
-
-    def checkpoint(numbers: Sequence[int]) -> Checkpoint | None:
-        from mer_bench.training.checkpoint import Checkpoint
-
-        if task.checkpoints is None:
-            return None
-        # All that the training's numbers come from: another one must not go on from here.
-        folds = [_facts(task.folds[number]) for number in numbers]
-        machine = [task.folds[0].device, processor, version("torch")]
-        name = digest([task.key, task.stacked, task.peers, machine, folds])
-        return Checkpoint(task.checkpoints / f"{name}.safetensors")
-
+    checkpoint = partial(_checkpoint, task, processor)
     with isolated(task.folds[0].seed):
-        stacked = task.stacked and _stacks(folds[0], tell)
-        yield from train_networks(folds, device=task.folds[0].device, stacked=stacked, tell=tell, checkpoint=checkpoint)
+        stacked = task.stacked and _stacks(task.folds[0].setting, inputs, tell)
+        yield from train_networks(folds, device=device, stacked=stacked, tell=tell, checkpoint=checkpoint)
 
 
-def _stacks(fold: NetworkFold, tell: Tell) -> bool:
-    """Return whether a network can be trained in a stack; if not, tell why."""
+def _checkpoint(task: GroupTask, processor: str, numbers: Sequence[int]) -> Checkpoint | None:
+    """Return where the training of some of the folds is saved; its name comes from all that its numbers come from."""
+    from mer_bench.training.checkpoint import Checkpoint
+
+    if task.checkpoints is None:
+        return None
+    folds = [_facts(task.folds[number]) for number in numbers]
+    machine = [task.folds[0].device, processor, version("torch")]
+    name = digest([task.key, task.stacked, task.peers, machine, folds])
+    return Checkpoint(task.checkpoints / f"{name}.safetensors")
+
+
+def _stacks(setting: MethodSetting, inputs: FloatArray, tell: Tell) -> bool:
+    """Return whether a network can be trained in a stack, which is tried on the CPU; if not, tell why."""
     from mer_bench.training.stackable import why_not_stackable
 
-    *shape, channels = fold.inputs.shape[1:]
-    reason = why_not_stackable(fold.method, (channels, *shape))
+    *shape, channels = inputs.shape[1:]
+    reason = why_not_stackable(_instance(setting, "cpu"), (channels, *shape))
     if reason:
         tell(TrainingNotice(f"its folds are trained one after the other, not as one stack, because {reason}"))
     return not reason
-
-
-def _processor(task: GroupTask) -> str:
-    return cell_processor(arithmetic(), str(task.folds[0].setting.params.get("precision", "")))
 
 
 def _facts(fold: FoldTask) -> list[object]:
@@ -140,8 +138,7 @@ def _facts(fold: FoldTask) -> list[object]:
 
 def _network_fold(task: FoldTask, inputs: FloatArray, peers: tuple[int, ...]) -> NetworkFold:
     with isolated(task.seed):
-        method = make_instance(task.setting)
-    assert isinstance(method, TorchMethod)
+        method = _instance(task.setting, task.device)
     return NetworkFold(
         method=method,
         inputs=inputs,
@@ -155,10 +152,14 @@ def _network_fold(task: FoldTask, inputs: FloatArray, peers: tuple[int, ...]) ->
     )
 
 
-def _result(scores: FoldScores | MethodError, seconds: float, processor: str) -> FoldResult:
-    if isinstance(scores, MethodError):
-        return failed_fold(scores, seconds)
-    return FoldResult(scores, None, seconds, processor)
+def _instance(setting: MethodSetting, device: str) -> TorchMethod:
+    method = make_instance(setting, device)
+    assert isinstance(method, TorchMethod)
+    return method
+
+
+def _result(scores: FoldScores | MethodError, processor: str) -> FoldResult:
+    return failed_fold(scores, 0.0) if isinstance(scores, MethodError) else FoldResult(scores, None, 0.0, processor)
 
 
 def _check_state(target: str, before: State | None) -> None:

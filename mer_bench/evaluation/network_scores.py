@@ -74,28 +74,50 @@ def train_networks(
     """
     from mer_bench.training.trainer import train_folds
 
-    splits = [_split(fold) for fold in folds]
-    training = [_training_fold(fold, split) for fold, split in zip(folds, splits, strict=True)]
-    for number, trained in train_folds(training, device=device, stacked=stacked, tell=tell, checkpoint=checkpoint):
-        fold, split = folds[number], splits[number]
+    splits: dict[int, BoolArray] = {}
+    for number, fold in enumerate(folds):
+        split = _split(fold)
+        if isinstance(split, MethodError):
+            yield number, split
+        else:
+            splits[number] = split
+    if not splits:
+        return
+    numbers = list(splits)
+    training = [_training_fold(folds[number], split) for number, split in splits.items()]
+
+    def saved(places: Sequence[int]) -> Checkpoint | None:
+        return checkpoint([numbers[place] for place in places])
+
+    for place, trained in train_folds(training, device=device, stacked=stacked, tell=tell, checkpoint=saved):
+        number = numbers[place]
         try:
             if trained.error:
                 raise MethodError(trained.error)
-            yield number, replace(_selected(fold, split, trained.probabilities), stack=trained.stack)
+            scores = _selected(folds[number], splits[number], trained.probabilities)
+            yield number, replace(scores, stack=trained.stack)
         except MethodError as error:
             yield number, error
 
 
 def learning_size(subjects: StringArray, *, seed: int, inner: bool) -> int:
     """Return how many samples of a training set a network learns from: with the inner rule, some are held out."""
-    return len(subjects) - (np.isin(subjects, sorted(validation_subjects(subjects, seed=seed))).sum() if inner else 0)
+    return len(subjects) - int(_validates(subjects, seed=seed, inner=inner).sum())
 
 
-def _split(fold: NetworkFold) -> BoolArray:
-    """Return which items of the training set are held out for validation, as booleans."""
-    if fold.inner is None:
-        return np.zeros(len(fold.train), dtype=bool)
-    return np.isin(fold.subjects, sorted(validation_subjects(fold.subjects, seed=fold.seed)))
+def _validates(subjects: StringArray, *, seed: int, inner: bool) -> BoolArray:
+    """Return which items of a training set are held out for validation, as booleans."""
+    if not inner:
+        return np.zeros(len(subjects), dtype=bool)
+    return np.isin(subjects, sorted(validation_subjects(subjects, seed=seed)))
+
+
+def _split(fold: NetworkFold) -> BoolArray | MethodError:
+    """Return which items of the training set are held out for validation, as booleans, or why none can be."""
+    try:
+        return _validates(fold.subjects, seed=fold.seed, inner=fold.inner is not None)
+    except MethodError as error:
+        return error
 
 
 def _training_fold(fold: NetworkFold, out: BoolArray) -> TrainingFold:

@@ -85,7 +85,12 @@ class Row:
         place = {sample_id: i for i, sample_id in enumerate(self.stacked)}
         return tuple(place[sample_id] for sample_id in self.table.sample_ids)
 
-    @property
+    @cached_property
+    def code(self) -> str:
+        """The digest of the plugin's code, which takes a while: all its files are read."""
+        return code_digest(self.setting.spec.target)
+
+    @cached_property
     def stack_key(self) -> str:
         """The key of the row's stacked representation."""
         record = self.record
@@ -102,8 +107,7 @@ class Row:
         if spec.features is None:
             return None
         setting = [self.setting.n_classes, self.setting.feature_params()]
-        code = code_digest(spec.target)
-        return digest([self.stack_key, spec.name, spec.version, spec.target, code, EVALUATION_VERSION, *setting])
+        return digest([self.stack_key, spec.name, spec.version, spec.target, self.code, EVALUATION_VERSION, *setting])
 
 
 def make_row(
@@ -126,19 +130,6 @@ def make_row(
     kind = _input_kind(representation)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
     weights = _check_training(spec, params, data, training, kind) if spec.trains_by_epoch else None
-    instructions = arithmetic()
-    identity = {
-        "method": spec.name,
-        "version": spec.version,
-        "target": spec.target,
-        "evaluation": EVALUATION_VERSION,
-        "params": _identifying(params, weights),
-        "protocol": protocol.hash,
-        "fingerprints": dict(data.fingerprints),
-        "representation": representation["hash"],
-        "training": training,
-        "arithmetic": instructions,
-    }
     caveats = [*data.caveats, *representation_caveats(representation)]
     if weights is not None:
         caveats.append(Caveat.UNKNOWN_PRETRAINING if weights.subjects is None else Caveat.PRETRAINED)
@@ -146,7 +137,7 @@ def make_row(
         caveats.append(Caveat.APPROXIMATION)
     record: RowRecord = {
         "schema": SCHEMA,
-        "row_key": digest(identity),
+        "row_key": _row_key(spec, _identifying(params, weights), data, representation, training),
         "method": {
             "name": spec.name,
             "version": spec.version,
@@ -160,7 +151,7 @@ def make_row(
         "training": training,
         "trains_by_epoch": spec.trains_by_epoch,
         "deterministic": spec.deterministic,
-        "arithmetic": instructions,
+        "arithmetic": arithmetic(),
         "input": _input_record(data),
         "representation": representation,
         "fingerprints": dict(data.fingerprints),
@@ -190,6 +181,30 @@ def _check_training(
             "out of the training set; the test subject must not decide when a training stops"
         )
     return weights
+
+
+def _row_key(
+    spec: MethodSpec,
+    params: Mapping[str, ParameterValue],
+    data: ProtocolData,
+    representation: RepresentationRecord,
+    training: Training,
+) -> str:
+    """Return the digest of what identifies a row."""
+    return digest(
+        {
+            "method": spec.name,
+            "version": spec.version,
+            "target": spec.target,
+            "evaluation": EVALUATION_VERSION,
+            "params": params,
+            "protocol": data.protocol.hash,
+            "fingerprints": dict(data.fingerprints),
+            "representation": representation["hash"],
+            "training": training,
+            "arithmetic": arithmetic(),
+        }
+    )
 
 
 def _identifying(params: Mapping[str, ParameterValue], weights: InitialWeights | None) -> dict[str, ParameterValue]:

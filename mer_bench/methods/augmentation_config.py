@@ -9,7 +9,7 @@ from typing import Any
 from mer_bench.errors import MerBenchError
 from mer_bench.methods.input_kind import InputKind
 from mer_bench.parameters import Parameter, ParameterValue
-from mer_bench.vision.choices import PHYSICAL
+from mer_bench.vision.choices import PHYSICAL, SCALES
 
 AUGMENTATION_PARAMETERS = (
     Parameter(
@@ -86,7 +86,7 @@ class AugmentationConfig:
         """
         if kind.is_frames:
             return
-        if self.flip and kind.scale not in (PHYSICAL, "per-map", "per-map-8bit"):
+        if self.flip and kind.scale not in SCALES:
             raise MerBenchError(
                 f"flip={self.flip}: a mirrored map has -u, which in maps of unknown scale is not known; state scale in "
                 "maps.toml, or set flip=0"

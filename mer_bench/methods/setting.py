@@ -40,6 +40,11 @@ class MethodSetting:
             asked = InputKind.asked_for(self.spec, self.params, self.representation)
             object.__setattr__(self, "input_kind", asked)
 
+    @property
+    def precision(self) -> str:
+        """The precision that a network trains with; ``fp32`` for any other method."""
+        return str(self.params.get("precision", "fp32"))
+
     def feature_params(self) -> dict[str, ParameterValue]:
         """Return the parameters that features may depend on."""
         features = self.spec.features.parameters if self.spec.features else ()

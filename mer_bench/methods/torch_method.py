@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from mer_bench.methods.draws import Draws
 
 
-_HOOKS = ("build_network", "network_params", "training", "loss", "augment", "parameter_groups", "build_scheduler")
-"""What a subclass of `TorchMethod` may define for mer-bench to use."""
+TRAINING_HOOKS = ("loss", "augment", "parameter_groups", "build_scheduler")
+"""What a subclass of `TorchMethod` may define to change how its network is trained."""
+_HOOKS = ("build_network", "network_params", "training", *TRAINING_HOOKS)
+"""What it may define for mer-bench to use."""
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,7 @@ class TrainingConfig:
     @classmethod
     def from_params(cls, params: Mapping[str, ParameterValue]) -> TrainingConfig:
         """Return the settings in a method's parameters; those that it does not list keep their defaults."""
-        values: dict[str, Any] = {
-            own.name: params.get(own.name, own.default) for own in _PARAMETERS if own not in AUGMENTATION_PARAMETERS
-        }
+        values: dict[str, Any] = {own.name: params.get(own.name, own.default) for own in _NOT_OF_AUGMENTATION}
         return cls(**values, augmentation=AugmentationConfig.from_params(params))
 
     def __post_init__(self) -> None:
@@ -170,6 +168,7 @@ _PARAMETERS = (
         "key",
     ),
 )
+_NOT_OF_AUGMENTATION = tuple(own for own in _PARAMETERS if own not in AUGMENTATION_PARAMETERS)
 STACKABLE_NUMBERS = ("lr", "weight_decay")
 """Parameters in which the folds of a stack may differ."""
 TRAINING_NAMES = tuple(parameter.name for parameter in _PARAMETERS)

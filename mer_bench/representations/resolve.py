@@ -14,13 +14,12 @@ from mer_bench.representations.settings import OF_METHOD, is_from_frames
 from mer_bench.specs import MethodSpec, Representation
 from mer_bench.store.files import digest
 from mer_bench.store.schema import RepresentationRecord
-from mer_bench.vision.choices import PHYSICAL, WHOLE_FACE
+from mer_bench.vision.choices import PHYSICAL, UNKNOWN_SCALE, WHOLE_FACE
 
 _AVAILABLE = {"face-flow": ("face-flow", "region-flow"), CLIP: tuple(OF_METHOD)}
 """The representations that each kind of data can provide."""
 _ONLY_FROM_FRAMES = ("scale", "side")
 """Settings that ready-made maps cannot follow."""
-_UNKNOWN = "unknown"
 
 
 def resolve_representation(
@@ -86,12 +85,12 @@ def representation_caveats(record: RepresentationRecord) -> tuple[str, ...]:
     if recipe_of(record) is not None:
         return (Caveat.WHOLE_FRAME,) if params["no_face"] == "whole-frame" else ()
     cut = record["name"] == "region-flow" and params.get("layout") != WHOLE_FACE
-    other_scale = params.get("scale") == PHYSICAL and params["data_scale"] not in (PHYSICAL, _UNKNOWN)
+    other_scale = params.get("scale") == PHYSICAL and params["data_scale"] not in (PHYSICAL, UNKNOWN_SCALE)
     return (*([Caveat.TEMPLATE_LANDMARKS] if cut else []), *([Caveat.OTHER_SCALE] if other_scale else []))
 
 
 def given_scale(record: RepresentationRecord) -> str:
-    """Return how the maps of a representation are scaled; ``unknown`` for ready-made maps that do not state it."""
+    """Return how the maps of a representation are scaled: one of `SCALES`, or `UNKNOWN_SCALE`."""
     params = record["params"]
     given = str(params.get("data_scale", PHYSICAL))
     return str(params.get("scale", PHYSICAL)) if given == PHYSICAL else given
@@ -111,7 +110,7 @@ def _ready_made(
             f"{MAP_SIDE}×{MAP_SIDE} pixels; set side={MAP_SIDE}, or choose data with frames"
         )
     followed = {key: value for key, value in own.items() if key not in _ONLY_FROM_FRAMES}
-    data_scale = source.input_facts().scale or _UNKNOWN
+    data_scale = source.input_facts().scale or UNKNOWN_SCALE
     scale = {"scale": asked["scale"]} if "scale" in asked else {}
     depends_on = {**followed, **(scale if data_scale == PHYSICAL else {})}
     identity = {"name": name, "params": depends_on, "version": VERSIONS[name], "from": source.native}

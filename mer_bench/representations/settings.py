@@ -47,7 +47,7 @@ PREPROCESSING: tuple[Parameter, ...] = (
 )
 
 _MAP = (
-    Parameter("scale", "physical", "how a map that is computed from frames is scaled", choices=SCALES),
+    Parameter("scale", PHYSICAL, "how a map that is computed from frames is scaled", choices=SCALES),
     Parameter("side", 28, "side of a map that is computed from frames, pixels", minimum=14, maximum=224),
 )
 

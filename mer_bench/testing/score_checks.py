@@ -223,6 +223,7 @@ def worker_processes(subject: Subject) -> None:
             subject.in_worker(fold),
             expected,
             "a fold has different scores in another process; scores must not depend on what the process did or "
-            "imported before, or on the order of a set of strings",
+            "imported before, or on the order of a set of strings; a layer before batch normalisation needs "
+            "bias=False, or it learns from rounding errors",
             spread_of=expected,
         )

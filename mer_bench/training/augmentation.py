@@ -14,7 +14,7 @@ from torch import Tensor
 from mer_bench.methods.augmentation_config import AugmentationConfig
 from mer_bench.methods.draws import Draws
 from mer_bench.methods.input_kind import InputKind
-from mer_bench.vision.choices import PHYSICAL, WHOLE_FACE, layout_tiles
+from mer_bench.vision.choices import PHYSICAL, UNKNOWN_SCALE, WHOLE_FACE, layout_tiles
 
 _ERASED = (1 / 8, 1 / 2)
 """The least and the largest side of an erased rectangle, as a share of the map's."""
@@ -170,7 +170,7 @@ def _within_range(x: Tensor, kind: InputKind) -> Tensor:
         return x.clamp(0, _WHITE)
     if kind.scale == PHYSICAL:
         return torch.cat((x[:, :2], x[:, 2:].clamp(min=0)), 1)
-    return x if kind.scale == "unknown" else x.clamp(0, 1)
+    return x if kind.scale == UNKNOWN_SCALE else x.clamp(0, 1)
 
 
 def _erased(x: Tensor, draws: Draws, probability: float) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -50,7 +51,7 @@ class Checkpoint:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.file, content)
 
-    def load(self, device: torch.device) -> tuple[dict[str, Tensor], dict[str, object]] | None:
+    def load(self, device: torch.device) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Return what was saved; None if nothing was, or the file is damaged."""
         try:
             with safe_open(self.file, "pt", device=str(device)) as opened:

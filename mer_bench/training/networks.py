@@ -73,6 +73,11 @@ class Networks(ABC):
     def choose(self, tensor: Tensor, folds: Tensor) -> Tensor:
         """Return some folds' parts of a tensor that has the shape of a parameter or buffer."""
 
+    def state(self) -> Tensors:
+        """Return the parameters and buffers themselves, by kind and name."""
+        parameters = {f"parameter/{name}": own for name, own in self.parameters.items()}
+        return parameters | {f"buffer/{name}": own for name, own in self.buffers.items()}
+
     def keep(self, folds: Tensor) -> None:
         """Go on with some of the folds of a stack."""
         chosen = {name: self.choose(own.detach(), folds) for name, own in self.parameters.items()}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
 from mer_bench.methods.draws import Draws, fold_key, step_keys
 from mer_bench.methods.torch_method import ParameterGroup
@@ -20,17 +17,17 @@ from mer_bench.training.batches import Batch, epoch_batches
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
 from mer_bench.training.graphs import StepGraphs
+from mer_bench.training.mixup import Mixup
 from mer_bench.training.networks import Networks, StackedNetworks, Tensors
-from mer_bench.training.objective import batch_loss
+from mer_bench.training.objective import batch_loss, with_penalty
 from mer_bench.training.optimisation import Optimisation
+from mer_bench.training.pace import Pace
 from mer_bench.training.precision import autocast
 from mer_bench.training.progress import Tell, TrainingProgress
+from mer_bench.training.stack_state import StackState
 
-_TELL_SECONDS = 1.0
 _SCORED_ALONE = 1024
 """Held-out samples of a single fold that are scored at a time."""
-_MIXUP = 1
-"""Which of the keys that a step's key leads to mixup draws from."""
 _SHRINK = 0.75
 """On a GPU a stack loses the folds that have stopped once it has so many left: its steps have to be captured again."""
 
@@ -81,14 +78,7 @@ class StackTraining:
         self._data = FoldSet.of(folds, device)
         self._keys = torch.tensor([fold_key(fold.seed) for fold in folds], dtype=torch.int32, device=device)
         self._finite = torch.ones(len(folds), dtype=torch.bool, device=device)
-        self._scores: list[list[Tensor]] = [[] for _ in folds]
-        """Of each fold, what was scored after each epoch: all held-out sets in a row."""
-        self._alive = list(range(len(folds)))
-        """The folds of which the networks still hold a part, in their order there."""
-        self._stopped: set[int] = set()
-        self._failed: dict[int, int] = {}
-        """Folds whose loss was not finite, and the epoch."""
-        self._epoch = 0
+        self._state = StackState(folds)
         height, width = self._data.samples.shape[-2:]
         method = self._method
         self._augment = Augmenter(self._config.augmentation, method.input_kind, height, width, device)
@@ -97,34 +87,31 @@ class StackTraining:
     def run(self) -> list[TrainedFold]:
         """Train all epochs, and return what was scored."""
         self._resume()
-        pace = _Pace(self._config.epochs * self._n_batches, self._epoch * self._n_batches)
-        while self._epoch < self._config.epochs and len(self._stopped) < len(self._folds):
-            batches = epoch_batches([self._orders[i] for i in self._alive], self._epoch)
+        pace = Pace(self._config.epochs * self._n_batches, self._state.epoch * self._n_batches, self._synchronise)
+        while self._state.epoch < self._config.epochs and self._state.running:
+            batches = epoch_batches([self._orders[number] for number in self._state.alive], self._state.epoch)
             for number, batch in enumerate(batches):
-                step = self._epoch * self._n_batches + number
+                step = self._state.epoch * self._n_batches + number
                 self._graphs.step(batch, step, self._optimisation.constants)
                 self._optimisation.end_step()
-                pace.step(batch.indices.numel(), self._synchronise)
-                if pace.due:
+                pace.count(batch.indices.numel())
+                if pace.take_turn():
                     self._tell(self._progress(pace))
-            self._score()
-            self._epoch += 1
-            self._end_epoch()
-            if self._checkpoint is not None and self._checkpoint.due and self._epoch < self._config.epochs:
+            self._state.add_scores(self._score())
+            self._state.end_epoch(self._finite.tolist())
+            self._shrink()
+            if self._checkpoint is not None and self._checkpoint.due and self._state.epoch < self._config.epochs:
                 self._save(self._checkpoint)
         if self._checkpoint is not None:
             self._checkpoint.remove()
-        return [self._result(i) for i in range(len(self._folds))]
+        return self._state.results()
 
     def _new_graphs(self) -> StepGraphs:
         return StepGraphs(self._step, self._device, capture=isinstance(self._networks, StackedNetworks))
 
     def try_step(self) -> None:
         """Run the first step, to see what memory it takes; the training cannot be used any more."""
-        batch = epoch_batches(self._orders, 0)[0]
-        present = None if batch.present is None else batch.present.to(self._device)
-        on_device = Batch(batch.indices.to(self._device), present)
-        self._step(on_device, torch.zeros((), dtype=torch.int32, device=self._device))
+        self._graphs.step(epoch_batches(self._orders, 0)[0], 0, self._optimisation.constants)
 
     @property
     def average(self) -> Tensors:
@@ -138,7 +125,7 @@ class StackTraining:
         inputs = data.take(data.train.gather(1, batch.indices))
         inputs = data.normalised(self._augmented(inputs, labels, step_keys(self._keys, 2 * step + 1)))
         keys = step_keys(self._keys, 2 * step)
-        mixed = _Mixed.of(config.mixup, self._networks, keys, batch) if config.mixup else None
+        mixed = Mixup.of(config.mixup, self._networks, keys, batch) if config.mixup else None
         if mixed is not None:
             inputs = mixed.inputs(inputs)
         with autocast(config.precision, self._device):
@@ -148,8 +135,7 @@ class StackTraining:
             loss = batch_loss(*losses)
         else:
             loss = mixed.loss(losses, self._weighted_losses(logits, mixed.others(labels), batch.present))
-        if penalty is not None:
-            loss = loss + (penalty if penalty.dim() == 1 else batch_loss(penalty, batch.present))
+        loss = with_penalty(loss, penalty, batch.present)
         self._finite &= loss.detach().isfinite()
         torch.autograd.backward(loss.sum())
         self._optimisation.step()
@@ -177,14 +163,9 @@ class StackTraining:
         return losses, weights if present is None else weights * present
 
     @torch.no_grad()
-    def _score(self) -> None:
-        """Score the held-out sets of each fold; the logits stay on the device."""
-        sets = [self._logits(places) for places in self._data.held_out]
-        for row, number in enumerate(self._alive):
-            if number not in self._stopped:
-                lengths = [len(part) for part in self._folds[number].held_out]
-                own = [part[row, :length] for part, length in zip(sets, lengths, strict=True)]
-                self._scores[number].append(torch.cat(own).clone())
+    def _score(self) -> list[Tensor]:
+        """Return the logits of the held-out sets; they stay on the device."""
+        return [self._logits(places) for places in self._data.held_out]
 
     def _logits(self, places: Tensor) -> Tensor:
         parts = []
@@ -195,84 +176,53 @@ class StackTraining:
                 parts.append(self._networks(inputs, self._keys, None, training=False, weights=weights)[0])
         return torch.cat(parts, dim=1)
 
-    def _end_epoch(self) -> None:
-        finite = self._finite.tolist()
-        for row, number in enumerate(self._alive):
-            if number in self._stopped:
-                continue
-            if not finite[row]:
-                self._failed[number] = self._epoch
-                self._stopped.add(number)
-            elif (stop := self._folds[number].stop) is not None and stop(self._probabilities(number)[0]):
-                self._stopped.add(number)
-        left = [row for row, number in enumerate(self._alive) if number not in self._stopped]
-        if left and len(left) <= (_SHRINK * len(self._alive) if self._device.type == "cuda" else len(self._alive) - 1):
-            self._keep(left)
+    def _shrink(self) -> None:
+        """Go on without the folds that have stopped, where that is worth it."""
+        running, rows = self._state.running, len(self._state.alive)
+        if running and len(running) <= (_SHRINK * rows if self._device.type == "cuda" else rows - 1):
+            self._keep(running)
 
     def _keep(self, rows: list[int]) -> None:
         """Go on with some of the folds only."""
-        others = [row for row in range(len(self._alive)) if row not in rows]
+        count = len(self._state.alive)
+        others = [row for row in range(count) if row not in rows]
         rows = [*rows, *others[: -len(rows) % stack_multiple(self._device)]]
-        if len(rows) == len(self._alive):
+        if len(rows) == count:
             return
         chosen = torch.tensor(rows, device=self._device)
         self._networks.keep(chosen)
         self._optimisation.keep(chosen)
         self._data, self._keys, self._finite = self._data.choose(chosen), self._keys[chosen], self._finite[chosen]
-        self._alive = [self._alive[row] for row in rows]
+        self._state.keep(rows)
         self._graphs = self._new_graphs()
-
-    def _probabilities(self, number: int) -> tuple[FloatArray, ...]:
-        fold = self._folds[number]
-        epochs = torch.stack(self._scores[number]).softmax(dim=2).cpu().numpy()
-        ends = np.cumsum([len(part) for part in fold.held_out])
-        return tuple(np.split(epochs, ends[:-1], axis=1))
-
-    def _result(self, number: int) -> TrainedFold:
-        if number in self._failed:
-            return TrainedFold(
-                error=f"the training loss is not finite in epoch {self._failed[number]}; a smaller lr may fix it"
-            )
-        return TrainedFold(self._probabilities(number))
 
     def _synchronise(self) -> None:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
 
-    def _progress(self, pace: _Pace) -> TrainingProgress:
-        # Copies that fill a stack up are the same objects.
-        folds = len({id(self._folds[number]) for number in self._alive if number not in self._stopped})
+    def _progress(self, pace: Pace) -> TrainingProgress:
+        folds = self._state.n_folds
         return TrainingProgress(
             folds,
-            self._epoch,
+            self._state.epoch,
             self._config.epochs,
-            pace.samples_per_second * folds / len(self._alive),
+            pace.samples_per_second * folds / len(self._state.alive),
             pace.seconds_left,
         )
 
     def _save(self, checkpoint: Checkpoint) -> None:
-        tensors = {f"parameter/{name}": own for name, own in self._networks.parameters.items()}
-        tensors |= {f"buffer/{name}": own for name, own in self._networks.buffers.items()}
-        tensors |= self._optimisation.state()
-        tensors |= {f"scores/{number}": torch.stack(own) for number, own in enumerate(self._scores) if own}
+        tensors = {**self._networks.state(), **self._optimisation.state(), **self._state.tensors()}
         tensors |= {"finite": self._finite, "generator": torch.random.get_rng_state()}
-        facts = {
-            "epoch": self._epoch,
-            "alive": self._alive,
-            "stopped": sorted(self._stopped),
-            "failed": list(self._failed.items()),
-        }
         # A full disk must not end the training.
         with suppress(OSError, RuntimeError):
-            checkpoint.save(tensors, facts)
+            checkpoint.save(tensors, self._state.facts())
 
-    def _fits(self, tensors: Tensors, facts: Mapping[str, object]) -> bool:
+    def _fits(self, tensors: Tensors, facts: Mapping[str, Any]) -> bool:
         """Return whether what was saved is of such a training, as another version of mer-bench may have saved it."""
         alive = facts.get("alive")
         if not isinstance(alive, list) or not {"epoch", "stopped", "failed"} <= facts.keys():
             return False
-        wanted = {f"parameter/{name}": own for name, own in self._networks.parameters.items()}
-        wanted |= {f"buffer/{name}": own for name, own in self._networks.buffers.items()}
+        wanted = self._networks.state()
         first = (len(alive),) if isinstance(self._networks, StackedNetworks) else ()
         shapes = {name: (*first, *own.shape[len(first) :]) for name, own in wanted.items()}
         return {"finite", "generator"} <= tensors.keys() and all(
@@ -285,101 +235,11 @@ class StackTraining:
         if saved is None or not self._fits(*saved):
             return
         tensors, facts = saved
-        alive: list[int] = facts["alive"]  # type: ignore[assignment]
-        self._keep(alive)
+        self._keep(facts["alive"])
         with torch.no_grad():
-            for name, own in self._networks.parameters.items():
-                own.copy_(tensors[f"parameter/{name}"])
-            for name, own in self._networks.buffers.items():
-                own.copy_(tensors[f"buffer/{name}"])
-        self._epoch = int(facts["epoch"])  # type: ignore[call-overload]
-        self._optimisation.restore(tensors, self._epoch * self._n_batches)
-        self._scores = [list(tensors.get(f"scores/{number}", ())) for number in range(len(self._folds))]
+            for name, own in self._networks.state().items():
+                own.copy_(tensors[name])
+        self._state.restore(tensors, facts)
+        self._optimisation.restore(tensors, self._state.epoch * self._n_batches)
         self._finite.copy_(tensors["finite"])
-        self._stopped, self._failed = set(facts["stopped"]), dict(facts["failed"])  # type: ignore[call-overload]
         torch.random.set_rng_state(tensors["generator"].cpu())
-
-
-@dataclass(frozen=True)
-class _Mixed:
-    """Mixup of a step: each sample is mixed with the next one of its batch (Zhang et al. 2018, arXiv:1710.09412).
-
-    Parameters
-    ----------
-    share : Tensor of shape (folds,)
-        Of the sample itself.
-    partners : Tensor of shape (folds, n), int64
-        The place in the batch of the sample that it is mixed with.
-    """
-
-    share: Tensor
-    partners: Tensor
-
-    @classmethod
-    def of(cls, alpha: float, networks: Networks, keys: Tensor, batch: Batch) -> _Mixed:
-        share: Tensor = networks.per_fold(lambda key: Draws(key).beta(alpha))(step_keys(keys, _MIXUP))
-        folds, n = batch.indices.shape
-        following = torch.arange(1, n + 1, device=keys.device).expand(folds, n)
-        lengths = n if batch.present is None else batch.present.sum(1, keepdim=True)
-        return cls(share, torch.where(following < lengths, following, 0))
-
-    def inputs(self, inputs: Tensor) -> Tensor:
-        """Return each sample mixed with its partner."""
-        share = self.share.reshape(-1, *(1 for _ in inputs.shape[1:]))
-        folds = torch.arange(len(inputs), device=inputs.device)[:, None]
-        return share * inputs + (1 - share) * inputs[folds, self.partners]
-
-    def others(self, labels: Tensor) -> Tensor:
-        """Return the partners' labels."""
-        return labels.gather(1, self.partners)
-
-    def loss(self, own: tuple[Tensor, Tensor | None], others: tuple[Tensor, Tensor | None]) -> Tensor:
-        """Return the loss of each fold from the losses and weights by the samples' labels and by their partners'."""
-        share = self.share[:, None]
-        losses = torch.cat((own[0], others[0]), dim=1)
-        weights = [torch.ones_like(losses) if given is None else given for losses, given in (own, others)]
-        return batch_loss(losses, torch.cat((share * weights[0], (1 - share) * weights[1]), dim=1))
-
-
-class _Pace:
-    """How fast a training is: steps and samples since a first step, which takes longer than others."""
-
-    def __init__(self, steps: int, done: int) -> None:
-        self._left = steps - done
-        self._started: float | None = None
-        self._told = time.monotonic()
-        self._samples = 0
-        self.steps = 0
-
-    def step(self, samples: int, synchronise: Callable[[], None]) -> None:
-        """Count a step."""
-        self.steps += 1
-        self._left -= 1
-        if self.steps == 1:
-            synchronise()
-            self._started = time.monotonic()
-        else:
-            self._samples += samples
-        if self.steps == 2:
-            synchronise()
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time to say how far the training is; then it will be again only after a while."""
-        now = time.monotonic()
-        if self.steps < 2 or (self.steps > 2 and now - self._told < _TELL_SECONDS):
-            return False
-        self._told = now
-        return True
-
-    @property
-    def samples_per_second(self) -> float:
-        return self._samples / self._elapsed
-
-    @property
-    def seconds_left(self) -> float:
-        return self._elapsed / (self.steps - 1) * self._left
-
-    @property
-    def _elapsed(self) -> float:
-        return max(time.monotonic() - (self._started or 0.0), 1e-9)

@@ -17,7 +17,7 @@ from mer_bench.isolation import isolated
 from mer_bench.methods.draws import Draws, step_keys
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks, give_sizes
-from mer_bench.training.objective import batch_loss
+from mer_bench.training.objective import batch_loss, with_penalty
 
 _FOLDS, _SAMPLES, _FILLED = 2, 5, 2
 COPIES = 4 * _FOLDS
@@ -133,9 +133,7 @@ def _trained(
     networks.per_fold(augmented)(inputs, labels, keys)
     logits, penalty = networks(inputs, keys, present, training=True)
     loss = batch_loss(networks.per_fold(method.loss)(logits, labels), present)
-    if penalty is not None:
-        loss = loss + (penalty if penalty.dim() == 1 else batch_loss(penalty, present))
-    torch.autograd.backward(loss.sum())
+    torch.autograd.backward(with_penalty(loss, penalty, present).sum())
     return logits.detach(), {name: own.grad for name, own in networks.parameters.items() if own.grad is not None}
 
 

@@ -44,6 +44,8 @@ PHYSICAL = "physical"
 SCALES = (PHYSICAL, "per-map", "per-map-8bit")
 """How a flow map is scaled. ``physical``: not at all, displacement in pixels. ``per-map``: each channel of each map by
 its own least and largest value, to 0..1. ``per-map-8bit``: the same, rounded to 8 bits, as public maps are."""
+UNKNOWN_SCALE = "unknown"
+"""The scale of ready-made maps that do not state it; not a choice of a user."""
 
 INTERPOLATIONS = ("graph", "linear")
 """How clips get the same number of frames."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -85,7 +86,9 @@ def _write(path: Path, text: str) -> None:
         raise MerBenchError(f"cannot write the report {path} ({error.strerror}); {cure}") from error
 
 
+@cache
 def _environment(escape: Callable[[object], Markup] | None = None) -> Environment:
+    # Kept with its compiled templates: compiling them takes longer than rendering a report.
     # select_autoescape() looks at the last suffix only, and would leave .html.j2 unescaped.
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.bench import SMALL_AHMSA, TINY, Bench
+from support.bench import TINY, Bench
 from support.flow_data import write_flow_data
 
 import mer_bench.cli.verbs
@@ -180,7 +180,7 @@ def test_a_dry_run_shows_what_is_left_and_writes_nothing(bench: Bench, tmp_path:
 
 
 def test_last_and_oracle_come_out_of_one_training_and_inner_of_its_own(bench: Bench) -> None:
-    arguments = (*SMALL_AHMSA, "--set", "epochs=2", "--json")
+    arguments = ("--method", "ststnet", "--set", "epochs=2", "--json")
     last = bench.run(*arguments)
     oracle = bench.run(*arguments, "--selection", "oracle")
     scores = sorted(bench.results.glob("artifacts/*/*.safetensors"))

@@ -16,6 +16,7 @@ from mer_bench.engine.groups import alone, group_place, group_tasks, lost_group
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.errors import MethodError
+from mer_bench.evaluation import rows
 from mer_bench.evaluation.cells import FoldResult
 from mer_bench.evaluation.groups import GroupTask, _facts
 from mer_bench.plugin_manager import load_catalogue
@@ -39,6 +40,25 @@ def test_a_group_is_one_fold_on_a_cpu_and_as_many_as_are_asked_for(tmp_path: Pat
     assert (one[0].peers, list(five[0].peers)) == ((), learned)
     assert sizes(group_tasks(tasks, plan.rows, Resources(1, "cpu", stack=1))) == [1] * 12
     assert not group_tasks(tasks, plan.rows, Resources(1, "cpu", stack=1))[0].stacked
+
+
+def test_a_plugins_code_is_read_once_for_all_folds_of_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = small_plan(seeds=2)
+    read: list[str] = []
+
+    def counted(target: str) -> str:
+        read.append(target)
+        return f"the code of {target}"
+
+    monkeypatch.setattr(rows, "code_digest", counted)
+    groups = group_tasks(tasks_of(plan, tmp_path), plan.rows, Resources(1, "cpu"))
+    (target,) = read
+
+    assert target == plan.rows[0].setting.spec.target
+    assert len({group.key for group in groups}) == 1
+    (other,) = small_plan().rows
+    monkeypatch.setattr(rows, "code_digest", lambda target: "other code")
+    assert alone(groups[0].folds[0], other, stacked=False).key != groups[0].key
 
 
 def test_on_a_gpu_all_folds_and_seeds_of_a_row_are_one_stack(tmp_path: Path) -> None:

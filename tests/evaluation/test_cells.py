@@ -83,6 +83,16 @@ class Plain(TorchMethod):
         return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28 * 3, self.n_classes))
 
 
+class Grows(Plain):
+    """A network that leaves something new on its class each time."""
+
+    built: ClassVar[int] = 0
+
+    def build_network(self) -> nn.Module:
+        type(self).built += 1
+        return super().build_network()
+
+
 class Diverged(TorchMethod):
     """A network whose logits are NaN once it does not train."""
 
@@ -496,6 +506,26 @@ def test_the_inner_rule_chooses_by_training_subjects_that_do_not_train(
     np.testing.assert_array_equal(stored_epochs(tmp_path, cell)[1][:, 0, 0], np.arange(EPOCHS))
 
 
+@pytest.mark.parametrize("device", ["cuda:1", "cpu"])
+def test_a_network_is_told_the_device_that_its_folds_are_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    def recorded(folds: Sequence[TrainingFold], *, device: str, **_: object) -> Iterator[tuple[int, TrainedFold]]:
+        for number, fold in enumerate(folds):
+            told.append((fold.method.device, device))
+            yield number, TrainedFold((np.ones((EPOCHS, len(fold.held_out[0]), 3), np.float32),))
+
+    monkeypatch.setattr(trainer, "train_folds", recorded)
+    row = row_for(Plain)
+    tasks = tuple(replace(task_of(tmp_path, row, fold), device=device) for fold in (FOLD, "samm-synthetic02"))
+    results = compute_group(GroupTask(tasks), lambda progress: None)
+
+    assert [result.error for result in results] == [None, None]
+    assert told == [(device, device)] * 2
+
+
 def test_a_method_is_told_the_device_if_its_spec_asks_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[object] = []
 
@@ -531,7 +561,7 @@ def test_a_run_looks_for_a_device_for_a_method_that_asks_for_one(
 @pytest.mark.parametrize("stacked", [False, True])
 def test_where_folds_share_a_process_folds_that_leave_something_behind_fail(tmp_path: Path, stacked: bool) -> None:
     kept: list[int] = []
-    for kind in (Plain, Net):
+    for kind in (Plain, Grows):
         tasks = [task_of(tmp_path, row_for(kind), fold) for fold in (FOLD, "samm-synthetic02")]
         sizes = tuple(len(task.train) for task in tasks)
         results = compute_group(GroupTask(tuple(tasks), stacked, sizes), lambda progress: None)
@@ -540,7 +570,7 @@ def test_where_folds_share_a_process_folds_that_leave_something_behind_fail(tmp_
     for result in results:
         assert result.error is not None
         assert result.error["message"].startswith(
-            "folds left something behind in test_cells.Net.seen, where other folds of this process would find it;"
+            "folds left something behind in test_cells.Grows.built, where other folds of this process would find it;"
         )
 
 

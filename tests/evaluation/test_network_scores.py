@@ -81,6 +81,33 @@ def test_a_fold_that_fails_is_an_error_among_the_others() -> None:
         assert (one.stack, one.selected_epoch) == (3, 5)
 
 
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_fold_without_subjects_to_validate_on_fails_alone(stacked: bool) -> None:
+    own = networks(4, "exclude")
+    others = sized([own[0], own[2], own[3]])
+    lonely = replace(own[1], subjects=np.array(["smic/s1"] * len(own[1].train)), peers=others[0].peers)
+    asked: list[list[int]] = []
+    done = dict(
+        train_networks(
+            [others[0], lonely, *others[1:]],
+            device="cpu",
+            stacked=stacked,
+            checkpoint=lambda numbers: asked.append(list(numbers)),
+        )
+    )
+
+    assert isinstance(done[1], MethodError)
+    assert str(done[1]).startswith("selection 'inner' needs two training subjects of one database")
+    for number, expected in zip((0, 2, 3), scores(others, stacked=stacked), strict=True):
+        result = done[number]
+        assert isinstance(result, FoldScores)
+        assert isinstance(expected, FoldScores)
+        np.testing.assert_array_equal(result.scores, expected.scores)
+        assert (result.stack, result.selected_epoch) == (expected.stack, expected.selected_epoch)
+    assert asked == ([[0, 2, 3]] if stacked else [[0], [2], [3]])
+    assert [type(result) for result in scores([lonely], stacked=stacked)] == [MethodError]
+
+
 def test_a_network_learns_from_those_that_do_not_validate() -> None:
     (fold,) = networks(1, "exclude")
     out = validation_subjects(fold.subjects, seed=fold.seed)

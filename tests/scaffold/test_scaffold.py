@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from importlib import import_module
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mer_bench import MerBenchError, MethodSpec
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.scaffold import PluginNames, new_plugin, rendering
 from mer_bench.specs import REPRESENTATIONS
+from mer_bench.testing import make_method
 from mer_bench.testing.samples import KitFold
 from mer_bench.testing.subject import Subject
 
@@ -90,6 +91,20 @@ def test_a_rendered_method_works_on_its_representation(
     assert spec.representation.name == representation
     assert scores.scores.shape == (2, 3)
     assert (scores.scores[0] != scores.scores[1]).any()
+
+
+@pytest.mark.parametrize("representation", REPRESENTATIONS)
+def test_a_rendered_network_learns_nothing_from_rounding_errors(
+    monkeypatch: pytest.MonkeyPatch, representation: str
+) -> None:
+    """A bias before batch normalisation has no other gradient, so its scores would differ between processors."""
+    new = new_plugin(f"bias-torch-{representation}", CATALOGUE, kind="torch", representation=representation)
+    monkeypatch.syspath_prepend(str(new.folder.resolve() / "src"))
+    (spec,) = import_module(new.names.package).mer_bench_methods()
+    layers = list(make_method(spec).build_network().features)
+    normalised = [layer for layer, after in pairwise(layers) if "BatchNorm" in type(after).__name__]
+
+    assert [layer.bias for layer in normalised] == [None, None]
 
 
 def test_the_verb_lists_the_files_and_the_next_commands(bench: Bench, tmp_path: Path) -> None:

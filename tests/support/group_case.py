@@ -18,7 +18,7 @@ from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.plan import Plan, make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
-from mer_bench.training import checkpoint, stack_training
+from mer_bench.training import checkpoint, pace
 from mer_bench.training.progress import Tell, TrainingProgress
 
 SMALL = {"maps": (2, 3), "hidden": 8, "epochs": 2, "batch_size": 12, "lr": 0.01}
@@ -54,7 +54,7 @@ def compute_and_die(task: tuple[GroupTask, str], tell: Tell) -> list[FoldResult]
 
     frequent = partial(checkpoint.Checkpoint, seconds=0)
     with (
-        mock.patch.object(stack_training, "_TELL_SECONDS", 0.0),
+        mock.patch.object(pace, "_TELL_SECONDS", 0.0),
         mock.patch.object(checkpoint, "Checkpoint", frequent),
     ):
         return compute_group(group, telling)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_bench.cli.completion import complete_method
-from mer_bench.cli.console import console, facts_grid, pairs_text, show
+from mer_bench.cli.console import console, facts_grid, show
 from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
 from mer_bench.config import RESULTS_DEFAULT
 from mer_bench.parameters import value_text
+from mer_bench.sweep import setting_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -61,7 +62,7 @@ def _lines(description: Description) -> Iterator[str]:
 def _of_method(description: Description) -> Iterable[tuple[str, str]]:
     spec, representation, sample = description.spec, description.spec.representation, description.sample
     size = "×".join(map(str, sample.shape))
-    shaped = f"; shaped by {pairs_text(description.shaping)}" if representation.parameters else ""
+    shaped = f"; shaped by {setting_text(description.shaping)}" if representation.parameters else ""
     yield "provided by", f"{description.distribution}: {spec.target}"
     yield "family", spec.family
     yield "citation", spec.citation or _NONE
@@ -119,7 +120,7 @@ def _presets(description: Description) -> Table:
     for name, values in description.spec.presets.items():
         labels = ["default"] if name == description.spec.default_preset else []
         labels += ["shown"] if name == description.preset != description.spec.default_preset else []
-        table.add_row(" ".join([name, *(f"({label})" for label in labels)]), pairs_text(values) or "the defaults")
+        table.add_row(" ".join([name, *(f"({label})" for label in labels)]), setting_text(values) or "the defaults")
     return table
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_bench.cli.completion import complete_row
-from mer_bench.cli.console import fact_lines, pairs_text, show
+from mer_bench.cli.console import fact_lines, show
 from mer_bench.cli.options import json_option, open_results, results_option
+from mer_bench.sweep import setting_text
 
 if TYPE_CHECKING:
     from mer_bench.results import RowResults
@@ -52,9 +53,9 @@ def _facts(row: RowResults, name: str) -> Iterator[tuple[str, str]]:
     yield "method", f"{method['title']} ({method['name']} {method['version']}); {method['citation'] or 'no citation'}"
     yield "protocol", f"{protocol_text(record)}: {record['protocol']['title']}"
     yield "settings", settings_text(record)
-    yield "parameters", pairs_text(record["params"]) or "none"
+    yield "parameters", setting_text(record["params"]) or "none"
     yield "input", input_text(record)
-    yield "", f"{representation['name']} {pairs_text(representation['params'])}".rstrip()
+    yield "", f"{representation['name']} {setting_text(representation['params'])}".rstrip()
     yield "arithmetic", record["arithmetic"]
     yield "processors", ", ".join(sorted({cell["processor"] for cell in row.stored})) or "none yet"
     yield "time", duration_text(sum(cell["seconds"] for cell in row.stored)) + ", summed over all cells"
