@@ -29,6 +29,7 @@ _VERBS = {
     "pretrain": "train a network on all samples of a protocol, for others to start from",
     "verify": "compute stored cells again, and compare",
     "rows": "list, show and remove stored rows",
+    "compare": "say whether one stored row is better than another, and how certain that is",
     "report": "write the comparison as HTML, Markdown and CSV",
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mer_bench.arrays import DoubleArray, IntArray
 from mer_bench.errors import MerBenchError, did_you_mean
@@ -78,7 +78,7 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
     )
 
 
-def class_means(counts: NDArray[np.generic], *, absent_class: str = "exclude") -> tuple[DoubleArray, DoubleArray]:
+def class_means(counts: DoubleArray | IntArray, *, absent_class: str = "exclude") -> tuple[DoubleArray, DoubleArray]:
     """Return UF1 and UAR of confusion matrices.
 
     Parameters
@@ -93,11 +93,11 @@ def class_means(counts: NDArray[np.generic], *, absent_class: str = "exclude") -
     uf1, uar : ndarray of shape (...), float64
         In [0, 1]; 0 for a matrix without samples.
     """
-    counts = counts.astype(np.float64, copy=False)
-    true_positives = np.diagonal(counts, axis1=-2, axis2=-1)
-    n_true = counts.sum(axis=-1)
+    exact: DoubleArray = counts.astype(np.float64, copy=False)
+    true_positives = np.diagonal(exact, axis1=-2, axis2=-1)
+    n_true = exact.sum(axis=-1)
     # 2TP + FP + FN = (times predicted) + (true samples) of the class; it is 0 only for an absent class.
-    f1, recall = _share(2 * true_positives, n_true + counts.sum(axis=-2)), _share(true_positives, n_true)
+    f1, recall = _share(2 * true_positives, n_true + exact.sum(axis=-2)), _share(true_positives, n_true)
     averaged = n_true > 0 if absent_class == "exclude" else np.ones_like(n_true, dtype=np.bool_)
     n_averaged = np.maximum(averaged.sum(axis=-1), 1)
     return (f1 * averaged).sum(axis=-1) / n_averaged, (recall * averaged).sum(axis=-1) / n_averaged

@@ -47,8 +47,10 @@ class Pair:
     better, worse, equal : int
         The number of subjects of whom A predicts more samples correctly than B, fewer, and as many, averaged over
         seeds.
+    differing : int
+        The number of subjects whom the rows predict differently.
     smallest_p : float
-        The smallest p that these subjects and swaps could give: with few subjects on whom the rows differ, nothing is
+        The smallest p that these subjects and swaps could give: if the rows differ on few subjects, nothing is
         significant.
     """
 
@@ -56,6 +58,7 @@ class Pair:
     better: int
     worse: int
     equal: int
+    differing: int
     smallest_p: float
 
 
@@ -93,6 +96,7 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
         better=int((lead > _ROUNDING).sum()),
         worse=int((lead < -_ROUNDING).sum()),
         equal=int((np.abs(lead) <= _ROUNDING).sum()),
+        differing=len(_changes(a, b)),
         smallest_p=smallest,
     )
 
@@ -120,8 +124,7 @@ def swap_test(
     smallest : float
         The smallest p that these subjects and swaps could give.
     """
-    change = b.mean_counts - a.mean_counts
-    differing = change[np.abs(change).sum(axis=(1, 2)) > _ROUNDING]
+    differing = _changes(a, b)
     swapped = _swaps(len(differing), resamples, seed)
     moved = np.tensordot(swapped, differing, axes=1)
     own, other = a.mean_counts.sum(axis=0), b.mean_counts.sum(axis=0)
@@ -147,6 +150,12 @@ def holm(p: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(np.asarray(p)[order] * factors), 1.0)
     return [float(value) for value in adjusted]
+
+
+def _changes(a: SubjectCounts, b: SubjectCounts) -> DoubleArray:
+    """Return the counts of B less those of A, of each subject where they differ."""
+    change = b.mean_counts - a.mean_counts
+    return change[np.abs(change).sum(axis=(1, 2)) > _ROUNDING]
 
 
 def _swaps(n: int, resamples: int, seed: int) -> DoubleArray:

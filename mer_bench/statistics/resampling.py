@@ -85,7 +85,8 @@ def resampled_scores(row: SubjectCounts, times: DoubleArray, *, seed: tuple[int,
     pooled = times @ row.counts.astype(np.float64).transpose(1, 0, 2, 3).reshape(n_subjects, -1)
     scores = pooled_scores(pooled.reshape(-1, n_seeds, n_classes, n_classes), row.absent_class)
     if not row.shared_training:
-        return scores.mean(axis=1)
+        averaged: DoubleArray = scores.mean(axis=1)
+        return averaged
     means: DoubleArray = np.einsum("rs,rsm->rm", _shares(np.random.default_rng(seed), n_seeds, len(times)), scores)
     return means
 

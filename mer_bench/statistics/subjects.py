@@ -99,7 +99,8 @@ class SubjectCounts:
 
     def scores(self) -> DoubleArray:
         """Return UF1 and UAR of the pooled predictions, averaged over seeds: shape (2,)."""
-        return pooled_scores(self.counts.sum(axis=1), self.absent_class).mean(axis=0)
+        scores: DoubleArray = pooled_scores(self.counts.sum(axis=1), self.absent_class).mean(axis=0)
+        return scores
 
 
 def pooled_scores(counts: DoubleArray | IntArray, absent_class: str) -> DoubleArray:
