@@ -88,8 +88,6 @@ ALLOWED = {
         *WORDS,
         "arithmetic",
         "representations",
-        "statistics",
-        "certainty",
         "result_texts",
         "row_names",
         "errors",

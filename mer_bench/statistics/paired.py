@@ -155,7 +155,8 @@ def holm(p: Sequence[float]) -> list[float]:
 def _changes(a: SubjectCounts, b: SubjectCounts) -> DoubleArray:
     """Return the counts of B less those of A, of each subject where they differ."""
     change = b.mean_counts - a.mean_counts
-    return change[np.abs(change).sum(axis=(1, 2)) > _ROUNDING]
+    differing: DoubleArray = change[np.abs(change).sum(axis=(1, 2)) > _ROUNDING]
+    return differing
 
 
 def _swaps(n: int, resamples: int, seed: int) -> DoubleArray:
