@@ -50,6 +50,7 @@ ALLOWED = {
     "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring"},
     "statistics": {"errors", "arrays", "scoring"},
     "certainty": {"results", "statistics", "store"},
+    "luck": {"results", "statistics", "store"},
     "row_names": {"names"},
     "result_texts": {"results", "rules", "store", "parameters", "specs", "representations"},
     "frames": {"config", "row_names", "result_texts", "results", "store"},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_bench.arrays import DoubleArray, IntArray
+from mer_bench.statistics.resampling import Interval
 from mer_bench.statistics.subjects import pooled_scores
 
 
@@ -27,6 +28,17 @@ class LuckCurve:
     mean: DoubleArray
     low: DoubleArray
     high: DoubleArray
+
+    def at(self, epochs: int) -> tuple[Interval, Interval]:
+        """Return UF1 and UAR of a guesser with as many epochs to choose from, which must be one of the curve's."""
+        place = self.epochs.index(epochs)
+        limits = zip(self.mean[place], self.low[place], self.high[place], strict=True)
+        first, second = (Interval(float(mean), float(low), float(high)) for mean, low, high in limits)
+        return first, second
+
+    def needed(self, uf1: float) -> int | None:
+        """Return the fewest of the curve's epochs with which a guesser has this UF1 on average; None if none do."""
+        return next((n for n, mean in zip(self.epochs, self.mean, strict=True) if mean[0] >= uf1), None)
 
 
 def luck_curve(

@@ -40,3 +40,15 @@ def test_the_same_seed_gives_the_same_curve() -> None:
     first, again, other = (luck_curve(folds, 3, [5], repetitions=20, seed=seed).mean for seed in (3, 3, 4))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_a_score_is_found_on_the_curve() -> None:
+    folds = [np.repeat([0, 1, 2], (5, 3, 2)) for _ in range(20)]
+    curve = luck_curve(folds, 3, [1, 10, 100], repetitions=50)
+    uf1, uar = curve.at(10)
+    assert (uf1.value, uar.value) == tuple(curve.mean[1])
+    assert (uf1.low, uar.high) == (curve.low[1, 0], curve.high[1, 1])
+    assert curve.needed(uf1.value) == 10
+    assert curve.needed(uf1.value + 0.01) == 100
+    assert curve.needed(0.0) == 1
+    assert curve.needed(0.99) is None
