@@ -81,7 +81,8 @@ def standings(rows: Iterable[RowResults], curve: LuckCurve) -> list[Standing]:
         epochs, best = _n_epochs(row), means(row.oracle)
         if epochs is not None and best:
             needed = curve.needed(best["full", "uf1"].value)
-            found.append(Standing(row, epochs, row.means, best, curve.at(epochs), needed))
+            guesser_scores = curve.at(epochs)
+            found.append(Standing(row, epochs, last=row.means, oracle=best, guesser=guesser_scores, needed=needed))
     return found
 
 
