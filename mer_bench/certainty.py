@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from mer_bench.results import SeedResult
-from mer_bench.statistics.paired import Difference, Pair, compare
+from mer_bench.results import RowResults, SeedResult
+from mer_bench.statistics.paired import Difference, Pair, compare, holm
 from mer_bench.statistics.resampling import LEVEL, Interval, intervals
 from mer_bench.statistics.subjects import METRICS, SubjectCounts, subject_of
 from mer_bench.store.schema import RowRecord
@@ -74,6 +75,43 @@ def compare_rows(a: Sequence[SeedResult], b: Sequence[SeedResult]) -> dict[str, 
         if first is not None and second is not None:
             pairs[part] = compare(first, second)
     return pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The row of a table with the highest UF1 on the full set, and the others beside it.
+
+    Parameters
+    ----------
+    leader : RowResults
+    pairs : mapping of str to Pair
+        Row key of each other row with scores to the leader beside that row, on the full set.
+    p : mapping of str to float
+        Row key to p of the difference in UF1, adjusted for the number of rows (Holm).
+    """
+
+    leader: RowResults
+    pairs: Mapping[str, Pair]
+    p: Mapping[str, float]
+
+
+def ranking(rows: Sequence[RowResults]) -> Ranking | None:
+    """Compare the best of some rows with each other one; None if fewer than two have scores.
+
+    Parameters
+    ----------
+    rows : sequence of RowResults
+        Of one protocol and the same samples.
+    """
+    scored = [row for row in rows if row.means]
+    if len(scored) < 2:
+        return None
+    leader = max(scored, key=lambda row: row.means["full", "uf1"].value)
+    own = subject_counts(leader.seeds, "full")
+    counts = {row.record["row_key"]: subject_counts(row.seeds, "full") for row in scored if row is not leader}
+    pairs = {key: compare(own, other) for key, other in counts.items() if own is not None and other is not None}
+    adjusted = holm([pair.differences["uf1"].p for pair in pairs.values()])
+    return Ranking(leader, pairs, dict(zip(pairs, adjusted, strict=True)))
 
 
 def interval_text(interval: Interval, *, sign: bool = False) -> str:

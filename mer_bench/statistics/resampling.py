@@ -9,8 +9,8 @@ Of n persons n - 1 are drawn, and so of seeds: the mean of n draws has only (n -
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
@@ -37,19 +37,20 @@ class Interval:
     high: float
 
 
-def draw_subjects(subjects: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> DoubleArray:
+@lru_cache(maxsize=8)
+def draw_subjects(subjects: tuple[str, ...], *, resamples: int = RESAMPLES, seed: int = 0) -> DoubleArray:
     """Draw subjects with replacement, from each database one less than it has.
 
     Parameters
     ----------
-    subjects : sequence of str
+    subjects : tuple of str
         Such as ``casme2/sub01``.
     resamples, seed : int
         The same seed gives the same draws.
 
     Returns
     -------
-    ndarray of shape (resamples, n_subjects), float64
+    ndarray of shape (resamples, n_subjects), float64, not writable
         How often each subject counts. The sum is that of the database's subjects.
     """
     draws = np.random.default_rng((seed, 0))
@@ -58,6 +59,7 @@ def draw_subjects(subjects: Sequence[str], *, resamples: int = RESAMPLES, seed: 
     for database in sorted(set(databases)):
         members = np.flatnonzero(databases == database)
         times[:, members] = len(members) * _shares(draws, len(members), resamples)
+    times.flags.writeable = False
     return times
 
 

@@ -96,7 +96,7 @@ def test_rows_of_other_samples_are_refused(other: SubjectCounts) -> None:
 
 
 def test_one_subject_less_than_there_is_of_each_database_is_drawn() -> None:
-    subjects = ["samm/1", "smic/1", "samm/2", "smic/2", "smic/3", "casme2/1"]
+    subjects = ("samm/1", "smic/1", "samm/2", "smic/2", "smic/3", "casme2/1")
     times = draw_subjects(subjects, resamples=400)
     assert times.shape == (400, 6)
     for members in ([0, 2], [1, 3, 4], [5]):
