@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -88,9 +89,11 @@ def same(one: TrainedFold, other: TrainedFold) -> bool:
     )
 
 
-def stacks_that_differ(method: Callable[[], TorchMethod], n: int, parts: Mapping[str, Sequence[int]]) -> list[str]:
+def stacks_that_differ(
+    method: Callable[[], TorchMethod], n: int, parts: Mapping[str, Sequence[int]], *, side: int = 8
+) -> list[str]:
     """Train a stack of folds, and stacks of some of them; return the names of those in which a fold differs."""
-    folds = folds_of(method, n)
+    folds = folds_of(method, n, side=side)
     whole = trained(folds, stacked=True)
     assert not any(fold.error for fold in whole)
     assert len({fold.probabilities[0].tobytes() for fold in whole}) == n
@@ -112,20 +115,25 @@ def built_in(name: str, values: Mapping[str, object]) -> tuple[bool, float]:
     float
         The largest difference of probabilities between a stack and a training alone.
     """
-    spec = BUILT_IN[name]
-
-    def method() -> TorchMethod:
-        made = make_method(spec, preset="quick", epochs=1, batch_size=12, **values)
-        assert isinstance(made, TorchMethod)
-        return made
-
-    folds = folds_of(method, 17, side=28)
+    folds = folds_of(partial(built_in_method, name, values), 17, side=28)
     whole = trained(folds, stacked=True)
     chosen = [folds[11], folds[4]]
     pair, alone = trained(chosen, stacked=True), trained(chosen, stacked=False)
     assert not any(fold.error for fold in (*whole, *alone))
     differences = [np.abs(a.probabilities[0] - b.probabilities[0]).max() for a, b in zip(pair, alone, strict=True)]
     return same(pair[0], whole[11]) and same(pair[1], whole[4]), float(max(differences))
+
+
+def built_in_stacks(name: str, values: Mapping[str, object], n: int, parts: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return in which stacks a fold of a method of mer-bench differs, as `stacks_that_differ` does."""
+    return stacks_that_differ(partial(built_in_method, name, values), n, parts, side=28)
+
+
+def built_in_method(name: str, values: Mapping[str, object]) -> TorchMethod:
+    """Return a network of mer-bench, to be trained for one epoch."""
+    made = make_method(BUILT_IN[name], preset="quick", epochs=1, batch_size=12, **values)
+    assert isinstance(made, TorchMethod)
+    return made
 
 
 def in_worker(work: Callable[..., R], *arguments: Any) -> R:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.stacked import SmallMethod, built_in, in_worker, own_method, stacks_that_differ
+from support.stacked import SmallMethod, built_in, built_in_stacks, in_worker, own_method, stacks_that_differ
 
 from mer_bench import TorchMethod
 
@@ -43,6 +43,12 @@ def parts(n: int) -> dict[str, list[int]]:
 @pytest.mark.parametrize(("method", "n"), [(rich, 68), (focal_sgd, 34)])
 def test_a_fold_of_68_has_the_same_bits_in_stacks_of_34_17_and_2_and_in_any_order(method: object, n: int) -> None:
     assert in_worker(stacks_that_differ, method, n, parts(n)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_has_the_same_bits_in_stacks_of_68_34_17_and_2_and_in_any_order(name: str) -> None:
+    assert in_worker(built_in_stacks, name, NETWORKS[name], 68, parts(68)) == []
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in NETWORKS])
