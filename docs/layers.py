@@ -89,6 +89,8 @@ ALLOWED = {
         *WORDS,
         "arithmetic",
         "representations",
+        "statistics",
+        "certainty",
         "result_texts",
         "row_names",
         "errors",

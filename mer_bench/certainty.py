@@ -120,6 +120,12 @@ def interval_text(interval: Interval, *, sign: bool = False) -> str:
     return f"{interval.value:{plus}.4f} ({interval.low:{plus}.4f} to {interval.high:{plus}.4f})"
 
 
+def level_text(interval: Interval, *, sign: bool = False) -> str:
+    """Return ``95 % interval 0.3702 to 0.4899``; with signs for a difference."""
+    plus = "+" if sign else ""
+    return f"{100 * LEVEL:.0f} % interval {interval.low:{plus}.4f} to {interval.high:{plus}.4f}"
+
+
 def p_text(p: float) -> str:
     """Return ``p = 0.043``, or ``p < 0.001``."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
@@ -150,9 +156,8 @@ def verdict(a: str, b: str, pair: Pair, metric: str = "uf1") -> str:
 
 
 def _found(difference: Difference, title: str) -> str:
-    limits = difference.interval
-    level = f"{LEVEL:.0%} interval {limits.low:+.4f} to {limits.high:+.4f}".replace("%", " %")
-    return f"{limits.value:+.4f} {title} ({level}, {p_text(difference.p)})"
+    interval = difference.interval
+    return f"{interval.value:+.4f} {title} ({level_text(interval, sign=True)}, {p_text(difference.p)})"
 
 
 def _shares_training(record: RowRecord) -> bool:
