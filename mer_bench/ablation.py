@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mer_bench.errors import MerBenchError, Notice, did_you_mean
 from mer_bench.names import NAME_RULE, is_name
 from mer_bench.parameters import ParameterValue
-from mer_bench.specs import AblationSpec, load_each
+from mer_bench.specs import AblationSpec, MethodSpec, load_each
 from mer_bench.strict_toml import TomlTable, listed, read_toml
+from mer_bench.sweep import make_variants
 
 Pair = tuple[float, float]
 """UF1 and UAR."""
@@ -91,8 +92,23 @@ class Ablation:
                         f"{protocol} has {listed(known)}"
                     )
 
+    def of_method(self, spec: MethodSpec) -> Ablation:
+        """Return the ablation with its values as a run varies them: ``"1e-5"`` is a number, ``my-net.lr`` is ``lr``.
+
+        Raises
+        ------
+        MerBenchError
+            The method does not take a value, or two settings have the same values.
+        """
+        try:
+            variants = make_variants([spec], settings=[setting.values for setting in self.settings])
+        except MerBenchError as error:
+            raise MerBenchError(f"ablation {self.name}: {error}") from None
+        settings = (replace(own, values=variant.varied) for own, variant in zip(self.settings, variants, strict=True))
+        return replace(self, settings=tuple(settings))
+
     def setting_of(self, values: Mapping[str, ParameterValue]) -> AblationSetting:
-        """Return the setting with these values, which must be one of them."""
+        """Return the setting with these values, which must be those of one as `of_method` returns it."""
         return next(setting for setting in self.settings if setting.values == values)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from mer_bench.engine.listener import Listener, Step
+from mer_bench.engine.listener import Listener, Part, Step
 from mer_bench.engine.time_left import LONG_SECONDS, TimeLeft, duration_text, has_quicker, quicker_text
 from mer_bench.evaluation.plan import Plan
 from mer_bench.training.progress import TrainingProgress
@@ -68,11 +68,9 @@ class ProgressListener(Listener):
         )
 
     @contextmanager
-    def steps(
-        self, what: str, total: int, done: int = 0, *, parts: Mapping[str, int] | None = None, jobs: int = 1
-    ) -> Iterator[Step]:
+    def steps(self, what: str, total: int, done: int = 0, *, parts: Mapping[str, Part] | None = None) -> Iterator[Step]:
         """Show a bar, or lines."""
-        left = self._left = TimeLeft(parts or {"": total - done}, jobs)
+        left = self._left = TimeLeft(parts or {"": Part(total - done)})
         shown = (
             self._drawn(what, total, done, left) if done < total and _can_draw() else _printed(what, total, done, left)
         )
@@ -82,7 +80,7 @@ class ProgressListener(Listener):
             def step(succeeded: bool, part: str = "", seconds: float | None = None) -> None:
                 nonlocal before
                 now = time.monotonic()
-                is_first = left.done(part, (now - before) * jobs if seconds is None else seconds)
+                is_first = left.done(part, now - before if seconds is None else seconds)
                 before = now
                 show(succeeded)
                 if is_first and part in self._quicker and (left.of(part) or 0.0) >= LONG_SECONDS:

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from mer_bench import progress
+from mer_bench.engine.listener import Part
 from mer_bench.evaluation.plan import Plan
 from mer_bench.progress import ProgressListener
 
@@ -24,7 +25,8 @@ def test_the_first_cell_of_a_slow_method_tells_how_long_and_names_the_quick_pres
     listener = ProgressListener()
     listener.planned(cast(Plan, SimpleNamespace(rows=(*rows, row("alone", "paper", "paper")))), 136)
     pending = {"svm": 68, "slow": 41, "chosen": 41, "alone": 41}
-    with listener.steps("cells", 200, 9, parts=pending, jobs=2) as step:
+    parts = {name: Part(count, jobs=2) for name, count in pending.items()}
+    with listener.steps("cells", 200, 9, parts=parts) as step:
         step(True, "svm", 0.5)
         for part in ("slow", "slow", "chosen", "alone"):
             step(True, part, 600.0)
@@ -41,7 +43,7 @@ def test_lines_have_the_time_left_and_the_methods_that_did_not_start(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_PLAIN_INTERVAL_S", 0.0)
-    with ProgressListener().steps("cells", 12, 5, parts={"svm": 3, "net": 4}, jobs=1) as step:
+    with ProgressListener().steps("cells", 12, 5, parts={"svm": Part(3), "net": Part(4)}) as step:
         step(True, "svm", 7.0)
         step(False, "net", 30.0)
     first, second = capsys.readouterr().err.splitlines()
@@ -56,7 +58,7 @@ def test_without_parts_the_clock_decides(capsys: pytest.CaptureFixture[str], mon
     clock = iter([100.0, 100.0, 106.0, 106.0, 118.0, 118.0])
     monkeypatch.setattr(progress, "_PLAIN_INTERVAL_S", 0.0)
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    with ProgressListener().steps("representations", 5, jobs=2) as step:
+    with ProgressListener().steps("representations", 5) as step:
         step(True)
         step(True)
     lines = capsys.readouterr().err.splitlines()

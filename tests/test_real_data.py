@@ -24,6 +24,7 @@ def scores(frame: pd.DataFrame, method: str, name: str = "full") -> pd.Series:
     return frame[(frame["method"] == method) & (frame["slice"] == name)].iloc[0]
 
 
+@pytest.mark.slow
 def test_the_svm_and_the_majority_class_have_the_known_scores(tmp_path: Path) -> None:
     frame = run(
         ["svm-flow", "majority"],

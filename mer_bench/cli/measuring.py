@@ -69,7 +69,8 @@ _OF_EXECUTION = (
         "--stack",
         type=int,
         metavar="N",
-        help="How many folds of a network are trained together.  [default: 1 on a CPU, as many as fit on a GPU]",
+        help="How many folds of a network are trained together. On a CPU, a stack is filled to 16 copies: it is a "
+        "check of what a GPU does, and no faster.  [default: 1 on a CPU, as many as fit on a GPU]",
     ),
     click.option(
         "--timeout", type=float, help="Time limit per fold, in seconds; a worker's first fold includes its imports."

@@ -12,6 +12,7 @@ from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
+from mer_bench.methods.training_checks import check_training
 
 if TYPE_CHECKING:
     import torch
@@ -78,12 +79,14 @@ def measure_network(owner: str, setting: MethodSetting, shape: tuple[int, ...]) 
     Raises
     ------
     MerBenchError
-        The network has lazy modules, and no forward pass initialises them.
+        Training settings are refused, as a run refuses them, or the network has lazy modules, and no forward pass
+        initialises them.
     Exception
         What ``build_network`` raises on the CPU, after it failed on the meta device.
     """
     import torch
 
+    check_training(owner, setting.params, setting.input_kind)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
             with foreign_code(owner, "build_network without memory", recorded=True):

@@ -165,7 +165,9 @@ def run_tasks(
     lost: Callable[[T, MethodError, float], R],
     jobs: int,
     timeout: float | None = None,
+    size: Callable[[T], int] = lambda task: 1,
     message: Callable[[T, Any], None] | None = None,
+    rest: Callable[[T], T] = lambda task: task,
 ) -> Generator[tuple[T, R], None, None]:
     """Run tasks in up to ``jobs`` worker processes, and yield each with its outcome as they come.
 
@@ -184,9 +186,13 @@ def run_tasks(
         Returns the outcome of a lost task, from the task, the reason, and the seconds it took.
     jobs : int
     timeout : float or None
-        Seconds that a task may take, including what its process has to import first.
+        Seconds that a task of size 1 may take, including what its process has to import first.
+    size : callable, optional
+        Returns by how many times longer a task may take.
     message : callable, optional
         Receives a task and what it sends while it runs: ``work`` then takes a second argument, a function that sends.
+    rest : callable, optional
+        Returns what is left of a task whose worker was killed, given the messages that it has sent.
 
     Raises
     ------
@@ -196,7 +202,6 @@ def run_tasks(
     order = partial(
         Order,
         run=secrets.token_hex(8),
-        timeout=timeout,
         folder=str(Path.cwd()),
         path=_path(),
         held=held_variables(arithmetic()),
@@ -208,12 +213,13 @@ def run_tasks(
         while waiting or busy:
             while waiting and len(busy) < jobs:
                 task, attempt = waiting.pop()
-                _assign((work, task), attempt, place(task), order, busy)
+                limit = None if timeout is None else timeout * size(task)
+                _assign((work, task), attempt, place(task), partial(order, timeout=limit), busy)
             for own, reply in _final_replies(busy, message):
                 if reply is not None:
                     _IDLE.put(own.settings, own.worker)
                 elif (cause := own.worker.cause_of_death()) and own.attempt < _ATTEMPTS:
-                    waiting.append((own.task, own.attempt + 1))
+                    waiting.append((rest(own.task), own.attempt + 1))
                     continue
                 yield own.task, _outcome(own.task, reply or Reply("lost", reason=cause), lost)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from mer_bench.cache import TRAINING, cache_folder
 from mer_bench.engine.place import Place
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MethodError
-from mer_bench.evaluation.cells import FoldResult, FoldTask, failed_fold, seed_value
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, failed_fold, seed_value
 from mer_bench.evaluation.groups import GroupTask, compute_group
 from mer_bench.evaluation.network_scores import learning_size
-from mer_bench.evaluation.rows import EVALUATION_VERSION, Row
+from mer_bench.evaluation.rows import Row
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
+from mer_bench.plugin_manager import code_digest
 from mer_bench.store.files import digest
 
 
@@ -26,7 +28,7 @@ def group_tasks(tasks: Sequence[FoldTask], rows: Sequence[Row], resources: Resou
 
     On the CPU a group is one fold: a stack is no faster there. On a GPU, it is all folds of a row, and of rows beside
     it that differ in learning rate or weight decay only, and all seeds, unless the seed decides how many samples are
-    held out for validation. ``resources.stack`` limits the number of folds, and stacks them on the CPU too.
+    held out for validation. ``resources.stack`` limits the number of folds, and stacks those of a row on the CPU too.
 
     Parameters
     ----------
@@ -78,9 +80,9 @@ def network_settings(setting: MethodSetting, device: str) -> tuple[tuple[str, st
     return settings_of(setting.precision) if device == "cpu" else ()
 
 
-def lost_group(task: GroupTask, error: MethodError, seconds: float) -> list[FoldResult]:
+def lost_group(task: GroupTask, error: MethodError, seconds: float) -> dict[Cell, FoldResult]:
     """Return the results of folds whose process died or ran past the time-out."""
-    return [failed_fold(error, seconds / len(task.folds)) for _ in task.folds]
+    return {fold.cell: failed_fold(error, seconds / len(task.folds)) for fold in task.folds}
 
 
 def _group(row: Row, tasks: Sequence[FoldTask], *, stacked: bool) -> GroupTask:
@@ -93,14 +95,23 @@ def _group(row: Row, tasks: Sequence[FoldTask], *, stacked: bool) -> GroupTask:
         stacked=stacked,
         peers=peers,
         checkpoints=cache_folder() / TRAINING,
-        key=digest([spec.name, spec.version, row.code, EVALUATION_VERSION]),
+        key=digest([spec.name, spec.version, row.code, _own_code()]),
     )
+
+
+@cache
+def _own_code() -> str:
+    """Return the digest of mer-bench's own code, read once: the trainer is part of it."""
+    return code_digest(__name__)
 
 
 def _shared(row: Row, task: FoldTask) -> str:
     """Return a text that is the same for folds of networks that may be in one stack."""
     record = row.record
-    params = {name: value for name, value in record["params"].items() if name not in STACKABLE_NUMBERS}
+    # On the CPU the bits of a fold must not depend on its company: the optimiser takes each learning rate's part of a
+    # stack by itself, and torch computes what fills no vector register by other functions than the rest.
+    may_differ = () if task.device == "cpu" else STACKABLE_NUMBERS
+    params = {name: value for name, value in record["params"].items() if name not in may_differ}
     seed = task.cell.seed if record["training"] == "inner" else 0
     return digest([row.name, params, row.stack_key, record["protocol"]["hash"], record["training"], seed])
 

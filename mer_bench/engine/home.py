@@ -134,9 +134,16 @@ def _run(payload: bytes, order: Order, above: Connection[Any, Any]) -> Reply:
     # What is used after the method has run is looked up before: it may have replaced these.
     monotonic, getpid, end = time.monotonic, os.getpid, os._exit
     started, process = monotonic(), getpid()
+    changed = ""
 
     def send(message: object) -> None:
-        above.send_bytes(Reply("part", outcome=bytes(ForkingPickler.dumps(message, _PROTOCOL))).packed())
+        nonlocal changed
+        if getpid() != process:
+            end(0)
+        changed = changed or _changed(order, sys.maxsize)
+        # What is found here is the reply in the end.
+        if not changed:
+            above.send_bytes(Reply("part", outcome=bytes(ForkingPickler.dumps(message, _PROTOCOL))).packed())
 
     try:
         work, task = ForkingPickler.loads(payload)
@@ -154,6 +161,6 @@ def _run(payload: bytes, order: Order, above: Connection[Any, Any]) -> Reply:
     if getpid() != process:
         # A fork of the method's that returns: the answer is that of the process it comes from.
         end(0)
-    if reply.kind == "done" and (changed := _changed(order, sys.maxsize)):
+    if reply.kind == "done" and (changed := changed or _changed(order, sys.maxsize)):
         return Reply("lost", reason=changed, seconds=monotonic() - started)
     return reply

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Protocol
 
 from mer_bench.evaluation.plan import Plan
 from mer_bench.training.progress import TrainingProgress
+
+
+@dataclass(frozen=True)
+class Part:
+    """Items that take about equally long.
+
+    Parameters
+    ----------
+    count : int
+        How many there are.
+    group : int
+        How many are computed as one, such as the folds of a stack.
+    jobs : int
+        How many such groups are computed at a time, if there are as many.
+    """
+
+    count: int
+    group: int = 1
+    jobs: int = 1
 
 
 class Step(Protocol):
@@ -55,7 +75,7 @@ class Listener:
         """
 
     def steps(
-        self, what: str, total: int, done: int = 0, *, parts: Mapping[str, int] | None = None, jobs: int = 1
+        self, what: str, total: int, done: int = 0, *, parts: Mapping[str, Part] | None = None
     ) -> AbstractContextManager[Step]:
         """Receive that a part of the work starts.
 
@@ -67,11 +87,9 @@ class Listener:
             How many items there are.
         done : int
             How many of them were done before.
-        parts : mapping of str to int, optional
-            How many of the others belong to each part, if parts differ in how long an item takes: of cells, the name
-            of each row's method.
-        jobs : int
-            How many items are computed at a time.
+        parts : mapping of str to Part, optional
+            The parts of the others, if these differ in how long an item takes: of cells, by the name of each row's
+            method.
 
         Returns
         -------

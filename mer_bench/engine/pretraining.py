@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import safetensors.numpy
 
@@ -16,7 +17,7 @@ from mer_bench.engine.defaults import decide
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import network_settings
 from mer_bench.engine.inputs import Inputs
-from mer_bench.engine.listener import Listener
+from mer_bench.engine.listener import Listener, Part
 from mer_bench.engine.place import Place
 from mer_bench.engine.run import check_devices
 from mer_bench.errors import MerBenchError
@@ -55,11 +56,12 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
         The request cannot be met, names more than one method or one that is no network, the training fails, or the
         file cannot be written.
     """
+    _check_place(file)
     catalogue = load_catalogue()
     setup = decide(request, load_config(), catalogue, notice=listener.notice)
-    plan = make_plan(
-        replace(request, preprocessing=setup.preprocessing, seeds=1, baselines=False), setup.source, catalogue
-    )
+    asked = replace(request, preprocessing=setup.preprocessing, seeds=1, baselines=False)
+    # Weights may be trained on with the subjects that they know: nobody is tested on here.
+    plan = make_plan(asked, setup.source, catalogue, tests=False)
     if len(plan.rows) != 1 or not plan.rows[0].trains_by_epoch:
         raise MerBenchError("name one method, a network: only a network has weights that another training starts from")
     check_devices(plan, setup.resources)
@@ -72,14 +74,34 @@ def write_weights(request: Request, file: Path, *, seed: int, listener: Listener
     try:
         write_atomically(file, safetensors.numpy.save(weights, _metadata(row)))
     except OSError as error:
-        raise MerBenchError(f"{file} cannot be written: {error.strerror}") from error
+        raise _unwritable(file, error) from error
     return sorted(set(row.table.subjects))
+
+
+def _check_place(file: Path) -> None:
+    """Refuse a file that cannot be written, before the training: it is written after it.
+
+    Raises
+    ------
+    MerBenchError
+    """
+    if file.is_dir():
+        raise MerBenchError(f"{file} is a folder; name a file")
+    try:
+        with TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(file, error) from error
+
+
+def _unwritable(file: Path, error: OSError) -> MerBenchError:
+    return MerBenchError(f"{file} cannot be written: {error.strerror}; name a file in a folder that you may write to")
 
 
 def _trained(task: PretrainingTask, name: str, listener: Listener) -> dict[str, FloatArray]:
     """Train a network in a worker, and return its weights."""
     with (
-        listener.steps("networks", 1, parts={name: 1}) as step,
+        listener.steps("networks", 1, parts={name: Part(1)}) as step,
         closing(
             run_tasks(
                 pretrain,

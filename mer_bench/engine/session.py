@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from mer_bench.engine.environment import environment
-from mer_bench.engine.executors import run_tasks
-from mer_bench.engine.groups import group_place, group_tasks, lost_group
+from mer_bench.engine.groups import group_tasks
 from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Interrupted, Listener
 from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
+from mer_bench.engine.run_groups import parts_of, run_groups
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
-from mer_bench.evaluation.groups import GroupTask, compute_group
+from mer_bench.evaluation.groups import GroupTask
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.records import store_result
 from mer_bench.plugin_manager import Catalogue
@@ -118,40 +115,28 @@ class Session:
         """Run tasks, and store their results and those given."""
         run_id = self.store.start_run(self._manifest()) if self.pending else ""
         done = len(self.plan.cells) - len(self.pending)
-        jobs, rows = self.resources.jobs, self.plan.rows
-        parts = Counter(rows[cell.row].name for cell in self.pending)
+        rows = self.plan.rows
         tasks = sorted(tasks, key=lambda task: cost_rank(rows[task.cell.row]))
         groups = group_tasks(tasks, rows, self.resources)
-        with (
-            self.listener.steps("cells", len(self.plan.cells), done, parts=parts, jobs=jobs) as step,
-            closing(self._computed(groups)) as computed,
-        ):
-            of_groups = (pair for group, results in computed for pair in zip(group.folds, results, strict=True))
-            for task, result in chain(failed, of_groups):
-                cell = task.cell
-                row = rows[cell.row]
-                reason = store_result(self.store, row, task, result, run_id=run_id)
-                if reason:
-                    named = self._named(cell.row)
-                    self.failures.append(Failure(named, cell.seed, cell.fold, reason))
-                    self.listener.failed(f"{named}, seed {cell.seed}, fold {cell.fold}: {reason}")
-                step(not reason, row.name, result.seconds)
+        parts = parts_of(self.pending, groups, rows, self.resources)
+        with self.listener.steps("cells", len(self.plan.cells), done, parts=parts) as step:
 
-    def _computed(self, groups: Sequence[GroupTask]) -> Generator[tuple[GroupTask, list[FoldResult]], None, None]:
-        """Compute groups, and yield each with its results; on a GPU, one group has all of its memory."""
-        jobs, timeout = self.resources.jobs, self.resources.timeout
-        for on_cpu in (True, False):
-            own = [group for group in groups if (group.folds[0].device == "cpu") == on_cpu]
-            longest = max((len(group.folds) for group in own), default=1)
-            yield from run_tasks(
-                compute_group,
-                own,
-                group_place,
-                lost=lost_group,
-                jobs=jobs if on_cpu else 1,
-                timeout=None if timeout is None else timeout * longest,
-                message=self._training,
-            )
+            def keep(task: FoldTask, result: FoldResult) -> None:
+                step(self._store(task, result, run_id), rows[task.cell.row].name, result.seconds)
+
+            for task, result in failed:
+                keep(task, result)
+            run_groups(groups, self.resources, keep=keep, message=self._training)
+
+    def _store(self, task: FoldTask, result: FoldResult, run_id: str) -> bool:
+        """Store the result of a cell, and return whether it succeeded."""
+        cell = task.cell
+        reason = store_result(self.store, self.plan.rows[cell.row], task, result, run_id=run_id)
+        if reason:
+            named = self._named(cell.row)
+            self.failures.append(Failure(named, cell.seed, cell.fold, reason))
+            self.listener.failed(f"{named}, seed {cell.seed}, fold {cell.fold}: {reason}")
+        return not reason
 
     def _named(self, index: int) -> str:
         """Return a row's method; in a sweep, with what the row differs in: ``ahmsa (lr=1e-05)``."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 
+from mer_bench.engine.listener import Part
 from mer_bench.engine.order import sample_passes
 from mer_bench.engine.resources import Resources
 from mer_bench.evaluation.cells import Cell
@@ -28,15 +30,13 @@ class TimeLeft:
 
     Parameters
     ----------
-    pending : mapping of str to int
-        The name of each part, such as a method, to its number of pending steps.
-    jobs : int
-        How many steps run at a time.
+    parts : mapping of str to Part
+        The pending steps of each part, such as a method, by its name.
     """
 
-    def __init__(self, pending: Mapping[str, int], jobs: int = 1) -> None:
-        self._pending = dict(pending)
-        self._jobs = jobs
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        self._parts = parts
+        self._pending = {name: part.count for name, part in parts.items()}
         self._seconds: dict[str, list[float]] = {}
         self._expected: dict[str, float] = {}
 
@@ -58,7 +58,10 @@ class TimeLeft:
             known = [self._expected[part]]
         if not known:
             return None
-        return sum(known) / len(known) * left / min(self._jobs, left) if left else 0.0
+        if not left:
+            return 0.0
+        own = self._parts[part]
+        return sum(known) / len(known) * left / min(own.jobs, ceil(left / own.group))
 
     @property
     def untimed(self) -> list[str]:
@@ -104,7 +107,8 @@ def long_trainings(plan: Plan, pending: Sequence[Cell], resources: Resources) ->
         cells = [cell.fold for cell in pending if cell.row == index]
         # Rows of one method that cost the same, as in many a sweep, get one sentence.
         part = (row.name, _seconds_per_thousand(row))
-        own = sample_passes(row, cells) / 1000 / min(resources.jobs, max(len(cells), 1))
+        groups = ceil(len(cells) / (resources.stack or 1))
+        own = sample_passes(row, cells) / 1000 / min(resources.jobs, max(groups, 1))
         firsts.setdefault(part, row)
         thousands[part] = thousands.get(part, 0.0) + own
     for part, seen in thousands.items():

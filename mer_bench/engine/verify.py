@@ -181,7 +181,7 @@ def _compare(
             )
         ) as computed,
     ):
-        of_groups = (pair for group, results in computed for pair in zip(group.folds, results, strict=True))
+        of_groups = ((fold, results[fold.cell]) for group, results in computed for fold in group.folds)
         for task, result in chain(failed, of_groups):
             row, cell = plan.rows[task.cell.row], task.cell
             record = cells[cell_key(row.record["row_key"], cell.seed, cell.fold)]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +14,25 @@ import numpy as np
 from mer_bench.arithmetic import arithmetic, cell_processor
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MethodError
-from mer_bench.evaluation.cells import FoldResult, FoldTask, compute_fold, failed_fold, fenced, load_method
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold, failed_fold, fenced, load_method
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.network_scores import NetworkFold, train_networks
 from mer_bench.evaluation.state import State, changed_state, read_state
+from mer_bench.evaluation.watch import check_refused
 from mer_bench.foreign import ForeignError, trace_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.store.files import digest
-from mer_bench.training.progress import Tell, TrainingNotice
+from mer_bench.training.progress import Tell, TrainingNotice, TrainingProgress
 
 if TYPE_CHECKING:
     from mer_bench.training.checkpoint import Checkpoint
+
+
+_LIBRARIES = ("torch", "timm", "numpy")
+"""What networks are made of, and trained with."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,9 @@ class GroupTask:
     checkpoints : Path or None
         The folder in which an unfinished training is saved; None for nowhere.
     key : str
-        What the checkpoint's name comes from, beside the folds: the method, its code and that of mer-bench.
+        What the checkpoint's name comes from, beside the folds and the machine: the method, its code and that of
+        mer-bench. The method's code is that of its own top-level package: a network that is imported from another one
+        may change without being noticed.
     """
 
     folds: tuple[FoldTask, ...]
@@ -56,14 +62,29 @@ class GroupTask:
     key: str = ""
 
 
-def compute_group(task: GroupTask, tell: Tell) -> list[FoldResult]:
-    """Compute the folds of a group, and return their results in order; what the method raises is among them.
+@dataclass(frozen=True)
+class FinishedFolds:
+    """Results of folds of a group, sent while others are still to be trained."""
+
+    results: Mapping[Cell, FoldResult]
+
+
+def compute_group(
+    task: GroupTask, tell: Callable[[FinishedFolds | TrainingProgress | TrainingNotice], None]
+) -> dict[Cell, FoldResult]:
+    """Compute the folds of a group; what the method raises is among their results.
 
     Parameters
     ----------
     task : GroupTask
     tell : callable
-        Receives how far a training is.
+        Receives the results of each stack, or of each fold that is trained by itself, as soon as they are there: the
+        process may be killed before the last is done. Besides, how far a training is.
+
+    Returns
+    -------
+    dict of Cell to FoldResult
+        Those that were not sent.
 
     Raises
     ------
@@ -72,36 +93,61 @@ def compute_group(task: GroupTask, tell: Tell) -> list[FoldResult]:
     """
     first = task.folds[0]
     if not first.setting.spec.trains_by_epoch:
-        return [compute_fold(fold) for fold in task.folds]
-    started, processor = time.perf_counter(), cell_processor(arithmetic(), first.setting.precision)
-    done: dict[int, FoldResult] = {}
+        return {fold.cell: compute_fold(fold) for fold in task.folds}
     load_method(first.setting)
-    what = f"fold {first.cell.fold}" if len(task.folds) == 1 else f"{len(task.folds)} folds"
+    unsent = [fold.cell for fold in task.folds]
+    results: dict[Cell, FoldResult] = {}
+    started = time.perf_counter()
     try:
-        with fenced(first.setting, what):
-            before = read_state(first.setting.spec.target) if len(task.folds) > 1 else None
-            for number, scores in _trained(task, tell, processor):
-                done[number] = _result(scores, processor)
-            _check_state(first.setting.spec.target, before)
+        with fenced(first.setting, f"fold {first.cell.fold}" if len(unsent) == 1 else f"{len(unsent)} folds"):
+            for results in _finished(task, tell):
+                if len(results) < len(unsent):
+                    tell(FinishedFolds(results))
+                    unsent = [cell for cell in unsent if cell not in results]
+                    started = time.perf_counter()
     except ForeignError as failure:
-        if isinstance(failure.error, _LeftBehindError):
-            done = {}
-        failed = failed_fold(failure.error, 0.0, trace_of(failure.error))
-        done = {number: done.get(number, failed) for number in range(len(task.folds))}
-    # Folds of a stack have no time of their own.
-    seconds = (time.perf_counter() - started) / len(task.folds)
-    return [replace(done[number], seconds=seconds) for number in range(len(task.folds))]
+        seconds = (time.perf_counter() - started) / len(unsent)
+        return dict.fromkeys(unsent, failed_fold(failure.error, seconds, trace_of(failure.error)))
+    return results
 
 
-class _LeftBehindError(MethodError):
-    """Folds have changed modules or classes of the plugin."""
+def _finished(task: GroupTask, tell: Tell) -> Iterator[dict[Cell, FoldResult]]:
+    """Train the networks of a group, and yield the results of those that were trained together.
+
+    Nothing is yielded of a process in which the method did what it must not.
+    """
+    target, processor = task.folds[0].setting.spec.target, cell_processor(arithmetic(), task.folds[0].setting.precision)
+    before = read_state(target) if len(task.folds) > 1 else None
+    together: set[int] = set()
+    done: dict[int, FoldScores | MethodError] = {}
+
+    def checkpoint(numbers: Sequence[int]) -> Checkpoint | None:
+        # Asked for as a training starts: from here on, these are trained together.
+        together.clear()
+        together.update(numbers)
+        return _checkpoint(task, processor, numbers)
+
+    started = time.perf_counter()
+    for number, scores in _trained(task, tell, checkpoint):
+        together.discard(number)
+        done[number] = scores
+        if not together:
+            check_refused()
+            _check_state(target, before)
+            # Folds of a stack have no time of their own.
+            seconds = (time.perf_counter() - started) / len(done)
+            yield {task.folds[own].cell: _result(scores, processor, seconds) for own, scores in done.items()}
+            done, started = {}, time.perf_counter()
 
 
-def _trained(task: GroupTask, tell: Tell, processor: str) -> Iterator[tuple[int, FoldScores | MethodError]]:
+def _trained(
+    task: GroupTask,
+    tell: Tell,
+    checkpoint: Callable[[Sequence[int]], Checkpoint | None],
+) -> Iterator[tuple[int, FoldScores | MethodError]]:
     device = task.folds[0].device
     inputs: FloatArray = np.load(task.folds[0].stack, mmap_mode="r")
     folds = [_network_fold(fold, inputs, task.peers) for fold in task.folds]
-    checkpoint = partial(_checkpoint, task, processor)
     with isolated(task.folds[0].seed):
         stacked = task.stacked and _stacks(task.folds[0].setting, inputs, tell)
         yield from train_networks(folds, device=device, stacked=stacked, tell=tell, checkpoint=checkpoint)
@@ -114,9 +160,16 @@ def _checkpoint(task: GroupTask, processor: str, numbers: Sequence[int]) -> Chec
     if task.checkpoints is None:
         return None
     folds = [_facts(task.folds[number]) for number in numbers]
-    machine = [task.folds[0].device, processor, version("torch")]
-    name = digest([task.key, task.stacked, task.peers, machine, folds])
+    name = digest([task.key, task.stacked, task.peers, _machine(task.folds[0].device, processor), folds])
     return Checkpoint(task.checkpoints / f"{name}.safetensors")
+
+
+def _machine(device: str, processor: str) -> list[str]:
+    """Return what else a training's numbers depend on: the processor, the GPU, and the libraries that compute."""
+    import torch
+
+    gpu = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else ""
+    return [device, gpu, processor, *(f"{name} {version(name)}" for name in _LIBRARIES)]
 
 
 def _stacks(setting: MethodSetting, inputs: FloatArray, tell: Tell) -> bool:
@@ -158,8 +211,10 @@ def _instance(setting: MethodSetting, device: str) -> TorchMethod:
     return method
 
 
-def _result(scores: FoldScores | MethodError, processor: str) -> FoldResult:
-    return failed_fold(scores, 0.0) if isinstance(scores, MethodError) else FoldResult(scores, None, 0.0, processor)
+def _result(scores: FoldScores | MethodError, processor: str, seconds: float) -> FoldResult:
+    if isinstance(scores, MethodError):
+        return failed_fold(scores, seconds)
+    return FoldResult(scores, None, seconds, processor)
 
 
 def _check_state(target: str, before: State | None) -> None:
@@ -171,7 +226,7 @@ def _check_state(target: str, before: State | None) -> None:
         Modules or classes of the plugin have changed.
     """
     if before is not None and (changed := changed_state(before, read_state(target))):
-        raise _LeftBehindError(
+        raise MethodError(
             f"folds left something behind in {', '.join(changed)}, where other folds of this process would find it; "
             "keep what is learned on the instance, and build constants when the module is imported"
         )

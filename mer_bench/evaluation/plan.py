@@ -59,8 +59,16 @@ class Plan:
     varied: tuple[Setting, ...] = ()
 
 
-def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Plan:
+def make_plan(request: Request, source: DataSource, catalogue: Catalogue, *, tests: bool = True) -> Plan:
     """Check a request against what is installed and against the data, and list its cells.
+
+    Parameters
+    ----------
+    request : Request
+    source : DataSource
+    catalogue : Catalogue
+    tests : bool
+        Whether networks will be tested on the protocol's subjects, so that their initial weights must not know them.
 
     Raises
     ------
@@ -88,9 +96,10 @@ def make_plan(request: Request, source: DataSource, catalogue: Catalogue) -> Pla
     # Before the data is read, which takes time.
     _check_refused(refused, others=bool(resolved), skip=request.skip_unsuitable)
     data = read_protocol_data(protocol, source, allow_partial=request.allow_partial)
-    planned, unfit = _rows(resolved, data, preprocessing, selection)
+    planned, unfit = _rows(resolved, data, preprocessing, selection, tests=tests)
     refused |= unfit
     _check_refused(refused, others=bool(planned), skip=request.skip_unsuitable)
+    _refuse_same(planned)
     chose_quick = any(otherwise in variant.spec.presets for variant, _ in planned)
     if request.baselines:
         planned += _rows(_baselines(specs, source, catalogue), data, preprocessing, selection)[0]
@@ -163,21 +172,24 @@ def _resolve(
             if given_representation(variant.spec, source) is not None:
                 resolve_representation(variant.spec, params, source, preprocessing)
             resolved.append((variant, params))
-    _refuse_same(resolved)
     return resolved, refused
 
 
 def _rows(
-    resolved: Sequence[_Resolved], data: ProtocolData, preprocessing: Mapping[str, ParameterValue], selection: str
+    resolved: Sequence[_Resolved],
+    data: ProtocolData,
+    preprocessing: Mapping[str, ParameterValue],
+    selection: str,
+    *,
+    tests: bool = True,
 ) -> tuple[list[tuple[Variant, Row]], _Refused]:
     """Return the row of each variant, and the combinations of a sweep whose training settings do not fit."""
     rows: list[tuple[Variant, Row]] = []
     refused: _Refused = {}
     for variant, params in resolved:
         with _refusing(variant, refused):
-            rows.append(
-                (variant, make_row(data, variant.spec, params, preprocessing=preprocessing, selection=selection))
-            )
+            row = make_row(data, variant.spec, params, preprocessing=preprocessing, selection=selection, tests=tests)
+            rows.append((variant, row))
     return rows, refused
 
 
@@ -202,11 +214,11 @@ def _check_refused(refused: _Refused, *, others: bool, skip: bool) -> None:
     raise MerBenchError(f"{first}{name}: {reason}{offer}") from reason
 
 
-def _refuse_same(resolved: Sequence[_Resolved]) -> None:
-    """Refuse two combinations that would be one row: one of them sets what the preset has anyway."""
-    names: dict[tuple[object, ...], str] = {}
-    for variant, params in resolved:
-        same = names.setdefault((variant.spec.name, *params.values()), variant.name)
+def _refuse_same(planned: Sequence[tuple[Variant, Row]]) -> None:
+    """Refuse two combinations that are one row: one sets what the preset has anyway, or names the same weights."""
+    names: dict[str, str] = {}
+    for variant, row in planned:
+        same = names.setdefault(row.record["row_key"], variant.name)
         if same != variant.name:
             raise MerBenchError(f"{same} and {variant.name} have the same settings; leave one out")
 

@@ -14,6 +14,7 @@ from mer_bench.evaluation.protocol_data import ProtocolData
 from mer_bench.methods.initial_weights import InitialWeights
 from mer_bench.methods.input_kind import InputKind
 from mer_bench.methods.setting import MethodSetting
+from mer_bench.methods.training_checks import check_training
 from mer_bench.methods.training_config import TrainingConfig
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import code_digest
@@ -117,8 +118,19 @@ def make_row(
     *,
     preprocessing: Mapping[str, ParameterValue],
     selection: str,
+    tests: bool = True,
 ) -> Row:
     """Return a method's row, with the key that identifies it.
+
+    Parameters
+    ----------
+    data : ProtocolData
+    spec : MethodSpec
+    params : mapping of str to value
+    preprocessing : mapping of str to value
+    selection : str
+    tests : bool
+        As of `mer_bench.evaluation.plan.make_plan`.
 
     Raises
     ------
@@ -129,7 +141,11 @@ def make_row(
     representation = resolve_representation(spec, params, data.source, preprocessing)
     kind = _input_kind(representation)
     training: Training = "inner" if selection == "inner" and spec.trains_by_epoch else "full"
-    weights = _check_training(spec, params, data, training, kind) if spec.trains_by_epoch else None
+    evaluated = data.table.subjects if tests else ()
+    weights = None
+    if spec.trains_by_epoch:
+        weights = check_training(spec.name, params, kind, evaluated)
+        _check_patience(spec.name, params, training)
     caveats = [*data.caveats, *representation_caveats(representation)]
     if weights is not None:
         caveats.append(Caveat.UNKNOWN_PRETRAINING if weights.subjects is None else Caveat.PRETRAINED)
@@ -162,25 +178,13 @@ def make_row(
     return Row(record, setting, data.table, data.folds)
 
 
-def _check_training(
-    spec: MethodSpec, params: Mapping[str, ParameterValue], data: ProtocolData, training: Training, kind: InputKind
-) -> InitialWeights | None:
-    """Check training settings against the data, and return the weights that the training starts from."""
-    weights = None
-    try:
-        config = TrainingConfig.from_params(params)
-        config.augmentation.check(kind)
-        if config.init_from:
-            weights = InitialWeights.named(config.init_from, config.init_sha256)
-            weights.check_subjects(data.table.subjects)
-    except MerBenchError as error:
-        raise MerBenchError(f"{spec.name}: {error}") from None
-    if config.patience and training != "inner":
+def _check_patience(name: str, params: Mapping[str, ParameterValue], training: Training) -> None:
+    patience = TrainingConfig.from_params(params).patience
+    if patience and training != "inner":
         raise MerBenchError(
-            f"{spec.name}: patience={config.patience} needs validation subjects, which only --selection inner holds "
+            f"{name}: patience={patience} needs validation subjects, which only --selection inner holds "
             "out of the training set; the test subject must not decide when a training stops"
         )
-    return weights
 
 
 def _row_key(

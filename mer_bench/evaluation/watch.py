@@ -70,8 +70,18 @@ def watched_files() -> Iterator[None]:
         yield
     finally:
         _WATCH.depth -= 1
-        if _WATCH.refused:
-            raise _refusal(_WATCH.refused[0])
+        check_refused()
+
+
+def check_refused() -> None:
+    """Raise again if a path was refused since the watch began, whatever the method made of that.
+
+    Raises
+    ------
+    ResultsFolderError
+    """
+    if _WATCH.refused:
+        raise _refusal(_WATCH.refused[0])
 
 
 def _audit(event: str, arguments: tuple[object, ...]) -> None:

@@ -53,6 +53,11 @@ class TorchMethod(MethodBase, ABC):
     `augment`, `parameter_groups` and `build_scheduler`. On a GPU all folds are trained as one stack, for which these,
     and the network, are mapped over the folds by ``torch.vmap``: they may use tensors freely, but neither branch on
     their values nor read them out (``.item()``), and they must not write into tensors that all folds share.
+
+    A training that is interrupted goes on later, in another process, with a new instance. Parameters, buffers, the
+    global random numbers of Python, NumPy and torch, and plain numbers and texts on the network's modules and on the
+    method (a counter in `loss`) are as they were. State of another kind is not: a list on the method, a tensor that is
+    no buffer, a generator object.
     """
 
     def __init_subclass__(cls, **arguments: Any) -> None:

@@ -26,8 +26,12 @@ class Networks(ABC):
     n_classes : int
     """
 
+    network: nn.Module
+    """What is run; in a stack, the one that runs with the weights of each fold."""
     parameters: Tensors
     """What is trained, by name; in a stack, the first axis is that of the folds."""
+    fixed: Tensors
+    """Parameters that are not trained; a network may change them by itself."""
     buffers: Tensors
     """What the networks keep and nobody trains, such as running means."""
 
@@ -75,13 +79,14 @@ class Networks(ABC):
 
     def state(self) -> Tensors:
         """Return the parameters and buffers themselves, by kind and name."""
-        parameters = {f"parameter/{name}": own for name, own in self.parameters.items()}
-        return parameters | {f"buffer/{name}": own for name, own in self.buffers.items()}
+        kinds = {"parameter": self.parameters, "fixed": self.fixed, "buffer": self.buffers}
+        return {f"{kind}/{name}": own for kind, tensors in kinds.items() for name, own in tensors.items()}
 
     def keep(self, folds: Tensor) -> None:
         """Go on with some of the folds of a stack."""
         chosen = {name: self.choose(own.detach(), folds) for name, own in self.parameters.items()}
         self.parameters = {name: own.requires_grad_() for name, own in chosen.items()}
+        self.fixed = {name: self.choose(own, folds) for name, own in self.fixed.items()}
         self.buffers = {name: self.choose(own, folds) for name, own in self.buffers.items()}
 
 
@@ -100,21 +105,23 @@ class OneNetwork(Networks):
         self, network: nn.Module, n_classes: int, replaced: Mapping[Callable[..., Any], Callable[..., Any]]
     ) -> None:
         super().__init__(n_classes)
-        self._network = network
+        self.network = network
         self._replaced = replaced
-        self.parameters = {name: own for name, own in network.named_parameters() if own.requires_grad}
+        parameters = dict(network.named_parameters())
+        self.parameters = {name: own for name, own in parameters.items() if own.requires_grad}
+        self.fixed = {name: own for name, own in parameters.items() if not own.requires_grad}
         self.buffers = dict(network.named_buffers())
 
     def __call__(
         self, inputs: Tensor, keys: Tensor, present: Tensor | None, *, training: bool, weights: Tensors | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Return logits and penalty, with an axis of one fold."""
-        self._network.train(training)
+        self.network.train(training)
         with FoldFunctions(Draws(keys[0]), self._replaced):
             if weights is None:
-                outputs = self._network(inputs[0])
+                outputs = self.network(inputs[0])
             else:
-                outputs = functional_call(self._network, weights, (inputs[0],))
+                outputs = functional_call(self.network, weights, (inputs[0],))
         logits, penalty = checked_outputs(outputs, inputs.shape[1], self.n_classes)
         return logits[None], None if penalty is None else penalty[None]
 
@@ -159,23 +166,23 @@ class StackedNetworks(Networks):
         parameters, buffers = stack_module_state(list(networks))
         trained = {name for name, own in networks[0].named_parameters() if own.requires_grad}
         self.parameters = {name: own for name, own in parameters.items() if name in trained}
-        self._fixed = {name: own for name, own in parameters.items() if name not in trained}
+        self.fixed = {name: own for name, own in parameters.items() if name not in trained}
         self.buffers = dict(buffers)
-        self._network = without_values(networks[0])
+        self.network = without_values(networks[0])
 
     def __call__(
         self, inputs: Tensor, keys: Tensor, present: Tensor | None, *, training: bool, weights: Tensors | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Return logits and penalties."""
-        self._network.train(training)
+        self.network.train(training)
 
         def one(own: Tensors, inputs: Tensor, key: Tensor, present: Tensor | None) -> tuple[Tensor, ...]:
             with FoldFunctions(Draws(key), stacked_functions(present)):
-                outputs = functional_call(self._network, own, (inputs,))
+                outputs = functional_call(self.network, own, (inputs,))
             logits, penalty = checked_outputs(outputs, len(inputs), self.n_classes)
             return (logits,) if penalty is None else (logits, penalty)
 
-        own = {**self._fixed, **(self.parameters if weights is None else weights), **self.buffers}
+        own = {**self.fixed, **(self.parameters if weights is None else weights), **self.buffers}
         axes = (0, 0, 0, None if present is None else 0)
         logits, *penalty = torch.vmap(one, in_dims=axes, randomness="error")(own, inputs, keys, present)
         return logits, penalty[0] if penalty else None
@@ -195,11 +202,6 @@ class StackedNetworks(Networks):
     def choose(self, tensor: Tensor, folds: Tensor) -> Tensor:
         """Return the parts of the chosen folds."""
         return tensor.index_select(0, folds)
-
-    def keep(self, folds: Tensor) -> None:
-        """Go on with some of the folds; what is not trained is theirs too."""
-        super().keep(folds)
-        self._fixed = {name: self.choose(own, folds) for name, own in self._fixed.items()}
 
 
 def without_values(network: nn.Module) -> nn.Module:

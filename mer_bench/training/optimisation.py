@@ -55,12 +55,16 @@ class Optimisation:
                 gradient = parameters[name].grad
                 view.grad = gradient if part is None or gradient is None else gradient[part]
         self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        for own in parameters.values():
-            own.grad = None
+        self.forget_gradients()
         if self.average is not None:
             for name, kept in self.average.items():
                 kept.lerp_(parameters[name].detach(), 1 - self._config.average)
+
+    def forget_gradients(self) -> None:
+        """Leave no gradient to which another could be added."""
+        self._optimizer.zero_grad(set_to_none=True)
+        for own in self._networks.parameters.values():
+            own.grad = None
 
     def end_step(self) -> None:
         """Move the learning rate to that of the next step; apart from `step`, which may be replayed on a device."""
@@ -94,9 +98,10 @@ class Optimisation:
             kind, _, rest = key.partition("/")
             if kind == "optimizer":
                 what, number, name = rest.split("/", 2)
-                self._optimizer.state[self._parts[int(number)][1][name]][what] = value
+                view = self._parts[int(number)][1][name]
+                self._optimizer.state[view][what] = _laid_out_as(view, value)
         if self.average is not None:
-            self.average = {name: tensors[f"average/{name}"] for name in self.average}
+            self.average = {name: _laid_out_as(own, tensors[f"average/{name}"]) for name, own in self.average.items()}
         self._advance(done)
 
     def keep(self, folds: Tensor) -> None:
@@ -166,7 +171,8 @@ class Optimisation:
 def _parts(methods: Sequence[TorchMethod], parameters: Tensors) -> list[tuple[slice | None, Tensors]]:
     """Return runs of folds with the same learning rate and weight decay, and their parts of the parameters.
 
-    Where all folds have the same, the one part is None, and has the parameters themselves.
+    Where all folds have the same, the one part is None, and has the parameters themselves. Only there a fold has the
+    same bits in any stack: see `mer_bench.training.stack_training.stack_multiple`.
     """
     numbers = [tuple(getattr(method.training, name) for name in STACKABLE_NUMBERS) for method in methods]
     if len(set(numbers)) == 1:
@@ -174,6 +180,14 @@ def _parts(methods: Sequence[TorchMethod], parameters: Tensors) -> list[tuple[sl
     ends = [place for place in range(1, len(numbers) + 1) if numbers[place - 1 : place] != numbers[place : place + 1]]
     parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     return [(part, {name: own.detach()[part] for name, own in parameters.items()}) for part in parts]
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return a parameter's moment or average in the memory layout of the parameter.
+
+    The fused optimisers walk the memory of both side by side: in another layout a moment would meet another weight.
+    """
+    return torch.empty_like(parameter).copy_(value) if value.dim() else value
 
 
 def _optimizer(config: TrainingConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:

@@ -22,6 +22,14 @@ from mer_bench.training.networks import Networks, StackedNetworks, Tensors
 from mer_bench.training.objective import batch_loss, with_penalty
 from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.pace import Pace
+from mer_bench.training.plain_state import (
+    plain_numbers,
+    python_draws,
+    set_plain_numbers,
+    set_python_draws,
+    set_torch_draws,
+    torch_draws,
+)
 from mer_bench.training.precision import autocast
 from mer_bench.training.progress import Tell, TrainingProgress
 from mer_bench.training.stack_state import StackState
@@ -37,6 +45,9 @@ def stack_multiple(device: torch.device) -> int:
 
     On a CPU, torch computes the last values of an array, those that fill no vector register, by other functions than
     the rest. With a multiple of 16 folds every register is full, so that no fold depends on its place or its company.
+    That holds for stacks of one learning rate and weight decay: the optimiser takes the folds of each by themselves,
+    however many they are, and their last bits may differ from those that they have in another stack.
+
     On a GPU it is enough that a stack is never a single fold, for which libraries have other kernels.
     """
     return 16 if device.type == "cpu" else 2
@@ -44,6 +55,10 @@ def stack_multiple(device: torch.device) -> int:
 
 class StackTraining:
     """Some folds whose steps have the same shapes, trained together.
+
+    What is saved is all that later epochs depend on: weights, buffers and the optimiser's state, the scores, the global
+    generators of Python, NumPy and torch, and the plain numbers on the networks' modules and on the method. The caller
+    isolates those generators.
 
     Parameters
     ----------
@@ -137,6 +152,8 @@ class StackTraining:
             loss = mixed.loss(losses, self._weighted_losses(logits, mixed.others(labels), batch.present))
         loss = with_penalty(loss, penalty, batch.present)
         self._finite &= loss.detach().isfinite()
+        # A capture that failed may have left some, in memory of its graph that is gone.
+        self._optimisation.forget_gradients()
         torch.autograd.backward(loss.sum())
         self._optimisation.step()
 
@@ -212,20 +229,21 @@ class StackTraining:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         tensors = {**self._networks.state(), **self._optimisation.state(), **self._state.tensors()}
-        tensors |= {"finite": self._finite, "generator": torch.random.get_rng_state()}
+        tensors |= {"finite": self._finite, **torch_draws(self._device)}
+        numbers = plain_numbers(self._networks.network, self._method)
         # A full disk must not end the training.
         with suppress(OSError, RuntimeError):
-            checkpoint.save(tensors, self._state.facts())
+            checkpoint.save(tensors, {**self._state.facts(), "numbers": numbers, "draws": python_draws()})
 
     def _fits(self, tensors: Tensors, facts: Mapping[str, Any]) -> bool:
         """Return whether what was saved is of such a training, as another version of mer-bench may have saved it."""
         alive = facts.get("alive")
-        if not isinstance(alive, list) or not {"epoch", "stopped", "failed"} <= facts.keys():
+        if not isinstance(alive, list) or not {"epoch", "stopped", "failed", "numbers", "draws"} <= facts.keys():
             return False
         wanted = self._networks.state()
         first = (len(alive),) if isinstance(self._networks, StackedNetworks) else ()
         shapes = {name: (*first, *own.shape[len(first) :]) for name, own in wanted.items()}
-        return {"finite", "generator"} <= tensors.keys() and all(
+        return {"finite", *torch_draws(self._device)} <= tensors.keys() and all(
             name in tensors and tensors[name].dtype == own.dtype and tuple(tensors[name].shape) == shapes[name]
             for name, own in wanted.items()
         )
@@ -242,4 +260,6 @@ class StackTraining:
         self._state.restore(tensors, facts)
         self._optimisation.restore(tensors, self._state.epoch * self._n_batches)
         self._finite.copy_(tensors["finite"])
-        torch.random.set_rng_state(tensors["generator"].cpu())
+        set_plain_numbers(self._networks.network, self._method, facts["numbers"])
+        set_python_draws(facts["draws"])
+        set_torch_draws(tensors, self._device)

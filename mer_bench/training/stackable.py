@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import re
 import warnings
-from collections.abc import Mapping
 from copy import deepcopy
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mer_bench.errors import MethodError, reason_of
+from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.isolation import isolated
 from mer_bench.methods.draws import Draws, step_keys
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.training.networks import Networks, OneNetwork, StackedNetworks, give_sizes
 from mer_bench.training.objective import batch_loss, with_penalty
+from mer_bench.training.plain_state import plain_numbers, python_draws
 
 _FOLDS, _SAMPLES, _FILLED = 2, 5, 2
 COPIES = 4 * _FOLDS
@@ -47,6 +45,11 @@ def why_not_stackable(method: TorchMethod, shape: tuple[int, ...]) -> str:
     method : TorchMethod
     shape : tuple of int
         Of one sample, channels first.
+
+    Raises
+    ------
+    MerBenchError
+        The method refuses a setting.
     """
     with warnings.catch_warnings(record=True) as caught, isolated(0):
         warnings.simplefilter("always")
@@ -54,6 +57,8 @@ def why_not_stackable(method: TorchMethod, shape: tuple[int, ...]) -> str:
             reason = _difference(method, shape)
         except MethodError:  # the training raises it, and says what is wrong
             return "it cannot be trained at all"
+        except MerBenchError:
+            raise
         except Exception as error:  # whatever a network raises under vmap
             return next((text for part, text in _REASONS.items() if part in str(error)), _first_line(error))
     missing = [str(w.message) for w in caught if "batching rule" in str(w.message)]
@@ -79,7 +84,7 @@ def _difference(method: TorchMethod, shape: tuple[int, ...]) -> str:
     filled = torch.cat((inputs, inputs[:, :1].expand(-1, _FILLED, *shape)), dim=1)
     filled_labels = torch.cat((labels, labels[:, :1].expand(-1, _FILLED)), dim=1)
     present = (torch.arange(_SAMPLES + _FILLED) < _SAMPLES).float().expand(_FOLDS, -1)
-    drawn = _python_draws()
+    drawn = python_draws()
     together = _trained(method, stack, (filled, filled_labels), keys, present)
     for number, network in enumerate(copies):
         one = OneNetwork(network, method.n_classes, {})
@@ -91,33 +96,17 @@ def _difference(method: TorchMethod, shape: tuple[int, ...]) -> str:
         for name, gradient in alone[1].items():
             if not _close(together[1][name][number], gradient, largest):
                 return f"the gradient of {name} is another one in a stack: its loss or penalty mixes samples of a batch"
-        numbers = _numbers(network)
+        numbers = plain_numbers(network, method)
         scored = one(inputs[row], keys[row], None, training=False)[0]
         if not _close(stack(filled, keys, None, training=False)[0][row, :_SAMPLES], scored):
             return "a sample's scores depend on other samples of its batch"
         _trained(method, one, (inputs[row], labels[row]), keys[row], None)
-        changed = [name for name, value in _numbers(network).items() if value != numbers.get(name)]
+        changed = [name for name, value in plain_numbers(network, method).items() if value != numbers.get(name)]
         if changed:
-            return f"its forward pass changes the number {changed[0]}, which all folds of a stack would share"
-    if _python_draws() != drawn:
+            return f"training it changes the number {changed[0]}, which all folds of a stack would share"
+    if python_draws() != drawn:
         return "it draws random numbers of Python or NumPy, which all folds of a stack would share"
     return ""
-
-
-def _numbers(network: nn.Module) -> Mapping[str, object]:
-    """Return what a network's modules keep as plain numbers and texts, by name."""
-    return {
-        f"{prefix}.{name}".removeprefix("."): value
-        for prefix, module in network.named_modules()
-        for name, value in vars(module).items()
-        if isinstance(value, (int, float, str)) and name != "training"
-    }
-
-
-def _python_draws() -> tuple[object, ...]:
-    """Return the state of the random numbers of Python and NumPy."""
-    _, keys, *place = np.random.get_state(legacy=True)  # noqa: NPY002  (the one that plugins may draw from)
-    return random.getstate(), np.asarray(keys).tobytes(), *place
 
 
 def _trained(

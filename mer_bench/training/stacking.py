@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from mer_bench.isolation import isolated
 from mer_bench.methods.torch_method import TRAINING_HOOKS, TorchMethod
 from mer_bench.methods.training_config import STACKABLE_NUMBERS
 from mer_bench.training.build import build_training
@@ -111,7 +112,8 @@ def _train(
     """Train folds as one stack; where the device lacks the memory, as two stacks of half the folds."""
     own = [folds[number] for number in numbers]
     try:
-        trained = build_training(own, device, stacked=True, tell=tell, checkpoint=checkpoint(numbers)).run()
+        with isolated(own[0].seed):
+            trained = build_training(own, device, stacked=True, tell=tell, checkpoint=checkpoint(numbers)).run()
     except RuntimeError as error:
         if len(numbers) == 1 or not is_out_of_memory(error):
             raise

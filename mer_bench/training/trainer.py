@@ -137,8 +137,10 @@ def train_weights(fold: TrainingFold, *, device: str, tell: Tell) -> dict[str, F
         (trained,) = training.run()
         if trained.error:
             raise MethodError(trained.error)
-        weights = {**network.state_dict(), **training.average}
-        return {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()}
+        with torch.no_grad():
+            for name, average in training.average.items():
+                network.get_parameter(name).copy_(average)  # a tensor with several names has it under each of them
+        return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
 
 
 def _one_by_one(

@@ -269,6 +269,7 @@ def test_info_shows_the_fingerprints_of_rows_and_cleans_the_cache(bench: Bench, 
 
 
 @pytest.mark.usefixtures("own_cache")
+@pytest.mark.slow
 def test_a_run_goes_from_annotations_and_frames_to_a_report_without_faces(bench: Bench, smic: Path) -> None:
     data = ("-p", "loso-smic", "--data", smic, *QUICK)
     command = ("run", *NET, "--no-baselines", *data, "--results", bench.results, "--jobs", "1", "--json")

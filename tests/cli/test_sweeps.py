@@ -192,6 +192,16 @@ def test_ablations_are_listed_with_their_numbers(bench: Bench, lab: Path) -> Non
     assert names == ["ahmsa-batch-size", "ahmsa-blocks", "ahmsa-hierarchy", "svm-width"]
 
 
+def test_options_of_a_run_are_refused_where_ablations_are_listed(bench: Bench, lab: Path) -> None:
+    ended = bench(*ABLATE, "-p", "cde", "--dry-run", "--json")
+
+    assert ended.code == 2
+    assert ended.errors == [
+        "error: --protocol, --data, --data-option, --set, --dry-run: without --figure, the ablations of svm-flow are "
+        "only listed; add --figure, or leave out what a run takes"
+    ]
+
+
 def test_a_method_without_ablations_and_a_wrong_number_are_refused_with_what_there_is(bench: Bench, lab: Path) -> None:
     assert bench("ablate", "majority").errors == [
         "error: no ablation of majority is installed; methods with ablations: ahmsa, svm-flow"
@@ -235,7 +245,7 @@ def test_an_ablation_runs_as_one_sweep_and_shows_what_was_published(bench: Bench
     narrow, wide = again.objects
     assert [row["params"]["gamma"] for row in again.objects] == [0.125, 3.0]
     assert [row["params"]["C"] for row in again.objects] == [4.0, 1.0]
-    for row, label in ((narrow, "gamma=0.125, C=4"), (wide, "gamma=3.0")):
+    for row, label in ((narrow, "gamma=0.125, C=4.0"), (wide, "gamma=3.0")):
         scores = [f"{row['slices'][name][metric]:.4f}" for name in row["slices"] for metric in ("uf1", "uar")]
         assert score_lines(ended.out, f"{label} ") == [scores]
     assert score_lines(ended.out, "published  ") == [["0.6123", "0.5987", "0.7001", "0.7112"]]
@@ -285,6 +295,38 @@ def test_a_terminal_that_is_narrow_has_a_line_for_each_slice(
     (samm,) = [line.split() for line in out.splitlines() if " samm " in line and "0.7001" in line]
     assert samm[-2:] == ["0.7001", "0.7112"]
     assert len([line for line in out.splitlines() if re.match(r" +(\S+ .*)?(full|smic|samm|casme2) +0", line)]) == 8
+
+
+def test_values_of_an_ablation_may_be_texts_and_name_their_method(bench: Bench, lab: Path) -> None:
+    text = ABLATION.replace("gamma = 0.125", '"svm-flow.gamma" = "0.125"').replace("gamma = 3.0", 'gamma = "3"')
+    (lab / "svm-width.toml").write_text(text, encoding="utf-8")
+    ended = bench(*ABLATE, "--figure", "12", "--protocol", "cde", "--results", bench.results, "--jobs", "1", "--json")
+
+    assert ended.code == 0, ended.err
+    assert [run["ablation"]["setting"] for run in ended.objects] == [{"gamma": 0.125, "C": 4.0}, {"gamma": 3.0}]
+    assert [bool(run["ablation"]["published"]) for run in ended.objects] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ('gamma = "wide"', "gamma='wide' is not a number"),
+        ("gama = 3.0", "method svm-flow has no parameter 'gama' (did you mean 'gamma'?)"),
+        ("ahmsa.lr = 3.0", "method 'ahmsa' is not one of the named methods: svm-flow"),
+        ('C = 4, "svm-flow.gamma" = "0.125"', "the setting C=4.0, gamma=0.125 is listed twice"),
+    ],
+)
+def test_an_ablation_that_cannot_be_run_is_refused_before_any_work(
+    bench: Bench, lab: Path, new: str, message: str
+) -> None:
+    text = ABLATION.replace("gamma = 0.125, C = 4", "C = 4, gamma = 0.125").replace("gamma = 3.0", new)
+    (lab / "svm-width.toml").write_text(text.replace("ahmsa.lr", '"ahmsa.lr"'), encoding="utf-8")
+    ended = bench(*ABLATE, "--figure", "12", "--protocol", "cde", "--dry-run")
+
+    assert ended.code == 2
+    (error,) = ended.errors
+    assert error.startswith("error: ablation svm-width: ")
+    assert message in error
 
 
 def test_an_ablation_can_be_planned_only_and_its_parameters_cannot_be_set(bench: Bench, lab: Path) -> None:

@@ -454,6 +454,28 @@ def test_bad_input_is_answered_with_one_sentence(arguments: tuple[str, ...], sen
     assert sentence in ended.errors[0]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("schedule=one-cycle", "warmup=3"),
+        ("init_sha256=abc",),
+        ("init_from=nofile",),
+        ("layout=htnet", "flip=0.5"),
+    ],
+)
+def test_training_settings_that_a_run_refuses_are_refused_with_its_words(
+    settings: tuple[str, ...], bench: Bench
+) -> None:
+    name = "htnet" if "layout=htnet" in settings else "ststnet"
+    chosen = [part for setting in settings for part in ("--set", setting)]
+    described = bench("describe", name, *chosen)
+    ran = bench("run", "--method", name, "--data", "synthetic-maps", "--data-option", "size=tiny", "--dry-run", *chosen)
+
+    assert (described.code, described.out, len(described.errors)) == (2, "", 1)
+    assert described.errors[0].startswith(f"error: method {name} of ")
+    assert described.errors[0].partition(": ")[2].partition(": ")[2] == ran.errors[0].removeprefix(f"error: {name}: ")
+
+
 def test_methods_that_are_no_networks_are_described_without_torch() -> None:
     script = textwrap.dedent("""
         import sys

@@ -341,6 +341,14 @@ def test_a_message_that_is_no_plain_data_is_passed_over() -> None:
     assert talking("2 send-object") == (["11"], [("2 send-object", 0), ("2 send-object", 1)])
 
 
+def test_a_process_whose_arithmetic_was_changed_sends_nothing_more() -> None:
+    task = "2 send-with MKL_CBWR"
+    outcomes, heard = talking(task)
+
+    assert [number for _, number in heard] == [0, 1]
+    assert "decide on libraries' arithmetic (MKL_CBWR)" in outcomes[0]
+
+
 def test_a_task_that_dies_after_messages_is_lost_once() -> None:
     outcomes, heard = talking("2 kill", "1 ab")
 

@@ -12,6 +12,7 @@ import safetensors.numpy
 from safetensors import safe_open
 from support.bench import TINY, Bench
 
+from mer_bench.engine import pretraining
 from mer_bench.methods.initial_weights import SUBJECTS
 
 SHORT = ("--set", "epochs=2", "--set", "streams=2,3", "--set", "batch_size=8")
@@ -44,6 +45,22 @@ def from_smic(bench: Bench, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.parametrize(("place", "reason"), [("none/net", "No such file or directory"), ("here", "is a folder")])
+def test_a_file_that_cannot_be_written_is_refused_before_the_training(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, reason: str
+) -> None:
+    (tmp_path / "here.safetensors").mkdir()
+    trained: list[object] = []
+    monkeypatch.setattr(pretraining, "_trained", lambda *asked: trained.append(asked) or {})
+    out = tmp_path / f"{place}.safetensors"
+    ended = bench("pretrain", "ststnet", "-p", "loso-smic", *TINY, *SHORT, "--out", out)
+
+    assert (ended.code, trained) == (2, [])
+    (error,) = ended.errors
+    assert error.startswith(f"error: {out} ")
+    assert reason in error
+
+
 def test_weights_are_refused_where_their_subjects_are_tested_on(bench: Bench, from_smic: Path) -> None:
     own = bench("run", "-m", "ststnet", "-p", "loso-smic", *TINY, *SHORT, *start_from(from_smic))
 
@@ -64,6 +81,18 @@ def test_subjects_are_handed_on_by_weights_that_started_from_others(
 
     assert made.code == 0
     assert subjects_in(second) == sorted(SAMM + SMIC)
+    assert refused.code == 2
+    assert "were trained on smic/synthetic01" in refused.err
+
+
+def test_weights_may_be_trained_further_on_their_own_subjects(bench: Bench, from_smic: Path, tmp_path: Path) -> None:
+    second, third = tmp_path / "second.safetensors", tmp_path / "third.safetensors"
+    further = bench("pretrain", "ststnet", "-p", "loso-smic", *TINY, *SHORT, *start_from(from_smic), "--out", second)
+    both = bench("pretrain", "ststnet", "-p", "loso-samm", *TINY, *SHORT, *start_from(second), "--out", third)
+    refused = bench("run", "-m", "ststnet", "-p", "loso-smic", *TINY, *SHORT, *start_from(third), "--dry-run")
+
+    assert (further.code, both.code) == (0, 0), further.err + both.err
+    assert (subjects_in(second), subjects_in(third)) == (SMIC, sorted(SAMM + SMIC))
     assert refused.code == 2
     assert "were trained on smic/synthetic01" in refused.err
 

@@ -7,6 +7,7 @@ from support.method_instances import BUILT_IN
 
 from mer_bench.databases.open import open_source
 from mer_bench.engine import time_left
+from mer_bench.engine.listener import Part
 from mer_bench.engine.order import cost_rank, sample_passes
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.time_left import TimeLeft, duration_text, long_trainings
@@ -24,7 +25,7 @@ def plan_of(*methods: str, **asked: object) -> Plan:
 
 
 def test_each_method_is_estimated_from_its_own_cells() -> None:
-    left = TimeLeft({"cheap": 68, "dear": 34}, jobs=2)
+    left = TimeLeft({"cheap": Part(68, jobs=2), "dear": Part(34, jobs=2)})
     before = left.text()
     first_of_cheap = left.done("cheap", 0.5), left.done("cheap", 0.7)
     without_dear = left.text(), left.untimed
@@ -40,12 +41,28 @@ def test_each_method_is_estimated_from_its_own_cells() -> None:
 
 
 def test_the_last_cell_takes_as_long_as_one_however_many_workers_there_are() -> None:
-    left = TimeLeft({"net": 2}, jobs=8)
+    left = TimeLeft({"net": Part(2, jobs=8)})
     left.done("net", 40)
 
     assert left.text() == "40 s left"
     left.done("net", 40)
     assert left.text() == "0 s left"
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (Part(340, group=68, jobs=1), "50 min left"),
+        (Part(68, group=68, jobs=1), "10 min left"),
+        (Part(68, group=68, jobs=2), "10 min left"),
+        (Part(340, group=68, jobs=2), "25 min left"),
+    ],
+)
+def test_stacks_are_divided_by_how_many_of_them_run_side_by_side(part: Part, text: str) -> None:
+    left = TimeLeft({"net": part})
+    left.expect("net", 600 / 68)
+
+    assert left.text() == text
 
 
 @pytest.mark.parametrize(
@@ -83,6 +100,15 @@ def test_a_training_of_hours_on_a_cpu_is_announced_before_it_starts(
     )
 
     assert sentences == ([sentence] if expected else [])
+
+
+def test_a_stack_on_a_cpu_is_one_training_however_many_workers_there_are() -> None:
+    plan = plan_of("ahmsa", preset="quick", overrides={"epochs": 30_000})
+    one, stack = (list(long_trainings(plan, plan.cells, Resources(2, "cpu", stack=size))) for size in (None, 6))
+
+    # Six folds with 20 training samples, 2.6 s for 1000.
+    assert "about 1 h 18 min with --jobs 2" in one[0]
+    assert "about 2 h 36 min with --jobs 2" in stack[0]
 
 
 def test_the_rows_of_a_sweep_that_cost_the_same_are_announced_together() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from support.group_case import results_of
 from torch import nn
 
 from mer_bench import (
@@ -35,7 +37,7 @@ from mer_bench.engine.listener import Listener
 from mer_bench.engine.resources import Resources
 from mer_bench.evaluation.cells import Cell, FoldTask, compute_fold, failed_fold, fold_task, seed_value
 from mer_bench.evaluation.fold_scores import checked_scores
-from mer_bench.evaluation.groups import GroupTask, compute_group
+from mer_bench.evaluation.groups import GroupTask
 from mer_bench.evaluation.plan import make_plan
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.evaluation.protocol_data import read_protocol_data
@@ -90,6 +92,29 @@ class Grows(Plain):
 
     def build_network(self) -> nn.Module:
         type(self).built += 1
+        return super().build_network()
+
+
+class Stains(Plain):
+    """A network that leaves something on its class in the training of one fold."""
+
+    folds: ClassVar[list[int]] = []
+    seed: ClassVar[int] = 0
+
+    def build_network(self) -> nn.Module:
+        if torch.initial_seed() == self.seed:
+            type(self).folds.append(1)
+        return super().build_network()
+
+
+class Reads(Plain):
+    """A network that looks into a results folder, and hides that it was refused."""
+
+    file: ClassVar[Path]
+
+    def build_network(self) -> nn.Module:
+        with suppress(Exception):
+            self.file.read_text()
         return super().build_network()
 
 
@@ -520,7 +545,7 @@ def test_a_network_is_told_the_device_that_its_folds_are_trained_on(
     monkeypatch.setattr(trainer, "train_folds", recorded)
     row = row_for(Plain)
     tasks = tuple(replace(task_of(tmp_path, row, fold), device=device) for fold in (FOLD, "samm-synthetic02"))
-    results = compute_group(GroupTask(tasks), lambda progress: None)
+    results = results_of(GroupTask(tasks))
 
     assert [result.error for result in results] == [None, None]
     assert told == [(device, device)] * 2
@@ -564,7 +589,7 @@ def test_where_folds_share_a_process_folds_that_leave_something_behind_fail(tmp_
     for kind in (Plain, Grows):
         tasks = [task_of(tmp_path, row_for(kind), fold) for fold in (FOLD, "samm-synthetic02")]
         sizes = tuple(len(task.train) for task in tasks)
-        results = compute_group(GroupTask(tuple(tasks), stacked, sizes), lambda progress: None)
+        results = results_of(GroupTask(tuple(tasks), stacked, sizes))
         kept.append(sum(result.scores is not None for result in results))
     assert kept == [2, 0]
     for result in results:
@@ -572,6 +597,33 @@ def test_where_folds_share_a_process_folds_that_leave_something_behind_fail(tmp_
         assert result.error["message"].startswith(
             "folds left something behind in test_cells.Grows.built, where other folds of this process would find it;"
         )
+
+
+def test_folds_that_were_finished_before_one_that_leaves_something_behind_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = (FOLD, "samm-synthetic02", "smic-synthetic01", "smic-synthetic02")
+    tasks = tuple(task_of(tmp_path, row_for(Stains), fold) for fold in folds)
+    monkeypatch.setattr(Stains, "folds", [])
+    monkeypatch.setattr(Stains, "seed", tasks[2].seed)
+    results = results_of(GroupTask(tasks))
+
+    assert Stains.folds == [1]
+    assert [result.scores is not None for result in results] == [True, True, False, False]
+    assert "folds left something behind in test_cells.Stains.folds" in str(results[2].error)
+
+
+@pytest.mark.parametrize("n_folds", [1, 2])
+def test_no_result_comes_from_a_process_that_looked_into_a_results_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_folds: int
+) -> None:
+    Store.create(tmp_path / "results")
+    monkeypatch.setattr(Reads, "file", tmp_path / "results" / "store.json", raising=False)
+    tasks = tuple(task_of(tmp_path, row_for(Reads), fold) for fold in (FOLD, "samm-synthetic02")[:n_folds])
+    results = results_of(GroupTask(tasks))
+
+    assert [result.scores for result in results] == [None] * n_folds
+    assert "the method looks into a results folder" in str(results[0].error)
 
 
 def test_a_row_states_its_protocol() -> None:

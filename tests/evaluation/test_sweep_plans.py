@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from mer_bench import MerBenchError
 from mer_bench.databases.open import open_source
@@ -102,6 +106,18 @@ def test_two_settings_that_are_one_row_are_refused() -> None:
     """Both are the defaults: C and gamma are 1."""
     with pytest.raises(MerBenchError, match=r"^svm-flow with C=1.0 and svm-flow with gamma=1.0 have the same settings"):
         plan_of("svm-flow", settings=({"C": 1.0}, {"gamma": 1.0}))
+
+
+@pytest.mark.parametrize("varied", ["init_from", "init_sha256"])
+def test_the_same_weights_by_two_names_or_digests_are_one_row(tmp_path: Path, varied: str) -> None:
+    first, copy = tmp_path / "first.safetensors", tmp_path / "copy.safetensors"
+    safetensors.numpy.save_file({"bias": np.zeros(3, np.float32)}, first)
+    copy.write_bytes(first.read_bytes())
+    digest = hashlib.sha256(first.read_bytes()).hexdigest()
+    given = {"init_from": [str(first), str(copy)], "init_sha256": [digest[:12], digest]}
+    others = {name: values[0] for name, values in given.items() if name != varied}
+    with pytest.raises(MerBenchError, match=rf"^ststnet with {varied}=.* have the same settings; leave one out$"):
+        plan_of("ststnet", overrides=others, grid={varied: given[varied]})
 
 
 def test_values_of_preset_and_grid_that_no_method_takes_are_refused_as_in_a_run_without_a_sweep() -> None:

@@ -1,11 +1,11 @@
-"""Folds of a small network of mer-bench, as a run has them, and a group of them whose worker is killed once."""
+"""Folds of a small network of mer-bench, as a run has them, and groups of them whose process or worker dies."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -13,13 +13,13 @@ from unittest import mock
 import numpy as np
 
 from mer_bench.databases.synthetic_maps import SyntheticMaps
-from mer_bench.evaluation.cells import FoldResult, FoldTask, fold_task
-from mer_bench.evaluation.groups import GroupTask, compute_group
+from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, fold_task
+from mer_bench.evaluation.groups import FinishedFolds, GroupTask, compute_group
 from mer_bench.evaluation.plan import Plan, make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.training import checkpoint, pace
-from mer_bench.training.progress import Tell, TrainingProgress
+from mer_bench.training.progress import TrainingNotice, TrainingProgress
 
 SMALL = {"maps": (2, 3), "hidden": 8, "epochs": 2, "batch_size": 12, "lr": 0.01}
 
@@ -41,13 +41,60 @@ def tasks_of(plan: Plan, folder: Path, device: str = "cpu") -> list[FoldTask]:
     return [fold_task(plan.rows[cell.row], cell, stack=folder / "stack.npy", device=device) for cell in plan.cells]
 
 
-def compute_and_die(task: tuple[GroupTask, str], tell: Tell) -> list[FoldResult]:
+Said = FinishedFolds | TrainingProgress | TrainingNotice
+
+LOG = "MER_BENCH_TEST_LOG"
+"""The variable with the file in which `compute_and_end` writes how many folds it is given."""
+
+_PATIENCE_SECONDS = 20.0
+
+
+def results_of(group: GroupTask) -> list[FoldResult]:
+    """Compute a group in this process, and return the results of its folds in order."""
+    results: dict[Cell, FoldResult] = {}
+
+    def hear(said: Said) -> None:
+        if isinstance(said, FinishedFolds):
+            results.update(said.results)
+
+    last = compute_group(group, hear)
+    assert not results.keys() & last.keys()
+    results.update(last)
+    return [results[fold.cell] for fold in group.folds]
+
+
+def compute_and_end(group: GroupTask, tell: Callable[[Said], None]) -> dict[Cell, FoldResult]:
+    """Compute a group; once two of its folds are stored, end this process, or kill its worker if the log says so.
+
+    That they are stored is told by a file beside the log: ``stored-2``.
+    """
+    log = Path(os.environ[LOG])
+    with log.open("a") as stream:
+        stream.write(f"{len(group.folds)}\n")
+    sent: list[Said] = []
+
+    def telling(said: Said) -> None:
+        tell(said)
+        sent.append(said)
+        if sum(isinstance(own, FinishedFolds) for own in sent) == 2:
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while not (log.parent / "stored-2").exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if log.suffix == ".worker":
+                os.kill(_worker(), signal.SIGKILL)
+                time.sleep(60)
+            os._exit(3)
+
+    return compute_group(group, telling)
+
+
+def compute_and_die(task: tuple[GroupTask, str], tell: Callable[[Said], None]) -> dict[Cell, FoldResult]:
     """Compute a group that is saved after every epoch; if a file is not there, the worker dies in the third epoch."""
     group, killed = task
 
-    def telling(progress: TrainingProgress) -> None:
-        tell(progress)
-        if progress.epoch == 2 and killed and not Path(killed).exists():
+    def telling(said: Said) -> None:
+        tell(said)
+        if isinstance(said, TrainingProgress) and said.epoch == 2 and killed and not Path(killed).exists():
             Path(killed).touch()
             os.kill(_worker(), signal.SIGKILL)
             time.sleep(60)

@@ -101,4 +101,13 @@ def talk(task: str, send: Callable[[object], None]) -> tuple[str, object]:
         send((number, "x" * 70_000))
     if rest == "send-object":
         send(Opaque())
+    if rest.startswith("send-with "):
+        variable = rest.partition(" ")[2]
+        before = os.environ.get(variable)
+        os.environ[variable] = "another"
+        send((int(count), "x" * 70_000))
+        os.environ.pop(variable)
+        if before is not None:
+            os.environ[variable] = before
+        send((int(count) + 1, "x" * 70_000))
     return act(rest)

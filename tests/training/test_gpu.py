@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.group_case import small_plan, tasks_of
+from support.group_case import results_of, small_plan, tasks_of
 from support.stacked import SmallMethod, folds_of, own_method, same
 
 from mer_bench import TorchMethod, load_results, run
 from mer_bench.engine.groups import group_tasks
 from mer_bench.engine.resources import Resources
-from mer_bench.evaluation.groups import compute_group
 from mer_bench.training import stack_training
 from mer_bench.training.folds import TrainedFold, TrainingFold
 from mer_bench.training.trainer import train_folds
@@ -98,7 +97,7 @@ def test_a_fold_that_stops_changes_no_other_on_cuda(monkeypatch: pytest.MonkeyPa
 def test_a_row_is_computed_as_one_group(tmp_path: Path) -> None:
     plan = small_plan(seeds=2)
     (group,) = group_tasks(tasks_of(plan, tmp_path, device="cuda"), plan.rows, Resources(1, "cuda"))
-    results = compute_group(group, lambda progress: None)
+    results = results_of(group)
 
     assert [result.error for result in results] == [None] * 12
     assert {result.scores.stack for result in results if result.scores} == {12}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,12 @@ from torch import nn
 from mer_bench import TorchMethod
 from mer_bench.arrays import FloatArray
 from mer_bench.methods.torch_method import ParameterGroup
-from mer_bench.training import pace, stacking
+from mer_bench.training import graphs, pace, stack_training, stacking
+from mer_bench.training.batches import Batch
 from mer_bench.training.checkpoint import Checkpoint
 from mer_bench.training.folds import TrainedFold, TrainingFold
+from mer_bench.training.graphs import StepGraphs
+from mer_bench.training.optimisation import Optimisation
 from mer_bench.training.progress import TrainingProgress
 
 
@@ -38,6 +43,13 @@ class Grouped(SmallMethod):
 
     def parameter_groups(self, network: nn.Module) -> Sequence[ParameterGroup]:
         return [ParameterGroup(("head.2.weight", "head.2.bias"), lr_factor=0.5)]
+
+
+class ChannelsLast(SmallMethod):
+    """Its convolution's weights are in the order of another layout in memory."""
+
+    def build_network(self) -> nn.Module:
+        return Small(self.n_classes).to(memory_format=torch.channels_last)
 
 
 class After:
@@ -144,6 +156,92 @@ def test_an_interrupted_training_goes_on_with_the_same_bits(
     assert list(tmp_path.rglob("*.safetensors")) == []
 
 
+def goes_on(file: Path, kind: type[TorchMethod], *, stacked: bool, **params: object) -> bool:
+    """Whether an interrupted training of a method gives what one without an interruption gives."""
+
+    def own() -> list[TrainingFold]:
+        return folds(3 if stacked else 1, kind, epochs=4, **params)
+
+    whole = trained(own(), stacked=stacked)
+    interrupted(own(), file, 2, stacked=stacked)
+    told: list[int] = []
+    again = trained(
+        own(), stacked=stacked, tell=lambda progress: told.append(progress.epoch), checkpoint=lambda _: Checkpoint(file)
+    )
+    assert min(told) == 2
+    return all(same(one, other) for one, other in zip(whole, again, strict=True))
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize("params", [{"average": 0.9}, {"optimizer": "sgd", "momentum": 0.8}])
+def test_moments_go_on_with_their_own_weights_in_another_memory_layout(
+    tmp_path: Path, params: dict[str, object], stacked: bool
+) -> None:
+    assert goes_on(tmp_path / "x", ChannelsLast, stacked=stacked, **params)
+
+
+class Outside(Small):
+    """Its training goes by what a way of keeping something outside of trained weights and buffers says."""
+
+    def __init__(self, n_classes: int, factor: Callable[[Outside], float]) -> None:
+        super().__init__(n_classes)
+        self.factor, self.steps = factor, 0
+        self.teacher = nn.Parameter(torch.zeros(3), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x * self.factor(self) if self.training else x)
+
+
+def counted(network: Outside) -> float:
+    network.steps += 1
+    return 1 / network.steps
+
+
+def of_a_teacher(network: Outside) -> float:
+    with torch.no_grad():
+        network.teacher.lerp_(network.head[2].bias, 0.1)
+    return 1 + 10 * float(network.teacher.sum())
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize(
+    "factor",
+    [
+        lambda _: random.gauss(1, 0.2),
+        lambda _: 1 + np.random.normal() / 5,  # noqa: NPY002
+        lambda _: 1 + float(torch.empty(1).exponential_()),
+        counted,
+        of_a_teacher,
+    ],
+    ids=["Python", "NumPy", "torch", "number", "frozen"],
+)
+def test_what_a_network_keeps_or_draws_in_its_own_way_goes_on_too(
+    tmp_path: Path, factor: Callable[[Outside], float]
+) -> None:
+    class Kept(SmallMethod):
+        def build_network(self) -> nn.Module:
+            return Outside(self.n_classes, factor)
+
+    assert goes_on(tmp_path / "x", Kept, stacked=False)
+
+
+class Ramped(SmallMethod):
+    """Counts the calls of its loss, which become weaker."""
+
+    calls = 0
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return super().loss(logits, labels) / self.calls
+
+
+@pytest.mark.usefixtures("always_telling")
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_number_on_the_method_goes_on_too(tmp_path: Path, stacked: bool) -> None:
+    assert goes_on(tmp_path / "x", Ramped, stacked=stacked, optimizer="sgd")
+
+
 @pytest.mark.usefixtures("always_telling")
 def test_a_failed_fold_stays_failed_after_an_interruption(tmp_path: Path) -> None:
     sound = folds(3, epochs=5)
@@ -200,6 +298,17 @@ def test_a_file_that_is_no_checkpoint_of_this_training_is_ignored(
     again = trained(folds(2, epochs=4), stacked=True, checkpoint=lambda _: Checkpoint(tmp_path / "x"))
     assert all(same(one, other) for one, other in zip(whole, again, strict=True))
     assert not (tmp_path / "x").exists()
+
+
+def test_going_on_leaves_the_callers_random_numbers_as_they_were(
+    tmp_path: Path, with_checkpoint: tuple[list[TrainedFold], bytes]
+) -> None:
+    (tmp_path / "x").write_bytes(with_checkpoint[1])
+    before = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # noqa: NPY002
+    trained(folds(2, epochs=4), stacked=True, checkpoint=lambda _: Checkpoint(tmp_path / "x"))
+
+    assert (random.getstate(), np.random.get_state()[1].tobytes()) == before[:2]  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), before[2])
 
 
 def test_a_full_disk_does_not_end_a_training(tmp_path: Path) -> None:
@@ -273,13 +382,16 @@ class OwnSchedule(SmallMethod):
 
 @pytest.mark.parametrize("kind", [SmallMethod, OwnSchedule])
 def test_folds_of_other_learning_rates_train_as_by_themselves(kind: type[TorchMethod]) -> None:
-    slow, quick = (folds(2, kind, epochs=3, lr=lr) for lr in (1e-4, 3e-2))
-    quick = [replace(fold, inputs=slow[0].inputs) for fold in quick]
-    both = trained([*slow, *quick], stacked=True)
-    alone = [*trained(slow, stacked=True), *trained(quick, stacked=True)]
+    """But for the last bits: their weights are no multiple of what fills a vector register."""
+    rates = [folds(n, kind, epochs=3, lr=lr) for n, lr in ((5, 1e-4), (7, 3e-2), (3, 3e-3))]
+    rates = [[replace(fold, inputs=rates[0][0].inputs) for fold in own] for own in rates]
+    both = trained([fold for own in rates for fold in own], stacked=True)
+    alone = [fold for own in rates for fold in trained(own, stacked=True)]
 
-    assert all(same(one, other) for one, other in zip(both, alone, strict=True))
-    assert not same(both[0], both[2])
+    assert [fold.stack for fold in both] == ([15] * 15 if kind is SmallMethod else [5] * 5 + [7] * 7 + [3] * 3)
+    for one, other in zip(both, alone, strict=True):
+        np.testing.assert_allclose(one.probabilities[0], other.probabilities[0], rtol=0, atol=1e-6)
+    assert np.abs(both[0].probabilities[0] - both[5].probabilities[0]).max() > 1e-2
 
 
 class Odd(SmallMethod):
@@ -314,3 +426,36 @@ def test_a_fold_that_is_trained_after_others_draws_what_it_draws_alone() -> None
 def _draw(network: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     noise = torch.empty_like(inputs[0]).exponential_()
     return (inputs[0] + noise * network.training,)
+
+
+def test_a_step_whose_capture_failed_has_no_gradients_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU: what is captured here fails once the gradients are there, as a capture may."""
+
+    class Flat(SmallMethod):
+        def build_network(self) -> nn.Module:
+            # Without buffers, which a real capture would leave as they are.
+            return nn.Sequential(nn.Flatten(), nn.Linear(192, self.n_classes))
+
+    class FailsAtTheEnd(StepGraphs):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._captures = True
+
+        def _capture(self, batch: Batch, number: int) -> Any:
+            failed.append(number)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Optimisation, "step", refuse)
+                self._step(*self._on_device(batch, number))
+
+    def refuse(optimisation: Optimisation) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    failed: list[int] = []
+    whole = trained(folds(3, Flat), stacked=True)
+    monkeypatch.setattr(graphs, "_WARM_UP", 0)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    monkeypatch.setattr(stack_training, "StepGraphs", FailsAtTheEnd)
+    eager = trained(folds(3, Flat), stacked=True)
+
+    assert failed == [0]
+    assert all(same(one, other) for one, other in zip(whole, eager, strict=True))

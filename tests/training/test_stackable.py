@@ -16,7 +16,7 @@ from support.stacked import Small, folds_of, own_method, trained
 from torch import Tensor, nn
 
 from mer_bench import TorchMethod
-from mer_bench.errors import MethodError
+from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.methods.draws import Draws
 from mer_bench.testing import make_method
 from mer_bench.training.stackable import why_not_stackable
@@ -104,7 +104,7 @@ REASONS: dict[str, tuple[str, Callable[[Any, Tensor], object], Callable[[], nn.M
         None,
     ),
     "number": (
-        "its forward pass changes the number tail.seen, which all folds of a stack would share",
+        "training it changes the number network.tail.seen, which all folds of a stack would share",
         counts,
         nn.ReLU,
     ),
@@ -190,6 +190,11 @@ def test_what_a_broken_contract_is_called_is_left_to_the_training_which_raises_i
         trained(folds_of(lambda: method_of(narrow), 1), stacked=False)
 
 
+def test_a_setting_that_the_method_refuses_is_no_reason_to_train_fold_by_fold() -> None:
+    with pytest.raises(MerBenchError, match=r"^warmup=3 does not go with schedule=one-cycle"):
+        why_not_stackable(own_method(schedule="one-cycle", warmup=3), SHAPE)
+
+
 def test_hooks_are_tried_too() -> None:
     class Branching(TorchMethod):
         def build_network(self) -> nn.Module:
@@ -205,9 +210,22 @@ def test_hooks_are_tried_too() -> None:
         def augment(self, inputs: Tensor, labels: Tensor, draws: Draws) -> Tensor:
             return inputs + torch.rand(inputs.shape)
 
+    class Counting(TorchMethod):
+        calls = 0
+
+        def build_network(self) -> nn.Module:
+            return Small(self.n_classes)
+
+        def augment(self, inputs: Tensor, labels: Tensor, draws: Draws) -> Tensor:
+            self.calls += 1
+            return inputs
+
     assert why_not_stackable(own_method(Branching), SHAPE) == "its forward pass decides by the values of tensors"
     assert why_not_stackable(own_method(Drawing), SHAPE) == (
         "it draws random numbers in a way that mer-bench does not replace"
+    )
+    assert why_not_stackable(own_method(Counting), SHAPE) == (
+        "training it changes the number method.calls, which all folds of a stack would share"
     )
 
 

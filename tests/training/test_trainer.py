@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from support.method_instances import instance_of
+from support.stacked import folds_of, own_method
 from torch import Tensor, nn
 
 from mer_bench import LabelledSamples, MerBenchError, MethodError, TorchMethod, UnlabelledSamples, training_parameters
 from mer_bench.arrays import FloatArray
 from mer_bench.training import stack_training
-from mer_bench.training.trainer import train_fold
+from mer_bench.training.trainer import train_fold, train_weights
 
 
 def kind_of(build: Callable[[int], nn.Module]) -> type[TorchMethod]:
@@ -356,3 +357,29 @@ def test_a_clip_reaches_the_network_with_its_channel_before_time_height_and_widt
     seen = seen_inputs(training_set, held_out=clips[:2], normalisation="none")
 
     np.testing.assert_array_equal(seen.numpy(), clips[:2].transpose(0, 4, 1, 2, 3))
+
+
+class Tied(nn.Module):
+    """Two layers with one weight."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(192, 192), nn.Linear(192, 192), nn.Linear(192, n_classes)
+        self.second.weight = self.first.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.last(self.second(torch.relu(self.first(x.flatten(1)))))
+        return out
+
+
+def test_the_average_of_the_weights_is_under_every_name_of_a_weight() -> None:
+    kept: list[dict[str, FloatArray]] = []
+    for average in (0.0, 0.7):
+        (fold,) = folds_of(lambda: own_method(kind_of(Tied), epochs=3, average=average), 1)  # noqa: B023
+        kept.append(train_weights(fold, device="cpu", tell=lambda progress: None))
+    last, averaged = kept
+
+    assert list(averaged) == list(Tied(3).state_dict())
+    for name in averaged:
+        assert np.abs(averaged[name] - last[name]).max() > 1e-3
+    np.testing.assert_array_equal(averaged["first.weight"], averaged["second.weight"])

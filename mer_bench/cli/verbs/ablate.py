@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mer_bench.cli.completion import complete_figure, complete_method
 from mer_bench.cli.console import console, show, table_lines
@@ -50,15 +51,17 @@ def command(
     from mer_bench.plugin_manager import load_catalogue
 
     catalogue = load_catalogue()
-    name = catalogue.method(method).name
+    spec = catalogue.method(method)
+    name = spec.name
     ablations = list(load_ablations(catalogue.ablations.values(), notice))
     if not any(ablation.method == name for ablation in ablations):
         others = ", ".join(sorted({ablation.method for ablation in ablations})) or "none"
         raise MerBenchError(f"no ablation of {name} is installed; methods with ablations: {others}")
     if place is None:
+        _refuse_others(name)
         _list([ablation for ablation in ablations if ablation.method == name], as_json=as_json)
         return ExitCode.DONE
-    ablation = find_ablation(ablations, name, place)
+    ablation = find_ablation(ablations, name, place).of_method(spec)
     settings = tuple(setting.values for setting in ablation.settings)
     chosen = protocol or ablation.protocols[0]
     people = console(stderr=as_json)
@@ -77,6 +80,31 @@ def command(
         as_json=as_json,
         facts=lambda index: {"ablation": ablation_facts(ablation, varied[index], measured.name)},
     )
+
+
+def _refuse_others(method: str) -> None:
+    """Refuse options without ``--figure``: they would be ignored.
+
+    Raises
+    ------
+    MerBenchError
+        There are some.
+    """
+    from mer_bench.errors import MerBenchError
+
+    context = click.get_current_context()
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if isinstance(option, click.Option)
+        and option.name != "as_json"
+        and context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise MerBenchError(
+            f"{', '.join(given)}: without --figure, the ablations of {method} are only listed; add --figure, or leave "
+            "out what a run takes"
+        )
 
 
 def _list(ablations: list[Ablation], *, as_json: bool) -> None:
