@@ -19,6 +19,7 @@ from mer_bench.store.files import unwritable_cure
 from mer_bench_reports import inputs, provenance, score_texts, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
+from mer_bench_reports.figures import figures
 from mer_bench_reports.latex_tables import render_latex
 from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.row_facts import row_facts
@@ -99,6 +100,7 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
         lstrip_blocks=True,
     )
     environment.globals.update(
+        figures=figures,
         inputs=inputs,
         row_badge=row_badge,
         row_facts=row_facts,
