@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from mer_bench.certainty import subject_counts
+from mer_bench.epoch_curves import epoch_curve
+from mer_bench.parameters import value_text
 from mer_bench.results import means
 from mer_bench.rules import ORACLE
 from mer_bench_reports.report_data import Comparison, Entry
@@ -18,6 +21,9 @@ _ROW = 34.0
 """Pixels of a row of a figure: a line of text, and marks below it."""
 _AXIS = 26.0
 _UNIT = (0.0, 1.0)
+_CURVE_POINTS = 80
+_SWEPT = 3
+"""Values that a parameter must have for a curve."""
 
 
 def figures(comparison: Comparison) -> list[Figure]:
@@ -28,6 +34,8 @@ def figures(comparison: Comparison) -> list[Figure]:
         recalls(comparison),
         subjects(comparison),
         selections(comparison),
+        training(comparison),
+        *sweeps(comparison),
         costs(comparison),
     )
     return [figure for figure in drawn if figure is not None]
@@ -156,6 +164,67 @@ def selections(comparison: Comparison) -> Figure | None:
     )
 
 
+def training(comparison: Comparison) -> Figure | None:
+    """Return UF1 on the test subjects after each epoch."""
+    found = [(entry, epoch_curve(entry.row)) for entry in comparison.diagnosed]
+    curves = [(entry, curve[:, 0]) for entry, curve in found if curve is not None and len(curve) > 1]
+    if not curves:
+        return None
+    up = Scale.around([0.0, *(float(curve.max()) for _, curve in curves)], 190, -170, widest=_UNIT)
+    parts: list[Part] = [*vertical_axis(up, _LEFT, _LEFT + _WIDTH)]
+    for number, (entry, curve) in enumerate(curves):
+        shown = np.unique(np.linspace(0, len(curve) - 1, _CURVE_POINTS).round().astype(int))
+        xs = _LEFT + _WIDTH * shown / (len(curve) - 1)
+        parts += _curve(
+            [*zip(xs.round(2).tolist(), map(up.at, curve[shown].tolist()), strict=True)], f"class-{number % 8}"
+        )
+        parts += _legend(_label(entry), number, 214)
+    return Figure(
+        "UF1 on the test subjects after each epoch, from the first to the last",
+        "One curve for each row with scores of every epoch. It is a diagnostic: to stop where it is highest would be "
+        "to choose on the test subjects.",
+        206 + 18 * len(curves),
+        tuple(parts),
+    )
+
+
+def sweeps(comparison: Comparison) -> list[Figure]:
+    """Return UF1 and UAR by the values of a parameter, for each method of which one parameter has three or more."""
+    by_method: dict[str, list[Entry]] = {}
+    for entry in comparison.entries:
+        if entry.row.means:
+            by_method.setdefault(entry.row.record["method"]["name"], []).append(entry)
+    return [figure for entries in by_method.values() if (figure := _sweep(entries))]
+
+
+def _sweep(entries: list[Entry]) -> Figure | None:
+    params = [entry.row.record["params"] for entry in entries]
+    differing = [name for name in params[0] if any(other.get(name) != params[0][name] for other in params)]
+    if len(entries) < _SWEPT or len(differing) != 1:
+        return None
+    [name] = differing
+    title = entries[0].row.record["method"]["title"]
+    values = [[entry.row.means["full", metric].value for entry in entries] for metric in ("uf1", "uar")]
+    up = Scale.around([value for own in values for value in own], 190, -170, widest=_UNIT)
+    across = Scale(0, len(entries) - 1, _LEFT + 6, _WIDTH - 12)
+    parts: list[Part] = [*vertical_axis(up, _LEFT, _LEFT + _WIDTH)]
+    parts += [Text(across.at(i), 208, value_text(own[name]), "middle", "tick") for i, own in enumerate(params)]
+    for number, (metric, own) in enumerate(zip(("UF1", "UAR"), values, strict=True)):
+        places = [(across.at(i), up.at(value)) for i, value in enumerate(own)]
+        parts += _curve(places, f"class-{2 * number}")
+        parts += [
+            Point(x, y, f"class-{2 * number}", f"{metric}, {name}={value_text(of[name])}: {value:.4f}")
+            for (x, y), of, value in zip(places, params, own, strict=True)
+        ]
+        parts += _legend(metric, 2 * number, 232, row=number)
+    return Figure(
+        f"{title} by {name}",
+        f"UF1 and UAR on the full set for each value of {name}, in the order of the table.",
+        260,
+        tuple(parts),
+    )
+
+
 def costs(comparison: Comparison) -> Figure | None:
     """Return UF1 against the processor time of a seed."""
     rows = [(entry, _hours(entry)) for entry in comparison.entries if entry.row.means and _hours(entry) > 0]
@@ -187,6 +256,17 @@ def _whisker(label: str, number: int, scale: Scale, values: tuple[float, float, 
     yield Text(_LEFT, y - 10, label)
     yield Line(low, y, high, y, "interval")
     yield Point(value, y, "dot", tip)
+
+
+def _curve(places: list[tuple[float, float]], css: str) -> Iterator[Part]:
+    for (x1, y1), (x2, y2) in pairwise(places):
+        yield Line(x1, y1, x2, y2, f"curve {css}")
+
+
+def _legend(text: str, colour: int, top: float, *, row: int | None = None) -> Iterator[Part]:
+    y = top + 18 * (colour if row is None else row)
+    yield Point(_LEFT + 1, y, f"class-{colour % 8}")
+    yield Text(_LEFT + 3, y + 4, text)
 
 
 def _hours(entry: Entry) -> float:
