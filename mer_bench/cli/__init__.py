@@ -31,7 +31,7 @@ _VERBS = {
     "rows": "list, show and remove stored rows",
     "compare": "say whether one stored row is better than another, and how certain that is",
     "luck": "show what a guesser reaches if the best epoch is chosen on the test subject",
-    "report": "write the comparison as HTML, Markdown and CSV",
+    "report": "write the comparison as HTML, Markdown, CSV, LaTeX and JSON",
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",
     "list": "list the installed methods, protocols, databases or ablations",
