@@ -115,15 +115,24 @@ def ranking(rows: Sequence[RowResults]) -> Ranking | None:
 
 
 def interval_text(interval: Interval, *, sign: bool = False) -> str:
-    """Return ``0.4321 (0.3702 to 0.4899)``; with a sign for a difference."""
-    plus = "+" if sign else ""
-    return f"{interval.value:{plus}.4f} ({interval.low:{plus}.4f} to {interval.high:{plus}.4f})"
+    """Return ``0.4321 (0.3702 to 0.4899)``; with signs for a difference."""
+    return f"{number_text(interval.value, sign=sign)} ({limits_text(interval, sign=sign)})"
 
 
 def level_text(interval: Interval, *, sign: bool = False) -> str:
     """Return ``95 % interval 0.3702 to 0.4899``; with signs for a difference."""
-    plus = "+" if sign else ""
-    return f"{100 * LEVEL:.0f} % interval {interval.low:{plus}.4f} to {interval.high:{plus}.4f}"
+    return f"{100 * LEVEL:.0f} % interval {limits_text(interval, sign=sign)}"
+
+
+def limits_text(interval: Interval, *, sign: bool = False) -> str:
+    """Return ``0.3702 to 0.4899``; with signs for a difference."""
+    return f"{number_text(interval.low, sign=sign)} to {number_text(interval.high, sign=sign)}"
+
+
+def number_text(value: float, *, sign: bool = False) -> str:
+    """Return ``0.4321``; of a difference ``+0.0321``, but nothing has a sign that is printed as zero."""
+    rounded = round(value, 4)
+    return f"{rounded:{'+' if sign else ''}.4f}" if rounded else f"{0:.4f}"
 
 
 def p_text(p: float) -> str:
@@ -157,7 +166,8 @@ def verdict(a: str, b: str, pair: Pair, metric: str = "uf1") -> str:
 
 def _found(difference: Difference, title: str) -> str:
     interval = difference.interval
-    return f"{interval.value:+.4f} {title} ({level_text(interval, sign=True)}, {p_text(difference.p)})"
+    value = number_text(interval.value, sign=True)
+    return f"{value} {title} ({level_text(interval, sign=True)}, {p_text(difference.p)})"
 
 
 def _shares_training(record: RowRecord) -> bool:

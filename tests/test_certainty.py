@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 from support.store_factory import Predictor, make_row, new_store, right, samples_of, scattered, write_seed, wrong_for
 
-from mer_bench.certainty import compare_rows, p_text, score_intervals, subject_counts, verdict
+from mer_bench.certainty import (
+    compare_rows,
+    interval_text,
+    number_text,
+    p_text,
+    score_intervals,
+    subject_counts,
+    verdict,
+)
 from mer_bench.results import SeedResult, read_row
+from mer_bench.statistics.resampling import Interval
 from mer_bench.store.schema import RowRecord
 
 MANY = samples_of([f"{database}/{number}" for database in ("smic", "samm", "casme2") for number in range(8)])
@@ -98,13 +107,33 @@ def test_the_verdict_follows_p_and_the_sign_of_the_difference(
     said = verdict("ours", "theirs", pair)
     assert said.startswith(sentence)
     found = pair.differences["uf1"]
-    assert (
-        f"{found.interval.value:+.4f} UF1 (95 % interval {found.interval.low:+.4f} to {found.interval.high:+.4f}"
-        in said
+    value, low, high = (
+        number_text(number, sign=True) for number in (found.interval.value, found.interval.low, found.interval.high)
     )
+    assert f"{value} UF1 (95 % interval {low} to {high}" in said
     assert said.endswith(f"{p_text(found.p)}).")
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.0432, "p = 0.043"), (0.0009, "p < 0.001"), (1.0, "p = 1.000")])
 def test_p_is_never_said_to_be_zero(p: float, text: str) -> None:
     assert p_text(p) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "with_sign"),
+    [
+        (0.43216, "0.4322", "+0.4322"),
+        (-0.02, "-0.0200", "-0.0200"),
+        (-0.00004, "0.0000", "0.0000"),
+        (0.00004, "0.0000", "0.0000"),
+        (-0.00006, "-0.0001", "-0.0001"),
+    ],
+)
+def test_what_is_printed_as_zero_has_no_sign(value: float, text: str, with_sign: str) -> None:
+    assert (number_text(value), number_text(value, sign=True)) == (text, with_sign)
+
+
+def test_an_interval_stands_behind_its_value() -> None:
+    interval = Interval(0.0312, -0.0123, 0.0747)
+    assert interval_text(interval) == "0.0312 (-0.0123 to 0.0747)"
+    assert interval_text(interval, sign=True) == "+0.0312 (-0.0123 to +0.0747)"

@@ -27,7 +27,7 @@ from mer_bench_reports.provenance import Manifests, count_problems, row_label, r
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
 from mer_bench_reports.settings_texts import row_badge, settings_text
-from mer_bench_reports.verdicts import verdict
+from mer_bench_reports.verdicts import labels, verdict
 
 _SIGNS = "†‡§¶"
 
@@ -99,6 +99,7 @@ def _comparison(manifests: Manifests, names: _Names, groups: Sequence[Group], nu
         slices={name: sum(counts) for name, counts in slice_counts(record).items()},
         families=entries,
         ranking=ranked,
+        leader=labels(listed)[ranked.leader.record["row_key"]] if ranked else "",
         verdict=verdict(ranked, listed),
         notes=(*_marks(listed), *_notes(groups, group)),
         footnotes=footnotes,

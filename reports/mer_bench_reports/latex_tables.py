@@ -33,6 +33,7 @@ _SPECIAL = {
     "`": r"\textasciigrave{}",
     "±": r"$\pm$",
     "×": r"$\times$",
+    "−": r"$-$",
     "³": r"$^3$",
     "μ": r"$\mu$",
     "–": r"\textendash{}",
@@ -92,10 +93,10 @@ def _table(comparison: Comparison) -> Iterator[str]:
 
 
 def _differences(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
-    leader = ranking.leader.record["method"]["title"]
+    caption = f"Comparison {comparison.number}: {comparison.leader} less each other row, full set."
     yield r"\begin{table}[p]"
     yield r"\centering"
-    yield rf"\caption{{{escaped(f'Comparison {comparison.number}: {leader} less each other row, full set.')}}}"
+    yield rf"\caption{{{escaped(caption)}}}"
     yield r"\begin{tabular}{lrrrrr}"
     yield r"\toprule"
     yield _line(["Other row", "UF1", "UAR", "p, UF1", "First better", "Subjects: first, other, neither"])
@@ -103,7 +104,7 @@ def _differences(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
     for entry in comparison.entries:
         key = entry.row.record["row_key"]
         if key in ranking.pairs:
-            yield _line([_label(entry), *score_texts.pair_texts(ranking, key)])
+            yield _line([_label(entry), *(text.replace("-", "−") for text in score_texts.pair_texts(ranking, key))])
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield rf"\par\raggedright {escaped(wording.DIFFERENCE_TEXT)}"
@@ -122,8 +123,7 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
     if entry.intervals:
         limits = [score_texts.interval_text(entry.intervals.get(column)) for column in columns]
-        # The brace keeps the bracket from being read as the argument of the line above.
-        yield " & ".join(["{}", *(rf"{{\scriptsize {text}}}" for text in limits), ""]) + r" \\"
+        yield " & ".join(["", *(rf"\scriptsize {text}" if text else "" for text in limits), ""]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
     below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings, verification_text(row), missing]))
     yield rf"\multicolumn{{{width}}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"

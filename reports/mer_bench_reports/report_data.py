@@ -73,6 +73,8 @@ class Comparison:
         Heading and rows of each family of methods.
     ranking : Ranking or None
         The row with the highest UF1 beside each other one; None for fewer than two rows with scores.
+    leader : str
+        That row as sentences name it; empty without a ranking.
     verdict : tuple of str
         What the ranking shows, in sentences.
     notes : tuple of str
@@ -91,6 +93,7 @@ class Comparison:
     slices: Mapping[str, int]
     families: tuple[tuple[str, tuple[Entry, ...]], ...]
     ranking: Ranking | None
+    leader: str
     verdict: tuple[str, ...]
     notes: tuple[str, ...]
     footnotes: tuple[Fact, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mer_bench import certainty
-from mer_bench.certainty import Ranking
+from mer_bench.certainty import Ranking, limits_text, number_text
 from mer_bench.result_texts import MISSING, incomplete_text
 from mer_bench.results import Mean, Means, RowResults, SeedResult, means
 from mer_bench.statistics.resampling import Interval
@@ -18,7 +18,7 @@ def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
 
 def difference_text(last: Mean | None, oracle: Mean | None) -> str:
     """Return the oracle's mean minus that of the last epoch, with a sign."""
-    return MISSING if last is None or oracle is None else f"{oracle.value - last.value:+.4f}"
+    return MISSING if last is None or oracle is None else number_text(oracle.value - last.value, sign=True)
 
 
 def folds_text(seeds: Sequence[SeedResult]) -> str:
@@ -26,10 +26,9 @@ def folds_text(seeds: Sequence[SeedResult]) -> str:
     return incomplete_text(seeds) or str(seeds[0].total)
 
 
-def interval_text(interval: Interval | None, *, sign: bool = False) -> str:
-    """Return ``[0.62, 0.75]``, with signs for a difference; empty for no interval."""
-    plus = "+" if sign else ""
-    return f"[{interval.low:{plus}.2f}, {interval.high:{plus}.2f}]" if interval else ""
+def interval_text(interval: Interval | None) -> str:
+    """Return ``(0.6234 to 0.7512)``; empty for no interval."""
+    return f"({limits_text(interval)})" if interval else ""
 
 
 def p_text(p: float) -> str:
@@ -42,7 +41,7 @@ def pair_texts(ranking: Ranking, key: str) -> list[str]:
     pair = ranking.pairs[key]
     found = [pair.differences[metric].interval for metric in ("uf1", "uar")]
     return [
-        *(f"{each.value:+.4f} {interval_text(each, sign=True)}" for each in found),
+        *(certainty.interval_text(interval, sign=True) for interval in found),
         p_text(ranking.p[key]),
         f"{100 * pair.differences['uf1'].probability:.0f} %",
         f"{pair.better}, {pair.worse}, {pair.equal}",
