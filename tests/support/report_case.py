@@ -9,10 +9,12 @@ data without one class, which counts as zero; two means that differ print alike.
 from __future__ import annotations
 
 import csv
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mer_bench.statistics.subjects import SubjectCounts
 from mer_bench.store import Store
@@ -271,10 +273,11 @@ class Report:
     markdown: str
     latex: str
     csv: list[Line]
+    json: dict[str, Any]
 
     @classmethod
     def of_case(cls, folder: Path) -> Report:
         store, run_ids = write_case(folder)
         files = texts(store)
         lines = list(csv.DictReader(files["csv"].splitlines()))
-        return cls(store, run_ids, files["html"], files["markdown"], files["latex"], lines)
+        return cls(store, run_ids, files["html"], files["markdown"], files["latex"], lines, json.loads(files["json"]))
