@@ -37,6 +37,14 @@ def test_of_two_rows_one_is_better(store: Store) -> None:
     )
 
 
+def test_a_small_p_is_not_printed_as_zero(store: Store) -> None:
+    compared(store, {"Bad": BAD, "Right": right})
+    written = texts(store)
+    tables = html_tables(written["html"]), markdown_tables(written["markdown"]), latex_tables(written["latex"])
+    printed = [[line["p, UF1"] for table in each for line in table.lines if "p, UF1" in line] for each in tables]
+    assert printed == [["< 0.001"], ["< 0.001"], [r"\textless 0.001"]]
+
+
 def test_rows_that_are_worse_and_others_are_told_apart(store: Store) -> None:
     comparison = compared(store, {"Worst": wrong_for("s", "c"), "Good": GOOD, "Right": right, "Bad": BAD})
     assert comparison.verdict[1:] == (
