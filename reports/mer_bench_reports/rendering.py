@@ -19,7 +19,7 @@ from mer_bench.store.files import unwritable_cure
 from mer_bench_reports import inputs, provenance, score_texts, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
-from mer_bench_reports.figures import figures
+from mer_bench_reports.plots import plots
 from mer_bench_reports.json_report import render_json
 from mer_bench_reports.latex_tables import render_latex
 from mer_bench_reports.report_data import ReportData
@@ -110,7 +110,7 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
         lstrip_blocks=True,
     )
     environment.globals.update(
-        figures=figures,
+        plots=plots,
         inputs=inputs,
         row_badge=row_badge,
         row_facts=row_facts,

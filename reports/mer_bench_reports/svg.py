@@ -1,6 +1,6 @@
-"""Figures as lists of lines, points, boxes and texts, which a template draws as SVG.
+"""Plots as lists of lines, points, boxes and texts, which a template draws as SVG.
 
-Horizontal places are percentages of the figure's width and vertical ones are pixels, so that a figure is as wide as the
+Horizontal places are percentages of the plot's width and vertical ones are pixels, so that a plot is as wide as the
 screen while its texts keep their size. Colours are the page's, by class. The same content gives the same bytes.
 """
 
@@ -60,8 +60,8 @@ Part = Line | Point | Box | Text
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure.
+class Plot:
+    """A plot.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Figures: each mark stands where its number says, and its tip has the number."""
+"""Plots: each mark stands where its number says, and its tip has the number."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from support.report_case import write_case
 from support.store_factory import make_row, new_store, samples_of, scattered, write_seed
 
 from mer_bench_reports.builder import build_report
-from mer_bench_reports.figures import (
+from mer_bench_reports.plots import (
     costs,
     differences,
-    figures,
+    plots,
     forest,
     recalls,
     selections,
@@ -24,7 +24,7 @@ from mer_bench_reports.figures import (
 )
 from mer_bench_reports.rendering import render_html
 from mer_bench_reports.report_data import Comparison, ReportData
-from mer_bench_reports.svg import Box, Figure, Line, Point, Scale, Text
+from mer_bench_reports.svg import Box, Plot, Line, Point, Scale, Text
 
 MANY = samples_of([f"{database}/{number}" for database in ("smic", "samm", "casme2") for number in range(4)])
 HOSTILE = "<script>alert(1)</script>"
@@ -40,29 +40,29 @@ def case(report: ReportData) -> Comparison:
     return report.comparisons[0]
 
 
-def points(figure: Figure | None) -> list[Point]:
-    assert figure is not None
-    return [part for part in figure.parts if isinstance(part, Point)]
+def points(plot: Plot | None) -> list[Point]:
+    assert plot is not None
+    return [part for part in plot.parts if isinstance(part, Point)]
 
 
 def numbers(text: str) -> list[float]:
     return [float(found) for found in re.findall(r"[+-]?\d+\.\d+", text)]
 
 
-def axis(figure: Figure) -> Scale:
-    """Return the horizontal scale that the ticks of a figure show."""
-    ticks = [part for part in figure.parts if isinstance(part, Text) and part.css == "tick"]
+def axis(plot: Plot) -> Scale:
+    """Return the horizontal scale that the ticks of a plot show."""
+    ticks = [part for part in plot.parts if isinstance(part, Text) and part.css == "tick"]
     first, last = ticks[0], ticks[-1]
     return Scale(float(first.text), float(last.text), first.x, last.x - first.x)
 
 
 def test_the_forest_has_each_row_with_scores_at_its_uf1_and_the_highest_first(case: Comparison) -> None:
-    figure = forest(case)
-    assert figure is not None
+    plot = forest(case)
+    assert plot is not None
     rows = sorted((e for e in case.entries if e.row.means), key=lambda e: -e.row.means["full", "uf1"].value)
-    found, scale = points(figure), axis(figure)
+    found, scale = points(plot), axis(plot)
     assert len(found) == len(rows) == 5
-    whiskers = [part for part in figure.parts if isinstance(part, Line) and part.css == "interval"]
+    whiskers = [part for part in plot.parts if isinstance(part, Line) and part.css == "interval"]
     for entry, point, whisker in zip(rows, found, whiskers, strict=True):
         value, low, high = numbers(point.tip)
         interval = entry.intervals["full", "uf1"]
@@ -74,12 +74,12 @@ def test_the_forest_has_each_row_with_scores_at_its_uf1_and_the_highest_first(ca
 
 
 def test_differences_are_right_of_zero_where_the_leader_is_better(case: Comparison) -> None:
-    figure = differences(case)
-    assert figure is not None
+    plot = differences(case)
+    assert plot is not None
     assert case.ranking is not None
-    [zero] = [part for part in figure.parts if isinstance(part, Line) and part.css == "zero"]
+    [zero] = [part for part in plot.parts if isinstance(part, Line) and part.css == "zero"]
     others = [entry for entry in case.entries if entry.row.record["row_key"] in case.ranking.pairs]
-    for entry, point in zip(others, points(figure), strict=True):
+    for entry, point in zip(others, points(plot), strict=True):
         lead = case.ranking.leader.means["full", "uf1"].value - entry.row.means["full", "uf1"].value
         assert numbers(point.tip)[0] == pytest.approx(lead, abs=5e-5)
         assert point.x > zero.x1
@@ -99,9 +99,9 @@ def test_recalls_are_those_of_the_pooled_classes(case: Comparison) -> None:
 
 
 def test_subjects_come_from_the_best_to_the_one_whom_all_rows_fail(case: Comparison) -> None:
-    figure = subjects(case)
-    assert figure is not None
-    boxes = [part for part in figure.parts if isinstance(part, Box)]
+    plot = subjects(case)
+    assert plot is not None
+    boxes = [part for part in plot.parts if isinstance(part, Box)]
     strips = [[box for box in boxes if box.y == y] for y in sorted({box.y for box in boxes})]
     assert [len(strip) for strip in strips] == [7] * 5
     means = [sum(shares) / 5 for shares in zip(*([box.share for box in strip] for strip in strips), strict=True)]
@@ -122,10 +122,10 @@ def test_the_oracle_stands_beside_the_row_s_own_rule(case: Comparison) -> None:
 
 
 def test_a_curve_has_each_epoch_and_a_legend_has_each_row(case: Comparison) -> None:
-    figure = training(case)
-    assert figure is not None
-    curves = {part.css for part in figure.parts if isinstance(part, Line) and part.css.startswith("curve")}
-    legends = [part.text for part in figure.parts if isinstance(part, Text) and not part.css]
+    plot = training(case)
+    assert plot is not None
+    curves = {part.css for part in plot.parts if isinstance(part, Line) and part.css.startswith("curve")}
+    legends = [part.text for part in plot.parts if isinstance(part, Text) and not part.css]
     assert len(curves) == len(legends) == 2
 
 
@@ -148,9 +148,9 @@ def swept(tmp_path: Path) -> ReportData:
 
 def test_a_sweep_of_three_values_has_a_curve_in_the_order_of_the_values(swept: ReportData) -> None:
     comparison = swept.comparisons[0]
-    [figure] = sweeps(comparison)
-    marks = [point for point in points(figure) if point.tip]
-    labels = [part.text for part in figure.parts if isinstance(part, Text) and part.anchor == "middle"]
+    [plot] = sweeps(comparison)
+    marks = [point for point in points(plot) if point.tip]
+    labels = [part.text for part in plot.parts if isinstance(part, Text) and part.anchor == "middle"]
     entries = [entry for entry in comparison.entries if entry.row.record["method"]["name"] == "net"]
     assert labels == ["8", "16", "128"]
     for metric, own in (("UF1", marks[:3]), ("UAR", marks[3:])):
@@ -165,7 +165,7 @@ def test_figures_are_valid_and_harmless_and_the_same_each_time(swept: ReportData
     for data in (swept, report):
         page = render_html(data)
         drawn = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-        assert len(drawn) == sum(len(figures(comparison)) for comparison in data.comparisons) > 5
+        assert len(drawn) == sum(len(plots(comparison)) for comparison in data.comparisons) > 5
         for svg in drawn:
             root = ElementTree.fromstring(svg)
             assert [child.attrib["id"] for child in root[:2]] == root.attrib["aria-labelledby"].split()

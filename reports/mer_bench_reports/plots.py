@@ -1,4 +1,4 @@
-"""The figures of a comparison: intervals, differences, recalls, subjects, selection rules, and cost."""
+"""The plots of a comparison: intervals, differences, recalls, subjects, selection rules, and cost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mer_bench.parameters import value_text
 from mer_bench.results import means
 from mer_bench.rules import ORACLE
 from mer_bench_reports.report_data import Comparison, Entry
-from mer_bench_reports.svg import Box, Figure, Line, Part, Point, Scale, Text, horizontal_axis, vertical_axis
+from mer_bench_reports.svg import Box, Plot, Line, Part, Point, Scale, Text, horizontal_axis, vertical_axis
 
 _LEFT, _WIDTH = 4.0, 92.0
-"""The axis of a figure, in percent of its width."""
+"""The axis of a plot, in percent of its width."""
 _ROW = 34.0
-"""Pixels of a row of a figure: a line of text, and marks below it."""
+"""Pixels of a row of a plot: a line of text, and marks below it."""
 _AXIS = 26.0
 _UNIT = (0.0, 1.0)
 _CURVE_POINTS = 80
@@ -26,8 +26,8 @@ _SWEPT = 3
 """Values that a parameter must have for a curve."""
 
 
-def figures(comparison: Comparison) -> list[Figure]:
-    """Return the figures of a comparison for which it has anything to show."""
+def plots(comparison: Comparison) -> list[Plot]:
+    """Return the plots of a comparison for which it has anything to show."""
     drawn = (
         forest(comparison),
         differences(comparison),
@@ -38,10 +38,10 @@ def figures(comparison: Comparison) -> list[Figure]:
         *sweeps(comparison),
         costs(comparison),
     )
-    return [figure for figure in drawn if figure is not None]
+    return [plot for plot in drawn if plot is not None]
 
 
-def forest(comparison: Comparison) -> Figure | None:
+def forest(comparison: Comparison) -> Plot | None:
     """Return UF1 of each row with its interval, the highest first."""
     rows = [
         (entry, entry.intervals["full", "uf1"]) for entry in comparison.entries if ("full", "uf1") in entry.intervals
@@ -53,8 +53,8 @@ def forest(comparison: Comparison) -> Figure | None:
     parts = [*horizontal_axis(scale, 0, len(rows) * _ROW)]
     for number, (entry, interval) in enumerate(rows):
         tip = f"{_label(entry)}: {interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
-        parts += _whisker(_label(entry), number, scale, (interval.value, interval.low, interval.high), tip)
-    return Figure(
+        parts += _whisker(_label(entry), number * _ROW + 23, tuple(map(scale.at, (value, low, high))), tip)
+    return Plot(
         "UF1 on the full set, with 95 % intervals",
         "One line for each row, from the lower to the upper limit of its interval, with a dot at its UF1.",
         len(rows) * _ROW + _AXIS,
@@ -62,7 +62,7 @@ def forest(comparison: Comparison) -> Figure | None:
     )
 
 
-def differences(comparison: Comparison) -> Figure | None:
+def differences(comparison: Comparison) -> Plot | None:
     """Return by how much UF1 of the leader is above that of each other row."""
     ranking = comparison.ranking
     if ranking is None:
@@ -75,9 +75,9 @@ def differences(comparison: Comparison) -> Figure | None:
     parts = [*horizontal_axis(scale, 0, height, sign=True), Line(scale.at(0), 0, scale.at(0), height, "zero")]
     for number, (entry, interval) in enumerate(zip(beside, found, strict=True)):
         tip = f"{_label(entry)}: {interval.value:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
-        parts += _whisker(_label(entry), number, scale, (interval.value, interval.low, interval.high), tip)
+        parts += _whisker(_label(entry), number * _ROW + 23, tuple(map(scale.at, (value, low, high))), tip)
     leader = next(entry for entry in comparison.entries if entry.row is ranking.leader)
-    return Figure(
+    return Plot(
         f"UF1 of {_label(leader)} less that of each other row",
         "One line for each other row: the interval of the difference, with a dot at the difference. Right of zero the "
         "first row is better.",
@@ -86,7 +86,7 @@ def differences(comparison: Comparison) -> Figure | None:
     )
 
 
-def recalls(comparison: Comparison) -> Figure | None:
+def recalls(comparison: Comparison) -> Plot | None:
     """Return the recall of each class, for each row."""
     classes = comparison.protocol["classes"]
     rows = [entry for entry in comparison.entries if entry.row.means]
@@ -106,7 +106,7 @@ def recalls(comparison: Comparison) -> Figure | None:
                 )
     legend = [Point(_LEFT + 1 + 24 * i, height + 34, f"class-{i % 8}") for i in range(len(classes))]
     names = [Text(_LEFT + 3 + 24 * i, height + 38, name) for i, name in enumerate(classes)]
-    return Figure(
+    return Plot(
         "Recall of each class on the full set",
         f"One line for each row, with a dot for the recall of each class: {', '.join(classes)}.",
         height + _AXIS + 20,
@@ -114,7 +114,7 @@ def recalls(comparison: Comparison) -> Figure | None:
     )
 
 
-def subjects(comparison: Comparison) -> Figure | None:
+def subjects(comparison: Comparison) -> Plot | None:
     """Return the share of correct samples of each subject: which subjects all rows fail."""
     rows = [(entry, counts) for entry in comparison.entries if (counts := subject_counts(entry.row.seeds, "full"))]
     if not rows:
@@ -133,7 +133,7 @@ def subjects(comparison: Comparison) -> Figure | None:
                 Box(round(_LEFT + place * width, 2), number * _ROW + 17, round(width, 2), 13, round(share, 3), tip)
             )
     failed = int((shares.max(axis=0) == 0).sum())
-    return Figure(
+    return Plot(
         "Share of correct samples of each subject, darker for more",
         f"One strip for each row, with a box for each of {len(names)} subjects, in the same order: those whom the rows "
         f"predict best come first. Of {failed} subjects no row predicts any sample correctly.",
@@ -142,7 +142,7 @@ def subjects(comparison: Comparison) -> Figure | None:
     )
 
 
-def selections(comparison: Comparison) -> Figure | None:
+def selections(comparison: Comparison) -> Plot | None:
     """Return UF1 under the row's own rule and under the oracle."""
     rows = [(entry, best) for entry in comparison.diagnosed if (best := means(entry.row.oracle)) and entry.row.means]
     if not rows:
@@ -156,7 +156,7 @@ def selections(comparison: Comparison) -> Figure | None:
         parts += [Text(_LEFT, y - 10, _label(entry)), Line(scale.at(own), y, scale.at(oracle), y, "interval")]
         parts += [Point(scale.at(own), y, "dot", f"{_label(entry)}, {entry.row.selection}: {own:.4f}")]
         parts += [Point(scale.at(oracle), y, "hollow", f"{_label(entry)}, {ORACLE}: {oracle:.4f}")]
-    return Figure(
+    return Plot(
         "UF1 of the last epoch (full dot), and of the epoch that is best on the test subject (empty dot)",
         "One line for each row, from its UF1 to that of the oracle, which is a diagnostic and no result.",
         height + _AXIS,
@@ -164,7 +164,7 @@ def selections(comparison: Comparison) -> Figure | None:
     )
 
 
-def training(comparison: Comparison) -> Figure | None:
+def training(comparison: Comparison) -> Plot | None:
     """Return UF1 on the test subjects after each epoch."""
     found = [(entry, epoch_curve(entry.row)) for entry in comparison.diagnosed]
     curves = [(entry, curve[:, 0]) for entry, curve in found if curve is not None and len(curve) > 1]
@@ -179,7 +179,7 @@ def training(comparison: Comparison) -> Figure | None:
             [*zip(xs.round(2).tolist(), map(up.at, curve[shown].tolist()), strict=True)], f"class-{number % 8}"
         )
         parts += _legend(_label(entry), number, 214)
-    return Figure(
+    return Plot(
         "UF1 on the test subjects after each epoch, from the first to the last",
         "One curve for each row with scores of every epoch. It is a diagnostic: to stop where it is highest would be "
         "to choose on the test subjects.",
@@ -188,16 +188,16 @@ def training(comparison: Comparison) -> Figure | None:
     )
 
 
-def sweeps(comparison: Comparison) -> list[Figure]:
+def sweeps(comparison: Comparison) -> list[Plot]:
     """Return UF1 and UAR by the values of a parameter, for each method of which one parameter has three or more."""
     by_method: dict[str, list[Entry]] = {}
     for entry in comparison.entries:
         if entry.row.means:
             by_method.setdefault(entry.row.record["method"]["name"], []).append(entry)
-    return [figure for entries in by_method.values() if (figure := _sweep(entries))]
+    return [plot for entries in by_method.values() if (plot := _sweep(entries))]
 
 
-def _sweep(entries: list[Entry]) -> Figure | None:
+def _sweep(entries: list[Entry]) -> Plot | None:
     params = [entry.row.record["params"] for entry in entries]
     differing = [name for name in params[0] if any(other.get(name) != params[0][name] for other in params)]
     if len(entries) < _SWEPT or len(differing) != 1:
@@ -217,7 +217,7 @@ def _sweep(entries: list[Entry]) -> Figure | None:
             for (x, y), of, value in zip(places, params, own, strict=True)
         ]
         parts += _legend(metric, 2 * number, 232, row=number)
-    return Figure(
+    return Plot(
         f"{title} by {name}",
         f"UF1 and UAR on the full set for each value of {name}, in the order of the table.",
         260,
@@ -225,7 +225,7 @@ def _sweep(entries: list[Entry]) -> Figure | None:
     )
 
 
-def costs(comparison: Comparison) -> Figure | None:
+def costs(comparison: Comparison) -> Plot | None:
     """Return UF1 against the processor time of a seed."""
     rows = [(entry, _hours(entry)) for entry in comparison.entries if entry.row.means and _hours(entry) > 0]
     if len(rows) < 2:
@@ -241,7 +241,7 @@ def costs(comparison: Comparison) -> Figure | None:
         x = across.at(log)
         parts.append(Point(x, up.at(score), "dot", f"{_label(entry)}: {score:.4f}, {10**log:.3g} min"))
         parts.append(Text(x, up.at(score) - 8, _label(entry), "end" if x > 55 else "start", "tick"))
-    return Figure(
+    return Plot(
         "UF1 against processor time of one seed",
         "One dot for each row: further right is slower (logarithmic), further up is better.",
         256,
