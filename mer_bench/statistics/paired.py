@@ -90,7 +90,7 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
     lead = a.correct - b.correct
     return Pair(
         differences={
-            metric: Difference(Interval(float(value[i]), float(low[i]), float(high[i])), float(ahead[i]), float(p[i]))
+            metric: Difference(Interval.around(value[i], low[i], high[i]), float(ahead[i]), float(p[i]))
             for i, metric in enumerate(METRICS)
         },
         better=int((lead > _ROUNDING).sum()),

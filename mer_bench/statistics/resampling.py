@@ -36,6 +36,11 @@ class Interval:
     low: float
     high: float
 
+    @classmethod
+    def around(cls, value: float, low: float, high: float) -> Interval:
+        """Return an interval that holds its own score, which of two or three subjects resamples may all miss."""
+        return cls(float(value), float(min(low, value)), float(max(high, value)))
+
 
 @lru_cache(maxsize=8)
 def draw_subjects(subjects: tuple[str, ...], *, resamples: int = RESAMPLES, seed: int = 0) -> DoubleArray:
@@ -130,5 +135,5 @@ def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) 
     times = draw_subjects(row.subjects, resamples=resamples, seed=seed)
     low, high = limits(resampled_scores(row, times, seed=(seed, 1)), row)
     value = row.scores()
-    first, second = (Interval(float(value[i]), float(low[i]), float(high[i])) for i in range(2))
+    first, second = (Interval.around(value[i], low[i], high[i]) for i in range(2))
     return first, second

@@ -7,13 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from mer_bench.certainty import subject_counts
+from mer_bench.certainty import interval_text, subject_counts
 from mer_bench.epoch_curves import epoch_curve
 from mer_bench.parameters import value_text
 from mer_bench.results import means
 from mer_bench.rules import ORACLE
+from mer_bench.statistics.resampling import Interval
 from mer_bench_reports.report_data import Comparison, Entry
-from mer_bench_reports.svg import Box, Plot, Line, Part, Point, Scale, Text, horizontal_axis, vertical_axis
+from mer_bench_reports.svg import Box, Line, Part, Plot, Point, Scale, Text, horizontal_axis, vertical_axis
 
 _LEFT, _WIDTH = 4.0, 92.0
 """The axis of a plot, in percent of its width."""
@@ -52,8 +53,7 @@ def forest(comparison: Comparison) -> Plot | None:
     scale = Scale.around([limit for _, i in rows for limit in (i.low, i.high)], _LEFT, _WIDTH, widest=_UNIT)
     parts = [*horizontal_axis(scale, 0, len(rows) * _ROW)]
     for number, (entry, interval) in enumerate(rows):
-        tip = f"{_label(entry)}: {interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
-        parts += _whisker(_label(entry), number * _ROW + 23, tuple(map(scale.at, (value, low, high))), tip)
+        parts += _whisker(entry, number, scale, interval)
     return Plot(
         "UF1 on the full set, with 95 % intervals",
         "One line for each row, from the lower to the upper limit of its interval, with a dot at its UF1.",
@@ -74,8 +74,7 @@ def differences(comparison: Comparison) -> Plot | None:
     height = len(beside) * _ROW
     parts = [*horizontal_axis(scale, 0, height, sign=True), Line(scale.at(0), 0, scale.at(0), height, "zero")]
     for number, (entry, interval) in enumerate(zip(beside, found, strict=True)):
-        tip = f"{_label(entry)}: {interval.value:+.4f} ({interval.low:+.4f} to {interval.high:+.4f})"
-        parts += _whisker(_label(entry), number * _ROW + 23, tuple(map(scale.at, (value, low, high))), tip)
+        parts += _whisker(entry, number, scale, interval, sign=True)
     leader = next(entry for entry in comparison.entries if entry.row is ranking.leader)
     return Plot(
         f"UF1 of {_label(leader)} less that of each other row",
@@ -129,9 +128,8 @@ def subjects(comparison: Comparison) -> Plot | None:
         for place, subject in enumerate(order):
             share = float(shares[number, subject])
             tip = f"{names[subject]}: {share * sizes[subject]:.4g} of {sizes[subject]} correct"
-            parts.append(
-                Box(round(_LEFT + place * width, 2), number * _ROW + 17, round(width, 2), 13, round(share, 3), tip)
-            )
+            x, y = round(_LEFT + place * width, 2), number * _ROW + 17
+            parts.append(Box(x, y, width=round(width, 2), height=13, share=round(share, 3), tip=tip))
     failed = int((shares.max(axis=0) == 0).sum())
     return Plot(
         "Share of correct samples of each subject, darker for more",
@@ -249,13 +247,12 @@ def costs(comparison: Comparison) -> Plot | None:
     )
 
 
-def _whisker(label: str, number: int, scale: Scale, values: tuple[float, float, float], tip: str) -> Iterator[Part]:
+def _whisker(entry: Entry, number: int, scale: Scale, interval: Interval, *, sign: bool = False) -> Iterator[Part]:
     """Yield a label, and below it the line from the lower to the upper limit with a dot at the value."""
     y = number * _ROW + 23
-    value, low, high = map(scale.at, values)
-    yield Text(_LEFT, y - 10, label)
-    yield Line(low, y, high, y, "interval")
-    yield Point(value, y, "dot", tip)
+    yield Text(_LEFT, y - 10, _label(entry))
+    yield Line(scale.at(interval.low), y, scale.at(interval.high), y, "interval")
+    yield Point(scale.at(interval.value), y, "dot", f"{_label(entry)}: {interval_text(interval, sign=sign)}")
 
 
 def _curve(places: list[tuple[float, float]], css: str) -> Iterator[Part]:

@@ -14,8 +14,8 @@ from mer_bench_reports.builder import build_report
 from mer_bench_reports.plots import (
     costs,
     differences,
-    plots,
     forest,
+    plots,
     recalls,
     selections,
     subjects,
@@ -24,7 +24,7 @@ from mer_bench_reports.plots import (
 )
 from mer_bench_reports.rendering import render_html
 from mer_bench_reports.report_data import Comparison, ReportData
-from mer_bench_reports.svg import Box, Plot, Line, Point, Scale, Text
+from mer_bench_reports.svg import Box, Line, Plot, Point, Scale, Text
 
 MANY = samples_of([f"{database}/{number}" for database in ("smic", "samm", "casme2") for number in range(4)])
 HOSTILE = "<script>alert(1)</script>"
