@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, Means
+from mer_bench_reports.provenance import without_folders
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
 
 
@@ -23,7 +25,16 @@ def render_json(report: ReportData) -> str:
         "comparisons": [_comparison(comparison) for comparison in report.comparisons],
         "published": [row for table in report.cited for row in _published(table)],
     }
-    return json.dumps(answer, indent=1, allow_nan=False) + "\n"
+    return json.dumps(_without_folders(answer), indent=1, allow_nan=False) + "\n"
+
+
+def _without_folders(value: Any) -> Any:
+    """Return JSON values with the folders of the machine taken out of all texts, as in the other formats."""
+    if isinstance(value, dict):
+        return {name: _without_folders(own) for name, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_folders(own) for own in value]
+    return without_folders(value) if isinstance(value, str) else value
 
 
 def _comparison(comparison: Comparison) -> dict[str, object]:

@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 
 from mer_bench.certainty import interval_text, subject_counts
-from mer_bench.epoch_curves import epoch_curve
 from mer_bench.parameters import value_text
 from mer_bench.results import means
 from mer_bench.rules import ORACLE
@@ -22,7 +21,6 @@ _ROW = 34.0
 """Pixels of a row of a plot: a line of text, and marks below it."""
 _AXIS = 26.0
 _UNIT = (0.0, 1.0)
-_CURVE_POINTS = 80
 _SWEPT = 3
 """Values that a parameter must have for a curve."""
 
@@ -35,7 +33,6 @@ def plots(comparison: Comparison) -> list[Plot]:
         recalls(comparison),
         subjects(comparison),
         selections(comparison),
-        training(comparison),
         *sweeps(comparison),
         costs(comparison),
     )
@@ -158,30 +155,6 @@ def selections(comparison: Comparison) -> Plot | None:
         "UF1 of the last epoch (full dot), and of the epoch that is best on the test subject (empty dot)",
         "One line for each row, from its UF1 to that of the oracle, which is a diagnostic and no result.",
         height + _AXIS,
-        tuple(parts),
-    )
-
-
-def training(comparison: Comparison) -> Plot | None:
-    """Return UF1 on the test subjects after each epoch."""
-    found = [(entry, epoch_curve(entry.row)) for entry in comparison.diagnosed]
-    curves = [(entry, curve[:, 0]) for entry, curve in found if curve is not None and len(curve) > 1]
-    if not curves:
-        return None
-    up = Scale.around([0.0, *(float(curve.max()) for _, curve in curves)], 190, -170, widest=_UNIT)
-    parts: list[Part] = [*vertical_axis(up, _LEFT, _LEFT + _WIDTH)]
-    for number, (entry, curve) in enumerate(curves):
-        shown = np.unique(np.linspace(0, len(curve) - 1, _CURVE_POINTS).round().astype(int))
-        xs = _LEFT + _WIDTH * shown / (len(curve) - 1)
-        parts += _curve(
-            [*zip(xs.round(2).tolist(), map(up.at, curve[shown].tolist()), strict=True)], f"class-{number % 8}"
-        )
-        parts += _legend(_label(entry), number, 214)
-    return Plot(
-        "UF1 on the test subjects after each epoch, from the first to the last",
-        "One curve for each row with scores of every epoch. It is a diagnostic: to stop where it is highest would be "
-        "to choose on the test subjects.",
-        206 + 18 * len(curves),
         tuple(parts),
     )
 

@@ -20,7 +20,6 @@ from mer_bench_reports.plots import (
     selections,
     subjects,
     sweeps,
-    training,
 )
 from mer_bench_reports.rendering import render_html
 from mer_bench_reports.report_data import Comparison, ReportData
@@ -119,14 +118,6 @@ def test_the_oracle_stands_beside_the_row_s_own_rule(case: Comparison) -> None:
         assert oracle.x > own.x
         assert own.y == oracle.y
     assert len(found) == 4
-
-
-def test_a_curve_has_each_epoch_and_a_legend_has_each_row(case: Comparison) -> None:
-    plot = training(case)
-    assert plot is not None
-    curves = {part.css for part in plot.parts if isinstance(part, Line) and part.css.startswith("curve")}
-    legends = [part.text for part in plot.parts if isinstance(part, Text) and not part.css]
-    assert len(curves) == len(legends) == 2
 
 
 def test_more_processor_time_is_further_right(case: Comparison) -> None:
