@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mer_bench.arrays import IntArray
+from mer_bench.arrays import DoubleArray, IntArray
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.rules import ABSENT_CLASS_RULES
 
@@ -65,22 +65,47 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
         hint = did_you_mean(absent_class, ABSENT_CLASS_RULES) if isinstance(absent_class, str) else ""
         raise MerBenchError(f"absent_class={absent_class!r} is not one of: {', '.join(ABSENT_CLASS_RULES)}{hint}")
     counts = _confusion(y_true, y_pred, n_classes)
-    true_positives = np.diag(counts)
+    uf1, uar = class_means(counts, absent_class=absent_class)
     n_true = counts.sum(axis=1)
-    present = n_true > 0
-    # 2TP + FP + FN = (times predicted) + (true samples) of the class; it is 0 only for an absent class.
-    f1 = 2 * true_positives / np.maximum(n_true + counts.sum(axis=0), 1)
-    recall = true_positives / np.maximum(n_true, 1)
-    averaged = present if absent_class == "exclude" else np.ones_like(present)
     n_samples = int(n_true.sum())
     return Scores(
-        uf1=float(f1[averaged].mean()),
-        uar=float(recall[averaged].mean()),
-        accuracy=float(true_positives.sum() / n_samples),
+        uf1=float(uf1),
+        uar=float(uar),
+        accuracy=float(np.trace(counts) / n_samples),
         n_samples=n_samples,
         confusion=tuple(tuple(int(count) for count in row) for row in counts),
-        absent=tuple(int(label) for label in np.flatnonzero(~present)),
+        absent=tuple(int(label) for label in np.flatnonzero(n_true == 0)),
     )
+
+
+def class_means(counts: DoubleArray | IntArray, *, absent_class: str = "exclude") -> tuple[DoubleArray, DoubleArray]:
+    """Return UF1 and UAR of confusion matrices.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (..., n_classes, n_classes), integer or float64
+        Pooled counts, not negative; rows are the truth, columns the prediction.
+    absent_class : {"exclude", "zero"}
+        See `mer_bench.rules.ABSENT_CLASS_RULES`.
+
+    Returns
+    -------
+    uf1, uar : ndarray of shape (...), float64
+        In [0, 1]; 0 for a matrix without samples.
+    """
+    exact: DoubleArray = counts.astype(np.float64, copy=False)
+    true_positives = np.diagonal(exact, axis1=-2, axis2=-1)
+    n_true = exact.sum(axis=-1)
+    # 2TP + FP + FN = (times predicted) + (true samples) of the class; it is 0 only for an absent class.
+    f1, recall = _share(2 * true_positives, n_true + exact.sum(axis=-2)), _share(true_positives, n_true)
+    averaged = n_true > 0 if absent_class == "exclude" else np.ones_like(n_true, dtype=np.bool_)
+    n_averaged = np.maximum(averaged.sum(axis=-1), 1)
+    return (f1 * averaged).sum(axis=-1) / n_averaged, (recall * averaged).sum(axis=-1) / n_averaged
+
+
+def _share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
+    shares: DoubleArray = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+    return shares
 
 
 def _confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> IntArray:

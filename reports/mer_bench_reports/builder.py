@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from mer_bench.arithmetic import NATIVE
 from mer_bench.caveats import DATA_CAVEATS, caveat_sentence, is_synthetic
+from mer_bench.certainty import ranking, score_intervals
 from mer_bench.errors import MerBenchError
 from mer_bench.representations.settings import is_scaled_for_method
 from mer_bench.result_texts import distinction_texts, slice_counts, slice_notes
@@ -26,6 +27,7 @@ from mer_bench_reports.provenance import Manifests, count_problems, row_label, r
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
 from mer_bench_reports.settings_texts import row_badge, settings_text
+from mer_bench_reports.verdicts import labels, verdict
 
 _SIGNS = "†‡§¶"
 
@@ -84,6 +86,8 @@ def _comparison(manifests: Manifests, names: _Names, groups: Sequence[Group], nu
     footnotes = _footnotes(row for _, members in families for row in members)
     differing = [warning for row in group.rows if (warning := _verification_warning(row, names))]
     entries = tuple((title, _entries(members, group.rows, footnotes, names)) for title, members in families)
+    listed = [entry for _, members in entries for entry in members]
+    ranked = ranking(group.rows)
     return Comparison(
         number=number,
         protocol=_with_words(group.rows),
@@ -94,7 +98,10 @@ def _comparison(manifests: Manifests, names: _Names, groups: Sequence[Group], nu
         not_comparable=why_not_comparable(groups, number),
         slices={name: sum(counts) for name, counts in slice_counts(record).items()},
         families=entries,
-        notes=(*_marks([entry for _, members in entries for entry in members]), *_notes(groups, group)),
+        ranking=ranked,
+        leader=labels(listed)[ranked.leader.record["row_key"]] if ranked else "",
+        verdict=verdict(ranked, listed),
+        notes=(*_marks(listed), *_notes(groups, group)),
         footnotes=footnotes,
     )
 
@@ -121,6 +128,7 @@ def _entries(
             settings="; ".join(filter(None, [settings_text(row.record), *_distinctions(row, rows)])),
             signs="".join(signs[note] for note in _row_notes(row)),
             best=ahead,
+            intervals=score_intervals(row.seeds),
         )
         for row, ahead in zip(family, best(family), strict=True)
     )
@@ -176,6 +184,8 @@ def _marks(entries: Iterable[Entry]) -> Iterable[str]:
         yield wording.DEVIATION_TEXT
     if any(entry.best for entry in entries):
         yield wording.BOLD_TEXT
+    if any(entry.intervals for entry in entries):
+        yield wording.INTERVAL_TEXT
 
 
 def _notes(groups: Sequence[Group], group: Group) -> Iterable[str]:

@@ -23,7 +23,8 @@ def render_csv(report: ReportData) -> str:
     The column ``kind`` is ``measured``, ``diagnostic`` (the oracle) or ``published``; rows with the same ``comparison``
     can be compared. A row with a ``badge`` is not trained as its paper says. A seed with a missing fold has no scores:
     the mean is over the ``n_seeds`` complete seeds, and ``incomplete`` names the others. Columns that end in ``_std``
-    are the standard deviation over seeds.
+    are the standard deviation over seeds; ``_low`` and ``_high`` are the limits of the row's 95 % interval. ``lead`` is
+    the highest UF1 of the comparison less that of the row, ``lead_p`` its p, adjusted for the number of rows.
     """
     lines: list[_Line] = []
     for comparison in report.comparisons:
@@ -46,6 +47,7 @@ def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[S
     if len(seeds) > 1:
         groups.append(("mean", seeds))
     for name, members in groups:
+        stands_for_row = kind == "measured" and members is groups[-1][1]
         means_of_members = means(members)
         for slice_name, n_samples in comparison.slices.items():
             yield {
@@ -55,6 +57,8 @@ def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[S
                 "seed": name,
                 "slice": slice_name,
                 **_scores(means_of_members, slice_name),
+                **_limits(entry if stands_for_row else None, slice_name),
+                **_lead(comparison, entry if stands_for_row and slice_name == "full" else None),
                 "n_samples": n_samples if (slice_name, "uf1") in means_of_members else "",
                 **_progress(members),
                 **_origin(entry.row),
@@ -113,6 +117,23 @@ def _scores(means_of_members: Means, slice_name: str) -> _Line:
         mean = means_of_members.get((slice_name, metric))
         line |= {metric: mean.value if mean else "", f"{metric}_std": mean.std if mean else ""}
     return line
+
+
+def _limits(entry: Entry | None, slice_name: str) -> _Line:
+    line: _Line = {}
+    for metric in ("uf1", "uar"):
+        interval = entry and entry.intervals.get((slice_name, metric))
+        line |= {f"{metric}_low": interval.low if interval else "", f"{metric}_high": interval.high if interval else ""}
+    return line
+
+
+def _lead(comparison: Comparison, entry: Entry | None) -> _Line:
+    """Return by how much the row with the highest UF1 is ahead of this one."""
+    key, ranking = entry.row.record["row_key"] if entry else "", comparison.ranking
+    if ranking is None or key not in ranking.pairs:
+        return dict.fromkeys(("lead", "lead_low", "lead_high", "lead_p"), "")
+    interval = ranking.pairs[key].differences["uf1"].interval
+    return {"lead": interval.value, "lead_low": interval.low, "lead_high": interval.high, "lead_p": ranking.p[key]}
 
 
 def _progress(seeds: Sequence[SeedResult]) -> _Line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from mer_bench.certainty import Ranking
 from mer_bench.result_texts import mean_text, seeds_text, verification_text
 from mer_bench.results import Mean
 from mer_bench_reports import score_texts, wording
@@ -32,6 +33,7 @@ _SPECIAL = {
     "`": r"\textasciigrave{}",
     "±": r"$\pm$",
     "×": r"$\times$",
+    "−": r"$-$",
     "³": r"$^3$",
     "μ": r"$\mu$",
     "–": r"\textendash{}",
@@ -86,6 +88,31 @@ def _table(comparison: Comparison) -> Iterator[str]:
     for text in _texts_below(comparison):
         yield rf"\par\raggedright {escaped(text)}"
     yield r"\end{table}"
+    if comparison.ranking is not None:
+        yield from _differences(comparison, comparison.ranking)
+
+
+def _differences(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
+    caption = f"Comparison {comparison.number}: {comparison.leader} less each other row, full set."
+    yield r"\begin{table}[p]"
+    yield r"\centering"
+    yield rf"\caption{{{escaped(caption)}}}"
+    yield r"\begin{tabular}{lrrrrr}"
+    yield r"\toprule"
+    yield _line(["Other row", "UF1", "UAR", "p, UF1", "First better", "Subjects: first, other, neither"])
+    yield r"\midrule"
+    for entry in comparison.entries:
+        key = entry.row.record["row_key"]
+        if key in ranking.pairs:
+            yield _line([_label(entry), *(text.replace("-", "−") for text in score_texts.pair_texts(ranking, key))])
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    yield rf"\par\raggedright {escaped(wording.DIFFERENCE_TEXT)}"
+    yield r"\end{table}"
+
+
+def _label(entry: Entry) -> str:
+    return ", ".join(filter(None, [entry.row.record["method"]["title"], entry.distinction, entry.name, entry.badge]))
 
 
 def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[str]:
@@ -94,6 +121,9 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     signs = rf"\textsuperscript{{{escaped(entry.signs)}}}" if entry.signs else ""
     named = ", ".join(filter(None, [escaped(row.record["method"]["title"]) + signs, escaped(entry.distinction)]))
     yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
+    if entry.intervals:
+        limits = [score_texts.interval_text(entry.intervals.get(column)) for column in columns]
+        yield " & ".join(["", *(rf"\scriptsize {text}" if text else "" for text in limits), ""]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
     below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings, verification_text(row), missing]))
     yield rf"\multicolumn{{{width}}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"
@@ -110,6 +140,7 @@ def _metric_title(metric: str) -> str:
 
 def _texts_below(comparison: Comparison) -> Iterator[str]:
     yield from comparison.warnings
+    yield from comparison.verdict
     yield "; ".join(f"{label}: {text}" for label, text in comparison.input) + "."
     yield from comparison.notes
     yield from (f"{sign} {text}" for sign, text in comparison.footnotes)

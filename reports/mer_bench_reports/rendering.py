@@ -1,9 +1,9 @@
-"""Renders a `ReportData` as HTML, Markdown, CSV and LaTeX files."""
+"""Renders a `ReportData` as HTML, Markdown, CSV, LaTeX and JSON files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -19,43 +19,44 @@ from mer_bench.store.files import unwritable_cure
 from mer_bench_reports import inputs, provenance, score_texts, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
+from mer_bench_reports.json_report import render_json
 from mer_bench_reports.latex_tables import render_latex
+from mer_bench_reports.plots import plots
 from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.row_facts import row_facts
 from mer_bench_reports.settings_texts import row_badge
 
 
-def write_report(store: Store, folder: Path, rows: Sequence[RowResults] | None = None) -> dict[str, Path]:
-    """Write ``report.html``, ``report.md``, ``report.csv`` and ``report.tex`` into ``folder``, each atomically.
+def write_report(
+    store: Store, folder: Path, rows: Sequence[RowResults] | None = None, *, formats: Collection[str] | None = None
+) -> dict[str, Path]:
+    """Write the report of a store into ``folder``, each file atomically.
 
     Parameters
     ----------
     store : Store
     folder : Path
     rows : sequence of RowResults, optional
-        What the store contains; read from it by default.
+        What is reported; all that the store contains by default.
+    formats : collection of str, optional
+        Of `FORMATS`; all by default.
 
     Returns
     -------
     dict of str to Path
-        The files, under ``html``, ``markdown``, ``csv`` and ``latex``.
+        The files, by format.
 
     Raises
     ------
     MerBenchError
-        The store has no result, or the folder cannot be written.
+        There is no result, or the folder cannot be written.
     """
     report = build_report(store, rows)
-    contents = {
-        "html": ("report.html", render_html(report)),
-        "markdown": ("report.md", render_markdown(report)),
-        "csv": ("report.csv", render_csv(report)),
-        "latex": ("report.tex", render_latex(report)),
-    }
     written = {}
-    for kind, (name, text) in contents.items():
-        written[kind] = folder / name
-        _write(written[kind], text)
+    for name, (file, render) in FORMATS.items():
+        if formats is None or name in formats:
+            written[name] = folder / file
+            _write(written[name], render(report))
     return written
 
 
@@ -67,6 +68,16 @@ def render_html(report: ReportData) -> str:
 def render_markdown(report: ReportData) -> str:
     """Return the report as GitHub-flavoured Markdown, for issues and pull requests."""
     return _environment(_markdown).get_template("report.md.j2").render(report=report)
+
+
+FORMATS: Mapping[str, tuple[str, Callable[[ReportData], str]]] = {
+    "html": ("report.html", render_html),
+    "markdown": ("report.md", render_markdown),
+    "csv": ("report.csv", render_csv),
+    "latex": ("report.tex", render_latex),
+    "json": ("report.json", render_json),
+}
+"""The name of each format, its file and what renders it."""
 
 
 def _markdown(value: object) -> Markup:
@@ -99,6 +110,7 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
         lstrip_blocks=True,
     )
     environment.globals.update(
+        plots=plots,
         inputs=inputs,
         row_badge=row_badge,
         row_facts=row_facts,

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from mer_bench.certainty import Ranking
 from mer_bench.results import RowResults
+from mer_bench.statistics.resampling import Interval
 from mer_bench.store.schema import ProtocolRecord
 from mer_bench_reports.published import PublishedRow
 
@@ -33,6 +35,8 @@ class Entry:
         Footnote signs.
     best : frozenset of (str, str)
         Slice and metric of the means that are ahead of all others of the family: printed in bold.
+    intervals : mapping of (str, str) to Interval
+        Slice and metric to the interval of the mean; nothing for a slice of too few subjects.
     """
 
     row: RowResults
@@ -42,6 +46,7 @@ class Entry:
     settings: str
     signs: str
     best: frozenset[tuple[str, str]]
+    intervals: Mapping[tuple[str, str], Interval]
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,12 @@ class Comparison:
         Slice to its number of samples, in reporting order; ``full`` is the first.
     families : tuple of (str, tuple of Entry)
         Heading and rows of each family of methods.
+    ranking : Ranking or None
+        The row with the highest UF1 beside each other one; None for fewer than two rows with scores.
+    leader : str
+        That row as sentences name it; empty without a ranking.
+    verdict : tuple of str
+        What the ranking shows, in sentences.
     notes : tuple of str
         Remarks below the table: what ± and bold mean, where there are any, and others, such as absent classes.
     footnotes : tuple of Fact
@@ -81,6 +92,9 @@ class Comparison:
     not_comparable: str
     slices: Mapping[str, int]
     families: tuple[tuple[str, tuple[Entry, ...]], ...]
+    ranking: Ranking | None
+    leader: str
+    verdict: tuple[str, ...]
     notes: tuple[str, ...]
     footnotes: tuple[Fact, ...]
 

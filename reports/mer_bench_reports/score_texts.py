@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mer_bench import certainty
+from mer_bench.certainty import Ranking, limits_text, number_text
 from mer_bench.result_texts import MISSING, incomplete_text
 from mer_bench.results import Mean, Means, RowResults, SeedResult, means
+from mer_bench.statistics.resampling import Interval
 
 
 def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
@@ -15,12 +18,34 @@ def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
 
 def difference_text(last: Mean | None, oracle: Mean | None) -> str:
     """Return the oracle's mean minus that of the last epoch, with a sign."""
-    return MISSING if last is None or oracle is None else f"{oracle.value - last.value:+.4f}"
+    return MISSING if last is None or oracle is None else number_text(oracle.value - last.value, sign=True)
 
 
 def folds_text(seeds: Sequence[SeedResult]) -> str:
     """Return ``68``, or which seeds are incomplete."""
     return incomplete_text(seeds) or str(seeds[0].total)
+
+
+def interval_text(interval: Interval | None) -> str:
+    """Return ``(0.6234 to 0.7512)``; empty for no interval."""
+    return f"({limits_text(interval)})" if interval else ""
+
+
+def p_text(p: float) -> str:
+    """Return a p-value as a table prints it: ``0.043`` or ``< 0.001``."""
+    return certainty.p_text(p).removeprefix("p ").removeprefix("= ")
+
+
+def pair_texts(ranking: Ranking, key: str) -> list[str]:
+    """Return the cells of a row beside the leader: differences, p, how often the leader is better, and subjects."""
+    pair = ranking.pairs[key]
+    found = [pair.differences[metric].interval for metric in ("uf1", "uar")]
+    return [
+        *(certainty.interval_text(interval, sign=True) for interval in found),
+        p_text(ranking.p[key]),
+        f"{100 * pair.differences['uf1'].probability:.0f} %",
+        f"{pair.better}, {pair.worse}, {pair.equal}",
+    ]
 
 
 def samples_text(seeds: Sequence[SeedResult], n_samples: int) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from html import unescape
 
 import pytest
-from support.latex import latex_tables
+from support.latex import latex_tables, score_tables
 from support.rendered import Line, html_facts, html_tables, markdown_facts, markdown_tables
 from support.report_case import ROWS, Report, Row, Scores, Seed, mean_and_deviation
 from support.store_factory import CLASSES
 
-from mer_bench_reports.wording import BOLD_TEXT, DEVIATION_TEXT
+from mer_bench.statistics.paired import Pair, compare, holm
+from mer_bench.statistics.resampling import Interval, intervals
+from mer_bench_reports.wording import BOLD_TEXT, DEVIATION_TEXT, INTERVAL_TEXT
 
 TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II"}
 PAIRS = [(name, metric) for name in TITLES for metric in ("uf1", "uar")]
@@ -109,12 +112,60 @@ def columns(number: int) -> list[tuple[str, str]]:
     return [(name, metric) for name, metric in PAIRS if name in SIZES[number]] + [("full", "accuracy")]
 
 
+@cache
+def intervals_of(name: str) -> dict[tuple[str, str], Interval]:
+    """Return the interval of each slice and score of a row; nothing without a complete seed."""
+    found = {}
+    for part in ROWS[name].record["protocol"]["slices"]:
+        counts = ROWS[name].counts(part)
+        pair = intervals(counts) if counts else None
+        found.update(zip(((part, "uf1"), (part, "uar")), pair or (), strict=False))
+    return found
+
+
 def score_cells(number: int, name: str) -> Line:
     """Return a row's scores by heading, with an asterisk before those that are ahead of all others of the family."""
     cells = {}
     for column in columns(number):
         text = printed(mean_and_deviation(seed_scores(ROWS[name]), column))
-        cells[heading(column)] = "*" * is_ahead(number, name, column) + text
+        interval = intervals_of(name).get(column)
+        limits = f" ({interval.low:.4f} to {interval.high:.4f})" if interval else ""
+        cells[heading(column)] = "*" * is_ahead(number, name, column) + text + limits
+    return cells
+
+
+def leader_of(number: int) -> str:
+    """Return the row with the highest UF1 on the full set."""
+    values = {name: mean_and_deviation(seed_scores(ROWS[name]), ("full", "uf1")) for name in NAMES[number]}
+    means = {name: value[0] for name, value in values.items() if value}
+    return max(means, key=means.__getitem__)
+
+
+@cache
+def pairs_of(number: int) -> dict[str, tuple[Pair, float]]:
+    """Return for each other row with a complete seed: the leader beside it, and p of UF1 adjusted for their number."""
+    leader = ROWS[leader_of(number)].counts("full")
+    assert leader
+    counts = {name: ROWS[name].counts("full") for name in NAMES[number] if name != leader_of(number)}
+    pairs = {name: compare(leader, other) for name, other in counts.items() if other}
+    adjusted = holm([pair.differences["uf1"].p for pair in pairs.values()])
+    return {name: (pair, p) for (name, pair), p in zip(pairs.items(), adjusted, strict=True)}
+
+
+def signed(number: float) -> str:
+    """Return a difference with its sign; what is printed as zero has none."""
+    text = f"{number:+.4f}"
+    return text if float(text) else "0.0000"
+
+
+def difference_cells(pair: Pair, p: float) -> Line:
+    cells = {}
+    for metric in ("uf1", "uar"):
+        interval = pair.differences[metric].interval
+        cells[metric.upper()] = f"{signed(interval.value)} ({signed(interval.low)} to {signed(interval.high)})"
+    cells["p, UF1"] = f"{p:.3f}"
+    cells["First better"] = f"{100 * pair.differences['uf1'].probability:.0f} %"
+    cells["Subjects: first, other, neither"] = f"{pair.better}, {pair.worse}, {pair.equal}"
     return cells
 
 
@@ -152,6 +203,20 @@ def test_the_case_can_tell_cells_apart() -> None:
     assert 0 < abs(guess[0] - other[0]) < 5e-5
 
 
+def test_the_case_can_tell_differences_apart() -> None:
+    assert [leader_of(number) for number in NAMES] == ["svm", "svm", "other"]
+    signs = set()
+    for number in NAMES:
+        cells = [difference_cells(*pair) for pair in pairs_of(number).values()]
+        differences = [line[metric] for line in cells for metric in ("UF1", "UAR")]
+        assert len(set(differences)) == len(differences)
+        signs |= {text[0] for text in differences}
+    assert signs == {"+", "-", "0"}
+    found = [pair for number in NAMES for pair in pairs_of(number).values()]
+    assert any(p != pair.differences["uf1"].p for pair, p in found)
+    assert any(pair.better != pair.worse != pair.equal for pair, _ in found)
+
+
 def test_comparison_tables_of_the_page(report: Report) -> None:
     tables = [table for table in html_tables(report.html) if len(table.under) == 1 and "Comparison" in table.under[0]]
     assert [(table.under[0], table.caption) for table in tables] == [
@@ -177,7 +242,7 @@ def test_comparison_tables_of_the_page(report: Report) -> None:
 
 
 def test_comparison_tables_of_the_markdown(report: Report) -> None:
-    tables = [table for table in markdown_tables(report.markdown) if table.under[0].startswith("Comparison")]
+    tables = [t for t in markdown_tables(report.markdown) if len(t.under) == 1 and "Comparison" in t.under[0]]
     assert len(tables) == len(NAMES)
     for number, table in enumerate(tables, start=1):
         labels = {name: LABELS[number, name] for name in NAMES[number]}
@@ -197,7 +262,7 @@ def test_comparison_tables_of_the_markdown(report: Report) -> None:
 
 
 def test_comparison_tables_of_the_latex(report: Report) -> None:
-    tables = latex_tables(report.latex)
+    tables = score_tables(report.latex)
     for (number, names), table in zip(NAMES.items(), tables, strict=True):
         expected = []
         for name in names:
@@ -210,6 +275,49 @@ def test_comparison_tables_of_the_latex(report: Report) -> None:
         assert table.caption.startswith(f"Comparison {number}: Protocol ")
         assert table.caption.endswith("input Named maps.")
         assert all(note in table.under[1] for note in NOTES[number - 1])
+
+
+def leader_label(number: int) -> str:
+    """Return how sentences name the leader: with its short name, if other rows share its title."""
+    title = LABELS[number, leader_of(number)].title
+    shared = [name for name in NAMES[number] if LABELS[number, name].title == title]
+    return title if len(shared) == 1 else f"{title} ({short_name(leader_of(number))})"
+
+
+def test_differences_from_the_leader_on_the_page(report: Report) -> None:
+    tables = [table for table in html_tables(report.html) if table.under[-1] == "Differences from the highest UF1"]
+    assert [table.under[0][:13] for table in tables] == ["Comparison 1:", "Comparison 2:", "Comparison 3:"]
+    for number, table in enumerate(tables, start=1):
+        assert table.caption == f"{leader_label(number)} less each other row, full set"
+        assert table.lines == [
+            {"Other row": f"{LABELS[number, name].title} {named(number, name)}", **difference_cells(*found)}
+            for name, found in pairs_of(number).items()
+        ]
+
+
+def test_differences_from_the_leader_in_markdown(report: Report) -> None:
+    tables = [t for t in markdown_tables(report.markdown) if t.under[-1].endswith("differences from the highest UF1")]
+    for number, table in zip(NAMES, tables, strict=True):
+        assert table.under[1] == f"Comparison {number}: differences from the highest UF1"
+        head = f"{leader_label(number)} less"
+        assert table.lines == [
+            {head: LABELS[number, name].title, "Settings": named_in_text(number, name), **difference_cells(*found)}
+            for name, found in pairs_of(number).items()
+        ]
+
+
+def test_differences_from_the_leader_in_latex(report: Report) -> None:
+    tables = [table for table in latex_tables(report.latex) if "Other row" in table.lines[0]]
+    for number, table in zip(NAMES, tables, strict=True):
+        assert table.caption == f"Comparison {number}: {leader_label(number)} less each other row, full set."
+        labels = {name: LABELS[number, name] for name in pairs_of(number)}
+        assert table.lines == [
+            {
+                "Other row": ", ".join(filter(None, (label.title, short_name(name), label.badge))),
+                **difference_cells(*pairs_of(number)[name]),
+            }
+            for name, label in labels.items()
+        ]
 
 
 def seed_lines(number: int, name: str) -> list[Line]:
@@ -272,7 +380,7 @@ def diagnostic_cells(name: str, slice_name: str) -> Line:
         last = mean_and_deviation([row.scores(seed) for seed in seeds], (slice_name, metric))
         oracle = mean_and_deviation([row.oracle_scores(seed) for seed in seeds], (slice_name, metric))
         cells[f"{metric.upper()} last"], cells[f"{metric.upper()} oracle"] = printed(last), printed(oracle)
-        cells[f"{metric.upper()} difference"] = f"{oracle[0] - last[0]:+.4f}" if last and oracle else "–"
+        cells[f"{metric.upper()} difference"] = signed(oracle[0] - last[0]) if last and oracle else "–"
     return cells
 
 
@@ -331,11 +439,29 @@ def csv_lines(number: int, name: str, *, is_oracle: bool = False) -> list[Line]:
             for metric in ("uf1", "uar", "accuracy"):
                 mean, deviation = mean_and_deviation(members, (part, metric)) or (None, None)
                 line |= {metric: shortened(mean), f"{metric}_std": shortened(deviation)}
+            line |= csv_certainty(number, name, part, stands_for_row=seed == list(groups)[-1] and not is_oracle)
             heads = ("n_seeds", "n_folds", "folds_done", "folds_failed", "complete", "incomplete")
             cells = progress or (str(complete), n_folds, n_folds, "0", "true", "")
             line |= {"slice": part, "n_samples": str(size) if complete else "", **dict(zip(heads, cells, strict=True))}
             lines.append(line)
     return lines
+
+
+def csv_certainty(number: int, name: str, part: str, *, stands_for_row: bool) -> Line:
+    """Return limits and lead: empty but in the line that stands for the row."""
+    line = dict.fromkeys((f"{score}_{end}" for score in ("uf1", "uar", "lead") for end in ("low", "high")), "")
+    line |= {"lead": "", "lead_p": ""}
+    if not stands_for_row:
+        return line
+    for metric in ("uf1", "uar"):
+        if interval := intervals_of(name).get((part, metric)):
+            line |= {f"{metric}_low": shortened(interval.low), f"{metric}_high": shortened(interval.high)}
+    if part == "full" and name in pairs_of(number):
+        pair, p = pairs_of(number)[name]
+        lead = pair.differences["uf1"].interval
+        line |= {"lead": shortened(lead.value), "lead_p": shortened(p)}
+        line |= {"lead_low": shortened(lead.low), "lead_high": shortened(lead.high)}
+    return line
 
 
 def shortened(number: float | str | None) -> str:
@@ -413,6 +539,7 @@ def test_measured_and_diagnostic_lines_of_the_csv(report: Report) -> None:
         for name in DIAGNOSED if number == 1 else ():
             expected += [{**identity(name, is_oracle=True), **line} for line in csv_lines(1, name, is_oracle=True)]
     numbers = [f"{metric}{std}" for metric in ("uf1", "uar", "accuracy") for std in ("", "_std")]
+    numbers += csv_certainty(1, "beta", "full", stands_for_row=False)
     lines = [line for line in report.csv if line["kind"] != "published"]
     assert [{**line, **{head: shortened(line[head]) for head in numbers}} for line in lines] == expected
 
@@ -481,10 +608,11 @@ FOOTNOTES = (
 JOINED = "Methods without epochs need no selection rule; they appear in the comparison of every rule."
 NO_SURPRISE = "SAMM: no true sample of surprise (rule 'exclude': an absent class is left out of both means)"
 NOTES = (
-    (DEVIATION_TEXT, BOLD_TEXT, NO_SURPRISE, JOINED, *FOOTNOTES),
-    (DEVIATION_TEXT, NO_SURPRISE, JOINED, "† cropped"),
+    (DEVIATION_TEXT, BOLD_TEXT, INTERVAL_TEXT, NO_SURPRISE, JOINED, *FOOTNOTES),
+    (DEVIATION_TEXT, INTERVAL_TEXT, NO_SURPRISE, JOINED, "† cropped"),
     (
         DEVIATION_TEXT,
+        INTERVAL_TEXT,
         "Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)",
     ),
 )
@@ -493,6 +621,6 @@ NOTES = (
 def test_notes_are_below_their_table_with_their_signs(report: Report) -> None:
     for text, item in ((report.html, r"<li>(?!<a)(.*)</li>"), (report.markdown, "- (.*)")):
         scores, _, _ = text.partition("Diagnostic: oracle selection")
-        sections = re.split(r"Comparison \d: ", unescape(scores))[1:]
+        sections = re.split(r"Comparison \d: Protocol", unescape(scores))[1:]
         notes = [tuple(re.findall(item, section)) for section in sections]
         assert notes == list(NOTES)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.latex import latex_tables
+from support.latex import score_tables
 from support.rendered import Table, html_tables, markdown_tables, texts, visible
 from support.store_factory import always, make_row, right, write_seed
 
@@ -31,12 +31,12 @@ def test_with_two_sets_of_maps_no_table_mixes_them(store: Store) -> None:
     rendered = texts(store)
     page = [table for table in html_tables(rendered["html"]) if "Method" in table.lines[0]]
     measured = [table for table in page if not table.under[0].startswith("Published")]
-    heads = [(table.caption, methods(table)) for table in [*measured, *latex_tables(rendered["latex"])]]
-    inputs = dict(re.findall(r"## (Comparison .*)\n(?:.*\n)*?(Input: .*)", rendered["markdown"]))
+    heads = [(table.caption, methods(table)) for table in [*measured, *score_tables(rendered["latex"])]]
+    inputs = dict(re.findall(r"\n## (Comparison .*)\n(?:.*\n)*?(Input: .*)", rendered["markdown"]))
     heads += [
         (inputs.get(table.under[0], table.under[-1]), methods(table))
         for table in markdown_tables(rendered["markdown"])
-        if "Settings" in table.lines[0]
+        if {"Method", "Settings"} <= set(table.lines[0])
     ]
     by_comparison: dict[str, list[str]] = {}
     for line in csv.DictReader(rendered["csv"].splitlines()):

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.latex import latex_tables
+from support.latex import latex_tables, score_tables
 from support.report_case import Report
 from support.store_factory import always, make_row, right, write_seed
 
@@ -17,7 +17,7 @@ from mer_bench_reports.latex_tables import escaped, render_latex
 
 
 def test_warnings_are_below_their_table(report: Report) -> None:
-    one, two, three = (table.under[1] for table in latex_tables(report.latex))
+    one, two, three = (table.under[1] for table in score_tables(report.latex))
     assert "1 stored cell gave other predictions: seed 2, fold samm-007" in one
     assert "gave other predictions" not in two + three
     assert "SYNTHETIC data" in three
@@ -36,7 +36,7 @@ def test_warnings_are_below_their_table(report: Report) -> None:
         ),
         ("--preset ,,x'' --- y", r"-{}-preset ,{},x'{}' -{}-{}- y"),
         ("two\n\nlines\x07", "two lines"),
-        ("CAS(ME)³ μ ±", r"CAS(ME)$^3$ $\mu$ $\pm$"),
+        ("CAS(ME)³ μ ± −1", r"CAS(ME)$^3$ $\mu$ $\pm$ $-$1"),
     ],
 )
 def test_nothing_is_interpreted(text: str, expected: str) -> None:
@@ -45,9 +45,14 @@ def test_nothing_is_interpreted(text: str, expected: str) -> None:
 
 def test_a_hostile_title_is_escaped(store: Store) -> None:
     title = r"\input{x} & 100% _{a}^b~#$ \\"
-    write_seed(store, make_row(title=title, changed={"a": title}, input_name=title), right)
-    (table,) = latex_tables(render_latex(build_report(store)))
-    assert table.lines[0]["Method"].startswith(r"\textbackslashinput{x} & 100% _{a}")
+    for name, predict in (("one", right), ("other", always(1))):
+        write_seed(store, make_row(name, title=f"{name} {title}", changed={"a": title}, input_name=title), predict)
+    scores, differences = latex_tables(render_latex(build_report(store)))
+    shown = r"\textbackslashinput{x} & 100% _{a}"
+    assert scores.lines[0]["Method"].startswith(f"one {shown}")
+    assert f"one {shown}" in scores.under[1].partition("has the highest UF1")[0]
+    assert differences.caption.startswith(f"Comparison 1: one {shown}")
+    assert differences.lines[0]["Other row"].startswith(f"other {shown}")
 
 
 @pytest.mark.parametrize("damage", [("{}", "{"), (r"\_", "_"), (r"\toprule", r"\toprul"), (r"\end{tabular}", "")])

@@ -6,10 +6,11 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from html import unescape
 from pathlib import Path
 
 import pytest
-from support.rendered import texts, visible
+from support.rendered import markdown_tables, texts, visible
 from support.report_case import Report
 from support.store_factory import always, make_row, right, samples_of, write_seed
 
@@ -24,9 +25,17 @@ def test_a_hostile_title_is_escaped(store: Store) -> None:
     for value, failed in (("</style><b>", {}), ("2|3", {"smic-s1": "<script>"})):
         row = make_row(title=title, params={"a": value}, changed={"a": value}, input_name=title)
         write_seed(store, row, always(0), failed=failed)
+    write_seed(store, make_row("other", title=f"**{title}", changed={"a": title}, input_name=title), right)
     rendered = texts(store)
+    (comparison,) = build_report(store).comparisons
+    assert comparison.leader == f"**{title}"
     assert not re.search(r"<script|<img|</style><b>", rendered["html"])
     assert not re.search(r"<script|<img", rendered["markdown"])
+    assert " ".join(comparison.verdict) in unescape(rendered["html"])
+    (verdict,) = (line for line in rendered["markdown"].splitlines() if "has the highest UF1" in line)
+    assert re.sub(r"\\(.)", r"\1", unescape(verdict)) == f"**{' '.join(comparison.verdict)}**"
+    (table,) = (t for t in markdown_tables(rendered["markdown"]) if t.under[-1].endswith("from the highest UF1"))
+    assert [line[f"**{title} less"] for line in table.lines] == [f"{title}, a=</style><b>"]
     line = next(line for line in rendered["markdown"].splitlines() if "2\\|3" in line and line.startswith("|"))
     assert len(re.findall(r"(?<!\\)\|", line)) == 16
     assert title.replace('"', '""') in rendered["csv"]

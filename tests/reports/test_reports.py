@@ -34,7 +34,7 @@ def test_a_store_without_results_is_refused(store: Store) -> None:
 def test_every_format_is_written_into_a_folder(store: Store, tmp_path: Path) -> None:
     write_seed(store, make_row(), always(0))
     folder = tmp_path / "new" / "folder"
-    ends = {"html": "html", "markdown": "md", "csv": "csv", "latex": "tex"}
+    ends = {"html": "html", "markdown": "md", "csv": "csv", "latex": "tex", "json": "json"}
     files = {kind: folder / f"report.{end}" for kind, end in ends.items()}
     assert write_report(store, folder) == files
     assert set(folder.iterdir()) == set(files.values())
@@ -182,8 +182,9 @@ def test_a_row_computed_on_unlike_machines_is_marked(
 
 def test_a_badge_stands_wherever_its_row_does(store: Store) -> None:
     settings = {"preset": "quick", "changed": {"epochs": 5}, "reference": "paper", "differs": {"epochs": 5, "lr": 0.5}}
-    for name, options in (("toy", settings), ("real", {"preset": "paper", "reference": "paper"})):
-        write_seed(store, make_row(name, epochs=True, **options), right, oracle=always(1))  # type: ignore[arg-type]
+    real = {"preset": "paper", "reference": "paper"}
+    for name, options, predict in (("toy", settings, always(2)), ("real", real, right)):
+        write_seed(store, make_row(name, epochs=True, **options), predict, oracle=always(1))  # type: ignore[arg-type]
     rendered = texts(store)
     badge = "quick, epochs=5, not the paper's training"
     page = visible(rendered["html"])
@@ -191,8 +192,8 @@ def test_a_badge_stands_wherever_its_row_does(store: Store) -> None:
     places = [page.rindex(part) for part in parts]
     counts = [page[i:j].count(badge) for i, j in zip(places, [*places[1:], len(page)], strict=True)]
 
-    assert counts == [1, 1, 1, 0, 2]
-    assert rendered["markdown"].count(badge) == 1 + 4 + 4 + 1
+    assert counts == [2, 1, 1, 0, 2]
+    assert rendered["markdown"].count(badge) == 2 + 4 + 4 + 1
     assert rendered["csv"].count(f'"{badge}"') == 8
-    assert rendered["latex"].count(badge) == 1
+    assert rendered["latex"].count(badge) == 2
     assert all(rendered[kind].count("not the paper's training") == rendered[kind].count(badge) for kind in rendered)

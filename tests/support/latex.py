@@ -8,20 +8,34 @@ from support.rendered import Line, Table
 
 _COMMANDS = {
     *("documentclass", "usepackage", "begin", "end", "footnotesize", "centering", "caption", "toprule", "midrule"),
-    *("bottomrule", "multicolumn", "textbf", "textsuperscript", "quad", "par", "raggedright", "linewidth"),
+    *(
+        "bottomrule",
+        "multicolumn",
+        "textbf",
+        "scriptsize",
+        "textsuperscript",
+        "quad",
+        "par",
+        "raggedright",
+        "linewidth",
+    ),
     *("textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar", "textquotedbl"),
     *("textasciigrave", "textendash", "ldots", "dag", "ddag", "S", "P", "pm", "times", "mu"),
 }
 _TOKEN = re.compile(r"\\([A-Za-z]+|.)|([{}&$#_%^~<>|\"]|\n|[^\\])", re.DOTALL)
 _TABLE = (
-    r"\\begin{table}\[p\]\n\\centering\n\\caption{([^\n]*)}\n\\begin{tabular}{(lr+l)}\n"
+    r"\\begin{table}\[p\]\n\\centering\n\\caption{([^\n]*)}\n\\begin{tabular}{(lr+l?)}\n"
     r"(.*?)\\end{tabular}\n(.*?)\\end{table}"
 )
 _SIGNS = {r"\pm": "±", r"\dag": "†", r"\ddag": "‡", r"\S": "§", r"\P": "¶", r"\textendash": "–"}
+_SWITCHES = re.compile(r"\\(quad|par|raggedright|scriptsize)\b")
 
 
 def latex_tables(document: str) -> list[Table]:
-    """Return the tables of a document: caption and lines; the text below each table is under the heading ``below``."""
+    """Return the tables of a document: caption and lines; the text below each table is under the heading ``below``.
+
+    A line without a first cell holds the intervals of the scores above it.
+    """
     body = "\n".join(line for line in document.splitlines() if not line.startswith("%"))
     _check(body)
     tables = []
@@ -41,11 +55,19 @@ def latex_tables(document: str) -> list[Table]:
                 continue
             cells = [plain(cell) for cell in re.split(r"(?<!\\)&", row)]
             assert len(cells) == len(columns), row
-            if head:
+            if head and not cells[0]:
+                intervals = {name: cell for name, cell in zip(head, cells, strict=True) if cell}
+                table.lines[-1].update({name: f"{table.lines[-1][name]} {cell}" for name, cell in intervals.items()})
+            elif head:
                 table.lines.append({**family, **dict(zip(head, cells, strict=True))})
             else:
                 head = cells
     return tables
+
+
+def score_tables(document: str) -> list[Table]:
+    """Return the tables of scores, without those of differences."""
+    return [table for table in latex_tables(document) if "Method" in table.lines[0]]
 
 
 def plain(text: str) -> str:
@@ -54,7 +76,7 @@ def plain(text: str) -> str:
     text = re.sub(r"\\textsuperscript{(.*)}", r" \1", text)
     for command, sign in _SIGNS.items():
         text = re.sub(rf"\$?\{command}(?![A-Za-z])({{}})?\$?", sign, text)
-    text = re.sub(r"\\(quad|par|raggedright)\b", " ", text)
+    text = _SWITCHES.sub(" ", text).replace("$-$", "-")
     return " ".join(re.sub(r"\\([{}$&#_%])", r"\1", text).replace("{}", "").split())
 
 

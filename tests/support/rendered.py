@@ -11,8 +11,8 @@ from mer_bench.store import Store
 from mer_bench_reports import write_report
 
 Line = dict[str, str]
-"""Column heading to cell, with an asterisk before what is bold; ``family`` is the heading above the row, if any, and
-``Settings`` the line below it."""
+"""Column heading to cell, with an asterisk before what is bold; a score's interval follows it. ``family`` is the
+heading above the row, if any, and ``Settings`` the line below it."""
 
 
 @dataclass
@@ -150,8 +150,8 @@ def markdown_facts(text: str) -> dict[str, Line]:
 
 
 def _plain(cell: str) -> str:
-    bold = re.fullmatch(r"\*\*(.*)\*\*", cell.strip())
-    return re.sub(r"\\(.)", r"\1", f"*{bold[1]}" if bold else cell.strip())
+    bold = re.fullmatch(r"\*\*(.*?)\*\*(.*)", cell.strip())
+    return unescape(re.sub(r"\\(.)", r"\1", f"*{bold[1]}{bold[2]}" if bold else cell.strip()))
 
 
 def texts(store: Store) -> dict[str, str]:

@@ -9,11 +9,14 @@ data without one class, which counts as zero; two means that differ print alike.
 from __future__ import annotations
 
 import csv
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from mer_bench.statistics.subjects import SubjectCounts
 from mer_bench.store import Store
 from mer_bench.store.schema import RowRecord
 from mer_bench.store.verification import Outcome, VerifiedCell, cell_digest, write_verification
@@ -88,6 +91,19 @@ class Row:
         """Return the scores of a seed under the oracle; nothing if it has none."""
         seed = self.seeds[number]
         return _scores(self.record, [seed.predict, seed.oracle]) if seed.oracle and seed.is_complete else {}
+
+    def counts(self, slice_name: str) -> SubjectCounts | None:
+        """Count the predictions of the complete seeds in a slice, by subject; None without such a seed."""
+        protocol = self.record["protocol"]
+        samples = {
+            key: label
+            for fold in self.record["folds"].values()
+            for key, label in fold["samples"].items()
+            if key.split("/")[0] in protocol["slices"][slice_name]
+        }
+        complete = [seed for seed in self.seeds.values() if seed.is_complete]
+        predictions = [{key: (t, seed.predict(key, t)) for key, t in samples.items()} for seed in complete]
+        return SubjectCounts.of(predictions, 3, absent_class=protocol["absent_class"]) if complete else None
 
 
 def mean_and_deviation(scores: Sequence[Scores], column: tuple[str, str]) -> tuple[float, float | None] | None:
@@ -257,10 +273,11 @@ class Report:
     markdown: str
     latex: str
     csv: list[Line]
+    json: dict[str, Any]
 
     @classmethod
     def of_case(cls, folder: Path) -> Report:
         store, run_ids = write_case(folder)
         files = texts(store)
         lines = list(csv.DictReader(files["csv"].splitlines()))
-        return cls(store, run_ids, files["html"], files["markdown"], files["latex"], lines)
+        return cls(store, run_ids, files["html"], files["markdown"], files["latex"], lines, json.loads(files["json"]))

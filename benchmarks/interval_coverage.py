@@ -1,0 +1,155 @@
+"""How often a 95 % interval holds the true score, and how often two equal methods are called different.
+
+Simulates studies of the composite database: 68 subjects with the real numbers of samples, each with a skill of its own
+(normal on the logit scale). Resampling samples instead of subjects is measured beside it, as the mistake to avoid.
+
+    python benchmarks/interval_coverage.py --data PATH      # with the real classes of each subject
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+
+from mer_bench.arrays import DoubleArray, IntArray
+from mer_bench.statistics.paired import swap_test
+from mer_bench.statistics.resampling import intervals
+from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
+
+FOLD_SIZES = [1] * 8 + [2] * 7 + [3] * 11 + [4] * 10 + [5] * 6 + [6] * 4 + [7] * 2 + [8] * 3 + [9] * 3 + [10] * 4
+FOLD_SIZES += [11] * 4 + [13, 19, 20, 22, 31, 39]
+"""Samples of the 68 subjects of the composite database (CDE)."""
+CLASS_COUNTS = (250, 109, 83)
+DATABASES = {"smic": 16, "samm": 28, "casme2": 24}
+SPREADS = (0.0, 0.8, 1.5)
+"""Standard deviations of the subjects' skill, on the logit scale."""
+SKILL = 1.0
+"""The logit of the share of samples that are predicted correctly by a subject of middling skill."""
+
+
+def made_composition() -> IntArray:
+    """Return numbers of samples of 68 subjects and 3 classes: real totals, the classes dealt out at random."""
+    draws = np.random.default_rng(5)
+    labels = draws.permutation(np.repeat(np.arange(len(CLASS_COUNTS)), CLASS_COUNTS))
+    parts = np.split(labels, np.cumsum(draws.permutation(FOLD_SIZES))[:-1])
+    return np.stack([np.bincount(part, minlength=len(CLASS_COUNTS)) for part in parts])
+
+
+def real_composition(data: str) -> IntArray:
+    """Return the numbers of samples of each subject and class of a folder of maps."""
+    from mer_bench.databases.open import open_source
+    from mer_bench.plugin_manager import load_catalogue
+
+    frame = open_source(str(data), {}, load_catalogue()).read_samples().frame
+    subjects = frame["sample_id"].str.rsplit("/", n=1).str[0]
+    place, of = np.unique(subjects.to_numpy(dtype=str), return_inverse=True)
+    label = np.unique(frame["emotion"].to_numpy(dtype=str), return_inverse=True)[1]
+    counts: IntArray = np.zeros((len(place), 3), dtype=np.int64)
+    np.add.at(counts, (of, label), 1)
+    return counts
+
+
+def study(draws: np.random.Generator, composition: IntArray, spread: float, n_seeds: int = 1) -> SubjectCounts:
+    """Simulate a method's predictions on each subject; seeds share a subject's skill."""
+    skill = _share_correct(spread * draws.standard_normal(len(composition)))
+    n_classes = composition.shape[1]
+    size = (n_seeds, *composition.shape)
+    correct = draws.binomial(composition, skill[:, None], size=size)
+    first_wrong = draws.binomial(composition - correct, 0.5)
+    counts: IntArray = np.zeros((*size, n_classes), dtype=np.int64)
+    for label in range(n_classes):
+        others = [other for other in range(n_classes) if other != label]
+        counts[..., label, label] = correct[..., label]
+        counts[..., label, others[0]] = first_wrong[..., label]
+        counts[..., label, others[1]] = (composition - correct - first_wrong)[..., label]
+    names = [f"{database}/{number:02}" for database, n in DATABASES.items() for number in range(n)]
+    return SubjectCounts(tuple(names), counts)
+
+
+def true_scores(composition: IntArray, spread: float) -> DoubleArray:
+    """Return UF1 and UAR that endless studies would find: those of the expected counts."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    correct = (_share_correct(spread * nodes) * weights).sum() / weights.sum()
+    totals = composition.sum(axis=0)
+    expected = np.tile(totals[:, None] * (1 - correct) / 2, (1, len(totals))).astype(np.float64)
+    np.fill_diagonal(expected, totals * correct)
+    return pooled_scores(expected, "exclude")
+
+
+def coverage(
+    composition: IntArray, spread: float, *, studies: int, resamples: int, n_seeds: int = 1, unit: str = "subjects"
+) -> tuple[DoubleArray, DoubleArray]:
+    """Return the share of studies whose interval holds the true score, and the mean width: UF1 and UAR.
+
+    ``unit`` is what is drawn again: ``subjects``, or ``samples``, which is wrong.
+    """
+    draws, truth = np.random.default_rng(11), true_scores(composition, spread)
+    found = []
+    for number in range(studies):
+        row = study(draws, composition, spread, n_seeds)
+        row = row if unit == "subjects" else _each_sample_a_subject(row)
+        found.append([(each.low, each.high) for each in intervals(row, resamples=resamples, seed=number) or ()])
+    low, high = np.moveaxis(np.array(found), 2, 0)
+    return ((low <= truth) & (truth <= high)).mean(axis=0), (high - low).mean(axis=0)
+
+
+def false_positives(composition: IntArray, spread: float, *, studies: int, swaps: int) -> DoubleArray:
+    """Return the share of pairs of equally good methods that differ with p of .05 at most: UF1 and UAR."""
+    draws = np.random.default_rng(99)
+    found = [
+        swap_test(study(draws, composition, spread), study(draws, composition, spread), resamples=swaps, seed=number)[0]
+        for number in range(studies)
+    ]
+    share: DoubleArray = (np.array(found) <= 0.05).mean(axis=0)
+    return share
+
+
+def _share_correct(skill: DoubleArray) -> DoubleArray:
+    shares: DoubleArray = 1 / (1 + np.exp(-(SKILL + skill)))
+    return shares
+
+
+def _each_sample_a_subject(row: SubjectCounts) -> SubjectCounts:
+    cells = np.argwhere(row.counts[0] > 0)
+    times = row.counts[0][tuple(cells.T)]
+    single: IntArray = np.zeros((len(cells), *row.counts.shape[2:]), dtype=np.int64)
+    single[np.arange(len(cells)), cells[:, 1], cells[:, 2]] = 1
+    databases = np.repeat([row.subjects[subject].split("/")[0] for subject in cells[:, 0]], times)
+    names = tuple(f"{database}/{number}" for number, database in enumerate(databases))
+    return SubjectCounts(names, np.repeat(single, times, axis=0)[None])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table of coverage and one of false positives."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="a folder of maps; by default, classes are dealt out at random")
+    parser.add_argument("--studies", type=int, default=400)
+    parser.add_argument("--resamples", type=int, default=1000)
+    options = parser.parse_args(arguments)
+    composition = real_composition(options.data) if options.data else made_composition()
+    print(
+        "| spread of skill | drawn again | seeds | UF1 | UAR | width, UF1 | width, UAR |\n|---|---|---|---|---|---|---|"
+    )
+    for spread in SPREADS:
+        for unit, n_seeds in (("samples", 1), ("subjects", 1), ("subjects", 2), ("subjects", 5)):
+            share, width = coverage(
+                composition,
+                spread,
+                studies=options.studies,
+                resamples=options.resamples,
+                n_seeds=n_seeds,
+                unit=unit,
+            )
+            print(
+                f"| {spread} | {unit} | {n_seeds} | {share[0]:.3f} | {share[1]:.3f} | {width[0]:.3f} | {width[1]:.3f} |"
+            )
+    print("\n| spread of skill | false positives, UF1 | UAR |\n|---|---|---|")
+    for spread in SPREADS:
+        share = false_positives(composition, spread, studies=options.studies, swaps=options.resamples)
+        print(f"| {spread} | {share[0]:.3f} | {share[1]:.3f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How certain scores are: intervals, comparisons and luck, with the subject as the unit."""

@@ -1,0 +1,96 @@
+"""The report as JSON: what the tables show, in full precision."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mer_bench.result_texts import result_object
+from mer_bench.results import METRICS, Means
+from mer_bench_reports.provenance import without_folders
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
+
+
+def render_json(report: ReportData) -> str:
+    """Return the report as one JSON object.
+
+    ``comparisons`` are the tables of measured rows: only rows of one of them can be compared. A row has its mean over
+    complete seeds, the limits of its 95 % intervals, the result of each seed as ``mer-bench run --json`` prints it, and
+    how far the row with the highest UF1 is ahead. ``published`` are scores as their sources print them.
+    """
+    answer = {
+        "mer_bench": report.version,
+        "generated": report.generated.isoformat(),
+        "comparisons": [_comparison(comparison) for comparison in report.comparisons],
+        "published": [row for table in report.cited for row in _published(table)],
+    }
+    return json.dumps(_without_folders(answer), indent=1, allow_nan=False) + "\n"
+
+
+def _without_folders(value: Any) -> Any:
+    """Return JSON values with the folders of the machine taken out of all texts, as in the other formats."""
+    if isinstance(value, dict):
+        return {name: _without_folders(own) for name, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_folders(own) for own in value]
+    return without_folders(value) if isinstance(value, str) else value
+
+
+def _comparison(comparison: Comparison) -> dict[str, object]:
+    protocol = comparison.protocol
+    return {
+        "number": comparison.number,
+        "protocol": {"name": protocol["name"], "version": protocol["version"], "hash": protocol["hash"]},
+        "classes": protocol["classes"],
+        "input": dict(comparison.input),
+        "selection": comparison.selection,
+        "caveats": list(comparison.caveats),
+        "slices": dict(comparison.slices),
+        "verdict": list(comparison.verdict),
+        "rows": [_row(comparison, family, entry) for family, entries in comparison.families for entry in entries],
+    }
+
+
+def _row(comparison: Comparison, family: str, entry: Entry) -> dict[str, object]:
+    row, ranking = entry.row, comparison.ranking
+    pair = ranking.pairs.get(row.record["row_key"]) if ranking else None
+    return {
+        "row": entry.name,
+        "family": family,
+        "title": row.record["method"]["title"],
+        "badge": entry.badge,
+        "settings": entry.settings,
+        "mean": _means(row.means),
+        "intervals": _nested({column: [each.low, each.high] for column, each in entry.intervals.items()}),
+        "lead": pair and {**asdict(pair), "adjusted_p": ranking and ranking.p[row.record["row_key"]]},
+        "seeds": [result_object(row, seed, entry.name) for seed in row.seeds],
+        "oracle": [result_object(row, seed, entry.name) for seed in row.oracle if seed.done],
+    }
+
+
+def _means(means: Means) -> dict[str, dict[str, object]]:
+    return _nested({(part, metric): asdict(means[part, metric]) for part, metric in means if metric in METRICS})
+
+
+def _nested(values: dict[tuple[str, str], object]) -> dict[str, dict[str, object]]:
+    nested: dict[str, dict[str, object]] = {}
+    for (part, metric), value in values.items():
+        nested.setdefault(part, {})[metric] = value
+    return nested
+
+
+def _published(table: CitedTable) -> list[dict[str, object]]:
+    return [
+        {
+            "protocol": row.protocol,
+            "title": row.title,
+            "year": row.year,
+            "input": row.input,
+            "source": row.source,
+            "note": row.note,
+            "slices": {name: {"uf1": uf1, "uar": uar} for name, (uf1, uar) in row.slices.items()},
+        }
+        for _, rows in table.families
+        for row in rows
+    ]

@@ -1,0 +1,93 @@
+"""The report as JSON: the numbers of the CSV, which has a test for each of its cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.rendered import Line
+from support.report_case import Report
+
+
+def number(cell: str) -> float | None:
+    return float(cell) if cell else None
+
+
+def scores_of(line: Line) -> dict[str, Any]:
+    """Return the scores of a line of the CSV in the form of the JSON."""
+    return {
+        metric: {"value": float(line[metric]), "std": number(line[f"{metric}_std"])}
+        for metric in ("uf1", "uar", "accuracy")
+    }
+
+
+def lines_of(report: Report, comparison: int, row: str, kind: str) -> list[Line]:
+    wanted = {"comparison": str(comparison), "row": row, "kind": kind}
+    return [line for line in report.csv if wanted.items() <= line.items()]
+
+
+def test_each_comparison_has_its_rows_in_the_order_of_the_table(report: Report) -> None:
+    found = [(own["number"], row["row"]) for own in report.json["comparisons"] for row in own["rows"]]
+    assert found == list(
+        dict.fromkeys((int(line["comparison"]), line["row"]) for line in report.csv if line["kind"] == "measured")
+    )
+    assert [own["selection"] for own in report.json["comparisons"]] == ["last", "inner", "none"]
+    assert report.json["comparisons"][2]["caveats"] == ["synthetic", "partial"]
+    assert report.json["comparisons"][2]["input"]["input"] == "Named maps"
+
+
+def test_means_intervals_and_leads_are_those_of_the_csv(report: Report) -> None:
+    n_intervals = n_leads = 0
+    for comparison in report.json["comparisons"]:
+        for row in comparison["rows"]:
+            lines = lines_of(report, comparison["number"], row["row"], "measured")
+            last = {line["slice"]: line for line in lines if line["seed"] == lines[-1]["seed"]}
+            assert row["mean"] == {part: scores_of(line) for part, line in last.items() if line["uf1"]}
+            limits = {
+                part: {
+                    metric: [number(line[f"{metric}_low"]), number(line[f"{metric}_high"])] for metric in ("uf1", "uar")
+                }
+                for part, line in last.items()
+                if line["uf1_low"]
+            }
+            assert row["intervals"] == limits
+            n_intervals += len(limits)
+            full = last["full"]
+            if row["lead"] is None:
+                assert full["lead"] == ""
+            else:
+                found = row["lead"]["differences"]["uf1"]["interval"]
+                assert [found["value"], found["low"], found["high"], row["lead"]["adjusted_p"]] == [
+                    number(full[name]) for name in ("lead", "lead_low", "lead_high", "lead_p")
+                ]
+                n_leads += 1
+    assert (n_intervals > 20, n_leads) == (True, 8)
+
+
+def test_seeds_and_oracles_are_those_of_the_csv(report: Report) -> None:
+    for comparison in report.json["comparisons"]:
+        for row in comparison["rows"]:
+            for kind, seeds in (("measured", row["seeds"]), ("diagnostic", row["oracle"])):
+                for seed in seeds:
+                    lines = [
+                        line
+                        for line in lines_of(report, comparison["number"], row["row"], kind)
+                        if line["seed"] == str(seed["seed"])
+                    ]
+                    expected = {
+                        line["slice"]: {name: float(line[name]) for name in ("uf1", "uar", "accuracy")}
+                        for line in lines
+                        if line["uf1"]
+                    }
+                    assert seed["slices"] == expected
+                    assert seed["selection"] == lines[0]["selection"]
+
+
+def test_published_rows_are_all_there(report: Report) -> None:
+    published = [line for line in report.csv if line["kind"] == "published"]
+    found = [
+        (row["title"], part, scores["uf1"], scores["uar"])
+        for row in report.json["published"]
+        for part, scores in row["slices"].items()
+    ]
+    assert found == [(line["title"], line["slice"], float(line["uf1"]), float(line["uar"])) for line in published]
+    assert len(found) > 20
