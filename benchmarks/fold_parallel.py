@@ -30,15 +30,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from composite import FOLD_SIZES
 
 from mer_bench.arithmetic import AVX2, arithmetic, processor, settings_of, worker_environment
 from mer_bench.arrays import FloatArray, IntArray
 
 EPOCHS = {"ahmsa": 2, "htnet": 1, "ststnet": 20, "rcn-a": 6}
 """Of each fold, beside the first, which does not count: more where an epoch is short."""
-FOLD_SIZES = [1] * 8 + [2] * 7 + [3] * 11 + [4] * 10 + [5] * 6 + [6] * 4 + [7] * 2 + [8] * 3 + [9] * 3 + [10] * 4
-FOLD_SIZES += [11] * 4 + [13, 19, 20, 22, 31, 39]
-"""Samples of the 68 subjects of the composite database (CDE)."""
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -12,15 +12,13 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
+from composite import FOLD_SIZES
 
 from mer_bench.arrays import DoubleArray, IntArray
 from mer_bench.statistics.paired import swap_test
 from mer_bench.statistics.resampling import intervals
 from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
 
-FOLD_SIZES = [1] * 8 + [2] * 7 + [3] * 11 + [4] * 10 + [5] * 6 + [6] * 4 + [7] * 2 + [8] * 3 + [9] * 3 + [10] * 4
-FOLD_SIZES += [11] * 4 + [13, 19, 20, 22, 31, 39]
-"""Samples of the 68 subjects of the composite database (CDE)."""
 CLASS_COUNTS = (250, 109, 83)
 DATABASES = {"smic": 16, "samm": 28, "casme2": 24}
 SPREADS = (0.0, 0.8, 1.5)
@@ -42,7 +40,7 @@ def real_composition(data: str) -> IntArray:
     from mer_bench.databases.open import open_source
     from mer_bench.plugin_manager import load_catalogue
 
-    frame = open_source(str(data), {}, load_catalogue()).read_samples().frame
+    frame = open_source(data, {}, load_catalogue()).read_samples().frame
     subjects = frame["sample_id"].str.rsplit("/", n=1).str[0]
     place, of = np.unique(subjects.to_numpy(dtype=str), return_inverse=True)
     label = np.unique(frame["emotion"].to_numpy(dtype=str), return_inverse=True)[1]

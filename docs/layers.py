@@ -49,7 +49,7 @@ ALLOWED = {
     "store": {"errors", "arrays", "atomic", "rules", "samples"},
     "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring"},
     "statistics": {"errors", "arrays", "scoring"},
-    "certainty": {"results", "statistics", "store"},
+    "certainty": {"results", "scoring", "statistics", "store"},
     "luck": {"results", "statistics", "store"},
     "row_names": {"names"},
     "result_texts": {"results", "rules", "store", "parameters", "specs", "representations"},

@@ -6,38 +6,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mer_bench.results import RowResults, SeedResult
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.paired import Difference, Pair, compare, holm
 from mer_bench.statistics.resampling import LEVEL, Interval, intervals
-from mer_bench.statistics.subjects import METRICS, SubjectCounts, subject_of
+from mer_bench.statistics.subjects import SubjectCounts, subject_of
 from mer_bench.store.schema import RowRecord
 
 SIGNIFICANT = 0.05
 """The largest p of a difference that is called one."""
-METRIC_TITLES = {"uf1": "UF1", "uar": "UAR"}
 
 
-def subject_counts(seeds: Sequence[SeedResult], part: str) -> SubjectCounts | None:
+def subject_counts(seeds: Sequence[SeedResult]) -> SubjectCounts | None:
     """Return the predictions of a row's complete seeds, by subject; None if there are none.
 
     Parameters
     ----------
     seeds : sequence of SeedResult
         Of one row and selection rule.
-    part : str
-        A slice of the protocol.
     """
-    complete = [seed for seed in seeds if part in seed.slices]
+    complete = [seed for seed in seeds if seed.complete]
     if not complete:
         return None
     record = complete[0].record
     protocol = record["protocol"]
-    counts = SubjectCounts.of(
+    return SubjectCounts.of(
         [seed.predictions for seed in complete],
         len(protocol["classes"]),
         absent_class=protocol["absent_class"],
         shared_training=_shares_training(record),
     )
-    return counts.only(protocol["slices"][part])
+
+
+def by_slice(record: RowRecord, counts: SubjectCounts) -> dict[str, SubjectCounts]:
+    """Return the counts of each slice of the row's protocol that has subjects."""
+    slices = {part: counts.only(databases) for part, databases in record["protocol"]["slices"].items()}
+    return {part: own for part, own in slices.items() if own.subjects}
 
 
 def score_intervals(seeds: Sequence[SeedResult]) -> dict[tuple[str, str], Interval]:
@@ -49,9 +52,9 @@ def score_intervals(seeds: Sequence[SeedResult]) -> dict[tuple[str, str], Interv
         Of one row and selection rule.
     """
     found: dict[tuple[str, str], Interval] = {}
-    for part in next((seed.slices for seed in seeds if seed.complete), ()):
-        counts = subject_counts(seeds, part)
-        for metric, interval in zip(METRICS, (counts and intervals(counts)) or (), strict=False):
+    counts = subject_counts(seeds)
+    for part, own in by_slice(seeds[0].record, counts).items() if counts else ():
+        for metric, interval in zip(TABLE_METRICS, intervals(own) or (), strict=False):
             found[part, metric] = interval
     return found
 
@@ -69,12 +72,11 @@ def compare_rows(a: Sequence[SeedResult], b: Sequence[SeedResult]) -> dict[str, 
     MerBenchError
         The rows have other samples.
     """
-    pairs: dict[str, Pair] = {}
-    for part in a[0].record["protocol"]["slices"]:
-        first, second = subject_counts(a, part), subject_counts(b, part)
-        if first is not None and second is not None:
-            pairs[part] = compare(first, second)
-    return pairs
+    first, second = subject_counts(a), subject_counts(b)
+    if first is None or second is None:
+        return {}
+    others = by_slice(b[0].record, second)
+    return {part: compare(own, others[part]) for part, own in by_slice(a[0].record, first).items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +109,8 @@ def ranking(rows: Sequence[RowResults]) -> Ranking | None:
     if len(scored) < 2:
         return None
     leader = max(scored, key=lambda row: row.means["full", "uf1"].value)
-    own = subject_counts(leader.seeds, "full")
-    counts = {row.record["row_key"]: subject_counts(row.seeds, "full") for row in scored if row is not leader}
+    own = subject_counts(leader.seeds)
+    counts = {row.record["row_key"]: subject_counts(row.seeds) for row in scored if row is not leader}
     pairs = {key: compare(own, other) for key, other in counts.items() if own is not None and other is not None}
     adjusted = holm([pair.differences["uf1"].p for pair in pairs.values()])
     return Ranking(leader, pairs, dict(zip(pairs, adjusted, strict=True)))
@@ -136,22 +138,21 @@ def number_text(value: float, *, sign: bool = False) -> str:
 
 
 def p_text(p: float) -> str:
-    """Return ``p = 0.043``, or ``p < 0.001``."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    """Return a p-value as a table prints it: ``0.043``, or ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def verdict(a: str, b: str, pair: Pair, metric: str = "uf1") -> str:
-    """Return in a sentence whether a row is better than another.
+def verdict(a: str, b: str, pair: Pair) -> str:
+    """Return in a sentence whether a row has the better UF1 than another.
 
     Parameters
     ----------
     a, b : str
         The rows' names.
     pair : Pair
-    metric : {"uf1", "uar"}
     """
-    difference = pair.differences[metric]
-    found = _found(difference, METRIC_TITLES[metric])
+    difference = pair.differences["uf1"]
+    found = _found(difference)
     if pair.smallest_p > SIGNIFICANT:
         subjects = pair.better + pair.worse + pair.equal
         return (
@@ -164,10 +165,10 @@ def verdict(a: str, b: str, pair: Pair, metric: str = "uf1") -> str:
     return f"{better} is better than {worse}: {a} has {found}."
 
 
-def _found(difference: Difference, title: str) -> str:
-    interval = difference.interval
+def _found(difference: Difference) -> str:
+    interval, p = difference.interval, p_text(difference.p)
     value = number_text(interval.value, sign=True)
-    return f"{value} {title} ({level_text(interval, sign=True)}, {p_text(difference.p)})"
+    return f"{value} UF1 ({level_text(interval, sign=True)}, p {p if p.startswith('<') else f'= {p}'})"
 
 
 def _shares_training(record: RowRecord) -> bool:

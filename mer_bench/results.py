@@ -14,12 +14,12 @@ import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.rules import NO_EPOCHS, ORACLE
-from mer_bench.scoring.metrics import Scores, score
+from mer_bench.scoring.metrics import TABLE_METRICS, Scores, score
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord, RowRecord
 from mer_bench.store.verification import Verification, read_verification
 
-METRICS = ("uf1", "uar", "accuracy")
+METRICS = (*TABLE_METRICS, "accuracy")
 
 Cells = Mapping[tuple[int, str], CellRecord | None]
 """Seed and fold to the cell; None if nothing usable is stored."""

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.real_maps import FOLDER, NEEDS_MAPS
 
 from mer_bench import run
 
-FOLDER = Path(os.environ.get("MER_BENCH_REAL_DATA", ""))
-
-pytestmark = [
-    pytest.mark.real_data,
-    pytest.mark.skipif(
-        not (FOLDER / "labels.csv").is_file(), reason="MER_BENCH_REAL_DATA names no folder of real maps"
-    ),
-]
+pytestmark = NEEDS_MAPS
 
 
 def scores(frame: pd.DataFrame, method: str, name: str = "full") -> pd.Series:

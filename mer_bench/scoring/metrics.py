@@ -11,6 +11,9 @@ from mer_bench.arrays import DoubleArray, IntArray
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.rules import ABSENT_CLASS_RULES
 
+TABLE_METRICS = ("uf1", "uar")
+"""The scores of this field's tables, which have intervals: the order of `class_means`."""
+
 
 @dataclass(frozen=True)
 class Scores:

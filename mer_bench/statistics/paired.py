@@ -9,8 +9,9 @@ import numpy as np
 
 from mer_bench.arrays import DoubleArray
 from mer_bench.errors import MerBenchError
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.resampling import RESAMPLES, Interval, draw_subjects, limits, resampled_scores
-from mer_bench.statistics.subjects import METRICS, SubjectCounts, pooled_scores
+from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
 
 _ROUNDING = 1e-12
 """Differences this close are equal: sums of the same counts in another order differ by less."""
@@ -43,7 +44,7 @@ class Pair:
     Parameters
     ----------
     differences : mapping of str to Difference
-        For each of `METRICS`.
+        For each of `TABLE_METRICS`.
     better, worse, equal : int
         The number of subjects of whom A predicts more samples correctly than B, fewer, and as many, averaged over
         seeds.
@@ -91,7 +92,7 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
     return Pair(
         differences={
             metric: Difference(Interval.around(value[i], low[i], high[i]), float(ahead[i]), float(p[i]))
-            for i, metric in enumerate(METRICS)
+            for i, metric in enumerate(TABLE_METRICS)
         },
         better=int((lead > _ROUNDING).sum()),
         worse=int((lead < -_ROUNDING).sum()),

@@ -11,9 +11,6 @@ from mer_bench.arrays import BoolArray, DoubleArray, IntArray
 from mer_bench.errors import MerBenchError
 from mer_bench.scoring.metrics import class_means
 
-METRICS = ("uf1", "uar")
-"""The scores that have intervals, in the order of the last axis of arrays of scores."""
-
 
 @dataclass(frozen=True, eq=False)
 class SubjectCounts:
@@ -104,7 +101,7 @@ class SubjectCounts:
 
 
 def pooled_scores(counts: DoubleArray | IntArray, absent_class: str) -> DoubleArray:
-    """Return `METRICS` of confusion matrices of shape (..., n_classes, n_classes), as shape (..., 2)."""
+    """Return `TABLE_METRICS` of confusion matrices of shape (..., n_classes, n_classes), as shape (..., 2)."""
     return np.stack(class_means(counts, absent_class=absent_class), axis=-1)
 
 

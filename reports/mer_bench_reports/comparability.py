@@ -73,7 +73,7 @@ def why_not_comparable(groups: Sequence[Group], number: int) -> str:
     by_reason: dict[str, list[str]] = {}
     for other, group in enumerate(groups, start=1):
         if other != number:
-            by_reason.setdefault(_difference(here, group), []).append(str(other))
+            by_reason.setdefault(difference(here, group), []).append(str(other))
     if not by_reason:
         return ""
     parts = [
@@ -83,8 +83,11 @@ def why_not_comparable(groups: Sequence[Group], number: int) -> str:
     return f"Not comparable with {joined(parts)}."
 
 
-def _difference(here: Group, there: Group) -> str:
-    """Return what differs. With another protocol the data differs anyway, so only the protocol is named."""
+def difference(here: Group, there: Group) -> str:
+    """Return why two groups cannot be compared.
+
+    With another protocol the data differs anyway, so only the protocol is named.
+    """
     reasons = []
     ours, theirs = here.rows[0].record, there.rows[0].record
     if ours["protocol"]["hash"] != theirs["protocol"]["hash"]:

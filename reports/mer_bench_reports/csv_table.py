@@ -10,6 +10,7 @@ from mer_bench.caveats import Caveat
 from mer_bench.parameters import value_text
 from mer_bench.result_texts import DEFAULTS, differs_text, incomplete_text, verification_text
 from mer_bench.results import METRICS, Means, RowResults, SeedResult, means
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench_reports.inputs import NOT_STATED, input_facts
 from mer_bench_reports.provenance import machine_facts, params_text, without_folders
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
@@ -121,7 +122,7 @@ def _scores(means_of_members: Means, slice_name: str) -> _Line:
 
 def _limits(entry: Entry | None, slice_name: str) -> _Line:
     line: _Line = {}
-    for metric in ("uf1", "uar"):
+    for metric in TABLE_METRICS:
         interval = entry and entry.intervals.get((slice_name, metric))
         line |= {f"{metric}_low": interval.low if interval else "", f"{metric}_high": interval.high if interval else ""}
     return line

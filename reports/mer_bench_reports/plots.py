@@ -9,8 +9,10 @@ import numpy as np
 
 from mer_bench.certainty import interval_text, subject_counts
 from mer_bench.parameters import value_text
+from mer_bench.result_texts import DEFAULTS
 from mer_bench.results import means
 from mer_bench.rules import ORACLE
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.resampling import Interval
 from mer_bench_reports.report_data import Comparison, Entry
 from mer_bench_reports.svg import Box, Line, Part, Plot, Point, Scale, Text, horizontal_axis, vertical_axis
@@ -112,7 +114,7 @@ def recalls(comparison: Comparison) -> Plot | None:
 
 def subjects(comparison: Comparison) -> Plot | None:
     """Return the share of correct samples of each subject: which subjects all rows fail."""
-    rows = [(entry, counts) for entry in comparison.entries if (counts := subject_counts(entry.row.seeds, "full"))]
+    rows = [(entry, counts) for entry in comparison.entries if (counts := subject_counts(entry.row.seeds))]
     if not rows:
         return None
     shares = np.array([counts.correct / counts.n_samples for _, counts in rows])
@@ -175,7 +177,7 @@ def _sweep(entries: list[Entry]) -> Plot | None:
         return None
     [name] = differing
     title = entries[0].row.record["method"]["title"]
-    values = [[entry.row.means["full", metric].value for entry in entries] for metric in ("uf1", "uar")]
+    values = [[entry.row.means["full", metric].value for entry in entries] for metric in TABLE_METRICS]
     up = Scale.around([value for own in values for value in own], 190, -170, widest=_UNIT)
     across = Scale(0, len(entries) - 1, _LEFT + 6, _WIDTH - 12)
     parts: list[Part] = [*vertical_axis(up, _LEFT, _LEFT + _WIDTH)]
@@ -198,10 +200,10 @@ def _sweep(entries: list[Entry]) -> Plot | None:
 
 def costs(comparison: Comparison) -> Plot | None:
     """Return UF1 against the processor time of a seed."""
-    rows = [(entry, _hours(entry)) for entry in comparison.entries if entry.row.means and _hours(entry) > 0]
+    rows = [(entry, _minutes(entry)) for entry in comparison.entries if entry.row.means and _minutes(entry) > 0]
     if len(rows) < 2:
         return None
-    logs = [float(np.log10(60 * hours)) for _, hours in rows]
+    logs = [float(np.log10(minutes)) for _, minutes in rows]
     scores = [entry.row.means["full", "uf1"].value for entry, _ in rows]
     across = Scale(min(np.floor(logs)), max(np.ceil(logs)), _LEFT, _WIDTH)
     up = Scale.around(scores, 230, -210, widest=_UNIT)
@@ -239,11 +241,13 @@ def _legend(text: str, colour: int, top: float, *, row: int | None = None) -> It
     yield Text(_LEFT + 3, y + 4, text)
 
 
-def _hours(entry: Entry) -> float:
+def _minutes(entry: Entry) -> float:
     """Return the processor time of one seed."""
     seeds = {cell["seed"] for cell in entry.row.finished}
-    return sum(cell["seconds"] for cell in entry.row.finished) / 3600 / max(len(seeds), 1)
+    return sum(cell["seconds"] for cell in entry.row.finished) / 60 / max(len(seeds), 1)
 
 
 def _label(entry: Entry) -> str:
-    return ", ".join(filter(None, [entry.row.record["method"]["title"], entry.distinction, entry.badge.split(",")[0]]))
+    record = entry.row.record
+    preset = (record["settings"]["preset"] or DEFAULTS) if entry.badge else ""
+    return ", ".join(filter(None, [record["method"]["title"], entry.distinction, preset]))

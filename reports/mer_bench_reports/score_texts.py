@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mer_bench import certainty
-from mer_bench.certainty import Ranking, limits_text, number_text
+from mer_bench.certainty import Ranking, limits_text, number_text, p_text
 from mer_bench.result_texts import MISSING, incomplete_text
 from mer_bench.results import Mean, Means, RowResults, SeedResult, means
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.resampling import Interval
 
 
 def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
     """Return the slice and metric of each score column of a table."""
-    return [(name, metric) for name in slices for metric in ("uf1", "uar")]
+    return [(name, metric) for name in slices for metric in TABLE_METRICS]
 
 
 def difference_text(last: Mean | None, oracle: Mean | None) -> str:
@@ -31,15 +32,10 @@ def interval_text(interval: Interval | None) -> str:
     return f"({limits_text(interval)})" if interval else ""
 
 
-def p_text(p: float) -> str:
-    """Return a p-value as a table prints it: ``0.043`` or ``< 0.001``."""
-    return certainty.p_text(p).removeprefix("p ").removeprefix("= ")
-
-
 def pair_texts(ranking: Ranking, key: str) -> list[str]:
     """Return the cells of a row beside the leader: differences, p, how often the leader is better, and subjects."""
     pair = ranking.pairs[key]
-    found = [pair.differences[metric].interval for metric in ("uf1", "uar")]
+    found = [pair.differences[metric].interval for metric in TABLE_METRICS]
     return [
         *(certainty.interval_text(interval, sign=True) for interval in found),
         p_text(ranking.p[key]),

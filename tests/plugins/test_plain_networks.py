@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from runpy import run_path
 from typing import Any
 
 import pytest
 import torch
+from plain_networks import plain_network
 from support.method_instances import BUILT_IN
 from torch import Tensor
 
 from mer_bench.testing import make_method
-
-PLAIN = run_path(str(Path(__file__).parents[2] / "benchmarks" / "plain_networks.py"))
 
 pytestmark = pytest.mark.usefixtures("reproducible")
 
@@ -41,7 +38,7 @@ def test_a_network_computes_what_its_plain_form_does_from_the_same_seed(name: st
     method = make_method(BUILT_IN[name], **settings)
     maps = torch.randn(3, 3, settings.get("side", 28), settings.get("side", 28))
     results: list[tuple[Tensor, Tensor]] = []
-    for build in (method.build_network, lambda: PLAIN["plain_network"](method)):
+    for build in (method.build_network, lambda: plain_network(method)):
         torch.manual_seed(5)
         network = build().train()
         given = maps.clone().requires_grad_()

@@ -58,16 +58,16 @@ def _check(rows: list[RowResults]) -> None:
     MerBenchError
         They have other protocols, inputs or selection rules.
     """
-    from mer_bench_reports.comparability import group_rows, why_not_comparable
+    from mer_bench_reports.comparability import difference, group_rows
 
     groups = group_rows(rows)
     if not any(len(group.rows) == len(rows) for group in groups):
-        reason = why_not_comparable(groups, 1).removeprefix("Not comparable with comparison 2 (").removesuffix(").")
+        reason = difference(*groups[:2])
         raise MerBenchError(f"the rows cannot be compared: {reason}; choose rows of one table of the report")
 
 
 def _table(pairs: Mapping[str, Pair]) -> list[str]:
-    from mer_bench.certainty import METRIC_TITLES, interval_text
+    from mer_bench.certainty import interval_text
 
     headings = (
         "slice",
@@ -81,7 +81,7 @@ def _table(pairs: Mapping[str, Pair]) -> list[str]:
     lines = [
         (
             part,
-            METRIC_TITLES[metric],
+            metric.upper(),
             interval_text(found.interval, sign=True),
             f"{found.probability:.0%}",
             f"{found.p:.4f}",

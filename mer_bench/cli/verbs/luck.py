@@ -91,18 +91,20 @@ def _of_data(protocol: str, data: str, *, data_options: dict[str, str], allow_pa
 
 
 def _answer(title: str, curve: LuckCurve, standings: list[tuple[str, Standing]]) -> dict[str, object]:
+    from mer_bench.scoring.metrics import TABLE_METRICS
+
     return {
         "folds": title,
         "guesser": [
-            {"epochs": n, **{name: asdict(each) for name, each in zip(("uf1", "uar"), curve.at(n), strict=True)}}
+            {"epochs": n, **{name: asdict(each) for name, each in zip(TABLE_METRICS, curve.at(n), strict=True)}}
             for n in curve.epochs
         ],
         "rows": [
             {
                 "row": name,
                 "epochs": own.epochs,
-                "last": {metric: own.last["full", metric].value for metric in ("uf1", "uar")},
-                "oracle": {metric: own.oracle["full", metric].value for metric in ("uf1", "uar")},
+                "last": {metric: own.last["full", metric].value for metric in TABLE_METRICS},
+                "oracle": {metric: own.oracle["full", metric].value for metric in TABLE_METRICS},
                 "needed": own.needed,
             }
             for name, own in standings

@@ -72,6 +72,7 @@ def _cells(row: RowResults, name: str) -> list[str]:
     from mer_bench.cli.row_texts import DETERMINISTIC
     from mer_bench.engine.time_left import duration_text
     from mer_bench.result_texts import mean_text, preset_text, seeds_text
+    from mer_bench.scoring.metrics import TABLE_METRICS
 
     first = next(iter(row.record["protocol"]["slices"]))
     failed = sum(seed.failed for seed in row.seeds)
@@ -82,7 +83,7 @@ def _cells(row: RowResults, name: str) -> list[str]:
         row.selection,
         DETERMINISTIC if row.record["deterministic"] else seeds_text(row.seeds),
         folds + (f", {failed} failed" if failed else ""),
-        *(mean_text(row.means.get((first, metric))) for metric in ("uf1", "uar")),
+        *(mean_text(row.means.get((first, metric))) for metric in TABLE_METRICS),
         duration_text(sum(cell["seconds"] for cell in row.stored)),
         ", ".join(row.record["caveats"]),
     ]
