@@ -20,6 +20,8 @@ from mer_bench.statistics.subjects import SubjectCounts, database_of, pooled_sco
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+MIN_DEGREES = 4
+"""Subjects, less one for each database, that an interval needs: with fewer it holds the true score too rarely."""
 
 
 @dataclass(frozen=True)
@@ -111,17 +113,17 @@ def limits(values: DoubleArray, row: SubjectCounts) -> DoubleArray:
 
     Percentiles, a little further out than those of `LEVEL`: as far as Student's distribution is wider than the normal
     one (the expanded percentile interval; Hesterberg 2015, doi:10.1080/00031305.2015.1089789). Its degrees of freedom
-    are the number of equally large subjects that would weigh as much as these, less one.
+    are the number of equally large subjects that would weigh as much as these, less one for each database.
     """
     sizes = row.n_samples
-    degrees = max(sizes.sum() ** 2 / (sizes**2).sum() - 1, 1)
+    degrees = max(sizes.sum() ** 2 / (sizes**2).sum() - _n_databases(row), 1)
     tail = 100 * float(ndtr(stdtrit(degrees, (1 - LEVEL) / 2)))
     found: DoubleArray = np.percentile(values, [tail, 100 - tail], axis=0)
     return found
 
 
 def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[Interval, Interval] | None:
-    """Return the intervals of a row's UF1 and UAR, or None if no database has two subjects.
+    """Return the intervals of a row's UF1 and UAR, or None for fewer subjects than `MIN_DEGREES` asks for.
 
     Parameters
     ----------
@@ -129,11 +131,14 @@ def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) 
     resamples, seed : int
         As of `draw_subjects`.
     """
-    databases = [database_of(subject) for subject in row.subjects]
-    if len(set(databases)) == len(databases):
+    if len(row.subjects) - _n_databases(row) < MIN_DEGREES:
         return None
     times = draw_subjects(row.subjects, resamples=resamples, seed=seed)
     low, high = limits(resampled_scores(row, times, seed=(seed, 1)), row)
     value = row.scores()
     first, second = (Interval.around(value[i], low[i], high[i]) for i in range(2))
     return first, second
+
+
+def _n_databases(row: SubjectCounts) -> int:
+    return len({database_of(subject) for subject in row.subjects})

@@ -610,11 +610,7 @@ NO_SURPRISE = "SAMM: no true sample of surprise (rule 'exclude': an absent class
 NOTES = (
     (DEVIATION_TEXT, BOLD_TEXT, INTERVAL_TEXT, NO_SURPRISE, JOINED, *FOOTNOTES),
     (DEVIATION_TEXT, INTERVAL_TEXT, NO_SURPRISE, JOINED, "† cropped"),
-    (
-        DEVIATION_TEXT,
-        INTERVAL_TEXT,
-        "Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)",
-    ),
+    (DEVIATION_TEXT, "Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)"),
 )
 
 

@@ -9,6 +9,8 @@ from support.latex import latex_tables
 from support.rendered import html_tables, markdown_tables, texts, visible
 from support.store_factory import Predictor, make_row, right, samples_of, write_seed, wrong_for
 
+from mer_bench.certainty import score_intervals
+from mer_bench.results import read_results
 from mer_bench.store import Store
 from mer_bench.store.schema import RowRecord
 from mer_bench_reports import build_report
@@ -16,6 +18,7 @@ from mer_bench_reports.report_data import Comparison
 
 MANY = samples_of([f"{database}/{number}" for database in ("smic", "samm", "casme2") for number in range(8)])
 FEW = samples_of(["smic/1", "smic/2", "samm/1", "samm/2", "casme2/1", "casme2/2"])
+PARTS = ("full", "smic", "samm")
 BAD = wrong_for("smic", "samm")
 GOOD = wrong_for("smic/3")
 
@@ -134,14 +137,20 @@ def test_the_verdict_stands_in_every_format_of_its_comparison(store: Store) -> N
 
 
 def test_a_slice_with_too_few_subjects_has_a_score_and_no_interval(store: Store) -> None:
-    rows: list[RowRecord] = [make_row(name, samples=samples_of(["smic/1", "smic/2", "samm/1"])) for name in ("a", "b")]
+    samples = samples_of([*(f"smic/{number}" for number in range(5)), "samm/1", "samm/2", "samm/3", "samm/4"])
+    rows: list[RowRecord] = [make_row(name, samples=samples) for name in ("a", "b")]
     for row, predict in zip(rows, (GOOD, BAD), strict=True):
         write_seed(store, row, predict)
+    found = [[score_intervals(row.seeds).get((part, "uf1")) for part in PARTS] for row in read_results(store)]
+    assert [[own is not None for own in row] for row in found] == [[True, True, False]] * 2
+    limits = [["" if own is None else f"{own.low:.4f} to {own.high:.4f}" for own in row] for row in found]
+    assert limits[0][0] != limits[0][1]
     written = texts(store)
     tables = html_tables(written["html"]), markdown_tables(written["markdown"]), latex_tables(written["latex"])
     for table, *_ in tables:
-        assert [[" to " in line[f"{part} UF1"] for part in ("Full", "SMIC", "SAMM")] for line in table.lines] == [
-            [True, True, False]
-        ] * 2
+        cells = [[line[f"{title} UF1"] for title in ("Full", "SMIC", "SAMM")] for line in table.lines]
+        assert [[cell.partition("(")[2].rstrip(")") for cell in line] for line in cells] == limits
     lines = [line for line in csv.DictReader(written["csv"].splitlines()) if line["kind"] == "measured"]
-    assert [bool(line["uf1_low"]) for line in lines] == [True, True, False, False] * 2
+    assert [line["uf1_low"] and f"{float(line['uf1_low']):.4f} to {float(line['uf1_high']):.4f}" for line in lines] == [
+        own for row in limits for own in (*row, "")
+    ]

@@ -10,7 +10,6 @@ import pytest
 from mer_bench.arrays import IntArray
 from mer_bench.errors import MerBenchError
 from mer_bench.statistics.paired import compare, holm
-from mer_bench.statistics.resampling import draw_subjects
 from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
 
 
@@ -93,18 +92,6 @@ def test_where_subjects_share_a_training_seeds_are_drawn_too_and_apart_for_each_
 def test_rows_of_other_samples_are_refused(other: SubjectCounts) -> None:
     with pytest.raises(MerBenchError, match="other subjects or labels"):
         compare(counts_of([1, 2, 3]), other)
-
-
-def test_one_subject_less_than_there_is_of_each_database_is_drawn() -> None:
-    subjects = ("samm/1", "smic/1", "samm/2", "smic/2", "smic/3", "casme2/1")
-    times = draw_subjects(subjects, resamples=400)
-    assert times.shape == (400, 6)
-    for members in ([0, 2], [1, 3, 4], [5]):
-        assert times[:, members].sum(axis=1) == pytest.approx(len(members))
-        assert times[:, members].mean(axis=0) == pytest.approx(1, abs=0.15)
-    assert set(times[:, 0]) == {0, 2}
-    assert set(times[:, 1]) == {0, 1.5, 3}
-    assert set(times[:, 5]) == {1}
 
 
 def test_holm_agrees_with_an_example_worked_by_hand() -> None:
