@@ -155,10 +155,11 @@ def write_seed(
     oracle: Predictor | None = None,
     processor: str = "A Processor",
     device: str = "cpu",
+    n_epochs: int = N_EPOCHS,
 ) -> None:
     """Store every cell of one seed, but nothing for the ``missing`` folds, and the messages of the ``failed`` ones.
 
-    The first of `N_EPOCHS` epochs predicts as the ``oracle`` does, if there is one, and the others as ``predict``.
+    The first of ``n_epochs`` epochs predicts as the ``oracle`` does, if there is one, and the others as ``predict``.
     """
     run_id = run_id or store.start_run(manifest())
     store.write_row(row)
@@ -172,7 +173,7 @@ def write_seed(
             cell["status"] = "failed"
             cell["error"] = {"type": "ValueError", "message": message, "traceback": ""}
         else:
-            _fill(store, cell, row, predict, oracle)
+            _fill(store, cell, row, predict, oracle, n_epochs)
         store.write_cell(row, cell)
 
 
@@ -230,7 +231,9 @@ def _blank_cell(row: RowRecord, seed: int, fold: str, run_id: str) -> CellRecord
     }
 
 
-def _fill(store: Store, cell: CellRecord, row: RowRecord, predict: Predictor, oracle: Predictor | None) -> None:
+def _fill(
+    store: Store, cell: CellRecord, row: RowRecord, predict: Predictor, oracle: Predictor | None, n_epochs: int
+) -> None:
     samples = row["folds"][cell["fold"]]["samples"]
     ids = list(samples)
     predicted = [predict(sample_id, samples[sample_id]) for sample_id in ids]
@@ -241,9 +244,9 @@ def _fill(store: Store, cell: CellRecord, row: RowRecord, predict: Predictor, or
     ]
     if oracle is not None:
         best = [oracle(sample_id, samples[sample_id]) for sample_id in ids]
-        store.write_epoch_scores(cell["key"], ids, one_hot[[best, *[predicted] * (N_EPOCHS - 1)]])
+        store.write_epoch_scores(cell["key"], ids, one_hot[[best, *[predicted] * (n_epochs - 1)]])
         cell["epoch_scores"] = True
-        cell["selected_epoch"] = N_EPOCHS - 1
+        cell["selected_epoch"] = n_epochs - 1
 
 
 STORED_ROW = make_row("net", params={"lr": 0.1, "blocks": [1, 2]}, epochs=True)
