@@ -121,6 +121,12 @@ def interval_text(interval: Interval, *, sign: bool = False) -> str:
     return f"{number_text(interval.value, sign=sign)} ({limits_text(interval, sign=sign)})"
 
 
+def lead_text(difference: Difference) -> str:
+    """Return ``+0.0321 (-0.0102 to +0.0699)``; only the difference where subjects are too few for an interval."""
+    interval = difference.interval
+    return interval_text(interval, sign=True) if interval else number_text(difference.value, sign=True)
+
+
 def level_text(interval: Interval, *, sign: bool = False) -> str:
     """Return ``95 % interval 0.3702 to 0.4899``; with signs for a difference."""
     return f"{100 * LEVEL:.0f} % interval {limits_text(interval, sign=sign)}"
@@ -161,14 +167,14 @@ def verdict(a: str, b: str, pair: Pair) -> str:
         )
     if difference.p > SIGNIFICANT:
         return f"No difference between {a} and {b} is shown: {a} has {found}."
-    better, worse = (a, b) if difference.interval.value > 0 else (b, a)
+    better, worse = (a, b) if difference.value > 0 else (b, a)
     return f"{better} is better than {worse}: {a} has {found}."
 
 
 def _found(difference: Difference) -> str:
     interval, p = difference.interval, p_text(difference.p)
-    value = number_text(interval.value, sign=True)
-    return f"{value} UF1 ({level_text(interval, sign=True)}, p {p if p.startswith('<') else f'= {p}'})"
+    known = f"{level_text(interval, sign=True)}, " if interval else ""
+    return f"{number_text(difference.value, sign=True)} UF1 ({known}p {p if p.startswith('<') else f'= {p}'})"
 
 
 def _shares_training(record: RowRecord) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from mer_bench.arrays import DoubleArray
 from mer_bench.errors import MerBenchError
 from mer_bench.scoring.metrics import TABLE_METRICS
-from mer_bench.statistics.resampling import RESAMPLES, Interval, draw_subjects, limits, resampled_scores
+from mer_bench.statistics.resampling import RESAMPLES, Interval, draw_subjects, has_intervals, limits, resampled_scores
 from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
 
 _ROUNDING = 1e-12
@@ -23,8 +23,9 @@ class Difference:
 
     Parameters
     ----------
-    interval : Interval
-        The difference, and the limits of the differences on resampled subjects and seeds.
+    value : float
+    interval : Interval or None
+        The difference, and the limits of the differences on resampled subjects and seeds; None for too few subjects.
     probability : float
         Share of the resamples in which A is better; a tie counts half.
     p : float
@@ -32,7 +33,8 @@ class Difference:
         either direction. If the rows do not differ, p is at most x with probability x at most.
     """
 
-    interval: Interval
+    value: float
+    interval: Interval | None
     probability: float
     p: float
 
@@ -84,14 +86,14 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
         raise MerBenchError("the rows have other subjects or labels; only rows of the same samples can be compared")
     times = draw_subjects(a.subjects, resamples=resamples, seed=seed)
     resampled = resampled_scores(a, times, seed=(seed, 1)) - resampled_scores(b, times, seed=(seed, 2))
-    low, high = limits(resampled, a)
-    value = a.scores() - b.scores()
+    value, (low, high) = a.scores() - b.scores(), limits(resampled, a)
+    around = [Interval.around(value[i], low[i], high[i]) if has_intervals(a) else None for i in range(2)]
     ahead = (resampled > _ROUNDING).mean(axis=0) + (np.abs(resampled) <= _ROUNDING).mean(axis=0) / 2
     p, smallest = swap_test(a, b, resamples=resamples, seed=seed)
     lead = a.correct - b.correct
     return Pair(
         differences={
-            metric: Difference(Interval.around(value[i], low[i], high[i]), float(ahead[i]), float(p[i]))
+            metric: Difference(float(value[i]), around[i], float(ahead[i]), float(p[i]))
             for i, metric in enumerate(TABLE_METRICS)
         },
         better=int((lead > _ROUNDING).sum()),

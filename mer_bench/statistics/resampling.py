@@ -131,13 +131,18 @@ def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) 
     resamples, seed : int
         As of `draw_subjects`.
     """
-    if len(row.subjects) - _n_databases(row) < MIN_DEGREES:
+    if not has_intervals(row):
         return None
     times = draw_subjects(row.subjects, resamples=resamples, seed=seed)
     low, high = limits(resampled_scores(row, times, seed=(seed, 1)), row)
     value = row.scores()
     first, second = (Interval.around(value[i], low[i], high[i]) for i in range(2))
     return first, second
+
+
+def has_intervals(row: SubjectCounts) -> bool:
+    """Return whether there are as many subjects as `MIN_DEGREES` asks for."""
+    return len(row.subjects) - _n_databases(row) >= MIN_DEGREES
 
 
 def _n_databases(row: SubjectCounts) -> int:

@@ -133,8 +133,9 @@ def _lead(comparison: Comparison, entry: Entry | None) -> _Line:
     key, ranking = entry.row.record["row_key"] if entry else "", comparison.ranking
     if ranking is None or key not in ranking.pairs:
         return dict.fromkeys(("lead", "lead_low", "lead_high", "lead_p"), "")
-    interval = ranking.pairs[key].differences["uf1"].interval
-    return {"lead": interval.value, "lead_low": interval.low, "lead_high": interval.high, "lead_p": ranking.p[key]}
+    lead = ranking.pairs[key].differences["uf1"]
+    low, high = (lead.interval.low, lead.interval.high) if lead.interval else ("", "")
+    return {"lead": lead.value, "lead_low": low, "lead_high": high, "lead_p": ranking.p[key]}
 
 
 def _progress(seeds: Sequence[SeedResult]) -> _Line:

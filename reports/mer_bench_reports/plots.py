@@ -66,8 +66,11 @@ def differences(comparison: Comparison) -> Plot | None:
     ranking = comparison.ranking
     if ranking is None:
         return None
-    beside = [entry for entry in comparison.entries if entry.row.record["row_key"] in ranking.pairs]
-    found = [ranking.pairs[entry.row.record["row_key"]].differences["uf1"].interval for entry in beside]
+    of_key = {key: pair.differences["uf1"].interval for key, pair in ranking.pairs.items()}
+    rows = [(entry, own) for entry in comparison.entries if (own := of_key.get(entry.row.record["row_key"]))]
+    if not rows:
+        return None
+    beside, found = [entry for entry, _ in rows], [interval for _, interval in rows]
     limits = [limit for interval in found for limit in (interval.low, interval.high)]
     scale = Scale.around([0.0, *limits], _LEFT, _WIDTH, widest=(-1.0, 1.0))
     height = len(beside) * _ROW

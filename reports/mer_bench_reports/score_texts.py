@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mer_bench import certainty
-from mer_bench.certainty import Ranking, limits_text, number_text, p_text
+from mer_bench.certainty import Ranking, lead_text, limits_text, number_text, p_text
 from mer_bench.result_texts import MISSING, incomplete_text
 from mer_bench.results import Mean, Means, RowResults, SeedResult, means
 from mer_bench.scoring.metrics import TABLE_METRICS
@@ -35,9 +34,8 @@ def interval_text(interval: Interval | None) -> str:
 def pair_texts(ranking: Ranking, key: str) -> list[str]:
     """Return the cells of a row beside the leader: differences, p, how often the leader is better, and subjects."""
     pair = ranking.pairs[key]
-    found = [pair.differences[metric].interval for metric in TABLE_METRICS]
     return [
-        *(certainty.interval_text(interval, sign=True) for interval in found),
+        *(lead_text(pair.differences[metric]) for metric in TABLE_METRICS),
         p_text(ranking.p[key]),
         f"{100 * pair.differences['uf1'].probability:.0f} %",
         f"{pair.better}, {pair.worse}, {pair.equal}",

@@ -161,8 +161,9 @@ def signed(number: float) -> str:
 def difference_cells(pair: Pair, p: float) -> Line:
     cells = {}
     for metric in ("uf1", "uar"):
-        interval = pair.differences[metric].interval
-        cells[metric.upper()] = f"{signed(interval.value)} ({signed(interval.low)} to {signed(interval.high)})"
+        found = pair.differences[metric]
+        limits = f" ({signed(found.interval.low)} to {signed(found.interval.high)})" if found.interval else ""
+        cells[metric.upper()] = signed(found.value) + limits
     cells["p, UF1"] = f"{p:.3f}"
     cells["First better"] = f"{100 * pair.differences['uf1'].probability:.0f} %"
     cells["Subjects: first, other, neither"] = f"{pair.better}, {pair.worse}, {pair.equal}"
@@ -214,6 +215,11 @@ def test_the_case_can_tell_differences_apart() -> None:
     assert signs == {"+", "-", "0"}
     found = [pair for number in NAMES for pair in pairs_of(number).values()]
     assert any(p != pair.differences["uf1"].p for pair, p in found)
+    assert [any(pair.differences["uf1"].interval for pair, _ in pairs_of(n).values()) for n in NAMES] == [
+        True,
+        True,
+        False,
+    ]
     assert any(pair.better != pair.worse != pair.equal for pair, _ in found)
 
 
@@ -458,9 +464,10 @@ def csv_certainty(number: int, name: str, part: str, *, stands_for_row: bool) ->
             line |= {f"{metric}_low": shortened(interval.low), f"{metric}_high": shortened(interval.high)}
     if part == "full" and name in pairs_of(number):
         pair, p = pairs_of(number)[name]
-        lead = pair.differences["uf1"].interval
+        lead = pair.differences["uf1"]
         line |= {"lead": shortened(lead.value), "lead_p": shortened(p)}
-        line |= {"lead_low": shortened(lead.low), "lead_high": shortened(lead.high)}
+        if lead.interval:
+            line |= {"lead_low": shortened(lead.interval.low), "lead_high": shortened(lead.interval.high)}
     return line
 
 

@@ -10,6 +10,7 @@ import pytest
 from mer_bench.arrays import IntArray
 from mer_bench.errors import MerBenchError
 from mer_bench.statistics.paired import compare, holm
+from mer_bench.statistics.resampling import Interval
 from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
 
 
@@ -46,7 +47,10 @@ def test_a_row_is_not_better_than_itself() -> None:
     assert (pair.better, pair.worse, pair.equal, pair.smallest_p) == (0, 0, 4, 1)
     for difference in pair.differences.values():
         assert (difference.probability, difference.p) == (0.5, 1)
-        assert (difference.interval.low, difference.interval.high) == (0, 0)
+        assert (difference.value, difference.interval) == (0, None)
+    more = counts_of([9, 8, 10, 3, 5])
+    for difference in compare(more, more).differences.values():
+        assert difference.interval == Interval(0, 0, 0)
 
 
 def test_with_many_subjects_swaps_are_drawn_and_p_is_never_zero() -> None:

@@ -67,7 +67,7 @@ def _check(rows: list[RowResults]) -> None:
 
 
 def _table(pairs: Mapping[str, Pair]) -> list[str]:
-    from mer_bench.certainty import interval_text
+    from mer_bench.certainty import lead_text
 
     headings = (
         "slice",
@@ -82,7 +82,7 @@ def _table(pairs: Mapping[str, Pair]) -> list[str]:
         (
             part,
             metric.upper(),
-            interval_text(found.interval, sign=True),
+            lead_text(found),
             f"{found.probability:.0%}",
             f"{found.p:.4f}",
             f"{pair.smallest_p:.1g}",
