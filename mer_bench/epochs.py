@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from mer_bench.store.schema import CellRecord, RowRecord
 
 Predictions = Mapping[str, tuple[int, int]]
 """Sample id to truth and prediction."""
+
+_ArrayT = TypeVar("_ArrayT", IntArray, DoubleArray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +117,11 @@ def _counts(predicted: IntArray, labels: IntArray, n_classes: int) -> IntArray:
 
 def _sum(first: IntArray, second: IntArray) -> IntArray:
     longest = max(len(first), len(second))
-    return _continued(first, longest) + _continued(second, longest)
+    total: IntArray = _continued(first, longest) + _continued(second, longest)
+    return total
 
 
-def _continued(values: np.ndarray, n_epochs: int) -> np.ndarray:
+def _continued(values: _ArrayT, n_epochs: int) -> _ArrayT:
     """Repeat the last epoch until there are so many."""
-    return np.concatenate([values, np.repeat(values[-1:], n_epochs - len(values), axis=0)])
+    longer: _ArrayT = np.concatenate([values, np.repeat(values[-1:], n_epochs - len(values), axis=0)])
+    return longer

@@ -65,7 +65,9 @@ def test_a_fold_that_stopped_early_keeps_its_last_epoch(store: Store, stopped: s
     assert cell is not None
     ids = list(row["folds"][stopped]["samples"])
     one_hot = np.eye(3, dtype=np.float32)
-    store.write_epoch_scores(cell["key"], ids, one_hot[[[1] * len(ids), list(row["folds"][stopped]["samples"].values())]])
+    store.write_epoch_scores(
+        cell["key"], ids, one_hot[[[1] * len(ids), list(row["folds"][stopped]["samples"].values())]]
+    )
     cell["selected_epoch"] = 1
     store.write_cell(row, cell)
     samples = samples_of_row(row)

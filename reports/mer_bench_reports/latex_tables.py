@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from mer_bench.certainty import Ranking
 from mer_bench.result_texts import mean_text, seeds_text, verification_text
 from mer_bench.results import Mean
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench_reports import score_texts, wording
 from mer_bench_reports.provenance import protocol_name
-from mer_bench_reports.report_data import Comparison, Entry, ReportData
+from mer_bench_reports.report_data import Comparison, Entry, ReportData, SelectionTable
+from mer_bench_reports.wording import joined
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[a4paper,landscape,margin=15mm]{geometry}
@@ -53,6 +55,8 @@ def render_latex(report: ReportData) -> str:
     lines = [f"% Written by mer-bench {escaped(report.version)}."]
     for comparison in report.comparisons:
         lines += ["", *_table(comparison)]
+    for table in report.selections:
+        lines += ["", *_selection_table(table)]
     return _PREAMBLE + "\n".join(lines) + "\n\n\\end{document}\n"
 
 
@@ -109,6 +113,29 @@ def _differences(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
     yield r"\end{tabular}"
     yield rf"\par\raggedright {escaped(wording.DIFFERENCE_TEXT)}"
     yield r"\end{table}"
+
+
+def _selection_table(table: SelectionTable) -> Iterator[str]:
+    """Yield a table for each score: both together are wider than a page."""
+    numbers = joined([str(number) for number in table.numbers])
+    for metric in TABLE_METRICS:
+        caption = (
+            f"{_metric_title(metric)} of the networks of comparison {numbers} under each selection rule, full set."
+        )
+        yield r"\begin{table}[p]"
+        yield r"\centering"
+        yield rf"\caption{{{escaped(caption)}}}"
+        yield r"\begin{tabular}{lrrrrrrrl}"
+        yield r"\toprule"
+        yield _line(["Row", *score_texts.SELECTION_HEADINGS, "Epochs", "Seeds"])
+        yield r"\midrule"
+        for line in table.lines:
+            own = [text.replace("-", "−") for text in score_texts.selection_texts(line, metric)]
+            yield _line([_label(line.entry), *own, score_texts.epochs_text(line), line.seeds])
+        yield r"\bottomrule"
+        yield r"\end{tabular}"
+        yield rf"\par\raggedright {escaped(wording.SELECTION_TEXT)}"
+        yield r"\end{table}"
 
 
 def _label(entry: Entry) -> str:

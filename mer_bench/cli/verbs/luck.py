@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mer_bench.results import RowResults
     from mer_bench.statistics.luck import LuckCurve
 
+
 @click.command(name="luck")
 @results_option
 @protocol_option(help="The protocol, with --data.  [default: cde]")
