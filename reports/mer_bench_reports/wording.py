@@ -14,11 +14,11 @@ FAMILY_TITLES = {"baseline": "Baselines", "handcrafted": "Handcrafted", "deep": 
 SHOWN_FAILURES = 5
 """Number of failed or differing folds that are named for each row."""
 
-SELECTION_TEXT = (
-    " ".join(f"{rule}: {sentence}." for rule, sentence in SELECTIONS.items())
-    + " Differences from last are over the same seeds, on the full set. A large difference of the oracle shows what a "
-    "score gains when the epoch is chosen on the test subject. "
-    f"guesser: with as many epochs to choose from as the oracle. {GUESSER_TEXT}"
+SELECTION_TEXTS = (
+    *(f"{rule}: {sentence}." for rule, sentence in SELECTIONS.items()),
+    "Differences from last are on the full set, over the same seeds. That of the oracle is what a score gains when the "
+    "epoch is chosen on the test subject.",
+    f"guesser: with as many epochs to choose from as the oracle. {GUESSER_TEXT}",
 )
 
 CITED_TEXT = (

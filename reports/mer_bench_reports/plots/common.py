@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from textwrap import shorten
 
 from mer_bench.certainty import interval_text
 from mer_bench.result_texts import DEFAULTS
@@ -25,8 +24,10 @@ UNIT = (0.0, 1.0)
 
 _LONGEST = 52
 """Characters that fit into the width of a telephone."""
-_NEAR = (6.0, 12.0)
-"""Numbers of points closer than this, in percent and pixels, would overlap."""
+_NUMBER, _DOT = (6.0, 12.0), (2.0, 9.0)
+"""A number closer than this to another, or to a point, would overlap it: in percent and pixels."""
+_BESIDE = 3.0
+_SHIFTS = [0, *(sign * 12 * n for n in range(1, 12) for sign in (1, -1))]
 
 
 def label(entry: Entry) -> str:
@@ -46,11 +47,16 @@ def marks_at(number: int) -> float:
     return number * ROW + 23
 
 
-def line_text(x: float, y: float, text: str, longest: int = _LONGEST) -> Text:
-    """Return a text that fits; the whole one is its tip."""
-    short = shorten(text, longest, placeholder="…") if " " in text[:longest] else text
-    short = short if len(short) <= longest else f"{short[: longest - 1]}…"
-    return Text(x, y, short, tip=text if short != text else "")
+def line_text(x: float, y: float, text: str, *, tip: str = "") -> Text:
+    """Return a text that fits into the width; the whole one is its tip."""
+    short = fitted(text)
+    return Text(x, y, short, tip=tip or (text if short != text else ""))
+
+
+def fitted(text: str, beside: int = 0) -> str:
+    """Return a text cut to the width of a telephone, with room for some more characters."""
+    longest = max(_LONGEST - beside, 8)
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip(' ,')}…"
 
 
 def whisker(text: str, number: int, scale: Scale, interval: Interval, *, sign: bool = False) -> Iterator[Part]:
@@ -79,7 +85,7 @@ def legend(marks: Sequence[tuple[str, str, str]], top: float) -> Iterator[Part]:
     for place, (css, shape, text) in enumerate(marks):
         x, y = LEFT + 1 + 32 * (place % 3), top + LINE * (place // 3)
         yield Point(x, y, css, shape=shape)
-        yield line_text(x + 2.5, y + 4, text, 16)
+        yield Text(x + 2.5, y + 4, fitted(text, _LONGEST - 16), tip=text)
 
 
 def legend_height(n_marks: int) -> float:
@@ -88,20 +94,30 @@ def legend_height(n_marks: int) -> float:
 
 
 def numbered(points: Sequence[tuple[float, float]]) -> Iterator[Part]:
-    """Yield a number beside each point, from 1; of points close together, below each other."""
+    """Yield a number beside each point, from 1, where no other number or point is; further away with a line to it."""
     taken: list[tuple[float, float]] = []
-    for number, (x, y) in sorted(enumerate(points, start=1), key=lambda each: each[1][::-1]):
-        at = y
-        while any(abs(x - other) < _NEAR[0] and abs(at - beside) < _NEAR[1] for other, beside in taken):
-            at += 1
-        taken.append((x, at))
-        to_left = x > LEFT + WIDTH - 8
-        if at - y > 4:
-            yield Line(x, y, x + (-1.5 if to_left else 1.5), round(at, 2), "grid")
-        yield Text(x + (-2 if to_left else 2), round(at + 4, 2), str(number), "end" if to_left else "start", "tick")
+    for number, (x, y) in enumerate(points, start=1):
+        places = ((x + side * _BESIDE, y + shift) for shift in _SHIFTS for side in (1, -1))
+        at = next((place for place in places if _is_free(place, taken, points)), (x + _BESIDE, y))
+        taken.append(at)
+        if at[1] != y:
+            yield Line(x, y, round(at[0], 2), round(at[1], 2), "grid")
+        yield Text(round(at[0], 2), round(at[1] + 4, 2), str(number), "middle", "tick")
 
 
-def numbered_lines(texts: Sequence[str], top: float) -> Iterator[Part]:
-    """Yield the meaning of each number, a line each."""
-    for place, text in enumerate(texts):
-        yield line_text(LEFT, top + LINE * place, f"{place + 1}  {text}")
+def _is_free(
+    place: tuple[float, float], taken: Sequence[tuple[float, float]], points: Sequence[tuple[float, float]]
+) -> bool:
+    def is_near(other: tuple[float, float], near: tuple[float, float]) -> bool:
+        return abs(place[0] - other[0]) < near[0] and abs(place[1] - other[1]) < near[1]
+
+    is_inside = 1 < place[0] < 99
+    return is_inside and not any(is_near(o, _NUMBER) for o in taken) and not any(is_near(o, _DOT) for o in points)
+
+
+def numbered_lines(texts: Sequence[tuple[str, str]], top: float) -> Iterator[Part]:
+    """Yield the meaning of each number, a line each: a label, which is cut if need be, and what follows it."""
+    for place, (name, rest) in enumerate(texts):
+        yield line_text(
+            LEFT, top + LINE * place, f"{place + 1}  {fitted(name, len(rest) + 4)}{rest}", tip=f"{name}{rest}"
+        )

@@ -21,13 +21,16 @@ def costs(comparison: Comparison) -> Plot | None:
     across = log_scale([minutes for _, minutes in rows])
     up = Scale.around(scores, _BOTTOM, -_TALL, widest=UNIT)
     places = [(across.at(math.log10(each)), up.at(score)) for (_, each), score in zip(rows, scores, strict=True)]
-    texts = [f"{label(e)}: {score:.4f}, {each:.3g} min" for (e, each), score in zip(rows, scores, strict=True)]
+    texts = [
+        (label(entry), f": {score:.4f}, {minutes:.3g} min")
+        for (entry, minutes), score in zip(rows, scores, strict=True)
+    ]
     parts: list[Part] = [
         *vertical_axis(up, LEFT, LEFT + WIDTH, "UF1 on the full set"),
         *log_axis(across, _BOTTOM, "processor time of one seed, minutes (logarithmic)"),
-        *(Point(x, y, "dot", text) for (x, y), text in zip(places, texts, strict=True)),
+        *(Point(x, y, "dot", "".join(text)) for (x, y), text in zip(places, texts, strict=True)),
         *numbered(places),
-        *numbered_lines([f"{label(entry)}, {each:.3g} min" for entry, each in rows], _BOTTOM + AXIS + LINE),
+        *numbered_lines(texts, _BOTTOM + AXIS + LINE),
     ]
     return Plot(
         "UF1 against processor time of one seed",

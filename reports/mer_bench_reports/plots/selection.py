@@ -32,7 +32,7 @@ _GUESSER = ("", "cross")
 _CURVE_POINTS = 200
 _START, _LENGTH = 10.0, 86.0
 """The axis of a panel, in percent, right of its limits."""
-_PANEL = 96.0
+_PANEL = 112.0
 """Pixels of a row's curve and its label."""
 
 
@@ -116,7 +116,7 @@ def luck(table: SelectionTable) -> Plot | None:
     )
     places = [(across.at(math.log10(line.epochs)), up.at(score)) for line, score in zip(lines, scores, strict=True)]
     texts = [
-        f"{label(line.entry)}: oracle {score:.4f} of {line.epochs} epochs"
+        (label(line.entry), f": oracle {score:.4f} of {line.epochs} epochs")
         for line, score in zip(lines, scores, strict=True)
     ]
     parts: list[Part] = [
@@ -124,7 +124,7 @@ def luck(table: SelectionTable) -> Plot | None:
         *log_axis(across, bottom, "epochs to choose from in each fold (logarithmic)"),
         Curve(LEFT, WIDTH, (*low, *reversed(high)), is_band=True),
         Curve(LEFT, WIDTH, tuple(mean), dash="6 3"),
-        *(Point(x, y, "hollow", text) for (x, y), text in zip(places, texts, strict=True)),
+        *(Point(x, y, "hollow", "".join(text)) for (x, y), text in zip(places, texts, strict=True)),
         *numbered(places),
         *numbered_lines(texts, bottom + AXIS + LINE),
     ]
@@ -144,7 +144,7 @@ def _marked(text: str, rule: str, value: float) -> tuple[str, str, str]:
 
 def _panel(line: SelectionLine, curve: DoubleArray, top: float, scale: Scale, longest: int) -> list[Part]:
     """Return a row's curve, thinned, with dots at its last and at its best epoch."""
-    up = Scale(scale.low, scale.high, top + _PANEL - 12, -(_PANEL - 34))
+    up = Scale(scale.low, scale.high, top + _PANEL - 12, -(_PANEL - 50))
     across = Scale(1, longest, _START, _LENGTH)
     best = int(np.argmax(curve))
     shown = np.unique([*np.linspace(0, len(curve) - 1, _CURVE_POINTS).round().astype(int), best])
@@ -155,7 +155,8 @@ def _panel(line: SelectionLine, curve: DoubleArray, top: float, scale: Scale, lo
         parts.append(Line(_START, up.at(limit), _START + _LENGTH, up.at(limit), "grid"))
         parts.append(Text(_START - 1, up.at(limit) + 4, f"{limit:.6g}", "end", "tick"))
     parts += [
-        line_text(LEFT, top + 12, f"{text}: last {last_value:.4f}, best {best_value:.4f} (epoch {best + 1})", 60),
+        line_text(LEFT, top + 12, text),
+        Text(LEFT, top + 27, f"last {last_value:.4f}, best {best_value:.4f} (epoch {best + 1})", css="tick"),
         Curve(_START, _LENGTH, tuple(zip(thousandths, map(up.at, curve[shown].tolist()), strict=True)), "class-2"),
         Point(
             across.at(best + 1), up.at(best_value), "hollow", f"{text}, epoch {best + 1}, diagnostic: {best_value:.4f}"
