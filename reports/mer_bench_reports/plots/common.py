@@ -26,8 +26,8 @@ _LONGEST = 52
 """Characters that fit into the width of a telephone."""
 _NUMBER, _DOT = (6.0, 12.0), (2.0, 9.0)
 """A number closer than this to another, or to a point, would overlap it: in percent and pixels."""
-_BESIDE = 3.0
-_SHIFTS = [0, *(sign * 12 * n for n in range(1, 12) for sign in (1, -1))]
+_ASIDE, _SHIFTS = (3.0, -3.0, 9.0, -9.0, 15.0, -15.0), (0, 12, -12, 24, -24, 36, -36)
+"""Where a number may be beside its point, the first free place: in percent and pixels."""
 
 
 def label(entry: Entry) -> str:
@@ -97,10 +97,10 @@ def numbered(points: Sequence[tuple[float, float]]) -> Iterator[Part]:
     """Yield a number beside each point, from 1, where no other number or point is; further away with a line to it."""
     taken: list[tuple[float, float]] = []
     for number, (x, y) in enumerate(points, start=1):
-        places = ((x + side * _BESIDE, y + shift) for shift in _SHIFTS for side in (1, -1))
-        at = next((place for place in places if _is_free(place, taken, points)), (x + _BESIDE, y))
+        places = ((x + aside, y + shift) for aside in _ASIDE for shift in _SHIFTS)
+        at = next((place for place in places if _is_free(place, taken, points)), (x + _ASIDE[0], y))
         taken.append(at)
-        if at[1] != y:
+        if at[1] != y or abs(at[0] - x) > _ASIDE[0]:
             yield Line(x, y, round(at[0], 2), round(at[1], 2), "grid")
         yield Text(round(at[0], 2), round(at[1] + 4, 2), str(number), "middle", "tick")
 
@@ -111,7 +111,7 @@ def _is_free(
     def is_near(other: tuple[float, float], near: tuple[float, float]) -> bool:
         return abs(place[0] - other[0]) < near[0] and abs(place[1] - other[1]) < near[1]
 
-    is_inside = 1 < place[0] < 99
+    is_inside = 1 < place[0] < 99 and place[1] > 8
     return is_inside and not any(is_near(o, _NUMBER) for o in taken) and not any(is_near(o, _DOT) for o in points)
 
 
