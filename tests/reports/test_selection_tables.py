@@ -159,10 +159,12 @@ def test_the_numbers_of_the_case_are_all_different() -> None:
 def test_the_page_has_each_rule_beside_the_others(files: dict[str, str]) -> None:
     [table] = [table for table in html_tables(files["html"]) if table.under == ("Diagnostic: selection rules",)]
     assert table.caption == "Networks of comparisons 1 and 2, cde@1, input Named maps, full set"
-    assert table.lines == [
-        {"Method": " ".join(filter(None, (title, distinction, settings.replace(";", "")))), **line}
-        for title, distinction, settings, line in EXPECTED
-    ]
+    expected = []
+    for title, distinction, settings, line in EXPECTED:
+        expected.append({"Method": " ".join(filter(None, (title, distinction))), **line})
+        if line["Score"] == "UAR":
+            expected[-1]["Settings"] = settings.replace(";", "")
+    assert table.lines == expected
 
 
 def test_markdown_has_the_same_table(files: dict[str, str]) -> None:

@@ -93,11 +93,11 @@ def legend_height(n_marks: int) -> float:
     return LINE * ((n_marks + 2) // 3)
 
 
-def numbered(points: Sequence[tuple[float, float]]) -> Iterator[Part]:
+def numbered(points: Sequence[tuple[float, float]], bottom: float) -> Iterator[Part]:
     """Yield a number beside each point, from 1, where no other number or point is; further away with a line to it."""
     taken: list[tuple[float, float]] = []
     for number, (x, y) in enumerate(points, start=1):
-        places = ((x + aside, y + shift) for aside in _ASIDE for shift in _SHIFTS)
+        places = ((x + aside, y + shift) for aside in _ASIDE for shift in _SHIFTS if 8 < y + shift <= bottom)
         at = next((place for place in places if _is_free(place, taken, points)), (x + _ASIDE[0], y))
         taken.append(at)
         if at[1] != y or abs(at[0] - x) > _ASIDE[0]:
@@ -111,7 +111,7 @@ def _is_free(
     def is_near(other: tuple[float, float], near: tuple[float, float]) -> bool:
         return abs(place[0] - other[0]) < near[0] and abs(place[1] - other[1]) < near[1]
 
-    is_inside = 1 < place[0] < 99 and place[1] > 8
+    is_inside = 1 < place[0] < 99
     return is_inside and not any(is_near(o, _NUMBER) for o in taken) and not any(is_near(o, _DOT) for o in points)
 
 

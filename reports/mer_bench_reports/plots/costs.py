@@ -29,7 +29,7 @@ def costs(comparison: Comparison) -> Plot | None:
         *vertical_axis(up, LEFT, LEFT + WIDTH, "UF1 on the full set"),
         *log_axis(across, _BOTTOM, "processor time of one seed, minutes (logarithmic)"),
         *(Point(x, y, "dot", "".join(text)) for (x, y), text in zip(places, texts, strict=True)),
-        *numbered(places),
+        *numbered(places, _BOTTOM),
         *numbered_lines(texts, _BOTTOM + AXIS + LINE),
     ]
     return Plot(

@@ -72,7 +72,7 @@ def subjects(comparison: Comparison) -> Plot | None:
         parts.append(Text(x + 4, height + 16 + LINE, f"{100 * share:.0f} %", css="tick"))
     failed = int((shares.max(axis=0) == 0).sum())
     return Plot(
-        "Share of correct samples of each subject, darker for more",
+        "Share of correct samples of each subject, stronger colour for more",
         f"One strip for each row, with a box for each of {len(names)} subjects, in the same order: those whom the rows "
         f"predict best come first. Of {failed} subjects no row predicts any sample correctly.",
         height + AXIS,

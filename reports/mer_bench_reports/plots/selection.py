@@ -125,7 +125,7 @@ def luck(table: SelectionTable) -> Plot | None:
         Curve(LEFT, WIDTH, (*low, *reversed(high)), is_band=True),
         Curve(LEFT, WIDTH, tuple(mean), dash="6 3"),
         *(Point(x, y, "hollow", "".join(text)) for (x, y), text in zip(places, texts, strict=True)),
-        *numbered(places),
+        *numbered(places, bottom),
         *numbered_lines(texts, bottom + AXIS + LINE),
     ]
     return Plot(
