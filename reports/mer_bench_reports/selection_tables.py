@@ -62,7 +62,8 @@ def _pairs(last: Sequence[Entry], inner: Sequence[Entry]) -> Iterator[tuple[Entr
 def _but_rule(record: RowRecord) -> tuple[str, ...]:
     """Return what identifies a row among those of one protocol and input, its selection rule apart."""
     method = record["method"]
-    params = json.dumps(record["params"], sort_keys=True)
+    # Only a training with validation subjects can have patience: it is a part of the rule.
+    params = json.dumps({**record["params"], "patience": 0}, sort_keys=True)
     return method["name"], method["version"], params, record["representation"]["hash"], record["arithmetic"]
 
 
