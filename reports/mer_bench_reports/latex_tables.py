@@ -124,11 +124,14 @@ def _selection_table(table: SelectionTable) -> Iterator[str]:
     yield r"\toprule"
     yield _line(["Row", "Score", *score_texts.SELECTION_HEADINGS, "Epochs", "Seeds"])
     for line in table.lines:
+        entry = line.entry
+        named = ", ".join(filter(None, [entry.row.record["method"]["title"], entry.distinction]))
         yield r"\midrule"
         for metric in TABLE_METRICS:
             own = [text.replace("-", "−") for text in score_texts.selection_texts(line, metric)]
-            cells = [_label(line.entry), _metric_title(metric), *own, score_texts.epochs_text(line), line.seeds]
-            yield _line(cells)
+            yield _line([named, _metric_title(metric), *own, score_texts.epochs_text(line), line.seeds])
+        below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings]))
+        yield rf"\multicolumn{{10}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield from (rf"\par\raggedright {escaped(text)}" for text in wording.SELECTION_TEXTS)

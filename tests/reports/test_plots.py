@@ -253,7 +253,9 @@ def test_texts_of_twenty_rows_do_not_overlap_on_a_telephone(crowd: ReportData) -
     """A letter of 12 pixels is about 6.2 wide, and a telephone's plot about 350."""
     [table] = crowd.selections
     drawn = [*plots(crowd.comparisons[0]), *selection_plots(table)]
-    assert len(drawn) == 8
+    assert len(drawn) == 10
+    # The panels of twenty trainings do not fit on one printed page.
+    assert max(plot.height for plot in drawn) < 1000
     for plot in drawn:
         boxes = []
         for part in plot.parts:

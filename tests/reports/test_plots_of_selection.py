@@ -97,8 +97,7 @@ def test_a_line_joins_the_scores_of_a_row(table: SelectionTable) -> None:
 
 
 def test_training_curves_end_at_the_score_of_the_row(table: SelectionTable) -> None:
-    plot = training(table)
-    assert plot is not None
+    [plot] = training(table)
     best, last = points(plot)[::2], points(plot)[1::2]
     curves = [part for part in plot.parts if isinstance(part, Curve)]
     assert len(curves) == len(best) == len(last) == 3
@@ -122,15 +121,13 @@ def test_training_curves_end_at_the_score_of_the_row(table: SelectionTable) -> N
 def test_training_says_that_it_is_no_result_and_where_folds_stopped_early(
     table: SelectionTable, tmp_path: Path
 ) -> None:
-    plot = training(table)
-    assert plot is not None
+    [plot] = training(table)
     assert "a diagnostic, no result" in plot.description
     assert plot.description.endswith("A fold that stopped early keeps its last epoch.")
     store = new_store(tmp_path)
     write_seed(store, make_row("net", epochs=True, samples=SAMPLES), scattered("a", 4), oracle=scattered("b", 6))
     [same] = build_report(store).selections
-    plain = training(same)
-    assert plain is not None
+    [plain] = training(same)
     assert "stopped" not in plain.description
 
 
@@ -178,5 +175,5 @@ def test_without_an_oracle_there_is_neither_a_curve_nor_a_guesser(tmp_path: Path
         row = make_row("net", epochs=True, samples=SAMPLES, training=training_kind)  # type: ignore[arg-type]
         write_seed(store, row, scattered(training_kind, 4))
     [made] = build_report(store).selections
-    assert (training(made), luck(made)) == (None, None)
+    assert (training(made), luck(made)) == ([], None)
     assert len(points(slopes(made))) == 2

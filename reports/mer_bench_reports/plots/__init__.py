@@ -26,4 +26,4 @@ def plots(comparison: Comparison) -> list[Plot]:
 
 def selection_plots(table: SelectionTable) -> list[Plot]:
     """Return the plots of a table of selection rules for which it has anything to show."""
-    return [plot for plot in (slopes(table), training(table), luck(table)) if plot is not None]
+    return [plot for plot in (slopes(table), *training(table), luck(table)) if plot is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -34,6 +35,8 @@ _START, _LENGTH = 10.0, 86.0
 """The axis of a panel, in percent, right of its limits."""
 _PANEL = 112.0
 """Pixels of a row's curve and its label."""
+_PANELS = 8
+"""Of a plot: more do not fit on a printed page."""
 
 
 def slopes(table: SelectionTable) -> Plot | None:
@@ -70,26 +73,31 @@ def slopes(table: SelectionTable) -> Plot | None:
     )
 
 
-def training(table: SelectionTable) -> Plot | None:
-    """Return UF1 on the test subjects after each epoch, a panel for each row."""
+def training(table: SelectionTable) -> list[Plot]:
+    """Return UF1 on the test subjects after each epoch, a panel for each row; plots that fit on a printed page."""
     found = [(line, line.entry.row.epochs.curve) for line in table.lines]
     curves = [(line, curve[:, 0]) for line, curve in found if curve is not None and len(curve) > 1]
     if not curves:
-        return None
-    longest = max(len(curve) for _, curve in curves)
+        return []
     limits = [float(limit) for _, curve in curves for limit in (curve.min(), curve.max())]
-    scale = Scale.around(limits, 0, 1, widest=UNIT)
-    parts: list[Part] = []
-    for number, (line, curve) in enumerate(curves):
-        parts += _panel(line, curve, number * _PANEL, scale, longest)
+    up = Scale.around(limits, 0, 1, widest=UNIT)
+    across = Scale(1, max(len(curve) for _, curve in curves), _START, _LENGTH)
+    pages = [curves[first : first + _PANELS] for first in range(0, len(curves), _PANELS)]
+    titles = ["", *(f", continued ({number} of {len(pages)})" for number in range(2, len(pages) + 1))]
+    return [_training_page(own, title, across, up) for own, title in zip(pages, titles, strict=True)]
+
+
+def _training_page(
+    curves: Sequence[tuple[SelectionLine, DoubleArray]], continued: str, across: Scale, up: Scale
+) -> Plot:
+    parts = [part for n, (line, curve) in enumerate(curves) for part in _panel(line, curve, n * _PANEL, across, up)]
     height = len(curves) * _PANEL
-    across = Scale(1, longest, _START, _LENGTH)
-    for epoch in sorted({1, round(longest / 2), longest}):
-        parts.append(Text(across.at(epoch), height + 12, str(epoch), "middle", "tick"))
+    ticks = sorted({1, round(across.high / 2), int(across.high)})
+    parts += [Text(across.at(epoch), height + 12, str(epoch), "middle", "tick") for epoch in ticks]
     parts.append(Text(_START + _LENGTH / 2, height + 29, "epoch", "middle", "axis"))
     stopped = any(line.entry.row.epochs.fewest < line.entry.row.epochs.most for line, _ in curves)
     return Plot(
-        "UF1 on the test subjects after each epoch",
+        f"UF1 on the test subjects after each epoch{continued}",
         "One panel for each row: all folds together, the mean over complete seeds. The full dot is the last epoch, "
         "which is the row's result; the empty one is the best epoch of all folds together, chosen on test data: a "
         "diagnostic, no result." + (" A fold that stopped early keeps its last epoch." if stopped else ""),
@@ -142,16 +150,15 @@ def _marked(text: str, rule: str, value: float) -> tuple[str, str, str]:
     return css, f"{text}, {rule}: {value:.4f}", shape
 
 
-def _panel(line: SelectionLine, curve: DoubleArray, top: float, scale: Scale, longest: int) -> list[Part]:
+def _panel(line: SelectionLine, curve: DoubleArray, top: float, across: Scale, limits: Scale) -> list[Part]:
     """Return a row's curve, thinned, with dots at its last and at its best epoch."""
-    up = Scale(scale.low, scale.high, top + _PANEL - 12, -(_PANEL - 50))
-    across = Scale(1, longest, _START, _LENGTH)
+    up = Scale(limits.low, limits.high, top + _PANEL - 12, -(_PANEL - 50))
     best = int(np.argmax(curve))
     shown = np.unique([*np.linspace(0, len(curve) - 1, _CURVE_POINTS).round().astype(int), best])
-    thousandths = (1000 * shown / (longest - 1)).round(1).tolist()
+    thousandths = (1000 * shown / (across.high - 1)).round(1).tolist()
     last_value, best_value, text = float(curve[-1]), float(curve[best]), label(line.entry)
     parts: list[Part] = []
-    for limit in (scale.low, scale.high):
+    for limit in (limits.low, limits.high):
         parts.append(Line(_START, up.at(limit), _START + _LENGTH, up.at(limit), "grid"))
         parts.append(Text(_START - 1, up.at(limit) + 4, f"{limit:.6g}", "end", "tick"))
     parts += [
