@@ -18,7 +18,7 @@ FOUNDATION = {
 }
 WORDS = {"caveats", "rules"}
 DATA = {"samples", "cache", "databases"}
-KEPT = {"store", "scoring", "results"}
+KEPT = {"store", "scoring", "epochs", "results"}
 ALLOWED = {
     "errors": set(),
     "arrays": set(),
@@ -47,7 +47,8 @@ ALLOWED = {
     "cache": {"errors", "arrays", "atomic"},
     "scoring": {"errors", "arrays", "atomic", "names", "rules", "samples"},
     "store": {"errors", "arrays", "atomic", "rules", "samples"},
-    "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring"},
+    "epochs": {"arrays", "scoring", "store"},
+    "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring", "epochs"},
     "statistics": {"errors", "arrays", "scoring"},
     "certainty": {"results", "scoring", "statistics", "store"},
     "luck": {"results", "statistics", "store"},
@@ -91,6 +92,7 @@ ALLOWED = {
         "representations",
         "statistics",
         "certainty",
+        "luck",
         "result_texts",
         "row_names",
         "errors",

@@ -17,6 +17,12 @@ SHOWN_EPOCHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Numbers of epochs that a table of a guesser's scores has."""
 _POINTS = 60
 
+GUESSER_TEXT = (
+    "A guesser draws each class as often as the data has it, sees no sample, and keeps for each fold the epoch with "
+    "the most hits. Its epochs are independent, a network's are not: this shows what such a choice can do, and models "
+    "no network."
+)
+
 Labels = tuple[tuple[int, ...], ...]
 """The true labels of each fold."""
 
@@ -29,7 +35,7 @@ class Standing:
     ----------
     row : RowResults
     epochs : int
-        How many the oracle chose from in each fold.
+        From how many the oracle chose in each fold; the most of any fold.
     last, oracle : Means
         Over complete seeds: under the row's own rule, and with the best epoch of each test subject.
     guesser : (Interval, Interval)
@@ -62,7 +68,7 @@ def guesser(folds: Labels, n_classes: int, absent_class: str, extra: tuple[int, 
 def curve_of(rows: Sequence[RowResults]) -> LuckCurve:
     """Return a guesser's scores on the folds of rows, which must be the same in all of them."""
     record = rows[0].record
-    extra = sorted({n for row in rows if (n := _n_epochs(row)) is not None})
+    extra = sorted({row.epochs.most for row in rows if row.epochs.most})
     protocol = record["protocol"]
     return guesser(fold_labels(record), len(protocol["classes"]), protocol["absent_class"], tuple(extra))
 
@@ -78,18 +84,7 @@ def standings(rows: Iterable[RowResults], curve: LuckCurve) -> list[Standing]:
     """
     found = []
     for row in rows:
-        epochs, best = _n_epochs(row), means(row.oracle)
-        if epochs is not None and best:
-            needed = curve.needed(best["full", "uf1"].value)
-            guesser_scores = curve.at(epochs)
-            found.append(Standing(row, epochs, last=row.means, oracle=best, guesser=guesser_scores, needed=needed))
+        if best := means(row.oracle):
+            epochs, needed = row.epochs.most, curve.needed(best["full", "uf1"].value)
+            found.append(Standing(row, epochs, last=row.means, oracle=best, guesser=curve.at(epochs), needed=needed))
     return found
-
-
-def _n_epochs(row: RowResults) -> int | None:
-    """Return from how many epochs a row's oracle chose; None for a row without one."""
-    if not any(seed.complete for seed in row.oracle):
-        return None
-    cell = next(cell for cell in row.finished if cell["epoch_scores"])
-    stored = row.store.read_epoch_scores(cell["key"], row.record, cell)
-    return None if stored is None else len(stored[1])

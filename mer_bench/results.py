@@ -12,7 +12,7 @@ from functools import cached_property, partial
 
 import numpy as np
 
-from mer_bench.arrays import FloatArray
+from mer_bench.epochs import Epochs, Predictions
 from mer_bench.rules import NO_EPOCHS, ORACLE
 from mer_bench.scoring.metrics import TABLE_METRICS, Scores, score
 from mer_bench.store import Store
@@ -24,7 +24,6 @@ METRICS = (*TABLE_METRICS, "accuracy")
 Cells = Mapping[tuple[int, str], CellRecord | None]
 """Seed and fold to the cell; None if nothing usable is stored."""
 
-_Predictions = Mapping[str, tuple[int, int]]
 _PRINTED_DECIMALS = 4
 
 
@@ -53,7 +52,7 @@ class SeedResult:
     failed: int
     total: int
     slices: Mapping[str, Scores]
-    predictions: _Predictions
+    predictions: Predictions
 
     @property
     def complete(self) -> bool:
@@ -109,11 +108,19 @@ class RowResults:
         return self._under(self.selection, partial(_stored_predictions, self.record))
 
     @cached_property
+    def epochs(self) -> Epochs:
+        """What the scores of every epoch show, a diagnostic; nothing for a row without an oracle.
+
+        They are read here, once.
+        """
+        return Epochs.read(self.store, self.record, self.finished) if self.selection == "last" else Epochs()
+
+    @cached_property
     def oracle(self) -> tuple[SeedResult, ...]:
         """The result of each seed under the oracle, a diagnostic; empty for a row without one."""
         if self.selection != "last":
             return ()
-        return self._under(ORACLE, lambda cell: _oracle_predictions(self.store, self.record, cell))
+        return self._under(ORACLE, lambda cell: self.epochs.chosen.get((cell["seed"], cell["fold"])))
 
     @cached_property
     def means(self) -> Means:
@@ -157,12 +164,12 @@ class RowResults:
         results = self.oracle if selection == ORACLE and self.selection != NO_EPOCHS else self.seeds
         return tuple(result for result in results if seeds is None or result.seed in seeds)
 
-    def _under(self, selection: str, predict: Callable[[CellRecord], _Predictions | None]) -> tuple[SeedResult, ...]:
+    def _under(self, selection: str, predict: Callable[[CellRecord], Predictions | None]) -> tuple[SeedResult, ...]:
         seeds = sorted({seed for seed, _ in self.cells})
         return tuple(self._seed_result(seed, selection, predict) for seed in seeds)
 
     def _seed_result(
-        self, seed: int, selection: str, predict: Callable[[CellRecord], _Predictions | None]
+        self, seed: int, selection: str, predict: Callable[[CellRecord], Predictions | None]
     ) -> SeedResult:
         stored = [cell for cell in self.stored if cell["seed"] == seed]
         predicted = [predict(cell) for cell in stored if cell["status"] == "ok"]
@@ -252,19 +259,6 @@ def best(rows: Sequence[RowResults]) -> list[frozenset[tuple[str, str]]]:
     ]
 
 
-def best_epoch(scores: FloatArray, labels: list[int]) -> int:
-    """Return the epoch with the most correct samples, and of equals the latest (as published test-epoch code does).
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_epochs, n_samples, n_classes), float32
-    labels : list of int
-        The n_samples true labels.
-    """
-    correct = (scores.argmax(axis=2) == np.asarray(labels)).sum(axis=1)
-    return int(len(correct) - 1 - np.argmax(correct[::-1]))
-
-
 def _mean(values: Sequence[float]) -> Mean:
     return Mean(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
@@ -274,23 +268,12 @@ def _is_ahead(mean: Mean, other: Mean) -> bool:
     return mean.std is not None and other.std is not None and lead > mean.std + other.std
 
 
-def _stored_predictions(record: RowRecord, cell: CellRecord) -> _Predictions:
+def _stored_predictions(record: RowRecord, cell: CellRecord) -> Predictions:
     truth = record["folds"][cell["fold"]]["samples"]
     return {p["sample_id"]: (truth[p["sample_id"]], p["y_pred"]) for p in cell["predictions"]}
 
 
-def _oracle_predictions(store: Store, record: RowRecord, cell: CellRecord) -> _Predictions | None:
-    stored = store.read_epoch_scores(cell["key"], record, cell) if cell["epoch_scores"] else None
-    if stored is None:
-        return None
-    sample_ids, scores = stored
-    truth = record["folds"][cell["fold"]]["samples"]
-    labels = [truth[key] for key in sample_ids]
-    predicted = scores[best_epoch(scores, labels)].argmax(axis=1)
-    return {key: (label, int(p)) for key, label, p in zip(sample_ids, labels, predicted, strict=True)}
-
-
-def _slices(record: RowRecord, predictions: _Predictions) -> dict[str, Scores]:
+def _slices(record: RowRecord, predictions: Predictions) -> dict[str, Scores]:
     protocol = record["protocol"]
     scored = {}
     for name, databases in protocol["slices"].items():

@@ -9,8 +9,9 @@ import pytest
 from support.bench import Bench
 from support.store_factory import Predictor, make_row, new_store, right, samples_of, scattered, write_seed
 
+from mer_bench.epochs import best_epoch
 from mer_bench.result_texts import seeds_text
-from mer_bench.results import best, best_epoch, read_results, read_row
+from mer_bench.results import best, read_results, read_row
 from mer_bench.store import Store
 
 OLD = Path(__file__).parent / "store" / "data" / "store-schema-4"

@@ -69,23 +69,33 @@ def luck_curve(
     """
     truth = np.concatenate([np.asarray(labels, dtype=np.int64) for labels in folds])
     starts = np.concatenate(([0], np.cumsum([len(labels) for labels in folds])[:-1]))
-    limit = np.cumsum(np.bincount(truth, minlength=n_classes) / len(truth))[:-1]
+    shares = np.bincount(truth, minlength=n_classes) / len(truth)
+    # A draw below the share of the true class is a hit; `_guesses` says which class another draw is.
+    hit_below = shares[truth]
     draws = np.random.default_rng(seed)
-    kept = np.zeros((repetitions, len(truth)), dtype=np.int64)
+    kept = np.zeros((repetitions, len(truth)))
     most = np.full((repetitions, len(folds)), -1)
     wanted, scores = sorted(set(epochs)), []
     sizes = [len(labels) for labels in folds]
     for epoch in range(1, wanted[-1] + 1):
-        guesses = np.searchsorted(limit, draws.random(kept.shape), side="right")
-        correct = np.add.reduceat(guesses == truth, starts, axis=1)
+        drawn = draws.random(kept.shape)
+        correct = np.add.reduceat(drawn < hit_below, starts, axis=1)
         better = correct > most
         most = np.maximum(most, correct)
-        np.copyto(kept, guesses, where=np.repeat(better, sizes, axis=1))
+        np.copyto(kept, drawn, where=np.repeat(better, sizes, axis=1))
         if epoch in wanted:
-            scores.append(_scores(truth, kept, n_classes, absent_class))
+            scores.append(_scores(truth, _guesses(truth, kept, shares), n_classes, absent_class))
     found = np.stack(scores, axis=1)
     low, high = np.percentile(found, [2.5, 97.5], axis=0)
     return LuckCurve(tuple(wanted), found.mean(axis=0), low, high)
+
+
+def _guesses(truth: IntArray, drawn: DoubleArray, shares: DoubleArray) -> IntArray:
+    """Return the guessed classes: the true one below its share, and the others above, each as often as its share."""
+    limits = np.cumsum(shares)
+    from_true_class = (drawn + (limits - shares)[truth]) % 1.0
+    guesses: IntArray = np.searchsorted(limits[:-1], from_true_class, side="right")
+    return guesses
 
 
 def _scores(truth: IntArray, predicted: IntArray, n_classes: int, absent_class: str) -> DoubleArray:

@@ -26,6 +26,7 @@ from mer_bench_reports.inputs import input_facts, own_scale
 from mer_bench_reports.provenance import Manifests, count_problems, row_label, run_facts, used, without_folders
 from mer_bench_reports.published import PublishedRow, load_published
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
+from mer_bench_reports.selection_tables import selection_tables
 from mer_bench_reports.settings_texts import row_badge, settings_text
 from mer_bench_reports.verdicts import labels, verdict
 
@@ -65,6 +66,7 @@ def build_report(
         generated=(generated or datetime.now(timezone.utc)).astimezone(timezone.utc),
         version=__version__,
         comparisons=comparisons,
+        selections=selection_tables(groups, comparisons),
         cited=_cited_tables(comparisons),
         rows=_rows_once(comparisons),
         names=names,

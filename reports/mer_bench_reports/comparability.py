@@ -40,6 +40,11 @@ class Group:
     preprocessing: Preprocessing
     rows: tuple[RowResults, ...]
 
+    @property
+    def basis(self) -> tuple[object, ...]:
+        """What groups of one protocol and input share, whatever their selection rules."""
+        return _basis(self.rows[0]), self.preprocessing
+
 
 def group_rows(rows: Iterable[RowResults]) -> list[Group]:
     """Split rows into groups; real data comes first, and complete data before partial.

@@ -8,8 +8,18 @@ from typing import Any
 
 from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, Means
+from mer_bench.scoring.metrics import TABLE_METRICS
+from mer_bench.statistics.resampling import Interval
 from mer_bench_reports.provenance import without_folders
-from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
+from mer_bench_reports.report_data import (
+    GAPS,
+    CitedTable,
+    Comparison,
+    Entry,
+    ReportData,
+    SelectionLine,
+    SelectionTable,
+)
 
 
 def render_json(report: ReportData) -> str:
@@ -23,6 +33,7 @@ def render_json(report: ReportData) -> str:
         "mer_bench": report.version,
         "generated": report.generated.isoformat(),
         "comparisons": [_comparison(comparison) for comparison in report.comparisons],
+        "selection_rules": [_selection_table(table) for table in report.selections],
         "published": [row for table in report.cited for row in _published(table)],
     }
     return json.dumps(_without_folders(answer), indent=1, allow_nan=False) + "\n"
@@ -67,6 +78,36 @@ def _row(comparison: Comparison, family: str, entry: Entry) -> dict[str, object]
         "seeds": [result_object(row, seed, entry.name) for seed in row.seeds],
         "oracle": [result_object(row, seed, entry.name) for seed in row.oracle if seed.done],
     }
+
+
+def _selection_table(table: SelectionTable) -> dict[str, object]:
+    curve = table.curve
+    return {
+        "comparisons": list(table.numbers),
+        "guesser": [{"epochs": n, **_guesser(curve.at(n))} for n in curve.epochs] if curve else [],
+        "rows": [_selection_line(line) for line in table.lines],
+    }
+
+
+def _selection_line(line: SelectionLine) -> dict[str, object]:
+    epochs = line.entry.row.epochs
+    return {
+        "rows": dict(line.rows),
+        "title": line.entry.row.record["method"]["title"],
+        "badge": line.entry.badge,
+        "settings": line.entry.settings,
+        **{metric: {rule: asdict(own["full", metric]) for rule, own in line.means.items()} for metric in TABLE_METRICS},
+        "difference_from_last": {
+            rule: {metric: line.gap(rule, metric) for metric in TABLE_METRICS} for rule in GAPS if rule in line.paired
+        },
+        "guesser": _guesser(line.guesser) if line.guesser else None,
+        "epochs": {"fewest": epochs.fewest, "most": epochs.most},
+        "seeds": line.seeds,
+    }
+
+
+def _guesser(scores: tuple[Interval, Interval]) -> dict[str, object]:
+    return {metric: asdict(own) for metric, own in zip(TABLE_METRICS, scores, strict=True)}
 
 
 def _means(means: Means) -> dict[str, dict[str, object]]:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from mer_bench.certainty import Ranking
 from mer_bench.result_texts import mean_text, seeds_text, verification_text
 from mer_bench.results import Mean
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench_reports import score_texts, wording
 from mer_bench_reports.provenance import protocol_name
-from mer_bench_reports.report_data import Comparison, Entry, ReportData
+from mer_bench_reports.report_data import Comparison, Entry, ReportData, SelectionTable
+from mer_bench_reports.wording import joined
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[a4paper,landscape,margin=15mm]{geometry}
@@ -53,6 +55,8 @@ def render_latex(report: ReportData) -> str:
     lines = [f"% Written by mer-bench {escaped(report.version)}."]
     for comparison in report.comparisons:
         lines += ["", *_table(comparison)]
+    for table in report.selections:
+        lines += ["", *_selection_table(table)]
     return _PREAMBLE + "\n".join(lines) + "\n\n\\end{document}\n"
 
 
@@ -108,6 +112,29 @@ def _differences(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
     yield r"\bottomrule"
     yield r"\end{tabular}"
     yield rf"\par\raggedright {escaped(wording.DIFFERENCE_TEXT)}"
+    yield r"\end{table}"
+
+
+def _selection_table(table: SelectionTable) -> Iterator[str]:
+    numbers = joined([str(number) for number in table.numbers])
+    yield r"\begin{table}[p]"
+    yield r"\centering"
+    yield rf"\caption{{Networks of comparison {numbers} under each selection rule, full set: a diagnostic.}}"
+    yield r"\begin{tabular}{llrrrrrrrl}"
+    yield r"\toprule"
+    yield _line(["Row", "Score", *score_texts.SELECTION_HEADINGS, "Epochs", "Seeds"])
+    for line in table.lines:
+        entry = line.entry
+        named = ", ".join(filter(None, [entry.row.record["method"]["title"], entry.distinction]))
+        yield r"\midrule"
+        for metric in TABLE_METRICS:
+            own = [text.replace("-", "−") for text in score_texts.selection_texts(line, metric)]
+            yield _line([named, _metric_title(metric), *own, score_texts.epochs_text(line), line.seeds])
+        below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings]))
+        yield rf"\multicolumn{{10}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"
+    yield r"\bottomrule"
+    yield r"\end{tabular}"
+    yield from (rf"\par\raggedright {escaped(text)}" for text in wording.SELECTION_TEXTS)
     yield r"\end{table}"
 
 

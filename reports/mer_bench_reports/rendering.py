@@ -16,12 +16,12 @@ from mer_bench.errors import MerBenchError
 from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
-from mer_bench_reports import inputs, provenance, score_texts, wording
+from mer_bench_reports import inputs, provenance, score_texts, svg, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
 from mer_bench_reports.json_report import render_json
 from mer_bench_reports.latex_tables import render_latex
-from mer_bench_reports.plots import plots
+from mer_bench_reports.plots import plots, selection_plots
 from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.row_facts import row_facts
 from mer_bench_reports.settings_texts import row_badge
@@ -111,6 +111,8 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
     )
     environment.globals.update(
         plots=plots,
+        selection_plots=selection_plots,
+        svg=svg,
         inputs=inputs,
         row_badge=row_badge,
         row_facts=row_facts,

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mer_bench.certainty import Ranking
-from mer_bench.results import RowResults
+from mer_bench.results import Means, RowResults
+from mer_bench.rules import ORACLE
+from mer_bench.statistics.luck import LuckCurve
 from mer_bench.statistics.resampling import Interval
 from mer_bench.store.schema import ProtocolRecord
 from mer_bench_reports.published import PublishedRow
 
 Fact = tuple[str, str]
 """A label and its text."""
+
+GAPS = ("inner", ORACLE)
+"""The rules of which a table has the difference from ``last``."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,66 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class SelectionLine:
+    """A method with its settings, under each selection rule.
+
+    Parameters
+    ----------
+    entry : Entry
+        The row as it is shown: that of ``last``, or else of ``inner``.
+    rows : mapping of str to str
+        ``last`` and ``inner`` to the short names of the rows, where there are such.
+    means : mapping of str to Means
+        Rule to the means on the seeds that count; nothing for a rule without a complete seed.
+    paired : frozenset of str
+        Rules whose means are over the same seeds as those of ``last``.
+    seeds : str
+        How many those are, and which are missing.
+    guesser : (Interval, Interval) or None
+        UF1 and UAR of a guesser with as many epochs as the oracle chose from.
+    """
+
+    entry: Entry
+    rows: Mapping[str, str]
+    means: Mapping[str, Means]
+    paired: frozenset[str]
+    seeds: str
+    guesser: tuple[Interval, Interval] | None
+
+    @property
+    def epochs(self) -> int:
+        """From how many epochs the oracle chose in each fold, the most of any fold; 0 without an oracle."""
+        return self.entry.row.epochs.most
+
+    def gap(self, rule: str, metric: str) -> float | None:
+        """Return by how much a rule's score on the full set is above that of ``last``; None if seeds differ."""
+        if rule not in self.paired:
+            return None
+        return self.means[rule]["full", metric].value - self.means["last"]["full", metric].value
+
+
+@dataclass(frozen=True)
+class SelectionTable:
+    """The networks of one protocol and input.
+
+    Parameters
+    ----------
+    numbers : tuple of int
+        Of the comparisons with these rows.
+    comparison : Comparison
+        The first of them, whose protocol and input the others share.
+    lines : tuple of SelectionLine
+    curve : LuckCurve or None
+        A guesser's scores on the same folds; None if no line has an oracle.
+    """
+
+    numbers: tuple[int, ...]
+    comparison: Comparison
+    lines: tuple[SelectionLine, ...]
+    curve: LuckCurve | None
+
+
+@dataclass(frozen=True)
 class CitedTable:
     """Published scores of one protocol, as their source prints them.
 
@@ -151,6 +216,7 @@ class ReportData:
     version : str
         The version of mer-bench that wrote the report.
     comparisons : tuple of Comparison
+    selections : tuple of SelectionTable
     cited : tuple of CitedTable
     rows : tuple of RowResults
         Each row once, even if it is in several comparisons.
@@ -163,6 +229,7 @@ class ReportData:
     generated: datetime
     version: str
     comparisons: tuple[Comparison, ...]
+    selections: tuple[SelectionTable, ...]
     cited: tuple[CitedTable, ...]
     rows: tuple[RowResults, ...]
     names: Mapping[str, str]

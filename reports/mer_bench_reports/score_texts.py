@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mer_bench import certainty
 from mer_bench.certainty import Ranking, lead_text, limits_text, number_text, p_text
-from mer_bench.result_texts import MISSING, incomplete_text
-from mer_bench.results import Mean, Means, RowResults, SeedResult, means
+from mer_bench.result_texts import MISSING, incomplete_text, mean_text
+from mer_bench.results import RowResults, SeedResult
+from mer_bench.rules import SELECTIONS
 from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.resampling import Interval
+from mer_bench_reports.report_data import GAPS, SelectionLine
+
+SELECTION_HEADINGS = (*SELECTIONS, *(f"{rule} − last" for rule in GAPS), "guesser")
+"""What `selection_texts` returns."""
 
 
 def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
     """Return the slice and metric of each score column of a table."""
     return [(name, metric) for name in slices for metric in TABLE_METRICS]
-
-
-def difference_text(last: Mean | None, oracle: Mean | None) -> str:
-    """Return the oracle's mean minus that of the last epoch, with a sign."""
-    return MISSING if last is None or oracle is None else number_text(oracle.value - last.value, sign=True)
 
 
 def folds_text(seeds: Sequence[SeedResult]) -> str:
@@ -67,7 +68,21 @@ def shown_seed(row: RowResults) -> SeedResult | None:
     return next((seed for seed in row.seeds if seed.complete), None)
 
 
-def diagnosis(row: RowResults) -> tuple[Means, Means]:
-    """Return the means of ``last`` and of the oracle, both over the seeds that are complete under the oracle."""
-    pairs = [(last, oracle) for last, oracle in zip(row.seeds, row.oracle, strict=True) if oracle.complete]
-    return means([last for last, _ in pairs]), means([oracle for _, oracle in pairs])
+def selection_texts(line: SelectionLine, metric: str) -> list[str]:
+    """Return a line's cells of one score, under `SELECTION_HEADINGS`."""
+    own = [mean_text(line.means.get(rule, {}).get(("full", metric)), " ± ") for rule in SELECTIONS]
+    gaps = [line.gap(rule, metric) for rule in GAPS]
+    guesser = line.guesser[TABLE_METRICS.index(metric)] if line.guesser else None
+    return [
+        *own,
+        *(MISSING if gap is None else number_text(gap, sign=True) for gap in gaps),
+        MISSING if guesser is None else certainty.interval_text(guesser),
+    ]
+
+
+def epochs_text(line: SelectionLine) -> str:
+    """Return from how many epochs the oracle chose in each fold: ``800``, or ``61 to 800`` where folds stop early."""
+    epochs = line.entry.row.epochs
+    if not epochs.most:
+        return MISSING
+    return str(epochs.most) if epochs.fewest == epochs.most else f"{epochs.fewest} to {epochs.most}"

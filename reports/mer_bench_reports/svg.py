@@ -1,4 +1,4 @@
-"""Plots as lists of lines, points, boxes and texts, which a template draws as SVG.
+"""Plots as lists of lines, points, boxes, curves and texts, which a template draws as SVG.
 
 Horizontal places are percentages of the plot's width and vertical ones are pixels, so that a plot is as wide as the
 screen while its texts keep their size. Colours are the page's, by class. The same content gives the same bytes.
@@ -9,6 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+AXIS = 42.0
+"""Pixels that a horizontal axis takes below a plot."""
+
+
+SHAPES = {
+    "diamond": "M0-5.5 5.5 0 0 5.5-5.5 0Z",
+    "square": "M-4-4H4V4H-4Z",
+    "triangle": "M0-5 5 4H-5Z",
+    "wedge": "M0 5 5-4H-5Z",
+}
+"""What a point may be instead of a circle, around its place."""
+
+STROKES = {"cross": "M-4-4 4 4M4-4-4 4", "plus": "M0-5V5M-5 0H5", "bar": "M0-7V7"}
+"""The same, of lines."""
+
+MARKERS = ("circle", *SHAPES, *STROKES)
+"""All, in the order in which classes have them: whoever sees no colours tells classes by shape."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +42,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Point:
-    """A dot; ``tip`` is shown where the pointer rests on it."""
+    """A dot, or another of `MARKERS`; ``tip`` is shown where the pointer rests on it."""
 
     x: float
     y: float
     css: str = ""
     tip: str = ""
-    radius: float = 4
+    shape: str = "circle"
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,32 @@ class Box:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A line through many places, or the band between two.
+
+    Parameters
+    ----------
+    x : float
+        Where it starts, in percent.
+    width : float
+        In percent.
+    places : tuple of (float, float)
+        Thousandths of the width, and pixels; those of a band go there and back.
+    css : str
+    dash : str
+        As SVG's ``stroke-dasharray``; empty for a solid line.
+    is_band : bool
+    """
+
+    x: float
+    width: float
+    places: tuple[tuple[float, float], ...] = field(repr=False)
+    css: str = ""
+    dash: str = ""
+    is_band: bool = False
+
+
+@dataclass(frozen=True)
 class Text:
     """A line of text; ``anchor`` is ``start``, ``middle`` or ``end``."""
 
@@ -54,9 +98,10 @@ class Text:
     text: str
     anchor: str = "start"
     css: str = ""
+    tip: str = ""
 
 
-Part = Line | Point | Box | Text
+Part = Line | Point | Box | Curve | Text
 
 
 @dataclass(frozen=True)
@@ -117,18 +162,20 @@ class Scale:
         return [round(step * n, 10) for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def horizontal_axis(scale: Scale, top: float, bottom: float, *, sign: bool = False) -> Iterator[Part]:
-    """Yield a grid of vertical lines, with their values below."""
+def horizontal_axis(scale: Scale, bottom: float, name: str, *, sign: bool = False) -> Iterator[Part]:
+    """Yield a grid of vertical lines from the top, with their values and the axis' name below: `AXIS` pixels."""
     for tick in scale.ticks():
-        yield Line(scale.at(tick), top, scale.at(tick), bottom, "grid")
+        yield Line(scale.at(tick), 0, scale.at(tick), bottom, "grid")
         yield Text(scale.at(tick), bottom + 16, _number(tick, sign=sign), "middle", "tick")
+    yield Text(round(scale.start + scale.length / 2, 2), bottom + 33, name, "middle", "axis")
 
 
-def vertical_axis(scale: Scale, left: float, right: float) -> Iterator[Part]:
-    """Yield a grid of horizontal lines, with their values above them at the left."""
+def vertical_axis(scale: Scale, left: float, right: float, name: str) -> Iterator[Part]:
+    """Yield a grid of horizontal lines, with their values above them at the left, and the axis' name at the top."""
     for tick in scale.ticks():
         yield Line(left, scale.at(tick), right, scale.at(tick), "grid")
         yield Text(left, scale.at(tick) - 3, _number(tick, sign=False), "start", "tick")
+    yield Text(left, scale.start + scale.length - 18, name, "start", "axis")
 
 
 def _number(value: float, *, sign: bool) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mer_bench.caveats import Caveat, caveat_sentence
-from mer_bench.rules import ORACLE, selection_sentence
+from mer_bench.luck import GUESSER_TEXT
+from mer_bench.rules import SELECTIONS
 
 FAMILY_TITLES = {"baseline": "Baselines", "handcrafted": "Handcrafted", "deep": "Deep learning"}
 """Family to its heading, in the order of the table."""
@@ -13,9 +14,11 @@ FAMILY_TITLES = {"baseline": "Baselines", "handcrafted": "Handcrafted", "deep": 
 SHOWN_FAILURES = 5
 """Number of failed or differing folds that are named for each row."""
 
-ORACLE_TEXT = (
-    f"Selection rule {ORACLE}: {selection_sentence(ORACLE)}. "
-    "The difference is what a score gains when the epoch is chosen on the test subject."
+SELECTION_TEXTS = (
+    *(f"{rule}: {sentence}." for rule, sentence in SELECTIONS.items()),
+    "Differences from last are on the full set, over the same seeds. That of the oracle is what a score gains when the "
+    "epoch is chosen on the test subject.",
+    f"guesser: with as many epochs to choose from as the oracle. {GUESSER_TEXT}",
 )
 
 CITED_TEXT = (

@@ -7,8 +7,8 @@ import pytest
 
 from mer_bench import MerBenchError, MethodError
 from mer_bench.arrays import FloatArray
+from mer_bench.epochs import best_epoch
 from mer_bench.evaluation.selection import InnerStop, best_inner_epoch, validation_subjects
-from mer_bench.results import best_epoch
 
 
 def subjects_of(**sizes: int) -> list[str]:

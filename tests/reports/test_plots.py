@@ -7,23 +7,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from support.report_case import write_case
-from support.store_factory import make_row, new_store, samples_of, scattered, write_seed
+from support.report_case import SAMPLES, write_case
+from support.store_factory import make_row, new_store, right, samples_of, scattered, write_seed
 
 from mer_bench_reports.builder import build_report
-from mer_bench_reports.plots import (
-    costs,
-    differences,
-    forest,
-    plots,
-    recalls,
-    selections,
-    subjects,
-    sweeps,
-)
+from mer_bench_reports.plots import costs, differences, forest, plots, recalls, selection_plots, subjects, sweeps
 from mer_bench_reports.rendering import render_html
-from mer_bench_reports.report_data import Comparison, ReportData
-from mer_bench_reports.svg import Box, Line, Plot, Point, Scale, Text
+from mer_bench_reports.report_data import Comparison, Entry, ReportData
+from mer_bench_reports.svg import Box, Curve, Line, Plot, Point, Scale, Text
 
 MANY = samples_of([f"{database}/{number}" for database in ("smic", "samm", "casme2") for number in range(4)])
 HOSTILE = "<script>alert(1)</script>"
@@ -93,6 +84,7 @@ def test_recalls_are_those_of_the_pooled_classes(case: Comparison) -> None:
         share = row[label][label] / sum(row[label])
         assert numbers(point.tip)[-1] == pytest.approx(share, abs=5e-5)
         assert point.css == f"class-{label}"
+        assert point.shape == ("circle", "diamond", "square")[label]
         assert point.x == pytest.approx(4 + 92 * share, abs=0.01)
     assert len({point.x for point in own}) == 3
 
@@ -100,7 +92,8 @@ def test_recalls_are_those_of_the_pooled_classes(case: Comparison) -> None:
 def test_subjects_come_from_the_best_to_the_one_whom_all_rows_fail(case: Comparison) -> None:
     plot = subjects(case)
     assert plot is not None
-    boxes = [part for part in plot.parts if isinstance(part, Box)]
+    # Those of the legend below have no tip.
+    boxes = [part for part in plot.parts if isinstance(part, Box) and part.tip]
     strips = [[box for box in boxes if box.y == y] for y in sorted({box.y for box in boxes})]
     assert [len(strip) for strip in strips] == [7] * 5
     means = [sum(shares) / 5 for shares in zip(*([box.share for box in strip] for strip in strips), strict=True)]
@@ -108,16 +101,6 @@ def test_subjects_come_from_the_best_to_the_one_whom_all_rows_fail(case: Compari
     assert len({tuple(box.tip.split(":")[0] for box in strip) for strip in strips}) == 1
     correct, size = map(float, re.findall(r"[\d.]+(?= of| correct)", strips[0][0].tip))
     assert strips[0][0].share == pytest.approx(correct / size, abs=1e-3)
-
-
-def test_the_oracle_stands_beside_the_row_s_own_rule(case: Comparison) -> None:
-    found = points(selections(case))
-    for own, oracle in zip(found[::2], found[1::2], strict=True):
-        assert (own.css, oracle.css) == ("dot", "hollow")
-        assert numbers(oracle.tip)[-1] > numbers(own.tip)[-1]
-        assert oracle.x > own.x
-        assert own.y == oracle.y
-    assert len(found) == 4
 
 
 def test_more_processor_time_is_further_right(case: Comparison) -> None:
@@ -128,41 +111,174 @@ def test_more_processor_time_is_further_right(case: Comparison) -> None:
 
 @pytest.fixture
 def swept(tmp_path: Path) -> ReportData:
-    """One method with three widths, in another order than their scores, and one with two."""
+    """One method with three widths, in another order than their scores, and once more; one with two, and a grid."""
     store = new_store(tmp_path)
     for width, salt in ((8, "b"), (16, "d"), (128, "a")):
         write_seed(store, make_row("net", title=HOSTILE, samples=MANY, params={"width": width}), scattered(salt, 4))
+    # Another preset of the same method is no setting of the sweep.
+    write_seed(store, make_row("net", title=HOSTILE, samples=MANY, params={"width": 4}, preset="paper"), right)
     for lr in (0.1, 0.2):
         write_seed(store, make_row("other", samples=MANY, params={"lr": lr}), scattered(str(lr), 3))
+    for lr, blocks in ((0.1, [1, 8]), (0.1, [2, 8]), (0.2, [1, 8]), (0.2, [2, 8])):
+        params = {"blocks": blocks, "lr": lr, "side": 28}
+        write_seed(store, make_row("grid", samples=MANY, params=params), scattered(f"{lr}{blocks}", 3))
     return build_report(store)
 
 
-def test_a_sweep_of_three_values_has_a_curve_in_the_order_of_the_values(swept: ReportData) -> None:
+def entries_of(comparison: Comparison, name: str, preset: str = "") -> list[Entry]:
+    records = [(entry, entry.row.record) for entry in comparison.entries]
+    return [e for e, own in records if (own["method"]["name"], own["settings"]["preset"]) == (name, preset)]
+
+
+def test_a_sweep_of_one_parameter_has_a_panel_for_each_slice_in_the_order_of_the_values(swept: ReportData) -> None:
     comparison = swept.comparisons[0]
-    [plot] = sweeps(comparison)
+    plot = next(plot for plot in sweeps(comparison) if plot.title.startswith(HOSTILE))
+    assert plot.title == f"{HOSTILE} by width"
     marks = [point for point in points(plot) if point.tip]
     labels = [part.text for part in plot.parts if isinstance(part, Text) and part.anchor == "middle"]
-    entries = [entry for entry in comparison.entries if entry.row.record["method"]["name"] == "net"]
-    assert labels == ["8", "16", "128"]
-    for metric, own in (("UF1", marks[:3]), ("UAR", marks[3:])):
-        expected = [entry.row.means["full", metric.lower()].value for entry in entries]
-        assert [numbers(point.tip)[-1] for point in own] == pytest.approx(expected, abs=5e-5)
-        assert all(point.tip.startswith(f"{metric}, width=") for point in own)
+    assert labels == ["8", "16", "128"] * 4 + ["width"]
+    groups = [(part, metric) for part in ("full", "smic", "samm", "casme2") for metric in ("uf1", "uar")]
+    assert len(marks) == 3 * len(groups)
+    titles = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II"}
+    for number, (part, metric) in enumerate(groups):
+        own = marks[3 * number : 3 * number + 3]
+        expected = [entry.row.means[part, metric].value for entry in entries_of(comparison, "net")]
+        assert [float(point.tip.rpartition(": ")[2]) for point in own] == pytest.approx(expected, abs=5e-5)
+        assert all(point.tip.startswith(f"{titles[part]} {metric.upper()}, width=") for point in own)
+        assert {point.shape for point in own} == {"circle" if metric == "uf1" else "diamond"}
         # Higher is further up, where pixels are fewer.
-        assert sorted(own, key=lambda point: -point.y) == sorted(own, key=lambda point: numbers(point.tip)[-1])
+        by_score = sorted(own, key=lambda point: float(point.tip.rpartition(": ")[2]))
+        assert sorted(own, key=lambda point: -point.y) == by_score
+    curves = [part for part in plot.parts if isinstance(part, Curve)]
+    assert [bool(curve.dash) for curve in curves] == [False, True] * 4
+    for curve, own in zip(curves, (marks[3 * n : 3 * n + 3] for n in range(8)), strict=True):
+        assert [y for _, y in curve.places] == [point.y for point in own]
+        assert [curve.x + curve.width * x / 1000 for x, _ in curve.places] == pytest.approx(
+            [point.x for point in own], abs=0.1
+        )
 
 
-def test_figures_are_valid_and_harmless_and_the_same_each_time(swept: ReportData, report: ReportData) -> None:
+def test_a_sweep_of_two_parameters_has_a_line_for_each_combination(swept: ReportData) -> None:
+    comparison = swept.comparisons[0]
+    [plot] = [plot for plot in sweeps(comparison) if plot.title.startswith("Grid")]
+    assert plot.title == "Grid by blocks, lr"
+    entries = entries_of(comparison, "grid")
+    texts = [part.text for part in plot.parts if isinstance(part, Text) and "=" in part.text]
+    assert texts == ["blocks=1,8, lr=0.1", "blocks=1,8, lr=0.2", "blocks=2,8, lr=0.1", "blocks=2,8, lr=0.2"]
+    marks, scale = [point for point in points(plot) if point.tip], axis(plot)
+    for entry, uf1, uar in zip(entries, marks[::2], marks[1::2], strict=True):
+        for point, metric in ((uf1, "uf1"), (uar, "uar")):
+            value = entry.row.means["full", metric].value
+            assert point.x == pytest.approx(scale.at(value), abs=0.2)
+            assert point.tip.startswith(metric.upper())
+            assert float(point.tip.rpartition(": ")[2]) == pytest.approx(value, abs=5e-5)
+        assert uf1.y == uar.y
+        assert uf1.shape != uar.shape
+
+
+def test_many_or_long_values_of_one_parameter_have_a_line_each(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for width in range(12):
+        params = {"width": 1000 + width}
+        write_seed(store, make_row("net", samples=MANY, params=params), scattered(f"m{width}", 3))
+    [plot] = sweeps(build_report(store).comparisons[0])
+    shown = [part for part in plot.parts if isinstance(part, Text) and part.text.startswith("width=1")]
+    assert len(shown) == 12
+    assert len({part.y for part in shown}) == 12
+
+
+def test_plots_are_valid_and_harmless_and_the_same_each_time(swept: ReportData, report: ReportData) -> None:
     for data in (swept, report):
         page = render_html(data)
-        drawn = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
-        assert len(drawn) == sum(len(plots(comparison)) for comparison in data.comparisons) > 5
-        for svg in drawn:
-            root = ElementTree.fromstring(svg)
+        drawn = re.findall(r"<svg role.*?</svg>\n<p>", page, re.DOTALL)
+        expected = [plot for comparison in data.comparisons for plot in plots(comparison)]
+        expected += [plot for table in data.selections for plot in selection_plots(table)]
+        assert len(drawn) == len(expected) > 5
+        ids: list[str] = []
+        for svg, plot in zip(drawn, expected, strict=True):
+            root = ElementTree.fromstring(svg.removesuffix("\n<p>"))
             assert [child.attrib["id"] for child in root[:2]] == root.attrib["aria-labelledby"].split()
-            assert all(child.text for child in root[:2])
+            assert [child.text for child in root[:2]] == [plot.title, plot.description]
+            ids += root.attrib["aria-labelledby"].split()
+        assert len(set(ids)) == len(ids)
         assert "<script>" not in page
         assert page == render_html(data)
+
+
+def test_two_reports_of_the_same_store_have_the_same_plots(tmp_path: Path) -> None:
+    store, _ = write_case(tmp_path)
+    first, second = (build_report(store) for _ in range(2))
+    assert first is not second
+    for one, other in ((first.comparisons, second.comparisons), (first.selections, second.selections)):
+        assert len(one) > 0
+        for own, again in zip(one, other, strict=True):
+            drawn = plots(own) if isinstance(own, Comparison) else selection_plots(own)
+            assert drawn == (plots(again) if isinstance(again, Comparison) else selection_plots(again))
+
+
+def test_every_plot_with_an_axis_names_it(swept: ReportData, report: ReportData) -> None:
+    for data in (swept, report):
+        drawn = [plot for comparison in data.comparisons for plot in plots(comparison)]
+        drawn += [plot for table in data.selections for plot in selection_plots(table)]
+        for plot in drawn:
+            names = [part.text for part in plot.parts if isinstance(part, Text) and part.css == "axis"]
+            assert names, plot.title
+            assert all(names)
+
+
+def test_nothing_of_a_plot_is_beyond_its_edges(swept: ReportData, report: ReportData) -> None:
+    for data in (swept, report):
+        drawn = [plot for comparison in data.comparisons for plot in plots(comparison)]
+        drawn += [plot for table in data.selections for plot in selection_plots(table)]
+        for plot in drawn:
+            for part in plot.parts:
+                if isinstance(part, (Point, Text)):
+                    assert 0 <= part.x <= 100, (plot.title, part)
+                    assert 0 <= part.y <= plot.height, (plot.title, part)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+    """Twenty rows with long names and much alike scores, times and numbers of epochs."""
+    store = new_store(tmp_path_factory.mktemp("crowd"))
+    for number in range(20):
+        title = f"A network of quite a long name, which is number {number} of twenty"
+        row = make_row(f"net{number}", title=title, epochs=True, samples=SAMPLES, preset="quick", reference="paper")
+        row["settings"]["differs"] = {"epochs": number}
+        write_seed(store, row, scattered(f"c{number % 6}", 4), oracle=scattered(f"d{number % 5}", 6))
+    return build_report(store)
+
+
+def test_texts_of_twenty_rows_do_not_overlap_on_a_telephone(crowd: ReportData) -> None:
+    """A letter of 12 pixels is about 6.2 wide, and a telephone's plot about 350."""
+    [table] = crowd.selections
+    drawn = [*plots(crowd.comparisons[0]), *selection_plots(table)]
+    assert len(drawn) == 10
+    # The panels of twenty trainings do not fit on one printed page.
+    assert max(plot.height for plot in drawn) < 1000
+    for plot in drawn:
+        boxes = []
+        for part in plot.parts:
+            if isinstance(part, Text):
+                width = len(part.text) * (6.2 if part.css != "tick" else 5.6)
+                left = 3.5 * part.x - {"start": 0, "middle": width / 2, "end": width}[part.anchor]
+                boxes.append((left, left + width, part.y - 9, part.y, part.text))
+        for number, (left, end, top, bottom, text) in enumerate(boxes):
+            assert left > -6, (plot.title, text)
+            assert end < 362, (plot.title, text)
+            for other in boxes[:number]:
+                apart = left >= other[1] or end <= other[0] or top >= other[3] or bottom <= other[2]
+                assert apart, (plot.title, text, other[4])
+
+
+def test_a_label_that_is_cut_has_the_whole_one_as_its_tip(crowd: ReportData) -> None:
+    plot = forest(crowd.comparisons[0])
+    assert plot is not None
+    cut = [part for part in plot.parts if isinstance(part, Text) and part.text.endswith("…")]
+    assert len(cut) == 20
+    assert {part.tip for part in cut} == {
+        f"A network of quite a long name, which is number {number} of twenty, quick" for number in range(20)
+    }
 
 
 @pytest.mark.parametrize(

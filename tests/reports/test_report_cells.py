@@ -377,45 +377,6 @@ def test_seeds_and_confusion_matrices(report: Report, is_page: bool) -> None:
     assert tables == expected
 
 
-def diagnostic_cells(name: str, slice_name: str) -> Line:
-    """Return means and differences over the seeds with an oracle."""
-    row = ROWS[name]
-    seeds = [seed for seed in row.seeds if row.oracle_scores(seed)]
-    cells = {}
-    for metric in ("uf1", "uar"):
-        last = mean_and_deviation([row.scores(seed) for seed in seeds], (slice_name, metric))
-        oracle = mean_and_deviation([row.oracle_scores(seed) for seed in seeds], (slice_name, metric))
-        cells[f"{metric.upper()} last"], cells[f"{metric.upper()} oracle"] = printed(last), printed(oracle)
-        cells[f"{metric.upper()} difference"] = signed(oracle[0] - last[0]) if last and oracle else "–"
-    return cells
-
-
-DIAGNOSED = {
-    "alpha": ("", "7"),
-    "alpha 2": ("seed 1: folds 0/7", "seed 1: folds 0/7"),
-    "beta": ("", "folds 6/7, 1 failed"),
-}
-"""The rows with an oracle: the text on its folds, on the page and in Markdown."""
-
-
-def test_the_oracle_s_tables(report: Report) -> None:
-    (on_page,) = (table for table in html_tables(report.html) if table.under == ("Diagnostic: oracle selection",))
-    (table,) = (t for t in markdown_tables(report.markdown) if t.under[0] == "Diagnostic: oracle selection")
-    assert on_page.caption == "Rows of comparison 1, cde@1, input Named maps"
-    assert table.under[1] == "Rows of comparison 1, input Named maps"
-    page_lines, lines = [], []
-    for name, (folds_on_page, folds) in DIAGNOSED.items():
-        label = LABELS[1, name]
-        cells = [{"Slice": TITLES[part], **diagnostic_cells(name, part)} for part in TITLES]
-        lines += [{"Method": label.title, "Settings": named_in_text(1, name), "Folds": folds, **line} for line in cells]
-        method = " ".join(filter(None, (label.title, named(1, name), folds_on_page)))
-        if name == "beta":
-            cells = [dict.fromkeys(cells[0], f"{folds}: incomplete, no mean")]
-        page_lines += [{"Method": method, **line} for line in cells]
-    assert table.lines == lines
-    assert on_page.lines == page_lines
-
-
 PROGRESS = {
     # name and seed: n_seeds, n_folds, folds_done, folds_failed, complete, incomplete
     ("svm", 0): ("0", "7", "5", "1", "false", "folds 5/7, 1 failed"),
@@ -543,7 +504,7 @@ def test_measured_and_diagnostic_lines_of_the_csv(report: Report) -> None:
     expected = []
     for number, names in NAMES.items():
         expected += [{**identity(name), **line} for name in names for line in csv_lines(number, name)]
-        for name in DIAGNOSED if number == 1 else ():
+        for name in ("alpha", "alpha 2", "beta") if number == 1 else ():
             expected += [{**identity(name, is_oracle=True), **line} for line in csv_lines(1, name, is_oracle=True)]
     numbers = [f"{metric}{std}" for metric in ("uf1", "uar", "accuracy") for std in ("", "_std")]
     numbers += csv_certainty(1, "beta", "full", stands_for_row=False)
@@ -623,7 +584,7 @@ NOTES = (
 
 def test_notes_are_below_their_table_with_their_signs(report: Report) -> None:
     for text, item in ((report.html, r"<li>(?!<a)(.*)</li>"), (report.markdown, "- (.*)")):
-        scores, _, _ = text.partition("Diagnostic: oracle selection")
+        scores, _, _ = text.partition("Diagnostic: selection rules")
         sections = re.split(r"Comparison \d: Protocol", unescape(scores))[1:]
         notes = [tuple(re.findall(item, section)) for section in sections]
         assert notes == list(NOTES)

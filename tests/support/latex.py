@@ -24,7 +24,7 @@ _COMMANDS = {
 }
 _TOKEN = re.compile(r"\\([A-Za-z]+|.)|([{}&$#_%^~<>|\"]|\n|[^\\])", re.DOTALL)
 _TABLE = (
-    r"\\begin{table}\[p\]\n\\centering\n\\caption{([^\n]*)}\n\\begin{tabular}{(lr+l?)}\n"
+    r"\\begin{table}\[p\]\n\\centering\n\\caption{([^\n]*)}\n\\begin{tabular}{(l+r+l?)}\n"
     r"(.*?)\\end{tabular}\n(.*?)\\end{table}"
 )
 _SIGNS = {r"\pm": "±", r"\dag": "†", r"\ddag": "‡", r"\S": "§", r"\P": "¶", r"\textendash": "–"}

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from mer_bench.results import RowResults
     from mer_bench.statistics.luck import LuckCurve
 
-_GUESSER = (
-    "A guesser draws each class as often as the data has it, sees no sample, and keeps for each fold the epoch with "
-    "the most hits. Its epochs are independent, a network's are not: this shows what such a choice can do, and models "
-    "no network."
-)
-
 
 @click.command(name="luck")
 @results_option
@@ -114,7 +108,7 @@ def _answer(title: str, curve: LuckCurve, standings: list[tuple[str, Standing]])
 
 def _lines(title: str, curve: LuckCurve, standings: list[tuple[str, Standing]]) -> Iterator[str]:
     from mer_bench.certainty import interval_text
-    from mer_bench.luck import SHOWN_EPOCHS
+    from mer_bench.luck import GUESSER_TEXT, SHOWN_EPOCHS
 
     yield title
     yield ""
@@ -127,7 +121,7 @@ def _lines(title: str, curve: LuckCurve, standings: list[tuple[str, Standing]]) 
         yield ""
         yield from table_lines(_HEADINGS, [_row_cells(name, own) for name, own in standings])
     yield ""
-    yield _GUESSER
+    yield GUESSER_TEXT
 
 
 _HEADINGS = ("row", "epochs", "last, UF1", "oracle, UF1", "guesser's UF1", "a guesser needs")
