@@ -151,7 +151,7 @@ def test_each_oracle_stands_at_its_number_of_epochs_beside_the_guesser(table: Se
     per_decade = 92 / 3
     for line, point in zip(table.lines, points(plot), strict=True):
         assert point.x == pytest.approx(4 + per_decade * math.log10(line.epochs), abs=0.1)
-        assert f"oracle {line.means['oracle']['full', 'uf1'].value:.4f} of {line.epochs} epochs" in point.tip
+        assert point.tip.endswith(f": {line.means['oracle']['full', 'uf1'].value:.4f}, {line.epochs} epochs")
         place = table.curve.epochs.index(line.epochs)
         x, y = mean.places[place]
         assert mean.x + mean.width * x / 1000 == pytest.approx(point.x, abs=0.1)

@@ -124,8 +124,7 @@ def luck(table: SelectionTable) -> Plot | None:
     )
     places = [(across.at(math.log10(line.epochs)), up.at(score)) for line, score in zip(lines, scores, strict=True)]
     texts = [
-        (label(line.entry), f": oracle {score:.4f} of {line.epochs} epochs")
-        for line, score in zip(lines, scores, strict=True)
+        (label(line.entry), f": {score:.4f}, {line.epochs} epochs") for line, score in zip(lines, scores, strict=True)
     ]
     parts: list[Part] = [
         *vertical_axis(up, LEFT, LEFT + WIDTH, "UF1 on the full set"),

@@ -70,7 +70,10 @@ def _by_value(entries: Sequence[Entry], name: str, comparison: Comparison) -> Pl
         parts += [Text(across.at(i), bottom + 16, value, "middle", "tick") for i, value in enumerate(values)]
         for metric in TABLE_METRICS:
             own = [entry.row.means[part, metric].value for entry in entries]
-            parts += _metric(own, values, f"{slice_title(part)} {metric.upper()}, {name}", across, up, metric)
+            text = f"{slice_title(part)} {metric.upper()}, {name}"
+            tips = [f"{text}={value}: {score:.4f}" for value, score in zip(values, own, strict=True)]
+            places = [(across.at(i), up.at(score)) for i, score in enumerate(own)]
+            parts += _joined(places, tips, metric)
     height = len(slices) * _PANEL
     parts.append(Text(LEFT + WIDTH / 2, height + 6, name, "middle", "axis"))
     return Plot(
@@ -81,16 +84,11 @@ def _by_value(entries: Sequence[Entry], name: str, comparison: Comparison) -> Pl
     )
 
 
-def _metric(
-    own: Sequence[float], values: Sequence[str], text: str, across: Scale, up: Scale, metric: str
-) -> list[Part]:
+def _joined(places: Sequence[tuple[float, float]], tips: Sequence[str], metric: str) -> list[Part]:
+    """Return the points of a score, and the curve through them."""
     css, shape, _ = _MARKS[metric]
-    places = [(across.at(i), up.at(score)) for i, score in enumerate(own)]
     thousandths = tuple((round(1000 * (x - LEFT) / WIDTH, 1), y) for x, y in places)
-    points = [
-        Point(x, y, css, f"{text}={value}: {score:.4f}", shape)
-        for (x, y), value, score in zip(places, values, own, strict=True)
-    ]
+    points = [Point(x, y, css, tip, shape) for (x, y), tip in zip(places, tips, strict=True)]
     return [Curve(LEFT, WIDTH, thousandths, css, _DASHES[metric]), *points]
 
 
