@@ -14,6 +14,7 @@ from mer_bench.results import means
 from mer_bench.rules import ORACLE
 from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.resampling import Interval
+from mer_bench_reports.costs import minutes
 from mer_bench_reports.report_data import Comparison, Entry
 from mer_bench_reports.svg import Box, Line, Part, Plot, Point, Scale, Text, horizontal_axis, vertical_axis
 
@@ -200,10 +201,10 @@ def _sweep(entries: list[Entry]) -> Plot | None:
 
 def costs(comparison: Comparison) -> Plot | None:
     """Return UF1 against the processor time of a seed."""
-    rows = [(entry, _minutes(entry)) for entry in comparison.entries if entry.row.means and _minutes(entry) > 0]
+    rows = [(entry, time) for entry in comparison.entries if (time := minutes(entry.row))]
     if len(rows) < 2:
         return None
-    logs = [float(np.log10(minutes)) for _, minutes in rows]
+    logs = [float(np.log10(time)) for _, time in rows]
     scores = [entry.row.means["full", "uf1"].value for entry, _ in rows]
     across = Scale(min(np.floor(logs)), max(np.ceil(logs)), _LEFT, _WIDTH)
     up = Scale.around(scores, 230, -210, widest=_UNIT)
@@ -239,12 +240,6 @@ def _legend(text: str, colour: int, top: float, *, row: int | None = None) -> It
     y = top + 18 * (colour if row is None else row)
     yield Point(_LEFT + 1, y, f"class-{colour % 8}")
     yield Text(_LEFT + 3, y + 4, text)
-
-
-def _minutes(entry: Entry) -> float:
-    """Return the processor time of one seed."""
-    seeds = {cell["seed"] for cell in entry.row.finished}
-    return sum(cell["seconds"] for cell in entry.row.finished) / 60 / max(len(seeds), 1)
 
 
 def _label(entry: Entry) -> str:

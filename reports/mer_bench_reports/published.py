@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mer_bench.specs import BASELINE_FAMILY, FAMILIES
 from mer_bench.strict_toml import TomlTable, read_toml
+
+STATED = ("representation", "flow", "channels")
+"""What of an input is compared: its representation, the algorithm of its flow, and its channels."""
+
+_DOI = re.compile(r"10\.\d{4,9}/[\w.;()/:-]+")
 
 _PUBLISHED_FAMILIES = tuple(family for family in FAMILIES if family != BASELINE_FAMILY)
 
@@ -30,8 +36,14 @@ class PublishedRow:
         The table that prints the scores.
     citation : str
         The paper of the method.
+    doi : str
+        Of that paper, ``10.1109/TIP.2020.3018222``; empty where it is not known.
+    method : str
+        The name of mer-bench's method of that paper; empty where there is none.
     input : str
         What the scores were computed from, where it is known; else empty.
+    stated : mapping of str to str
+        Of `STATED`: what a measured input must be to be the same; empty where that is not known.
     note : str
         A known problem of the scores; may be empty.
     slices : mapping of str to tuple of float
@@ -44,9 +56,17 @@ class PublishedRow:
     protocol: str
     source: str
     citation: str
+    doi: str
+    method: str
     input: str
+    stated: Mapping[str, str]
     note: str
     slices: Mapping[str, tuple[float, float]]
+
+    @property
+    def link(self) -> str:
+        """The address of the paper; empty without a DOI."""
+        return f"https://doi.org/{self.doi}" if self.doi else ""
 
 
 def load_published() -> tuple[PublishedRow, ...]:
@@ -76,8 +96,12 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
 
 
 def _row(table: TomlTable, source: str, protocol: str) -> PublishedRow:
-    table.expect(("title", "year", "family", "citation", "input", "note", "slices"))
-    slices = table.table("slices")
+    table.expect(("title", "year", "family", "citation", "doi", "method", "input", "stated", "note", "slices"))
+    slices, stated = table.table("slices"), table.table("stated", may_be_empty=True)
+    stated.expect((), STATED)
+    doi = table.text("doi", may_be_empty=True)
+    if doi and not _DOI.fullmatch(doi):
+        raise table.wrong("doi", "is not a DOI without its address, such as 10.1109/TIP.2020.3018222")
     return PublishedRow(
         title=table.text("title"),
         year=table.count("year", 1900, 2100),
@@ -85,7 +109,10 @@ def _row(table: TomlTable, source: str, protocol: str) -> PublishedRow:
         protocol=protocol,
         source=source,
         citation=table.text("citation"),
+        doi=doi,
+        method=table.text("method", may_be_empty=True),
         input=table.text("input", may_be_empty=True),
+        stated={name: stated.text(name) for name in stated.keys},
         note=table.text("note", may_be_empty=True),
         slices={name: slices.fractions(name) for name in slices.keys},
     )
