@@ -23,7 +23,6 @@ _PREAMBLE = r"""\documentclass{article}
 \usepackage{booktabs}
 \setlength{\tabcolsep}{3pt}
 \begin{document}
-\scriptsize
 """
 
 _TEXT = r">{\raggedright\arraybackslash}p{38mm}"
@@ -164,7 +163,8 @@ def _remeasured(table: CitedTable) -> Iterator[str]:
 def _float(caption: str, columns: str, lines: Iterable[str], below: Iterable[str]) -> Iterator[str]:
     """Yield a table; texts below it are set as paragraphs."""
     yield r"\begin{table}[p]"
-    yield r"\centering"
+    # LaTeX begins each table in its normal size.
+    yield r"\scriptsize\centering"
     yield rf"\caption{{{escaped(caption)}}}"
     yield rf"\begin{{tabular}}{{{columns}}}"
     yield r"\toprule"

@@ -37,7 +37,7 @@ def test_a_hostile_title_is_escaped(store: Store) -> None:
     (table,) = (t for t in markdown_tables(rendered["markdown"]) if t.under[-1].endswith("from the highest UF1"))
     assert [line[f"**{title} less"] for line in table.lines] == [f"{title}, a=</style><b>"]
     line = next(line for line in rendered["markdown"].splitlines() if "2\\|3" in line and line.startswith("|"))
-    assert len(re.findall(r"(?<!\\)\|", line)) == 16
+    assert len(re.findall(r"(?<!\\)\|", line)) == 19
     assert title.replace('"', '""') in rendered["csv"]
 
 
@@ -45,7 +45,9 @@ def test_the_page_loads_nothing_and_links_to_itself_only(report: Report) -> None
     ids = re.findall(r'\sid="([^"]*)"', report.html)
     targets = re.findall(r'\s(?:src|srcset|href|data|poster)="([^"]*)"', report.html)
     assert len(set(ids)) == len(ids)
-    assert {"data:,", "#provenance"} <= set(targets) <= {"data:,", *(f"#{place}" for place in ids)}
+    papers = {target for target in targets if target.startswith("https://doi.org/10.")}
+    assert papers == set(re.findall(r'<a href="(https:[^"]*)" rel="noreferrer">\1</a>', report.html))
+    assert {"data:,", "#provenance"} <= set(targets) - papers <= {"data:,", *(f"#{place}" for place in ids)}
     assert not re.search(r"<(script|iframe|object|embed)|url\(|@import", report.html)
 
 

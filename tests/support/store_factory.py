@@ -155,6 +155,7 @@ def write_seed(
     oracle: Predictor | None = None,
     processor: str = "A Processor",
     device: str = "cpu",
+    seconds: float = 0.5,
 ) -> None:
     """Store every cell of one seed, but nothing for the ``missing`` folds, and the messages of the ``failed`` ones.
 
@@ -166,7 +167,7 @@ def write_seed(
         if fold in missing:
             continue
         cell = _blank_cell(row, seed, fold, run_id)
-        cell["processor"], cell["device"] = processor, device
+        cell["processor"], cell["device"], cell["seconds"] = processor, device, seconds
         message = (failed or {}).get(fold)
         if message is not None:
             cell["status"] = "failed"
