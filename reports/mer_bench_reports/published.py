@@ -34,6 +34,8 @@ class PublishedRow:
         The protocol whose table it is listed with.
     source : str
         The table that prints the scores.
+    other_samples : str
+        Why no row that was measured under the protocol can be compared with the table; empty if some can.
     citation : str
         The paper of the method.
     doi : str
@@ -55,6 +57,7 @@ class PublishedRow:
     family: str
     protocol: str
     source: str
+    other_samples: str
     citation: str
     doi: str
     method: str
@@ -85,9 +88,8 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
         names the file and the row.
     """
     top = read_toml("table of published results", path)
-    top.expect(("source", "protocol", "rows"))
-    source, protocol = top.text("source"), top.text("protocol")
-    rows = tuple(_row(table, source, protocol) for table in top.array("rows"))
+    top.expect(("source", "protocol", "other_samples", "rows"))
+    rows = tuple(_row(table, top) for table in top.array("rows"))
     titles = [row.title for row in rows]
     for title in titles:
         if titles.count(title) > 1:
@@ -95,7 +97,7 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
     return rows
 
 
-def _row(table: TomlTable, source: str, protocol: str) -> PublishedRow:
+def _row(table: TomlTable, top: TomlTable) -> PublishedRow:
     table.expect(("title", "year", "family", "citation", "doi", "method", "input", "stated", "note", "slices"))
     slices, stated = table.table("slices"), table.table("stated", may_be_empty=True)
     stated.expect((), STATED)
@@ -106,8 +108,9 @@ def _row(table: TomlTable, source: str, protocol: str) -> PublishedRow:
         title=table.text("title"),
         year=table.count("year", 1900, 2100),
         family=table.choice("family", _PUBLISHED_FAMILIES),
-        protocol=protocol,
-        source=source,
+        protocol=top.text("protocol"),
+        source=top.text("source"),
+        other_samples=top.text("other_samples", may_be_empty=True),
         citation=table.text("citation"),
         doi=doi,
         method=table.text("method", may_be_empty=True),

@@ -52,12 +52,14 @@ def difference(found: Remeasured, part: str, metric: int) -> tuple[float, Mean, 
 
 def _reasons(published: PublishedRow, entry: Entry) -> Iterator[str]:
     record = entry.row.record
+    if published.other_samples:
+        yield published.other_samples
     for caveat in record["caveats"]:
         yield f"{caveat} data" if caveat in DATA_CAVEATS else caveat_sentence(caveat)
     if entry.badge:
         yield entry.badge
     elif record["settings"]["reference"] != PAPER_PRESET:
-        yield f"no preset {PAPER_PRESET!r}"
+        yield f"the method has no preset {PAPER_PRESET!r}"
     measured = measured_input(record)
     for label, text in published.stated.items():
         if measured[label] != text:

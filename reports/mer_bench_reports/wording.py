@@ -25,7 +25,8 @@ CITED_TEXT = (
 
 REMEASURED_TEXT = (
     "Measured is the row's score here, difference is measured less published. Only rows on real and complete data, "
-    "with the preset 'paper' and the input that the source states, are compared; of the others the reason is named. "
+    "with the preset 'paper', and the samples and input that the source states, are compared; of the others the reason "
+    "is named. "
     "Even so, the published score comes from other code, and often from an unknown selection rule."
 )
 

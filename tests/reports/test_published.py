@@ -23,6 +23,7 @@ from mer_bench_reports.published import load_published, read_published
 VALID = """
 source = "Nobody, Table 1"
 protocol = "cde"
+other_samples = ""
 
 [[rows]]
 title = "A"

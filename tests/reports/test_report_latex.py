@@ -47,7 +47,7 @@ def test_a_hostile_title_is_escaped(store: Store) -> None:
     title = r"\input{x} & 100% _{a}^b~#$ \\"
     for name, predict in (("one", right), ("other", always(1))):
         write_seed(store, make_row(name, title=f"{name} {title}", changed={"a": title}, input_name=title), predict)
-    scores, differences = latex_tables(render_latex(build_report(store)))
+    scores, differences, _ = latex_tables(render_latex(build_report(store)))
     shown = r"\textbackslashinput{x} & 100% _{a}"
     assert scores.lines[0]["Method"].startswith(f"one {shown}")
     assert f"one {shown}" in scores.under[1].partition("has the highest UF1")[0]

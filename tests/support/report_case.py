@@ -137,7 +137,8 @@ def _scores(record: RowRecord, choices: Sequence[Predictor]) -> Scores:
     return scores
 
 
-def _samples(counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
+def samples_of_subjects(counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Return sample ids with their labels, given each subject's number of samples of each class."""
     return {
         f"{subject}/clip{label}{i}": label
         for subject, of_classes in counts.items()
@@ -146,11 +147,11 @@ def _samples(counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
     }
 
 
-SAMPLES = _samples(COUNTS)
+SAMPLES = samples_of_subjects(COUNTS)
 _CASME3 = {
     "protocol": "loso-casme3",
     "slices": {"full": ["casme3"]},
-    "samples": _samples(CASME3_COUNTS),
+    "samples": samples_of_subjects(CASME3_COUNTS),
     "absent_class": "zero",
     "data": "made",
     "caveats": ["synthetic", "partial"],
