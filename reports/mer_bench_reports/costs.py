@@ -8,7 +8,7 @@ from mer_bench.result_texts import MISSING
 from mer_bench.results import RowResults
 
 HEADINGS = ("Minutes", "Parameters", "MFLOPs")
-"""The headings of `cost_texts`."""
+"""The headings of `costs`."""
 
 
 def minutes(row: RowResults) -> float | None:
@@ -19,14 +19,22 @@ def minutes(row: RowResults) -> float | None:
     return sum(cell["seconds"] for cell in row.finished if cell["seed"] in complete) / 60 / len(complete)
 
 
-def cost_texts(row: RowResults) -> list[str]:
-    """Return minutes of a seed, trainable parameters, and millions of operations of one sample; a dash for none."""
+def costs(row: RowResults) -> list[tuple[float | None, str]]:
+    """Return minutes of a seed, trainable parameters, and millions of operations of one sample, each with its text."""
     network, time = row.network, minutes(row)
+    trainable = network["trainable"] if network else None
+    flops = network["flops"] if network else None
+    mega = None if flops is None else flops / 1e6
     return [
-        MISSING if time is None else three_digits(time),
-        f"{network['trainable']:,}" if network else MISSING,
-        three_digits(network["flops"] / 1e6) if network and network["flops"] is not None else MISSING,
+        (time, MISSING if time is None else three_digits(time)),
+        (trainable, MISSING if trainable is None else f"{trainable:,}"),
+        (mega, MISSING if mega is None else three_digits(mega)),
     ]
+
+
+def cost_texts(row: RowResults) -> list[str]:
+    """Return the texts of `costs`; a dash for what is not known, or for a method without a network."""
+    return [text for _, text in costs(row)]
 
 
 def cost_line(row: RowResults) -> str:
