@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from mer_bench.arithmetic import NATIVE, VARIABLE
 from mer_bench.caveats import Caveat, is_synthetic
 from mer_bench.parameters import value_text
 from mer_bench.representations.settings import PREPROCESSING
@@ -29,14 +30,15 @@ def run_command(
         Those of the row's runs, oldest first; the newest that names its data counts.
     """
     settings, caveats = record["settings"], record["caveats"]
-    words = ["mer-bench", "run", "--method", record["method"]["name"]]
+    words = [f"{VARIABLE}={NATIVE}"] if record["arithmetic"] == NATIVE else []
+    words += ["mer-bench", "run", "--method", record["method"]["name"]]
     words += ["--preset", settings["preset"]] if settings["preset"] else []
     words += _pairs("--set", settings["changed"])
     words += ["--protocol", record["protocol"]["name"]]
     named = [_data_words(manifest) for manifest in manifests]
     words += next(filter(None, reversed(named)), ["--data", "synthetic" if is_synthetic(caveats) else "PATH"])
     words += _pairs("--preprocess", _preprocessing(record))
-    words += [] if record["deterministic"] else ["--seeds", str(max(seeds) + 1)]
+    words += [] if record["deterministic"] else ["--seeds", str(max(seeds, default=0) + 1)]
     words += [] if selection == NO_EPOCHS else ["--selection", selection]
     words += ["--allow-partial"] if Caveat.PARTIAL in caveats and not is_synthetic(caveats) else []
     return [*words, "--no-baselines"]

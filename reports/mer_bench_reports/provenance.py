@@ -7,8 +7,6 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from mer_bench.arithmetic import NATIVE
-from mer_bench.arithmetic import VARIABLE as ARITHMETIC
 from mer_bench.parameters import value_text
 from mer_bench.results import RowResults
 from mer_bench.row_command import run_command
@@ -88,8 +86,7 @@ def run_facts(manifest: Mapping[str, object] | None) -> tuple[Fact, ...]:
 def again_text(row: RowResults, manifests: Manifests) -> str:
     """Return the command that measures a row again, without folders."""
     runs = [manifests[run_id] for run_id in row.run_ids]
-    command = command_text(run_command(row.record, [seed.seed for seed in row.seeds], row.selection, runs))
-    return f"{ARITHMETIC}={NATIVE} {command}" if row.record["arithmetic"] == NATIVE else command
+    return command_text(run_command(row.record, [seed.seed for seed in row.seeds], row.selection, runs))
 
 
 def failure_line(cell: CellRecord) -> str:
