@@ -135,10 +135,10 @@ def test_rows_are_listed_and_one_is_shown_with_everything(bench: Bench, rows: li
         "arithmetic": "avx2",
         "seed 1, last": "folds 6/6",
         "seed 0, oracle": "folds 6/6",
-        "measured again by": as_json["command"],
     }
-    assert as_json["command"].startswith("mer-bench run --method majority ")
-    assert as_json["command"].endswith(" --selection last --no-baselines")
+    again = "--protocol cde --data PATH"
+    assert as_json["command"] == f"mer-bench run --method majority {again} --allow-partial --no-baselines"
+    assert facts["measured again by"].split(again)[1] == " --seeds 2 --selection last --no-baselines"
     assert {label: facts[label].strip() for label in wanted} == wanted
     assert f"{name(rows[0])} (key {rows[0]['row_key']})" in shown
     assert "full: uf1 0.8333, uar 0.8333, accuracy 0.8333" in shown
