@@ -16,20 +16,23 @@ from mer_bench_reports.report_data import Comparison, Entry, Remeasured
 def remeasured(published: Iterable[PublishedRow], comparisons: Sequence[Comparison]) -> tuple[Remeasured, ...]:
     """Return every measured row of a published row's method, under the same protocol.
 
+    A row that is in several comparisons is named with the first.
+
     Parameters
     ----------
     published : iterable of PublishedRow
     comparisons : sequence of Comparison
         Those of the report.
     """
-    return tuple(
-        Remeasured(row, comparison.number, comparison.selection, entry, "; ".join(_reasons(row, entry)))
-        for row in published
-        for comparison in comparisons
-        if comparison.protocol["name"] == row.protocol
-        for entry in comparison.entries
-        if entry.row.record["method"]["name"] == row.method
-    )
+    found: dict[tuple[str, str], Remeasured] = {}
+    for row in published:
+        for comparison in comparisons:
+            for entry in comparison.entries if comparison.protocol["name"] == row.protocol else ():
+                key = row.title, entry.row.record["row_key"]
+                if entry.row.record["method"]["name"] == row.method and key not in found:
+                    why_not = "; ".join(_reasons(row, entry))
+                    found[key] = Remeasured(row, comparison.number, comparison.selection, entry, why_not)
+    return tuple(found.values())
 
 
 def difference(found: Remeasured, part: str, metric: int) -> tuple[float, Mean, float] | None:

@@ -37,7 +37,6 @@ OTHER_FLOW = "other flow: tv-l1 here, farneback published; other channels: u, v,
 FOUND = {
     4: [
         ("LBP-TOP", "lbp-top", 2, "last", f"{WHOLE_FRAME}; {NO_PAPER}; {OTHER_INPUT}"),
-        ("LBP-TOP", "lbp-top", 3, "inner", f"{WHOLE_FRAME}; {NO_PAPER}; {OTHER_INPUT}"),
         ("IncepTR", "inceptr", 1, "last", "other channels: u, v, magnitude here, u, v, strain published"),
         ("AHMSA-Net", "ahmsa", 2, "last", ""),
         ("AHMSA-Net", "ahmsa quick", 2, "last", "quick, not the paper's training"),
