@@ -268,3 +268,19 @@ def test_names_of_rows_are_completed(bench: Bench, rows: list[RowRecord], line: 
     shell = BashComplete(cli, {}, "mer-bench", "")
 
     assert [item.value for item in shell.get_completions(words, "net")] == sorted(map(name, rows[:2]))
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_stored_texts_are_not_obeyed_by_the_terminal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    text = "\x1b]0;owned\x07\x1b[2Jnet\x9b31m"
+    store = Store.create(bench.results)
+    made = [make_row(name, title=f"{name} {text}", params={"a": text}, input_name=text) for name in ("one", "two")]
+    for row, predict in zip(made, (right, wrong_for("smic")), strict=True):
+        write_seed(store, row, predict, failed={"smic-s1": text} if row is made[1] else {}, processor=text)
+    monkeypatch.setattr("rich.console.Console.is_terminal", is_terminal)
+    for command in (("rows", "show", "two"), ("rows", "list"), ("compare", "one", "one"), ("status",)):
+        ended = bench(*command, "--results", bench.results)
+        shown = re.sub(r"\x1b\[[\d;]*m", "", ended.out + ended.err)
+        assert not [sign for sign in shown if not sign.isprintable() and sign != "\n"], command
