@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mer_bench.caveats import DATA_CAVEATS, caveat_sentence
+from mer_bench.representations.settings import is_from_frames
 from mer_bench.results import Mean
 from mer_bench.specs import PAPER_PRESET
 from mer_bench.store.schema import RowRecord
 from mer_bench_reports.inputs import NOT_STATED, input_facts
 from mer_bench_reports.published import PublishedRow
 from mer_bench_reports.report_data import Comparison, Entry, Remeasured
+
+_COMPUTED = ("u", "v", "strain")
+"""The channels of maps that are computed from frames."""
 
 
 def remeasured(published: Iterable[PublishedRow], comparisons: Sequence[Comparison]) -> tuple[Remeasured, ...]:
@@ -73,10 +77,11 @@ def _reasons(published: PublishedRow, entry: Entry) -> Iterator[str]:
 
 def measured_input(record: RowRecord) -> dict[str, str]:
     """Return of a row's input what published rows state, in the same words."""
-    facts = dict(input_facts(record))
-    channels = ["strain" if name == "os" else name for name in record["input"]["channels"]]
+    facts, made = dict(input_facts(record)), record["representation"]
+    is_computed = is_from_frames(made["params"])
+    channels = _COMPUTED if is_computed else ["strain" if c == "os" else c for c in record["input"]["channels"]]
     return {
-        "representation": record["representation"]["name"],
+        "representation": made["name"],
         "flow": facts["flow"],
         "channels": ", ".join(channels) or NOT_STATED,
     }

@@ -17,6 +17,7 @@ from support.store_factory import make_row, new_store, scattered, write_seed
 
 from mer_bench.store import Store
 from mer_bench_reports import build_report
+from mer_bench_reports.remeasured import measured_input
 from mer_bench_reports.wording import OVERVIEW_TEXT, REMEASURED_TEXT
 
 TABLE_4 = {
@@ -294,3 +295,14 @@ def test_rows_that_differ_in_no_parameter_stay_apart(tmp_path: Path) -> None:
     assert [row.settings for row in overview.rows] == ["defaults", "defaults; blurred"]
     assert [sorted(row.entries) for row in overview.rows] == [[1, 2, 3, 4], [2, 4]]
     assert len({entry.name for row in overview.rows for entry in row.entries.values()}) == 6
+
+
+def test_maps_computed_from_frames_have_the_flow_and_channels_of_preprocessing() -> None:
+    row = make_row(representation={"align_by": "dlib", "flow": "farneback"})
+    row["input"]["channels"] = []
+    row["input"]["flow"] = ""
+    assert measured_input(row) == {"representation": "face-flow", "flow": "farneback", "channels": "u, v, strain"}
+    ready = make_row(third_channel="magnitude")
+    assert measured_input(ready) == {"representation": "face-flow", "flow": "tv-l1", "channels": "u, v, magnitude"}
+    ready["input"]["channels"] = []
+    assert measured_input(ready)["channels"] == "not stated"
