@@ -16,6 +16,7 @@ from mer_bench.epochs import Epochs, Predictions
 from mer_bench.rules import NO_EPOCHS, ORACLE
 from mer_bench.scoring.metrics import TABLE_METRICS, Scores, score
 from mer_bench.store import Store
+from mer_bench.store.network import NetworkRecord, read_network
 from mer_bench.store.schema import CellRecord, RowRecord
 from mer_bench.store.verification import Verification, read_verification
 
@@ -146,6 +147,11 @@ class RowResults:
     def verification(self) -> Verification:
         """Which of the finished cells were computed again, and with what outcome."""
         return read_verification(self.store, self.record).of(self.store, self.record, self.finished)
+
+    @cached_property
+    def network(self) -> NetworkRecord | None:
+        """The size and cost of the row's network; None for other methods, and where it was not measured."""
+        return read_network(self.store, self.record) if self.record["trains_by_epoch"] else None
 
     @property
     def run_ids(self) -> tuple[str, ...]:

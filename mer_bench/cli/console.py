@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_line(people: Console, text: str, style: str | None = None) -> None:
     """Print a line of text: folded at words at the width of a terminal, and never folded in a file."""
-    people.print(text, style=style, soft_wrap=not people.is_terminal)
+    people.print(_inert(text), style=style, soft_wrap=not people.is_terminal)
 
 
 def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | None = None) -> None:
@@ -40,7 +41,7 @@ def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | N
     if as_json:
         lines = [json.dumps(answer, indent=indent, allow_nan=False)]
     for line in lines:
-        say(line)
+        say(_inert(line))
 
 
 def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -91,6 +92,15 @@ def fact_lines(facts: Iterable[tuple[str, str]]) -> list[str]:
     with people.capture() as captured:
         people.print(facts_grid(facts))
     return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def _inert(text: str) -> str:
+    """Return a text without signs that a terminal obeys, but for colours: a stored title may hold some."""
+    return "".join(
+        part if is_colour else "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in part)
+        for number, part in enumerate(re.split(r"(\x1b\[[\d;]*m)", text))
+        for is_colour in [number % 2]
+    )
 
 
 def _widened(needs: Sequence[int], wishes: Sequence[int], spare: int) -> list[int]:

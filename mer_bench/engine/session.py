@@ -10,6 +10,7 @@ from mer_bench.engine.environment import environment
 from mer_bench.engine.groups import group_tasks
 from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Interrupted, Listener
+from mer_bench.engine.network_costs import store_networks
 from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.run_groups import parts_of, run_groups
@@ -127,6 +128,7 @@ class Session:
             for task, result in failed:
                 keep(task, result)
             run_groups(groups, self.resources, keep=keep, message=self._training)
+        store_networks(self.store, rows, tasks)
 
     def _store(self, task: FoldTask, result: FoldResult, run_id: str) -> bool:
         """Store the result of a cell, and return whether it succeeded."""

@@ -142,6 +142,10 @@ class Store:
         """Return the path of what `mer_bench.store.verification` writes on a row, stored or not."""
         return self._row_folder(row) / "verified.json"
 
+    def network_file(self, row: RowRecord) -> Path:
+        """Return the path of what `mer_bench.store.network` writes on a row, stored or not."""
+        return self._row_folder(row) / "network.json"
+
     def write_cell(self, row: RowRecord, cell: CellRecord) -> None:
         """Store one finished cell."""
         write_json(self.cell_file(row, cell["seed"], cell["fold"]), cell)

@@ -22,9 +22,20 @@ from mer_bench.store.schema import ProtocolRecord
 from mer_bench.version import __version__
 from mer_bench_reports import wording
 from mer_bench_reports.comparability import Group, group_rows, why_not_comparable
+from mer_bench_reports.costs import minutes
 from mer_bench_reports.inputs import input_facts, own_scale
-from mer_bench_reports.provenance import Manifests, count_problems, row_label, run_facts, used, without_folders
+from mer_bench_reports.overviews import overviews
+from mer_bench_reports.provenance import (
+    Manifests,
+    again_text,
+    count_problems,
+    row_label,
+    run_facts,
+    used,
+    without_folders,
+)
 from mer_bench_reports.published import PublishedRow, load_published
+from mer_bench_reports.remeasured import remeasured
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Fact, ReportData
 from mer_bench_reports.selection_tables import selection_tables
 from mer_bench_reports.settings_texts import row_badge, settings_text
@@ -67,9 +78,11 @@ def build_report(
         version=__version__,
         comparisons=comparisons,
         selections=selection_tables(groups, comparisons),
+        overviews=overviews(comparisons),
         cited=_cited_tables(comparisons),
-        rows=_rows_once(comparisons),
+        rows=(once := _rows_once(comparisons)),
         names=names,
+        commands={row.record["row_key"]: again_text(row, manifests) for row in once},
         runs={run_id: run_facts(manifests[run_id]) for run_id in sorted(manifests)},
     )
 
@@ -188,6 +201,8 @@ def _marks(entries: Iterable[Entry]) -> Iterable[str]:
         yield wording.BOLD_TEXT
     if any(entry.intervals for entry in entries):
         yield wording.INTERVAL_TEXT
+    if any(minutes(entry.row) is not None for entry in entries):
+        yield wording.COST_TEXT
 
 
 def _notes(groups: Sequence[Group], group: Group) -> Iterable[str]:
@@ -209,11 +224,13 @@ def _cited_tables(comparisons: Sequence[Comparison]) -> tuple[CitedTable, ...]:
         warning = wording.cited_warning(n_synthetic, len(beside))
         rows = [row for row in published if row.protocol == protocol]
         by_source = groupby(rows, attrgetter("source"))
-        tables += [_cited_table(source, tuple(members), warning) for source, members in by_source]
+        tables += [_cited_table(source, tuple(members), warning, beside) for source, members in by_source]
     return tuple(tables)
 
 
-def _cited_table(source: str, rows: tuple[PublishedRow, ...], warning: str) -> CitedTable:
+def _cited_table(
+    source: str, rows: tuple[PublishedRow, ...], warning: str, comparisons: Sequence[Comparison]
+) -> CitedTable:
     families = _by_family(rows, attrgetter("family"))
     listed = [row for _, members in families for row in members]
     slices = dict.fromkeys(name for row in listed for name in row.slices)
@@ -225,6 +242,7 @@ def _cited_table(source: str, rows: tuple[PublishedRow, ...], warning: str) -> C
         families=families,
         notes={note: number for number, note in enumerate(notes, start=1)},
         warning=warning,
+        remeasured=remeasured(listed, comparisons),
     )
 
 

@@ -11,21 +11,33 @@ from mer_bench.parameters import value_text
 from mer_bench.result_texts import DEFAULTS, differs_text, incomplete_text, verification_text
 from mer_bench.results import METRICS, Means, RowResults, SeedResult, means
 from mer_bench.scoring.metrics import TABLE_METRICS
+from mer_bench_reports.costs import minutes
 from mer_bench_reports.inputs import NOT_STATED, input_facts
 from mer_bench_reports.provenance import machine_facts, params_text, without_folders
+from mer_bench_reports.remeasured import difference
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
+from mer_bench_reports.score_texts import one_line
 
 _Line = dict[str, object]
+
+_FORMULA = ("=", "+", "-", "@")
+"""Signs with which a spreadsheet lets a formula begin."""
+_LESS = ("published_uf1", "published_uar", "less_published_uf1", "less_published_uar")
 
 
 def render_csv(report: ReportData) -> str:
     """Return the report as CSV, with scores in full precision.
 
-    The column ``kind`` is ``measured``, ``diagnostic`` (the oracle) or ``published``; rows with the same ``comparison``
-    can be compared. A row with a ``badge`` is not trained as its paper says. A seed with a missing fold has no scores:
-    the mean is over the ``n_seeds`` complete seeds, and ``incomplete`` names the others. Columns that end in ``_std``
-    are the standard deviation over seeds; ``_low`` and ``_high`` are the limits of the row's 95 % interval. ``lead`` is
-    the highest UF1 of the comparison less that of the row, ``lead_p`` its p, adjusted for the number of rows.
+    The column ``kind`` is ``measured``, ``diagnostic`` (the oracle), ``published``, or ``remeasured``: a measured row
+    beside the published one that it repeats, with ``published_uf1`` and ``published_uar``, and what is measured less
+    these, or in ``note`` why they cannot be compared. Rows with the same ``comparison`` can be compared. A row with a
+    ``badge`` is not trained as its paper says. A seed with a missing fold has no scores: the mean is over the
+    ``n_seeds`` complete seeds, and ``incomplete`` names the others. Columns that end in ``_std`` are the standard
+    deviation over seeds; ``_low`` and ``_high`` are the limits of the row's 95 % interval. ``lead`` is the highest UF1
+    of the comparison less that of the row, ``lead_p`` its p, adjusted for the number of rows. ``minutes`` is the
+    computing time of one seed, ``flops`` of one sample's forward pass.
+
+    No text begins as a formula does in a spreadsheet, or has a sign that a terminal obeys.
     """
     lines: list[_Line] = []
     for comparison in report.comparisons:
@@ -35,12 +47,21 @@ def render_csv(report: ReportData) -> str:
             lines += _measured(comparison, entry, "diagnostic", entry.row.oracle)
     for table in report.cited:
         lines += _published(table)
+        lines += _remeasured(table)
     stream = io.StringIO()
     # A report has at least one measured line, and such a line has every column.
     writer = csv.DictWriter(stream, list(lines[0]), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows({name: _inert(value) for name, value in line.items()} for line in lines)
     return stream.getvalue()
+
+
+def _inert(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula and no terminal obeys; numbers stay as they are."""
+    if not isinstance(value, str):
+        return value
+    line = one_line(value)
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[SeedResult]) -> Iterator[_Line]:
@@ -63,8 +84,11 @@ def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[S
                 "n_samples": n_samples if (slice_name, "uf1") in means_of_members else "",
                 **_progress(members),
                 **_origin(entry.row),
+                **_cost(entry.row),
                 "row_key": entry.row.record["row_key"],
+                **dict.fromkeys(_LESS, ""),
                 "year": "",
+                "doi": "",
                 "source": "",
                 "note": "",
             }
@@ -109,6 +133,15 @@ def _origin(row: RowResults) -> _Line:
         "verification": verification_text(row),
         "cells_verified": len(row.verification.confirmed),
         "cells_differing": len(row.verification.differing),
+    }
+
+
+def _cost(row: RowResults) -> _Line:
+    time, network = minutes(row), row.network
+    return {
+        "minutes": "" if time is None else time,
+        "trainable_parameters": network["trainable"] if network else "",
+        "flops": "" if network is None or network["flops"] is None else network["flops"],
     }
 
 
@@ -163,6 +196,30 @@ def _published(table: CitedTable) -> Iterator[_Line]:
                     "uf1": uf1,
                     "uar": uar,
                     "year": row.year,
+                    "doi": row.doi,
                     "source": row.source,
                     "note": row.note,
                 }
+
+
+def _remeasured(table: CitedTable) -> Iterator[_Line]:
+    for found in table.remeasured:
+        for part in table.slices[:1] if found.why_not else table.slices:
+            scores = [difference(found, part, metric) for metric in range(len(TABLE_METRICS))]
+            printed, own, less = zip(*(pair or (None, None, None) for pair in scores), strict=True)
+            yield {
+                "comparison": found.comparison,
+                "kind": "remeasured",
+                "protocol": table.protocol,
+                "selection": found.selection,
+                "method": found.published.method,
+                "row": found.entry.name,
+                "title": found.published.title,
+                "slice": part,
+                **{name: mean and mean.value for name, mean in zip(TABLE_METRICS, own, strict=True)},
+                **dict(zip(_LESS, (*printed, *less), strict=True)),
+                "row_key": found.entry.row.record["row_key"],
+                "doi": found.published.doi,
+                "source": table.source,
+                "note": found.why_not,
+            }

@@ -5,23 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from mer_bench.certainty import Ranking
-from mer_bench.result_texts import mean_text, seeds_text, verification_text
+from mer_bench.certainty import Ranking, number_text
+from mer_bench.result_texts import MISSING, mean_text, seeds_text, verification_text
 from mer_bench.results import Mean
 from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench_reports import score_texts, wording
+from mer_bench_reports.costs import cost_line
+from mer_bench_reports.inputs import NOT_STATED
+from mer_bench_reports.overviews import cells, column_title
 from mer_bench_reports.provenance import protocol_name
-from mer_bench_reports.report_data import Comparison, Entry, ReportData, SelectionTable
-from mer_bench_reports.wording import joined
+from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Overview, ReportData, SelectionTable
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[a4paper,landscape,margin=15mm]{geometry}
 \usepackage[T1]{fontenc}
 \usepackage{textcomp}
+\usepackage{array}
 \usepackage{booktabs}
+\setlength{\tabcolsep}{3pt}
 \begin{document}
-\footnotesize
 """
+
+_TEXT = r">{\raggedright\arraybackslash}p{38mm}"
+_NARROW = r">{\raggedleft\arraybackslash}p{22mm}"
+"""Columns in which words are wrapped."""
 
 _SPECIAL = {
     **{sign: f"\\{sign}" for sign in "{}$&#_%"},
@@ -48,15 +55,20 @@ _SPECIAL = {
 
 
 def render_latex(report: ReportData) -> str:
-    """Return a LaTeX document with a table for each comparison, and below it what its readers must know.
+    """Return a LaTeX document with a table for each comparison and more, and below each what its readers must know.
 
-    It needs booktabs. Names in other scripts than Latin need a compiler with fonts for them, such as LuaLaTeX.
+    It needs array and booktabs. Names in other scripts than Latin need a compiler with fonts for them, such as
+    LuaLaTeX.
     """
     lines = [f"% Written by mer-bench {escaped(report.version)}."]
     for comparison in report.comparisons:
         lines += ["", *_table(comparison)]
     for table in report.selections:
         lines += ["", *_selection_table(table)]
+    for overview in report.overviews:
+        lines += ["", *_overview(overview)]
+    for cited in report.cited:
+        lines += ["", *_published(cited)]
     return _PREAMBLE + "\n".join(lines) + "\n\n\\end{document}\n"
 
 
@@ -70,72 +82,126 @@ def escaped(text: object) -> str:
 
 def _table(comparison: Comparison) -> Iterator[str]:
     columns = [*score_texts.columns(comparison.slices), ("full", "accuracy")]
-    width = len(columns) + 2
     caption = (
         f"Comparison {comparison.number}: {comparison.protocol['title']} ({protocol_name(comparison.protocol)}), "
         f"selection rule {comparison.selection}, input {comparison.input_name}."
     )
-    yield r"\begin{table}[p]"
-    yield r"\centering"
-    yield rf"\caption{{{escaped(caption)}}}"
-    yield rf"\begin{{tabular}}{{l{'r' * len(columns)}l}}"
-    yield r"\toprule"
-    titles = [f"{wording.slice_title(name)} {_metric_title(metric)}" for name, metric in columns]
-    yield _line(["Method", *titles, "Seeds"])
+    lines = [_head("Method", *columns, "Seeds")]
     for family, entries in comparison.families:
-        yield r"\midrule"
-        yield rf"\multicolumn{{{width}}}{{l}}{{\textbf{{{escaped(family)}}}}} \\"
+        lines += [r"\midrule", _spanning(len(columns) + 2, rf"\textbf{{{escaped(family)}}}")]
         for entry in entries:
-            yield from _row(entry, columns, width)
-    yield r"\bottomrule"
-    yield r"\end{tabular}"
-    for text in _texts_below(comparison):
-        yield rf"\par\raggedright {escaped(text)}"
-    yield r"\end{table}"
+            lines += _row(entry, columns, len(columns) + 2)
+    yield from _float(caption, f"{_TEXT}{'r' * len(columns)}l", lines, _texts_below(comparison))
     if comparison.ranking is not None:
         yield from _differences(comparison, comparison.ranking)
 
 
 def _differences(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
     caption = f"Comparison {comparison.number}: {comparison.leader} less each other row, full set."
-    yield r"\begin{table}[p]"
-    yield r"\centering"
-    yield rf"\caption{{{escaped(caption)}}}"
-    yield r"\begin{tabular}{lrrrrr}"
-    yield r"\toprule"
-    yield _line(["Other row", "UF1", "UAR", "p, UF1", "First better", "Subjects: first, other, neither"])
-    yield r"\midrule"
+    lines = [
+        _line(["Other row", "UF1", "UAR", "p, UF1", "First better", "Subjects: first, other, neither"]),
+        r"\midrule",
+    ]
     for entry in comparison.entries:
         key = entry.row.record["row_key"]
         if key in ranking.pairs:
-            yield _line([_label(entry), *(text.replace("-", "−") for text in score_texts.pair_texts(ranking, key))])
+            lines.append(_line([_label(entry), *map(_minus, score_texts.pair_texts(ranking, key))]))
+    yield from _float(caption, f"{_TEXT}rrrrr", lines, [wording.DIFFERENCE_TEXT])
+
+
+def _overview(overview: Overview) -> Iterator[str]:
+    caption = f"Several protocols, full set, selection rule {overview.selection}."
+    columns = [
+        f"Comparison {own.number}: {column_title(own)} {metric}"
+        for own in overview.comparisons
+        for metric in ("UF1", "UAR")
+    ]
+    lines = [_line(["Method", *columns]), r"\midrule"]
+    for row in overview.rows:
+        scores = [mean_text(cell.mean, " ± ") for cell in cells(overview, row)]
+        lines.append(_line([", ".join(filter(None, [row.title, row.settings])), *scores]))
+    yield from _float(caption, _TEXT + _NARROW * len(columns), lines, [wording.OVERVIEW_TEXT])
+
+
+def _published(table: CitedTable) -> Iterator[str]:
+    columns = score_texts.columns(table.slices)
+    width = len(columns) + 2
+    lines = [_head("Method", "Year", *columns)]
+    for family, rows in table.families:
+        lines += [r"\midrule", _spanning(width, rf"\textbf{{{escaped(family)}}}")]
+        for row in rows:
+            sign = rf"\textsuperscript{{{table.notes[row.note]}}}" if row.note else ""
+            scores = [
+                number_text(score) if score is not None else MISSING
+                for name in table.slices
+                for score in row.slices.get(name, (None, None))
+            ]
+            lines.append(" & ".join([escaped(row.title) + sign, *map(escaped, (str(row.year), *scores))]) + r" \\")
+            facts = "; ".join(filter(None, [row.input or NOT_STATED, row.citation, row.link]))
+            lines.append(_spanning(width, rf"\quad {escaped(facts)}"))
+    notes = (f"({number}) {note}" for note, number in table.notes.items())
+    caption = f"Published scores, not measured here: {table.source}."
+    below = [*filter(None, [table.warning]), wording.CITED_TEXT, *notes]
+    yield from _float(caption, f"{_TEXT}{'r' * (len(columns) + 1)}", lines, below)
+    if table.remeasured:
+        yield from _remeasured(table)
+
+
+def _remeasured(table: CitedTable) -> Iterator[str]:
+    heads = [f"{metric} {what}" for metric in ("UF1", "UAR") for what in ("published", "measured", "difference")]
+    lines = [_line(["Published row", "Measured row", "Slice", *heads])]
+    for found in table.remeasured:
+        lines.append(r"\midrule")
+        row = f"{found.entry.name}, comparison {found.comparison}, {found.selection}"
+        for part in table.slices[:1] if found.why_not else table.slices:
+            name = MISSING if found.why_not else wording.slice_title(part)
+            scores = map(_minus, score_texts.published_texts(found, part))
+            lines.append(_line([found.published.title, row, name, *scores]))
+        if found.why_not:
+            lines.append(_spanning(len(heads) + 3, rf"\quad {escaped(f'Not comparable: {found.why_not}')}"))
+    caption = f"Measured here, less published in {table.source}."
+    yield from _float(caption, f"{_TEXT}{_TEXT}l{'r' * len(heads)}", lines, [wording.REMEASURED_TEXT])
+
+
+def _float(caption: str, columns: str, lines: Iterable[str], below: Iterable[str]) -> Iterator[str]:
+    """Yield a table; texts below it are set as paragraphs."""
+    yield r"\begin{table}[p]"
+    # LaTeX begins each table in its normal size.
+    yield r"\scriptsize\centering"
+    yield rf"\caption{{{escaped(caption)}}}"
+    yield rf"\begin{{tabular}}{{{columns}}}"
+    yield r"\toprule"
+    yield from lines
     yield r"\bottomrule"
     yield r"\end{tabular}"
-    yield rf"\par\raggedright {escaped(wording.DIFFERENCE_TEXT)}"
+    for text in below:
+        yield rf"\par\raggedright {escaped(text)}"
     yield r"\end{table}"
 
 
 def _selection_table(table: SelectionTable) -> Iterator[str]:
-    numbers = joined([str(number) for number in table.numbers])
-    yield r"\begin{table}[p]"
-    yield r"\centering"
-    yield rf"\caption{{Networks of comparison {numbers} under each selection rule, full set: a diagnostic.}}"
-    yield r"\begin{tabular}{llrrrrrrrl}"
-    yield r"\toprule"
-    yield _line(["Row", "Score", *score_texts.SELECTION_HEADINGS, "Epochs", "Seeds"])
+    numbers = wording.joined([str(number) for number in table.numbers])
+    heads = ["Row", "Score", *score_texts.SELECTION_HEADINGS, "Epochs", "Seeds"]
+    lines = [_line(heads)]
     for line in table.lines:
         entry = line.entry
         named = ", ".join(filter(None, [entry.row.record["method"]["title"], entry.distinction]))
-        yield r"\midrule"
+        lines.append(r"\midrule")
         for metric in TABLE_METRICS:
-            own = [text.replace("-", "−") for text in score_texts.selection_texts(line, metric)]
-            yield _line([named, _metric_title(metric), *own, score_texts.epochs_text(line), line.seeds])
+            own = map(_minus, score_texts.selection_texts(line, metric))
+            lines.append(_line([named, _metric_title(metric), *own, score_texts.epochs_text(line), line.seeds]))
         below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings]))
-        yield rf"\multicolumn{{10}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"
-    yield r"\bottomrule"
-    yield r"\end{tabular}"
-    yield from (rf"\par\raggedright {escaped(text)}" for text in wording.SELECTION_TEXTS)
-    yield r"\end{table}"
+        lines.append(_spanning(len(heads), rf"\quad {escaped(below)}"))
+    caption = f"Networks of comparison {numbers} under each selection rule, full set: a diagnostic."
+    yield from _float(caption, f"{_TEXT}l{'r' * (len(heads) - 3)}{_TEXT}", lines, wording.SELECTION_TEXTS)
+
+
+def _spanning(width: int, content: str) -> str:
+    return rf"\multicolumn{{{width}}}{{p{{0.9\linewidth}}}}{{{content}}} \\"
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def _label(entry: Entry) -> str:
@@ -150,15 +216,28 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
     if entry.intervals:
         limits = [score_texts.interval_text(entry.intervals.get(column)) for column in columns]
-        yield " & ".join(["", *(rf"\scriptsize {text}" if text else "" for text in limits), ""]) + r" \\"
+        yield " & ".join(["", *(rf"\tiny {text}" if text else "" for text in limits), ""]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
-    below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings, verification_text(row), missing]))
-    yield rf"\multicolumn{{{width}}}{{p{{0.9\linewidth}}}}{{\quad {escaped(below)}}} \\"
+    below = "; ".join(
+        filter(None, [entry.name, entry.badge, entry.settings, verification_text(row), cost_line(row), missing])
+    )
+    yield _spanning(width, rf"\quad {escaped(below)}")
 
 
 def _score(mean: Mean | None, *, is_bold: bool) -> str:
     text = escaped(mean_text(mean, " ± "))
     return rf"\textbf{{{text}}}" if is_bold else text
+
+
+def _head(*titles: str | tuple[str, str]) -> str:
+    """Return the line of headings; that of a score has its slice above its metric, which is narrower."""
+    cells = [
+        escaped(title)
+        if isinstance(title, str)
+        else rf"\shortstack[r]{{{escaped(wording.slice_title(title[0]))}\\{escaped(_metric_title(title[1]))}}}"
+        for title in titles
+    ]
+    return " & ".join(cells) + r" \\"
 
 
 def _metric_title(metric: str) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from mer_bench.parameters import value_text
 from mer_bench.results import RowResults
+from mer_bench.row_command import run_command
 from mer_bench.store.schema import CellRecord, ProtocolRecord, failure_text
 from mer_bench_reports.report_data import Fact
 
@@ -80,6 +81,12 @@ def run_facts(manifest: Mapping[str, object] | None) -> tuple[Fact, ...]:
     if isinstance(packages, dict):
         facts.append(("packages", ", ".join(f"{name} {version}" for name, version in sorted(packages.items()))))
     return tuple(facts)
+
+
+def again_text(row: RowResults, manifests: Manifests) -> str:
+    """Return the command that measures a row again, without folders."""
+    runs = [manifests[run_id] for run_id in row.run_ids]
+    return command_text(run_command(row.record, [seed.seed for seed in row.seeds], row.selection, runs))
 
 
 def failure_line(cell: CellRecord) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mer_bench.specs import BASELINE_FAMILY, FAMILIES
 from mer_bench.strict_toml import TomlTable, read_toml
+
+STATED = ("representation", "flow", "channels")
+"""What of an input is compared: its representation, the algorithm of its flow, and its channels."""
+
+_DOI = re.compile(r"10\.\d{4,9}/[\w.;()/:-]+")
 
 _PUBLISHED_FAMILIES = tuple(family for family in FAMILIES if family != BASELINE_FAMILY)
 
@@ -28,10 +34,18 @@ class PublishedRow:
         The protocol whose table it is listed with.
     source : str
         The table that prints the scores.
+    other_samples : str
+        Why no row that was measured under the protocol can be compared with the table; empty if some can.
     citation : str
         The paper of the method.
+    doi : str
+        Of that paper, ``10.1109/TIP.2020.3018222``; empty where it is not known.
+    method : str
+        The name of mer-bench's method of that paper; empty where there is none.
     input : str
         What the scores were computed from, where it is known; else empty.
+    stated : mapping of str to str
+        Of `STATED`: what a measured input must be to be the same; empty where that is not known.
     note : str
         A known problem of the scores; may be empty.
     slices : mapping of str to tuple of float
@@ -43,10 +57,19 @@ class PublishedRow:
     family: str
     protocol: str
     source: str
+    other_samples: str
     citation: str
+    doi: str
+    method: str
     input: str
+    stated: Mapping[str, str]
     note: str
     slices: Mapping[str, tuple[float, float]]
+
+    @property
+    def link(self) -> str:
+        """The address of the paper; empty without a DOI."""
+        return f"https://doi.org/{self.doi}" if self.doi else ""
 
 
 def load_published() -> tuple[PublishedRow, ...]:
@@ -65,9 +88,8 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
         names the file and the row.
     """
     top = read_toml("table of published results", path)
-    top.expect(("source", "protocol", "rows"))
-    source, protocol = top.text("source"), top.text("protocol")
-    rows = tuple(_row(table, source, protocol) for table in top.array("rows"))
+    top.expect(("source", "protocol", "other_samples", "rows"))
+    rows = tuple(_row(table, top) for table in top.array("rows"))
     titles = [row.title for row in rows]
     for title in titles:
         if titles.count(title) > 1:
@@ -75,17 +97,25 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
     return rows
 
 
-def _row(table: TomlTable, source: str, protocol: str) -> PublishedRow:
-    table.expect(("title", "year", "family", "citation", "input", "note", "slices"))
-    slices = table.table("slices")
+def _row(table: TomlTable, top: TomlTable) -> PublishedRow:
+    table.expect(("title", "year", "family", "citation", "doi", "method", "input", "stated", "note", "slices"))
+    slices, stated = table.table("slices"), table.table("stated", may_be_empty=True)
+    stated.expect((), STATED)
+    doi = table.text("doi", may_be_empty=True)
+    if doi and not _DOI.fullmatch(doi):
+        raise table.wrong("doi", "is not a DOI without its address, such as 10.1109/TIP.2020.3018222")
     return PublishedRow(
         title=table.text("title"),
         year=table.count("year", 1900, 2100),
         family=table.choice("family", _PUBLISHED_FAMILIES),
-        protocol=protocol,
-        source=source,
+        protocol=top.text("protocol"),
+        source=top.text("source"),
+        other_samples=top.text("other_samples", may_be_empty=True),
         citation=table.text("citation"),
+        doi=doi,
+        method=table.text("method", may_be_empty=True),
         input=table.text("input", may_be_empty=True),
+        stated={name: stated.text(name) for name in stated.keys},
         note=table.text("note", may_be_empty=True),
         slices={name: slices.fractions(name) for name in slices.keys},
     )

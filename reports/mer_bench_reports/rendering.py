@@ -16,7 +16,7 @@ from mer_bench.errors import MerBenchError
 from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
-from mer_bench_reports import inputs, provenance, score_texts, svg, wording
+from mer_bench_reports import costs, inputs, overviews, provenance, remeasured, score_texts, svg, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
 from mer_bench_reports.json_report import render_json
@@ -24,6 +24,7 @@ from mer_bench_reports.latex_tables import render_latex
 from mer_bench_reports.plots import plots, selection_plots
 from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.row_facts import row_facts
+from mer_bench_reports.score_texts import one_line
 from mer_bench_reports.settings_texts import row_badge
 
 
@@ -84,7 +85,7 @@ def _markdown(value: object) -> Markup:
     """Escape what Markdown or HTML would interpret, or would end a table cell; the output of macros is kept."""
     if isinstance(value, Markup):
         return value
-    line = " ".join(str(value).split()).replace("&", "&amp;").replace("<", "&lt;")
+    line = one_line(value).replace("&", "&amp;").replace("<", "&lt;")
     return Markup(re.sub(r"([\\|`*\[\]])", r"\\\1", line))
 
 
@@ -113,7 +114,10 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
         plots=plots,
         selection_plots=selection_plots,
         svg=svg,
+        costs=costs,
         inputs=inputs,
+        overviews=overviews,
+        remeasured=remeasured,
         row_badge=row_badge,
         row_facts=row_facts,
         score_texts=score_texts,

@@ -180,6 +180,30 @@ class SelectionTable:
 
 
 @dataclass(frozen=True)
+class Remeasured:
+    """A measured row beside the published one that it repeats.
+
+    Parameters
+    ----------
+    published : PublishedRow
+    comparison : int
+        The number of the comparison that has the measured row.
+    selection : str
+        Its selection rule.
+    entry : Entry
+        The measured row.
+    why_not : str
+        Why the two cannot be compared; empty if they can.
+    """
+
+    published: PublishedRow
+    comparison: int
+    selection: str
+    entry: Entry
+    why_not: str
+
+
+@dataclass(frozen=True)
 class CitedTable:
     """Published scores of one protocol, as their source prints them.
 
@@ -195,6 +219,8 @@ class CitedTable:
         Note to its number, in order.
     warning : str
         A sentence for measured rows on synthetic data; may be empty.
+    remeasured : tuple of Remeasured
+        The measured rows of the same papers' methods.
     """
 
     protocol: str
@@ -203,6 +229,41 @@ class CitedTable:
     families: tuple[tuple[str, tuple[PublishedRow, ...]], ...]
     notes: Mapping[str, int]
     warning: str
+    remeasured: tuple[Remeasured, ...]
+
+
+@dataclass(frozen=True)
+class OverviewRow:
+    """One method with the same settings in several comparisons.
+
+    Parameters
+    ----------
+    title : str
+    settings : str
+        Badge, preset and parameters, and caveats; may be empty.
+    entries : mapping of int to Entry
+        Number of a comparison to the row there.
+    """
+
+    title: str
+    settings: str
+    entries: Mapping[int, Entry]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Several protocols beside each other under one selection rule: a column is one comparison, so no input is mixed.
+
+    Parameters
+    ----------
+    selection : str
+    comparisons : tuple of Comparison
+    rows : tuple of OverviewRow
+    """
+
+    selection: str
+    comparisons: tuple[Comparison, ...]
+    rows: tuple[OverviewRow, ...]
 
 
 @dataclass(frozen=True)
@@ -217,11 +278,15 @@ class ReportData:
         The version of mer-bench that wrote the report.
     comparisons : tuple of Comparison
     selections : tuple of SelectionTable
+    overviews : tuple of Overview
+        One for each selection rule; none unless real data was measured under two protocols.
     cited : tuple of CitedTable
     rows : tuple of RowResults
         Each row once, even if it is in several comparisons.
     names : mapping of str to str
         Row key to the row's short name, as on the command line.
+    commands : mapping of str to str
+        Row key to the command that measures the row again.
     runs : mapping of str to tuple of Fact
         Run id to command, software and hardware of the run, oldest first.
     """
@@ -230,7 +295,9 @@ class ReportData:
     version: str
     comparisons: tuple[Comparison, ...]
     selections: tuple[SelectionTable, ...]
+    overviews: tuple[Overview, ...]
     cited: tuple[CitedTable, ...]
     rows: tuple[RowResults, ...]
     names: Mapping[str, str]
+    commands: Mapping[str, str]
     runs: Mapping[str, tuple[Fact, ...]]

@@ -11,7 +11,8 @@ from mer_bench.results import RowResults, SeedResult
 from mer_bench.rules import SELECTIONS
 from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.resampling import Interval
-from mer_bench_reports.report_data import GAPS, SelectionLine
+from mer_bench_reports.remeasured import difference
+from mer_bench_reports.report_data import GAPS, Remeasured, SelectionLine
 
 SELECTION_HEADINGS = (*SELECTIONS, *(f"{rule} − last" for rule in GAPS), "guesser")
 """What `selection_texts` returns."""
@@ -20,6 +21,24 @@ SELECTION_HEADINGS = (*SELECTIONS, *(f"{rule} − last" for rule in GAPS), "gues
 def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
     """Return the slice and metric of each score column of a table."""
     return [(name, metric) for name in slices for metric in TABLE_METRICS]
+
+
+def one_line(value: object) -> str:
+    """Return a text on one line, without control signs: a terminal would obey them."""
+    return "".join(sign for sign in " ".join(str(value).split()) if sign.isprintable())
+
+
+def published_texts(found: Remeasured, part: str) -> list[str]:
+    """Return published, measured, and measured less published, of UF1 and of UAR; dashes if they are not comparable."""
+    texts = []
+    for metric in range(len(TABLE_METRICS)):
+        scores = difference(found, part, metric)
+        if scores is None:
+            texts += [MISSING] * 3
+        else:
+            printed, mean, less = scores
+            texts += [number_text(printed), mean_text(mean, " ± "), number_text(less, sign=True)]
+    return texts
 
 
 def folds_text(seeds: Sequence[SeedResult]) -> str:

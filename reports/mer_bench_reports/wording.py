@@ -26,6 +26,25 @@ CITED_TEXT = (
     "rules; they were not measured here and are not ranked with the measured scores."
 )
 
+REMEASURED_TEXT = (
+    "Measured is the row's score here, difference is measured less published. Only rows on real and complete data, "
+    "with the preset 'paper', and the samples and input that the source states, are compared; of the others the reason "
+    "is named. "
+    "Even so, the published score comes from other code, and often from an unknown selection rule."
+)
+
+OVERVIEW_TEXT = (
+    "UF1 and UAR on the full set of each protocol, one column pair for each comparison: rows on other data, inputs or "
+    "selection rules are in other columns or tables. A row is one method with the same settings and caveats. Scores of "
+    "different columns cannot be compared."
+)
+
+COST_TEXT = (
+    "Minutes: the computing time of one seed, summed over its folds, on the devices that Provenance names; times on "
+    "other machines cannot be compared. Parameters: those that are trained. MFLOPs: millions of operations of one "
+    "sample's forward pass, 2 per multiply-add, in convolutions, matrix products and attention."
+)
+
 HOW_TO_READ = (
     "UF1 is the unweighted mean of the F1 scores of all classes, UAR the unweighted mean of their recalls. Both are "
     "computed from the predictions of all folds together; each fold holds out one subject. The columns of one "

@@ -136,6 +136,9 @@ def test_rows_are_listed_and_one_is_shown_with_everything(bench: Bench, rows: li
         "seed 1, last": "folds 6/6",
         "seed 0, oracle": "folds 6/6",
     }
+    again = "--protocol cde --data PATH"
+    assert as_json["command"] == f"mer-bench run --method majority {again} --allow-partial --no-baselines"
+    assert facts["measured again by"].split(again)[1] == " --seeds 2 --selection last --no-baselines"
     assert {label: facts[label].strip() for label in wanted} == wanted
     assert f"{name(rows[0])} (key {rows[0]['row_key']})" in shown
     assert "full: uf1 0.8333, uar 0.8333, accuracy 0.8333" in shown
@@ -265,3 +268,19 @@ def test_names_of_rows_are_completed(bench: Bench, rows: list[RowRecord], line: 
     shell = BashComplete(cli, {}, "mer-bench", "")
 
     assert [item.value for item in shell.get_completions(words, "net")] == sorted(map(name, rows[:2]))
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_stored_texts_are_not_obeyed_by_the_terminal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    text = "\x1b]0;owned\x07\x1b[2Jnet\x9b31m"
+    store = Store.create(bench.results)
+    made = [make_row(name, title=f"{name} {text}", params={"a": text}, input_name=text) for name in ("one", "two")]
+    for row, predict in zip(made, (right, wrong_for("smic")), strict=True):
+        write_seed(store, row, predict, failed={"smic-s1": text} if row is made[1] else {}, processor=text)
+    monkeypatch.setattr("rich.console.Console.is_terminal", is_terminal)
+    for command in (("rows", "show", "two"), ("rows", "list"), ("compare", "one", "one"), ("status",)):
+        ended = bench(*command, "--results", bench.results)
+        shown = re.sub(r"\x1b\[[\d;]*m", "", ended.out + ended.err)
+        assert not [sign for sign in shown if not sign.isprintable() and sign != "\n"], command

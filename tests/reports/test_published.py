@@ -23,13 +23,17 @@ from mer_bench_reports.published import load_published, read_published
 VALID = """
 source = "Nobody, Table 1"
 protocol = "cde"
+other_samples = ""
 
 [[rows]]
 title = "A"
 year = 2020
 family = "deep"
 citation = "Nobody, 2020"
+doi = "10.1234/a_b(2).c"
+method = "net"
 input = ""
+stated = { flow = "tv-l1" }
 note = ""
 slices = { full = [0.5, 0.25] }
 
@@ -38,7 +42,10 @@ title = "B"
 year = 2021
 family = "handcrafted"
 citation = "Nobody, 2021"
+doi = ""
+method = ""
 input = "frames"
+stated = {}
 note = "doubtful"
 slices = { full = [1.0, 0.0] }
 """
@@ -96,6 +103,19 @@ INPUTS = {
     },
 }
 """The input of each row, up to its first comma."""
+
+DOIS = {
+    "Bi-WOOF": "10.1016/j.image.2017.11.006",
+    "Dual-ATME": "10.3390/e25030460",
+    "SMBANet": "10.1007/s00530-023-01080-3",
+    "BDCNN with CE loss": "10.1109/TMM.2022.3141616",
+    "IncepTR": "10.1007/s00530-023-01164-0",
+    "LAENet": "10.1007/s00371-023-02803-3",
+    "AHMSA-Net": "10.48550/arXiv.2501.02539",
+    "RCN-A": "10.1109/TIP.2020.3018222",
+    "HTNet": "10.1016/j.neucom.2024.128196",
+}
+"""Of the papers whose DOI was seen in a source."""
 
 TABLES = {
     "cde": (COMPOSITE, list(TITLES), "AHMSA-Net, Table 4, arXiv:2501.02539"),
@@ -182,6 +202,7 @@ def test_every_number_is_a_line_of_the_csv(report: Report) -> None:
         note = line.pop("note")
         assert line.pop("input").partition(",")[0] == INPUTS[protocol][paper.title]
         assert bool(note) == (paper.note != "-")
+        assert line.pop("doi") == DOIS.get(paper.title, "")
         assert {head: text for head, text in line.items() if text} == {
             "kind": "published",
             "protocol": protocol,
@@ -222,6 +243,13 @@ def test_every_row_has_the_slices_of_its_protocol() -> None:
         ('family = "deep"', 'family = "baseline"', r"family = 'baseline' is not one of: handcrafted, deep"),
         ('note = ""', "note = 1", r"note = 1 is not a text"),
         ('input = ""\n', "", r"\[rows 1\]: key 'input' is missing"),
+        (
+            'doi = ""',
+            'doi = "https://doi.org/10.1234/a"',
+            r"\[rows 2\]: doi = 'https://doi.org/10.1234/a' is not a DOI",
+        ),
+        ('doi = ""', 'doi = "10.1234/a\\" b"', r"is not a DOI"),
+        ('flow = "tv-l1"', 'flaw = "tv-l1"', r"\[rows 1\.stated\]: unknown key 'flaw' \(did you mean 'flow'\?\)"),
         ("[0.5, 0.25]", "[50.0, 0.25]", r"\[rows 1\.slices\]: full = \[50\.0, 0\.25\] is not two"),
         ('title = "B"', 'title = "A"', r"two rows are titled 'A'"),
     ],

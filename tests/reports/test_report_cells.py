@@ -10,12 +10,12 @@ from html import unescape
 import pytest
 from support.latex import latex_tables, score_tables
 from support.rendered import Line, html_facts, html_tables, markdown_facts, markdown_tables
-from support.report_case import ROWS, Report, Row, Scores, Seed, mean_and_deviation
+from support.report_case import NETWORKS, ROWS, Report, Row, Scores, Seed, mean_and_deviation
 from support.store_factory import CLASSES
 
 from mer_bench.statistics.paired import Pair, compare, holm
 from mer_bench.statistics.resampling import Interval, intervals
-from mer_bench_reports.wording import BOLD_TEXT, DEVIATION_TEXT, INTERVAL_TEXT
+from mer_bench_reports.wording import BOLD_TEXT, COST_TEXT, DEVIATION_TEXT, INTERVAL_TEXT
 
 TITLES = {"full": "Full", "smic": "SMIC", "samm": "SAMM", "casme2": "CASME II"}
 PAIRS = [(name, metric) for name in TITLES for metric in ("uf1", "uar")]
@@ -92,6 +92,43 @@ LABELS = {
     (3, "guess"): Label("Baselines", "Guess", "2", "3", "64"),
     (3, "other"): Label("Baselines", "Other", "2", "3", "64"),
 }
+
+
+COSTS = {
+    # minutes of a complete seed, trainable parameters, millions of FLOPs
+    "svm": ("0.0729", "–", "–"),
+    "alpha": ("7.04", "12,345,678", "2,346"),
+    "alpha 2": ("0.0583", "4,711", "–"),
+    "beta": ("–", "–", "–"),
+    "inner": ("0.0583", "98,765", "0.346"),
+    "guess": ("0.0250", "–", "–"),
+    "other": ("0.0250", "–", "–"),
+}
+COST_LINES = {
+    "svm": "0.0729 minutes",
+    "alpha": "7.04 minutes, 12,345,678 parameters, 2,346 MFLOPs",
+    "alpha 2": "0.0583 minutes, 4,711 parameters",
+    "beta": "",
+    "inner": "0.0583 minutes, 98,765 parameters, 0.346 MFLOPs",
+    "guess": "0.0250 minutes",
+    "other": "0.0250 minutes",
+}
+
+
+def cost_cells(name: str) -> Line:
+    return dict(zip(("Minutes", "Parameters", "MFLOPs"), COSTS.get(name, ("0.0583", "–", "–")), strict=True))
+
+
+def csv_cost(name: str) -> Line:
+    """Return time, parameters and FLOPs as numbers, the time from the seconds of the case."""
+    row, network = ROWS[name], NETWORKS.get(name, {})
+    complete = [seed for seed in row.seeds.values() if seed.is_complete]
+    time = sum(seed.seconds for seed in complete) * len(row.record["folds"]) / 60 / max(len(complete), 1)
+    return {
+        "minutes": shortened(time or None),
+        "trainable_parameters": str(network.get("trainable", "")),
+        "flops": str(network.get("flops") or ""),
+    }
 
 
 def seed_scores(row: Row) -> list[Scores]:
@@ -241,7 +278,7 @@ def test_comparison_tables_of_the_page(report: Report) -> None:
             line["Folds"] = label.folds
             if set(cells.values()) == {"–"}:
                 line |= dict.fromkeys([*cells, "Folds"], f"{label.folds}: incomplete, no mean")
-            line |= {"Samples": label.samples, "Seeds": label.seeds}
+            line |= {"Samples": label.samples, "Seeds": label.seeds, **cost_cells(name)}
             line["Settings"] = named(number, name, label.verification)
             expected.append({"family": label.family, **line})
         assert table.lines == expected
@@ -261,6 +298,7 @@ def test_comparison_tables_of_the_markdown(report: Report) -> None:
                 "Folds": label.folds,
                 "Samples": label.samples,
                 **score_cells(number, name),
+                **cost_cells(name),
                 "Verification": label.verification,
             }
             for name, label in labels.items()
@@ -274,7 +312,7 @@ def test_comparison_tables_of_the_latex(report: Report) -> None:
         for name in names:
             label, row = LABELS[number, name], score_cells(number, name)
             missing = label.folds if not label.folds.isdecimal() else ""
-            below = named_in_text(number, name, label.verification, missing)
+            below = named_in_text(number, name, label.verification, COST_LINES.get(name, "0.0583 minutes"), missing)
             method = " ".join(filter(None, (label.title, label.signs)))
             expected.append({"family": label.family, "Method": method, **row, "Seeds": label.seeds, "Settings": below})
         assert table.lines == expected
@@ -496,7 +534,11 @@ def identity(name: str, *, is_oracle: bool = False) -> Line:
         "method_version": "3",
         "representation": "face-flow",
         "row_key": record["row_key"],
-        **dict.fromkeys(("representation_params", "year", "source", "note"), ""),
+        **dict.fromkeys(("representation_params", "year", "doi", "source", "note"), ""),
+        **dict.fromkeys(
+            (f"{kind}_{metric}" for kind in ("published", "less_published") for metric in ("uf1", "uar")), ""
+        ),
+        **csv_cost(name),
     }
 
 
@@ -507,7 +549,7 @@ def test_measured_and_diagnostic_lines_of_the_csv(report: Report) -> None:
         for name in ("alpha", "alpha 2", "beta") if number == 1 else ():
             expected += [{**identity(name, is_oracle=True), **line} for line in csv_lines(1, name, is_oracle=True)]
     numbers = [f"{metric}{std}" for metric in ("uf1", "uar", "accuracy") for std in ("", "_std")]
-    numbers += csv_certainty(1, "beta", "full", stands_for_row=False)
+    numbers += ["minutes", *csv_certainty(1, "beta", "full", stands_for_row=False)]
     lines = [line for line in report.csv if line["kind"] != "published"]
     assert [{**line, **{head: shortened(line[head]) for head in numbers}} for line in lines] == expected
 
@@ -536,7 +578,11 @@ def test_provenance_is_of_its_row_and_run(report: Report) -> None:
         "seeds": "0, 2",
         **MACHINE["alpha"],
         "verification": "verified 2 of 14 cells, 1 differs",
-        "computing time": "7.0 s, summed over all cells",
+        "computing time": "845.2 s, summed over all cells",
+        "trainable parameters": "12,345,678",
+        "FLOPs of one sample": "2,345,600,000; not counted: fft_c2r",
+        "measured again by": "MER_BENCH_ARITHMETIC=native mer-bench run --method z-net --preset quick --protocol cde "
+        "--data maps --seeds 3 --selection last --no-baselines",
     }
     started = {name: str((report.store.manifest(key) or {})["started"]) for name, key in report.run_ids.items()}
     composite = {
@@ -576,9 +622,13 @@ FOOTNOTES = (
 JOINED = "Methods without epochs need no selection rule; they appear in the comparison of every rule."
 NO_SURPRISE = "SAMM: no true sample of surprise (rule 'exclude': an absent class is left out of both means)"
 NOTES = (
-    (DEVIATION_TEXT, BOLD_TEXT, INTERVAL_TEXT, NO_SURPRISE, JOINED, *FOOTNOTES),
-    (DEVIATION_TEXT, INTERVAL_TEXT, NO_SURPRISE, JOINED, "† cropped"),
-    (DEVIATION_TEXT, "Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)"),
+    (DEVIATION_TEXT, BOLD_TEXT, INTERVAL_TEXT, COST_TEXT, NO_SURPRISE, JOINED, *FOOTNOTES),
+    (DEVIATION_TEXT, INTERVAL_TEXT, COST_TEXT, NO_SURPRISE, JOINED, "† cropped"),
+    (
+        DEVIATION_TEXT,
+        COST_TEXT,
+        "Full: no true sample of surprise (rule 'zero': an absent class counts as 0 in both means)",
+    ),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.rendered import Line
+from support.rendered import Line, markdown_facts
 from support.report_case import Report
 
 
@@ -82,6 +82,20 @@ def test_seeds_and_oracles_are_those_of_the_csv(report: Report) -> None:
                     assert seed["selection"] == lines[0]["selection"]
 
 
+def test_cost_and_command_are_those_of_the_csv_and_the_provenance(report: Report) -> None:
+    facts, known = markdown_facts(report.markdown), set()
+    for comparison in report.json["comparisons"]:
+        for row in comparison["rows"]:
+            line = lines_of(report, comparison["number"], row["row"], "measured")[-1]
+            assert row["cost"]["minutes"] == number(line["minutes"])
+            for name in ("trainable_parameters", "flops"):
+                assert row["cost"][name] == number(line[name])
+            assert ", ".join(row["cost"]["devices"]) == line["device"].replace("unknown", "")
+            assert row["command"] == facts[f"{row['title']} ({row['row']})"]["measured again by"]
+            known.add(row["cost"]["not_counted"])
+    assert known == {None, "", "fft_c2r", "the forward pass fails (no file 'w')"}
+
+
 def test_published_rows_are_all_there(report: Report) -> None:
     published = [line for line in report.csv if line["kind"] == "published"]
     found = [
@@ -90,4 +104,6 @@ def test_published_rows_are_all_there(report: Report) -> None:
         for part, scores in row["slices"].items()
     ]
     assert found == [(line["title"], line["slice"], float(line["uf1"]), float(line["uar"])) for line in published]
+    told = [(row["doi"], row["year"]) for row in report.json["published"] for _ in row["slices"]]
+    assert told == [(line["doi"], int(line["year"])) for line in published]
     assert len(found) > 20

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from support.latex import latex_tables, score_tables
+from support.protocols_case import write_case as write_protocols_case
 from support.report_case import Report
-from support.store_factory import always, make_row, right, write_seed
+from support.store_factory import always, make_row, new_store, right, write_seed
 
 from mer_bench.store import Store
 from mer_bench_reports import build_report
 from mer_bench_reports.latex_tables import escaped, render_latex
+
+COMPILER = shutil.which("pdflatex") or shutil.which("lualatex")
 
 
 def test_warnings_are_below_their_table(report: Report) -> None:
@@ -47,7 +51,7 @@ def test_a_hostile_title_is_escaped(store: Store) -> None:
     title = r"\input{x} & 100% _{a}^b~#$ \\"
     for name, predict in (("one", right), ("other", always(1))):
         write_seed(store, make_row(name, title=f"{name} {title}", changed={"a": title}, input_name=title), predict)
-    scores, differences = latex_tables(render_latex(build_report(store)))
+    scores, differences, _ = latex_tables(render_latex(build_report(store)))
     shown = r"\textbackslashinput{x} & 100% _{a}"
     assert scores.lines[0]["Method"].startswith(f"one {shown}")
     assert f"one {shown}" in scores.under[1].partition("has the highest UF1")[0]
@@ -64,13 +68,38 @@ def test_the_reader_of_these_tests_is_strict(store: Store, damage: tuple[str, st
         latex_tables(document.replace(*damage, 1))
 
 
-def test_it_compiles_where_latex_is_installed(report: Report, tmp_path: Path) -> None:
-    """Elsewhere the strict reader of the other tests stands for the compiler."""
-    compiler = shutil.which("pdflatex")
-    if compiler is None:
-        assert latex_tables(report.latex)
-        return
-    (tmp_path / "report.tex").write_text(report.latex, encoding="utf-8")
-    command = [compiler, "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+HOSTILE = r"\input{x} & 100% _{a}^b~#$ \\ --- ,, '' \"q\" |"
+
+
+def documents(report: Report, folder: Path) -> dict[str, str]:
+    """Return reports of the two cases, and of one whose names are LaTeX."""
+    store = new_store(folder)
+    for name, predict in (("one", right), ("other", always(1))):
+        row = make_row(
+            name, title=f"{name} {HOSTILE}", changed={"a": HOSTILE}, params={"a": HOSTILE}, input_name=HOSTILE
+        )
+        write_seed(store, row, predict)
+    protocols = write_protocols_case(folder / "protocols")
+    return {
+        "case": report.latex,
+        "protocols": render_latex(build_report(protocols)),
+        "hostile": render_latex(build_report(store)),
+    }
+
+
+def test_every_document_is_one_that_the_strict_reader_takes(report: Report, tmp_path: Path) -> None:
+    """The reader stands for the compiler where there is none: commands, braces, and cells in each line."""
+    tables = {name: latex_tables(document) for name, document in documents(report, tmp_path).items()}
+    assert {name: len(own) for name, own in tables.items()} == {"case": 9, "protocols": 15, "hostile": 3}
+
+
+@pytest.mark.skipif(COMPILER is None, reason="neither pdflatex nor lualatex is installed")
+def test_every_document_compiles_and_no_line_is_too_long(report: Report, tmp_path: Path) -> None:
+    for name, document in documents(report, tmp_path).items():
+        (tmp_path / f"{name}.tex").write_text(document, encoding="utf-8")
+        command = [str(COMPILER), "-draftmode", "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+        assert done.returncode == 0, done.stdout
+        assert "Undefined control sequence" not in done.stdout
+        too_wide = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", done.stdout)]
+        assert max(too_wide, default=0) < 20, done.stdout

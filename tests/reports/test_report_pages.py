@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import subprocess
 import sys
@@ -37,15 +38,42 @@ def test_a_hostile_title_is_escaped(store: Store) -> None:
     (table,) = (t for t in markdown_tables(rendered["markdown"]) if t.under[-1].endswith("from the highest UF1"))
     assert [line[f"**{title} less"] for line in table.lines] == [f"{title}, a=</style><b>"]
     line = next(line for line in rendered["markdown"].splitlines() if "2\\|3" in line and line.startswith("|"))
-    assert len(re.findall(r"(?<!\\)\|", line)) == 16
+    assert len(re.findall(r"(?<!\\)\|", line)) == 19
     assert title.replace('"', '""') in rendered["csv"]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t=", "\r@", "\n="])
+def test_no_text_of_the_csv_begins_as_a_formula_does(store: Store, sign: str) -> None:
+    text = f"{sign}HYPERLINK(1)"
+    row = make_row(text, title=text, family=text, version=text, params={text: 1}, preset=text, input_name=text)
+    row["caveats"], row["representation"]["name"], row["arithmetic"] = [text], text, text
+    row["input"] = {**row["input"], "source": text, "citation": text, "licence": text, "flow": text, "scale": text}
+    write_seed(store, row, right, processor=text, device=text, failed={"smic-s1": text})
+    write_seed(store, make_row("other", input_name=text), always(1))
+    lines = list(csv.DictReader(texts(store)["csv"].splitlines()))
+    shown = text.strip()
+    assert lines[0]["title"] == lines[0]["preset"] == lines[0]["processor"] == f"'{shown}"
+    begun = {cell for line in lines for cell in line.values() if cell.startswith(("=", "+", "-", "@", "\t", "\r"))}
+    assert all(re.fullmatch(r"-?[\d.]+(e-\d+)?", cell) for cell in begun)
+
+
+def test_no_format_has_a_sign_that_a_terminal_obeys(store: Store) -> None:
+    text = "net\x1b]0;owned\x07\x1b[31m\u202e\x9b2J"
+    row = make_row(title=text, input_name=text, changed={"a": text}, params={"a": text}, caveats=[text])
+    write_seed(store, row, right, failed={"smic-s1": text}, processor=text)
+    write_seed(store, make_row("other", title=text, input_name=text), always(1))
+    for kind, written in texts(store).items():
+        if kind != "html":
+            assert not [sign for sign in written if not sign.isprintable() and sign != "\n"], kind
 
 
 def test_the_page_loads_nothing_and_links_to_itself_only(report: Report) -> None:
     ids = re.findall(r'\sid="([^"]*)"', report.html)
     targets = re.findall(r'\s(?:src|srcset|href|data|poster)="([^"]*)"', report.html)
     assert len(set(ids)) == len(ids)
-    assert {"data:,", "#provenance"} <= set(targets) <= {"data:,", *(f"#{place}" for place in ids)}
+    papers = {target for target in targets if target.startswith("https://doi.org/10.")}
+    assert papers == set(re.findall(r'<a href="(https:[^"]*)" rel="noreferrer">\1</a>', report.html))
+    assert {"data:,", "#provenance"} <= set(targets) - papers <= {"data:,", *(f"#{place}" for place in ids)}
     assert not re.search(r"<(script|iframe|object|embed)|url\(|@import", report.html)
 
 

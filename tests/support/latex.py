@@ -7,7 +7,8 @@ import re
 from support.rendered import Line, Table
 
 _COMMANDS = {
-    *("documentclass", "usepackage", "begin", "end", "footnotesize", "centering", "caption", "toprule", "midrule"),
+    *("documentclass", "usepackage", "setlength", "tabcolsep", "arraybackslash", "raggedleft", "shortstack", "tiny"),
+    *("begin", "end", "centering", "caption", "toprule", "midrule"),
     *(
         "bottomrule",
         "multicolumn",
@@ -23,12 +24,13 @@ _COMMANDS = {
     *("textasciigrave", "textendash", "ldots", "dag", "ddag", "S", "P", "pm", "times", "mu"),
 }
 _TOKEN = re.compile(r"\\([A-Za-z]+|.)|([{}&$#_%^~<>|\"]|\n|[^\\])", re.DOTALL)
+_WRAPPED = re.compile(r">{\\ragged(?:left|right)\\arraybackslash}p{\d\dmm}")
 _TABLE = (
-    r"\\begin{table}\[p\]\n\\centering\n\\caption{([^\n]*)}\n\\begin{tabular}{(l+r+l?)}\n"
+    r"\\begin{table}\[p\]\n\\scriptsize\\centering\n\\caption{([^\n]*)}\n\\begin{tabular}{([^\n]*)}\n"
     r"(.*?)\\end{tabular}\n(.*?)\\end{table}"
 )
 _SIGNS = {r"\pm": "±", r"\dag": "†", r"\ddag": "‡", r"\S": "§", r"\P": "¶", r"\textendash": "–"}
-_SWITCHES = re.compile(r"\\(quad|par|raggedright|scriptsize)\b")
+_SWITCHES = re.compile(r"\\(quad|par|raggedright|scriptsize|tiny)\b")
 
 
 def latex_tables(document: str) -> list[Table]:
@@ -37,9 +39,11 @@ def latex_tables(document: str) -> list[Table]:
     A line without a first cell holds the intervals of the scores above it.
     """
     body = "\n".join(line for line in document.splitlines() if not line.startswith("%"))
-    _check(body)
+    _check(_WRAPPED.sub("", body))
     tables = []
     for caption, columns, rows, below in re.findall(_TABLE, body, re.DOTALL):
+        columns = _WRAPPED.sub("l", columns)
+        assert set(columns) <= {"l", "r"}, columns
         table = Table(("below", plain(below)), plain(caption))
         tables.append(table)
         head: list[str] = []
@@ -66,13 +70,14 @@ def latex_tables(document: str) -> list[Table]:
 
 
 def score_tables(document: str) -> list[Table]:
-    """Return the tables of scores, without those of differences."""
-    return [table for table in latex_tables(document) if "Method" in table.lines[0]]
+    """Return the tables of scores, without those of differences and of published scores."""
+    return [table for table in latex_tables(document) if {"Method", "Seeds"} <= set(table.lines[0])]
 
 
 def plain(text: str) -> str:
     """Return what a reader sees, with an asterisk before what is bold."""
     text = re.sub(r"\\textbf{(.*)}", r"*\1", text)
+    text = re.sub(r"\\shortstack\[r\]{(.*)\\\\(.*)}", r"\1 \2", text)
     text = re.sub(r"\\textsuperscript{(.*)}", r" \1", text)
     for command, sign in _SIGNS.items():
         text = re.sub(rf"\$?\{command}(?![A-Za-z])({{}})?\$?", sign, text)

@@ -18,6 +18,7 @@ from typing import Any
 
 from mer_bench.statistics.subjects import SubjectCounts
 from mer_bench.store import Store
+from mer_bench.store.network import write_network
 from mer_bench.store.schema import RowRecord
 from mer_bench.store.verification import Outcome, VerifiedCell, cell_digest, write_verification
 from support.rendered import Line, texts
@@ -65,6 +66,7 @@ class Seed:
     failed: Mapping[str, str] = field(default_factory=dict)
     processor: str = "A Processor"
     device: str = "cpu"
+    seconds: float = 0.5
 
     @property
     def is_complete(self) -> bool:
@@ -135,7 +137,8 @@ def _scores(record: RowRecord, choices: Sequence[Predictor]) -> Scores:
     return scores
 
 
-def _samples(counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
+def samples_of_subjects(counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Return sample ids with their labels, given each subject's number of samples of each class."""
     return {
         f"{subject}/clip{label}{i}": label
         for subject, of_classes in counts.items()
@@ -144,11 +147,11 @@ def _samples(counts: Mapping[str, Sequence[int]]) -> dict[str, int]:
     }
 
 
-SAMPLES = _samples(COUNTS)
+SAMPLES = samples_of_subjects(COUNTS)
 _CASME3 = {
     "protocol": "loso-casme3",
     "slices": {"full": ["casme3"]},
-    "samples": _samples(CASME3_COUNTS),
+    "samples": samples_of_subjects(CASME3_COUNTS),
     "absent_class": "zero",
     "data": "made",
     "caveats": ["synthetic", "partial"],
@@ -166,8 +169,8 @@ ROWS = {
     "svm": Row(
         make_row("svm-flow", title="SVM", family="handcrafted", samples=SAMPLES, preset="fixed", differs={"C": 10.5}),
         {
-            0: Seed(right, missing=["smic-s2"], failed={"samm-007": "no file '/home/alice/x.png'"}),
-            1: Seed(scattered("s0", 5)),
+            0: Seed(right, missing=["smic-s2"], failed={"samm-007": "no file '/home/alice/x.png'"}, seconds=1000),
+            1: Seed(scattered("s0", 5), seconds=0.75),
             3: Seed(scattered("s3", 5)),
         },
     ),
@@ -182,8 +185,8 @@ ROWS = {
             differs={"lr": 0.1, "width": 12},
         ),
         {
-            0: Seed(scattered("w2", 4), scattered("A0", 3), processor="An Intel"),
-            2: Seed(scattered("w17", 5), scattered("A2", 3), processor="An AMD"),
+            0: Seed(scattered("w2", 4), scattered("A0", 3), processor="An Intel", seconds=90.5),
+            2: Seed(scattered("w17", 5), scattered("A2", 3), processor="An AMD", seconds=30.25),
         },
     ),
     "alpha 2": Row(
@@ -227,6 +230,14 @@ ROWS = {
 }
 
 
+NETWORKS = {
+    "alpha": {"trainable": 12_345_678, "flops": 2_345_600_000, "not_counted": "fft_c2r"},
+    "alpha 2": {"trainable": 4_711, "flops": None, "not_counted": "the forward pass fails (no file '/home/alice/w')"},
+    "inner": {"trainable": 98_765, "flops": 345_670, "not_counted": ""},
+}
+"""What is stored of the networks; of the last, ``beta``, nothing."""
+
+
 def write_case(folder: Path) -> tuple[Store, dict[str, str]]:
     """Write the store; return it with the ids of its runs."""
     store = new_store(folder)
@@ -235,8 +246,10 @@ def write_case(folder: Path) -> tuple[Store, dict[str, str]]:
         run_id = run_ids["synthetic" if row.record["caveats"] == ["partial", "synthetic"] else "composite"]
         for number, seed in row.seeds.items():
             kept = {"missing": seed.missing, "failed": seed.failed, "oracle": seed.oracle}
-            kept |= {"processor": seed.processor, "device": seed.device}  # type: ignore[dict-item]
+            kept |= {"processor": seed.processor, "device": seed.device, "seconds": seed.seconds}  # type: ignore[dict-item]
             write_seed(store, row.record, seed.predict, seed=number, run_id=run_id, **kept)  # type: ignore[arg-type]
+    for name, facts in NETWORKS.items():
+        write_network(store, ROWS[name].record, **facts)  # type: ignore[arg-type]
     verify(store, ROWS["alpha"].record, {(0, "smic-s1"): "same", (0, "samm-006"): "same", (2, "samm-007"): "differs"})
     verify(store, ROWS["alpha 2"].record, {(1, "samm-011"): "within-spread"})
     return store, run_ids

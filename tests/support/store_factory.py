@@ -156,6 +156,7 @@ def write_seed(
     processor: str = "A Processor",
     device: str = "cpu",
     n_epochs: int = N_EPOCHS,
+    seconds: float = 0.5,
 ) -> None:
     """Store every cell of one seed, but nothing for the ``missing`` folds, and the messages of the ``failed`` ones.
 
@@ -167,7 +168,7 @@ def write_seed(
         if fold in missing:
             continue
         cell = _blank_cell(row, seed, fold, run_id)
-        cell["processor"], cell["device"] = processor, device
+        cell["processor"], cell["device"], cell["seconds"] = processor, device, seconds
         message = (failed or {}).get(fold)
         if message is not None:
             cell["status"] = "failed"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from mer_bench_reports.costs import minutes
 from mer_bench_reports.plots.common import LEFT, LINE, UNIT, WIDTH, label, numbered, numbered_lines
 from mer_bench_reports.plots.logarithmic import log_axis, log_scale
-from mer_bench_reports.report_data import Comparison, Entry
+from mer_bench_reports.report_data import Comparison
 from mer_bench_reports.svg import AXIS, Part, Plot, Point, Scale, vertical_axis
 
 _BOTTOM, _TALL = 230.0, 200.0
@@ -14,16 +15,15 @@ _BOTTOM, _TALL = 230.0, 200.0
 
 def costs(comparison: Comparison) -> Plot | None:
     """Return UF1 against the processor time of a seed."""
-    rows = [(entry, _minutes(entry)) for entry in comparison.entries if entry.row.means and _minutes(entry) > 0]
+    rows = [(entry, time) for entry in comparison.entries if (time := minutes(entry.row))]
     if len(rows) < 2:
         return None
     scores = [entry.row.means["full", "uf1"].value for entry, _ in rows]
-    across = log_scale([minutes for _, minutes in rows])
+    across = log_scale([time for _, time in rows])
     up = Scale.around(scores, _BOTTOM, -_TALL, widest=UNIT)
     places = [(across.at(math.log10(each)), up.at(score)) for (_, each), score in zip(rows, scores, strict=True)]
     texts = [
-        (label(entry), f": {score:.4f}, {minutes:.3g} min")
-        for (entry, minutes), score in zip(rows, scores, strict=True)
+        (label(entry), f": {score:.4f}, {time:.3g} min") for (entry, time), score in zip(rows, scores, strict=True)
     ]
     parts: list[Part] = [
         *vertical_axis(up, LEFT, LEFT + WIDTH, "UF1 on the full set"),
@@ -38,9 +38,3 @@ def costs(comparison: Comparison) -> Plot | None:
         _BOTTOM + AXIS + LINE * (len(rows) + 1),
         tuple(parts),
     )
-
-
-def _minutes(entry: Entry) -> float:
-    """Return the processor time of one seed."""
-    seeds = {cell["seed"] for cell in entry.row.finished}
-    return sum(cell["seconds"] for cell in entry.row.finished) / 60 / max(len(seeds), 1)

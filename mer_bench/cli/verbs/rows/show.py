@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -25,21 +26,25 @@ def command(row: str, results: str | None, as_json: bool) -> None:
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.result_texts import result_object
     from mer_bench.results import read_row
+    from mer_bench.row_command import run_command
 
     store = open_results(results)
     stored = StoredRows(store)
     record = stored.find(row)
     read, name = read_row(store, record), stored.name(record)
+    command = run_command(record, [seed.seed for seed in read.seeds], read.selection, map(store.manifest, read.run_ids))
+    again = shlex.join(command)
     answer = {
         "row": name,
         "record": record,
         "seconds": sum(cell["seconds"] for cell in read.stored),
+        "command": again,
         "results": [result_object(read, result, name) for result in (*read.seeds, *read.oracle)],
     }
-    show(answer, fact_lines(_facts(read, name)), as_json=as_json, indent=1)
+    show(answer, fact_lines(_facts(read, name, again)), as_json=as_json, indent=1)
 
 
-def _facts(row: RowResults, name: str) -> Iterator[tuple[str, str]]:
+def _facts(row: RowResults, name: str, again: str) -> Iterator[tuple[str, str]]:
     from mer_bench.caveats import caveat_sentence
     from mer_bench.cli.row_texts import DETERMINISTIC, settings_text
     from mer_bench.cli.stored_rows import protocol_text
@@ -59,6 +64,7 @@ def _facts(row: RowResults, name: str) -> Iterator[tuple[str, str]]:
     yield "arithmetic", record["arithmetic"]
     yield "processors", ", ".join(sorted({cell["processor"] for cell in row.stored})) or "none yet"
     yield "time", duration_text(sum(cell["seconds"] for cell in row.stored)) + ", summed over all cells"
+    yield "measured again by", again
     yield "runs", ", ".join(row.run_ids) or "none yet"
     for caveat in record["caveats"]:
         yield "caveat", caveat_sentence(caveat)
