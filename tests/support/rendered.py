@@ -155,7 +155,7 @@ def _plain(cell: str) -> str:
 
 
 def texts(store: Store) -> dict[str, str]:
-    """Write a report and return its files by format; the page without its scripts, which have the other files in them."""
+    """Write a report and return its files by format; the page without its scripts, which hold other files."""
     files = {kind: path.read_text("utf-8") for kind, path in write_report(store, store.path / "out").items()}
     return {**files, "html": re.sub(r"<script.*?</script>", "", files["html"], flags=re.DOTALL)}
 
