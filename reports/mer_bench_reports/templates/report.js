@@ -67,8 +67,8 @@ function rowsOf(body) {
 function valueOf(row, column, isNumber) {
   const { cell, width } = row.cells.find((place) => place.x <= column && column < place.x + place.width);
   const text = cell.dataset.value ?? cell.textContent.trim();
-  if (width > 1 || text === "" || text === "–") return null;
-  if (!isNumber) return text;
+  if (width > 1) return null;
+  if (!isNumber) return text || null;
   const number = Number.parseFloat(text.replace(/^< /, "").replace("−", "-"));
   return Number.isNaN(number) ? null : number - (text.startsWith("<") ? Number.EPSILON : 0);
 }
@@ -145,7 +145,7 @@ function columnChoice(table) {
     for (const { cell, x, width } of cells) {
       const left = Array.from({ length: width }, (_, i) => x + i).filter((column) => !hidden.has(column)).length;
       cell.hidden = left === 0;
-      cell.colSpan = left || width;
+      if (width > 1) cell.colSpan = left || width;
     }
   };
   const boxes = heads
