@@ -62,7 +62,7 @@ def render_latex(report: ReportData) -> str:
     """
     lines = [f"% Written by mer-bench {escaped(report.version)}."]
     for comparison in report.comparisons:
-        lines += ["", *_table(comparison)]
+        lines += ["", comparison_latex(comparison)]
     for table in report.selections:
         lines += ["", *_selection_table(table)]
     for overview in report.overviews:
@@ -70,6 +70,11 @@ def render_latex(report: ReportData) -> str:
     for cited in report.cited:
         lines += ["", *_published(cited)]
     return _PREAMBLE + "\n".join(lines) + "\n\n\\end{document}\n"
+
+
+def comparison_latex(comparison: Comparison) -> str:
+    """Return the tables of a comparison, as they are in the document."""
+    return "\n".join(_table(comparison))
 
 
 def escaped(text: object) -> str:

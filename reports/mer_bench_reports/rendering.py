@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
@@ -20,7 +23,7 @@ from mer_bench_reports import costs, inputs, overviews, provenance, remeasured, 
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
 from mer_bench_reports.json_report import render_json
-from mer_bench_reports.latex_tables import render_latex
+from mer_bench_reports.latex_tables import comparison_latex, render_latex
 from mer_bench_reports.plots import plots, selection_plots
 from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.row_facts import row_facts
@@ -62,8 +65,8 @@ def write_report(
 
 
 def render_html(report: ReportData) -> str:
-    """Return the report as one HTML page, without scripts and without network access."""
-    return _environment().get_template("report.html.j2").render(report=report)
+    """Return the report as one HTML page with its own script, the CSV and JSON files, and without network access."""
+    return _environment().get_template("report.html.j2").render(report=report, files=_files(report))
 
 
 def render_markdown(report: ReportData) -> str:
@@ -81,6 +84,22 @@ FORMATS: Mapping[str, tuple[str, Callable[[ReportData], str]]] = {
 """The name of each format, its file and what renders it."""
 
 
+def _files(report: ReportData) -> Markup:
+    """Return what the page's script offers to copy and to download, as JSON that cannot end its script element."""
+    downloads = {"report.csv": render_csv(report), "report.json": render_json(report)}
+    latex = {str(comparison.number): comparison_latex(comparison) for comparison in report.comparisons}
+    content = {
+        "downloads": {name: _encoded(text).decode() for name, text in downloads.items()},
+        "latex": {number: _encoded(text).decode() for number, text in latex.items()},
+    }
+    return Markup(json.dumps(content).replace("<", r"\u003c"))
+
+
+def _csp_hash(content: str) -> str:
+    """Return how a Content-Security-Policy names the only inline script or style that it allows."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
 def _markdown(value: object) -> Markup:
     """Escape what Markdown or HTML would interpret, or would end a table cell; the output of macros is kept."""
     if isinstance(value, Markup):
@@ -92,10 +111,14 @@ def _markdown(value: object) -> Markup:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.encode(errors="backslashreplace"))
+        write_atomically(path, _encoded(text))
     except OSError as error:
         cure = unwritable_cure(error, "choose another folder with `mer-bench report --out`")
         raise MerBenchError(f"cannot write the report {path} ({error.strerror}); {cure}") from error
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")
 
 
 @cache
@@ -110,6 +133,7 @@ def _environment(escape: Callable[[object], Markup] | None = None) -> Environmen
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["csp_hash"] = _csp_hash
     environment.globals.update(
         plots=plots,
         selection_plots=selection_plots,

@@ -155,8 +155,9 @@ def _plain(cell: str) -> str:
 
 
 def texts(store: Store) -> dict[str, str]:
-    """Write a report and return its files: ``html``, ``markdown``, ``csv``, ``latex``."""
-    return {kind: path.read_text("utf-8") for kind, path in write_report(store, store.path / "out").items()}
+    """Write a report and return its files by format; the page without its scripts, which hold other files."""
+    files = {kind: path.read_text("utf-8") for kind, path in write_report(store, store.path / "out").items()}
+    return {**files, "html": re.sub(r"<script.*?</script>", "", files["html"], flags=re.DOTALL)}
 
 
 def visible(page: str) -> str:
