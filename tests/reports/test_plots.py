@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from support.report_case import SAMPLES, write_case
-from support.store_factory import make_row, new_store, right, samples_of, scattered, write_seed
+from support.store_factory import make_row, new_store, right, samples_of, scattered, write_seed, wrong_for
 
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.plots import costs, differences, forest, plots, recalls, selection_plots, subjects, sweeps
@@ -101,6 +101,24 @@ def test_subjects_come_from_the_best_to_the_one_whom_all_rows_fail(case: Compari
     assert len({tuple(box.tip.split(":")[0] for box in strip) for strip in strips}) == 1
     correct, size = map(float, re.findall(r"[\d.]+(?= of| correct)", strips[0][0].tip))
     assert strips[0][0].share == pytest.approx(correct / size, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("failed", "sentence"),
+    [
+        ((), "There is no subject of whom"),
+        (("smic/2",), "There is 1 subject of"),
+        (("smic/2", "samm"), "There are 5 subjects"),
+    ],
+)
+def test_subjects_whom_all_rows_fail_are_counted(tmp_path: Path, failed: tuple[str, ...], sentence: str) -> None:
+    store = new_store(tmp_path)
+    for name, other in (("a", "casme2/0"), ("b", "casme2/1")):
+        write_seed(store, make_row(name, samples=MANY), wrong_for(*failed, other))
+    (comparison,) = build_report(store).comparisons
+    plot = subjects(comparison)
+    assert plot is not None
+    assert sentence in plot.description
 
 
 def test_more_processor_time_is_further_right(case: Comparison) -> None:

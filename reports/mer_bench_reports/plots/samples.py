@@ -74,7 +74,12 @@ def subjects(comparison: Comparison) -> Plot | None:
     return Plot(
         "Share of correct samples of each subject, stronger colour for more",
         f"One strip for each row, with a box for each of {len(names)} subjects, in the same order: those whom the rows "
-        f"predict best come first. Of {failed} subjects no row predicts any sample correctly.",
+        f"predict best come first. {_failed_text(failed)}",
         height + AXIS,
         tuple(parts),
     )
+
+
+def _failed_text(n: int) -> str:
+    subjects = "no subject" if n == 0 else "1 subject" if n == 1 else f"{n} subjects"
+    return f"There {'are' if n > 1 else 'is'} {subjects} of whom all rows predict every sample wrongly."
