@@ -21,7 +21,6 @@ from mer_bench.statistics.paired import holm, swap_test
 from mer_bench.statistics.resampling import (
     RESAMPLES,
     draw_subjects,
-    has_every_class,
     intervals,
     limits,
     resampled_scores,
@@ -149,9 +148,8 @@ def coverage_of_few(
         few = composition.drawn(draws, n_subjects)
         row, truth = study(draws, few, spread), true_scores(few, spread)
         times = draw_subjects(row.subjects, resamples=resamples, seed=number)
-        if (whole := has_every_class(row, times)).any():
-            low, high = limits(resampled_scores(row, times)[whole], row)
-            held.append((low <= truth) & (truth <= high))
+        low, high = limits(resampled_scores(row, times), row)
+        held.append((np.minimum(low, row.scores()) <= truth) & (truth <= np.maximum(high, row.scores())))
     share: DoubleArray = np.mean(held, axis=0)
     return share
 

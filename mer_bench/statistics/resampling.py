@@ -25,8 +25,8 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 MIN_DEGREES = 4
 """Subjects, less one for each database, that an interval needs: with fewer it holds the true score too rarely."""
-MIN_WHOLE = 0.5
-"""The share of resamples with every class that an interval needs."""
+MIN_WHOLE = 0.9
+"""The share of resamples with every class that an interval needs: the others are means over fewer classes."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _shares(draws: np.random.Generator, n: int, resamples: int) -> DoubleArray:
 
 
 def has_every_class(row: SubjectCounts, times: DoubleArray) -> BoolArray:
-    """Return which resamples have each class that the row's subjects have: of the others, a score means less."""
+    """Return which resamples have each class that the row's subjects have."""
     truth = row.counts[0].sum(axis=-1)
     drawn = times @ truth[:, truth.any(axis=0)].astype(np.float64)
     whole: BoolArray = (drawn > 0).all(axis=-1)
@@ -144,7 +144,8 @@ def intervals_around(
 ) -> tuple[Interval, Interval] | None:
     """Return the intervals of two values from their resamples.
 
-    Resamples that lack a class which the subjects have are left out: they would be means over fewer classes.
+    The resamples that lack a class stay in: without them, the few subjects who have it would never be missing, and the
+    intervals of a few subjects would hold the true score too rarely.
 
     Parameters
     ----------
@@ -158,12 +159,12 @@ def intervals_around(
     Returns
     -------
     (Interval, Interval) or None
-        None for fewer subjects than `MIN_DEGREES` asks for, or if too few resamples have every class.
+        None for fewer subjects than `MIN_DEGREES` asks for, or if a class is so rare that many resamples lack it.
     """
-    whole = has_every_class(row, times)
-    if len(row.subjects) - _n_databases(row) < MIN_DEGREES or whole.mean() < MIN_WHOLE:
+    too_few = len(row.subjects) - _n_databases(row) < MIN_DEGREES
+    if too_few or has_every_class(row, times).mean() < MIN_WHOLE:
         return None
-    low, high = limits(resampled[whole], row)
+    low, high = limits(resampled, row)
     first, second = (Interval.around(value[i], low[i], high[i]) for i in range(2))
     return first, second
 
