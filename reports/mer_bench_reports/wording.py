@@ -74,7 +74,8 @@ DIFFERENCE_TEXT = (
     "Intervals come from the same resampled subjects for both rows. p is the share of all ways to swap the two rows' "
     "predictions subject by subject that give such a difference, adjusted for all pairs of these rows (Holm), since "
     "the first row is chosen by the same scores. First better: the share of the resamples in which the first row has "
-    "the higher UF1. Subjects: of how many the first row predicts more samples correctly, the other row does, or neither."
+    "the higher UF1. Subjects: of how many the first row predicts more samples correctly, the other row does, or "
+    "neither."
 )
 
 SEVERAL_DEVICES = "its cells were computed on several devices, which round differently; Provenance names them"
