@@ -154,6 +154,11 @@ class RowResults:
         return read_network(self.store, self.record) if self.record["trains_by_epoch"] else None
 
     @property
+    def is_complete(self) -> bool:
+        """Whether every seed is complete: a mean over fewer may be lucky."""
+        return all(seed.complete for seed in self.seeds)
+
+    @property
     def run_ids(self) -> tuple[str, ...]:
         """The ids of the runs that computed the cells, sorted."""
         return tuple(sorted({cell["run_id"] for cell in self.stored}))
@@ -252,7 +257,7 @@ def best(rows: Sequence[RowResults]) -> list[frozenset[tuple[str, str]]]:
     method deterministic or not, no deviation is known; so no row beside it is ahead. Means are compared as they are
     printed. A row with nothing to compare to is ahead in nothing.
     """
-    compared = [row for row in rows if row.means and all(seed.complete for seed in row.seeds)]
+    compared = [row for row in rows if row.means and row.is_complete]
     if len(compared) < 2:
         return [frozenset()] * len(rows)
     return [

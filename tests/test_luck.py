@@ -45,3 +45,12 @@ def test_only_rows_with_a_complete_oracle_stand_beside_the_guesser(rows: list[Ro
     assert own.oracle["full", "uf1"].value == oracle
     assert own.guesser == curve.at(N_EPOCHS)
     assert own.needed == curve.needed(oracle)
+
+
+def test_the_guesser_is_scored_by_the_protocol_s_rule(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    two_classes = {key: label for key, label in SAMPLES.items() if label < 2}
+    for rule in ("exclude", "zero"):
+        write_seed(store, make_row(rule, samples=two_classes, absent_class=rule), right)
+    curves = {row.record["method"]["name"]: curve_of([row]).mean for row in read_results(store)}
+    assert curves["zero"] == pytest.approx(curves["exclude"] * 2 / 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from mer_bench.arrays import DoubleArray
 from mer_bench.errors import MerBenchError
 from mer_bench.scoring.metrics import TABLE_METRICS
-from mer_bench.statistics.resampling import RESAMPLES, Interval, draw_subjects, has_intervals, limits, resampled_scores
+from mer_bench.statistics.resampling import RESAMPLES, Interval, draw_subjects, intervals_around, resampled_scores
 from mer_bench.statistics.subjects import SubjectCounts, pooled_scores
 
 _ROUNDING = 1e-12
@@ -25,12 +26,12 @@ class Difference:
     ----------
     value : float
     interval : Interval or None
-        The difference, and the limits of the differences on resampled subjects and seeds; None for too few subjects.
+        The difference, and the limits of the differences on resampled subjects; None for too few of them.
     probability : float
         Share of the resamples in which A is better; a tie counts half.
     p : float
         Share of all ways to swap the rows' predictions, subject by subject, that give at least this difference in
-        either direction. If the rows do not differ, p is at most x with probability x at most.
+        either direction. See `swap_test` for when it can be relied on.
     """
 
     value: float
@@ -85,9 +86,8 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
     if a.subjects != b.subjects or not np.array_equal(a.counts[0].sum(axis=-1), b.counts[0].sum(axis=-1)):
         raise MerBenchError("the rows have other subjects or labels; only rows of the same samples can be compared")
     times = draw_subjects(a.subjects, resamples=resamples, seed=seed)
-    resampled = resampled_scores(a, times, seed=(seed, 1)) - resampled_scores(b, times, seed=(seed, 2))
-    value, (low, high) = a.scores() - b.scores(), limits(resampled, a)
-    around = [Interval.around(value[i], low[i], high[i]) if has_intervals(a) else None for i in range(2)]
+    resampled, value = resampled_scores(a, times) - resampled_scores(b, times), a.scores() - b.scores()
+    around = intervals_around(value, resampled, a, times) or (None, None)
     ahead = (resampled > _ROUNDING).mean(axis=0) + (np.abs(resampled) <= _ROUNDING).mean(axis=0) / 2
     p, smallest = swap_test(a, b, resamples=resamples, seed=seed)
     lead = a.correct - b.correct
@@ -99,7 +99,7 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
         better=int((lead > _ROUNDING).sum()),
         worse=int((lead < -_ROUNDING).sum()),
         equal=int((np.abs(lead) <= _ROUNDING).sum()),
-        differing=len(_changes(a, b)),
+        differing=_changes(*_same_seeds(a, b)).shape[1],
         smallest_p=smallest,
     )
 
@@ -110,8 +110,11 @@ def swap_test(
     """Return how often chance alone would give such a difference of two rows.
 
     If a subject's predictions might as well be the other row's, each way to swap them was equally likely (a permutation
-    test; Good 2005, doi:10.1007/b138696). Seeds are averaged in the counts, so that a subject's predictions are swapped
-    for all seeds at once.
+    test; Good 2005, doi:10.1007/b138696). Then p is at most x with probability x at most. That is no promise for rows
+    which are equally good but otherwise unlike, such as one seed beside five: there it holds about.
+
+    A subject's predictions are swapped for all seeds at once. The statistic is the difference of the mean scores over
+    seeds; rows with other numbers of seeds are repeated to their least common multiple, which changes no mean.
 
     Parameters
     ----------
@@ -127,38 +130,52 @@ def swap_test(
     smallest : float
         The smallest p that these subjects and swaps could give.
     """
-    differing = _changes(a, b)
-    swapped = _swaps(len(differing), resamples, seed)
-    moved = np.tensordot(swapped, differing, axes=1)
-    own, other = a.mean_counts.sum(axis=0), b.mean_counts.sum(axis=0)
-    statistic = pooled_scores(own + moved, a.absent_class) - pooled_scores(other - moved, a.absent_class)
-    # The first way swaps nobody: it is what was observed, and belongs to the ways that chance may give.
-    extreme = np.abs(statistic) >= np.abs(statistic[0]) - _ROUNDING
+    own, other = _same_seeds(a, b)
+    changes = _changes(own, other)
+    n_differing = changes.shape[1]
+    swapped = _swaps(n_differing, resamples, seed)
+    statistic = np.zeros((len(swapped), len(TABLE_METRICS)))
+    for of_a, of_b, change in zip(own.sum(axis=1), other.sum(axis=1), changes, strict=True):
+        moved = np.tensordot(swapped, change, axes=1)
+        statistic += pooled_scores(of_a + moved, a.absent_class) - pooled_scores(of_b - moved, a.absent_class)
+    # It is summed over seeds, which orders the ways as the mean does. The first way swaps nobody: it is what was
+    # observed, and belongs to the ways that chance may give.
+    extreme = np.abs(statistic) >= np.abs(statistic[0]) - _ROUNDING * len(changes)
     # All ways come in pairs of opposite differences.
-    smallest = 2 if _is_exact(len(differing), resamples) and len(swapped) > 1 else 1
+    smallest = 2 if _is_exact(n_differing, resamples) and len(swapped) > 1 else 1
     return extreme.mean(axis=0), smallest / len(swapped)
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
+def holm(p: Sequence[float], *, among: int | None = None) -> list[float]:
+    """Return p-values adjusted for the number of tests (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
 
     Parameters
     ----------
     p : sequence of float
-        Of one family of tests. If none of the rows differ, the smallest adjusted one is at most x with probability x at
-        most.
+        Of some tests of a family, which may be chosen by their outcome: among all tests of the family, the rank of each
+        p is at least that among these.
+    among : int, optional
+        How many tests the family has; by default no others. If there is no difference in any of them, an adjusted p is
+        x or less with probability x at most.
     """
     order = np.argsort(p, kind="stable")
-    factors = np.arange(len(p), 0, -1)
+    factors = (len(p) if among is None else among) - np.arange(len(p))
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(np.asarray(p)[order] * factors), 1.0)
     return [float(value) for value in adjusted]
 
 
-def _changes(a: SubjectCounts, b: SubjectCounts) -> DoubleArray:
-    """Return the counts of B less those of A, of each subject where they differ."""
-    change = b.mean_counts - a.mean_counts
-    differing: DoubleArray = change[np.abs(change).sum(axis=(1, 2)) > _ROUNDING]
+def _same_seeds(a: SubjectCounts, b: SubjectCounts) -> tuple[DoubleArray, DoubleArray]:
+    """Return the counts of both rows, their seeds repeated until there are as many in each."""
+    n_seeds = math.lcm(len(a.counts), len(b.counts))
+    own, other = (np.tile(row.counts.astype(np.float64), (n_seeds // len(row.counts), 1, 1, 1)) for row in (a, b))
+    return own, other
+
+
+def _changes(own: DoubleArray, other: DoubleArray) -> DoubleArray:
+    """Return the other counts less the own, of each seed, and of each subject where they differ in any seed."""
+    change = other - own
+    differing: DoubleArray = change[:, np.abs(change).sum(axis=(0, 2, 3)) > 0]
     return differing
 
 

@@ -3,8 +3,11 @@
 The samples of one person resemble each other, and a method is good or bad at a person. So persons are drawn again, not
 samples: intervals from resampled samples are too narrow (docs/statistics.md shows by how much).
 
-Of n persons n - 1 are drawn, and so of seeds: the mean of n draws has only (n - 1) / n of the variance (Rao and Wu
-1988, doi:10.1080/01621459.1988.10478591).
+Of n persons n - 1 are drawn: the mean of n draws has only (n - 1) / n of the variance (Rao and Wu 1988,
+doi:10.1080/01621459.1988.10478591).
+
+Seeds are not drawn. Under leave-one-subject-out each person has a training of its own: what seeds change is independent
+between persons, and resampled persons vary by it already.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from mer_bench.arrays import DoubleArray
+from mer_bench.arrays import BoolArray, DoubleArray
 from mer_bench.statistics.subjects import SubjectCounts, database_of, pooled_scores
 
 RESAMPLES = 10_000
 LEVEL = 0.95
 MIN_DEGREES = 4
 """Subjects, less one for each database, that an interval needs: with fewer it holds the true score too rarely."""
+MIN_WHOLE = 0.9
+"""The share of resamples with every class that an interval needs: the others are means over fewer classes."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +75,14 @@ def draw_subjects(subjects: tuple[str, ...], *, resamples: int = RESAMPLES, seed
     return times
 
 
-def resampled_scores(row: SubjectCounts, times: DoubleArray, *, seed: tuple[int, int]) -> DoubleArray:
-    """Score a row on resampled subjects, and on resampled seeds if a training is tested on several subjects.
-
-    Where each subject has a training of its own, what seeds change is independent between subjects. Resampled subjects
-    vary by it already, and resampled seeds would count it twice.
+def resampled_scores(row: SubjectCounts, times: DoubleArray) -> DoubleArray:
+    """Score a row on resampled subjects.
 
     Parameters
     ----------
     row : SubjectCounts
     times : ndarray of shape (resamples, n_subjects), float64
         As `draw_subjects` returns; pass the same for rows that are compared.
-    seed : (int, int)
-        For the draws of seeds: that of the subjects' draws, and the number of the row from 1, since seeds of two rows
-        are not pairs.
 
     Returns
     -------
@@ -93,11 +92,8 @@ def resampled_scores(row: SubjectCounts, times: DoubleArray, *, seed: tuple[int,
     n_seeds, n_subjects, n_classes, _ = row.counts.shape
     pooled = times @ row.counts.astype(np.float64).transpose(1, 0, 2, 3).reshape(n_subjects, -1)
     scores = pooled_scores(pooled.reshape(-1, n_seeds, n_classes, n_classes), row.absent_class)
-    if not row.shared_training:
-        averaged: DoubleArray = scores.mean(axis=1)
-        return averaged
-    means: DoubleArray = np.einsum("rs,rsm->rm", _shares(np.random.default_rng(seed), n_seeds, len(times)), scores)
-    return means
+    averaged: DoubleArray = scores.mean(axis=1)
+    return averaged
 
 
 def _shares(draws: np.random.Generator, n: int, resamples: int) -> DoubleArray:
@@ -106,6 +102,14 @@ def _shares(draws: np.random.Generator, n: int, resamples: int) -> DoubleArray:
     places = draws.integers(n, size=(resamples, drawn)) + n * np.arange(resamples)[:, None]
     shares: DoubleArray = np.bincount(places.ravel(), minlength=resamples * n).reshape(resamples, n) / drawn
     return shares
+
+
+def has_every_class(row: SubjectCounts, times: DoubleArray) -> BoolArray:
+    """Return which resamples have each class that the row's subjects have."""
+    truth = row.counts[0].sum(axis=-1)
+    drawn = times @ truth[:, truth.any(axis=0)].astype(np.float64)
+    whole: BoolArray = (drawn > 0).all(axis=-1)
+    return whole
 
 
 def limits(values: DoubleArray, row: SubjectCounts) -> DoubleArray:
@@ -123,7 +127,7 @@ def limits(values: DoubleArray, row: SubjectCounts) -> DoubleArray:
 
 
 def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple[Interval, Interval] | None:
-    """Return the intervals of a row's UF1 and UAR, or None for fewer subjects than `MIN_DEGREES` asks for.
+    """Return the intervals of a row's UF1 and UAR; None where `intervals_around` has none.
 
     Parameters
     ----------
@@ -131,18 +135,38 @@ def intervals(row: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) 
     resamples, seed : int
         As of `draw_subjects`.
     """
-    if not has_intervals(row):
-        return None
     times = draw_subjects(row.subjects, resamples=resamples, seed=seed)
-    low, high = limits(resampled_scores(row, times, seed=(seed, 1)), row)
-    value = row.scores()
+    return intervals_around(row.scores(), resampled_scores(row, times), row, times)
+
+
+def intervals_around(
+    value: DoubleArray, resampled: DoubleArray, row: SubjectCounts, times: DoubleArray
+) -> tuple[Interval, Interval] | None:
+    """Return the intervals of two values from their resamples.
+
+    The resamples that lack a class stay in: without them, the few subjects who have it would never be missing, and the
+    intervals of a few subjects would hold the true score too rarely.
+
+    Parameters
+    ----------
+    value : ndarray of shape (2,), float64
+    resampled : ndarray of shape (resamples, 2), float64
+    row : SubjectCounts
+        Whose subjects were drawn.
+    times : ndarray of shape (resamples, n_subjects), float64
+        As `draw_subjects` returns.
+
+    Returns
+    -------
+    (Interval, Interval) or None
+        None for fewer subjects than `MIN_DEGREES` asks for, or if a class is so rare that many resamples lack it.
+    """
+    too_few = len(row.subjects) - _n_databases(row) < MIN_DEGREES
+    if too_few or has_every_class(row, times).mean() < MIN_WHOLE:
+        return None
+    low, high = limits(resampled, row)
     first, second = (Interval.around(value[i], low[i], high[i]) for i in range(2))
     return first, second
-
-
-def has_intervals(row: SubjectCounts) -> bool:
-    """Return whether there are as many subjects as `MIN_DEGREES` asks for."""
-    return len(row.subjects) - _n_databases(row) >= MIN_DEGREES
 
 
 def _n_databases(row: SubjectCounts) -> int:

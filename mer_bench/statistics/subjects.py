@@ -24,14 +24,11 @@ class SubjectCounts:
         Rows are the truth, columns the prediction.
     absent_class : {"exclude", "zero"}
         The protocol's rule, see `mer_bench.rules.ABSENT_CLASS_RULES`.
-    shared_training : bool
-        Whether a training is tested on several subjects; under leave-one-subject-out none is.
     """
 
     subjects: tuple[str, ...]
     counts: IntArray
     absent_class: str = "exclude"
-    shared_training: bool = False
 
     @classmethod
     def of(
@@ -40,7 +37,6 @@ class SubjectCounts:
         n_classes: int,
         *,
         absent_class: str = "exclude",
-        shared_training: bool = False,
     ) -> SubjectCounts:
         """Count the predictions of each seed.
 
@@ -50,7 +46,6 @@ class SubjectCounts:
             For each seed, sample id (``database/subject/clip``) to truth and prediction.
         n_classes : int
         absent_class : {"exclude", "zero"}
-        shared_training : bool
 
         Raises
         ------
@@ -68,13 +63,13 @@ class SubjectCounts:
                 raise MerBenchError("seeds of one row have other samples or labels; they cannot be averaged")
             for key, (label, predicted) in own.items():
                 counts[number, place[subject_of(key)], label, predicted] += 1
-        return cls(tuple(subjects), counts, absent_class, shared_training)
+        return cls(tuple(subjects), counts, absent_class)
 
     def only(self, databases: Collection[str]) -> SubjectCounts:
         """Return the counts of the subjects of some databases."""
         chosen: BoolArray = np.array([database_of(subject) in databases for subject in self.subjects])
         kept = tuple(np.array(self.subjects)[chosen].tolist())
-        return SubjectCounts(kept, self.counts[:, chosen], self.absent_class, self.shared_training)
+        return SubjectCounts(kept, self.counts[:, chosen], self.absent_class)
 
     @property
     def mean_counts(self) -> DoubleArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mer_bench import certainty
-from mer_bench.certainty import Ranking, lead_text, limits_text, number_text, p_text
+from mer_bench.certainty import Ranking, lead_text, limits_text, number_text, p_text, share_text
 from mer_bench.result_texts import MISSING, incomplete_text, mean_text
 from mer_bench.results import RowResults, SeedResult
 from mer_bench.rules import SELECTIONS
@@ -57,7 +57,7 @@ def pair_texts(ranking: Ranking, key: str) -> list[str]:
     return [
         *(lead_text(pair.differences[metric]) for metric in TABLE_METRICS),
         p_text(ranking.p[key]),
-        f"{100 * pair.differences['uf1'].probability:.0f} %",
+        share_text(pair.differences["uf1"].probability),
         f"{pair.better}, {pair.worse}, {pair.equal}",
     ]
 

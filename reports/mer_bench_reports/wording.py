@@ -58,21 +58,24 @@ DEVIATION_TEXT = (
 )
 
 BOLD_TEXT = (
-    "Bold: the best of its family, if its lead over each other row is larger than their two standard deviations "
-    "together. A family with a row of one score has nothing in bold."
+    "Bold: the highest mean of its family, if its lead over each other row is larger than their two standard "
+    "deviations over seeds together. Whether the subjects bear that out, says the verdict. A family with a row of one "
+    "score has nothing in bold."
 )
 
 INTERVAL_TEXT = (
     "In brackets: the 95 % interval of the score, from 10,000 resamples of the subjects: how far it would be off with "
-    "other subjects like these. Where no prediction is wrong, the interval has no width, which proves nothing."
+    "other subjects like these. Where each resample has the same score, such as the UAR of a row that predicts one "
+    "class or everything right, the interval has no width, which proves nothing."
 )
 
 DIFFERENCE_TEXT = (
-    "The row with the highest UF1 less each other row, on the full set. Intervals come from the same resampled "
-    "subjects for both rows. p is the share of all ways to swap the two rows' predictions subject by subject that give "
-    "such a difference, adjusted for the number of rows (Holm). First better: the share of the resamples in which the "
-    "first row has the higher UF1. Subjects: of how many the first row predicts more samples correctly, the other row "
-    "does, or neither."
+    "The row with the highest UF1 less each other row, on the full set; rows with an incomplete seed are left out. "
+    "Intervals come from the same resampled subjects for both rows. p is the share of all ways to swap the two rows' "
+    "predictions subject by subject that give such a difference, adjusted for all pairs of these rows (Holm), since "
+    "the first row is chosen by the same scores. First better: the share of the resamples in which the first row has "
+    "the higher UF1. Subjects: of how many the first row predicts more samples correctly, the other row does, or "
+    "neither."
 )
 
 SEVERAL_DEVICES = "its cells were computed on several devices, which round differently; Provenance names them"

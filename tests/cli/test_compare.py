@@ -9,7 +9,7 @@ import pytest
 from support.bench import Bench
 from support.store_factory import make_row, new_store, right, samples_of, scattered, write_seed
 
-from mer_bench.certainty import compare_rows
+from mer_bench.certainty import compare_rows, p_text, share_text
 from mer_bench.results import read_row
 from mer_bench.store import Store
 
@@ -43,8 +43,9 @@ def test_every_score_of_every_slice_is_compared(bench: Bench, store: Store) -> N
             assert (
                 cells["difference (95 % interval)"] == f"{limits.value:+.4f} ({limits.low:+.4f} to {limits.high:+.4f})"
             )
-            assert cells["A better"] == f"{found.probability:.0%}"
-            assert cells["p"] == f"{found.p:.4f}"
+            assert cells["A better"] == share_text(found.probability)
+            assert cells["p"] == p_text(found.p)
+            assert cells["smallest p"] == f"{pairs[part].smallest_p:.2g}"
             assert cells["subjects: A, B, neither"] == f"{pairs[part].better}, {pairs[part].worse}, {pairs[part].equal}"
     assert len({tuple(cells.values()) for cells in rows.values()}) == 8
 
@@ -61,6 +62,17 @@ def test_json_has_what_the_table_has(bench: Bench, store: Store) -> None:
         assert value == pytest.approx(-other["differences"]["uf1"]["value"])
         assert value != 0
     assert there["verdict"].startswith("ours-")
+
+
+def test_the_sentence_names_incomplete_seeds(bench: Bench, store: Store) -> None:
+    lucky = make_row("lucky", samples=MANY)
+    for seed in range(3):
+        write_seed(store, lucky, right, seed=seed, missing=["smic-0"] if seed else [])
+    ended = bench("compare", "theirs", "lucky", "--results", bench.results)
+    said = ended.out.splitlines()[-1]
+    assert re.match(
+        r"lucky-\w+ \(1 of 3 seeds\) is better than theirs-\w+: lucky-\w+ \(1 of 3 seeds\) is 0\.\d+ UF1", said
+    )
 
 
 def test_rows_that_no_table_shows_together_are_refused_with_the_reason(bench: Bench, store: Store) -> None:

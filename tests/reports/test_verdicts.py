@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import pytest
 from support.latex import latex_tables, score_tables
@@ -15,6 +16,7 @@ from mer_bench.store import Store
 from mer_bench.store.schema import RowRecord
 from mer_bench_reports import build_report
 from mer_bench_reports.report_data import Comparison
+from mer_bench_reports.verdicts import verdict
 
 MANY = samples_of([f"{database}/{number}" for database in ("smic", "samm", "casme2") for number in range(8)])
 FEW = samples_of(["smic/1", "smic/2", "samm/1", "samm/2", "casme2/1", "casme2/2"])
@@ -45,13 +47,13 @@ def test_a_small_p_is_not_printed_as_zero(store: Store) -> None:
     written = texts(store)
     tables = html_tables(written["html"]), markdown_tables(written["markdown"]), latex_tables(written["latex"])
     printed = [[line["p, UF1"] for table in each for line in table.lines if "p, UF1" in line] for each in tables]
-    assert printed == [["< 0.001"], ["< 0.001"], [r"\textless 0.001"]]
+    assert printed == [["< 0.0005"], ["< 0.0005"], [r"\textless 0.0005"]]
 
 
 def test_rows_that_are_worse_and_others_are_told_apart(store: Store) -> None:
     comparison = compared(store, {"Worst": wrong_for("s", "c"), "Good": GOOD, "Right": right, "Bad": BAD})
     assert comparison.verdict[1:] == (
-        "It is better than Bad and Worst (p at most 0.05, adjusted for 3 differences).",
+        "It is better than Bad and Worst (p at most 0.05, adjusted for 6 pairs of rows).",
         "It is not shown to be better than Good.",
     )
 
@@ -96,7 +98,8 @@ def test_a_row_alone_is_compared_with_none(store: Store, has_incomplete: bool) -
 def test_many_rows_are_a_number(store: Store, n_others: int, said: str) -> None:
     others: dict[str, Predictor] = {f"Row {n}": BAD for n in range(1, n_others + 1)}
     comparison = compared(store, {"Right": right, **others})
-    assert comparison.verdict[1] == f"It is better than {said} (p at most 0.05, adjusted for {n_others} differences)."
+    n_pairs = n_others * (n_others + 1) // 2
+    assert comparison.verdict[1] == f"It is better than {said} (p at most 0.05, adjusted for {n_pairs} pairs of rows)."
 
 
 def test_rows_of_one_title_are_told_apart_by_their_short_names(store: Store) -> None:
@@ -107,7 +110,7 @@ def test_rows_of_one_title_are_told_apart_by_their_short_names(store: Store) -> 
     comparison = compared(store, {"Svm": wrong_for("s")})
     assert comparison.leader == best
     assert comparison.verdict[0].startswith(f"{best} has the highest UF1: 1.0000 (")
-    assert comparison.verdict[1] == f"It is better than {other} and Svm (p at most 0.05, adjusted for 2 differences)."
+    assert comparison.verdict[1] == f"It is better than {other} and Svm (p at most 0.05, adjusted for 3 pairs of rows)."
     assert "Comparison 1: " + best + " less" in latex_tables(texts(store)["latex"])[1].caption
 
 
@@ -154,3 +157,53 @@ def test_a_slice_with_too_few_subjects_has_a_score_and_no_interval(store: Store)
     assert [line["uf1_low"] and f"{float(line['uf1_low']):.4f} to {float(line['uf1_high']):.4f}" for line in lines] == [
         own for row in limits for own in (*row, "")
     ]
+
+
+def test_a_row_with_incomplete_seeds_is_not_ranked_and_the_verdict_says_so(store: Store) -> None:
+    lucky = make_row("lucky", title="Lucky", samples=MANY)
+    for seed in range(3):
+        write_seed(store, lucky, right, seed=seed, missing=["smic-3"] if seed else [])
+    comparison = compared(store, {"Bad": BAD, "Good": GOOD})
+    assert comparison.leader == "Good"
+    assert comparison.verdict[1:] == (
+        "It is better than Bad (p at most 0.05).",
+        "Not ranked, because a mean over fewer seeds may be lucky: Lucky (1 of 3 seeds).",
+    )
+    written = texts(store)
+    first, *_ = [table for table in html_tables(written["html"]) if "Good less" in table.caption]
+    assert [line["Other row"].split()[0] for line in first.lines] == ["Bad"]
+
+
+def test_without_two_complete_rows_the_verdict_says_only_which_rows_are_left_out(store: Store) -> None:
+    for seed in range(2):
+        row = make_row("lucky", title="Lucky", samples=MANY)
+        write_seed(store, row, right, seed=seed, missing=["smic-3"] if seed else [])
+    comparison = compared(store, {"Bad": BAD})
+    assert comparison.ranking is None
+    assert comparison.verdict == ("Not ranked, because a mean over fewer seeds may be lucky: Lucky (1 of 2 seeds).",)
+
+
+def test_rows_that_tie_are_named_together(store: Store) -> None:
+    subjects = [f"smic/{number}" for number in range(8)]
+    rows = {"One": wrong_for(*subjects[:2]), "Bad": BAD, "Two": wrong_for(*subjects[2:4])}
+    said = compared(store, rows).verdict
+    assert said[0].startswith("One and Two have the highest UF1: 0.9")
+    assert said[1:] == (
+        "One is better than Bad (p at most 0.05, adjusted for 3 pairs of rows).",
+        "One is not shown to be better than Two.",
+    )
+
+
+def test_rows_that_predict_the_same_are_said_to(store: Store) -> None:
+    assert compared(store, {"One": GOOD, "Two": GOOD}).verdict[1:] == (
+        "They predict the same: their confusion matrices agree for every subject.",
+    )
+
+
+@pytest.mark.parametrize(("p", "is_better"), [(0.05, True), (0.0501, False)])
+def test_p_of_five_percent_is_the_largest_that_shows_a_difference(store: Store, p: float, is_better: bool) -> None:
+    comparison = compared(store, {"Bad": BAD, "Right": right})
+    assert comparison.ranking is not None
+    ranking = replace(comparison.ranking, p=dict.fromkeys(comparison.ranking.p, p))
+    shown = "It is better than Bad (p at most 0.05)." if is_better else "It is not shown to be better than Bad."
+    assert verdict(ranking, list(comparison.entries))[1] == shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from mer_bench.statistics.luck import luck_curve
 
@@ -52,3 +53,19 @@ def test_a_score_is_found_on_the_curve() -> None:
     assert curve.needed(uf1.value + 0.01) == 100
     assert curve.needed(0.0) == 1
     assert curve.needed(0.99) is None
+
+
+def test_95_percent_of_the_guessers_lie_between_the_limits() -> None:
+    """With two classes of 200 samples and one epoch, UAR is the share of hits among 400 tosses of a coin."""
+    folds = [np.array([label]) for label in np.repeat([0, 1], 200)]
+    curve = luck_curve(folds, 2, [1], repetitions=4000)
+    assert curve.low[0, 1] == pytest.approx(binom.ppf(0.025, 400, 0.5) / 400, abs=0.004)
+    assert curve.high[0, 1] == pytest.approx(binom.ppf(0.975, 400, 0.5) / 400, abs=0.004)
+
+
+def test_a_class_that_the_data_lacks_counts_as_the_rule_says() -> None:
+    folds = [np.array([0, 1, 1]), np.array([1, 0])]
+    excluded, zero = (
+        luck_curve(folds, 3, [1, 4], absent_class=rule, repetitions=20).mean for rule in ("exclude", "zero")
+    )
+    assert zero == pytest.approx(excluded * 2 / 3)

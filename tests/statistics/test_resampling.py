@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
-from mer_bench.statistics.resampling import draw_subjects, intervals, limits
+from mer_bench.statistics.paired import compare
+from mer_bench.statistics.resampling import draw_subjects, has_every_class, intervals, limits
 from mer_bench.statistics.subjects import SubjectCounts
 
 
@@ -55,3 +56,29 @@ def test_one_subject_less_than_there_is_of_each_database_is_drawn() -> None:
     assert set(times[:, 0]) == {0, 2}
     assert set(times[:, 1]) == {0, 1.5, 3}
     assert set(times[:, 5]) == {1}
+
+
+def with_rare_class(n_rare: int, absent_class: str = "exclude") -> SubjectCounts:
+    """Return 20 subjects with two classes, some of whom have samples of a third one, all of them wrong."""
+    counts = np.zeros((1, 20, 3, 3), dtype=np.int64)
+    counts[0, :, :2, :2] = [[8, 2], [2, 8]]
+    counts[0, :n_rare, 2, 0] = 4
+    return SubjectCounts(tuple(f"samm/{number:02}" for number in range(20)), counts, absent_class)
+
+
+@pytest.mark.parametrize(("n_rare", "share"), [(1, (19 / 20) ** 19), (2, (18 / 20) ** 19), (3, (17 / 20) ** 19)])
+@pytest.mark.parametrize("absent_class", ["exclude", "zero"])
+def test_where_many_resamples_lack_a_class_there_is_no_interval(n_rare: int, share: float, absent_class: str) -> None:
+    """Under rule 'exclude', a resample without the third class would score .8 instead of 1.6 / 3."""
+    row = with_rare_class(n_rare, absent_class)
+    times = draw_subjects(row.subjects)
+    assert has_every_class(row, times).tolist() == (times[:, :n_rare].sum(axis=1) > 0).tolist()
+    assert has_every_class(row, times).mean() == pytest.approx(1 - share, abs=0.015)
+    assert (intervals(row) is None) == (share > 0.1)
+    assert (compare(row, row).differences["uar"].interval is None) == (share > 0.1)
+
+
+def test_a_class_that_no_subject_has_is_lacked_by_no_resample() -> None:
+    row = with_rare_class(0)
+    assert has_every_class(row, draw_subjects(row.subjects)).all()
+    assert intervals(row) is not None

@@ -87,12 +87,12 @@ class Row:
     def scores(self, number: int) -> Scores:
         """Return the scores of a seed; nothing if it is incomplete."""
         seed = self.seeds[number]
-        return _scores(self.record, [seed.predict]) if seed.is_complete else {}
+        return scores_of(self.record, [seed.predict]) if seed.is_complete else {}
 
     def oracle_scores(self, number: int) -> Scores:
         """Return the scores of a seed under the oracle; nothing if it has none."""
         seed = self.seeds[number]
-        return _scores(self.record, [seed.predict, seed.oracle]) if seed.oracle and seed.is_complete else {}
+        return scores_of(self.record, [seed.predict, seed.oracle]) if seed.oracle and seed.is_complete else {}
 
     def counts(self, slice_name: str) -> SubjectCounts | None:
         """Count the predictions of the complete seeds in a slice, by subject; None without such a seed."""
@@ -116,7 +116,7 @@ def mean_and_deviation(scores: Sequence[Scores], column: tuple[str, str]) -> tup
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
-def _scores(record: RowRecord, choices: Sequence[Predictor]) -> Scores:
+def scores_of(record: RowRecord, choices: Sequence[Predictor]) -> Scores:
     """Score, for each fold, the first of the predictions that have most samples right."""
     pairs = []
     for fold in record["folds"].values():

@@ -29,7 +29,7 @@ def command(a: str, b: str, results: str | None, as_json: bool) -> None:
     Differences are A less B, with 95 % intervals from resampled subjects. p is the share of all ways to swap the rows'
     predictions subject by subject that give such a difference. `mer-bench rows list` shows the names of rows.
     """
-    from mer_bench.certainty import compare_rows, verdict
+    from mer_bench.certainty import compare_rows, name_with_seeds, verdict
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.results import read_row
 
@@ -45,7 +45,8 @@ def command(a: str, b: str, results: str | None, as_json: bool) -> None:
         if not row.means:
             raise MerBenchError(f"{name} has no complete seed, so it has no scores; run it again to complete it")
     pairs = compare_rows(rows[0].seeds, rows[1].seeds)
-    sentence = verdict(names[0], names[1], next(iter(pairs.values())))
+    first, second = (name_with_seeds(name, row.seeds) for name, row in zip(names, rows, strict=True))
+    sentence = verdict(first, second, next(iter(pairs.values())))
     answer = {"a": names[0], "b": names[1], "verdict": sentence, "slices": {k: asdict(v) for k, v in pairs.items()}}
     show(answer, [*_table(pairs), "", sentence], as_json=as_json)
 
@@ -67,7 +68,7 @@ def _check(rows: list[RowResults]) -> None:
 
 
 def _table(pairs: Mapping[str, Pair]) -> list[str]:
-    from mer_bench.certainty import lead_text
+    from mer_bench.certainty import lead_text, p_text, share_text
 
     headings = (
         "slice",
@@ -83,9 +84,9 @@ def _table(pairs: Mapping[str, Pair]) -> list[str]:
             part,
             metric.upper(),
             lead_text(found),
-            f"{found.probability:.0%}",
-            f"{found.p:.4f}",
-            f"{pair.smallest_p:.1g}",
+            share_text(found.probability),
+            p_text(found.p),
+            f"{pair.smallest_p:.2g}",
             f"{pair.better}, {pair.worse}, {pair.equal}",
         )
         for part, pair in pairs.items()
