@@ -51,7 +51,7 @@ ALLOWED = {
     "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring", "epochs"},
     "statistics": {"errors", "arrays", "scoring"},
     "certainty": {"results", "scoring", "statistics", "store"},
-    "luck": {"results", "statistics", "store"},
+    "luck": {"results", "rules", "statistics", "store"},
     "row_names": {"names"},
     "row_command": {"arithmetic", "caveats", "parameters", "representations", "rules", "store"},
     "result_texts": {"results", "rules", "store", "parameters", "specs", "representations"},
