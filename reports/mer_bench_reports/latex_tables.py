@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mer_bench.certainty import Ranking, number_text
+from mer_bench.printable import one_line
 from mer_bench.result_texts import MISSING, mean_text, seeds_text, verification_text
 from mer_bench.results import Mean
 from mer_bench.scoring.metrics import TABLE_METRICS
@@ -79,8 +80,7 @@ def comparison_latex(comparison: Comparison) -> str:
 
 def escaped(text: object) -> str:
     """Return a text in which LaTeX interprets nothing, on one line."""
-    line = " ".join(str(text).split())
-    plain = "".join(_SPECIAL.get(sign, sign) for sign in line if sign.isprintable())
+    plain = "".join(_SPECIAL.get(sign, sign) for sign in one_line(text))
     # Two of these would be drawn as one sign.
     return re.sub(r"([-',])(?=\1)", r"\1{}", plain)
 

@@ -23,11 +23,6 @@ def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, metric) for name in slices for metric in TABLE_METRICS]
 
 
-def one_line(value: object) -> str:
-    """Return a text on one line, without control signs: a terminal would obey them."""
-    return "".join(sign for sign in " ".join(str(value).split()) if sign.isprintable())
-
-
 def published_texts(found: Remeasured, part: str) -> list[str]:
     """Return published, measured, and measured less published, of UF1 and of UAR; dashes if they are not comparable."""
     texts = []
