@@ -178,7 +178,7 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     named = ", ".join(filter(None, [escaped(row.record["method"]["title"]) + signs, escaped(entry.distinction)]))
     yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
     if entry.intervals:
-        limits = [score_texts.interval_text(entry.intervals.get(column)) for column in columns]
+        limits = [score_texts.limits_in_brackets(entry.intervals.get(column)) for column in columns]
         yield " & ".join(["", *(rf"\tiny {text}" if text else "" for text in limits), ""]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
     below = "; ".join(

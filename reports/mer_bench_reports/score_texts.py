@@ -41,7 +41,7 @@ def folds_text(seeds: Sequence[SeedResult]) -> str:
     return incomplete_text(seeds) or str(seeds[0].total)
 
 
-def interval_text(interval: Interval | None) -> str:
+def limits_in_brackets(interval: Interval | None) -> str:
     """Return ``(0.6234 to 0.7512)``; empty for no interval."""
     return f"({limits_text(interval)})" if interval else ""
 
