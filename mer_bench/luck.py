@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from mer_bench.results import Means, RowResults, means
+from mer_bench.results import Means, RowResults, SeedResult, means
+from mer_bench.rules import ORACLE
 from mer_bench.statistics.luck import LuckCurve, luck_curve
 from mer_bench.statistics.resampling import Interval
 from mer_bench.store.schema import RowRecord
@@ -37,7 +38,7 @@ class Standing:
     epochs : int
         From how many the oracle chose in each fold; the most of any fold.
     last, oracle : Means
-        Over complete seeds: under the row's own rule, and with the best epoch of each test subject.
+        Over the same seeds: under the row's own rule, and with the best epoch of each test subject.
     guesser : (Interval, Interval)
         UF1 and UAR of a guesser with as many epochs.
     needed : int or None
@@ -84,7 +85,33 @@ def standings(rows: Iterable[RowResults], curve: LuckCurve) -> list[Standing]:
     """
     found = []
     for row in rows:
-        if best := means(row.oracle):
+        own = paired_means({"last": row.seeds, ORACLE: row.oracle})
+        if best := own.get(ORACLE):
             epochs, needed = row.epochs.most, curve.needed(best["full", "uf1"].value)
-            found.append(Standing(row, epochs, last=row.means, oracle=best, guesser=curve.at(epochs), needed=needed))
+            found.append(Standing(row, epochs, last=own["last"], oracle=best, guesser=curve.at(epochs), needed=needed))
     return found
+
+
+def counted_seeds(stored: Mapping[str, Sequence[SeedResult]]) -> dict[str, frozenset[int]]:
+    """Return the seeds that count under each selection rule.
+
+    Those that are complete under ``last`` and under every other rule; a rule that shares no seed with the others counts
+    its own. A rule without a complete seed is left out.
+
+    Parameters
+    ----------
+    stored : mapping of str to sequence of SeedResult
+        Selection rule to the results of a method with the same settings.
+    """
+    complete = {rule: frozenset(seed.seed for seed in seeds if seed.complete) for rule, seeds in stored.items()}
+    shared = complete.get("last", frozenset())
+    for rule in (ORACLE, "inner"):
+        shared = shared & complete.get(rule, shared) or shared
+    counted = {rule: shared if shared & own else own for rule, own in complete.items()}
+    return {rule: own for rule, own in counted.items() if own}
+
+
+def paired_means(stored: Mapping[str, Sequence[SeedResult]]) -> dict[str, Means]:
+    """Return the means under each selection rule, over `counted_seeds`."""
+    counted = counted_seeds(stored)
+    return {rule: means([seed for seed in stored[rule] if seed.seed in own]) for rule, own in counted.items()}

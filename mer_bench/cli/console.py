@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mer_bench.cli.standard_output import answers, say
+from mer_bench.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,7 +98,7 @@ def fact_lines(facts: Iterable[tuple[str, str]]) -> list[str]:
 def _inert(text: str) -> str:
     """Return a text without signs that a terminal obeys, but for colours: a stored title may hold some."""
     return "".join(
-        part if is_colour else "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in part)
+        part if is_colour else "\n".join(map(printable, part.split("\n")))
         for number, part in enumerate(re.split(r"(\x1b\[[\d;]*m)", text))
         for is_colour in [number % 2]
     )

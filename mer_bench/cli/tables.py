@@ -12,16 +12,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mer_bench.caveats import caveat_sentence
 from mer_bench.cli.console import UNBOUNDED, print_line
-from mer_bench.cli.row_texts import DEVIATION, input_lines, seed_text, settings_lines
+from mer_bench.cli.row_texts import DEVIATION, caveat_lines, incomplete_lines, input_lines, seed_text, settings_lines
 from mer_bench.result_texts import (
     distinction_texts,
     folds_text,
-    incomplete_text,
     mean_text,
     preset_text,
-    seeds_text,
     slice_notes,
 )
 from mer_bench.results import METRICS, SeedResult, means
@@ -79,14 +76,9 @@ def captions(rows: Sequence[tuple[SeedResult, ...]], names: RowNames) -> Iterato
     yield "UF1 and UAR pooled over all folds"
     if any(mean.std is not None for seeds in rows for mean in means(seeds).values()):
         yield DEVIATION
-    for caveat in sorted({caveat for record in records for caveat in record["caveats"]}):
-        concerned = dict.fromkeys(record["method"]["name"] for record in records if caveat in record["caveats"])
-        concerns_all = all(caveat in record["caveats"] for record in records)
-        yield ("" if concerns_all else f"{', '.join(concerned)}: ") + caveat_sentence(caveat)
+    yield from caveat_lines(records, short)
     yield from slice_notes(records[0])
-    for seeds in rows:
-        if len(seeds) > 1 and (incomplete := incomplete_text(seeds)):
-            yield f"{seeds[0].record['method']['name']}: mean of {seeds_text(seeds)} seeds; {incomplete}"
+    yield from incomplete_lines(rows, short)
 
 
 def _blank_table(headings: Sequence[str]) -> Table:

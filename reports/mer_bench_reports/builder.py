@@ -65,12 +65,14 @@ def build_report(
     Raises
     ------
     MerBenchError
-        The store has no result.
+        The store has no result, or one of the rows has none.
     """
     rows = read_results(store) if rows is None else rows
     if not rows:
         raise MerBenchError(f"{store.path} holds no result to report; measure a method first with `mer-bench run`")
     groups, names = group_rows(rows), _names(store, rows)
+    if empty := [names[row.record["row_key"]] for row in rows if not row.cells]:
+        raise MerBenchError(f"nothing is stored of {wording.joined(empty)}; run it, or leave it out of the report")
     manifests = {run_id: store.manifest(run_id) for row in rows for run_id in row.run_ids}
     comparisons = tuple(_comparison(manifests, names, groups, number) for number in range(1, len(groups) + 1))
     return ReportData(

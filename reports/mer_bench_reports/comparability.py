@@ -88,33 +88,39 @@ def why_not_comparable(groups: Sequence[Group], number: int) -> str:
     return f"Not comparable with {joined(parts)}."
 
 
-def difference(here: Group, there: Group) -> str:
+def difference(first: Group, second: Group, here: str = "here", there: str = "there") -> str:
     """Return why two groups cannot be compared.
 
     With another protocol the data differs anyway, so only the protocol is named.
+
+    Parameters
+    ----------
+    first, second : Group
+    here, there : str
+        Say after a fact to which of the groups it belongs.
     """
     reasons = []
-    ours, theirs = here.rows[0].record, there.rows[0].record
+    ours, theirs = first.rows[0].record, second.rows[0].record
     if ours["protocol"]["hash"] != theirs["protocol"]["hash"]:
         names = [protocol_name(record["protocol"]) for record in (ours, theirs)]
         reasons.append("other version of the same protocol" if names[0] == names[1] else "other protocol")
     elif input_key(ours) != input_key(theirs):
-        reasons.append(_other_input(ours, theirs))
-    elif here.preprocessing != there.preprocessing:
-        sides = (here.preprocessing - there.preprocessing, there.preprocessing - here.preprocessing)
+        reasons.append(_other_input(ours, theirs, here, there))
+    elif first.preprocessing != second.preprocessing:
+        sides = (first.preprocessing - second.preprocessing, second.preprocessing - first.preprocessing)
         texts = [", ".join(f"{name}={value}" for name, value in sorted(side)) or "fewer settings" for side in sides]
-        reasons.append(f"other preprocessing: {texts[0]} here, {texts[1]} there")
-    reasons += [f"{caveat} data here" for caveat in here.caveats if caveat not in there.caveats]
-    reasons += [f"{caveat} data there" for caveat in there.caveats if caveat not in here.caveats]
-    if here.selection != there.selection and NO_EPOCHS not in (here.selection, there.selection):
-        reasons.append(f"other selection rule: {here.selection!r} here, {there.selection!r} there")
+        reasons.append(f"other preprocessing: {texts[0]} {here}, {texts[1]} {there}")
+    reasons += [f"{caveat} data {here}" for caveat in first.caveats if caveat not in second.caveats]
+    reasons += [f"{caveat} data {there}" for caveat in second.caveats if caveat not in first.caveats]
+    if first.selection != second.selection and NO_EPOCHS not in (first.selection, second.selection):
+        reasons.append(f"other selection rule: {first.selection!r} {here}, {second.selection!r} {there}")
     return "; ".join(reasons)
 
 
-def _other_input(ours: RowRecord, theirs: RowRecord) -> str:
+def _other_input(ours: RowRecord, theirs: RowRecord, here: str, there: str) -> str:
     names = [record["input"]["name"] for record in (ours, theirs)]
     if names[0] != names[1]:
-        return f"other input: {names[0]} here, {names[1]} there"
+        return f"other input: {names[0]} {here}, {names[1]} {there}"
     databases = sorted(
         name
         for name in {*ours["fingerprints"], *theirs["fingerprints"]}

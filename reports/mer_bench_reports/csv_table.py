@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from mer_bench.caveats import Caveat
 from mer_bench.parameters import value_text
+from mer_bench.printable import one_line
 from mer_bench.result_texts import DEFAULTS, differs_text, incomplete_text, verification_text
 from mer_bench.results import METRICS, Means, RowResults, SeedResult, means
 from mer_bench.scoring.metrics import TABLE_METRICS
@@ -16,11 +17,10 @@ from mer_bench_reports.inputs import NOT_STATED, input_facts
 from mer_bench_reports.provenance import machine_facts, params_text, without_folders
 from mer_bench_reports.remeasured import difference
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportData
-from mer_bench_reports.score_texts import one_line
 
 _Line = dict[str, object]
 
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """Signs with which a spreadsheet lets a formula begin."""
 _LESS = ("published_uf1", "published_uar", "less_published_uf1", "less_published_uar")
 

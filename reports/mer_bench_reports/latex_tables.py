@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mer_bench.certainty import Ranking, number_text
 from mer_bench.result_texts import MISSING, mean_text, seeds_text, verification_text
@@ -12,6 +11,7 @@ from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench_reports import score_texts, wording
 from mer_bench_reports.costs import cost_line
 from mer_bench_reports.inputs import NOT_STATED
+from mer_bench_reports.latex_parts import cells_line, drawn_table, escaped, spanning_line
 from mer_bench_reports.overviews import cells, column_title
 from mer_bench_reports.provenance import protocol_name
 from mer_bench_reports.report_data import CitedTable, Comparison, Entry, Overview, ReportData, SelectionTable
@@ -22,43 +22,25 @@ _PREAMBLE = r"""\documentclass{article}
 \usepackage{textcomp}
 \usepackage{array}
 \usepackage{booktabs}
+\usepackage{longtable}
 \setlength{\tabcolsep}{3pt}
 \begin{document}
 """
+
+_NEEDS = (
+    r"% Needs \usepackage{array,booktabs,longtable,textcomp}, \usepackage[T1]{fontenc}, \setlength{\tabcolsep}{3pt},"
+    "\n% and a page of one column, 26 cm wide: A4 on its side."
+)
 
 _TEXT = r">{\raggedright\arraybackslash}p{38mm}"
 _NARROW = r">{\raggedleft\arraybackslash}p{22mm}"
 """Columns in which words are wrapped."""
 
-_SPECIAL = {
-    **{sign: f"\\{sign}" for sign in "{}$&#_%"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "−": r"$-$",
-    "³": r"$^3$",
-    "μ": r"$\mu$",
-    "–": r"\textendash{}",
-    "…": r"\ldots{}",
-    "†": r"\dag{}",
-    "‡": r"\ddag{}",
-    "§": r"\S{}",
-    "¶": r"\P{}",
-}
-
 
 def render_latex(report: ReportData) -> str:
     """Return a LaTeX document with a table for each comparison and more, and below each what its readers must know.
 
-    It needs array and booktabs. Names in other scripts than Latin need a compiler with fonts for them, such as
-    LuaLaTeX.
+    Names in other scripts than Latin need a compiler with fonts for them, such as LuaLaTeX.
     """
     lines = [f"% Written by mer-bench {escaped(report.version)}."]
     for comparison in report.comparisons:
@@ -74,15 +56,7 @@ def render_latex(report: ReportData) -> str:
 
 def comparison_latex(comparison: Comparison) -> str:
     """Return the tables of a comparison, as they are in the document."""
-    return "\n".join(_table(comparison))
-
-
-def escaped(text: object) -> str:
-    """Return a text in which LaTeX interprets nothing, on one line."""
-    line = " ".join(str(text).split())
-    plain = "".join(_SPECIAL.get(sign, sign) for sign in line if sign.isprintable())
-    # Two of these would be drawn as one sign.
-    return re.sub(r"([-',])(?=\1)", r"\1{}", plain)
+    return "\n".join([_NEEDS, *_table(comparison)])
 
 
 def _table(comparison: Comparison) -> Iterator[str]:
@@ -93,10 +67,10 @@ def _table(comparison: Comparison) -> Iterator[str]:
     )
     lines = [_head("Method", *columns, "Seeds")]
     for family, entries in comparison.families:
-        lines += [r"\midrule", _spanning(len(columns) + 2, rf"\textbf{{{escaped(family)}}}")]
+        lines += [*_rule(lines), spanning_line(len(columns) + 2, rf"\textbf{{{escaped(family)}}}")]
         for entry in entries:
             lines += _row(entry, columns, len(columns) + 2)
-    yield from _float(caption, f"{_TEXT}{'r' * len(columns)}l", lines, _texts_below(comparison))
+    yield from drawn_table(caption, f"{_TEXT}{'r' * len(columns)}l", lines, _texts_below(comparison))
     if comparison.ranking is not None:
         yield from _differences(comparison, comparison.ranking)
 
@@ -104,14 +78,13 @@ def _table(comparison: Comparison) -> Iterator[str]:
 def _differences(comparison: Comparison, ranking: Ranking) -> Iterator[str]:
     caption = f"Comparison {comparison.number}: {comparison.leader} less each other row, full set."
     lines = [
-        _line(["Other row", "UF1", "UAR", "p, UF1", "First better", "Subjects: first, other, neither"]),
-        r"\midrule",
+        cells_line(["Other row", "UF1", "UAR", "p, UF1", "First better", "Subjects: first, other, neither"]),
     ]
     for entry in comparison.entries:
         key = entry.row.record["row_key"]
         if key in ranking.pairs:
-            lines.append(_line([_label(entry), *map(_minus, score_texts.pair_texts(ranking, key))]))
-    yield from _float(caption, f"{_TEXT}rrrrr", lines, [wording.DIFFERENCE_TEXT])
+            lines.append(cells_line([_label(entry), *map(_minus, score_texts.pair_texts(ranking, key))]))
+    yield from drawn_table(caption, f"{_TEXT}rrrrr", lines, [wording.DIFFERENCE_TEXT])
 
 
 def _overview(overview: Overview) -> Iterator[str]:
@@ -121,11 +94,11 @@ def _overview(overview: Overview) -> Iterator[str]:
         for own in overview.comparisons
         for metric in ("UF1", "UAR")
     ]
-    lines = [_line(["Method", *columns]), r"\midrule"]
+    lines = [cells_line(["Method", *columns])]
     for row in overview.rows:
         scores = [mean_text(cell.mean, " ± ") for cell in cells(overview, row)]
-        lines.append(_line([", ".join(filter(None, [row.title, row.settings])), *scores]))
-    yield from _float(caption, _TEXT + _NARROW * len(columns), lines, [wording.OVERVIEW_TEXT])
+        lines.append(cells_line([", ".join(filter(None, [row.title, row.settings])), *scores]))
+    yield from drawn_table(caption, _TEXT + _NARROW * len(columns), lines, [wording.OVERVIEW_TEXT])
 
 
 def _published(table: CitedTable) -> Iterator[str]:
@@ -133,7 +106,7 @@ def _published(table: CitedTable) -> Iterator[str]:
     width = len(columns) + 2
     lines = [_head("Method", "Year", *columns)]
     for family, rows in table.families:
-        lines += [r"\midrule", _spanning(width, rf"\textbf{{{escaped(family)}}}")]
+        lines += [*_rule(lines), spanning_line(width, rf"\textbf{{{escaped(family)}}}")]
         for row in rows:
             sign = rf"\textsuperscript{{{table.notes[row.note]}}}" if row.note else ""
             scores = [
@@ -143,66 +116,51 @@ def _published(table: CitedTable) -> Iterator[str]:
             ]
             lines.append(" & ".join([escaped(row.title) + sign, *map(escaped, (str(row.year), *scores))]) + r" \\")
             facts = "; ".join(filter(None, [row.input or NOT_STATED, row.citation, row.link]))
-            lines.append(_spanning(width, rf"\quad {escaped(facts)}"))
+            lines.append(spanning_line(width, rf"\quad {escaped(facts)}"))
     notes = (f"({number}) {note}" for note, number in table.notes.items())
     caption = f"Published scores, not measured here: {table.source}."
     below = [*filter(None, [table.warning]), wording.CITED_TEXT, *notes]
-    yield from _float(caption, f"{_TEXT}{'r' * (len(columns) + 1)}", lines, below)
+    yield from drawn_table(caption, f"{_TEXT}{'r' * (len(columns) + 1)}", lines, below)
     if table.remeasured:
         yield from _remeasured(table)
 
 
 def _remeasured(table: CitedTable) -> Iterator[str]:
     heads = [f"{metric} {what}" for metric in ("UF1", "UAR") for what in ("published", "measured", "difference")]
-    lines = [_line(["Published row", "Measured row", "Slice", *heads])]
+    lines = [cells_line(["Published row", "Measured row", "Slice", *heads])]
     for found in table.remeasured:
-        lines.append(r"\midrule")
+        lines += _rule(lines)
         row = f"{found.entry.name}, comparison {found.comparison}, {found.selection}"
         for part in table.slices[:1] if found.why_not else table.slices:
             name = MISSING if found.why_not else wording.slice_title(part)
             scores = map(_minus, score_texts.published_texts(found, part))
-            lines.append(_line([found.published.title, row, name, *scores]))
+            lines.append(cells_line([found.published.title, row, name, *scores]))
         if found.why_not:
-            lines.append(_spanning(len(heads) + 3, rf"\quad {escaped(f'Not comparable: {found.why_not}')}"))
+            lines.append(spanning_line(len(heads) + 3, rf"\quad {escaped(f'Not comparable: {found.why_not}')}"))
     caption = f"Measured here, less published in {table.source}."
-    yield from _float(caption, f"{_TEXT}{_TEXT}l{'r' * len(heads)}", lines, [wording.REMEASURED_TEXT])
-
-
-def _float(caption: str, columns: str, lines: Iterable[str], below: Iterable[str]) -> Iterator[str]:
-    """Yield a table; texts below it are set as paragraphs."""
-    yield r"\begin{table}[p]"
-    # LaTeX begins each table in its normal size.
-    yield r"\scriptsize\centering"
-    yield rf"\caption{{{escaped(caption)}}}"
-    yield rf"\begin{{tabular}}{{{columns}}}"
-    yield r"\toprule"
-    yield from lines
-    yield r"\bottomrule"
-    yield r"\end{tabular}"
-    for text in below:
-        yield rf"\par\raggedright {escaped(text)}"
-    yield r"\end{table}"
+    yield from drawn_table(caption, f"{_TEXT}{_TEXT}l{'r' * len(heads)}", lines, [wording.REMEASURED_TEXT])
 
 
 def _selection_table(table: SelectionTable) -> Iterator[str]:
     numbers = wording.joined([str(number) for number in table.numbers])
     heads = ["Row", "Score", *score_texts.SELECTION_HEADINGS, "Epochs", "Seeds"]
-    lines = [_line(heads)]
+    lines = [cells_line(heads)]
     for line in table.lines:
         entry = line.entry
         named = ", ".join(filter(None, [entry.row.record["method"]["title"], entry.distinction]))
-        lines.append(r"\midrule")
+        lines += _rule(lines)
         for metric in TABLE_METRICS:
             own = map(_minus, score_texts.selection_texts(line, metric))
-            lines.append(_line([named, _metric_title(metric), *own, score_texts.epochs_text(line), line.seeds]))
+            lines.append(cells_line([named, _metric_title(metric), *own, score_texts.epochs_text(line), line.seeds]))
         below = "; ".join(filter(None, [entry.name, entry.badge, entry.settings]))
-        lines.append(_spanning(len(heads), rf"\quad {escaped(below)}"))
+        lines.append(spanning_line(len(heads), rf"\quad {escaped(below)}"))
     caption = f"Networks of comparison {numbers} under each selection rule, full set: a diagnostic."
-    yield from _float(caption, f"{_TEXT}l{'r' * (len(heads) - 3)}{_TEXT}", lines, wording.SELECTION_TEXTS)
+    yield from drawn_table(caption, f"{_TEXT}l{'r' * (len(heads) - 3)}{_TEXT}", lines, wording.SELECTION_TEXTS)
 
 
-def _spanning(width: int, content: str) -> str:
-    return rf"\multicolumn{{{width}}}{{p{{0.9\linewidth}}}}{{{content}}} \\"
+def _rule(lines: list[str]) -> list[str]:
+    """Return the rule before a group of lines; below the head there is one."""
+    return [r"\midrule"] if len(lines) > 1 else []
 
 
 def _minus(text: str) -> str:
@@ -220,13 +178,13 @@ def _row(entry: Entry, columns: list[tuple[str, str]], width: int) -> Iterator[s
     named = ", ".join(filter(None, [escaped(row.record["method"]["title"]) + signs, escaped(entry.distinction)]))
     yield " & ".join([named, *scores, escaped(seeds_text(row.seeds))]) + r" \\"
     if entry.intervals:
-        limits = [score_texts.interval_text(entry.intervals.get(column)) for column in columns]
+        limits = [score_texts.limits_in_brackets(entry.intervals.get(column)) for column in columns]
         yield " & ".join(["", *(rf"\tiny {text}" if text else "" for text in limits), ""]) + r" \\"
     missing = "" if all(seed.complete for seed in row.seeds) else score_texts.folds_text(row.seeds)
     below = "; ".join(
         filter(None, [entry.name, entry.badge, entry.settings, verification_text(row), cost_line(row), missing])
     )
-    yield _spanning(width, rf"\quad {escaped(below)}")
+    yield spanning_line(width, rf"\quad {escaped(below)}")
 
 
 def _score(mean: Mean | None, *, is_bold: bool) -> str:
@@ -257,7 +215,3 @@ def _texts_below(comparison: Comparison) -> Iterator[str]:
     yield from (f"{sign} {text}" for sign, text in comparison.footnotes)
     if comparison.not_comparable:
         yield comparison.not_comparable
-
-
-def _line(cells: Iterable[str]) -> str:
-    return " & ".join(map(escaped, cells)) + r" \\"

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from mer_bench import result_texts, results, rules
 from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError
+from mer_bench.printable import one_line, printable
 from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
@@ -27,8 +28,11 @@ from mer_bench_reports.latex_tables import comparison_latex, render_latex
 from mer_bench_reports.plots import plots, selection_plots
 from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.row_facts import row_facts
-from mer_bench_reports.score_texts import one_line
 from mer_bench_reports.settings_texts import row_badge
+
+_MARKDOWN = re.compile(r"[\\|`*\[\]~$]|(?<!\w)_|_(?!\w)")
+_LIVE = re.compile(r"@(?!\d+\b)|(?<!\w)@|#(?=\w)|\bGH-(?=\d)|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
+"""The beginnings of mentions, of links to issues, and of addresses; the version in ``cde@1`` is none."""
 
 
 def write_report(
@@ -66,7 +70,7 @@ def write_report(
 
 def render_html(report: ReportData) -> str:
     """Return the report as one HTML page with its own script, the CSV and JSON files, and without network access."""
-    return _environment().get_template("report.html.j2").render(report=report, files=_files(report))
+    return _environment(_html).get_template("report.html.j2").render(report=report, files=_files(report))
 
 
 def render_markdown(report: ReportData) -> str:
@@ -101,11 +105,19 @@ def _csp_hash(content: str) -> str:
 
 
 def _markdown(value: object) -> Markup:
-    """Escape what Markdown or HTML would interpret, or would end a table cell; the output of macros is kept."""
+    """Escape what Markdown or HTML would interpret, or would end a table cell; the output of macros is kept.
+
+    Nobody is notified and nothing is linked by a text of others: a comment, which is not shown, parts such signs.
+    """
     if isinstance(value, Markup):
         return value
     line = one_line(value).replace("&", "&amp;").replace("<", "&lt;")
-    return Markup(re.sub(r"([\\|`*\[\]])", r"\\\1", line))
+    return Markup(_LIVE.sub("\\g<0><!-- -->", _MARKDOWN.sub(r"\\\g<0>", line)))
+
+
+def _html(value: object) -> object:
+    """Take from a text what a browser would obey; Jinja escapes it."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _write(path: Path, text: str) -> None:
@@ -122,7 +134,7 @@ def _encoded(text: str) -> bytes:
 
 
 @cache
-def _environment(escape: Callable[[object], Markup] | None = None) -> Environment:
+def _environment(escape: Callable[[object], object]) -> Environment:
     # Kept with its compiled templates: compiling them takes longer than rendering a report.
     # select_autoescape() looks at the last suffix only, and would leave .html.j2 unescaped.
     environment = Environment(

@@ -23,11 +23,6 @@ def columns(slices: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, metric) for name in slices for metric in TABLE_METRICS]
 
 
-def one_line(value: object) -> str:
-    """Return a text on one line, without control signs: a terminal would obey them."""
-    return "".join(sign for sign in " ".join(str(value).split()) if sign.isprintable())
-
-
 def published_texts(found: Remeasured, part: str) -> list[str]:
     """Return published, measured, and measured less published, of UF1 and of UAR; dashes if they are not comparable."""
     texts = []
@@ -46,7 +41,7 @@ def folds_text(seeds: Sequence[SeedResult]) -> str:
     return incomplete_text(seeds) or str(seeds[0].total)
 
 
-def interval_text(interval: Interval | None) -> str:
+def limits_in_brackets(interval: Interval | None) -> str:
     """Return ``(0.6234 to 0.7512)``; empty for no interval."""
     return f"({limits_text(interval)})" if interval else ""
 

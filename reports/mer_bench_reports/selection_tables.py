@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from mer_bench.luck import curve_of
+from mer_bench.luck import counted_seeds, curve_of, paired_means
 from mer_bench.result_texts import distinction_texts, incomplete_text
-from mer_bench.results import Means, SeedResult, means
-from mer_bench.rules import NO_EPOCHS, ORACLE, SELECTIONS
+from mer_bench.results import SeedResult
+from mer_bench.rules import NO_EPOCHS, ORACLE
 from mer_bench.statistics.luck import LuckCurve
 from mer_bench.store.schema import RowRecord
 from mer_bench_reports.comparability import Group
@@ -76,37 +76,18 @@ def _line(
     stored = {rule: own.row.seeds for rule, own in entries.items()}
     if last and last.row.epochs.most:
         stored[ORACLE] = last.row.oracle
-    counted = _counted(stored)
+    counted = counted_seeds(stored)
     paired = frozenset(rule for rule in GAPS if rule in counted and counted[rule] == counted.get("last"))
-    found: dict[str, Means] = {
-        rule: means([seed for seed in stored[rule] if seed.seed in counted[rule]])
-        for rule in SELECTIONS
-        if rule in counted
-    }
     distinction = without_folders(distinctions[entry.row.record["row_key"]])
     name = entry.name if len(names) == 1 else ", ".join(f"{name} ({rule})" for rule, name in names.items())
     return SelectionLine(
         entry=replace(entry, name=name, distinction=distinction, signs=""),
         rows=names,
-        means=found,
+        means=paired_means(stored),
         paired=paired,
         seeds=_seeds_text(stored, counted),
         guesser=curve.at(entry.row.epochs.most) if curve and entry.row.epochs.most else None,
     )
-
-
-def _counted(stored: Mapping[str, Sequence[SeedResult]]) -> dict[str, frozenset[int]]:
-    """Return the seeds that count under each rule.
-
-    Those that are complete under ``last`` and under every other rule; a rule that shares no seed with the others counts
-    its own.
-    """
-    complete = {rule: frozenset(seed.seed for seed in seeds if seed.complete) for rule, seeds in stored.items()}
-    shared = complete.get("last", frozenset())
-    for rule in (ORACLE, "inner"):
-        shared = shared & complete.get(rule, shared) or shared
-    counted = {rule: shared if shared & own else own for rule, own in complete.items()}
-    return {rule: own for rule, own in counted.items() if own}
 
 
 def _seeds_text(stored: Mapping[str, Sequence[SeedResult]], counted: Mapping[str, frozenset[int]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_every_score_of_every_slice_is_compared(bench: Bench, store: Store) -> N
     }
 
     assert ended.code == 0
-    assert ended.out.splitlines()[-1].startswith("ours-")
+    assert any(re.match("(ours|No|Nothing).* UF1 .*p [=<]", line) for line in ended.out.splitlines())
     for part in ("full", "smic", "samm", "casme2"):
         for metric in ("uf1", "uar"):
             found, cells = pairs[part].differences[metric], rows[part, metric]
@@ -48,6 +49,8 @@ def test_every_score_of_every_slice_is_compared(bench: Bench, store: Store) -> N
             assert cells["smallest p"] == f"{pairs[part].smallest_p:.2g}"
             assert cells["subjects: A, B, neither"] == f"{pairs[part].better}, {pairs[part].worse}, {pairs[part].equal}"
     assert len({tuple(cells.values()) for cells in rows.values()}) == 8
+    assert any(float(cells["smallest p"]) < 0.9 * float(cells["p"]) for cells in rows.values())
+    assert "p is of this pair alone; tables of the report adjust it for the number of rows." in ended.out
 
 
 def test_json_has_what_the_table_has(bench: Bench, store: Store) -> None:
@@ -87,3 +90,45 @@ def test_rows_that_no_table_shows_together_are_refused_with_the_reason(bench: Be
         ended = bench("compare", "ours", second, "--results", bench.results)
         assert ended.code == 2
         assert reason in ended.errors[0]
+
+
+def test_a_refusal_names_the_rows_in_the_order_of_the_command_line(bench: Bench, store: Store) -> None:
+    for name, training in (("late", "full"), ("chosen", "inner")):
+        write_seed(store, make_row(name, samples=MANY, epochs=True, training=training), right)
+    names = {name: next(store_name(store, name)) for name in ("late", "chosen")}
+    for first, second, rules in (("chosen", "late", ("inner", "last")), ("late", "chosen", ("last", "inner"))):
+        ended = bench("compare", first, second, "--results", bench.results)
+        expected = f"other selection rule: {rules[0]!r} of {names[first]}, {rules[1]!r} of {names[second]}; choose"
+        assert ended.code == 2
+        assert expected in ended.errors[0]
+
+
+def store_name(store: Store, method: str) -> Iterator[str]:
+    return (f"{method}-{row['row_key'][:4]}" for row in store.rows() if row["method"]["name"] == method)
+
+
+def test_what_limits_the_scores_is_said_in_the_lines_and_in_json(bench: Bench, store: Store) -> None:
+    caveats = {"data": "made", "caveats": ["synthetic"]}
+    short = make_row(
+        *("short",),
+        samples=MANY,
+        preset="quick",
+        reference="paper",
+        differs={"epochs": 5},
+        **caveats,  # type: ignore[arg-type]
+    )
+    for seed, missing in ((0, ()), (1, ("smic-0",))):
+        write_seed(store, short, scattered("c", 3), seed=seed, missing=missing)
+    other = make_row("whole", samples=MANY, data="made", caveats=["synthetic", "approximation"])
+    write_seed(store, other, right)
+    ended = bench("compare", "short", "whole", "--results", bench.results)
+    [answer] = bench("compare", "short", "whole", "--results", bench.results, "--json").objects
+    below = ended.out.partition("p is of this pair alone")[2]
+    [name, whole] = [row["row"] for row in answer["rows"]]
+    assert f"{name}: quick, not the paper's training" in below
+    assert "\nSYNTHETIC data: generated, not recorded" in below
+    assert f"\n{whole}: the method got another input than its own" in below
+    assert f"{name}: mean of 1 of 2 seeds; seed 1: folds 17/18" in below
+    assert [row["caveats"] for row in answer["rows"]] == [["synthetic"], ["approximation", "synthetic"]]
+    assert [row["badge"] for row in answer["rows"]] == ["quick, not the paper's training", ""]
+    assert [row["incomplete"] for row in answer["rows"]] == ["seed 1: folds 17/18", ""]

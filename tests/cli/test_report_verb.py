@@ -39,3 +39,19 @@ def test_all_formats_are_offered_and_others_refused(bench: Bench, tmp_path: Path
     ):
         ended = bench("report", "--results", bench.results, *arguments)
         assert (ended.code, reason in ended.errors[0]) == (2, True)
+
+
+def test_a_row_of_which_nothing_is_stored_is_refused(bench: Bench, tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    empty = make_row("empty")
+    store.write_row(empty)
+    out = ("--results", bench.results, "--out", tmp_path / "out")
+    alone = bench("report", *out)
+    assert (alone.code, "holds no result to report" in alone.errors[0]) == (2, True)
+    write_seed(store, make_row("full"), right)
+    name = f"empty-{empty['row_key'][:4]}"
+    for chosen in (("--rows", "empty"), ("--rows", "full", "--rows", "empty")):
+        ended = bench("report", *out, *chosen)
+        assert ended.code == 2
+        assert ended.errors == [f"error: nothing is stored of {name}; run it, or leave it out of the report"]
+    assert bench("report", *out).code == 0

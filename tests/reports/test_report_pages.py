@@ -6,6 +6,7 @@ import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from html import unescape
 from pathlib import Path
@@ -18,6 +19,7 @@ from support.store_factory import always, make_row, right, samples_of, write_see
 from mer_bench.store import Store
 from mer_bench_reports import build_report
 from mer_bench_reports.provenance import command_text, run_facts, without_folders
+from mer_bench_reports.published import load_published
 from mer_bench_reports.rendering import render_html
 
 
@@ -34,7 +36,7 @@ def test_a_hostile_title_is_escaped(store: Store) -> None:
     assert not re.search(r"<script|<img", rendered["markdown"])
     assert " ".join(comparison.verdict) in unescape(rendered["html"])
     (verdict,) = (line for line in rendered["markdown"].splitlines() if "has the highest UF1" in line)
-    assert re.sub(r"\\(.)", r"\1", unescape(verdict)) == f"**{' '.join(comparison.verdict)}**"
+    assert re.sub(r"\\(.)", r"\1", unescape(verdict.replace("<!-- -->", ""))) == f"**{' '.join(comparison.verdict)}**"
     (table,) = (t for t in markdown_tables(rendered["markdown"]) if t.under[-1].endswith("from the highest UF1"))
     assert [line[f"**{title} less"] for line in table.lines] == [f"{title}, a=</style><b>"]
     line = next(line for line in rendered["markdown"].splitlines() if "2\\|3" in line and line.startswith("|"))
@@ -63,8 +65,8 @@ def test_no_format_has_a_sign_that_a_terminal_obeys(store: Store) -> None:
     write_seed(store, row, right, failed={"smic-s1": text}, processor=text)
     write_seed(store, make_row("other", title=text, input_name=text), always(1))
     for kind, written in texts(store).items():
-        if kind != "html":
-            assert not [sign for sign in written if not sign.isprintable() and sign != "\n"], kind
+        assert not [sign for sign in written if not sign.isprintable() and sign not in "\n\xa0\u2009"], kind
+        assert "net" in written
 
 
 def test_the_page_loads_nothing_and_links_to_itself_only(report: Report) -> None:
@@ -138,3 +140,42 @@ def test_a_report_is_made_without_anything_heavy(report: Report, tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"torch", "cv2", "sklearn", "pandas", "mer_bench.evaluation", "mer_bench.engine"}
     assert not heavy & set(done.stdout.split())
+
+
+def test_texts_of_others_notify_nobody_and_link_nowhere_in_markdown(store: Store) -> None:
+    title = "@someone org#12 #3 GH-4 $a$ _x_ ~~y~~ https://evil.example www.evil.example a@b.example snake_case"
+    write_seed(store, make_row(title=title, input_name=title), always(0), failed={"smic-s1": title})
+    markdown = texts(store)["markdown"]
+    shown = (
+        r"@<!-- -->someone org#<!-- -->12 #<!-- -->3 GH-<!-- -->4 \$a\$ \_x\_ \~\~y\~\~ https:<!-- -->//evil.example "
+        "www<!-- -->.evil.example a@<!-- -->b.example snake_case"
+    )
+    assert markdown.count(shown) >= 3
+    left = markdown.replace("<!-- -->", "\0")
+    assert not re.search(r"@someone|#\d|(?<!\\)[$~]|(?<!\\)_x|www\.", left)
+    assert set(re.findall(r"https?://[\w.]*", left)) == {"https://doi.org"}
+    assert "cde@1" in markdown
+
+
+def test_every_text_column_of_the_csv_is_guarded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "=HYPERLINK(1)"
+    printed = [
+        replace(row, title=text, family=text, source=text, note=text, input=text, citation=text)
+        for row in load_published()
+        if row.protocol == "cde"
+    ]
+    monkeypatch.setattr("mer_bench_reports.builder.load_published", lambda: printed)
+    row = make_row(text, title=text, family=text, version=text, params={text: 1}, input_name=text, preset=text,
+                   reference="paper", differs={text: 1}, caveats=[text])  # fmt: skip
+    row["representation"] = {"name": text, "params": {text: 1}, "hash": text}
+    row["input"] = {**row["input"], "source": text, "citation": text, "licence": text, "flow": text, "scale": text}
+    row["arithmetic"] = text
+    write_seed(store, row, right, processor=text, device=text)
+    measured, *_, cited = csv.DictReader(texts(store)["csv"].splitlines())
+    guarded = {"title", "family", "method", "row", "method_version", "preset", "badge", "params", "input", "differs"}
+    guarded |= {"caveats", "representation", "representation_params", "arithmetic", "processor", "device"}
+    assert {name for name in guarded if not measured[name].startswith(f"'{text}")} == set()
+    assert {name for name, cell in measured.items() if text in cell} >= guarded
+    assert {name for name, cell in cited.items() if text in cell} == {"title", "family", "source", "note", "input"}
+    for line in (measured, cited):
+        assert all(cell.startswith("'") for cell in line.values() if text in cell and not cell.startswith("row "))

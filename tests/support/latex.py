@@ -9,6 +9,7 @@ from support.rendered import Line, Table
 _COMMANDS = {
     *("documentclass", "usepackage", "setlength", "tabcolsep", "arraybackslash", "raggedleft", "shortstack", "tiny"),
     *("begin", "end", "centering", "caption", "toprule", "midrule"),
+    *("begingroup", "endgroup", "endfirsthead", "endhead", "endfoot"),
     *(
         "bottomrule",
         "multicolumn",
@@ -29,6 +30,13 @@ _TABLE = (
     r"\\begin{table}\[p\]\n\\scriptsize\\centering\n\\caption{([^\n]*)}\n\\begin{tabular}{([^\n]*)}\n"
     r"(.*?)\\end{tabular}\n(.*?)\\end{table}"
 )
+_LONG = (
+    r"\\begingroup\\scriptsize\n\\begin{longtable}{([^\n]*)}\n(\\caption{[^\n]*}) \\\\\n"
+    r"(\\toprule\n[^\n]*\n\\midrule\n)\\endfirsthead\n\3\\endhead\n\\bottomrule\n\\endfoot\n"
+    r"(.*?)\\end{longtable}\n(.*?)\\par\\endgroup"
+)
+"""A table over several pages, each of which repeats the same head."""
+_SHORT = r"\\begin{table}[p]\n\\scriptsize\\centering\n\2\n\\begin{tabular}{\1}\n\3\4\\end{tabular}\n\5\\end{table}"
 _SIGNS = {r"\pm": "±", r"\dag": "†", r"\ddag": "‡", r"\S": "§", r"\P": "¶", r"\textendash": "–"}
 _SWITCHES = re.compile(r"\\(quad|par|raggedright|scriptsize|tiny)\b")
 
@@ -41,6 +49,9 @@ def latex_tables(document: str) -> list[Table]:
     body = "\n".join(line for line in document.splitlines() if not line.startswith("%"))
     _check(_WRAPPED.sub("", body))
     tables = []
+    body = re.sub(_LONG, _SHORT, body, flags=re.DOTALL)
+    assert r"\begin{longtable}" not in body
+    assert not re.search(r"(\\\\|rule)\s*[\[*]", body), "a cell is an argument of the line before it"
     for caption, columns, rows, below in re.findall(_TABLE, body, re.DOTALL):
         columns = _WRAPPED.sub("l", columns)
         assert set(columns) <= {"l", "r"}, columns

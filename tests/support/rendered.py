@@ -150,6 +150,7 @@ def markdown_facts(text: str) -> dict[str, Line]:
 
 
 def _plain(cell: str) -> str:
+    cell = cell.replace("<!-- -->", "")
     bold = re.fullmatch(r"\*\*(.*?)\*\*(.*)", cell.strip())
     return unescape(re.sub(r"\\(.)", r"\1", f"*{bold[1]}{bold[2]}" if bold else cell.strip()))
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mer_bench.statistics.paired import Pair
 
 
+ONE_PAIR = "p is of this pair alone; tables of the report adjust it for the number of rows."
+
+
 @click.command(name="compare")
 @click.argument("a", metavar="A", shell_complete=complete_row)
 @click.argument("b", metavar="B", shell_complete=complete_row)
@@ -30,6 +33,7 @@ def command(a: str, b: str, results: str | None, as_json: bool) -> None:
     predictions subject by subject that give such a difference. `mer-bench rows list` shows the names of rows.
     """
     from mer_bench.certainty import compare_rows, name_with_seeds, verdict
+    from mer_bench.cli.row_texts import warning_lines, warnings_object
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.results import read_row
 
@@ -40,18 +44,25 @@ def command(a: str, b: str, results: str | None, as_json: bool) -> None:
         raise MerBenchError(f"{a!r} and {b!r} mean the same row, {stored.name(records[0])}; name two rows")
     rows = [read_row(store, record) for record in records]
     names = [stored.name(record) for record in records]
-    _check(rows)
+    _check(rows, names)
     for name, row in zip(names, rows, strict=True):
         if not row.means:
             raise MerBenchError(f"{name} has no complete seed, so it has no scores; run it again to complete it")
     pairs = compare_rows(rows[0].seeds, rows[1].seeds)
     first, second = (name_with_seeds(name, row.seeds) for name, row in zip(names, rows, strict=True))
     sentence = verdict(first, second, next(iter(pairs.values())))
-    answer = {"a": names[0], "b": names[1], "verdict": sentence, "slices": {k: asdict(v) for k, v in pairs.items()}}
-    show(answer, [*_table(pairs), "", sentence], as_json=as_json)
+    answer = {
+        "a": names[0],
+        "b": names[1],
+        "verdict": sentence,
+        "slices": {part: asdict(pair) for part, pair in pairs.items()},
+        "rows": [{"row": name, **warnings_object(row)} for name, row in zip(names, rows, strict=True)],
+    }
+    named = {row.record["row_key"]: name for name, row in zip(names, rows, strict=True)}
+    show(answer, [*_table(pairs), ONE_PAIR, "", sentence, "", *warning_lines(rows, named)], as_json=as_json)
 
 
-def _check(rows: list[RowResults]) -> None:
+def _check(rows: list[RowResults], names: list[str]) -> None:
     """Refuse rows that no report would show in one table.
 
     Raises
@@ -63,7 +74,8 @@ def _check(rows: list[RowResults]) -> None:
 
     groups = group_rows(rows)
     if not any(len(group.rows) == len(rows) for group in groups):
-        reason = difference(*groups[:2])
+        first, second = (next(group for group in groups if row in group.rows) for row in rows)
+        reason = difference(first, second, *(f"of {name}" for name in names))
         raise MerBenchError(f"the rows cannot be compared: {reason}; choose rows of one table of the report")
 
 

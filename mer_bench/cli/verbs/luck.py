@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +34,10 @@ def command(results: str | None, protocol: str | None, data: str | None, as_json
     UF1 and UAR on the full set, by the number of epochs to choose from: the mean of 200 guessers, and where 95 % of
     them are.
     """
+    if data is not None and results is not None:
+        raise MerBenchError(
+            "--results is for the folds of stored rows, --data for those of data; leave one of the two out"
+        )
     if data is None:
         if protocol is not None or asked["data_options"] or asked["allow_partial"]:
             raise MerBenchError(
@@ -42,15 +46,25 @@ def command(results: str | None, protocol: str | None, data: str | None, as_json
         found = _of_rows(results)
     else:
         found = iter([_of_data(protocol or "cde", data, **asked)])
-    for title, curve, standings in found:
-        show(_answer(title, curve, standings), _lines(title, curve, standings), as_json=as_json)
+    for table in found:
+        show(_answer(table), _lines(table), as_json=as_json)
 
 
-_Found = tuple[str, "LuckCurve", "list[tuple[str, Standing]]"]
-"""What the folds are of, the guesser's scores, and the rows by name."""
+@dataclass(frozen=True)
+class _Table:
+    """What the folds are of, the guesser's scores, where rows stand, the rows with an oracle, and all names by key."""
+
+    title: str
+    curve: LuckCurve
+    standings: Sequence[Standing] = ()
+    rows: Sequence[RowResults] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def name(self, row: RowResults) -> str:
+        return self.names[row.record["row_key"]]
 
 
-def _of_rows(results: str | None) -> Iterator[_Found]:
+def _of_rows(results: str | None) -> Iterator[_Table]:
     from mer_bench.cli.stored_rows import StoredRows, protocol_text
     from mer_bench.luck import curve_of, standings
     from mer_bench.result_texts import input_text
@@ -65,11 +79,12 @@ def _of_rows(results: str | None) -> Iterator[_Found]:
         raise MerBenchError(f"{store.path} holds no result; measure a network with `mer-bench run`, or name --data")
     for rows in groups.values():
         record, curve = rows[0].record, curve_of(rows)
-        own = [(named.name(each.row.record), each) for each in standings(rows, curve)]
-        yield f"{protocol_text(record)}, input: {input_text(record)}", curve, own
+        title = f"{protocol_text(record)}, input: {input_text(record)}"
+        names = {row.record["row_key"]: named.name(row.record) for row in rows}
+        yield _Table(title, curve, standings(rows, curve), [row for row in rows if row.epochs.most], names)
 
 
-def _of_data(protocol: str, data: str, *, data_options: dict[str, str], allow_partial: bool) -> _Found:
+def _of_data(protocol: str, data: str, *, data_options: dict[str, str], allow_partial: bool) -> _Table:
     from mer_bench.databases.open import open_source
     from mer_bench.evaluation.protocol_data import read_protocol_data
     from mer_bench.luck import guesser
@@ -81,45 +96,61 @@ def _of_data(protocol: str, data: str, *, data_options: dict[str, str], allow_pa
     read = read_protocol_data(loaded, open_source(data, data_options, catalogue), allow_partial=allow_partial)
     folds = tuple(tuple(int(read.table.labels[i]) for i in fold.test) for fold in read.folds.values())
     curve = guesser(folds, len(loaded.classes), loaded.absent_class)
-    return f"{loaded.name}@{loaded.version}: {sum(map(len, folds))} samples, {len(folds)} folds", curve, []
+    return _Table(f"{loaded.name}@{loaded.version}: {sum(map(len, folds))} samples, {len(folds)} folds", curve)
 
 
-def _answer(title: str, curve: LuckCurve, standings: list[tuple[str, Standing]]) -> dict[str, object]:
+def _answer(table: _Table) -> dict[str, object]:
+    from mer_bench.cli.row_texts import warnings_object
     from mer_bench.scoring.metrics import TABLE_METRICS
 
+    curve = table.curve
     return {
-        "folds": title,
+        "folds": table.title,
         "guesser": [
             {"epochs": n, **{name: asdict(each) for name, each in zip(TABLE_METRICS, curve.at(n), strict=True)}}
             for n in curve.epochs
         ],
         "rows": [
             {
-                "row": name,
+                "row": table.name(own.row),
                 "epochs": own.epochs,
                 "last": {metric: own.last["full", metric].value for metric in TABLE_METRICS},
                 "oracle": {metric: own.oracle["full", metric].value for metric in TABLE_METRICS},
                 "needed": own.needed,
+                **warnings_object(own.row),
             }
-            for name, own in standings
+            for own in table.standings
         ],
+        "without_oracle": [table.name(row) for row in _unpaired(table)],
     }
 
 
-def _lines(title: str, curve: LuckCurve, standings: list[tuple[str, Standing]]) -> Iterator[str]:
-    from mer_bench.certainty import interval_text
-    from mer_bench.luck import GUESSER_TEXT, SHOWN_EPOCHS
+def _unpaired(table: _Table) -> list[RowResults]:
+    """Return the rows with scores of every epoch, but of no seed in all folds: they stand nowhere."""
+    shown = [own.row for own in table.standings]
+    return [row for row in table.rows if row not in shown]
 
-    yield title
+
+def _lines(table: _Table) -> Iterator[str]:
+    from mer_bench.certainty import interval_text
+    from mer_bench.cli.row_texts import warning_lines
+    from mer_bench.luck import GUESSER_TEXT, SHOWN_EPOCHS
+    from mer_bench.result_texts import incomplete_text
+
+    yield table.title
     yield ""
-    epochs = sorted({*SHOWN_EPOCHS, *(own.epochs for _, own in standings)})
+    epochs = sorted({*SHOWN_EPOCHS, *(own.epochs for own in table.standings)})
     yield from table_lines(
         ("best of epochs", "guesser's UF1", "guesser's UAR"),
-        [(str(n), *map(interval_text, curve.at(n))) for n in epochs],
+        [(str(n), *map(interval_text, table.curve.at(n))) for n in epochs],
     )
-    if standings:
+    if table.standings:
         yield ""
-        yield from table_lines(_HEADINGS, [_row_cells(name, own) for name, own in standings])
+        yield from table_lines(_HEADINGS, [_row_cells(table.name(own.row), own) for own in table.standings])
+        yield from warning_lines([own.row for own in table.standings], table.names)
+    for row in table.rows:
+        if missing := incomplete_text(row.oracle):
+            yield f"{table.name(row)}: scores of every epoch are missing: {missing}"
     yield ""
     yield GUESSER_TEXT
 
