@@ -49,7 +49,7 @@ def test_every_score_of_every_slice_is_compared(bench: Bench, store: Store) -> N
             assert cells["smallest p"] == f"{pairs[part].smallest_p:.2g}"
             assert cells["subjects: A, B, neither"] == f"{pairs[part].better}, {pairs[part].worse}, {pairs[part].equal}"
     assert len({tuple(cells.values()) for cells in rows.values()}) == 8
-    assert any(float(cells["smallest p"]) < 0.9 * float(cells["p"]) for cells in rows.values())
+    assert any(cells["smallest p"] != cells["p"] for cells in rows.values())
     assert "p is of this pair alone; tables of the report adjust it for the number of rows." in ended.out
 
 
@@ -72,10 +72,8 @@ def test_the_sentence_names_incomplete_seeds(bench: Bench, store: Store) -> None
     for seed in range(3):
         write_seed(store, lucky, right, seed=seed, missing=["smic-0"] if seed else [])
     ended = bench("compare", "theirs", "lucky", "--results", bench.results)
-    said = ended.out.splitlines()[-1]
-    assert re.match(
-        r"lucky-\w+ \(1 of 3 seeds\) is better than theirs-\w+: lucky-\w+ \(1 of 3 seeds\) is 0\.\d+ UF1", said
-    )
+    sentence = r"lucky-\w+ \(1 of 3 seeds\) is better than theirs-\w+: lucky-\w+ \(1 of 3 seeds\) is 0\.\d+ UF1"
+    assert any(re.match(sentence, line) for line in ended.out.splitlines())
 
 
 def test_rows_that_no_table_shows_together_are_refused_with_the_reason(bench: Bench, store: Store) -> None:

@@ -196,7 +196,7 @@ def test_notes_are_numbered_below_their_table(report: Report) -> None:
 
 
 def test_every_number_is_a_line_of_the_csv(report: Report) -> None:
-    lines = [line for line in report.csv if line["kind"] == "published"]
+    lines = [dict(line) for line in report.csv if line["kind"] == "published"]
     papers = [(p, paper, name) for p, (_, slices, _) in TABLES.items() for paper in printed_rows(p) for name in slices]
     for line, (protocol, paper, name) in zip(lines, papers, strict=True):
         note = line.pop("note")
