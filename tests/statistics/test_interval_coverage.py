@@ -21,7 +21,7 @@ from support.real_maps import FOLDER, NEEDS_MAPS
 from mer_bench.statistics.subjects import database_of
 
 
-@pytest.fixture(scope="module", params=["made", pytest.param("real", marks=NEEDS_MAPS)])
+@pytest.fixture(scope="module", params=["made", pytest.param("real", marks=[*NEEDS_MAPS, pytest.mark.slow])])
 def composition(request: pytest.FixtureRequest) -> Composition:
     found = made_composition() if request.param == "made" else real_composition(str(FOLDER))
     assert found.counts.shape == (68, 3)
