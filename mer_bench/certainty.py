@@ -11,12 +11,13 @@ from mer_bench.result_texts import seeds_text
 from mer_bench.results import RowResults, SeedResult
 from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.paired import Difference, Pair, compare, holm
-from mer_bench.statistics.resampling import LEVEL, Interval, intervals
+from mer_bench.statistics.resampling import LEVEL, RESAMPLES, Interval, intervals
 from mer_bench.statistics.subjects import SubjectCounts, subject_of
 from mer_bench.store.schema import RowRecord
 
 SIGNIFICANT = 0.05
 """The largest p of a difference that is called one."""
+_SWAPS_PER_PAIR = 40
 
 TIE = 1e-12
 """Means this close are equal: the same scores summed in another order differ by less."""
@@ -142,8 +143,13 @@ def ranking(rows: Sequence[RowResults]) -> Ranking | None:
     leader, *tied = (row for row, value in zip(ranked, uf1, strict=True) if value >= max(uf1) - TIE)
     own = subject_counts(leader.seeds)
     counts = {row.record["row_key"]: subject_counts(row.seeds) for row in ranked if row is not leader}
-    pairs = {key: compare(own, other) for key, other in counts.items() if own is not None and other is not None}
-    adjusted = holm([pair.differences["uf1"].p for pair in pairs.values()], among=comb(len(ranked), 2))
+    among = comb(len(ranked), 2)
+    # With fewer, no p of many pairs could be small enough.
+    swaps = max(RESAMPLES, _SWAPS_PER_PAIR * among)
+    pairs = {
+        key: compare(own, other, swaps=swaps) for key, other in counts.items() if own is not None and other is not None
+    }
+    adjusted = holm([pair.differences["uf1"].p for pair in pairs.values()], among=among)
     return Ranking(leader, tuple(tied), pairs, dict(zip(pairs, adjusted, strict=True)))
 
 

@@ -271,3 +271,15 @@ def test_an_interval_stands_behind_its_value() -> None:
     interval = Interval(0.0312, -0.0123, 0.0747)
     assert interval_text(interval) == "0.0312 (-0.0123 to 0.0747)"
     assert interval_text(interval, sign=True) == "+0.0312 (-0.0123 to +0.0747)"
+
+
+def test_many_rows_have_swaps_enough_for_a_small_p(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mer_bench.certainty.RESAMPLES", 10)
+    store = new_store(tmp_path)
+    for name in ("b", "c", "d"):
+        write_seed(store, make_row(name, samples=MANY), wrong_for("s", "c"))
+    write_seed(store, make_row("a", samples=MANY), right)
+    ranked = ranking(read_results(store))
+    assert ranked is not None
+    assert ranked.smallest_p == pytest.approx(6 / 241)
+    assert max(ranked.p.values()) == pytest.approx(6 / 241)

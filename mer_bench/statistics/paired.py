@@ -66,7 +66,9 @@ class Pair:
     smallest_p: float
 
 
-def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, seed: int = 0) -> Pair:
+def compare(
+    a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, swaps: int | None = None, seed: int = 0
+) -> Pair:
     """Compare two rows on the subjects that both predict.
 
     Parameters
@@ -74,7 +76,9 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
     a, b : SubjectCounts
         With the same subjects, and as many samples of each class of each subject.
     resamples : int
-        Of subjects, and of swaps unless there are fewer ways to swap.
+        Of subjects.
+    swaps : int, optional
+        Unless there are fewer ways to swap; as many as resamples by default.
     seed : int
         The same seed gives the same draws.
 
@@ -89,7 +93,7 @@ def compare(a: SubjectCounts, b: SubjectCounts, *, resamples: int = RESAMPLES, s
     resampled, value = resampled_scores(a, times) - resampled_scores(b, times), a.scores() - b.scores()
     around = intervals_around(value, resampled, a, times) or (None, None)
     ahead = (resampled > _ROUNDING).mean(axis=0) + (np.abs(resampled) <= _ROUNDING).mean(axis=0) / 2
-    p, smallest = swap_test(a, b, resamples=resamples, seed=seed)
+    p, smallest = swap_test(a, b, resamples=swaps or resamples, seed=seed)
     lead = a.correct - b.correct
     return Pair(
         differences={

@@ -25,8 +25,6 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 MIN_DEGREES = 4
 """Subjects, less one for each database, that an interval needs: with fewer it holds the true score too rarely."""
-MIN_WHOLE = 0.9
-"""The share of resamples with every class that an interval needs: the others are means over fewer classes."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,7 @@ def limits(values: DoubleArray, row: SubjectCounts) -> DoubleArray:
     one (the expanded percentile interval; Hesterberg 2015, doi:10.1080/00031305.2015.1089789). Its degrees of freedom
     are the number of equally large subjects that would weigh as much as these, less one for each database.
     """
-    sizes = row.n_samples
-    degrees = max(sizes.sum() ** 2 / (sizes**2).sum() - _n_databases(row), 1)
-    tail = 100 * float(ndtr(stdtrit(degrees, (1 - LEVEL) / 2)))
+    tail = 100 * _tail(row)
     found: DoubleArray = np.percentile(values, [tail, 100 - tail], axis=0)
     return found
 
@@ -145,7 +141,8 @@ def intervals_around(
     """Return the intervals of two values from their resamples.
 
     The resamples that lack a class stay in: without them, the few subjects who have it would never be missing, and the
-    intervals of a few subjects would hold the true score too rarely.
+    intervals of a few subjects would hold the true score too rarely. They are means over fewer classes, so they must be
+    too few to reach a limit.
 
     Parameters
     ----------
@@ -162,11 +159,18 @@ def intervals_around(
         None for fewer subjects than `MIN_DEGREES` asks for, or if a class is so rare that many resamples lack it.
     """
     too_few = len(row.subjects) - _n_databases(row) < MIN_DEGREES
-    if too_few or has_every_class(row, times).mean() < MIN_WHOLE:
+    if too_few or 1 - has_every_class(row, times).mean() > _tail(row):
         return None
     low, high = limits(resampled, row)
     first, second = (Interval.around(value[i], low[i], high[i]) for i in range(2))
     return first, second
+
+
+def _tail(row: SubjectCounts) -> float:
+    """Return the share of resamples below the lower limit, and above the upper one: see `limits`."""
+    sizes = row.n_samples
+    degrees = max(sizes.sum() ** 2 / (sizes**2).sum() - _n_databases(row), 1)
+    return float(ndtr(stdtrit(degrees, (1 - LEVEL) / 2)))
 
 
 def _n_databases(row: SubjectCounts) -> int:

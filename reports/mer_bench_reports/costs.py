@@ -1,4 +1,4 @@
-"""What a row costs: processor time of a seed, trainable parameters, and operations of one sample's forward pass."""
+"""What a row costs: computing time of a seed, trainable parameters, and operations of one sample's forward pass."""
 
 from __future__ import annotations
 

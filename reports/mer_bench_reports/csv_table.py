@@ -34,7 +34,7 @@ def render_csv(report: ReportData) -> str:
     ``badge`` is not trained as its paper says. A seed with a missing fold has no scores: the mean is over the
     ``n_seeds`` complete seeds, and ``incomplete`` names the others. Columns that end in ``_std`` are the standard
     deviation over seeds; ``_low`` and ``_high`` are the limits of the row's 95 % interval. ``lead`` is the highest UF1
-    of the comparison less that of the row, ``lead_p`` its p, adjusted for the number of rows. ``minutes`` is the
+    of the comparison less that of the row, ``lead_p`` its p, adjusted for all pairs of rows. ``minutes`` is the
     computing time of one seed, ``flops`` of one sample's forward pass.
 
     No text begins as a formula does in a spreadsheet, or has a sign that a terminal obeys.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mer_bench.arithmetic import AVX2
 from mer_bench.caveats import DATA_CAVEATS, is_synthetic
 from mer_bench.results import Mean
 from mer_bench.rules import NO_EPOCHS, SELECTIONS
@@ -16,7 +17,8 @@ from mer_bench_reports.report_data import Comparison, Entry, Overview, OverviewR
 def overviews(comparisons: Sequence[Comparison]) -> tuple[Overview, ...]:
     """Return a table for each selection rule under which several protocols were measured on real data.
 
-    A column is one comparison, so that inputs are not mixed. A row is one method with the same parameters and caveats.
+    A column is one comparison, so that inputs are not mixed. A row is one method with the same parameters,
+    representation, arithmetic and caveats; rows with an incomplete seed are left out.
 
     Parameters
     ----------
@@ -62,22 +64,22 @@ def _rows(comparisons: Iterable[Comparison]) -> tuple[OverviewRow, ...]:
     found: dict[tuple[object, ...], dict[int, Entry]] = {}
     for comparison in comparisons:
         for entry in comparison.entries:
-            key = _key(entry)
-            # Rows that differ in what is no parameter, such as the scale of their maps, stay apart.
-            twin = next(n for n in range(len(comparison.entries)) if comparison.number not in found.get((*key, n), {}))
-            found.setdefault((*key, twin), {})[comparison.number] = entry
-    measured = [entries for entries in found.values() if any(entry.row.means for entry in entries.values())]
-    return tuple(OverviewRow(*_words(next(iter(entries.values()))), entries) for entries in measured)
+            if entry.row.is_complete:
+                found.setdefault(_key(entry), {})[comparison.number] = entry
+    return tuple(OverviewRow(*_words(next(iter(entries.values()))), entries) for entries in found.values())
 
 
 def _key(entry: Entry) -> tuple[object, ...]:
     record = entry.row.record
-    method = record["method"]
-    return method["name"], method["version"], json.dumps(record["params"], sort_keys=True), *_caveats(entry)
+    method, params = record["method"], json.dumps(record["params"], sort_keys=True)
+    made = record["arithmetic"], record["representation"]["hash"]
+    return method["name"], method["version"], params, *made, *_caveats(entry)
 
 
 def _words(entry: Entry) -> tuple[str, str]:
-    settings = "; ".join(filter(None, [entry.badge, entry.settings, *_caveats(entry)]))
+    arithmetic = entry.row.record["arithmetic"]
+    other = f"arithmetic {arithmetic}" if arithmetic != AVX2 else ""
+    settings = "; ".join(filter(None, [entry.badge, entry.settings, other, *_caveats(entry)]))
     return entry.row.record["method"]["title"], settings
 
 

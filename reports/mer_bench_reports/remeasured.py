@@ -71,8 +71,8 @@ def _reasons(published: PublishedRow, entry: Entry) -> Iterator[str]:
     for label, text in published.stated.items():
         if measured[label] != text:
             yield f"other {label}: {measured[label]} here, {text} published"
-    if not entry.row.means:
-        yield "no complete seed"
+    if not entry.row.is_complete:
+        yield "not every seed is complete"
 
 
 def measured_input(record: RowRecord) -> dict[str, str]:

@@ -28,8 +28,8 @@ CITED_TEXT = (
 
 REMEASURED_TEXT = (
     "Measured is the row's score here, difference is measured less published. Only rows on real and complete data, "
-    "with the preset 'paper', and the samples and input that the source states, are compared; of the others the reason "
-    "is named. "
+    "with the preset 'paper', and the samples, kind of representation, flow and channels that the source states, are "
+    "compared; of the others the reason is named. Alignment, size and scale may be others. "
     "Even so, the published score comes from other code, and often from an unknown selection rule."
 )
 
@@ -71,11 +71,11 @@ INTERVAL_TEXT = (
 
 DIFFERENCE_TEXT = (
     "The row with the highest UF1 less each other row, on the full set; rows with an incomplete seed are left out. "
-    "Intervals come from the same resampled subjects for both rows. p is the share of all ways to swap the two rows' "
-    "predictions subject by subject that give such a difference, adjusted for all pairs of these rows (Holm), since "
-    "the first row is chosen by the same scores. First better: the share of the resamples in which the first row has "
-    "the higher UF1. Subjects: of how many the first row predicts more samples correctly, the other row does, or "
-    "neither."
+    "Intervals come from the same resampled subjects for both rows. p is the share of 10,000 random ways to swap the "
+    "two rows' predictions subject by subject (of all ways, if there are fewer) that give such a difference, adjusted "
+    "for all pairs of these rows (Holm), since the first row is chosen by the same scores. First better: the share of "
+    "the resamples in which the first row has the higher UF1. Subjects: of how many the first row predicts more "
+    "samples correctly, the other row does, or neither."
 )
 
 SEVERAL_DEVICES = "its cells were computed on several devices, which round differently; Provenance names them"

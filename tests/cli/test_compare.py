@@ -50,7 +50,7 @@ def test_every_score_of_every_slice_is_compared(bench: Bench, store: Store) -> N
             assert cells["subjects: A, B, neither"] == f"{pairs[part].better}, {pairs[part].worse}, {pairs[part].equal}"
     assert len({tuple(cells.values()) for cells in rows.values()}) == 8
     assert any(cells["smallest p"] != cells["p"] for cells in rows.values())
-    assert "p is of this pair alone; tables of the report adjust it for the number of rows." in ended.out
+    assert "p is of this pair alone; tables of the report adjust it for all pairs of rows." in ended.out
 
 
 def test_json_has_what_the_table_has(bench: Bench, store: Store) -> None:

@@ -103,6 +103,16 @@ def test_subjects_come_from_the_best_to_the_one_whom_all_rows_fail(case: Compari
     assert strips[0][0].share == pytest.approx(correct / size, abs=1e-3)
 
 
+def test_a_row_with_an_incomplete_seed_is_named_with_its_seeds(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for seed in range(3):
+        write_seed(store, make_row("a", samples=MANY), right, seed=seed, missing=["smic-0"] if seed else [])
+    (comparison,) = build_report(store).comparisons
+    plot = forest(comparison)
+    assert plot is not None
+    assert "A (1 of 3 seeds)" in [part.text for part in plot.parts if isinstance(part, Text)]
+
+
 @pytest.mark.parametrize(
     ("failed", "sentence"),
     [

@@ -13,7 +13,7 @@ from support.latex import latex_tables
 from support.protocols_case import ROWS, write_case
 from support.rendered import Line, Table, html_tables, markdown_tables, texts
 from support.report_case import mean_and_deviation
-from support.store_factory import make_row, new_store, scattered, write_seed
+from support.store_factory import make_row, new_store, right, scattered, write_seed
 
 from mer_bench.store import Store
 from mer_bench_reports import build_report
@@ -46,7 +46,7 @@ FOUND = {
     ],
     5: [
         ("RCN-A", "rcn-a casme3", 5, "last", f"{OTHER_SAMPLES}; partial data"),
-        ("HTNet", "htnet casme3", 4, "last", f"{OTHER_SAMPLES}; {OTHER_FLOW}; no complete seed"),
+        ("HTNet", "htnet casme3", 4, "last", f"{OTHER_SAMPLES}; {OTHER_FLOW}; not every seed is complete"),
         ("AHMSA-Net", "ahmsa casme3", 4, "last", OTHER_SAMPLES),
     ],
 }
@@ -288,13 +288,30 @@ def test_one_protocol_with_real_scores_has_no_such_table(store: Store) -> None:
 def test_rows_that_differ_in_no_parameter_stay_apart(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     for caveats, third in (([], "os"), (["blurred"], "os"), ([], "magnitude")):
-        for protocol in ("cde", "other"):
-            row = make_row("net", protocol=protocol, caveats=caveats, third_channel=third)
-            write_seed(store, row, scattered(f"{caveats}{third}{protocol}", 3))
+        for arithmetic in ("avx2", "native"):
+            for protocol in ("cde", "other"):
+                row = make_row("net", protocol=protocol, caveats=caveats, third_channel=third, arithmetic=arithmetic)
+                write_seed(store, row, scattered(f"{caveats}{third}{protocol}", 3))
     (overview,) = build_report(store).overviews
-    assert [row.settings for row in overview.rows] == ["defaults", "defaults; blurred"]
-    assert [sorted(row.entries) for row in overview.rows] == [[1, 2, 3, 4], [2, 4]]
-    assert len({entry.name for row in overview.rows for entry in row.entries.values()}) == 6
+    assert [(row.settings, sorted(row.entries)) for row in overview.rows] == [
+        ("defaults", [1, 2, 3, 4]),
+        ("defaults; arithmetic native", [1, 2, 3, 4]),
+        ("defaults; blurred", [2, 4]),
+        ("defaults; arithmetic native; blurred", [2, 4]),
+    ]
+    for row in overview.rows:
+        assert len({entry.row.record["arithmetic"] for entry in row.entries.values()}) == 1
+
+
+def test_rows_with_an_incomplete_seed_are_left_out(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    for name in ("whole", "torn"):
+        for protocol in ("cde", "other"):
+            row = make_row(name, protocol=protocol)
+            for seed in range(2):
+                write_seed(store, row, right, seed=seed, missing=["smic-s1"] if (name, seed) == ("torn", 1) else [])
+    (overview,) = build_report(store).overviews
+    assert [row.title for row in overview.rows] == ["Whole"]
 
 
 def test_maps_computed_from_frames_have_the_flow_and_channels_of_preprocessing() -> None:

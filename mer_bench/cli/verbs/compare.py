@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mer_bench.statistics.paired import Pair
 
 
-ONE_PAIR = "p is of this pair alone; tables of the report adjust it for the number of rows."
+ONE_PAIR = "p is of this pair alone; tables of the report adjust it for all pairs of rows."
 
 
 @click.command(name="compare")
@@ -29,8 +29,9 @@ ONE_PAIR = "p is of this pair alone; tables of the report adjust it for the numb
 def command(a: str, b: str, results: str | None, as_json: bool) -> None:
     """Say whether row A is better than row B, and how certain that is.
 
-    Differences are A less B, with 95 % intervals from resampled subjects. p is the share of all ways to swap the rows'
-    predictions subject by subject that give such a difference. `mer-bench rows list` shows the names of rows.
+    Differences are A less B, with 95 % intervals from resampled subjects. p is the share of
+    10,000 random ways to swap the rows' predictions subject by subject (of all ways, if there are fewer) that give such
+    a difference. `mer-bench rows list` shows the names of rows.
     """
     from mer_bench.certainty import compare_rows, name_with_seeds, verdict
     from mer_bench.cli.row_texts import warning_lines, warnings_object

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mer_bench.certainty import interval_text
+from mer_bench.certainty import interval_text, name_with_seeds
 from mer_bench.result_texts import DEFAULTS
 from mer_bench.statistics.resampling import Interval
 from mer_bench_reports.report_data import Entry
@@ -34,7 +34,8 @@ def label(entry: Entry) -> str:
     """Return what a plot calls a row: title, difference from the others, and a preset that needs a badge."""
     record = entry.row.record
     preset = (record["settings"]["preset"] or DEFAULTS) if entry.badge else ""
-    return ", ".join(filter(None, [record["method"]["title"], entry.distinction, preset]))
+    title = ", ".join(filter(None, [record["method"]["title"], entry.distinction, preset]))
+    return name_with_seeds(title, entry.row.seeds)
 
 
 def row_text(number: int, text: str) -> Text:

@@ -14,7 +14,7 @@ _BOTTOM, _TALL = 230.0, 200.0
 
 
 def costs(comparison: Comparison) -> Plot | None:
-    """Return UF1 against the processor time of a seed."""
+    """Return UF1 against the computing time of a seed."""
     rows = [(entry, time) for entry in comparison.entries if (time := minutes(entry.row))]
     if len(rows) < 2:
         return None
@@ -27,13 +27,13 @@ def costs(comparison: Comparison) -> Plot | None:
     ]
     parts: list[Part] = [
         *vertical_axis(up, LEFT, LEFT + WIDTH, "UF1 on the full set"),
-        *log_axis(across, _BOTTOM, "processor time of one seed, minutes (logarithmic)"),
+        *log_axis(across, _BOTTOM, "computing time of one seed, minutes (logarithmic)"),
         *(Point(x, y, "dot", "".join(text)) for (x, y), text in zip(places, texts, strict=True)),
         *numbered(places, _BOTTOM),
         *numbered_lines(texts, _BOTTOM + AXIS + LINE),
     ]
     return Plot(
-        "UF1 against processor time of one seed",
+        "UF1 against computing time of one seed",
         "One dot for each row, with its number in the list: further right is slower, further up is better.",
         _BOTTOM + AXIS + LINE * (len(rows) + 1),
         tuple(parts),

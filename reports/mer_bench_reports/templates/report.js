@@ -69,8 +69,9 @@ function valueOf(row, column, isNumber) {
   const text = cell.dataset.value ?? cell.textContent.trim();
   if (width > 1) return null;
   if (!isNumber) return text || null;
-  const number = Number.parseFloat(text.replace(/^< /, "").replace("−", "-"));
-  return Number.isNaN(number) ? null : number - (text.startsWith("<") ? Number.EPSILON : 0);
+  const number = Number.parseFloat(text.replace(/^[<>] /, "").replace("−", "-"));
+  const beyond = { "<": -1e-9, ">": 1e-9 }[text[0]] ?? 0;
+  return Number.isNaN(number) ? null : number + beyond;
 }
 
 function ordered(rows, column, isNumber, direction) {
