@@ -114,15 +114,21 @@ def badge(record: RowRecord) -> str:
 def input_text(record: RowRecord) -> str:
     """Return what a row's input was made from: ``CausalNet 3DB maps (tv-l1, per-map-8bit), digest 3fa9c01b``.
 
-    Channels are named if they lack the strain. Settings of preprocessing are named if they are not the default, for
-    the same frames make another input with them: ``SMIC-HS, digest 77d02b4e, flow=dis``.
+    Settings of preprocessing are named if they are not the default, for the same frames make another input with them:
+    ``SMIC-HS, digest 77d02b4e, flow=dis``.
     """
-    made, params = record["input"], record["representation"]["params"]
+    params = record["representation"]["params"]
+    chosen = {p.name: params[p.name] for p in PREPROCESSING if params.get(p.name, p.default) != p.default}
+    return ", ".join([data_text(record), *_pairs(chosen)])
+
+
+def data_text(record: RowRecord) -> str:
+    """Return the data of `input_text`, whatever its preprocessing; channels are named if they lack the strain."""
+    made = record["input"]
     has_strain = not made["channels"] or not {"strain", "os"}.isdisjoint(made["channels"])
     facts = [made["flow"], made["scale"], "" if has_strain else f"channels {' '.join(made['channels'])}"]
     told = ", ".join(filter(None, facts))
-    chosen = {p.name: params[p.name] for p in PREPROCESSING if params.get(p.name, p.default) != p.default}
-    return ", ".join([f"{made['name']}{f' ({told})' if told else ''}", f"digest {made['digest'][:8]}", *_pairs(chosen)])
+    return f"{made['name']}{f' ({told})' if told else ''}, digest {made['digest'][:8]}"
 
 
 def verification_text(row: RowResults) -> str:

@@ -10,6 +10,9 @@ from mer_bench.store.schema import SCHEMA, RowRecord
 from mer_bench.store.store import Store
 from mer_bench.store.validation import misfit
 
+_MOST = 10**18
+"""More parameters or operations than any network has; a larger number is a damaged one, and may fit no float."""
+
 
 class NetworkRecord(TypedDict):
     """``network.json``; no score depends on it, and it may be missing."""
@@ -38,6 +41,8 @@ def read_network(store: Store, record: RowRecord) -> NetworkRecord | None:
     place = misfit(content, NetworkRecord)
     if place is None and (content["schema"], content["row_key"]) != (SCHEMA, record["row_key"]):
         place = "row_key"
+    if place is None:
+        place = next((name for name in ("trainable", "flops") if not 0 <= (content[name] or 0) <= _MOST), None)
     if place is not None:
         store.notice(f"{file}: {place!r} is missing or wrong; the size of its network is not known")
         return None

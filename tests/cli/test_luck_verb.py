@@ -138,6 +138,17 @@ def test_each_protocol_and_input_has_a_guesser_of_its_own(bench: Bench, store: S
     assert answers[0]["guesser"][0]["uf1"] != answers[1]["guesser"][0]["uf1"]
 
 
+def test_rows_with_other_preprocessing_share_a_guesser_whose_title_names_none(bench: Bench, store: Store) -> None:
+    dis = make_row("early", epochs=True, samples=MANY, representation={"flow": "dis"})
+    write_seed(store, dis, scattered("c", 3), oracle=scattered("d", 5))
+    [net] = [row for row in store.rows() if row["method"]["name"] == "net"]
+    assert dis["input"] == net["input"]
+    [answer] = bench("luck", "--results", bench.results, "--json").objects
+
+    assert [own["row"].partition("-")[0] for own in answer["rows"]] == ["early", "net"]
+    assert answer["folds"] == f"cde@1, input: Named maps (tv-l1, per-map-8bit), digest {dis['input']['digest'][:8]}"
+
+
 def test_what_limits_the_scores_is_said_in_the_lines_and_in_json(bench: Bench, tmp_path: Path) -> None:
     store = new_store(tmp_path)
     row = make_row(

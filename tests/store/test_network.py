@@ -32,7 +32,17 @@ def test_a_network_is_read_back_as_written(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["{", '{"schema": 4}', {"trainable": "many"}, {"flops": 1.5}, {"row_key": "another"}, {"schema": 1}]
+    "damage",
+    [
+        "{",
+        '{"schema": 4}',
+        {"trainable": "many"},
+        {"trainable": -1},
+        {"flops": 1.5},
+        {"flops": 10**400},
+        {"row_key": "another"},
+        {"schema": 1},
+    ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_missing(store: Store, damage: str | dict[str, object]) -> None:
     file = store.network_file(STORED_ROW)

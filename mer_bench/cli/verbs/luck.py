@@ -67,7 +67,7 @@ class _Table:
 def _of_rows(results: str | None) -> Iterator[_Table]:
     from mer_bench.cli.stored_rows import StoredRows, protocol_text
     from mer_bench.luck import curve_of, standings
-    from mer_bench.result_texts import input_text
+    from mer_bench.result_texts import data_text
     from mer_bench.results import read_results
 
     store = open_results(results)
@@ -79,7 +79,7 @@ def _of_rows(results: str | None) -> Iterator[_Table]:
         raise MerBenchError(f"{store.path} holds no result; measure a network with `mer-bench run`, or name --data")
     for rows in groups.values():
         record, curve = rows[0].record, curve_of(rows)
-        title = f"{protocol_text(record)}, input: {input_text(record)}"
+        title = f"{protocol_text(record)}, input: {data_text(record)}"
         names = {row.record["row_key"]: named.name(row.record) for row in rows}
         yield _Table(title, curve, standings(rows, curve), [row for row in rows if row.epochs.most], names)
 
