@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return "".join(" " if sign in "\t\n\r\v\f" else sign for sign in text if sign in "\t\n\r\v\f" or _is_shown(sign))
 
 
+def printable_lines(text: str) -> str:
+    """Return a text as `printable` does, with its line ends."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def one_line(value: object) -> str:
     """Return a value's printable text with each run of white space as one blank."""
     return " ".join(printable(str(value)).split())

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_bench.ablation import Ablation, AblationSetting, Pair
-from mer_bench.cli.console import UNBOUNDED, print_line
+from mer_bench.cli.console import UNBOUNDED, add_row, print_line
 from mer_bench.cli.tables import captions
 from mer_bench.parameters import ParameterValue
+from mer_bench.printable import printable_lines
 from mer_bench.result_texts import folds_text, mean_text, seeds_text
 from mer_bench.results import SeedResult, means
 from mer_bench.row_names import RowNames
@@ -85,11 +86,11 @@ def _wide_table(rows: Sequence[_Row]) -> Table:
     table = _blank([*_LABELS, *(f"{name}\nUF1 / UAR" for name in slices)])
     for setting, seeds in rows:
         pairs = [_score_texts(seeds, name) for name in slices]
-        table.add_row(*_label(setting, seeds), *(("\n" if "±" in uf1 else " ").join((uf1, uar)) for uf1, uar in pairs))
+        add_row(table, *_label(setting, seeds), *(("\n" if "±" in uf1 else " ").join((uf1, uar)) for uf1, uar in pairs))
         published = _published(setting, seeds)
         if published:
             given = [published.get(name) for name in slices]
-            table.add_row(_PUBLISHED, "", "", *("" if pair is None else " ".join(_pair_texts(pair)) for pair in given))
+            add_row(table, _PUBLISHED, "", "", *("" if pair is None else " ".join(_pair_texts(pair)) for pair in given))
     return table
 
 
@@ -101,7 +102,7 @@ def _long_table(rows: Sequence[_Row]) -> Table:
         for name in _slices(rows):
             pair = published.get(name)
             scores = [text.replace("±", "\n±") for text in _score_texts(seeds, name)]
-            table.add_row(*label, name, *scores, "" if pair is None else " ".join(_pair_texts(pair)))
+            add_row(table, *label, name, *scores, "" if pair is None else " ".join(_pair_texts(pair)))
             label = ["", "", ""]
     return table
 
@@ -110,7 +111,7 @@ def _blank(headings: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(headings[0], max_width=_SETTING_WIDTH, overflow="fold")
     for heading in headings[1:]:
-        table.add_column(Text(heading), no_wrap=True)
+        table.add_column(Text(printable_lines(heading)), no_wrap=True)
     return table
 
 

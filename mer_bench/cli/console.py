@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mer_bench.cli.standard_output import answers, say
-from mer_bench.printable import printable
+from mer_bench.printable import printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 UNBOUNDED = 10_000
 """Columns: wider than any line of a table or of help."""
 _FILE_WIDTH = 120
 _GAP = 2
 """Columns between two cells."""
+
+
+class StyledLine(str):
+    """A line with mer-bench's own styling, made of texts that had no sign that a terminal obeys."""
+
+    __slots__ = ()
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -34,7 +40,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_line(people: Console, text: str, style: str | None = None) -> None:
     """Print a line of text: folded at words at the width of a terminal, and never folded in a file."""
-    people.print(_inert(text), style=style, soft_wrap=not people.is_terminal)
+    people.print(printable_lines(text), style=style, soft_wrap=not people.is_terminal)
 
 
 def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | None = None) -> None:
@@ -42,7 +48,7 @@ def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | N
     if as_json:
         lines = [json.dumps(answer, indent=indent, allow_nan=False)]
     for line in lines:
-        say(_inert(line))
+        say(line if isinstance(line, StyledLine) else printable_lines(line))
 
 
 def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -56,7 +62,7 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[
     people = console()
     if not people.is_terminal:
         people.width = UNBOUNDED
-    rows = list(rows)
+    headings, *rows = ([printable_lines(cell) for cell in row] for row in (headings, *rows))
     columns = list(zip(headings, *rows, strict=True))
     needs = [max(len(word) for cell in column for word in cell.split() or [""]) for column in columns]
     spare = people.width - sum(needs) - _GAP * (len(columns) - 1)
@@ -67,10 +73,8 @@ def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[
     for heading, width in zip(headings, _widened(needs, wishes, spare), strict=True):
         table.add_column(heading, width=width)
     for row in rows:
-        table.add_row(*row)
-    with people.capture() as captured:
-        people.print(table)
-    return [line.rstrip() for line in captured.get().splitlines()]
+        add_row(table, *row)
+    return styled_lines(people, table)
 
 
 def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:
@@ -81,8 +85,13 @@ def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column()
     for row in facts:
-        table.add_row(*row)
+        add_row(table, *row)
     return table
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """Add a row to a table that is printed: its cells may hold stored texts, whose control signs are removed."""
+    table.add_row(*map(printable_lines, cells))
 
 
 def fact_lines(facts: Iterable[tuple[str, str]]) -> list[str]:
@@ -90,18 +99,15 @@ def fact_lines(facts: Iterable[tuple[str, str]]) -> list[str]:
     people = console()
     if not people.is_terminal:
         people.width = UNBOUNDED
+    return styled_lines(people, facts_grid(facts))
+
+
+def styled_lines(people: Console, *tables: Table | Text) -> list[str]:
+    """Return the lines of what has no control signs left in its texts, with the styling that it has on this console."""
     with people.capture() as captured:
-        people.print(facts_grid(facts))
-    return [line.rstrip() for line in captured.get().splitlines()]
-
-
-def _inert(text: str) -> str:
-    """Return a text without signs that a terminal obeys, but for colours: a stored title may hold some."""
-    return "".join(
-        part if is_colour else "\n".join(map(printable, part.split("\n")))
-        for number, part in enumerate(re.split(r"(\x1b\[[\d;]*m)", text))
-        for is_colour in [number % 2]
-    )
+        for table in tables:
+            people.print(table)
+    return [StyledLine(line.rstrip()) for line in captured.get().splitlines()]
 
 
 def _widened(needs: Sequence[int], wishes: Sequence[int], spare: int) -> list[int]:

@@ -12,8 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mer_bench.cli.console import UNBOUNDED, print_line
+from mer_bench.cli.console import UNBOUNDED, add_row, print_line
 from mer_bench.cli.row_texts import DEVIATION, caveat_lines, incomplete_lines, input_lines, seed_text, settings_lines
+from mer_bench.printable import printable_lines
 from mer_bench.result_texts import (
     distinction_texts,
     folds_text,
@@ -85,7 +86,7 @@ def _blank_table(headings: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
         # Numbers stay whole; names and folds are folded where a terminal is too narrow even for the long table.
-        table.add_column(Text(heading), no_wrap=number >= _N_LABELS, overflow="fold")
+        table.add_column(Text(printable_lines(heading)), no_wrap=number >= _N_LABELS, overflow="fold")
     return table
 
 
@@ -96,7 +97,7 @@ def _wide_table(rows: Sequence[tuple[SeedResult, ...]], slices: list[str]) -> Ta
         is_mean = len(seeds) > 1
         texts = {name: _mean_texts(seeds, name) for name in slices}
         cells = [f"{uf1}\n{uar}" if is_mean else f"{uf1} {uar}" for uf1, uar, _ in texts.values()]
-        table.add_row("\n".join(label), *line, *cells, texts[slices[0]][2])
+        add_row(table, "\n".join(label), *line, *cells, texts[slices[0]][2])
     return table
 
 
@@ -107,7 +108,7 @@ def _long_table(rows: Sequence[tuple[SeedResult, ...]], slices: list[str]) -> Ta
         labels = [*label[: len(slices) - 1], "\n".join(label[len(slices) - 1 :])]
         for name, text in zip_longest(slices, labels, fillvalue=""):
             cells = [text.replace("±", "\n±") for text in _mean_texts(seeds, name)]
-            table.add_row(text, *line, name, *cells)
+            add_row(table, text, *line, name, *cells)
             line = ["", ""]
     return table
 

@@ -62,6 +62,23 @@ def shown(rows: list[tuple[SeedResult, ...]], columns: int) -> list[str]:
     return captured.get().splitlines()
 
 
+def test_no_stored_text_is_obeyed_by_the_terminal(tmp_path: Path) -> None:
+    hidden = "q\x1b[8m\x1b]0;owned\x07"
+    store = new_store(tmp_path)
+    write_seed(
+        store,
+        make_row("net", samples=SAMPLES, preset=hidden, slices={"full": ["smic", "samm", "casme2"], hidden: ["smic"]}),
+        often_wrong("a"),
+    )
+    rows = [row.seeds for row in read_results(store)]
+    for columns in (300, 30):
+        console = Console(width=columns, force_terminal=True, color_system=None)
+        with console.capture() as captured:
+            print_results(rows, console, RowNames({}))
+        assert "q[8m" in captured.get()
+        assert not [sign for sign in captured.get() if not sign.isprintable() and sign != "\n"]
+
+
 def cells(lines: list[str], headings: list[str]) -> Iterator[list[str]]:
     """Yield the cells of each line below the rule, cut where the headings begin."""
     (rule,) = (number for number, line in enumerate(lines) if line.strip().startswith("─"))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from mer_bench.cli.completion import complete_method
-from mer_bench.cli.console import console, facts_grid, show
+from mer_bench.cli.console import add_row, console, facts_grid, show, styled_lines
 from mer_bench.cli.options import SettingsCommand, json_option, preset_option, set_option
 from mer_bench.config import RESULTS_DEFAULT
 from mer_bench.parameters import value_text
+from mer_bench.printable import printable_lines
 from mer_bench.sweep import setting_text
 
 if TYPE_CHECKING:
@@ -46,17 +47,14 @@ def command(method: str, preset: str | None, overrides: dict[str, str], classes:
 
 def _lines(description: Description) -> Iterator[str]:
     """Yield the page line by line: click handles a pipe that closes early, as for the other commands."""
-    spec, page = description.spec, console()
-    with page.capture() as captured:
-        page.print(f"{spec.title} ({spec.name} {spec.version})", style="bold")
-        network = [*_of_network(description.network, description.n_classes), *_of_stack(description.stacks)]
-        page.print(facts_grid([*_of_method(description), *network, ("results", _RESULTS)]))
-        if spec.presets:
-            page.print(_presets(description))
-        if spec.parameters:
-            page.print(_parameters(description))
-    for line in captured.get().splitlines():
-        yield line.rstrip()
+    from rich.text import Text
+
+    spec = description.spec
+    title = Text(printable_lines(f"{spec.title} ({spec.name} {spec.version})"), style="bold")
+    network = [*_of_network(description.network, description.n_classes), *_of_stack(description.stacks)]
+    facts = facts_grid([*_of_method(description), *network, ("results", _RESULTS)])
+    tables = [make(description) for make, own in ((_presets, spec.presets), (_parameters, spec.parameters)) if own]
+    yield from styled_lines(console(), title, facts, *tables)
 
 
 def _of_method(description: Description) -> Iterable[tuple[str, str]]:
@@ -120,7 +118,7 @@ def _presets(description: Description) -> Table:
     for name, values in description.spec.presets.items():
         labels = ["default"] if name == description.spec.default_preset else []
         labels += ["shown"] if name == description.preset != description.spec.default_preset else []
-        table.add_row(" ".join([name, *(f"({label})" for label in labels)]), setting_text(values) or "the defaults")
+        add_row(table, " ".join([name, *(f"({label})" for label in labels)]), setting_text(values) or "the defaults")
     return table
 
 
@@ -131,7 +129,7 @@ def _parameters(description: Description) -> Table:
     for parameter in parameters:
         own = values[parameter.name]
         value = [value_text(own) if own != parameter.default else ""] if changed else []
-        table.add_row(parameter.name, _accepted(parameter), value_text(parameter.default), *value, parameter.doc)
+        add_row(table, parameter.name, _accepted(parameter), value_text(parameter.default), *value, parameter.doc)
     return table
 
 
