@@ -129,7 +129,8 @@ def _parameters(description: Description) -> Table:
     for parameter in parameters:
         own = values[parameter.name]
         value = [value_text(own) if own != parameter.default else ""] if changed else []
-        add_row(table, parameter.name, _accepted(parameter), value_text(parameter.default), *value, parameter.doc)
+        cells = (parameter.name, _accepted(parameter), value_text(parameter.default), *value, parameter.doc)
+        add_row(table, *cells)
     return table
 
 
