@@ -1,6 +1,7 @@
 from .api import run as run
 from .arrays import FloatArray as FloatArray
 from .arrays import IntArray as IntArray
+from .bounded_files import read_bounded as read_bounded
 from .cache import content_digest as content_digest
 from .caveats import Caveat as Caveat
 from .databases.base import CLIP as CLIP
@@ -11,6 +12,9 @@ from .databases.base import InputFacts as InputFacts
 from .errors import MerBenchError as MerBenchError
 from .errors import MethodError as MethodError
 from .errors import did_you_mean as did_you_mean
+from .executors.base import Executor as Executor
+from .executors.base import Job as Job
+from .executors.base import Task as Task
 from .frames import load_results as load_results
 from .hookspecs import hookimpl as hookimpl
 from .methods.draws import Draws as Draws
@@ -28,6 +32,7 @@ from .samples import Sample as Sample
 from .samples import SampleTable as SampleTable
 from .specs import AblationSpec as AblationSpec
 from .specs import DatabaseSpec as DatabaseSpec
+from .specs import ExecutorSpec as ExecutorSpec
 from .specs import Features as Features
 from .specs import MethodSpec as MethodSpec
 from .specs import ProtocolSpec as ProtocolSpec

@@ -15,6 +15,7 @@ from mer_bench.engine.listener import Listener
 from mer_bench.engine.run import run as run_request
 from mer_bench.evaluation.request import Request
 from mer_bench.frames import results_frame
+from mer_bench.printable import printable_lines
 from mer_bench.progress import ProgressListener
 
 if TYPE_CHECKING:
@@ -156,4 +157,4 @@ def _warn(text: str) -> None:
     depth, frame = 1, sys._getframe()
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("mer_bench."):
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(text, stacklevel=depth)
+    warnings.warn(printable_lines(text), stacklevel=depth)

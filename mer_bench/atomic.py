@@ -4,46 +4,66 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from mer_bench.errors import MerBenchError
+from mer_bench.locks import claim, temporary_beside
 
-_LONGEST_PREFIX = 50
-"""Characters of the target's name in a temporary file's name: file systems limit the length of names."""
+_ATTEMPTS = 5
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write a file as `open_atomically` does."""
-    with open_atomically(path) as stream:
+    with open_atomically(path, mode) as stream:
         stream.write(content)
+
+
+def write_in_folders(path: Path, content: bytes, mode: int = 0o666, folder_mode: int = 0o777) -> None:
+    """Write a file as `open_atomically` does, and make the folders above it, again if they are removed meanwhile."""
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(FileNotFoundError):
+            make_folders(path.parent, folder_mode)
+            write_atomically(path, content, mode)
+            return
+    make_folders(path.parent, folder_mode)
+    write_atomically(path, content, mode)
+
+
+def make_folders(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder and those above it, each with this mode; `Path.mkdir` gives it to the last one only."""
+    if not folder.is_dir():
+        for above in (*reversed(folder.parents), folder):
+            if not above.is_dir():
+                above.mkdir(mode, exist_ok=True)
 
 
 @contextmanager
 def open_atomically(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Yield a stream whose content replaces the file at the end: temporary file in the same folder, fsync, rename.
 
-    ``mode`` is the mode of the new file, minus the umask. The temporary file is called ``.<name>.<random>.tmp``; only a
-    process that is killed leaves it behind.
+    ``mode`` is the mode of the new file, minus the umask. The temporary file is locked until then; only a process that
+    is killed leaves it behind, and `mer_bench.locks.remove_leftover` knows it.
 
     Raises
     ------
     OSError
         The file cannot be written; an existing one is unchanged.
     """
-    temporary = _beside(path)
+    temporary, stream = _temporary(path, mode)
     try:
-        with open(temporary, "x+b", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
+        with stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
+            _rename(temporary, path, stream)
     finally:
-        temporary.unlink(missing_ok=True)
+        # A file that was renamed has no such name any more, and one that cannot be removed fails no write.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 @contextmanager
@@ -67,7 +87,7 @@ def new_folder(
         target = path.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         exists = target.is_dir()
-        temporary = _beside(target)
+        temporary = temporary_beside(target)
         temporary.mkdir()
         try:
             yield temporary
@@ -82,8 +102,25 @@ def new_folder(
         raise MerBenchError(f"{noun} cannot be written to {path}: {error.strerror or error}; {cure}") from error
 
 
-def _beside(path: Path) -> Path:
-    return path.parent / f".{path.name[:_LONGEST_PREFIX]}.{secrets.token_hex(8)}.tmp"
+def _temporary(path: Path, mode: int) -> tuple[Path, BinaryIO]:
+    """Return a new temporary file, which no other process takes for a leftover."""
+    for attempt in range(_ATTEMPTS):
+        temporary = temporary_beside(path)
+        stream = open(temporary, "x+b", opener=lambda name, flags: os.open(name, flags, mode))  # noqa: SIM115
+        # Before it was locked, another process may have removed it.
+        if claim(stream.fileno()) or attempt == _ATTEMPTS - 1:
+            break
+        stream.close()
+    return temporary, stream
+
+
+def _rename(temporary: Path, path: Path, stream: BinaryIO) -> None:
+    try:
+        temporary.replace(path)
+    except OSError:
+        # A network file system may rename the file and lose the answer.
+        if not (path.exists() and os.path.samestat(path.stat(), os.fstat(stream.fileno()))):
+            raise
 
 
 def _check_free(path: Path, cure: str) -> None:

@@ -16,8 +16,9 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from mer_bench.arrays import FloatArray
-from mer_bench.atomic import open_atomically
+from mer_bench.atomic import write_in_folders
 from mer_bench.errors import MerBenchError, Notice
+from mer_bench.locks import TEMPORARY_PATTERN
 
 CACHE_VARIABLE = "MER_BENCH_CACHE"
 
@@ -30,7 +31,7 @@ STACKS = "stacks"
 TRAINING = "training"
 """The subfolder for trainings that are not finished."""
 
-_OURS = re.compile(r"[0-9a-f]{64}\.(entry|json)|\.[0-9a-f]{50}\.[0-9a-f]{16}\.tmp")
+_OURS = re.compile(rf"[0-9a-f]{{64}}\.(entry|digest)|{TEMPORARY_PATTERN}")
 """Other files in the folder are neither counted nor removed: a user may have chosen a folder that has such files."""
 _TREES = (STACKS, SYNTHETIC, TRAINING)
 """Subfolders with files of any name."""
@@ -47,6 +48,37 @@ def cache_folder() -> Path:
 
 class CacheError(MerBenchError):
     """The cache cannot be written, neither this entry nor any other."""
+
+    @classmethod
+    def of(cls, file: Path, error: OSError) -> CacheError:
+        """Return the error for a file that cannot be written."""
+        return cls(
+            f"the cache cannot be written: {file} ({error.strerror}); free some space there (or inodes: `df -i`), or "
+            f"choose another folder with the environment variable {CACHE_VARIABLE}, and run the same command again"
+        )
+
+
+class InputGoneError(MerBenchError):
+    """What the cache held for a run was removed or damaged since; it can be made again."""
+
+
+def open_stack(file: Path) -> FloatArray:
+    """Map a stacked input, which stays readable if its file is removed after that.
+
+    Raises
+    ------
+    InputGoneError
+        It cannot be opened.
+    """
+    try:
+        stack: FloatArray = np.load(file, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputGoneError(
+            f"its input {file} was removed or damaged during the run ({reason}), which is no fault of the method; run "
+            "the same command again"
+        ) from error
+    return stack
 
 
 @dataclass(frozen=True)
@@ -100,17 +132,9 @@ class Cache:
     def write_file(self, file: Path, content: bytes) -> None:
         """Write a file of the cache atomically and create the folders above it; raises as `write` does."""
         try:
-            inner = reversed(file.relative_to(self.folder).parents[:-1])
-            for folder in (self.folder, *(self.folder / name for name in inner)):
-                # Path.mkdir applies its mode to the last folder only.
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open_atomically(file, mode=0o600) as stream:
-                stream.write(content)
+            write_in_folders(file, content, 0o600, 0o700)
         except OSError as error:
-            raise CacheError(
-                f"the cache cannot be written: {file} ({error.strerror}); free some space there, or choose another "
-                f"folder with the environment variable {CACHE_VARIABLE}"
-            ) from error
+            raise CacheError.of(file, error) from error
 
     def usage(self) -> dict[str, tuple[int, int]]:
         """Return, for each kind of content, the number of files and their size in bytes."""
@@ -161,17 +185,18 @@ def content_digest(files: Sequence[Path]) -> str:
     states = [_state(file) for file in files]
     identity = hashlib.sha256(json.dumps([str(file.absolute()) for file in files]).encode()).hexdigest()
     cache = Cache(cache_folder())
-    record = cache.folder / "digests" / identity[:2] / f"{identity}.json"
-    remembered = _remembered(record)
-    if remembered is not None and remembered.get("states") == states:
-        return str(remembered["digest"])
+    record = cache.folder / "digests" / identity[:2] / f"{identity}.digest"
+    remembered = _remembered(record, states)
+    if remembered is not None:
+        return remembered
     whole = hashlib.sha256()
     for file in files:
         with _readable(file):
             whole.update(file_digest(file))
     if states == [_state(file) for file in files]:
+        content = json.dumps({"states": states, "digest": whole.hexdigest()}).encode()
         with suppress(CacheError):  # the files are then hashed again next time
-            cache.write_file(record, json.dumps({"states": states, "digest": whole.hexdigest()}).encode())
+            cache.write_file(record, hashlib.sha256(content).digest() + content)
     return whole.hexdigest()
 
 
@@ -210,9 +235,14 @@ def _readable(file: Path) -> Iterator[None]:
         raise MerBenchError(f"{file} cannot be read ({error.strerror}); restore it from the release") from error
 
 
-def _remembered(record: Path) -> dict[str, object] | None:
+def _remembered(record: Path, states: list[list[int]]) -> str | None:
+    """Return the digest that the cache remembers for files in these states; None if it has none, or a damaged one."""
     try:
-        content = json.loads(record.read_bytes())
-    except (OSError, ValueError):
+        stored = record.read_bytes()
+    except OSError:
         return None
-    return content if isinstance(content, dict) and isinstance(content.get("digest"), str) else None
+    checksum, content = stored[:32], stored[32:]
+    if checksum != hashlib.sha256(content).digest():
+        return None
+    remembered = json.loads(content)
+    return str(remembered["digest"]) if remembered["states"] == states else None

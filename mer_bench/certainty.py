@@ -19,6 +19,9 @@ SIGNIFICANT = 0.05
 """The largest p of a difference that is called one."""
 _SWAPS_PER_PAIR = 40
 
+LEVEL_TEXT = f"{100 * LEVEL:.0f} %"
+"""Of an interval."""
+
 TIE = 1e-12
 """Means this close are equal: the same scores summed in another order differ by less."""
 
@@ -166,7 +169,7 @@ def lead_text(difference: Difference) -> str:
 
 def level_text(interval: Interval, *, sign: bool = False) -> str:
     """Return ``95 % interval 0.3702 to 0.4899``; with signs for a difference."""
-    return f"{100 * LEVEL:.0f} % interval {limits_text(interval, sign=sign)}"
+    return f"{LEVEL_TEXT} interval {limits_text(interval, sign=sign)}"
 
 
 def limits_text(interval: Interval, *, sign: bool = False) -> str:

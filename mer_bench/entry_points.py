@@ -78,7 +78,11 @@ def check_entry_point(point: EntryPoint) -> None:
 
 def _stated_origin(distribution: Distribution) -> tuple[str, str]:
     """Return the name and version in a distribution's metadata; either may be missing there."""
-    metadata = distribution.metadata
+    try:
+        metadata = distribution.metadata
+    except FileNotFoundError:
+        # The package importlib_metadata, which replaces the standard library's once it is imported, raises this.
+        return "unknown", ""
     return metadata.get_all("Name", ["unknown"])[0], metadata.get_all("Version", [""])[0]
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mer_bench.arrays import DoubleArray, FloatArray, IntArray
+from mer_bench.arrays import DoubleArray, IntArray
 from mer_bench.scoring.metrics import class_means
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord, RowRecord
@@ -61,7 +61,7 @@ class Epochs:
             seed, truth = cell["seed"], record["folds"][cell["fold"]]["samples"]
             labels = np.array([truth[key] for key in ids])
             predicted = scores.argmax(axis=2)
-            best = predicted[_best(predicted, labels)].tolist()
+            best = predicted[best_epoch(predicted, labels)].tolist()
             chosen[seed, cell["fold"]] = dict(zip(ids, zip(labels.tolist(), best, strict=True), strict=True))
             own = _counts(predicted, labels, scores.shape[2])
             counts[seed] = _sum(counts[seed], own) if seed in counts else own
@@ -90,19 +90,16 @@ class Epochs:
         return mean
 
 
-def best_epoch(scores: FloatArray, labels: list[int]) -> int:
+def best_epoch(predicted: IntArray, labels: IntArray) -> int:
     """Return the epoch with the most correct samples, and of equals the latest (as published test-epoch code does).
 
     Parameters
     ----------
-    scores : ndarray of shape (n_epochs, n_samples, n_classes), float32
-    labels : list of int
-        The n_samples true labels.
+    predicted : ndarray of shape (n_epochs, n_samples), int64
+        Classes.
+    labels : ndarray of shape (n_samples,), int64
+        The true ones.
     """
-    return _best(scores.argmax(axis=2), np.asarray(labels))
-
-
-def _best(predicted: IntArray, labels: IntArray) -> int:
     correct = (predicted == labels).sum(axis=1)
     return int(len(correct) - 1 - np.argmax(correct[::-1]))
 

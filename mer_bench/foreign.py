@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
-from mer_bench.errors import MerBenchError, reason_of
+from mer_bench.errors import MOST_CHARACTERS, MerBenchError, reason_of, shortened
+from mer_bench.printable import printable_lines
 
 STRICT_VARIABLE = "MER_BENCH_STRICT_PLUGINS"
 
@@ -69,5 +70,17 @@ def origin_of(error: BaseException) -> BaseException:
 
 
 def trace_of(error: BaseException) -> str:
-    """Return an error's traceback as text."""
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    """Return an error's traceback as text of bounded length."""
+    try:
+        parts = traceback.format_exception(type(error), error, error.__traceback__)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a plugin's error may break whatever looks at it
+        return f"{reason_of(error)}; its traceback cannot be printed"
+    # Each part first, so that a message without end leaves room for the frames.
+    return shortened("".join(shortened(part, MOST_CHARACTERS // 5) for part in parts))
+
+
+def print_trace(error: BaseException) -> None:
+    """Print an error's traceback on stderr."""
+    print(printable_lines(trace_of(error)), file=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mer_bench.config import load_config, results_folder
+from mer_bench.printable import printable_lines
 from mer_bench.result_texts import input_text, result_object
 from mer_bench.results import METRICS, RowResults, SeedResult, read_results
 from mer_bench.row_names import RowNames
@@ -71,7 +72,7 @@ def load_results(results: str | Path | None = None) -> pd.DataFrame:
     store = Store.open(results_folder(results, load_config()), notices.append)
     frame = results_frame(store, ((row, result) for row in read_results(store) for result in (*row.seeds, *row.oracle)))
     for notice in notices:
-        warnings.warn(notice, stacklevel=2)
+        warnings.warn(printable_lines(notice), stacklevel=2)
     return frame
 
 

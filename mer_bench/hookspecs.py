@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from mer_bench.specs import AblationSpec, DatabaseSpec, MethodSpec, ProtocolSpec
+from mer_bench.specs import AblationSpec, DatabaseSpec, ExecutorSpec, MethodSpec, ProtocolSpec
 
 PROJECT = "mer_bench"
 ENTRY_POINT_GROUP = "mer_bench.plugins"
@@ -36,4 +36,10 @@ def mer_bench_protocols() -> Iterable[ProtocolSpec]:
 @hookspec
 def mer_bench_ablations() -> Iterable[AblationSpec]:
     """Return the ablations that this plugin provides, of its own methods or of others."""
+    return ()
+
+
+@hookspec
+def mer_bench_executors() -> Iterable[ExecutorSpec]:
+    """Return the executors that this plugin provides, which start the tasks of runs on other machines."""
     return ()

@@ -77,7 +77,7 @@ class Parameter:
         try:
             return self.check(_convert(text, self.default))
         except ValueError:
-            raise MerBenchError(f"{self.name}={text!r} is not {_type_name(self.default)}") from None
+            raise MerBenchError(f"{self.name}={text!r} is not {type_name(self.default)}") from None
 
     def check(self, value: object) -> ParameterValue:
         """Return ``value`` converted to the parameter's type.
@@ -90,7 +90,7 @@ class Parameter:
         """
         typed = _as_type(value, self.default)
         if typed is None:
-            raise MerBenchError(f"{self.name}={value!r} is not {_type_name(self.default)}")
+            raise MerBenchError(f"{self.name}={value!r} is not {type_name(self.default)}")
         if self.choices and typed not in self.choices:
             allowed = ", ".join(str(choice) for choice in self.choices)
             raise MerBenchError(f"{self.name}={typed!r} is not one of: {allowed}")
@@ -201,7 +201,8 @@ def _plain(limit: float) -> str:
     return str(int(limit)) if float(limit).is_integer() else f"{limit:g}"
 
 
-def _type_name(value: ParameterValue) -> str:
+def type_name(value: ParameterValue) -> str:
+    """Return the type of a parameter's value in words."""
     if isinstance(value, tuple):
         return "a comma-separated list of whole numbers"
     return {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[type(value)]

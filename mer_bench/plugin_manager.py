@@ -27,14 +27,15 @@ from mer_bench.entry_points import Damaged, check_entry_point, find_entry_points
 from mer_bench.errors import MerBenchError, did_you_mean, reason_of
 from mer_bench.foreign import ForeignError, foreign_code, origin_of, strict, trace_of
 from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
+from mer_bench.loading import Loading
 from mer_bench.names import normalise_name
-from mer_bench.specs import AblationSpec, DatabaseSpec, MethodSpec, ProtocolSpec
+from mer_bench.specs import AblationSpec, DatabaseSpec, ExecutorSpec, MethodSpec, ProtocolSpec
 
 BLOCK_VARIABLE = "MER_BENCH_BLOCK_PLUGINS"
 
 _HOME_DISTRIBUTION = "mer-bench"
 
-_Spec = MethodSpec | DatabaseSpec | ProtocolSpec | AblationSpec
+_Spec = MethodSpec | DatabaseSpec | ProtocolSpec | AblationSpec | ExecutorSpec
 _SpecT = TypeVar("_SpecT", bound=_Spec)
 _Key = tuple[str, str]
 
@@ -43,6 +44,7 @@ _HOOKS: dict[str, type[_Spec]] = {
     "mer_bench_databases": DatabaseSpec,
     "mer_bench_protocols": ProtocolSpec,
     "mer_bench_ablations": AblationSpec,
+    "mer_bench_executors": ExecutorSpec,
 }
 
 
@@ -94,6 +96,7 @@ class Catalogue:
     databases: Mapping[str, DatabaseSpec]
     protocols: Mapping[str, ProtocolSpec]
     ablations: Mapping[str, AblationSpec]
+    executors: Mapping[str, ExecutorSpec]
     records: tuple[PluginRecord, ...]
     owners: Mapping[_Key, str]
 
@@ -121,6 +124,10 @@ class Catalogue:
     def protocol(self, name: str) -> ProtocolSpec:
         """Return a protocol's spec. Raises what `method` raises."""
         return self._find("protocol", name, self.protocols)
+
+    def executor(self, name: str) -> ExecutorSpec:
+        """Return an executor's spec. Raises what `method` raises."""
+        return self._find("executor", name, self.executors)
 
     def _find(self, kind: str, name: str, known: Mapping[str, _SpecT]) -> _SpecT:
         wanted = normalise_name(name)
@@ -172,8 +179,8 @@ def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
         reasons[normalise_name(name)] = f"named in {BLOCK_VARIABLE}"
     loaded: dict[str, object] = {}
     points, damaged = find_entry_points(ENTRY_POINT_GROUP)
-    with _contained(), _process_restored():
-        plugins = [_load(loaded, point, reasons.get(normalise_name(point.name))) for point in points]
+    with _contained(), _process_restored(), Loading().watched() as loading:
+        plugins = [_load(loaded, point, reasons.get(normalise_name(point.name)), loading) for point in points]
     return _merge([*plugins, *map(_unreadable, damaged)])
 
 
@@ -232,14 +239,16 @@ def _process_restored() -> Iterator[None]:
         os.close(folder)
 
 
-def _load(loaded: dict[str, object], point: EntryPoint, block_reason: str | None) -> _Plugin:
+def _load(loaded: dict[str, object], point: EntryPoint, block_reason: str | None, loading: Loading) -> _Plugin:
     distribution, version = origin(point.dist)
     record = PluginRecord(point.name, distribution, version, PluginStatus.OK)
     if block_reason is not None:
         return _Plugin(replace(record, status=PluginStatus.BLOCKED, reason=block_reason))
     owner = f"plugin {point.name}"
+    described = f"plugin {point.name!r} of {f'{distribution} {version}'.strip()}"
+    cure = f"{BLOCK_VARIABLE}={point.name} goes on without it"
     try:
-        with foreign_code(owner, "loading it"):
+        with foreign_code(owner, "loading it"), loading.of(described, cure):
             check_entry_point(point)
             plugin, name = point.load(), f"{distribution}:{point.name}"
             specs = _read_specs(loaded, plugin, name)
@@ -342,6 +351,7 @@ def _merge(plugins: list[_Plugin]) -> Catalogue:
         databases={name: spec for (_, name), spec in chosen if isinstance(spec, DatabaseSpec)},
         protocols={name: spec for (_, name), spec in chosen if isinstance(spec, ProtocolSpec)},
         ablations={name: spec for (_, name), spec in chosen if isinstance(spec, AblationSpec)},
+        executors={name: spec for (_, name), spec in chosen if isinstance(spec, ExecutorSpec)},
         records=tuple(sorted(records, key=lambda record: (record.name, record.distribution))),
         owners={key: keepers[key].record.distribution for key in sorted(keepers)},
     )

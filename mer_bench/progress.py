@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from mer_bench.durations import duration_text
 from mer_bench.engine.listener import Listener, Part, Step
-from mer_bench.engine.time_left import LONG_SECONDS, TimeLeft, duration_text, has_quicker, quicker_text
+from mer_bench.engine.time_left import LONG_SECONDS, TimeLeft, has_quicker, quicker_text
 from mer_bench.evaluation.plan import Plan
+from mer_bench.printable import printable_lines
 from mer_bench.training.progress import TrainingProgress
 
 _PLAIN_INTERVAL_S = 5.0
@@ -93,6 +95,7 @@ class ProgressListener(Listener):
         console = Console(stderr=True) if self._bar is None else self._bar.console
         # Folded at words at the width of a terminal, and never folded in a file.
         folds = console.is_terminal
+        text = printable_lines(text)
         console.print(text, style=colour, markup=False, highlight=False, emoji=False, soft_wrap=not folds)
 
     @contextmanager
@@ -121,7 +124,7 @@ def training_text(fold: str, progress: TrainingProgress) -> str:
 def _printed(what: str, total: int, done: int, left: TimeLeft) -> Iterator[_Show]:
     """Print what is done, the rate and the time left, every few seconds and at the end."""
     if done == total:
-        click.echo(f"all {total} {what} are stored already; nothing to compute", err=True)
+        _tell(f"all {total} {what} are stored already; nothing to compute")
     fresh = n_failed = 0
     started = printed = time.monotonic()
 
@@ -133,9 +136,13 @@ def _printed(what: str, total: int, done: int, left: TimeLeft) -> Iterator[_Show
         printed, rate = now, fresh / max(now - started, 1e-9)
         failures = f", {n_failed} failed" if n_failed else ""
         untimed = f" ({', '.join(left.untimed)} not started)" if left.untimed else ""
-        click.echo(f"{done + fresh}/{total} {what}{failures}, {rate:.2f}/s, {left.text()}{untimed}", err=True)
+        _tell(f"{done + fresh}/{total} {what}{failures}, {rate:.2f}/s, {left.text()}{untimed}")
 
     yield show
+
+
+def _tell(line: str) -> None:
+    click.echo(printable_lines(line), err=True)
 
 
 def _can_draw() -> bool:

@@ -254,6 +254,43 @@ class DatabaseSpec:
 
 
 @dataclass(frozen=True)
+class ExecutorSpec:
+    """What starts the tasks of runs on other machines, described without importing it.
+
+    Parameters
+    ----------
+    name : str
+        One lower case word. The keys of its cluster file begin with it: ``slurm_time``.
+    title : str
+        The name as people read it.
+    target : str
+        ``"package.module:ClassName"`` of an `Executor`.
+    parameters : tuple of Parameter
+        Its options. A text may be written as a list of lines in the file.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type or form.
+    """
+
+    kind: ClassVar[str] = "executor"
+    name: str
+    title: str
+    target: str
+    parameters: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        owner = f"{self.kind} {self.name}"
+        _check_name(self.kind, self.name)
+        if "-" in self.name:
+            raise MerBenchError(f"{owner}: its name has a hyphen, and begins the keys of its file; use one word")
+        check_types(owner, self, title=str, target=str, parameters=tuple)
+        _check_target(self.name, self.target)
+        _check_parameters(owner, self.parameters)
+
+
+@dataclass(frozen=True)
 class TomlSpec:
     """Something that a TOML file describes; ``kind`` is what it is, for messages."""
 

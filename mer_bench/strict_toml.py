@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from mer_bench.bounded_files import read_bounded
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import NAME_RULE, is_name
 
@@ -17,6 +18,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_MOST_BYTES = 64 << 10
+"""The files of mer-bench have 5 KiB at most; the parser needs the square of a key's length."""
 _DEEPEST = 20
 _MOST_SHOWN = 200
 
@@ -24,7 +27,7 @@ _Value = TypeVar("_Value")
 _Word = TypeVar("_Word", bound=str)
 
 
-def read_toml(kind: str, path: Path, cure: str = "check its path") -> TomlTable:
+def read_toml(kind: str, path: Path, cure: str = "check its path", *, most: int = _MOST_BYTES) -> TomlTable:
     """Read a file.
 
     Parameters
@@ -34,18 +37,19 @@ def read_toml(kind: str, path: Path, cure: str = "check its path") -> TomlTable:
     path : Path
     cure : str
         What to do if the file cannot be read.
+    most : int, optional
+        The largest size allowed, in bytes.
 
     Raises
     ------
     MerBenchError
-        The file cannot be read, is not TOML, or contains values that no message can show.
+        The file cannot be read, is too large, is not TOML, or contains values that no message can show.
     """
     try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
+        content = tomllib.loads(read_bounded(path, most, "such a file", cure, may_be_empty=True).decode())
         _refuse_unprintable(content, _DEEPEST)
-    except OSError as error:
-        raise MerBenchError(f"{kind} {path} cannot be read ({error.strerror}); {cure}") from error
+    except MerBenchError as error:
+        raise MerBenchError(f"{kind} {error}") from error
     except ValueError as error:
         raise MerBenchError(f"{kind} {path} is not TOML: {error}; correct it") from error
     except RecursionError:
@@ -247,6 +251,25 @@ class TomlTable:
             if "\0" in str(value):
                 raise table.wrong(name, "contains a NUL character; remove it")
         return {name: str(value) for name, value in table._content.items()}
+
+    def option(self, key: str) -> bool | int | float | str:
+        """Return a text, a number or a boolean; a list of texts as lines, and a table as lines ``name=value``.
+
+        Raises
+        ------
+        MerBenchError
+            The value is something else.
+        """
+        value = self._content[key]
+        if isinstance(value, dict):
+            return "\n".join(f"{name}={text}" for name, text in self.settings(key).items())
+        if isinstance(value, list) and all(isinstance(line, str) and "\0" not in line for line in value):
+            return "\n".join(value)
+        if isinstance(value, str):
+            return self.text(key, may_be_empty=True)
+        if isinstance(value, (bool, int, float)):
+            return value
+        raise self.wrong(key, "is not a text, a number, true, false, a list of texts or a table of these")
 
     def values(self, key: str) -> dict[str, bool | int | float | str | tuple[int, ...]]:
         """Return a table of values that parameters may have: texts, numbers, booleans and lists of whole numbers.

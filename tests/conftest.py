@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from support.bench import Bench
+from support.desk_executor import DESK
 from support.hostile import install
 from support.naughty import NAUGHTY
 
 from mer_bench.engine import executors
 from mer_bench.threads import THREAD_VARIABLES
+
+_HOMES = count()
 
 
 def pytest_configure() -> None:
@@ -21,12 +26,24 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Before a test module imports a numerical library: pytest's two workers have a core each.
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Leave the processes that tests start to choose their own number of threads."""
+    """Leave the processes that tests start to choose their own number of threads.
+
+    The garbage collector passes over what was imported until now, torch above all: that takes a tenth of the time.
+    """
     for name in THREAD_VARIABLES:
         os.environ.pop(name, None)
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Let libraries free their objects, which some complain about otherwise."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +61,9 @@ def _isolated(
     for name in list(os.environ):
         if name.startswith("MER_BENCH_") and name != "MER_BENCH_REAL_DATA":
             monkeypatch.delenv(name)
-    home = str(tmp_path_factory.mktemp("home"))
+    # Never `mktemp`, which reads the whole folder to number a new one.
+    home = str(tmp_path_factory.getbasetemp() / f"home-{next(_HOMES)}")
+    Path(home).mkdir()
     monkeypatch.setenv("MER_BENCH_CACHE", str(shared_cache))
     monkeypatch.setenv("HOME", home)
     monkeypatch.setenv("XDG_CONFIG_HOME", home)
@@ -77,6 +96,19 @@ def naughty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
     yield
     sys.modules.pop("naughty_plugin", None)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Install the executor of `desk_executor.DESK`, and write a cluster file that names it."""
+    site = tmp_path / "desk-site"
+    install(site, "desk-plugins", {"desk_plugin": DESK})
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    file = tmp_path / "desk.toml"
+    file.write_text('desk_label = "fast"\n', encoding="utf-8")
+    yield file
+    sys.modules.pop("desk_plugin", None)
 
 
 @pytest.fixture

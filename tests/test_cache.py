@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mer_bench import cache as cache_module
 from mer_bench.cache import Cache, Entry, cache_folder, content_digest
 from mer_bench.errors import MerBenchError
 
@@ -85,7 +86,7 @@ def test_only_the_owner_can_read_what_it_creates(cache: Cache, exists: bool) -> 
 def test_usage_and_clearing_concern_only_the_files_of_mer_bench(cache: Cache) -> None:
     cache.write("flow", KEY, ENTRY)
     cache.write("face", KEY, ENTRY)
-    leftover = cache.folder / "face" / "ab" / f".{KEY[:50]}.0123456789abcdef.tmp"
+    leftover = cache.folder / "face" / "ab" / f".{KEY[:50]}.0123456789abcdef01234567.tmp"
     leftover.write_bytes(b"half a face")
     releases = cache.folder / "synthetic"
     (releases / "3db-tiny-0-v1" / "SMIC").mkdir(parents=True)
@@ -105,6 +106,7 @@ def test_several_processes_may_write_one_entry_at_once(cache: Cache) -> None:
     code = f"""
 import numpy as np
 from pathlib import Path
+from mer_bench import cache as cache_module
 from mer_bench.cache import Cache, Entry
 for _ in range(60):
     cache = Cache(Path({str(cache.folder)!r}), print)
@@ -120,7 +122,9 @@ for _ in range(60):
 def test_a_folder_that_cannot_be_written_is_an_error_with_its_cure(cache: Cache) -> None:
     cache.folder.write_text("a file is here")
 
-    with pytest.raises(MerBenchError, match=r"^the cache cannot be written: .*cache/flow/ab/ab0.*MER_BENCH_CACHE$"):
+    with pytest.raises(
+        MerBenchError, match=r"^the cache cannot be written: .*cache/flow/ab/ab0.*MER_BENCH_CACHE, and run"
+    ):
         cache.write("flow", KEY, ENTRY)
 
 
@@ -179,13 +183,41 @@ def test_a_file_changed_without_its_time_stamp_is_read_again(file: Path) -> None
     assert content_digest([file]) != before
 
 
-@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"states": 1}', b"\xff"])
-def test_a_damaged_record_of_a_digest_is_not_used(file: Path, cache: Cache, damage: bytes) -> None:
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff", bytes(32) + b'{"states": [], "digest": "1"}'])
+def test_a_record_of_a_digest_that_is_none_is_not_used(file: Path, cache: Cache, damage: bytes) -> None:
     before = content_digest([file])
-    (record,) = cache.folder.rglob("*.json")
+    (record,) = cache.folder.rglob("*.digest")
+    good = record.read_bytes()
     record.write_bytes(damage)
 
     assert content_digest([file]) == before
+    assert record.read_bytes() == good
+
+
+def test_no_damaged_byte_of_a_record_changes_a_digest(
+    file: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = content_digest([file])
+    (record,) = cache.folder.rglob("*.digest")
+    good = record.read_bytes()
+    hashed: list[Path] = []
+    digest = cache_module.file_digest
+
+    def counted(path: Path) -> bytes:
+        hashed.append(path)
+        return digest(path)
+
+    monkeypatch.setattr(cache_module, "file_digest", counted)
+    for position in range(len(good)):
+        record.write_bytes(_flipped(good, position))
+        assert content_digest([file]) == before
+
+    assert len(hashed) == len(good)
+    assert record.read_bytes() == good
+
+
+def _flipped(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
 
 
 def test_a_missing_file_is_an_error_with_its_cure(tmp_path: Path) -> None:

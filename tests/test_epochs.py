@@ -65,7 +65,7 @@ def test_a_fold_that_stopped_early_keeps_its_last_epoch(store: Store, stopped: s
     assert cell is not None
     ids = list(row["folds"][stopped]["samples"])
     one_hot = np.eye(3, dtype=np.float32)
-    store.write_epoch_scores(
+    cell["epoch_scores"] = store.write_epoch_scores(
         cell["key"], ids, one_hot[[[1] * len(ids), list(row["folds"][stopped]["samples"].values())]]
     )
     cell["selected_epoch"] = 1
@@ -90,7 +90,7 @@ def test_seeds_with_other_numbers_of_epochs_are_averaged_to_the_end(store: Store
             cell = store.read_cell(row, seed, fold)
             assert cell is not None
             labels = list(known["samples"].values())
-            store.write_epoch_scores(
+            cell["epoch_scores"] = store.write_epoch_scores(
                 cell["key"], list(known["samples"]), one_hot[[*[[0] * len(labels)] * (n_epochs - 1), labels]]
             )
             cell["selected_epoch"] = n_epochs - 1

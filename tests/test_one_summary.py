@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 from support.bench import Bench
 from support.store_factory import always, make_row, new_store, right, samples_of, scattered, write_seed, wrong_for
+from support.store_files import edit_record
 
 from mer_bench import load_results
 from mer_bench.cli.tables import print_results
@@ -22,7 +23,7 @@ from mer_bench.results import METRICS, RowResults, read_results, read_row
 from mer_bench.row_names import RowNames
 from mer_bench.store import Store
 from mer_bench.store import store as store_module
-from mer_bench.store.files import read_json
+from mer_bench.store.files import read_record
 from mer_bench_reports import build_report, write_report
 
 UNEVEN = ("smic/s1/surprise", "smic/s2/positive_0", "samm/006/negative_0", "casme2/sub01/positive_1")
@@ -91,9 +92,9 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
     def counted(path: Path) -> object:
         if path.parent.name.startswith("seed-"):
             reads[path] += 1
-        return read_json(path)
+        return read_record(path)
 
-    monkeypatch.setattr(store_module, "read_json", counted)
+    monkeypatch.setattr(store_module, "read_record", counted)
     return reads
 
 
@@ -166,7 +167,7 @@ def test_a_run_reports_every_stored_seed_and_shows_those_asked_for(bench: Bench)
 def test_load_results_warns_of_each_damaged_file_once(store: Store, recwarn: pytest.WarningsRecorder) -> None:
     first, second = sorted(store.path.glob("cells/*/svm-flow/*/seed-0/*.json"))[:2]
     first.write_text("{")
-    second.write_text(second.read_text().replace('"y_pred": 0', '"y_pred": 7'))
+    edit_record(second, lambda cell: cell["predictions"][0].update(y_pred=7))
     frame = load_results(store.path)
 
     warnings = [str(warning.message) for warning in recwarn]

@@ -99,17 +99,17 @@ def test_every_hook_is_called_and_its_result_checked(site: Path) -> None:
         lines = f"from mer_bench import hookimpl\n@hookimpl\ndef {hook}(): return (1,)"
         install(site, f"only-{hook}", {f"only_{hook}": lines}, {hook: f"only_{hook}"})
     catalogue = load_catalogue()
-    assert len(hooks) == 4
+    assert len(hooks) == 5
     for hook in hooks:
         assert record_of(catalogue, hook).reason.startswith(
             f"hook {hook!r} returned a collection with an object of type"
         )
 
 
-def test_databases_protocols_and_ablations_are_catalogued_by_name(site: Path) -> None:
+def test_databases_protocols_ablations_and_executors_are_catalogued_by_name(site: Path) -> None:
     source = """
         from pathlib import Path
-        from mer_bench import AblationSpec, DatabaseSpec, ProtocolSpec, hookimpl
+        from mer_bench import AblationSpec, DatabaseSpec, ExecutorSpec, ProtocolSpec, hookimpl
 
         @hookimpl
         def mer_bench_databases():
@@ -122,6 +122,10 @@ def test_databases_protocols_and_ablations_are_catalogued_by_name(site: Path) ->
         @hookimpl
         def mer_bench_ablations():
             return [AblationSpec("zoo-depth", Path("depth.toml"))]
+
+        @hookimpl
+        def mer_bench_executors():
+            return [ExecutorSpec("herd", "Herd", "acme:Herd")]
     """
     install(site, "acme-plugins", {"acme": source})
     catalogue = load_catalogue()
@@ -129,6 +133,7 @@ def test_databases_protocols_and_ablations_are_catalogued_by_name(site: Path) ->
     assert catalogue.database("ARK ").title == "Ark"
     assert catalogue.protocol("zoo_loso").path == Path("zoo.toml")
     assert catalogue.ablations == {"zoo-depth": AblationSpec("zoo-depth", Path("depth.toml"))}
+    assert catalogue.executor("herd").target == "acme:Herd"
     assert catalogue.owners["database", "zoo"] == "acme-plugins"
     with pytest.raises(MerBenchError, match=r"^unknown database 'zo' \(did you mean 'zoo'\?\); known: ark, zoo$"):
         catalogue.database("zo")

@@ -55,7 +55,7 @@ def test_a_network_learns_from_real_key_regions_of_four_subjects(tmp_path: Path)
     (part / "labels.csv").write_text("\n".join([header, *(row for row in rows if row.startswith(subjects))]))
     settings = {"width": 24, "blocks": (1, 1, 1), "epochs": 12, "lr": 3e-3, "batch_size": 32}
 
-    options = {"params": settings, "allow_partial": True, "baselines": False}
+    options = {"params": settings, "allow_partial": True, "baselines": False, "jobs": 1}
     full = scores(run("ahmsa", "loso-smic", data=part, results=tmp_path / "results", **options), "ahmsa")
 
     assert full["caveats"] == "partial, template-landmarks"

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from support.bench import Bench
 from support.store_factory import Predictor, make_row, new_store, right, samples_of, scattered, write_seed
+from support.store_files import edit_record
 
-from mer_bench.epochs import best_epoch
 from mer_bench.result_texts import seeds_text
 from mer_bench.results import best, read_results, read_row
 from mer_bench.store import Store
+from mer_bench.store.upgrade import upgrade
 
 OLD = Path(__file__).parent / "store" / "data" / "store-schema-4"
 
@@ -24,14 +25,6 @@ def test_a_slice_without_samples_has_no_scores(tmp_path: Path) -> None:
 
     assert result.complete
     assert sorted(result.slices) == ["full", "smic"]
-
-
-def test_the_latest_of_equally_good_epochs_is_taken() -> None:
-    right_once = np.array([[[0, 1.0], [0, 1.0]], [[1.0, 0], [0, 1.0]], [[0, 1.0], [1.0, 0]]], dtype=np.float32)
-
-    assert best_epoch(right_once, [0, 0]) == 2
-    assert best_epoch(right_once, [0, 1]) == 1
-    assert best_epoch(right_once, [1, 1]) == 0
 
 
 WORST, MIDDLE, NEAR, BEST = (scattered("a", 0), scattered("g", 1), scattered("c", 4), right)
@@ -99,9 +92,11 @@ def test_a_deterministic_row_has_one_score_and_says_so(tmp_path: Path) -> None:
     assert seeds_text(random.seeds) == "2"
 
 
-def test_an_old_store_still_gives_its_scores() -> None:
+def test_an_old_store_still_gives_its_scores(tmp_path: Path) -> None:
     notices: list[str] = []
-    rows = read_results(Store.open(OLD, notices.append))
+    shutil.copytree(OLD, tmp_path / "old")
+    upgrade(tmp_path / "old")
+    rows = read_results(Store.open(tmp_path / "old", notices.append))
     results = {(r.record["method"]["name"], r.selection): r for row in rows for r in (*row.seeds, *row.oracle)}
 
     assert not notices
@@ -114,6 +109,7 @@ def test_an_old_store_still_gives_its_scores() -> None:
 
 def test_an_old_store_is_reported_and_takes_new_results(bench: Bench) -> None:
     shutil.copytree(OLD, bench.results)
+    upgrade(bench.results)
     reported = bench("report", "--results", bench.results)
     text = (bench.results / "report.md").read_text()
     ended = bench.run("--method", "random", "--protocol", "loso-smic", "--seeds", "2", "--json")
@@ -130,7 +126,8 @@ def test_epoch_scores_that_contradict_their_row_make_a_missing_fold_of_the_oracl
     cell = store.read_cell(row, 0, "smic-s1")
     assert cell is not None
     ids = list(row["folds"]["smic-s1"]["samples"])
-    store.write_epoch_scores(cell["key"], ids, np.zeros((2, len(ids) - 1, 3), dtype=np.float32))
+    cell["epoch_scores"] = store.write_epoch_scores(cell["key"], ids, np.zeros((2, len(ids) - 1, 3), dtype=np.float32))
+    store.write_cell(row, cell)
     notices: list[str] = []
     results = read_row(Store.open(store.path, notices.append), row)
     (last,), (oracle,) = results.seeds, results.oracle
@@ -145,7 +142,7 @@ def test_one_odd_cell_blocks_nothing(bench: Bench, tmp_path: Path) -> None:
     write_seed(store, make_row("odd"), right)
     write_seed(store, make_row("even"), right)
     (file,) = store.path.glob("cells/*/odd/*/seed-0/smic-s1.json")
-    file.write_text(file.read_text().replace('"y_pred": 0', '"y_pred": 7'))
+    edit_record(file, lambda cell: cell["predictions"][0].update(y_pred=7))
     ended = bench("status", "--results", bench.results)
 
     assert ended.code == 0

@@ -59,6 +59,6 @@ def test_the_command_of_a_stored_row_makes_the_same_row(bench: Bench) -> None:
     assert command[command.index("--data") :][:4] == list(TINY)
     for file in bench.cell_files():
         file.unlink()
-    assert bench(*command[1:], "--results", bench.results).code == 0
+    assert bench(*command[1:], "--results", bench.results, "--jobs", "1").code == 0
     assert [own.record["row_key"] for own in read_results(Store(bench.results))] == [row.record["row_key"]]
     assert bench.predictions() == before

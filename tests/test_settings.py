@@ -83,7 +83,7 @@ SHORT = "the clip, which is 9 long along T; set a smaller R_XT and R_YT, or --se
         (("check", "htnet", "--set", "patch=5"), PATCHES),
         (
             ("run", "--method", "timm-backbone", "--set", "weights=absent.pth", *MAPS),
-            "timm-backbone: weights='absent.pth' cannot be read: No such file",
+            "timm-backbone: weights='absent.pth': absent.pth does not exist; name a file of weights",
         ),
         (("run", "--method", "lbp-top", *CLIPS, *SHORT_CLIP), SHORT),
     ],

@@ -47,7 +47,7 @@ READERS = {
     ("content", "complaint"),
     [
         (b"a = ", "is not TOML: Invalid value"),
-        (b"a = " + b"[" * 100_000, "nested"),
+        (b"a = " + b"[" * 60_000, "nested"),
         (b"a" + b".a" * 20 + b" = 1", "is nested too deeply; 20 levels are allowed"),
         (b"a = [0x" + b"f" * 5000 + b"]", "Exceeds the limit"),
     ],
@@ -71,7 +71,7 @@ def test_every_reader_refuses_an_unknown_key_and_a_missing_file(tmp_path: Path, 
     (tmp_path / "odd.toml").write_text("surely-unknown = 1")
     with pytest.raises(MerBenchError, match=r"odd\.toml: unknown key 'surely-unknown'; known: "):
         read(tmp_path / "odd.toml")
-    cure = rf"gone\.toml cannot be read \(No such file or directory\); {READERS[read]}$"
+    cure = rf"gone\.toml does not exist; {READERS[read]}$"
     with pytest.raises(MerBenchError, match=cure):
         read(tmp_path / "gone.toml")
 

@@ -17,7 +17,7 @@ from click import Option
 from mer_bench.cli.completion import is_completing, shell_answer, silence
 from mer_bench.cli.console import UNBOUNDED
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.cli.standard_output import answers, reserved, say
+from mer_bench.cli.standard_output import CleanText, answers, reserved, say, tell
 from mer_bench.config import RESULTS_DEFAULT
 from mer_bench.errors import MerBenchError, unknown
 from mer_bench.version import __version__
@@ -25,16 +25,18 @@ from mer_bench.version import __version__
 _VERBS = {
     "run": "measure methods under a protocol, and write a report",
     "ablate": "run a paper's ablation of a method, or list those that exist",
+    "work": "compute tasks of a planned run (what executors start on other machines)",
     "status": "show what a results folder holds: settings, input, scores, and what is missing",
     "pretrain": "train a network on all samples of a protocol, for others to start from",
     "verify": "compute stored cells again, and compare",
     "rows": "list, show and remove stored rows",
+    "store": "check, merge, upgrade and clean results folders",
     "compare": "say whether one stored row is better than another, and how certain that is",
     "luck": "show what a guesser reaches if the best epoch is chosen on the test subject",
     "report": "write the comparison as HTML, Markdown, CSV, LaTeX and JSON",
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",
-    "list": "list the installed methods, protocols, databases or ablations",
+    "list": "list the installed methods, protocols, databases, ablations or executors",
     "describe": "show a method's parameters, presets, citation and network size",
     "plugins": "show the installed plugins, and why one does not work",
     "plugin": "start a plugin of your own",
@@ -168,7 +170,8 @@ def _complete() -> NoReturn:
     """Answer a shell that asks for completions; say nothing, whatever goes wrong."""
     silence()
     with suppress(Exception):
-        say(shell_answer(cli))
+        # As it is: the shells' own forms have tabs in them.
+        say(CleanText(shell_answer(cli)))
     sys.exit(ExitCode.DONE)
 
 
@@ -190,7 +193,7 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt) as stop:
         # click turns Ctrl-C into an Abort; mer-bench's own sentence is in its cause.
         kept = str(stop.__cause__ or stop)
-        click.echo(f"interrupted: {kept}" if kept else "interrupted", err=True)
+        tell(f"interrupted: {kept}" if kept else "interrupted")
         return ExitCode.INTERRUPTED
     except SystemExit:
         # click exits with 1 on a broken pipe, which here means that cells failed; it leaves this wrapper behind.
@@ -203,7 +206,7 @@ def _run() -> int:
 
 
 def _say_error(sentence: str) -> ExitCode:
-    click.echo(f"error: {sentence}", err=True)
+    tell(f"error: {sentence}")
     return ExitCode.BAD_INPUT
 
 

@@ -17,6 +17,7 @@ from click.shell_completion import (
 )
 
 from mer_bench.errors import MerBenchError
+from mer_bench.printable import one_line, printable
 
 if TYPE_CHECKING:
     from mer_bench.parameters import Parameter
@@ -108,7 +109,8 @@ def _completer(items: Callable[[click.Context, Catalogue, str], Iterable[tuple[s
         from mer_bench.plugin_manager import load_catalogue
 
         pairs = dict(items(context, load_catalogue(), incomplete))
-        return [CompletionItem(value, help=text) for value, text in pairs.items() if value.startswith(incomplete)]
+        found = ((value, one_line(text)) for value, text in pairs.items() if value.startswith(incomplete))
+        return [CompletionItem(printable(value), help=text) for value, text in found]
 
     return complete
 

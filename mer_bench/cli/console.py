@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mer_bench.cli.standard_output import answers, say
-from mer_bench.printable import printable_lines
+from mer_bench.cli.standard_output import CleanText, answers, say
+from mer_bench.printable import json_text, printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,12 +18,6 @@ UNBOUNDED = 10_000
 _FILE_WIDTH = 120
 _GAP = 2
 """Columns between two cells."""
-
-
-class StyledLine(str):
-    """A line with mer-bench's own styling, made of texts that had no sign that a terminal obeys."""
-
-    __slots__ = ()
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -46,9 +39,9 @@ def print_line(people: Console, text: str, style: str | None = None) -> None:
 def show(answer: object, lines: Iterable[str], *, as_json: bool, indent: int | None = None) -> None:
     """Print an answer on stdout: as JSON, in one line unless ``indent`` is given, or its lines for people."""
     if as_json:
-        lines = [json.dumps(answer, indent=indent, allow_nan=False)]
+        lines = [json_text(answer, indent)]
     for line in lines:
-        say(line if isinstance(line, StyledLine) else printable_lines(line))
+        say(line)
 
 
 def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -107,7 +100,7 @@ def styled_lines(people: Console, *tables: Table | Text) -> list[str]:
     with people.capture() as captured:
         for table in tables:
             people.print(table)
-    return [StyledLine(line.rstrip()) for line in captured.get().splitlines()]
+    return [CleanText(line.rstrip()) for line in captured.get().splitlines()]
 
 
 def _widened(needs: Sequence[int], wishes: Sequence[int], spare: int) -> list[int]:

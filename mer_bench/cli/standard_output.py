@@ -1,4 +1,8 @@
-"""The standard output is for mer-bench's answers: what plugins print there goes to stderr."""
+"""What a command prints: answers on the standard output, all else on stderr.
+
+The standard output is for mer-bench's answers: what plugins print there goes to stderr. Texts may come from others,
+such as the name of a file or the message of a plugin's error: signs that a terminal obeys are taken out here.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,30 @@ from typing import TextIO
 
 import click
 
+from mer_bench.printable import printable_lines
+
 _answers: TextIO | None = None
 """Where answers go; None outside `reserved`, where that is ``sys.stdout``."""
 
 
+class CleanText(str):
+    """A text that is printed as it is: mer-bench styled it, and its parts had no sign that a terminal obeys."""
+
+    __slots__ = ()
+
+
 def say(text: object) -> None:
     """Print a line of an answer on the standard output."""
-    click.echo(text, file=answers())
+    click.echo(_clean(text), file=answers())
+
+
+def tell(text: object) -> None:
+    """Print a line for people on stderr."""
+    click.echo(_clean(text), err=True)
+
+
+def _clean(text: object) -> str:
+    return text if isinstance(text, CleanText) else printable_lines(str(text))
 
 
 def answers() -> TextIO:

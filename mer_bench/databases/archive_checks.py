@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from xml.parsers import expat
 
-from mer_bench.databases.frame_files import read_bounded
+from mer_bench.bounded_files import read_bounded
 from mer_bench.errors import MerBenchError
 
 MOST_BYTES = 16 << 20

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mer_bench.arrays import FLOW_CHANNELS, MAP_SIDE, FloatArray
+from mer_bench.bounded_files import read_bounded
 from mer_bench.databases.base import FACE_FLOW, DataSource, InputFacts
-from mer_bench.databases.frame_files import checked_inside, read_bounded
+from mer_bench.databases.frame_files import checked_inside
 from mer_bench.databases.label_csv import is_label_csv, read_labels
 from mer_bench.databases.map_files import files_in, map_files, match_maps
 from mer_bench.databases.maps_toml import MAGNITUDE, MAPS_FILE, UNNAMED, channels_of, plane_order, read_map_facts
@@ -158,10 +159,7 @@ class FlowMaps(DataSource):
 
 def _labels_file(root: Path, chosen: str) -> Path:
     if chosen:
-        path = checked_inside(root, root / chosen)
-        if not path.is_file():
-            raise MerBenchError(f"{path} does not exist; set the option labels to a CSV inside {root}")
-        return path
+        return checked_inside(root, root / chosen)
     tables = sorted(files_in(root, ".csv"))
     if not tables:
         raise MerBenchError(f"{root} has no CSV of labels; put one there: dataset,sub,filename_o,label")

@@ -1,13 +1,11 @@
-"""Safe access to files of unknown origin: bounded reads, names by pattern, no link followed out of the data."""
+"""Files of unknown origin: names by pattern, no link followed out of the data."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from mer_bench.errors import MerBenchError
 
@@ -56,57 +54,6 @@ def entries_of(folder: Path) -> Iterator[tuple[str, bool]]:
     """Yield each name in a folder, except system files, and whether it is a folder; raises OSError."""
     with os.scandir(folder) as entries:
         yield from ((entry.name, _is_folder(entry)) for entry in entries if not _SYSTEM_FILES.match(entry.name))
-
-
-def read_bounded(path: Path, most: int, what: str, cure: str) -> bytes:
-    """Return a file's content; raises as `open_bounded` does."""
-    with open_bounded(path, most, what, cure) as file:
-        try:
-            return file.read(most)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-
-
-@contextmanager
-def open_bounded(path: Path, most: int, what: str, cure: str) -> Iterator[BinaryIO]:
-    """Yield a file's stream; refuse a pipe or a device, which may have no end.
-
-    Parameters
-    ----------
-    path : Path
-    most : int
-        The largest size allowed, in bytes.
-    what : str
-        What the limit is for, for the message: ``"one frame"``.
-    cure : str
-        What to do if the file cannot be used: ``"restore it from the release"``.
-
-    Raises
-    ------
-    MerBenchError
-        It is not a file, is empty or too large, or cannot be opened.
-    """
-    try:
-        if not path.is_file():
-            raise MerBenchError(f"{path} {'is not a file' if path.exists() else 'does not exist'}; {cure}")
-        size = path.stat().st_size
-        file = path.open("rb")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with file:
-        if not size:
-            raise MerBenchError(f"{path} is empty (0 bytes); {cure}")
-        if size > most:
-            raise MerBenchError(f"{path} has {size} bytes, more than {_limit(most)}, the most for {what}; {cure}")
-        yield file
-
-
-def _limit(most: int) -> str:
-    return f"{most >> 20} MiB" if most >= 1 << 20 else f"{most >> 10} KiB"
-
-
-def _unreadable(path: Path, error: OSError) -> MerBenchError:
-    return MerBenchError(f"{path} cannot be read: {error.strerror}; check its permissions")
 
 
 def checked_inside(root: Path, path: Path, *others: Path) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mer_bench.arrays import ByteArray
-from mer_bench.databases.frame_files import open_bounded, read_bounded
+from mer_bench.bounded_files import open_bounded, read_bounded
 from mer_bench.errors import MerBenchError, reason_of
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")

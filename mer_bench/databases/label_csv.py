@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+from mer_bench.bounded_files import open_bounded, read_bounded
 from mer_bench.databases.annotation_table import check_name
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.samples import DATABASES, SMIC_CODES, Sample, canonical_clip, canonical_subject
@@ -19,6 +20,8 @@ _ONSET, _APEX = "onset", "apex"
 _CASME3 = {"sub": "subject", "filename_o": "filename", _ONSET: "onset", _APEX: "apex", "label": "label_for_3"}
 """HTNet's list of CAS(ME)^3, ``cas(me)3_part_A_edited.csv``, names the same columns so, and no database."""
 _HEAD_BYTES = 4096
+_MOST_BYTES = 16 << 20
+_WHAT = "a list of samples", "set the option labels to the CSV of the samples"
 
 
 def read_labels(path: Path) -> list[Sample]:
@@ -57,9 +60,9 @@ def read_labels(path: Path) -> list[Sample]:
 
 def is_label_csv(path: Path) -> bool:
     """Return whether the file starts like a label CSV; reads only its first few kilobytes."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
     try:
+        with open_bounded(path, _MOST_BYTES, *_WHAT) as file:
+            head = file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace")
         rows = _parse(path.name, head)
         return bool(rows) and bool(_find_columns(path.name, *rows[0]))
     except MerBenchError:
@@ -67,10 +70,9 @@ def is_label_csv(path: Path) -> bool:
 
 
 def _decode(path: Path) -> str:
+    content = read_bounded(path, _MOST_BYTES, *_WHAT, may_be_empty=True)
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise MerBenchError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from error
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise MerBenchError(

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from mer_bench.databases.base import InputFacts
-from mer_bench.databases.frame_files import checked_inside, open_bounded
+from mer_bench.databases.frame_files import checked_inside
 from mer_bench.strict_toml import TomlTable, read_toml
 from mer_bench.vision.choices import PHYSICAL, SCALES
 
@@ -35,9 +35,7 @@ def read_map_facts(folder: Path) -> InputFacts:
     path = folder / MAPS_FILE
     if not os.path.lexists(path):
         return UNNAMED
-    cure = "restore or remove it"
-    with open_bounded(checked_inside(folder, path), _MOST_BYTES, "a description of maps", cure):
-        table = read_toml("description of maps", path, cure)
+    table = read_toml("description of maps", checked_inside(folder, path), "restore or remove it", most=_MOST_BYTES)
     table.expect_fields(InputFacts)
     texts = {key: _line(table, key) for key in ("name", "source", "citation", "licence", "flow") if key in table.keys}
     return InputFacts(

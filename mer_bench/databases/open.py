@@ -16,7 +16,7 @@ from mer_bench.plugin_manager import Catalogue, load_target
 from mer_bench.specs import DatabaseSpec
 
 
-def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> DataSource:
+def open_source(data: str, options: Mapping[str, object], catalogue: Catalogue) -> DataSource:
     """Open a folder with the one reader that recognises it, or generated data by its name.
 
     The methods of the source raise only `MerBenchError`, whatever the reader raises.
@@ -63,6 +63,12 @@ def open_source(data: str, options: Mapping[str, str], catalogue: Catalogue) -> 
     return _open(fitting[0], path, options)
 
 
+def named(source: DataSource) -> tuple[str, dict[str, object]]:
+    """Return what `open_source` opens a source with again: an absolute path or a name, and its options."""
+    name = source.name if isinstance(source, GuardedSource) else ""
+    return str(source.path.absolute()) if source.path else name, dict(source.options)
+
+
 def _asked(spec: DatabaseSpec, question: str, path: Path, broken: dict[str, str]) -> bool:
     """Ask a reader; a failure is recorded in ``broken`` and does not stop the other readers."""
     try:
@@ -73,7 +79,7 @@ def _asked(spec: DatabaseSpec, question: str, path: Path, broken: dict[str, str]
         return False
 
 
-def _open(spec: DatabaseSpec, path: Path | None, options: Mapping[str, str]) -> DataSource:
+def _open(spec: DatabaseSpec, path: Path | None, options: Mapping[str, object]) -> DataSource:
     values = resolve_parameters(f"database {spec.name}", spec.parameters, options)
     return GuardedSource(spec.name, _source_class(spec), path, values)
 

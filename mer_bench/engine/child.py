@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, TypeVar
 
 from mer_bench.engine.messages import Reply
+from mer_bench.foreign import print_trace
 
 T = TypeVar("T")
 
@@ -24,6 +24,8 @@ _PATIENCE_SECONDS = 1.0
 _LOOK_SECONDS = 0.5
 """How often to look whether a process still lives: what it has forked itself may keep its connection open."""
 _PR_SET_PDEATHSIG = 1
+_RUN_ENDED = signal.SIGRTMIN
+"""What the kernel sends a worker when the run ends; libraries use no real-time signal."""
 
 
 def signal_name(number: int) -> str:
@@ -31,8 +33,21 @@ def signal_name(number: int) -> str:
     return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
+def killed_by(number: int) -> str:
+    """Return how a signal ended a process, and the likely cause where nothing else tells the user."""
+    text = f"killed ({signal_name(number)})"
+    if number != signal.SIGKILL:
+        return text
+    cure = "run the same command again, with fewer --jobs or on a machine with more memory"
+    return f"{text}, probably by the system because the memory was full: {cure}"
+
+
 class LostError(Exception):
     """A process below gives no answer; the message says why."""
+
+
+class RunEndedError(BaseException):
+    """The run that a worker belongs to has ended; no exception that an import may swallow."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +116,7 @@ class Child:
     def _cause_of_death(self) -> str:
         status = self.end()
         if os.WIFSIGNALED(status):
-            return f"its process was killed ({signal_name(os.WTERMSIG(status))})"
+            return f"its process was {killed_by(os.WTERMSIG(status))}"
         return f"its process ended with exit code {os.waitstatus_to_exitcode(status)} before it returned"
 
     def _has_ended(self) -> bool:
@@ -143,6 +158,7 @@ def fork(
     try:
         os.setpgid(0, 0)
         _end_with(parent)
+        signal.signal(_RUN_ENDED, signal.SIG_DFL)
         if above is not None:
             above.close()
         ours.close()
@@ -150,8 +166,8 @@ def fork(
         code = 0
     except (EOFError, ConnectionError):
         code = 0  # the process above has ended
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        print_trace(error)
     finally:
         with suppress(BaseException):
             sys.stdout.flush()
@@ -159,8 +175,38 @@ def fork(
         os._exit(code)
 
 
+def raise_when_run_ends(run: int) -> None:
+    """Have `RunEndedError` raised in this process's main thread when its parent, the run, has ended.
+
+    The connection to a run closes too, but not if a process that the run has forked keeps it open. The worker is not
+    killed: it has to end what its tasks have started.
+
+    Parameters
+    ----------
+    run : int
+        The process that started this one.
+
+    Raises
+    ------
+    RunEndedError
+        It has ended already.
+    """
+
+    def look(number: int, frame: object) -> None:
+        # The kernel sends this too if only the thread ends that started this process.
+        if os.getppid() != run:
+            raise RunEndedError
+
+    signal.signal(_RUN_ENDED, look)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _RUN_ENDED)
+    look(_RUN_ENDED, None)
+
+
 def _end_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies: nothing else would end it in the middle of a task."""
+    """Have the kernel kill this process when its parent dies: native code that keeps Python's lock hears nothing else.
+
+    Its parent forks in its main thread, which ends with it.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise EOFError

@@ -6,6 +6,7 @@ import atexit
 import io
 import os
 import pickle
+import random
 import secrets
 import signal
 import subprocess
@@ -24,7 +25,7 @@ import numpy as np
 
 from mer_bench.arithmetic import arithmetic, held_variables, worker_environment
 from mer_bench.config import CONFIG_VARIABLE, DATA_VARIABLE
-from mer_bench.engine.child import signal_name
+from mer_bench.engine.child import killed_by
 from mer_bench.engine.messages import Order, Reply
 from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, MethodError, reason_of
@@ -36,7 +37,7 @@ _ATTEMPTS = 3
 """How often a task is given to a worker; it is lost if each of them dies (a task that ends its own process does not
 end the worker)."""
 _STOP_SECONDS = 5.0
-_START = "import sys; sys.path[:] = {path!r}; from mer_bench.engine.worker import main; main({descriptor})"
+_START = "import sys; sys.path[:] = {path!r}; from mer_bench.engine.worker import main; main({descriptor}, {run})"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class _Worker:
         try:
             # A session of its own: Ctrl-C in the terminal is for the run, which then stops its workers.
             process = subprocess.Popen(
-                [sys.executable, "-c", _START.format(path=[*_path()], descriptor=theirs.fileno())],
+                [sys.executable, "-c", _START.format(path=[*_path()], descriptor=theirs.fileno(), run=os.getpid())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=environment,
@@ -93,7 +94,7 @@ class _Worker:
         self.connection.close()
         self.kill()
         code = self.process.returncode
-        return f"its worker was killed ({signal_name(-code)})" if code < 0 else f"its worker ended ({code})"
+        return f"its worker was {killed_by(-code)}" if code < 0 else f"its worker ended ({code})"
 
 
 @dataclass
@@ -167,7 +168,8 @@ def run_tasks(
     timeout: float | None = None,
     size: Callable[[T], int] = lambda task: 1,
     message: Callable[[T, Any], None] | None = None,
-    rest: Callable[[T], T] = lambda task: task,
+    rest: Callable[[T], T | None] = lambda task: task,
+    any_order: Callable[[], bool] = lambda: False,
 ) -> Generator[tuple[T, R], None, None]:
     """Run tasks in up to ``jobs`` worker processes, and yield each with its outcome as they come.
 
@@ -192,7 +194,10 @@ def run_tasks(
     message : callable, optional
         Receives a task and what it sends while it runs: ``work`` then takes a second argument, a function that sends.
     rest : callable, optional
-        Returns what is left of a task whose worker was killed, given the messages that it has sent.
+        Returns what is left of a task, just before it starts; None for nothing, and the task is left out. Messages may
+        have brought a part of it before its worker was killed, and others may have done it meanwhile.
+    any_order : callable, optional
+        Asked before a task starts; if it says so, the task is drawn at random from those that wait.
 
     Raises
     ------
@@ -212,14 +217,17 @@ def run_tasks(
     try:
         while waiting or busy:
             while waiting and len(busy) < jobs:
-                task, attempt = waiting.pop()
+                popped, attempt = waiting.pop(random.randrange(len(waiting)) if any_order() else -1)
+                task = rest(popped)
+                if task is None:
+                    continue
                 limit = None if timeout is None else timeout * size(task)
                 _assign((work, task), attempt, place(task), partial(order, timeout=limit), busy)
             for own, reply in _final_replies(busy, message):
                 if reply is not None:
                     _IDLE.put(own.settings, own.worker)
                 elif (cause := own.worker.cause_of_death()) and own.attempt < _ATTEMPTS:
-                    waiting.append((rest(own.task), own.attempt + 1))
+                    waiting.append((own.task, own.attempt + 1))
                     continue
                 yield own.task, _outcome(own.task, reply or Reply("lost", reason=cause), lost)
     finally:
@@ -248,7 +256,8 @@ def _final_replies(
     busy: dict[Connection[Any, Any], _Assignment[T]], message: Callable[[T, Any], None] | None
 ) -> Iterator[tuple[_Assignment[T], Reply | None]]:
     """Wait for replies; pass messages on, and yield what ends an assignment, with its reply: None for a dead worker."""
-    for connection in wait(list(busy)):
+    # Without a connection, `wait` would wait for ever: others may have done all that was left.
+    for connection in wait(list(busy)) if busy else ():
         assert isinstance(connection, Connection)
         try:
             reply: Reply | None = Reply.unpacked(connection.recv_bytes())

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from mer_bench.arrays import FloatArray
+from mer_bench.cache import open_stack
 from mer_bench.databases.base import DataSource
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Listener
@@ -49,7 +50,7 @@ def changed_features(
     """
     ordered, key = sorted(places), row.features_key
     assert key is not None
-    stored: FloatArray = np.load(stack, mmap_mode="r")
+    stored = open_stack(stack)
     ids = [row.stacked[place] for place in ordered]
     changed: dict[int, str] = {}
     with TemporaryDirectory(prefix="mer-bench-") as folder:

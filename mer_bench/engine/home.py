@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 import time
-import traceback
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -19,6 +18,7 @@ from mer_bench.engine.child import LostError, fork
 from mer_bench.engine.messages import Order, Reply
 from mer_bench.errors import MerBenchError, error_text, reason_of
 from mer_bench.evaluation.watch import ResultsFolderError, watched_files
+from mer_bench.foreign import print_trace
 from mer_bench.threads import one_thread
 
 _PROTOCOL = 4
@@ -156,7 +156,7 @@ def _run(payload: bytes, order: Order, above: Connection[Any, Any]) -> Reply:
         reply = Reply("lost", reason="the method raised KeyboardInterrupt", seconds=monotonic() - started)
     except BaseException as error:
         # Of mer-bench itself, or because the plugin broke something that mer-bench uses.
-        traceback.print_exc()
+        print_trace(error)
         reply = Reply("lost", reason=f"its process failed: {reason_of(error)}", seconds=monotonic() - started)
     if getpid() != process:
         # A fork of the method's that returns: the answer is that of the process it comes from.

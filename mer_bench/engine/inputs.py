@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
-from mer_bench.cache import STACKS, cache_folder
+from mer_bench.cache import STACKS, InputGoneError, cache_folder
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.preprocess import listed, preprocess
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.stacks import Stacks
+from mer_bench.engine.stale import remove_stale
 from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, failed_fold, fold_task
+from mer_bench.evaluation.features import Extracted
 from mer_bench.evaluation.plan import Plan
 from mer_bench.evaluation.rows import Row
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import PreprocessTask, preprocess_task
+
+ATTEMPTS = 5
+"""How often an input is made that is removed again and again."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,17 @@ class Inputs:
         MerBenchError
             A sample cannot be preprocessed.
         """
-        done = preprocess(self._to_preprocess(cells), jobs=self.resources.jobs, listener=self.listener)
+        self.compute(self.missing(self._rows(cells)))
+
+    def compute(self, tasks: Sequence[PreprocessTask]) -> None:
+        """Compute representations.
+
+        Raises
+        ------
+        MerBenchError
+            A sample cannot be preprocessed; the others are.
+        """
+        done = preprocess(tasks, jobs=self.resources.jobs, listener=self.listener)
         # By sample: methods may preprocess one sample in several ways; report one failure of each sample.
         failures = {
             preprocessed.sample_id: preprocessed.failure for preprocessed in reversed(done) if preprocessed.failure
@@ -60,15 +77,16 @@ class Inputs:
 
     def tasks(self, cells: Sequence[Cell]) -> tuple[list[FoldTask], list[tuple[FoldTask, FoldResult]]]:
         """Stack the cells' inputs; return their tasks, and the failures of those whose features cannot be extracted."""
+        if cells:
+            remove_stale(cache_folder())
         rows = self._rows(cells)
         device = self.resources.torch_device() if any(row.uses_device for row in rows) else "cpu"
         tasks: list[FoldTask] = []
         failed: list[tuple[FoldTask, FoldResult]] = []
         for row in rows:
-            stack, sample = self.stacks.file(row)
-            of_row = [
-                fold_task(row, cell, stack=stack, device=device) for cell in cells if self.plan.rows[cell.row] is row
-            ]
+            own = [cell for cell in cells if self.plan.rows[cell.row] is row]
+            stack, sample = self._file(row, own)
+            of_row = [fold_task(row, cell, stack=stack, device=device) for cell in own]
             if sample is None:
                 tasks += of_row
             else:
@@ -76,12 +94,21 @@ class Inputs:
                 failed += [(task, result) for task in of_row]
         return tasks, failed
 
+    def _file(self, row: Row, cells: Sequence[Cell]) -> tuple[Path, Extracted | None]:
+        """Return what `Stacks.file` does, also if somebody empties the cache meanwhile."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(InputGoneError):
+                return self.stacks.file(row)
+            self.preprocess(cells)
+        return self.stacks.file(row)
+
     def _rows(self, cells: Sequence[Cell]) -> list[Row]:
         return [self.plan.rows[index] for index in sorted({cell.row for cell in cells})]
 
-    def _to_preprocess(self, cells: Sequence[Cell]) -> list[PreprocessTask]:
+    def missing(self, rows: Iterable[Row]) -> list[PreprocessTask]:
+        """Return tasks for the representations of rows that the cache does not hold."""
         tasks: dict[str, PreprocessTask] = {}
-        for row in self._rows(cells):
+        for row in rows:
             recipe = recipe_of(row.record["representation"])
             if recipe is not None and not self.stacks.are_stored(row):
                 for sample_id in row.table.sample_ids:

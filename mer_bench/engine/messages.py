@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from mer_bench.engine.place import Place
+from mer_bench.errors import shortened
 
 Kind = Literal["ready", "part", "done", "refused", "lost"]
 """``ready``: a task may come, or is here. ``part``: a pickled message of a running task. ``done``: the pickled outcome.
@@ -65,7 +66,8 @@ class Reply:
 
     def packed(self) -> bytes:
         """Return the reply as bytes."""
-        return json.dumps([self.kind, self.reason, self.seconds]).encode() + b"\n" + self.outcome
+        reason = self.reason if self.kind == "ready" else shortened(self.reason)
+        return json.dumps([self.kind, reason, self.seconds]).encode() + b"\n" + self.outcome
 
     @classmethod
     def unpacked(cls, content: bytes) -> Reply:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
+from mer_bench.cache import open_stack
 from mer_bench.engine.describe_network import NetworkFacts, measure_network
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import network_settings
@@ -20,6 +20,9 @@ from mer_bench.store.network import read_network, write_network
 
 TIMEOUT = 60.0
 """Seconds that one network may take: a forward pass of one sample, mostly without memory."""
+_COMPILER = "torch._dynamo"
+"""What torch imports where arrays are shapes only, which takes more than a second: the processes of all networks share
+it. No training needs it: see `mer_bench.training.optimizers`."""
 
 
 def store_networks(store: Store, rows: Sequence[Row], tasks: Sequence[FoldTask]) -> None:
@@ -55,18 +58,19 @@ def store_networks(store: Store, rows: Sequence[Row], tasks: Sequence[FoldTask])
 
 
 def _measured(task: FoldTask) -> NetworkFacts | None:
-    *shape, channels = np.load(task.stack, mmap_mode="r").shape[1:]
     try:
+        *shape, channels = open_stack(task.stack).shape[1:]
         load_method(task.setting)
         with fenced(task.setting, "measuring its network"):
             return measure_network(f"method {task.setting.spec.name}", task.setting, (channels, *shape))
-    except MerBenchError:
+    except (MerBenchError, OSError):
         return None
 
 
 def _place(task: FoldTask) -> Place:
     spec, settings = task.setting.spec, network_settings(task.setting, task.device)
-    return Place.of_method(spec, f"network of {spec.target}", module=_measured.__module__, settings=settings)
+    place = Place.of_method(spec, f"network of {spec.target}", module=_measured.__module__, settings=settings)
+    return replace(place, libraries=(*place.libraries, _COMPILER))
 
 
 def _lost(task: FoldTask, error: MethodError, seconds: float) -> None:

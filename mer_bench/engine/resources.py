@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from mer_bench.errors import MerBenchError, unknown
 
 DEVICES = ("auto", "cpu", "cuda")
+_NVIDIA_DRIVER, _AMD_DRIVER = "libcuda.so.1", Path("/dev/kfd")
+"""What torch needs of a GPU's driver: a library, or a device file."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +47,19 @@ class Resources:
         if self.timeout is not None and not self.timeout > 0:
             raise MerBenchError(f"--timeout {self.timeout:g} is not a positive number of seconds")
 
+    def may_use_gpu(self) -> bool:
+        """Return whether the device is to be a GPU, or may be one: torch, which knows, takes seconds to import."""
+        return self.device == "cuda" or (self.device == "auto" and _may_have_gpu())
+
     def torch_device(self) -> str:
-        """Return torch's name of the device; imports torch unless ``device`` is ``cpu``.
+        """Return torch's name of the device; imports torch only if it may be a GPU, or is to be one.
 
         Raises
         ------
         MerBenchError
             CUDA is asked for, and torch finds no such device.
         """
-        if self.device == "cpu":
+        if not self.may_use_gpu():
             return "cpu"
         import torch
 
@@ -59,3 +68,14 @@ class Resources:
         if self.device == "cuda":
             raise MerBenchError("--device cuda: torch finds no CUDA device here; use --device cpu or auto")
         return "cpu"
+
+
+def _may_have_gpu() -> bool:
+    """Return False where torch can find no GPU: all are hidden, or no driver is installed."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    try:
+        ctypes.CDLL(_NVIDIA_DRIVER)
+    except OSError:
+        return _AMD_DRIVER.exists()
+    return True

@@ -38,7 +38,7 @@ def run(request: Request, listener: Listener) -> Session:
     return session
 
 
-def open_session(request: Request, listener: Listener, *, dry: bool = False) -> Session:
+def open_session(request: Request, listener: Listener, *, dry: bool = False, elsewhere: bool = False) -> Session:
     """Plan a request, read which cells the results folder already holds, and notify the listener.
 
     Parameters
@@ -47,6 +47,8 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False) -> 
     listener : Listener
     dry : bool
         Write nothing: the results folder need not exist.
+    elsewhere : bool
+        Other machines will compute the cells, so that this one's devices and speed do not matter.
 
     Raises
     ------
@@ -56,13 +58,16 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False) -> 
     catalogue = load_catalogue()
     setup = decide(request, load_config(), catalogue, notice=listener.notice)
     plan = make_plan(replace(request, preprocessing=setup.preprocessing), setup.source, catalogue)
-    check_devices(plan, setup.resources)
+    if not elsewhere:
+        check_devices(plan, setup.resources)
     make = Store.look if dry else Store.create
     session = Session(plan, make(setup.folder, listener.notice), catalogue, setup.resources, listener)
+    if session.pending and not dry:
+        session.store.get_ready()
     for sentence in plan.skipped:
         listener.notice(sentence)
     listener.planned(plan, len(session.pending))
-    for sentence in long_trainings(plan, session.pending, setup.resources):
+    for sentence in () if elsewhere else long_trainings(plan, session.pending, setup.resources):
         listener.notice(sentence)
     return session
 

@@ -24,6 +24,8 @@ def run_groups(
     *,
     keep: Callable[[FoldTask, FoldResult], None],
     message: Callable[[GroupTask, TrainingProgress | TrainingNotice], None],
+    is_stored: Callable[[FoldTask], bool] = lambda fold: False,
+    any_order: Callable[[], bool] = lambda: False,
 ) -> None:
     """Compute groups, those on a GPU one at a time.
 
@@ -35,6 +37,10 @@ def run_groups(
         Receives each fold once with its result, also while other folds of its group are still computed.
     message : callable
         Receives what else a group sends.
+    is_stored : callable, optional
+        Asked of each fold just before its group starts: whether another run has stored its result meanwhile.
+    any_order : callable, optional
+        As of `mer_bench.engine.executors.run_tasks`.
 
     Raises
     ------
@@ -55,8 +61,10 @@ def run_groups(
         else:
             message(group, said)
 
-    def rest(group: GroupTask) -> GroupTask:
-        return replace(group, folds=tuple(fold for fold in group.folds if fold.cell not in kept))
+    def rest(group: GroupTask) -> GroupTask | None:
+        kept.update(fold.cell for fold in group.folds if fold.cell not in kept and is_stored(fold))
+        left = tuple(fold for fold in group.folds if fold.cell not in kept)
+        return replace(group, folds=left) if left else None
 
     for on_cpu in (True, False):
         own = [group for group in groups if _on_cpu(group) == on_cpu]
@@ -70,6 +78,7 @@ def run_groups(
             size=lambda group: len(group.folds),
             message=hear,
             rest=rest,
+            any_order=any_order,
         )
         with closing(tasks) as computed:
             for group, results in computed:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mer_bench.arrays import FloatArray
+from mer_bench.cache import Cache, CacheError, InputGoneError
 from mer_bench.databases.base import DataSource
 from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Listener
@@ -18,13 +19,10 @@ from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.features import Extracted, ExtractTask, extract, lost_features
 from mer_bench.evaluation.protocol_data import fingerprint
 from mer_bench.evaluation.rows import Row
+from mer_bench.locks import in_use, remove_unused
 from mer_bench.representations.stack import compute_representation, is_stored, stored_representation
 from mer_bench.representations.task import count_facts
-from mer_bench.store.files import read_json, write_json
-
-
-class FeaturesGoneError(MerBenchError):
-    """Features of single samples were removed before they were stacked."""
+from mer_bench.store.files import read_json
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,11 @@ class Stacks:
             A ``.npy`` file, its first axis in the order of `Row.stacked`.
         Extracted or None
             The sample whose features failed; the row cannot use the file then.
+
+        Raises
+        ------
+        InputGoneError
+            What the file is made from was removed from the cache meanwhile; nothing else is wrong.
         """
         key, count = row.features_key, len(row.table.sample_ids)
         if key is not None and is_stored(self.folder, key, self._notice):
@@ -66,24 +69,33 @@ class Stacks:
         stack = stored_representation(self.folder, row.stack_key, count, lambda: self._arrays(row), self._notice)
         if key is None:
             return stack, None
-        tasks = [ExtractTask(row.setting, stack, index, self.folder, key) for index in range(count)]
-        try:
-            failed = self._extract(row, tasks)
-            if failed is not None:
-                reason = f"the features of {row.stacked[failed.index]}: {failed.failure}"
-                return stack, replace(failed, failure=reason)
-            stored_representation(self.folder, key, count, lambda: _features(tasks), self._notice)
-        except FeaturesGoneError:
-            # Another run that extracts the same features may have stacked them meanwhile.
-            if not is_stored(self.folder, key, self._notice):
-                raise
-        shutil.rmtree(self.folder / key, ignore_errors=True)
-        return self.folder / f"{key}.npy", None
+        failed = self._store_features(row, key, stack)
+        return (stack if failed else self.folder / f"{key}.npy"), failed
 
     def faces(self, row: Row) -> dict[str, dict[str, int]]:
         """Return how many of a row's faces and key regions each detector found; empty for ready-made data."""
-        file = self._facts_file(row)
-        return dict(read_json(file)) if file.exists() else {}
+        with suppress(MerBenchError):  # removed with the cache
+            return dict(read_json(self._facts_file(row)))
+        return {}
+
+    def _store_features(self, row: Row, key: str, stack: Path) -> Extracted | None:
+        """Extract and stack features; return the sample whose features failed, if any.
+
+        Those of single samples are kept until the stack is stored, and no other run needs them.
+        """
+        tasks = [ExtractTask(row.setting, stack, index, self.folder, key) for index in range(len(row.stacked))]
+        parts = self.folder / key
+        with ExitStack() as used:
+            try:
+                used.enter_context(in_use(parts))
+            except OSError as error:
+                raise CacheError.of(parts, error) from error
+            failed = self._extract(row, tasks)
+            if failed is not None:
+                return replace(failed, failure=f"the features of {row.stacked[failed.index]}: {failed.failure}")
+            stored_representation(self.folder, key, len(tasks), lambda: _features(tasks), self._notice)
+        remove_unused(parts)
+        return None
 
     def _extract(self, row: Row, tasks: list[ExtractTask]) -> Extracted | None:
         """Extract the features of all samples; return the first that fails or has features of another shape."""
@@ -93,6 +105,8 @@ class Stacks:
             closing(run_tasks(extract, tasks, _place, lost=lost_features, jobs=jobs, timeout=timeout)) as samples,
         ):
             for _, sample in samples:
+                if sample.input_gone:
+                    raise InputGoneError(sample.failure)
                 step(not sample.failure)
                 if sample.failure:
                     return sample
@@ -113,7 +127,7 @@ class Stacks:
             yield array
         if fingerprint(row.table, self.source) != row.record["fingerprints"]:
             raise MerBenchError("the data changed while it was read, so nothing was stored; run the same command again")
-        write_json(self._facts_file(row), count_facts(facts))
+        Cache(self.folder).write_file(self._facts_file(row), json.dumps(count_facts(facts)).encode())
 
     def _notice(self, text: str) -> None:
         """Report each sentence once: a damaged stack is checked several times before it is replaced."""
@@ -134,7 +148,8 @@ def _features(tasks: list[ExtractTask]) -> Iterator[FloatArray]:
     for task in tasks:
         features = task.stored()
         if features is None:
-            raise FeaturesGoneError(
-                f"features in {task.parts} were removed or damaged during the run; run the same command again"
+            raise InputGoneError(
+                f"features in {task.parts / task.features_key} were removed or damaged during the run; run the same "
+                "command again"
             )
         yield features

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
-from pathlib import Path
 
+from mer_bench.durations import duration_text
 from mer_bench.engine.listener import Part
 from mer_bench.engine.order import sample_passes
 from mer_bench.engine.resources import Resources
@@ -20,9 +20,6 @@ LONG_SECONDS = 3600.0
 
 _UNKNOWN_SECONDS = 10.0
 """What 1000 samples may take in a network of unknown cost before its run counts as one that may take hours."""
-
-_GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
-"""There is one of them where a GPU's driver is loaded (NVIDIA, AMD, WSL); asking torch would take seconds."""
 
 
 class TimeLeft:
@@ -76,14 +73,6 @@ class TimeLeft:
         return f"{'at least ' if self.untimed else ''}{duration_text(sum(known))} left"
 
 
-def duration_text(seconds: float) -> str:
-    """Return a duration as people say it: ``40 s``, ``12 min``, ``3 h 05 min``."""
-    if seconds < 59.5:
-        return f"{seconds:.1f} s" if 0 < seconds < 9.95 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
 def has_quicker(row: Row) -> bool:
     """Return whether a row's method has a preset ``quick``, and the row does not use it."""
     return QUICK_PRESET in row.setting.spec.presets and row.record["settings"]["preset"] != QUICK_PRESET
@@ -99,14 +88,17 @@ def long_trainings(plan: Plan, pending: Sequence[Cell], resources: Resources) ->
 
     Nothing is yielded where a GPU may be used.
     """
-    if resources.device == "cuda" or (resources.device == "auto" and any(Path(f).exists() for f in _GPU_FILES)):
+    if resources.may_use_gpu():
         return
     firsts: dict[tuple[str, float | None], Row] = {}
     thousands: dict[tuple[str, float | None], float] = {}
+    folds: dict[int, list[str]] = {}
+    for cell in pending:
+        folds.setdefault(cell.row, []).append(cell.fold)
     for index, row in enumerate(plan.rows):
-        cells = [cell.fold for cell in pending if cell.row == index]
+        cells = folds.get(index, [])
         # Rows of one method that cost the same, as in many a sweep, get one sentence.
-        part = (row.name, _seconds_per_thousand(row))
+        part = (row.name, seconds_per_thousand(row))
         groups = ceil(len(cells) / (resources.stack or 1))
         own = sample_passes(row, cells) / 1000 / min(resources.jobs, max(groups, 1))
         firsts.setdefault(part, row)
@@ -129,7 +121,7 @@ def _long_text(row: Row, thousands: float, cost: float | None, jobs: int) -> str
     )
 
 
-def _seconds_per_thousand(row: Row) -> float | None:
+def seconds_per_thousand(row: Row) -> float | None:
     """Return the seconds that the row's network takes for 1000 samples; None where no preset with it was measured."""
     spec, params = row.setting.spec, row.setting.params
     for preset, seconds in spec.training_seconds.items():

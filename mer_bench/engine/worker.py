@@ -19,15 +19,23 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mer_bench.engine.child import Child, LostError, fork
+from mer_bench.engine.child import Child, LostError, RunEndedError, fork, raise_when_run_ends
 from mer_bench.engine.home import be_home
 from mer_bench.engine.messages import Order, Reply
 
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def main(descriptor: int) -> NoReturn:
-    """Run a worker: take orders until the connection to the run closes."""
+def main(descriptor: int, parent: int) -> NoReturn:
+    """Run a worker: take orders until the connection to the run closes, or the run ends.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the connection to the run.
+    parent : int
+        The process of the run.
+    """
     # Whatever is printed goes to stderr: stdout is for the command's own output.
     os.dup2(2, 1)
     # What outlives the process that started it becomes the worker's child: `_end_adopted` finds it.
@@ -36,7 +44,8 @@ def main(descriptor: int) -> NoReturn:
     home: Child | None = None
     surroundings: tuple[object, ...] = ()
     shared: dict[str, None] = {}
-    with suppress(EOFError, ConnectionError):
+    with suppress(EOFError, ConnectionError, RunEndedError):
+        raise_when_run_ends(parent)
         while True:
             order: Order | None = run.recv()
             if home is not None and (order is None or order.surroundings != surroundings):

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ import numpy as np
 
 from mer_bench.arithmetic import arithmetic, cell_processor
 from mer_bench.arrays import FloatArray
-from mer_bench.errors import error_text
+from mer_bench.cache import InputGoneError, open_stack
+from mer_bench.errors import error_text, type_name
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.predict import predict_fold
 from mer_bench.evaluation.watch import watched_files
@@ -88,12 +89,15 @@ class FoldResult:
     seconds : float
     processor : str
         As of `mer_bench.arithmetic.cell_processor`.
+    input_gone : bool
+        Whether there are none because the input was removed meanwhile: it can be made again.
     """
 
     scores: FoldScores | None
     error: CellError | None
     seconds: float
     processor: str
+    input_gone: bool = False
 
 
 def fold_task(row: Row, cell: Cell, *, stack: Path, device: str) -> FoldTask:
@@ -135,8 +139,11 @@ def compute_fold(task: FoldTask) -> FoldResult:
     started, processor = time.perf_counter(), cell_processor(arithmetic())
     load_method(task.setting)
     try:
+        inputs = open_stack(task.stack)
         with fenced(task.setting, f"fold {task.cell.fold}"):
-            scores = _predict(task)
+            scores = _predict(task, inputs)
+    except InputGoneError as gone:
+        return inputless_fold(gone)
     except ForeignError as failure:
         return failed_fold(failure.error, time.perf_counter() - started, trace_of(failure.error))
     return FoldResult(scores, None, time.perf_counter() - started, processor)
@@ -163,8 +170,13 @@ def fenced(setting: MethodSetting, what: str) -> Iterator[None]:
 
 def failed_fold(error: BaseException, seconds: float, trace: str = "") -> FoldResult:
     """Return the result of a fold that failed."""
-    failure: CellError = {"type": type(error).__name__, "message": error_text(error), "traceback": trace}
+    failure: CellError = {"type": type_name(error), "message": error_text(error), "traceback": trace}
     return FoldResult(None, failure, seconds, cell_processor(arithmetic()))
+
+
+def inputless_fold(error: InputGoneError) -> FoldResult:
+    """Return the result of a fold whose input was removed."""
+    return replace(failed_fold(error, 0.0), input_gone=True)
 
 
 def seed_value(protocol: str, fold: str, seed: int) -> int:
@@ -172,8 +184,7 @@ def seed_value(protocol: str, fold: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{protocol}/{fold}/{seed}".encode()).digest()[:4], "big")
 
 
-def _predict(task: FoldTask) -> FoldScores:
-    inputs: FloatArray = np.load(task.stack, mmap_mode="r")
+def _predict(task: FoldTask, inputs: FloatArray) -> FoldScores:
     train = LabelledSamples(
         np.asarray(inputs[list(task.train)]),
         np.array(task.labels, dtype=np.int64),

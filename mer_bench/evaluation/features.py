@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_bench.arrays import FloatArray
-from mer_bench.cache import Cache, Entry
+from mer_bench.cache import Cache, Entry, InputGoneError, open_stack
 from mer_bench.errors import MethodError, reason_of
 from mer_bench.evaluation.watch import watched_files
 from mer_bench.foreign import ForeignError, foreign_code, trace_of
@@ -68,11 +68,14 @@ class Extracted:
     failure : str
         Why it failed; empty if it did not.
     traceback : str
+    input_gone : bool
+        Whether it failed because its input was removed meanwhile.
     """
 
     index: int
     failure: str = ""
     traceback: str = ""
+    input_gone: bool = False
 
 
 def extract(task: ExtractTask) -> Extracted:
@@ -85,7 +88,10 @@ def extract(task: ExtractTask) -> Extracted:
     """
     if task.stored() is not None:
         return Extracted(task.index)
-    sample = np.array(np.load(task.stack, mmap_mode="r")[task.index])
+    try:
+        sample = np.array(open_stack(task.stack)[task.index])
+    except InputGoneError as error:
+        return Extracted(task.index, str(error), input_gone=True)
     spec = task.setting.spec
     with watched_files():
         load_target(spec.target)

@@ -13,8 +13,18 @@ import numpy as np
 
 from mer_bench.arithmetic import arithmetic, cell_processor
 from mer_bench.arrays import FloatArray
+from mer_bench.cache import InputGoneError, open_stack
 from mer_bench.errors import MethodError
-from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask, compute_fold, failed_fold, fenced, load_method
+from mer_bench.evaluation.cells import (
+    Cell,
+    FoldResult,
+    FoldTask,
+    compute_fold,
+    failed_fold,
+    fenced,
+    inputless_fold,
+    load_method,
+)
 from mer_bench.evaluation.fold_scores import FoldScores
 from mer_bench.evaluation.network_scores import NetworkFold, train_networks
 from mer_bench.evaluation.state import State, changed_state, read_state
@@ -99,19 +109,22 @@ def compute_group(
     results: dict[Cell, FoldResult] = {}
     started = time.perf_counter()
     try:
+        inputs = open_stack(first.stack)
         with fenced(first.setting, f"fold {first.cell.fold}" if len(unsent) == 1 else f"{len(unsent)} folds"):
-            for results in _finished(task, tell):
+            for results in _finished(task, inputs, tell):
                 if len(results) < len(unsent):
                     tell(FinishedFolds(results))
                     unsent = [cell for cell in unsent if cell not in results]
                     started = time.perf_counter()
+    except InputGoneError as gone:
+        return dict.fromkeys(unsent, inputless_fold(gone))
     except ForeignError as failure:
         seconds = (time.perf_counter() - started) / len(unsent)
         return dict.fromkeys(unsent, failed_fold(failure.error, seconds, trace_of(failure.error)))
     return results
 
 
-def _finished(task: GroupTask, tell: Tell) -> Iterator[dict[Cell, FoldResult]]:
+def _finished(task: GroupTask, inputs: FloatArray, tell: Tell) -> Iterator[dict[Cell, FoldResult]]:
     """Train the networks of a group, and yield the results of those that were trained together.
 
     Nothing is yielded of a process in which the method did what it must not.
@@ -128,7 +141,7 @@ def _finished(task: GroupTask, tell: Tell) -> Iterator[dict[Cell, FoldResult]]:
         return _checkpoint(task, processor, numbers)
 
     started = time.perf_counter()
-    for number, scores in _trained(task, tell, checkpoint):
+    for number, scores in _trained(task, inputs, tell, checkpoint):
         together.discard(number)
         done[number] = scores
         if not together:
@@ -142,11 +155,11 @@ def _finished(task: GroupTask, tell: Tell) -> Iterator[dict[Cell, FoldResult]]:
 
 def _trained(
     task: GroupTask,
+    inputs: FloatArray,
     tell: Tell,
     checkpoint: Callable[[Sequence[int]], Checkpoint | None],
 ) -> Iterator[tuple[int, FoldScores | MethodError]]:
     device = task.folds[0].device
-    inputs: FloatArray = np.load(task.folds[0].stack, mmap_mode="r")
     folds = [_network_fold(fold, inputs, task.peers) for fold in task.folds]
     with isolated(task.folds[0].seed):
         stacked = task.stacked and _stacks(task.folds[0].setting, inputs, tell)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_bench.arrays import FloatArray
+from mer_bench.cache import open_stack
 from mer_bench.errors import MethodError, error_text
 from mer_bench.evaluation.cells import fenced, load_method, seed_value
 from mer_bench.evaluation.rows import Row
@@ -95,7 +96,7 @@ def _trained(task: PretrainingTask, tell: Tell) -> dict[str, FloatArray]:
         places = np.array(task.places, dtype=np.int64)
         fold = TrainingFold(
             method=method,
-            inputs=np.load(task.stack, mmap_mode="r"),
+            inputs=open_stack(task.stack),
             train=places,
             labels=np.array(task.labels, dtype=np.int64),
             held_out=(places[:1],),

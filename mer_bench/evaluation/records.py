@@ -11,18 +11,27 @@ from mer_bench.store.schema import SCHEMA, CellRecord, Prediction, failure_text
 def store_result(store: Store, row: Row, task: FoldTask, result: FoldResult, *, run_id: str) -> str:
     """Store a cell, even a failed one, unless the store already holds it finished; return why it failed, or nothing.
 
-    Another run on the same store may have finished it.
+    Another run on the same store may have finished it, on another device: what was published of it stays.
     """
     record = _record(row, task, result, run_id)
-    if result.error is not None:
-        stored = store.read_cell(row.record, task.cell.seed, task.cell.fold)
-        if stored is not None and stored["status"] == "ok":
-            return ""
     scores = result.scores
+    if _is_finished(store, row, task, epochs=scores is not None and scores.epoch_scores is not None):
+        return ""
     if scores is not None and scores.epoch_scores is not None:
-        store.write_epoch_scores(record["key"], _sample_ids(row, task.cell.fold), scores.epoch_scores)
+        record["epoch_scores"] = store.write_epoch_scores(
+            record["key"], _sample_ids(row, task.cell.fold), scores.epoch_scores
+        )
     store.write_cell(row.record, record)
     return "" if result.error is None else failure_text(result.error)
+
+
+def _is_finished(store: Store, row: Row, task: FoldTask, *, epochs: bool) -> bool:
+    """Return whether a cell has predictions and, where asked for, its scores of every epoch."""
+    silent = Store(store.path)
+    stored = silent.read_cell(row.record, task.cell.seed, task.cell.fold)
+    if stored is None or stored["status"] != "ok":
+        return False
+    return not epochs or silent.read_epoch_scores(stored["key"], row.record, stored) is not None
 
 
 def predictions_of(row: Row, task: FoldTask, result: FoldResult) -> list[Prediction]:
@@ -46,7 +55,7 @@ def _record(row: Row, task: FoldTask, result: FoldResult, run_id: str) -> CellRe
         "status": "ok" if result.error is None else "failed",
         "predictions": [],
         "selected_epoch": None,
-        "epoch_scores": False,
+        "epoch_scores": "",
         "error": result.error,
         "run_id": run_id,
         "device": task.device,
@@ -55,7 +64,6 @@ def _record(row: Row, task: FoldTask, result: FoldResult, run_id: str) -> CellRe
         "seconds": round(result.seconds, 3),
     }
     if result.scores is not None:
-        record["epoch_scores"] = result.scores.epoch_scores is not None
         record["selected_epoch"] = result.scores.selected_epoch
         record["predictions"] = predictions_of(row, task, result)
     return record

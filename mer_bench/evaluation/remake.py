@@ -28,7 +28,7 @@ class Remaker:
 
     catalogue: Catalogue
     source: DataSource
-    _data: dict[str, ProtocolData] = field(default_factory=dict, init=False)
+    _read: dict[str, ProtocolData] = field(default_factory=dict, init=False)
 
     def row(self, record: RowRecord) -> tuple[ProtocolData, Row]:
         """Return a stored row as a run would make it now.
@@ -44,7 +44,7 @@ class Remaker:
                 f"{spec.name} has version {spec.version} here, and the row was computed with version "
                 f"{record['method']['version']}"
             )
-        data = self._protocol_data(record["protocol"]["name"])
+        data = self.data(record["protocol"]["name"])
         if data.protocol.hash != record["protocol"]["hash"]:
             raise MerBenchError(f"the protocol {data.protocol.name} has another definition here")
         if dict(data.fingerprints) != record["fingerprints"]:
@@ -68,12 +68,19 @@ class Remaker:
             )
         return data, row
 
-    def _protocol_data(self, name: str) -> ProtocolData:
-        if name not in self._data:
+    def data(self, name: str) -> ProtocolData:
+        """Return the samples and folds of a protocol.
+
+        Raises
+        ------
+        MerBenchError
+            The protocol is unknown, or the data does not fit it.
+        """
+        if name not in self._read:
             chosen = self.catalogue.protocol(name)
             protocol = load_protocol(chosen.path, chosen.name)
-            self._data[name] = read_protocol_data(protocol, self.source, allow_partial=True)
-        return self._data[name]
+            self._read[name] = read_protocol_data(protocol, self.source, allow_partial=True)
+        return self._read[name]
 
     def _preprocessing(self, record: RowRecord) -> dict[str, ParameterValue]:
         """Return the settings of preprocessing in a row's representation; it has those only that its steps read."""

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from mer_bench.bounded_files import open_bounded
 from mer_bench.errors import MerBenchError
 
 SUBJECTS = "mer-bench subjects"
 """In the file's metadata: the subjects of the training set, as a JSON list of names such as ``casme3/spNO.1``."""
 _DIGEST = re.compile(r"[0-9a-f]{12,64}")
 _NAMED = 3
+_MOST_BYTES = 4 << 30
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,7 @@ class InitialWeights:
             It cannot be read, has another digest, or is no safetensors file.
         """
         file = Path(init_from).expanduser()
-        try:
-            actual = hashlib.sha256(file.read_bytes()).hexdigest()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise MerBenchError(f"init_from={init_from!r} cannot be read: {reason}") from error
+        actual = _sha256(file, init_from)
         if not init_sha256:
             raise MerBenchError(
                 f"init_from={init_from!r} needs the digest of the file, which makes its content part of a result's "
@@ -83,6 +82,17 @@ class InitialWeights:
 def weights_metadata(subjects: Collection[str], facts: Mapping[str, str]) -> dict[str, str]:
     """Return the metadata of a file of weights that were trained on some subjects."""
     return {SUBJECTS: json.dumps(sorted(set(subjects))), **facts}
+
+
+def _sha256(file: Path, init_from: str) -> str:
+    digest = hashlib.sha256()
+    try:
+        with open_bounded(file, _MOST_BYTES, "weights", "name a file of weights") as stream:
+            while piece := stream.read(_PIECE):
+                digest.update(piece)
+    except (OSError, MerBenchError) as error:
+        raise MerBenchError(f"init_from={init_from!r}: {error}") from error
+    return digest.hexdigest()
 
 
 def _subjects(file: Path, init_from: str) -> tuple[str, ...] | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from mer_bench.arrays import MAP_SIDE, FloatArray
-from mer_bench.cache import file_digest
+from mer_bench.atomic import make_folders, open_atomically, write_in_folders
+from mer_bench.cache import CacheError, InputGoneError, file_digest
 from mer_bench.databases.base import DataSource
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.representations.resolve import recipe_of
 from mer_bench.representations.task import ARRAY, preprocess_task
-from mer_bench.store.files import open_for_writing, write_bytes
 from mer_bench.store.schema import RepresentationRecord
 from mer_bench.vision.choices import PHYSICAL
 from mer_bench.vision.regions import TEMPLATE_LANDMARKS, recombine_regions
@@ -43,7 +44,9 @@ def compute_representation(
     Raises
     ------
     MerBenchError
-        A sample cannot be loaded, its reader does not give a map, or the cache lacks what is computed from its frames.
+        A sample cannot be loaded, or its reader does not give a map.
+    InputGoneError
+        The cache lacks what is computed from a sample's frames.
     """
     recipe = recipe_of(record)
     for sample_id in sample_ids:
@@ -54,7 +57,7 @@ def compute_representation(
             entry = task.cached(notice)
             if entry is None:
                 # Not computed here: this process lacks the arithmetic of workers.
-                raise MerBenchError(
+                raise InputGoneError(
                     f"{sample_id}: its representation in the cache was removed or damaged during the run; run the same "
                     "command again"
                 )
@@ -93,24 +96,37 @@ def stored_representation(
     -------
     Path
         A ``.npy`` file; its SHA-256 is in the file ``<key>.sha256`` next to it.
+
+    Raises
+    ------
+    CacheError
+        The folder cannot be written.
+    InputGoneError
+        The folder was removed meanwhile.
     """
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if is_stored(folder, key, notice):
         return file
     arrays = compute()
     first = next(arrays)
-    with open_for_writing(file, private=True) as stream:
-        written = hashlib.sha256()
-        header = {"descr": "<f4", "fortran_order": False, "shape": (count, *first.shape)}
-        np.lib.format.write_array_header_1_0(stream, header)
-        stream.seek(0)
-        written.update(stream.read())
-        for array in chain([first], arrays):
-            content = np.ascontiguousarray(array, dtype="<f4").tobytes()
-            stream.write(content)
-            written.update(content)
-        # Written before the file is renamed: a file without its checksum would count as damaged.
-        write_bytes(checksum, written.hexdigest().encode())
+    try:
+        make_folders(folder, 0o700)
+        with open_atomically(file, 0o600) as stream:
+            written = hashlib.sha256()
+            header = {"descr": "<f4", "fortran_order": False, "shape": (count, *first.shape)}
+            np.lib.format.write_array_header_1_0(stream, header)
+            stream.seek(0)
+            written.update(stream.read())
+            for array in chain([first], arrays):
+                content = np.ascontiguousarray(array, dtype="<f4").tobytes()
+                stream.write(content)
+                written.update(content)
+            # Written before the file is renamed: a file without its checksum would count as damaged.
+            write_in_folders(checksum, written.hexdigest().encode(), 0o600, 0o700)
+    except FileNotFoundError as error:
+        raise InputGoneError(f"{folder} was removed during the run; run the same command again") from error
+    except OSError as error:
+        raise CacheError.of(file, error) from error
     return file
 
 
@@ -119,8 +135,10 @@ def is_stored(folder: Path, key: str, notice: Notice) -> bool:
     file, checksum = folder / f"{key}.npy", folder / f"{key}.sha256"
     if not file.exists():
         return False
-    if checksum.exists() and checksum.read_bytes() == file_digest(file).hex().encode():
-        return True
+    # Another process may remove both.
+    with suppress(OSError):
+        if checksum.read_bytes() == file_digest(file).hex().encode():
+            return True
     notice(f"{file} is damaged; it is computed again")
     return False
 

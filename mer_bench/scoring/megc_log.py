@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from mer_bench.atomic import write_atomically
+from mer_bench.bounded_files import read_bounded
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import is_name
 from mer_bench.samples import DATABASES, SMIC_CODES, canonical_clip, canonical_subject, ordered_databases
@@ -23,6 +24,8 @@ FULL_SAMPLES = 442
 
 _LABELS = ", ".join(f"{label} ({name})" for label, name in enumerate(CLASSES))
 _MAX_NAME_LENGTH = 200
+_MOST_BYTES = 16 << 20
+"""A thousand times the challenge's log."""
 
 
 @dataclass(frozen=True)
@@ -170,17 +173,12 @@ def score_log(entries: Sequence[LogEntry], *, absent_class: str = "exclude") -> 
 
 
 def _read_text(path: Path) -> str:
+    content = read_bounded(path, _MOST_BYTES, "a log", "give the log file itself", may_be_empty=True)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise MerBenchError(f"{path}, line {line}: not UTF-8 text; save the log as UTF-8") from None
-    except FileNotFoundError:
-        raise MerBenchError(f"there is no log {path}; check the path") from None
-    except IsADirectoryError:
-        raise MerBenchError(f"{path} is a folder; give the log file itself") from None
-    except OSError as error:
-        raise MerBenchError(f"cannot read the log {path}: {error.strerror or error}; check the path") from None
 
 
 def _parse_header(database: str, subject: str, known: Collection[str]) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from mer_bench.arrays import DoubleArray, IntArray
 from mer_bench.statistics.resampling import Interval
 from mer_bench.statistics.subjects import pooled_scores
 
+GUESSERS = 200
+
 
 @dataclass(frozen=True, eq=False)
 class LuckCurve:
@@ -47,7 +49,7 @@ def luck_curve(
     epochs: Sequence[int],
     *,
     absent_class: str = "exclude",
-    repetitions: int = 200,
+    repetitions: int = GUESSERS,
     seed: int = 0,
 ) -> LuckCurve:
     """Return how well a guesser does if each fold keeps the epoch with the most correct guesses.

@@ -83,6 +83,8 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
 
 
 def _ids_problem(ids: Sequence[str], truth: Mapping[str, int]) -> str | None:
+    if len(ids) == len(truth) and truth.keys() == set(ids):
+        return None
     if duplicates := _duplicates(ids):
         return f"it holds two predictions for {duplicates[0]}"
     if missing := sorted(set(truth) - set(ids)):

@@ -1,20 +1,23 @@
-"""The store's files: canonical JSON, written atomically."""
+"""The store's files: JSON with a checksum, written atomically."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from mer_bench.atomic import open_atomically
+from mer_bench.atomic import write_in_folders
 from mer_bench.errors import MerBenchError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNRELIABLE = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
+
+_BEFORE_CHECKSUM, _AFTER_CHECKSUM = b',\n "sha256": "', b'"\n}'
+_SEAL_LENGTH = len(_BEFORE_CHECKSUM) + 64 + len(_AFTER_CHECKSUM)
 
 
 def canonical_json(value: object) -> str:
@@ -38,33 +41,34 @@ def write_json(path: Path, value: object) -> None:
     write_bytes(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
 
+def write_record(path: Path, record: Mapping[str, object]) -> None:
+    """Write a record as `write_json` does, with its checksum as the last field, ``sha256``."""
+    content = json.dumps(record, indent=1, allow_nan=False).encode().removesuffix(b"\n}")
+    write_bytes(path, content + _seal(content))
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` atomically; raises as `write_json` does."""
-    with open_for_writing(path) as stream:
-        stream.write(content)
-
-
-@contextmanager
-def open_for_writing(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
-    """Yield a stream whose content replaces the file at the end; raises as `write_json` does.
-
-    Only its owner can read a ``private`` file.
-    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open_atomically(path, 0o600 if private else 0o666) as stream:
-            yield stream
+        write_in_folders(path, content)
     except OSError as error:
         if error.errno == errno.EISDIR:
             raise MerBenchError(f"cannot write {path}: it is a folder; move it away and run again") from error
-        cure = unwritable_cure(error, "choose another folder with --results")
-        raise MerBenchError(f"cannot write to the results folder {path.parent} ({error.strerror}); {cure}") from error
+        raise unwritable(path.parent, error) from error
+
+
+def unwritable(folder: Path, error: OSError) -> MerBenchError:
+    """Return the error for a results folder that cannot be written."""
+    cure = unwritable_cure(error, "choose another folder with --results")
+    return MerBenchError(f"cannot write to the results folder {folder} ({error.strerror}); {cure}")
 
 
 def unwritable_cure(error: OSError, elsewhere: str) -> str:
     """Return how to fix a folder that cannot be written; ``elsewhere`` says how to choose another one."""
     if error.errno in _FULL:
-        return "it is full: free some space and run the same command again; what is stored is kept"
+        return "it is full: free some space (or inodes: `df -i`) and run the same command again; what is stored is kept"
+    if error.errno in _UNRELIABLE:
+        return f"run the same command again, as what is stored is kept; if this happens again and again, {elsewhere}"
     return f"it is read-only or not yours: {elsewhere}" if error.errno in _NOT_WRITABLE else elsewhere
 
 
@@ -77,6 +81,34 @@ def read_json(path: Path) -> Any:
         The file cannot be read, or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise MerBenchError(f"{path} cannot be read ({error}); delete it, and it will be written again") from error
+        raise _unreadable(path, error) from error
+
+
+def read_record(path: Path) -> Any:
+    """Return what `write_record` has written; the checksum is checked, and is not part of it.
+
+    Raises
+    ------
+    MerBenchError
+        The file cannot be read, or a byte of it is not what was written.
+    """
+    try:
+        content = path.read_bytes()
+        # Of the bytes, not of the parsed values: it costs next to nothing, and every change of the file is seen.
+        record, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
+        if seal != _seal(record):
+            raise ValueError("its checksum does not fit: it was damaged or edited")
+        return json.loads(record + b"\n}")
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _seal(record: bytes) -> bytes:
+    """Return the end of a record's file: its last field, which holds the SHA-256 of all bytes before it."""
+    return _BEFORE_CHECKSUM + hashlib.sha256(record).hexdigest().encode() + _AFTER_CHECKSUM
+
+
+def _unreadable(path: Path, error: Exception) -> MerBenchError:
+    return MerBenchError(f"{path} cannot be read ({error}); delete it, and it will be written again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from mer_bench.errors import MerBenchError
-from mer_bench.store.files import read_json, write_json
+from mer_bench.store.files import read_record, write_record
 from mer_bench.store.schema import SCHEMA, RowRecord
 from mer_bench.store.store import Store
 from mer_bench.store.validation import misfit
@@ -34,7 +34,7 @@ def read_network(store: Store, record: RowRecord) -> NetworkRecord | None:
     if not file.exists():
         return None
     try:
-        content = read_json(file)
+        content = read_record(file)
     except MerBenchError as error:
         store.notice(f"{error}; the size of its network is not known")
         return None
@@ -65,4 +65,4 @@ def write_network(store: Store, record: RowRecord, *, trainable: int, flops: int
         "flops": flops,
         "not_counted": not_counted,
     }
-    write_json(store.network_file(record), content)
+    write_record(store.network_file(record), content)

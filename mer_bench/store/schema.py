@@ -1,10 +1,15 @@
-"""The JSON files of a store, field by field: they outlive the version that wrote them."""
+"""The JSON files of a store, field by field: they outlive the version that wrote them.
+
+Each file has one more field, ``sha256``, its last: the SHA-256 of all bytes before it (`mer_bench.store.files`).
+"""
 
 from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-SCHEMA = 4
+from mer_bench.errors import shortened
+
+SCHEMA = 5
 """Incremented whenever stores of the previous version can no longer be read."""
 
 Training = Literal["full", "inner"]
@@ -116,7 +121,7 @@ class CellError(TypedDict):
 
 def failure_text(error: CellError) -> str:
     """Return why a cell failed, in one line."""
-    return f"{error['type']}: {error['message']}"
+    return shortened(f"{error['type']}: {error['message']}")
 
 
 class CellRecord(TypedDict):
@@ -131,8 +136,9 @@ class CellRecord(TypedDict):
     predictions: list[Prediction]
     selected_epoch: int | None
     """Counted from 0; None for a method without epochs."""
-    epoch_scores: bool
-    """Whether ``artifacts/<key>/epoch_scores.safetensors`` holds the held-out subject's scores of every epoch."""
+    epoch_scores: str
+    """SHA-256 of ``artifacts/<key>/epoch_scores.safetensors``, which holds the held-out subject's scores of every
+    epoch; empty if there are none."""
     error: CellError | None
     run_id: str
     device: str

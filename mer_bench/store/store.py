@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import shlex
 import shutil
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TypeVar, cast
 
 import numpy as np
@@ -19,21 +20,18 @@ from safetensors import SafetensorError
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError, Notice
+from mer_bench.locks import remove_leftover
 from mer_bench.store.consistency import cell_problem, epochs_problem, row_problem
-from mer_bench.store.files import digest, read_json, write_bytes, write_json
+from mer_bench.store.files import digest, read_json, read_record, unwritable, write_bytes, write_json, write_record
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.validation import misfit
 
-_TEMPORARY = f".*.{'?' * 16}.tmp"
-_LEFTOVERS = (
-    ".probe-*",
-    _TEMPORARY,
-    *(f"{folder}/{_TEMPORARY}" for folder in ("cells/**", "runs/*", "artifacts/*")),
-)
+_TEMPORARY = f".*.{'?' * 24}.tmp"
+_LEFTOVERS = (_TEMPORARY, *(f"{folder}/{_TEMPORARY}" for folder in ("cells/**", "runs/*", "artifacts/*")))
 """Temporary files that a process may leave when it is killed while writing."""
 
-_MIN_AGE_SECONDS = 3600
-"""Another process may still be writing a younger file."""
+KEY_LENGTH = 12
+"""Characters of a row's key in the name of its folder."""
 
 _RecordT = TypeVar("_RecordT", RowRecord, CellRecord, dict[str, object])
 
@@ -41,6 +39,11 @@ _RecordT = TypeVar("_RecordT", RowRecord, CellRecord, dict[str, object])
 def cell_key(row_key: str, seed: int, fold: str) -> str:
     """Return a cell's key: SHA-256 over its row, seed and fold."""
     return digest({"row": row_key, "seed": seed, "fold": fold})
+
+
+def new_run_id() -> str:
+    """Return the id of a new run: when it starts, and random digits."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 class Store:
@@ -64,25 +67,18 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
-        """Open the store at ``path``, create it if there is none, and check that it can be written.
-
-        Temporary files of killed processes are removed.
+        """Open the store at ``path``, or create it if there is none.
 
         Raises
         ------
         MerBenchError
-            The folder cannot be written, contains something else, or was made by a mer-bench with another schema.
+            The folder cannot be created, contains something else, or was made by a mer-bench with another schema.
         """
         marker = path / "store.json"
         if not marker.exists():
             _refuse_others(path)
             write_json(marker, {"schema": SCHEMA})
-        store = cls.open(path, notice)
-        probe = store.path / f".probe-{secrets.token_hex(4)}"
-        write_bytes(probe, b"mer-bench")
-        probe.unlink()
-        _sweep(store.path)
-        return store
+        return cls.open(path, notice)
 
     @classmethod
     def look(cls, path: Path, notice: Notice = lambda sentence: None) -> Store:
@@ -107,36 +103,55 @@ class Store:
         MerBenchError
             There is none at ``path``, or a mer-bench with another schema made it.
         """
-        marker = path / "store.json"
-        if not marker.exists():
-            raise MerBenchError(f"{path} holds no results (no store.json); name the folder with --results")
-        content = read_json(marker)
-        schema = content.get("schema") if isinstance(content, dict) else None
-        if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-            raise MerBenchError(f"{marker} does not state its schema; it was not written by mer-bench")
+        schema = stated_schema(path)
         if schema != SCHEMA:
-            age, cure = ("a newer", "upgrade mer-bench, or choose") if schema > SCHEMA else ("an older", "choose")
+            age, cure = ("a newer", "upgrade mer-bench") if schema > SCHEMA else ("an older", _upgrade_cure(path))
             raise MerBenchError(
                 f"{path} was made by {age} mer-bench (store schema {schema}, this one reads {SCHEMA}); "
-                f"{cure} another folder with --results"
+                f"{cure}, or choose another folder with --results"
             )
         return cls(path, notice)
+
+    def get_ready(self) -> None:
+        """Check that the store can be written, and remove temporary files of killed processes.
+
+        Raises
+        ------
+        MerBenchError
+            It cannot be written.
+        """
+        try:
+            with TemporaryFile(dir=self.path, buffering=0) as probe:
+                probe.write(b"mer-bench")
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        for file in self.temporary_files():
+            remove_leftover(file)
 
     def write_row(self, row: RowRecord) -> None:
         """Store what the cells of one row share; a stored file that cannot be used, or that differs, is replaced."""
         target = self._row_folder(row) / "row.json"
         # Compared as text, because order matters: the first slice is the full one.
-        if not target.exists() or json.dumps(self._read_row(target)) != json.dumps(row):
-            write_json(target, row)
+        if not target.exists() or json.dumps(self.read_row_file(target)) != json.dumps(row):
+            write_record(target, row)
+
+    def row(self, key: str) -> RowRecord | None:
+        """Return a stored row by its key; None if there is none, or if its file cannot be used."""
+        found = map(self.read_row_file, self.path.glob(f"cells/*/*/{key[:KEY_LENGTH]}/row.json"))
+        return next((row for row in found if row is not None and row["row_key"] == key), None)
 
     def rows(self) -> Iterator[RowRecord]:
         """Return every stored row, ordered by protocol, method and key; unusable ones are skipped with a notice."""
-        rows = map(self._read_row, sorted(self.path.glob("cells/*/*/*/row.json")))
+        rows = map(self.read_row_file, sorted(self.path.glob("cells/*/*/*/row.json")))
         return (row for row in rows if row is not None)
+
+    def temporary_files(self) -> Iterator[Path]:
+        """Return the temporary files in the store, of processes that write or were killed while writing."""
+        return (file for pattern in _LEFTOVERS for file in self.path.glob(pattern))
 
     def cell_file(self, row: RowRecord, seed: int, fold: str) -> Path:
         """Return the path of a cell, stored or not."""
-        return self._row_folder(row) / f"seed-{seed}" / f"{fold}.json"
+        return self._row_folder(row) / f"seed-{seed}/{fold}.json"
 
     def verification_file(self, row: RowRecord) -> Path:
         """Return the path of what `mer_bench.store.verification` writes on a row, stored or not."""
@@ -146,9 +161,18 @@ class Store:
         """Return the path of what `mer_bench.store.network` writes on a row, stored or not."""
         return self._row_folder(row) / "network.json"
 
+    def epoch_scores_file(self, key: str) -> Path:
+        """Return the path of a cell's scores of every epoch, stored or not."""
+        return self.path / "artifacts" / key / "epoch_scores.safetensors"
+
+    def stored_folds(self, row: RowRecord, seed: int) -> set[str]:
+        """Return the folds with a stored cell, usable or not: one look at a folder, where many cells may be missing."""
+        folder = self.cell_file(row, seed, "any").parent
+        return {file.stem for file in folder.glob("[!.]*.json")}
+
     def write_cell(self, row: RowRecord, cell: CellRecord) -> None:
         """Store one finished cell."""
-        write_json(self.cell_file(row, cell["seed"], cell["fold"]), cell)
+        write_record(self.cell_file(row, cell["seed"], cell["fold"]), cell)
 
     def read_cell(self, row: RowRecord, seed: int, fold: str) -> CellRecord | None:
         """Return a stored cell; None if there is none, or if its file cannot be used or contradicts its row."""
@@ -186,7 +210,7 @@ class Store:
         try:
             for seed in self.seeds(row):
                 for fold in row["folds"]:
-                    artifacts = self._epoch_scores_file(cell_key(row["row_key"], seed, fold)).parent
+                    artifacts = self.epoch_scores_file(cell_key(row["row_key"], seed, fold)).parent
                     if artifacts.exists():
                         shutil.rmtree(artifacts)
                 shutil.rmtree(folder / f"seed-{seed}")
@@ -198,8 +222,8 @@ class Store:
             cure = "check its permissions and remove the row again"
             raise MerBenchError(f"cannot remove {error.filename} ({error.strerror}); {cure}") from error
 
-    def write_epoch_scores(self, key: str, sample_ids: list[str], scores: FloatArray) -> None:
-        """Store a fold's scores of every epoch.
+    def write_epoch_scores(self, key: str, sample_ids: list[str], scores: FloatArray) -> str:
+        """Store a fold's scores of every epoch, and return the file's SHA-256, for the cell's ``epoch_scores``.
 
         Parameters
         ----------
@@ -211,7 +235,8 @@ class Store:
         """
         tensors = {"scores": np.ascontiguousarray(scores, dtype=np.float32)}
         content = safetensors.numpy.save(tensors, {"sample_ids": json.dumps(sample_ids)})
-        write_bytes(self._epoch_scores_file(key), content)
+        write_bytes(self.epoch_scores_file(key), content)
+        return hashlib.sha256(content).hexdigest()
 
     def read_epoch_scores(
         self, key: str, row: RowRecord | None = None, cell: CellRecord | None = None
@@ -225,8 +250,10 @@ class Store:
         row, cell : RowRecord and CellRecord, optional
             If they are given, scores that contradict them cannot be used.
         """
-        file = self._epoch_scores_file(key)
+        file = self.epoch_scores_file(key)
         try:
+            if cell is not None and hashlib.sha256(file.read_bytes()).hexdigest() != cell["epoch_scores"]:
+                raise ValueError("its checksum is not the one in its cell: it was damaged or edited")
             with safetensors.safe_open(str(file), framework="numpy") as stream:
                 sample_ids = json.loads(stream.metadata()["sample_ids"])
                 scores: FloatArray = stream.get_tensor("scores")
@@ -244,25 +271,37 @@ class Store:
     def epoch_scores_digest(self, key: str) -> str:
         """Return the SHA-256 of a cell's file of epoch scores, whatever it holds; empty if it cannot be read."""
         try:
-            return hashlib.sha256(self._epoch_scores_file(key).read_bytes()).hexdigest()
+            return hashlib.sha256(self.epoch_scores_file(key).read_bytes()).hexdigest()
         except OSError:
             return ""
 
-    def start_run(self, manifest: Mapping[str, object]) -> str:
-        """Store the manifest of a run and return the run's id."""
-        now = datetime.now(timezone.utc)
-        run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        write_json(
-            self.path / "runs" / run_id / "manifest.json", {**manifest, "run_id": run_id, "started": now.isoformat()}
-        )
+    def start_run(self, manifest: Mapping[str, object], run_id: str | None = None) -> str:
+        """Store the manifest of a run and return the run's id.
+
+        Parameters
+        ----------
+        manifest : mapping
+        run_id : str, optional
+            A new one by default. The manifest of a run that has one is kept.
+        """
+        run_id = run_id or new_run_id()
+        file = self._manifest_file(run_id)
+        if not file.exists():
+            started = datetime.now(timezone.utc).isoformat()
+            write_record(file, {**manifest, "run_id": run_id, "started": started})
         return run_id
+
+    def run_folder(self, run_id: str) -> Path:
+        """Return the folder of a run, stored or not."""
+        return self.path / "runs" / run_id
 
     def manifest(self, run_id: str) -> dict[str, object] | None:
         """Return the manifest of a run; None if there is none."""
-        file = self.path / "runs" / run_id / "manifest.json"
+        file = self._manifest_file(run_id)
         return self._parsed(file, dict[str, object]) if file.exists() else None
 
-    def _read_row(self, file: Path) -> RowRecord | None:
+    def read_row_file(self, file: Path) -> RowRecord | None:
+        """Return the row of a ``row.json``; None, and a notice, if it cannot be used."""
         row = self._parsed(file, RowRecord)
         if row is None:
             return None
@@ -276,7 +315,7 @@ class Store:
 
     def _parsed(self, file: Path, kind: type[_RecordT]) -> _RecordT | None:
         try:
-            content = read_json(file)
+            content = read_record(file)
         except MerBenchError as error:
             self.notice(f"{error}; it counts as absent")
             return None
@@ -290,10 +329,34 @@ class Store:
 
     def _row_folder(self, row: RowRecord) -> Path:
         protocol = f"{row['protocol']['name']}@{row['protocol']['version']}"
-        return self.path / "cells" / protocol / row["method"]["name"] / row["row_key"][:12]
+        return _joined(self.path, f"cells/{protocol}/{row['method']['name']}/{row['row_key'][:KEY_LENGTH]}")
 
-    def _epoch_scores_file(self, key: str) -> Path:
-        return self.path / "artifacts" / key / "epoch_scores.safetensors"
+    def _manifest_file(self, run_id: str) -> Path:
+        return self.run_folder(run_id) / "manifest.json"
+
+
+def stated_schema(path: Path) -> int:
+    """Return the schema that a store states.
+
+    Raises
+    ------
+    MerBenchError
+        There is no store at ``path``.
+    """
+    marker = path / "store.json"
+    if not marker.exists():
+        raise MerBenchError(f"{path} holds no results (no store.json); name the folder with --results")
+    content = read_json(marker)
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise MerBenchError(f"{marker} does not state its schema; it was not written by mer-bench")
+    return schema
+
+
+@lru_cache(maxsize=1024)
+def _joined(folder: Path, place: str) -> Path:
+    # Each cell of a row asks for it, and pathlib takes its time.
+    return folder / place
 
 
 def _refuse_others(path: Path) -> None:
@@ -305,16 +368,12 @@ def _refuse_others(path: Path) -> None:
         raise MerBenchError(f"{path} is not empty and is not a mer-bench store; choose another folder with --results")
 
 
+def _upgrade_cure(path: Path) -> str:
+    return f"run `{shlex.join(['mer-bench', 'store', 'upgrade', '--results', str(path)])}`"
+
+
 def _may_become_store(path: Path) -> bool:
     """Return whether a folder without ``store.json`` is empty, or an interrupted or damaged store."""
     names = [child.name for child in path.iterdir()]
-    return "cells" in names or all(name.startswith(".store.json.") for name in names)
-
-
-def _sweep(path: Path) -> None:
-    oldest = time.time() - _MIN_AGE_SECONDS
-    for pattern in _LEFTOVERS:
-        for file in path.glob(pattern):
-            with suppress(OSError):
-                if file.stat().st_mtime < oldest:
-                    file.unlink()
+    # NFS gives a file another name that is removed while somebody has it open.
+    return "cells" in names or all(name.startswith((".store.json.", ".nfs")) for name in names)

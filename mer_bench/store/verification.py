@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 from mer_bench.errors import MerBenchError
-from mer_bench.store.files import digest, read_json, write_json
+from mer_bench.store.files import digest, read_record, write_record
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.store import Store
 from mer_bench.store.validation import misfit
@@ -92,7 +92,7 @@ def read_verification(store: Store, record: RowRecord) -> Verification:
     if not file.exists():
         return Verification()
     try:
-        content = read_json(file)
+        content = read_record(file)
     except MerBenchError as error:
         store.notice(f"{error}; its row counts as not verified")
         return Verification()
@@ -115,7 +115,7 @@ def write_verification(store: Store, record: RowRecord, entries: Sequence[Verifi
     """
     merged = _latest([*read_verification(store, record).entries, *entries])
     content: VerificationRecord = {"schema": SCHEMA, "row_key": record["row_key"], "cells": list(merged.entries)}
-    write_json(store.verification_file(record), content)
+    write_record(store.verification_file(record), content)
 
 
 def _latest(entries: Iterable[VerifiedCell]) -> Verification:

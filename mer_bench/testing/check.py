@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 
-from mer_bench.errors import MerBenchError, reason_of
+from mer_bench.errors import MerBenchError, reason_of, shortened
 from mer_bench.foreign import foreign_code, origin_of
 from mer_bench.testing.contract import ContractError, NotApplicableError, UnusableError
 from mer_bench.testing.subject import Subject
@@ -80,6 +80,6 @@ def judge(check: Check, subject: Subject, chosen: Collection[str]) -> tuple[Chec
     if isinstance(error, UnusableError) and error.owner != check.name and error.owner in chosen:
         # One failure is reported once: eleven copies of one sentence would hide it.
         return CheckResult(check.name, CheckStatus.SKIPPED, f"fix {error.owner} first"), None
-    message = str(error) if isinstance(error, (ContractError, UnusableError)) else reason_of(error)
+    message = shortened(str(error)) if isinstance(error, (ContractError, UnusableError)) else reason_of(error)
     cause = error.__cause__ if isinstance(error, UnusableError) else None
     return CheckResult(check.name, CheckStatus.FAILED, message), cause or error

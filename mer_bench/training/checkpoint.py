@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mer_bench.atomic import write_atomically
+from mer_bench.atomic import write_in_folders
 
 _META = "mer-bench"
 
@@ -48,8 +48,7 @@ class Checkpoint:
         content = safetensors.torch.save(
             {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, {_META: json.dumps(facts)}
         )
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.file, content)
+        write_in_folders(self.file, content)
 
     def load(self, device: torch.device) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Return what was saved; None if nothing was, or the file is damaged."""

@@ -14,6 +14,7 @@ from mer_bench.errors import MethodError
 from mer_bench.methods.torch_method import ParameterGroup, TorchMethod
 from mer_bench.methods.training_config import STACKABLE_NUMBERS, TrainingConfig
 from mer_bench.training.networks import Networks, Tensors
+from mer_bench.training.optimizers import SGD, Adam, AdamW
 
 _CLIP_EPS = 1e-6
 """As in ``torch.nn.utils.clip_grad_norm_``."""
@@ -62,9 +63,9 @@ class Optimisation:
 
     def forget_gradients(self) -> None:
         """Leave no gradient to which another could be added."""
-        self._optimizer.zero_grad(set_to_none=True)
-        for own in self._networks.parameters.values():
-            own.grad = None
+        for views in (self._networks.parameters, *(views for _, views in self._parts)):
+            for view in views.values():
+                view.grad = None
 
     def end_step(self) -> None:
         """Move the learning rate to that of the next step; apart from `step`, which may be replayed on a device."""
@@ -194,8 +195,8 @@ def _optimizer(config: TrainingConfig, groups: list[dict[str, Any]]) -> torch.op
     # The fused ones: otherwise MKL takes the square roots, from an approximation that is another on each vendor's
     # processors.
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, momentum=config.momentum, fused=True)
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+        return SGD(groups, momentum=config.momentum, fused=True)
+    kind = AdamW if config.optimizer == "adamw" else Adam
     return kind(groups, fused=True, capturable=groups[0]["params"][0].is_cuda)
 
 

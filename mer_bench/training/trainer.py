@@ -7,7 +7,6 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
-import torch._dynamo  # what the first optimizer imports, which takes a second: a worker has it before it forks
 
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError, MethodError, reason_of

@@ -19,12 +19,14 @@ import cv2
 import numpy as np
 
 from mer_bench.arrays import ByteArray, FloatArray
+from mer_bench.bounded_files import read_bounded
 from mer_bench.errors import MerBenchError
 
 DETECTORS = ("dlib", "mediapipe")
 """Every detector, in the default order of trying them."""
 MODEL_VARIABLE = "MER_BENCH_FACE_LANDMARKER"
 """The environment variable that names the model file, which MediaPipe needs from version 0.10.30 on."""
+_MOST_BYTES = 64 << 20
 
 Finder = Callable[[ByteArray], "FloatArray | None"]
 
@@ -79,7 +81,8 @@ def detector_version(detector: str) -> str:
     library = importlib.import_module(detector)
     version = str(getattr(library, "__version__", "unknown"))
     if detector == "mediapipe" and not hasattr(library, "solutions"):
-        model = Path(os.environ.get(MODEL_VARIABLE, "")).read_bytes()
+        cure = f"set {MODEL_VARIABLE} to the file face_landmarker.task"
+        model = read_bounded(Path(os.environ.get(MODEL_VARIABLE, "")), _MOST_BYTES, "a face model", cure)
         return f"{version} with model {hashlib.sha256(model).hexdigest()[:8]}"
     return version
 
@@ -180,13 +183,14 @@ def _dlib_models() -> tuple[Any, Any, Any]:
 
 def _find_by_mediapipe(image: ByteArray) -> FloatArray | None:
     rgb = image if image.ndim == 3 else np.stack((image,) * 3, axis=2)
-    process, find = _mediapipe_finder()
-    if process != os.getpid():
-        raise MerBenchError(
-            f"MediaPipe was started in process {process} and hangs in its fork {os.getpid()}; "
-            "start worker processes by the method 'spawn'"
-        )
+    # MediaPipe's threads go on starting, and talking, until the first image is through.
     with _silence():
+        process, find = _mediapipe_finder()
+        if process != os.getpid():
+            raise MerBenchError(
+                f"MediaPipe was started in process {process} and hangs in its fork {os.getpid()}; "
+                "start worker processes by the method 'spawn'"
+            )
         points = find(rgb)
         if points is None:
             # MediaPipe's detector expects some background around the face, which a tight crop does not have.
@@ -202,17 +206,16 @@ def _mediapipe_finder() -> tuple[int, Finder]:
     """Return a finder of faces, and the process that started it: a fork does not inherit its threads."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _silence():
-        try:
-            import mediapipe
-        except ImportError as error:
-            raise MerBenchError(
-                f"the face detector mediapipe cannot be imported ({error}): pip install mediapipe==0.10.21, "
-                "or choose the detector dlib"
-            ) from error
-        # From 0.10.30 on, neither `solutions` nor the models are in the package.
-        start = _face_mesh if hasattr(mediapipe, "solutions") else _face_landmarker
-        return os.getpid(), start(mediapipe)
+    try:
+        import mediapipe
+    except ImportError as error:
+        raise MerBenchError(
+            f"the face detector mediapipe cannot be imported ({error}): pip install mediapipe==0.10.21, "
+            "or choose the detector dlib"
+        ) from error
+    # From 0.10.30 on, neither `solutions` nor the models are in the package.
+    start = _face_mesh if hasattr(mediapipe, "solutions") else _face_landmarker
+    return os.getpid(), start(mediapipe)
 
 
 def _face_mesh(mediapipe: Any) -> Finder:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from mer_bench.caveats import Caveat
 from mer_bench.parameters import value_text
-from mer_bench.printable import one_line
+from mer_bench.printable import csv_cell
 from mer_bench.result_texts import DEFAULTS, differs_text, incomplete_text, verification_text
 from mer_bench.results import METRICS, Means, RowResults, SeedResult, means
 from mer_bench.scoring.metrics import TABLE_METRICS
@@ -20,11 +21,10 @@ from mer_bench_reports.report_data import CitedTable, Comparison, Entry, ReportD
 
 _Line = dict[str, object]
 
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""Signs with which a spreadsheet lets a formula begin."""
 _LESS = ("published_uf1", "published_uar", "less_published_uf1", "less_published_uar")
 
 
+@lru_cache(maxsize=1)  # The page has it, too.
 def render_csv(report: ReportData) -> str:
     """Return the report as CSV, with scores in full precision.
 
@@ -37,7 +37,8 @@ def render_csv(report: ReportData) -> str:
     of the comparison less that of the row, ``lead_p`` its p, adjusted for all pairs of rows. ``minutes`` is the
     computing time of one seed, ``flops`` of one sample's forward pass.
 
-    No text begins as a formula does in a spreadsheet, or has a sign that a terminal obeys.
+    No text begins as a formula does in a spreadsheet, or has a sign that a terminal obeys: see
+    `mer_bench.printable.csv_cell`.
     """
     lines: list[_Line] = []
     for comparison in report.comparisons:
@@ -52,16 +53,8 @@ def render_csv(report: ReportData) -> str:
     # A report has at least one measured line, and such a line has every column.
     writer = csv.DictWriter(stream, list(lines[0]), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _inert(value) for name, value in line.items()} for line in lines)
+    writer.writerows({name: csv_cell(value) for name, value in line.items()} for line in lines)
     return stream.getvalue()
-
-
-def _inert(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula and no terminal obeys; numbers stay as they are."""
-    if not isinstance(value, str):
-        return value
-    line = one_line(value)
-    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def _measured(comparison: Comparison, entry: Entry, kind: str, seeds: Sequence[SeedResult]) -> Iterator[_Line]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
+from mer_bench.printable import json_text
 from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, Means, RowResults
 from mer_bench.scoring.metrics import TABLE_METRICS
@@ -28,6 +29,7 @@ from mer_bench_reports.report_data import (
 )
 
 
+@lru_cache(maxsize=1)  # The page has it, too.
 def render_json(report: ReportData) -> str:
     """Return the report as one JSON object.
 
@@ -44,7 +46,7 @@ def render_json(report: ReportData) -> str:
         "protocols": [_overview(overview) for overview in report.overviews],
         "published": [row for table in report.cited for row in _published(table)],
     }
-    return json.dumps(_without_folders(answer), indent=1, allow_nan=False) + "\n"
+    return json_text(_without_folders(answer), indent=1) + "\n"
 
 
 def _without_folders(value: Any) -> Any:

@@ -30,7 +30,7 @@ def overviews(comparisons: Sequence[Comparison]) -> tuple[Overview, ...]:
     tables = []
     for rule in (*SELECTIONS, NO_EPOCHS):
         columns = [own for own in real if own.selection in (rule, NO_EPOCHS)]
-        if rule in rules and len({own.protocol["hash"] for own in columns}) > 1:
+        if rule in rules and len({own.protocol["name"] for own in columns}) > 1:
             tables.append(Overview(rule, tuple(columns), _rows(columns)))
     return tuple(tables)
 

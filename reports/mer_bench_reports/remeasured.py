@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from mer_bench.caveats import DATA_CAVEATS, caveat_sentence
 from mer_bench.representations.settings import is_from_frames
 from mer_bench.results import Mean
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.specs import PAPER_PRESET
 from mer_bench.store.schema import RowRecord
 from mer_bench_reports.inputs import NOT_STATED, input_facts
@@ -50,7 +51,7 @@ def difference(found: Remeasured, part: str, metric: int) -> tuple[float, Mean, 
     metric : int
         0 for UF1, 1 for UAR.
     """
-    mean = found.entry.row.means.get((part, ("uf1", "uar")[metric]))
+    mean = found.entry.row.means.get((part, TABLE_METRICS[metric]))
     printed = found.published.slices.get(part)
     if found.why_not or mean is None or printed is None:
         return None

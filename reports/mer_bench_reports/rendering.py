@@ -14,10 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mer_bench import result_texts, results, rules
-from mer_bench.atomic import write_atomically
+from mer_bench.atomic import write_in_folders
 from mer_bench.errors import MerBenchError
 from mer_bench.printable import one_line, printable
 from mer_bench.results import RowResults
+from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
 from mer_bench_reports import costs, inputs, overviews, provenance, remeasured, score_texts, svg, wording
@@ -122,8 +123,7 @@ def _html(value: object) -> object:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, _encoded(text))
+        write_in_folders(path, _encoded(text))
     except OSError as error:
         cure = unwritable_cure(error, "choose another folder with `mer-bench report --out`")
         raise MerBenchError(f"cannot write the report {path} ({error.strerror}); {cure}") from error
@@ -147,6 +147,7 @@ def _environment(escape: Callable[[object], object]) -> Environment:
     )
     environment.filters["csp_hash"] = _csp_hash
     environment.globals.update(
+        TABLE_METRICS=TABLE_METRICS,
         plots=plots,
         selection_plots=selection_plots,
         svg=svg,

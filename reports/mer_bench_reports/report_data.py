@@ -266,9 +266,9 @@ class Overview:
     rows: tuple[OverviewRow, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ReportData:
-    """Everything in a report.
+    """Everything in a report; equal to itself only.
 
     Parameters
     ----------

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mer_bench.caveats import Caveat, caveat_sentence
+from mer_bench.certainty import LEVEL_TEXT
 from mer_bench.luck import GUESSER_TEXT
 from mer_bench.rules import SELECTIONS
+from mer_bench.statistics.resampling import RESAMPLES
 
 FAMILY_TITLES = {"baseline": "Baselines", "handcrafted": "Handcrafted", "deep": "Deep learning"}
 """Family to its heading, in the order of the table."""
@@ -64,18 +66,18 @@ BOLD_TEXT = (
 )
 
 INTERVAL_TEXT = (
-    "In brackets: the 95 % interval of the score, from 10,000 resamples of the subjects: how far it would be off with "
-    "other subjects like these. Where each resample has the same score, such as the UAR of a row that predicts one "
-    "class or everything right, the interval has no width, which proves nothing."
+    f"In brackets: the {LEVEL_TEXT} interval of the score, from {RESAMPLES:,} resamples of the subjects: how "
+    "far it would be off with other subjects like these. Where each resample has the same score, such as the UAR of a "
+    "row that predicts one class or everything right, the interval has no width, which proves nothing."
 )
 
 DIFFERENCE_TEXT = (
     "The row with the highest UF1 less each other row, on the full set; rows with an incomplete seed are left out. "
-    "Intervals come from the same resampled subjects for both rows. p is the share of 10,000 random ways to swap the "
-    "two rows' predictions subject by subject (of all ways, if there are fewer) that give such a difference, adjusted "
-    "for all pairs of these rows (Holm), since the first row is chosen by the same scores. First better: the share of "
-    "the resamples in which the first row has the higher UF1. Subjects: of how many the first row predicts more "
-    "samples correctly, the other row does, or neither."
+    f"Intervals come from the same resampled subjects for both rows. p is the share of at least {RESAMPLES:,} random "
+    "ways to swap the two rows' predictions subject by subject (of all ways, if there are fewer) that give such a "
+    "difference, adjusted for all pairs of these rows (Holm), since the first row is chosen by the same scores. First "
+    "better: the share of the resamples in which the first row has the higher UF1. Subjects: of how many the first row "
+    "predicts more samples correctly, the other row does, or neither."
 )
 
 SEVERAL_DEVICES = "its cells were computed on several devices, which round differently; Provenance names them"

@@ -29,27 +29,39 @@ QUICK = ("--preprocess", "flow=farneback", "--preprocess", "size=96")
 NET = ("--method", "ahmsa", "--set", "width=12", "--set", "blocks=1,1,1", "--set", "epochs=2")
 
 
-def copied_release(layout: str, shared_cache: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Copy a synthetic release, which is generated once for all tests, so that a test may damage it."""
+def made_release(layout: str, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a synthetic release, which is generated once for all tests."""
     spec = load_catalogue().database("synthetic")
     options = resolve_parameters("synthetic", spec.parameters, {"layout": layout, "size": "tiny"})
     with monkeypatch.context() as patch:
         patch.setenv("MER_BENCH_CACHE", str(shared_cache))
         made = SyntheticRelease(None, options).path
     assert made is not None
-    return Path(shutil.copytree(made, folder / layout))
+    return made
 
 
 @pytest.fixture
-def composite(shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SMIC, SAMM and CASME II with 40 samples."""
-    return copied_release("3db", shared_cache, tmp_path, monkeypatch)
+def composite(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SMIC, SAMM and CASME II with 40 samples; nothing may write into it."""
+    return made_release("3db", shared_cache, monkeypatch)
 
 
 @pytest.fixture
-def smic(shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SMIC with 12 samples: little work for tests that preprocess."""
-    return copied_release("smic", shared_cache, tmp_path, monkeypatch)
+def own_composite(composite: Path, tmp_path: Path) -> Path:
+    """A copy of it, which a test may damage."""
+    return Path(shutil.copytree(composite, tmp_path / "3db"))
+
+
+@pytest.fixture
+def smic(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SMIC with 12 samples, little work for tests that preprocess; nothing may write into it."""
+    return made_release("smic", shared_cache, monkeypatch)
+
+
+@pytest.fixture
+def own_smic(smic: Path, tmp_path: Path) -> Path:
+    """A copy of it, which a test may damage."""
+    return Path(shutil.copytree(smic, tmp_path / "smic"))
 
 
 @pytest.fixture
@@ -83,13 +95,13 @@ def test_check_says_a_line_for_each_thing_and_is_content_with_counts_that_differ
     assert not any(line.startswith("protocol loso-casme3") for line in lines)
 
 
-def test_check_lists_every_defect_instead_of_stopping_at_the_first(bench: Bench, composite: Path) -> None:
-    frames = sorted((composite / "SAMM").glob("0*/*/*.jpg"))
+def test_check_lists_every_defect_instead_of_stopping_at_the_first(bench: Bench, own_composite: Path) -> None:
+    frames = sorted((own_composite / "SAMM").glob("0*/*/*.jpg"))
     frames[0].write_bytes(b"")
     frames[1].write_bytes(frames[1].read_bytes()[:100])
-    gone = next((composite / "CASME2" / "CASME2_RAW_selected").glob("sub*/EP*"))
+    gone = next((own_composite / "CASME2" / "CASME2_RAW_selected").glob("sub*/EP*"))
     shutil.rmtree(gone)
-    ended = bench("data", "check", composite, "--json", "--all-frames")
+    ended = bench("data", "check", own_composite, "--json", "--all-frames")
     checked = json.loads(ended.out)
 
     assert (ended.code, checked["sound"]) == (1, False)
@@ -153,11 +165,11 @@ def test_a_folder_of_maps_is_named_with_everything_that_it_states(bench: Bench, 
     assert bench("data", "info", maps).out.splitlines()[0] == line
 
 
-def test_a_run_on_data_of_which_nothing_can_be_used_says_why(bench: Bench, composite: Path) -> None:
-    for workbook in composite.rglob("*.xlsx"):
+def test_a_run_on_data_of_which_nothing_can_be_used_says_why(bench: Bench, own_composite: Path) -> None:
+    for workbook in own_composite.rglob("*.xlsx"):
         workbook.write_bytes(b"no workbook")
-    shutil.rmtree(composite / "SMIC")
-    ended = bench("run", *NET, "--data", composite, "--jobs", "1", "--results", bench.results)
+    shutil.rmtree(own_composite / "SMIC")
+    ended = bench("run", *NET, "--data", own_composite, "--jobs", "1", "--results", bench.results)
 
     assert ended.code == 2
     assert ended.errors[0].startswith("error: no sample of the data can be used: SAMM")
@@ -206,10 +218,10 @@ def test_preprocess_continues_after_an_interruption(bench: Bench, smic: Path, ow
     assert ended["preprocessed"] + ended["cached"] == 12
 
 
-def test_preprocess_lists_what_failed_and_does_the_rest(bench: Bench, smic: Path, own_cache: Cache) -> None:
-    frame = min(smic.rglob("*.bmp"))
+def test_preprocess_lists_what_failed_and_does_the_rest(bench: Bench, own_smic: Path, own_cache: Cache) -> None:
+    frame = min(own_smic.rglob("*.bmp"))
     frame.write_bytes(b"")
-    ended = bench("data", "preprocess", smic, *QUICK, "--jobs", "1")
+    ended = bench("data", "preprocess", own_smic, *QUICK, "--jobs", "1")
 
     assert ended.code == 1
     assert ended.out.splitlines()[0] == "11 preprocessed, 0 in the cache already, 1 failed"
@@ -291,10 +303,10 @@ def test_a_run_goes_from_annotations_and_frames_to_a_report_without_faces(bench:
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_a_run_names_the_samples_that_cannot_be_preprocessed(bench: Bench, smic: Path) -> None:
-    frame = min(smic.rglob("*.bmp"))
+def test_a_run_names_the_samples_that_cannot_be_preprocessed(bench: Bench, own_smic: Path) -> None:
+    frame = min(own_smic.rglob("*.bmp"))
     frame.write_bytes(frame.read_bytes()[:200])
-    data = ("-p", "loso-smic", "--data", smic, *QUICK, "--no-baselines")
+    data = ("-p", "loso-smic", "--data", own_smic, *QUICK, "--no-baselines")
     ended = bench("run", *NET, *data, "--jobs", "1", "--results", bench.results)
 
     assert ended.code == 2
@@ -303,11 +315,11 @@ def test_a_run_names_the_samples_that_cannot_be_preprocessed(bench: Bench, smic:
     assert not bench.cell_files()
 
 
-def test_real_data_with_unusable_rows_is_refused_with_the_first_of_them(bench: Bench, composite: Path) -> None:
-    for file in composite.rglob("SYNTHETIC.txt"):
+def test_real_data_with_unusable_rows_is_refused_with_the_first_of_them(bench: Bench, own_composite: Path) -> None:
+    for file in own_composite.rglob("SYNTHETIC.txt"):
         file.unlink()
-    shutil.rmtree(next((composite / "CASME2" / "CASME2_RAW_selected").glob("sub*/EP*")))
-    ended = bench("run", *NET, "--data", composite, "--jobs", "1", "--results", bench.results)
+    shutil.rmtree(next((own_composite / "CASME2" / "CASME2_RAW_selected").glob("sub*/EP*")))
+    ended = bench("run", *NET, "--data", own_composite, "--jobs", "1", "--results", bench.results)
 
     assert ended.code == 2
     assert "Problems of the data: 1, the first: CASME2-coding-20140508.xlsx row" in ended.errors[0]

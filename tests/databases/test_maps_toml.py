@@ -100,8 +100,8 @@ def test_a_magnitude_in_place_of_strain_is_read_and_noted(release: Path) -> None
         (f'name = "a"\n{"k" * 9000} = 1', "unknown key 'kkk"),
         (f'name = "a"\n{"k." * 4000}k = 1', "is nested too deeply"),
         ('name = "a', "is not TOML: "),
-        ("#" * (1 << 20), "has 1048576 bytes, more than 16 KiB, the most for a description of maps; restore or remove"),
-        ("", "is empty (0 bytes)"),
+        ("#" * (1 << 20), "has 1048576 bytes, more than 16 KiB, the most for such a file; restore or remove it"),
+        ("", "key 'name' is missing; state it"),
     ],
     ids=lambda value: value if len(value) < 60 else "",
 )

@@ -43,7 +43,7 @@ def test_every_verb_and_option_of_the_readme_exists(bench: Bench) -> None:
 
     for verb in sorted(verbs):
         assert bench(verb, "--help").code == 0, verb
-    commands = (("run",), ("ablate",), ("export",), ("plugin", "new"))
+    commands = (("run",), ("ablate",), ("export",), ("plugin", "new"), ("status",))
     shown = "".join(bench(*command, "--help").out for command in commands)
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)):
         assert option in shown, option

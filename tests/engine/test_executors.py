@@ -25,6 +25,10 @@ from mer_bench.representations.task import Preprocessed, PreprocessTask
 
 LARGE = "x" * 300_000
 """More than a pipe holds."""
+KILLED = (
+    "killed (SIGKILL), probably by the system because the memory was full: run the same command again, with fewer "
+    "--jobs or on a machine with more memory"
+)
 ALONE = Place((), "alone", imports=act.__module__, alone=True)
 
 
@@ -60,7 +64,7 @@ def test_tasks_run_in_other_processes_and_only_those_that_kill_theirs_are_lost(
     assert sorted(outcomes) == [
         "exit 0: its process ended with exit code 0 before it returned",
         "exit 3: its process ended with exit code 3 before it returned",
-        "kill: its process was killed (SIGKILL)",
+        f"kill: its process was {KILLED}",
     ]
 
 
@@ -131,7 +135,7 @@ def test_what_a_task_leaves_running_ends_with_it_and_holds_up_nothing(tmp_path: 
 def test_a_task_ends_when_the_process_above_it_is_killed(tmp_path: Path) -> None:
     ((outcome, _),) = run(f"kill-home {tmp_path / 'pid'}")
 
-    assert outcome.endswith("its process was killed (SIGKILL)")
+    assert outcome.endswith(f"its process was {KILLED}")
     assert has_ended(tmp_path / "pid")
 
 
@@ -177,7 +181,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_tried_again(tmp_path: 
     task = f"kill-worker-once {tmp_path / 'killed'}"
 
     assert {name for name, _ in run(task, "ab", jobs=2)} == {str(len(task)), "2"}
-    assert [name for name, _ in run("kill-worker", "ab")] == ["2", "kill-worker: its worker was killed (SIGKILL)"][::-1]
+    assert [name for name, _ in run("kill-worker", "ab")] == [f"kill-worker: its worker was {KILLED}", "2"]
 
 
 def test_a_worker_that_dies_while_it_starts_costs_attempts_and_then_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,6 +341,12 @@ def test_messages_of_a_running_task_come_in_order_and_before_its_outcome() -> No
         assert [number for of, number in heard if of == task] == list(range(count))
 
 
+def test_tasks_that_others_have_done_meanwhile_end_the_run() -> None:
+    outcomes = run_tasks(act, ["ab", "c"], lambda _: ALONE, lost=lost, jobs=2, rest=lambda task: None)
+
+    assert list(outcomes) == []
+
+
 def test_a_message_that_is_no_plain_data_is_passed_over() -> None:
     assert talking("2 send-object") == (["11"], [("2 send-object", 0), ("2 send-object", 1)])
 
@@ -352,7 +362,7 @@ def test_a_process_whose_arithmetic_was_changed_sends_nothing_more() -> None:
 def test_a_task_that_dies_after_messages_is_lost_once() -> None:
     outcomes, heard = talking("2 kill", "1 ab")
 
-    assert outcomes == ["2 kill: its process was killed (SIGKILL)", "2"]
+    assert outcomes == [f"2 kill: its process was {KILLED}", "2"]
     assert heard == [("2 kill", 0), ("2 kill", 1), ("1 ab", 0)]
 
 

@@ -144,7 +144,9 @@ def test_a_training_whose_worker_is_killed_goes_on_in_another_with_the_same_bits
     tmp_path: Path, stack: int | None
 ) -> None:
     plan = small_plan(overrides={**SMALL, "epochs": 4})
-    group = group_tasks(tasks_of(plan, tmp_path)[:3], plan.rows, Resources(1, "cpu", stack=stack))[0]
+    planned = group_tasks(tasks_of(plan, tmp_path)[:3], plan.rows, Resources(1, "cpu", stack=stack))[0]
+    # The cache is shared with the tests of other processes.
+    group = replace(planned, checkpoints=tmp_path / "training")
     whole, _ = computed(group)
     again, told = computed(group, str(tmp_path / "killed"))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.clip_data import Clips
+from support.clip_data import SAMPLES, Clips
 
-from mer_bench.cache import cache_folder
+from mer_bench.cache import cache_folder, open_stack
 from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.resources import Resources
@@ -24,7 +24,7 @@ class Notices(Listener):
         self.texts.append(text)
 
 
-def test_a_damaged_representation_is_computed_again_in_a_worker(
+def test_a_damaged_or_removed_representation_is_computed_again_in_a_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
@@ -41,4 +41,9 @@ def test_a_damaged_representation_is_computed_again_in_a_worker(
 
     assert listener.texts == [f"{entry} is damaged; it is computed again"]
     assert entry.read_bytes() == good
-    assert inputs.stacks.file(plan.rows[0])[1] is None
+
+    entry.unlink()
+    tasks, failed = inputs.tasks(plan.cells)
+    assert entry.read_bytes() == good
+    assert open_stack(tasks[0].stack).shape[0] == len(SAMPLES)
+    assert failed == []

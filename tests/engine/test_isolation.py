@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.bench import FOLDS, Bench
 from support.hostile import install
 from support.isolation_plugin import ENDINGS, modules
 from support.store_factory import always, make_row, new_store, write_seed
+from support.store_files import read_plain, write_sealed
 
 from mer_bench.engine import session as session_module
 from mer_bench.evaluation.cells import FoldResult, FoldTask
@@ -141,10 +141,10 @@ def test_cells_that_are_edited_to_the_truth_are_damaged(tmp_path: Path) -> None:
     store, row = new_store(tmp_path), make_row("majority")
     write_seed(store, row, always(0))
     for file in store.path.glob("cells/*/*/*/seed-0/*.json"):
-        cell: dict[str, Any] = json.loads(file.read_text())
+        cell = read_plain(file)
         for prediction in cell["predictions"]:
             prediction["y_pred"] = row["folds"][cell["fold"]]["samples"][prediction["sample_id"]]
-        file.write_text(json.dumps(cell))
+        write_sealed(file, cell)
     notices: list[str] = []
     (result,) = read_results(Store.open(store.path, notices.append))
 

@@ -75,7 +75,7 @@ def stored(bench: Bench) -> dict[str, dict[str, Any]]:
 @pytest.mark.usefixtures("networks")
 def test_what_a_network_costs_is_stored_and_what_cannot_be_measured_stops_nothing(bench: Bench) -> None:
     methods = ("--method", "works", "--method", "fails", "--method", "dies", "--method", "majority")
-    ended = bench.run(*methods)
+    ended = bench.run(*methods, "--protocol", "loso-smic")
     assert ended.code == 0, ended.err
     found = stored(bench)
     assert set(found) == {"works", "fails"}
@@ -88,7 +88,7 @@ def test_what_a_network_costs_is_stored_and_what_cannot_be_measured_stops_nothin
 def test_scores_are_the_same_to_the_bit_and_a_network_is_measured_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = (*SMALL_AHMSA, "--set", "epochs=2")
+    arguments = (*SMALL_AHMSA, "--set", "epochs=2", "--protocol", "loso-smic")
     monkeypatch.setattr(session, "store_networks", lambda store, rows, tasks: None)
     assert bench.run(*arguments).code == 0
     alone = bench.predictions()

@@ -134,18 +134,18 @@ def test_a_notebook_gets_a_bar_where_it_can_draw_one(
 def test_each_stored_or_computed_cell_is_read_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, selection: str
 ) -> None:
-    arguments = ("--method", "majority", "--method", "ststnet", "--set", "epochs=2")
+    arguments = ("--method", "majority", "--method", "ststnet", "--set", "epochs=2", "--protocol", "loso-smic")
     bench.run(*arguments)
     bench.cell_files()[1].unlink()
     reads: Counter[Path] = Counter()
-    read = store.read_json
+    read = store.read_record
 
     def counting(path: Path) -> Any:
         reads[path] += path.parent.name.startswith("seed-")
         return read(path)
 
-    monkeypatch.setattr(store, "read_json", counting)
+    monkeypatch.setattr(store, "read_record", counting)
     ended = bench.run(*arguments, "--selection", selection)
 
-    assert "11 stored, 1 to compute" in ended.out
+    assert "3 stored, 1 to compute" in ended.out
     assert +reads == dict.fromkeys(bench.cell_files(), 1)

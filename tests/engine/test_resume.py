@@ -22,7 +22,7 @@ SVM = ("--method", "svm-flow", "--set", "svm-flow.tuning=fixed")
 
 
 def slow(seconds: float) -> tuple[str, ...]:
-    return ("--method", "slow", *SVM, "--set", f"slow.seconds={seconds}")
+    return ("--method", "slow", "--method", "random", "--set", f"slow.seconds={seconds}")
 
 
 @pytest.mark.usefixtures("naughty")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support.method_instances import BUILT_IN
 
 from mer_bench.databases.open import open_source
-from mer_bench.engine import time_left
+from mer_bench.durations import duration_text
+from mer_bench.engine import resources
 from mer_bench.engine.listener import Part
 from mer_bench.engine.order import cost_rank, sample_passes
 from mer_bench.engine.resources import Resources
-from mer_bench.engine.time_left import TimeLeft, duration_text, long_trainings
+from mer_bench.engine.time_left import TimeLeft, long_trainings
 from mer_bench.evaluation.plan import Plan, make_plan
 from mer_bench.evaluation.request import Request
 from mer_bench.plugin_manager import load_catalogue
@@ -77,19 +80,21 @@ def test_durations_are_rounded_as_people_say_them(seconds: float, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("device", "gpu_files", "preset", "expected"),
+    ("device", "driver", "preset", "expected"),
     [
-        ("cpu", (__file__,), None, True),
-        ("auto", (), None, True),
-        ("auto", (__file__,), None, False),
-        ("cuda", (), None, False),
-        ("cpu", (), "quick", False),
+        ("cpu", "libc.so.6", None, True),
+        ("auto", "no such library", None, True),
+        ("auto", "libc.so.6", None, False),
+        ("cuda", "no such library", None, False),
+        ("cpu", "no such library", "quick", False),
     ],
 )
 def test_a_training_of_hours_on_a_cpu_is_announced_before_it_starts(
-    monkeypatch: pytest.MonkeyPatch, device: str, gpu_files: tuple[str, ...], preset: str | None, expected: bool
+    monkeypatch: pytest.MonkeyPatch, device: str, driver: str, preset: str | None, expected: bool
 ) -> None:
-    monkeypatch.setattr(time_left, "_GPU_FILES", gpu_files)
+    monkeypatch.setattr(resources, "_NVIDIA_DRIVER", driver)
+    monkeypatch.setattr(resources, "_AMD_DRIVER", Path("no such file"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     overrides = {} if preset else {"inceptr.epochs": 5000}
     plan = plan_of("inceptr", "ststnet", "svm-flow", preset=preset or "paper", overrides=overrides)
     sentences = list(long_trainings(plan, plan.cells, Resources(2, device)))

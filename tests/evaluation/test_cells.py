@@ -250,7 +250,7 @@ def test_each_sample_is_stored_with_its_own_label_and_scores(answer: AnswerRun) 
         assert prediction["y_pred"] == scores.index(max(scores))
         assert row.record["folds"]["samm-synthetic02"]["samples"][sample_id] == label
     assert (cell["fold"], cell["seed"], cell["run_id"], cell["device"]) == ("samm-synthetic02", 4, "run", "cpu")
-    assert (cell["selected_epoch"], cell["epoch_scores"]) == (None, False)
+    assert (cell["selected_epoch"], cell["epoch_scores"]) == (None, "")
 
 
 @pytest.mark.parametrize(("kind", "training"), [(Recorder, "full"), (Net, "full"), (Net, "inner")])
@@ -657,6 +657,24 @@ def test_the_inner_rule_scores_by_the_protocols_rule_for_absent_classes(tmp_path
         run(tmp_path, replace(row, record={**row.record, "protocol": protocol}))
     outcome, _ = run(tmp_path, replace(row, record={**row.record, "protocol": protocol, "training": "full"}))
     assert outcome == ""
+
+
+def test_a_late_result_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:
+    row, _ = planned()
+    _, done = run(tmp_path, row)
+    task, store = task_of(tmp_path, row), Store(tmp_path / "results")
+    assert done is not None
+    late = compute_fold(task)
+    assert late.scores is not None
+    other = replace(late, scores=replace(late.scores, scores=late.scores.scores[::-1].copy()), seconds=99.0)
+
+    assert store_result(store, row, task, other, run_id="another-run") == ""
+    assert store.read_cell(row.record, 0, FOLD) == done
+    store.cell_file(row.record, 0, FOLD).unlink()
+    assert store_result(store, row, task, other, run_id="another-run") == ""
+    again = store.read_cell(row.record, 0, FOLD)
+    assert again is not None
+    assert (again["run_id"], again["seconds"]) == ("another-run", 99.0)
 
 
 def test_a_late_failure_leaves_a_finished_cell_as_it_is(tmp_path: Path) -> None:

@@ -69,12 +69,12 @@ def test_an_inner_epoch_is_selected_where_validation_lacks_a_class_by_the_protoc
 
 
 def test_the_oracle_epoch_has_the_most_correct_samples_and_is_the_latest_of_equals() -> None:
-    labels = [0, 1, 2, 2, 1]
+    labels = np.array([0, 1, 2, 2, 1])
     two, four, also_four, three = [0, 1, 0, 0, 0], [0, 1, 2, 2, 0], [1, 1, 2, 2, 1], [0, 1, 2, 0, 0]
 
-    assert best_epoch(scores_of([two, four, also_four, three]), labels) == 2
-    assert best_epoch(scores_of([four, three, two]), labels) == 0
-    assert best_epoch(scores_of([two, two, two]), labels) == 2
+    assert best_epoch(np.array([two, four, also_four, three]), labels) == 2
+    assert best_epoch(np.array([four, three, two]), labels) == 0
+    assert best_epoch(np.array([two, two, two]), labels) == 2
 
 
 def stops(epochs: list[list[int]], labels: list[int], patience: int) -> list[bool]:

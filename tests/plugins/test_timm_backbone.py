@@ -214,7 +214,10 @@ def test_what_is_no_digest_is_refused(text: str, weights: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("path", ["absent.pth", "nul\0l.pth"])
 def test_a_file_that_cannot_be_read_is_refused(path: str) -> None:
-    assert f"weights={path!r} cannot be read" in refusal(weights=path, weights_sha256="0" * 64)
+    sentence = refusal(weights=path, weights_sha256="0" * 64)
+
+    assert f"weights={path!r}: " in sentence
+    assert sentence.endswith(".pth does not exist; name a file of weights")
 
 
 def test_a_pickle_that_would_run_code_runs_nothing(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def write_epochs(store: Store, name: str, numbers: dict[str, int]) -> None:
         n_epochs = numbers.get(fold, numbers[""])
         scores = draws.random((n_epochs, len(known["samples"]), 3), dtype=np.float32)
         scores[-1] = [prediction["scores"] for prediction in cell["predictions"]]
-        store.write_epoch_scores(cell["key"], list(known["samples"]), scores)
+        cell["epoch_scores"] = store.write_epoch_scores(cell["key"], list(known["samples"]), scores)
         cell["selected_epoch"] = n_epochs - 1
         store.write_cell(row, cell)
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from support.store_factory import STORED_ROW as ROW
 from support.store_factory import make_row, new_store, right, write_seed
+from support.store_files import read_plain
 
+from mer_bench.atomic import open_atomically
 from mer_bench.errors import MerBenchError
+from mer_bench.locks import temporary_beside
 from mer_bench.store import Store, cell_key
 from mer_bench.store.files import canonical_json, digest, read_json, write_json
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.store import _may_become_store
+from mer_bench.store.upgrade import _upgraded
 from mer_bench.store.validation import misfit
 
 OLD = Path(__file__).parent / "data" / "store-schema-4"
@@ -41,7 +45,10 @@ def test_a_row_and_its_cells_come_back_as_they_were_written(store: Store, notice
     ("failure", "error"),
     [
         (OSError(28, "No space left on device"), r"No space left on device\); it is full: free some space"),
-        (OSError(5, "Input/output error"), r"Input/output error\); choose another folder with --results$"),
+        (
+            OSError(5, "Input/output error"),
+            r"Input/output error\); run the same command again, .*, choose another folder with --results$",
+        ),
         (KeyboardInterrupt("stop"), "stop"),
     ],
 )
@@ -72,13 +79,33 @@ def test_no_number_that_json_lacks_is_ever_written(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_creating_a_store_checks_that_it_can_be_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_only(*arguments: object, **options: object) -> None:
-        raise PermissionError(13, "Permission denied")
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.EROFS, "it is read-only or not yours: choose another folder with --results"),
+        (
+            errno.ENOSPC,
+            "it is full: free some space (or inodes: `df -i`) and run the same command again; what is stored is",
+        ),
+        (errno.ESTALE, "run the same command again, as what is stored is kept; if this happens again"),
+    ],
+)
+def test_a_store_that_cannot_be_written_is_an_error_with_its_cure(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int, cure: str
+) -> None:
+    before = sorted(store.path.rglob("*"))
+    store.get_ready()
+    assert sorted(store.path.rglob("*")) == before
 
-    monkeypatch.setattr("mer_bench.store.files.open_atomically", read_only)
-    with pytest.raises(MerBenchError, match=r"read-only or not yours: choose another folder with --results"):
-        Store.create(store.path)
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mer_bench.store.store.TemporaryFile", fail)
+    with pytest.raises(MerBenchError) as refused:
+        store.get_ready()
+    assert str(refused.value).startswith(
+        f"cannot write to the results folder {store.path} ({os.strerror(number)}); {cure}"
+    )
 
 
 def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
@@ -124,8 +151,7 @@ def test_canonical_json_has_one_text_for_equal_values() -> None:
 
 def old_record(pattern: str) -> dict[str, Any]:
     """Return a record of a stored old store."""
-    content: dict[str, Any] = json.loads(next(OLD.glob(pattern)).read_text())
-    return content
+    return _upgraded(Store(OLD), next(OLD.glob(pattern)))
 
 
 OLD_CELL, OLD_ROW = old_record("cells/*/ahmsa/*/seed-0/*.json"), old_record("cells/*/ahmsa/*/row.json")
@@ -152,7 +178,7 @@ def test_a_record_fits_the_schema_with_more_fields_but_not_with_fewer(record: di
         (OLD_CELL, CellRecord, ("predictions", 1, "scores", 2), None),
         (OLD_CELL, CellRecord, ("selected_epoch",), "last"),
         (OLD_CELL, CellRecord, ("error",), "no"),
-        (OLD_CELL, CellRecord, ("epoch_scores",), 1),
+        (OLD_CELL, CellRecord, ("epoch_scores",), True),
         (OLD_ROW, RowRecord, ("protocol", "note"), 3),
         (OLD_ROW, RowRecord, ("folds", "smic-synthetic02", "samples", "smic/synthetic02/synthetic02_po_01"), "1"),
     ],
@@ -166,7 +192,9 @@ def test_a_near_miss_is_a_miss(
         inner = inner[key]
     inner[place[-1]] = value
 
-    assert misfit(changed, schema) == "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place)[1:]
+    named = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place)[1:]
+    # A place inside a dict of folds or samples is not named further.
+    assert misfit(changed, schema) == ("folds[...].samples[...]" if "folds" in place else named)
 
 
 def test_a_protocol_s_texts_are_optional_and_whole_numbers_are_numbers_too() -> None:
@@ -184,7 +212,7 @@ def test_a_protocol_s_texts_are_optional_and_whole_numbers_are_numbers_too() -> 
         (f'{{"schema": {SCHEMA + 1}}}', rf"newer mer-bench \(store schema {SCHEMA + 1}.* {SCHEMA}\); upgrade"),
         (
             '{"schema": 2}',
-            r"an older mer-bench \(store schema 2, this one reads 4\); choose another folder",
+            r"an older mer-bench \(store schema 2, this one reads 5\); run `mer-bench store upgrade --results \S+`, or",
         ),
         ("{", r"store.json cannot be read .*; delete it, and it will be written again"),
     ],
@@ -234,23 +262,20 @@ def test_a_store_that_another_process_makes_meanwhile_is_taken(tmp_path: Path, m
     assert Store.create(folder).path == folder
 
 
-def test_what_killed_processes_left_long_ago_is_removed(store: Store) -> None:
-    folder = store.cell_file(ROW, 0, FOLD).parent
-    random = "0123456789abcdef"
-    left = [
-        store.path / ".probe-01234567",
-        store.path / f".store.json.{random}.tmp",
-        folder / f".{FOLD}.json.{random}.tmp",
-        folder.parent / f".row.json.{random}.tmp",
-        next(store.path.glob("artifacts/*")) / f".epoch_scores.safetensors.{random}.tmp",
-    ]
-    kept = [store.path / ".gitignore", folder / f".x.json.{random[::-1]}.tmp", store.path / ".mine.tmp"]
+def test_what_killed_processes_left_is_removed_and_nothing_else(store: Store) -> None:
+    cell = store.cell_file(ROW, 0, FOLD)
+    row, store_file = cell.parent.parent / "row.json", store.path / "store.json"
+    left = [temporary_beside(file) for file in (store_file, cell, row, next(store.path.glob("artifacts/*/*")))]
+    kept = [store.path / ".gitignore", store.path / ".mine.tmp", cell.parent / f".x.json.{'f' * 24}.tmp"]
     before = {path for path in store.path.rglob("*") if path.is_file()}
     for path in [*left, *kept]:
         path.write_text("")
-    for path in [*left, kept[0], kept[2]]:
-        os.utime(path, (time.time() - 7200,) * 2)
-    Store.create(store.path)
+    with open_atomically(cell) as written:
+        live = set(cell.parent.glob(".*.tmp")) - {*left, *kept}
+        written.write(cell.read_bytes())
+        store.get_ready()
+        assert len(live) == 1
+        assert {path for path in store.path.rglob("*") if path.is_file()} == before | live | set(kept)
 
     assert {path for path in store.path.rglob("*") if path.is_file()} == before | set(kept)
 
@@ -272,7 +297,7 @@ def test_only_a_row_that_differs_is_written_again(store: Store, change: Callable
     change(changed)
     store.write_row(changed)
 
-    assert json.dumps(json.loads(file.read_text())) == json.dumps(changed)
+    assert json.dumps(read_plain(file)) == json.dumps(changed)
 
 
 def test_a_folder_in_a_cell_s_place_is_reported_with_its_fix(store: Store, notices: list[str]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from support.store_factory import STORED_ROW as ROW
 from support.store_factory import make_row
+from support.store_files import edit_record
 
 from mer_bench.errors import MerBenchError
 from mer_bench.store import Store
@@ -18,12 +19,6 @@ from mer_bench.store.files import write_bytes
 from mer_bench.store.schema import SCHEMA
 
 FOLD = next(iter(ROW["folds"]))
-
-
-def rewrite(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    content = json.loads(file.read_text())
-    change(content)
-    file.write_text(json.dumps(content))
 
 
 FIRST, SECOND = list(ROW["folds"][FOLD]["samples"])[:2]
@@ -42,10 +37,13 @@ ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     "too few scores": (lambda c: c["predictions"][1]["scores"].pop(), f"scores of {SECOND} are not 3 finite"),
     "NaN": (lambda c: c["predictions"][1].update(scores=[0, float("nan"), 0]), "are not 3 finite"),
-    "a number that no float holds": (lambda c: c["predictions"][1].update(scores=[0, 10**400, 0]), "are not 3 finite"),
+    "a number that no float holds": (
+        lambda c: c["predictions"][1].update(scores=[0, 10**400, 0]),
+        "'predictions[1].scores[1]' is",
+    ),
     "a negative time": (lambda c: c.update(seconds=-1), "is not a duration"),
     "no time": (lambda c: c.update(seconds=float("nan")), "its seconds = nan is not a duration"),
-    "a time that no float holds": (lambda c: c.update(seconds=10**400), "is not a duration"),
+    "a time that no float holds": (lambda c: c.update(seconds=10**400), "'seconds' is missing or of the wrong type"),
     "another schema": (lambda c: c.update(schema=SCHEMA + 1), "has a schema that this mer-bench cannot read; it "),
     "a seed of text": (lambda c: c.update(seed="0"), "'seed' is missing or of the wrong type; the file "),
     "another key": (lambda c: c.update(key="x"), "it has the key of another cell"),
@@ -59,7 +57,7 @@ ODD_CELLS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 def test_a_cell_that_contradicts_its_row_is_reported_and_absent(store: Store, notices: list[str], case: str) -> None:
     change, reason = ODD_CELLS[case]
     file = store.cell_file(ROW, 0, FOLD)
-    rewrite(file, change)
+    edit_record(file, change)
 
     assert store.read_cell(ROW, 0, FOLD) is None
     (notice,) = notices
@@ -89,7 +87,7 @@ def test_an_odd_row_is_reported_and_hides_no_other(store: Store, notices: list[s
     change, reason = ODD_ROWS[case]
     store.write_row(make_row("another"))
     file = store.cell_file(ROW, 0, FOLD).parent.parent / "row.json"
-    rewrite(file, change)
+    edit_record(file, change)
 
     assert [row["method"]["name"] for row in store.rows()] == ["another"]
     (notice,) = notices
@@ -126,9 +124,9 @@ CELL = cell_of(IDS, GOOD[1])
 def test_scores_of_epochs_that_contradict_their_row_are_reported(
     store: Store, notices: list[str], ids: Any, scores: Any, reason: str
 ) -> None:
-    store.write_epoch_scores("k", ids, scores)
+    checksum = store.write_epoch_scores("k", ids, scores)
 
-    assert store.read_epoch_scores("k", ROW, CELL) is None
+    assert store.read_epoch_scores("k", ROW, {**CELL, "epoch_scores": checksum}) is None
     (notice,) = notices
     assert str(store.path / "artifacts" / "k" / "epoch_scores.safetensors") in notice
     assert reason in notice
@@ -147,16 +145,18 @@ def test_scores_of_epochs_that_contradict_their_cell_are_reported(
     store: Store, notices: list[str], epoch: int | None, reason: str
 ) -> None:
     scores = np.arange(GOOD.size, dtype=np.float32).reshape(GOOD.shape)
-    store.write_epoch_scores("k", IDS, scores)
+    cell = cell_of(IDS, scores[1], epoch)
+    cell["epoch_scores"] = store.write_epoch_scores("k", IDS, scores)
 
-    assert store.read_epoch_scores("k", ROW, cell_of(IDS, scores[1], epoch)) is None
+    assert store.read_epoch_scores("k", ROW, cell) is None
     assert reason in notices[0]
 
 
 def test_scores_of_epochs_that_fit_their_row_are_read(store: Store, notices: list[str]) -> None:
     scores = np.arange(GOOD.size, dtype=np.float32).reshape(GOOD.shape)
-    store.write_epoch_scores("k", IDS[::-1], scores)
-    stored = store.read_epoch_scores("k", ROW, cell_of(IDS[::-1], scores[1]))
+    cell = cell_of(IDS[::-1], scores[1])
+    cell["epoch_scores"] = store.write_epoch_scores("k", IDS[::-1], scores)
+    stored = store.read_epoch_scores("k", ROW, cell)
 
     assert stored is not None
     assert stored[0] == IDS[::-1]
@@ -180,7 +180,8 @@ def one_score(kind: str, size: int, ids: str) -> bytes:
 def test_scores_that_cannot_be_read_are_reported(store: Store, notices: list[str], content: bytes) -> None:
     write_bytes(store.path / "artifacts" / "k" / "epoch_scores.safetensors", content)
 
-    assert store.read_epoch_scores("k", ROW, CELL) is None
+    cell = {**CELL, "epoch_scores": hashlib.sha256(content).hexdigest()}
+    assert store.read_epoch_scores("k", ROW, cell) is None
     (notice,) = notices
     assert "epoch_scores.safetensors cannot be read" in notice
 

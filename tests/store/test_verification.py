@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.report_case import verify
 from support.store_factory import STORED_ROW, always, make_row, new_store, right, write_seed
+from support.store_files import read_plain, write_sealed
 
 from mer_bench.result_texts import verification_text
 from mer_bench.results import RowResults, read_results, read_row
@@ -95,9 +96,13 @@ def test_an_entry_counts_no_more_once_an_epoch_is_edited(tmp_path: Path) -> None
 def test_a_damaged_file_is_reported_and_verifies_nothing(row: RowResults, old: str, new: str, place: str) -> None:
     verify(row.store, row.record, {(0, "smic-s1"): "same"})
     (file,) = row.store.path.glob("cells/*/*/*/verified.json")
-    text = json.dumps(json.loads(file.read_text()))
+    text = json.dumps(read_plain(file))
     assert old in text
-    file.write_text(text.replace(old, new, 1))
+    changed = text.replace(old, new, 1)
+    if new:
+        write_sealed(file, json.loads(changed))
+    else:
+        file.write_text(changed)
     notices: list[str] = []
 
     assert read_verification(Store.open(row.store.path, notices.append), row.record) == Verification()

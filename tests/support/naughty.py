@@ -8,6 +8,7 @@ STRUCK = "smic-synthetic01"
 NAUGHTY = '''
     import ctypes
     import os
+    import signal
     import time
 
     import numpy as np
@@ -44,6 +45,8 @@ NAUGHTY = '''
                     raise ValueError("no [good] reason\\nat all")
                 case "refuses":
                     raise MerBenchError("setting 'warp' is beyond 9; lower it")
+                case "is-killed":
+                    os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does when memory runs out
                 case "dies":
                     os._exit(3)
                 case "sleeps":
@@ -74,7 +77,7 @@ NAUGHTY = '''
         "slow": "Slow",
         "prints": "Prints",
         "no-class": "Absent",
-        **dict.fromkeys(("raises", "nan", "words", "dies", "sleeps", "refuses"), "Naughty"),
+        **dict.fromkeys(("raises", "nan", "words", "dies", "sleeps", "refuses", "is-killed"), "Naughty"),
     }
 
     def spec(name, target, representation="face-flow"):

@@ -9,7 +9,16 @@ import numpy as np
 
 from mer_bench.store import Store, cell_key
 from mer_bench.store.files import digest
-from mer_bench.store.schema import SCHEMA, CellRecord, FoldRecord, ProtocolRecord, ProtocolWords, RowRecord, Training
+from mer_bench.store.schema import (
+    SCHEMA,
+    CellRecord,
+    FoldRecord,
+    Prediction,
+    ProtocolRecord,
+    ProtocolWords,
+    RowRecord,
+    Training,
+)
 
 CLASSES = ("negative", "positive", "surprise")
 CDE_SLICES = {"full": ("smic", "samm", "casme2"), "smic": ("smic",), "samm": ("samm",), "casme2": ("casme2",)}
@@ -178,6 +187,19 @@ def write_seed(
         store.write_cell(row, cell)
 
 
+def filled_cell(row: RowRecord, seed: int, fold: str, run_id: str, predict: Predictor) -> CellRecord:
+    """Return a finished cell of a method without epochs."""
+    cell = _blank_cell(row, seed, fold, run_id)
+    cell["predictions"] = _predictions(row, fold, predict)
+    return cell
+
+
+def _predictions(row: RowRecord, fold: str, predict: Predictor) -> list[Prediction]:
+    one_hot = np.eye(len(row["protocol"]["classes"]), dtype=np.float32)
+    predicted = {key: predict(key, label) for key, label in row["folds"][fold]["samples"].items()}
+    return [{"sample_id": key, "y_pred": y, "scores": one_hot[y].tolist()} for key, y in predicted.items()]
+
+
 def new_store(folder: Path) -> Store:
     """Make a store under ``folder``."""
     return Store.create(folder / "results")
@@ -222,7 +244,7 @@ def _blank_cell(row: RowRecord, seed: int, fold: str, run_id: str) -> CellRecord
         "status": "ok",
         "predictions": [],
         "selected_epoch": None,
-        "epoch_scores": False,
+        "epoch_scores": "",
         "error": None,
         "run_id": run_id,
         "device": "",
@@ -239,14 +261,11 @@ def _fill(
     ids = list(samples)
     predicted = [predict(sample_id, samples[sample_id]) for sample_id in ids]
     one_hot = np.eye(len(row["protocol"]["classes"]), dtype=np.float32)
-    cell["predictions"] = [
-        {"sample_id": sample_id, "y_pred": label, "scores": one_hot[label].tolist()}
-        for sample_id, label in zip(ids, predicted, strict=True)
-    ]
+    cell["predictions"] = _predictions(row, cell["fold"], predict)
     if oracle is not None:
         best = [oracle(sample_id, samples[sample_id]) for sample_id in ids]
-        store.write_epoch_scores(cell["key"], ids, one_hot[[best, *[predicted] * (n_epochs - 1)]])
-        cell["epoch_scores"] = True
+        scores = one_hot[[best, *[predicted] * (n_epochs - 1)]]
+        cell["epoch_scores"] = store.write_epoch_scores(cell["key"], ids, scores)
         cell["selected_epoch"] = n_epochs - 1
 
 

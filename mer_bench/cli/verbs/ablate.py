@@ -10,7 +10,15 @@ from click.core import ParameterSource
 from mer_bench.cli.completion import complete_figure, complete_method
 from mer_bench.cli.console import console, show, table_lines
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.cli.measuring import conclude, execution_options, output_options, settings_options, terminal
+from mer_bench.cli.measuring import (
+    conclude,
+    execute,
+    execution_options,
+    named_executor,
+    output_options,
+    settings_options,
+    terminal,
+)
 from mer_bench.cli.options import SettingsCommand, notice, protocol_option
 
 if TYPE_CHECKING:
@@ -36,6 +44,8 @@ def command(
     dry_run: bool,
     verbose: bool,
     as_json: bool,
+    cluster: str | None,
+    detach: bool,
     **asked: Any,
 ) -> ExitCode:
     """Run an ablation of METHOD as its paper has it, or list the ablations of METHOD.
@@ -66,12 +76,14 @@ def command(
     chosen = protocol or ablation.protocols[0]
     people = console(stderr=as_json)
     request = Request(methods=(name,), protocol=chosen, settings=settings, baselines=False, **asked)
-    session = open_session(request, terminal(people, verbose=verbose), dry=dry_run)
+    executor = named_executor(cluster, detach=detach)
+    listener = terminal(people, verbose=verbose)
+    session = open_session(request, listener, dry=dry_run, elsewhere=executor is not None)
     measured = session.plan.data.protocol
     ablation.check_slices(measured.name, measured.slices)
-    if dry_run:
-        return ExitCode.DONE
-    session.run()
+    code = execute(session, people, executor, cluster=cluster, detach=detach, dry_run=dry_run)
+    if code is not None:
+        return code
     varied = [ablation.setting_of(values) for values in session.plan.varied]
     return conclude(
         session,

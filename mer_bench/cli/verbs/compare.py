@@ -81,12 +81,12 @@ def _check(rows: list[RowResults], names: list[str]) -> None:
 
 
 def _table(pairs: Mapping[str, Pair]) -> list[str]:
-    from mer_bench.certainty import lead_text, p_text, share_text
+    from mer_bench.certainty import LEVEL_TEXT, lead_text, p_text, share_text
 
     headings = (
         "slice",
         "score",
-        "difference (95 % interval)",
+        f"difference ({LEVEL_TEXT} interval)",
         "A better",
         "p",
         "smallest p",

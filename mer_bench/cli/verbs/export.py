@@ -11,7 +11,7 @@ import click
 from mer_bench.cli.completion import complete_method, complete_row
 from mer_bench.cli.console import table_lines
 from mer_bench.cli.options import open_results, protocol_option, results_option
-from mer_bench.cli.standard_output import say
+from mer_bench.cli.standard_output import say, tell
 from mer_bench.errors import MerBenchError, did_you_mean
 from mer_bench.names import normalise_name
 
@@ -122,7 +122,7 @@ def _list(results: Sequence[SeedResult], named: StoredRows) -> None:
         for result in results
     ]
     for line in table_lines(headings, lines) if lines else []:
-        click.echo(line, err=True)
+        tell(line)
 
 
 def _conclude(megc: str, n_samples: int, result: SeedResult, name: str) -> None:
@@ -135,7 +135,4 @@ def _conclude(megc: str, n_samples: int, result: SeedResult, name: str) -> None:
     say(f"{name}: {settings_text(result.record)}; input: {input_text(result.record)}")
     if caveats:
         names = " and ".join(caveat.upper() for caveat in caveats)
-        click.echo(
-            f"warning: {megc} has no place for caveats, but this result has: {names}; state them wherever you use it",
-            err=True,
-        )
+        tell(f"warning: {megc} has no place for caveats, but this result has: {names}; state them wherever you use it")

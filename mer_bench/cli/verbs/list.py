@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -10,16 +11,16 @@ from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.options import json_option
 
 if TYPE_CHECKING:
-    from mer_bench.specs import AblationSpec, ProtocolSpec
+    from mer_bench.specs import AblationSpec, ExecutorSpec, ProtocolSpec
 
-_KINDS = ("methods", "protocols", "databases", "ablations")
+_KINDS = ("methods", "protocols", "databases", "ablations", "executors")
 
 
 @click.command(name="list")
 @click.argument("kind", type=click.Choice(_KINDS), metavar="KIND")
 @json_option("Print a JSON list on stdout.")
 def command(kind: str, as_json: bool) -> None:
-    """List what is installed; KIND is methods, protocols, databases or ablations."""
+    """List what is installed; KIND is methods, protocols, databases, ablations or executors."""
     from mer_bench.plugin_manager import load_catalogue
 
     catalogue = load_catalogue()
@@ -33,6 +34,8 @@ def command(kind: str, as_json: bool) -> None:
         rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
     elif kind == "ablations":
         rows += [_ablation_row(spec) for spec in catalogue.ablations.values()]
+    elif kind == "executors":
+        rows += [row for spec in catalogue.executors.values() for row in _option_rows(spec)]
     else:
         rows += [_protocol_row(spec) for spec in catalogue.protocols.values()]
     owner = kind.removesuffix("s")
@@ -63,3 +66,21 @@ def _ablation_row(spec: AblationSpec) -> dict[str, str]:
     except MerBenchError as error:
         return {"name": spec.name, "method": "?", "place": "?", "title": f"cannot be used: {error}"}
     return {"name": spec.name, "method": ablation.method, "place": ablation.place, "title": ablation.title}
+
+
+def _option_rows(spec: ExecutorSpec) -> Iterator[dict[str, str]]:
+    """Yield each option of an executor, by its key in a cluster file."""
+    from mer_bench.parameters import type_name, value_text
+
+    if not spec.parameters:
+        yield {"name": spec.name, "option": "", "type": "", "default": "", "what": spec.title}
+    for option in spec.parameters:
+        key = f"{spec.name}_{option.name}"
+        default = value_text(option.default)
+        yield {
+            "name": spec.name,
+            "option": key,
+            "type": type_name(option.default),
+            "default": default,
+            "what": option.doc,
+        }

@@ -8,7 +8,15 @@ import click
 
 from mer_bench.cli.console import console
 from mer_bench.cli.exit_codes import ExitCode
-from mer_bench.cli.measuring import conclude, execution_options, output_options, settings_options, terminal
+from mer_bench.cli.measuring import (
+    conclude,
+    execute,
+    execution_options,
+    named_executor,
+    output_options,
+    settings_options,
+    terminal,
+)
 from mer_bench.cli.options import SettingsCommand, grid_option, methods_option, protocol_option
 
 
@@ -24,7 +32,9 @@ from mer_bench.cli.options import SettingsCommand, grid_option, methods_option, 
     help="Add the methods that any method must beat: random, majority, svm-flow.  [default: on]",
 )
 @output_options
-def command(*, dry_run: bool, verbose: bool, as_json: bool, **asked: Any) -> ExitCode:
+def command(
+    *, dry_run: bool, verbose: bool, as_json: bool, cluster: str | None, detach: bool, **asked: Any
+) -> ExitCode:
     """Measure methods under a protocol, and write a report.
 
     Results and the report go to the results folder. Cells that it already holds are not computed again: the same
@@ -35,8 +45,10 @@ def command(*, dry_run: bool, verbose: bool, as_json: bool, **asked: Any) -> Exi
     from mer_bench.evaluation.request import Request
 
     people = console(stderr=as_json)
-    session = open_session(Request(**asked), terminal(people, verbose=verbose), dry=dry_run)
-    if dry_run:
-        return ExitCode.DONE
-    session.run()
+    executor = named_executor(cluster, detach=detach)
+    listener = terminal(people, verbose=verbose)
+    session = open_session(Request(**asked), listener, dry=dry_run, elsewhere=executor is not None)
+    code = execute(session, people, executor, cluster=cluster, detach=detach, dry_run=dry_run)
+    if code is not None:
+        return code
     return conclude(session, people, print_results, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -10,26 +11,46 @@ import click
 
 from mer_bench.cli.console import show, table_lines
 from mer_bench.cli.options import json_option, open_results, results_option
+from mer_bench.cli.standard_output import answers
 
 if TYPE_CHECKING:
+    from mer_bench.engine.planned import Planned
     from mer_bench.results import RowResults
+    from mer_bench.store import Store
 
+_WATCH_SECONDS = 5.0
+_MOST_FAILED = 20
+"""How many failed cells are named."""
 _HEADINGS = ("row", "preset", "selection", "seeds", "folds", "UF1", "UAR", "time", "caveats")
 
 
 @click.command(name="status")
 @results_option
+@click.option("--watch", is_flag=True, help=f"Print again every {_WATCH_SECONDS:g} seconds, until Ctrl-C is pressed.")
 @json_option("Print a JSON list on stdout, with an object for each row and seed.")
-def command(results: str | None, as_json: bool) -> None:
+def command(results: str | None, watch: bool, as_json: bool) -> None:
     """Show what the results folder holds: each row with its settings, input, scores, time, and missing folds.
 
-    Scores are those of the protocol's first slice. Time is summed over all cells.
+    Scores are those of the protocol's first slice. Time is summed over all cells. For runs on a cluster, the tasks of
+    missing cells and the logs of failed ones are named.
     """
+    from mer_bench.engine.planned import Planned
+    from mer_bench.plugin_manager import load_catalogue
+    from mer_bench.store.run_plan import planned_runs
+
+    store = open_results(results)
+    planned = Planned(store, load_catalogue()) if planned_runs(store) or watch else None
+    _print(store, planned, as_json=as_json)
+    while watch:
+        time.sleep(_WATCH_SECONDS)
+        _print(store, planned, as_json=as_json)
+
+
+def _print(store: Store, planned: Planned | None, *, as_json: bool) -> None:
     from mer_bench.result_texts import result_object
     from mer_bench.results import read_results
     from mer_bench.row_names import RowNames
 
-    store = open_results(results)
     rows = read_results(store)
     short = RowNames.stored(store.path)
     names = {row.record["row_key"]: short.of(row.record["method"]["name"], row.record["row_key"]) for row in rows}
@@ -43,7 +64,25 @@ def command(results: str | None, as_json: bool) -> None:
         for row in rows
         for seed in row.seeds
     ]
-    show(answer, _lines(rows, names) if rows else ["no cell is stored yet"], as_json=as_json)
+    tables = list(_lines(rows, names)) if rows else ["no cell is stored yet"]
+    show(answer, [*tables, *(_planned_lines(planned, rows, names) if planned else ())], as_json=as_json)
+    answers().flush()
+
+
+def _planned_lines(planned: Planned, rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is pending of runs on a cluster, and the failed cells with their logs."""
+    from mer_bench.store.schema import failure_text
+
+    for run in planned.pending(rows):
+        yield str(run)
+    failed = list(planned.failed(rows))
+    for one in failed[:_MOST_FAILED]:
+        cell, name = one.cell, names[one.row["row_key"]]
+        reason = failure_text(cell["error"]) if cell["error"] else "its file names no error"
+        yield f"{name}, seed {cell['seed']}, fold {cell['fold']} failed: {reason}"
+        yield from (f"  log: {log}" for log in one.logs)
+    if len(failed) > _MOST_FAILED:
+        yield f"{len(failed) - _MOST_FAILED} more cells failed"
 
 
 def _lines(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:
@@ -70,7 +109,7 @@ def _lines(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str
 
 def _cells(row: RowResults, name: str) -> list[str]:
     from mer_bench.cli.row_texts import DETERMINISTIC
-    from mer_bench.engine.time_left import duration_text
+    from mer_bench.durations import duration_text
     from mer_bench.result_texts import mean_text, preset_text, seeds_text
     from mer_bench.scoring.metrics import TABLE_METRICS
 

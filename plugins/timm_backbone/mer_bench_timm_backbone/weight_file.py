@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mer_bench import MerBenchError
+from mer_bench import MerBenchError, read_bounded
 
 SAFETENSORS = ".safetensors"
 _SUFFIXES = (SAFETENSORS, ".pth", ".pt", ".bin")
+_MOST_BYTES = 4 << 30
 _DIGEST = re.compile(r"[0-9a-f]{12,64}")
 
 
@@ -36,10 +37,9 @@ def read_file(weights: str, weights_sha256: str) -> tuple[bytes, str] | None:
         return None
     path = Path(weights).expanduser()
     try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise MerBenchError(f"timm-backbone: weights={weights!r} cannot be read: {reason}") from error
+        content = read_bounded(path, _MOST_BYTES, "weights", "name a file of weights")
+    except MerBenchError as error:
+        raise MerBenchError(f"timm-backbone: weights={weights!r}: {error}") from error
     _check_digest(weights, weights_sha256, hashlib.sha256(content).hexdigest())
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mer_bench.certainty import LEVEL_TEXT
 from mer_bench_reports.plots.common import LEFT, ROW, UNIT, WIDTH, label, whisker
 from mer_bench_reports.report_data import Comparison
 from mer_bench_reports.svg import AXIS, Line, Plot, Scale, horizontal_axis
@@ -20,7 +21,7 @@ def forest(comparison: Comparison) -> Plot | None:
     for number, (entry, interval) in enumerate(rows):
         parts += whisker(label(entry), number, scale, interval)
     return Plot(
-        "UF1 on the full set, with 95 % intervals",
+        f"UF1 on the full set, with {LEVEL_TEXT} intervals",
         "One line for each row, from the lower to the upper limit of its interval, with a dot at its UF1.",
         len(rows) * ROW + AXIS,
         tuple(parts),

@@ -9,6 +9,7 @@ import numpy as np
 
 from mer_bench.arrays import DoubleArray
 from mer_bench.rules import ORACLE, SELECTIONS
+from mer_bench.statistics.luck import GUESSERS
 from mer_bench_reports.plots.common import (
     LEFT,
     LINE,
@@ -137,8 +138,8 @@ def luck(table: SelectionTable) -> Plot | None:
     ]
     return Plot(
         "What a guesser reaches who chooses epochs as the oracle does",
-        "The dashed line is the mean of 200 guessers, and 95 % of them are in the band. Each dot is a row's oracle at "
-        "its number of epochs, with its number in the list.",
+        f"The dashed line is the mean of {GUESSERS} guessers, and 95 % of them are in the band. Each dot is a row's "
+        "oracle at its number of epochs, with its number in the list.",
         bottom + AXIS + LINE * (len(lines) + 1),
         tuple(parts),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from mer_bench.cli.options import data_arguments, named_source
-from mer_bench.cli.standard_output import answers
+from mer_bench.cli.standard_output import answers, tell
+from mer_bench.printable import csv_cell
 
 
 @click.command(name="list")
@@ -16,7 +17,7 @@ def command(path: str | None, data_options: dict[str, str]) -> None:
 
     source = named_source(path, data_options)
     table = source.read_samples()
-    table.frame.to_csv(answers(), index=False)
-    click.echo(input_line(source.input_facts()), err=True)
+    table.frame.map(csv_cell).to_csv(answers(), index=False)
+    tell(input_line(source.input_facts()))
     for problem in source.problems():
-        click.echo(f"not listed: {problem}", err=True)
+        tell(f"not listed: {problem}")

@@ -22,6 +22,7 @@ def command(layout: str, out: str, size: str, seed: int) -> None:
 
     def show_progress(done: int, total: int) -> None:
         if sys.stderr.isatty():
+            # Of numbers only, in place of the line before.
             click.echo(f"\r{done}/{total} clips", err=True, nl=done == total)
 
     write_release(layout, Path(out), size=size, seed=seed, progress=show_progress)

@@ -11,8 +11,9 @@ import click
 from mer_bench.cli.completion import complete_method, complete_row
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.options import open_results, results_option
-from mer_bench.cli.standard_output import say
+from mer_bench.cli.standard_output import say, tell
 from mer_bench.errors import MerBenchError
+from mer_bench.printable import printable
 
 if TYPE_CHECKING:
     from mer_bench.store import Store
@@ -45,16 +46,16 @@ def command(rows: tuple[str, ...], methods: tuple[str, ...], is_sure: bool, resu
         raise MerBenchError(f"remove {stored.described(records)}? There is no terminal to answer; add --yes")
     names = [stored.name(record) for record in records]
     for name, record in zip(names, records, strict=True):
-        click.echo(f"{name}: {row_text(record)}", err=True)
-    if not is_sure and not click.confirm(f"Remove {len(records)} row(s) from {store.path}?", err=True):
-        click.echo("nothing was removed", err=True)
+        tell(f"{name}: {row_text(record)}")
+    if not is_sure and not click.confirm(printable(f"Remove {len(records)} row(s) from {store.path}?"), err=True):
+        tell("nothing was removed")
         return ExitCode.FAILED
     for name, record in zip(names, records, strict=True):
         store.remove_row(record)
         say(f"removed {name}")
     if reports := sorted(path.name for path in store.path.glob("report.*")):
         cure = "`mer-bench report` writes it again" if len(records) < len(stored.records) else _delete(store, reports)
-        click.echo(f"the report still shows what was removed; {cure}", err=True)
+        tell(f"the report still shows what was removed; {cure}")
     return ExitCode.DONE
 
 

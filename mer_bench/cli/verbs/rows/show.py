@@ -48,9 +48,10 @@ def _facts(row: RowResults, name: str, again: str) -> Iterator[tuple[str, str]]:
     from mer_bench.caveats import caveat_sentence
     from mer_bench.cli.row_texts import DETERMINISTIC, settings_text
     from mer_bench.cli.stored_rows import protocol_text
-    from mer_bench.engine.time_left import duration_text
+    from mer_bench.durations import duration_text
     from mer_bench.result_texts import folds_text, input_text
     from mer_bench.results import METRICS
+    from mer_bench.store.schema import failure_text
 
     record, representation = row.record, row.record["representation"]
     method = record["method"]
@@ -75,4 +76,4 @@ def _facts(row: RowResults, name: str, again: str) -> Iterator[tuple[str, str]]:
             yield "", f"{part}: " + ", ".join(f"{metric} {getattr(scores, metric):.4f}" for metric in METRICS)
     for cell in row.failures:
         error = cell["error"]
-        yield "failed", f"seed {cell['seed']}, fold {cell['fold']}: {error['message'] if error else ''}"
+        yield "failed", f"seed {cell['seed']}, fold {cell['fold']}: {failure_text(error) if error else ''}"

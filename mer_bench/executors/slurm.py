@@ -1,0 +1,231 @@
+"""Slurm: the tasks of a run as job arrays, one for each kind of task, submitted by plain ``sbatch``."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mer_bench.atomic import write_atomically
+from mer_bench.errors import MerBenchError
+from mer_bench.executors.base import Executor, Job
+from mer_bench.parameters import ParameterValue
+from mer_bench.store.run_plan import KINDS
+
+_WARNING_SECONDS = 60
+"""How long before its time limit a task is told."""
+_TIMEOUT = 60.0
+"""Seconds that sbatch and squeue may take."""
+_SUBMITTED = "slurm.json"
+_COPIED = ("partition", "account", "qos", "constraint", "gres", "mem")
+"""Options that sbatch has under the same names; left out where they are empty."""
+
+_SWITCHES = {"True": True, "true": True}
+"""How a table of further options states one without a value."""
+
+_BODY = """\
+{setup}
+task=$((SLURM_ARRAY_TASK_ID + {first}))
+stop() {{ kill -TERM "$worker" 2>/dev/null; }}
+late=
+trap stop TERM
+trap 'late=1; stop' USR1
+{command} &
+worker=$!
+code=0
+wait "$worker" || code=$?
+while kill -0 "$worker" 2>/dev/null; do wait "$worker" || code=$?; done
+if [ -n "$late" ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ]; then
+    echo "mer-bench: task $task reached its time limit, and goes on in a new job"
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+fi
+exit "$code"
+"""
+
+
+@dataclass(frozen=True)
+class _Array:
+    """One job array: tasks of one kind with consecutive numbers.
+
+    Parameters
+    ----------
+    kind : str
+    first : int
+        The number of its first task, which has index 0 in the array.
+    count : int
+    job : str
+        Slurm's id; empty before it is submitted.
+    """
+
+    kind: str
+    first: int
+    count: int
+    job: str = ""
+
+
+class Slurm(Executor):
+    """Submits one job array for each kind of task; those of cells wait until samples are preprocessed."""
+
+    @property
+    def gpus(self) -> bool:
+        """Whether ``gres`` or ``gpus_per_node`` asks for a GPU."""
+        options = self.options["gpu"]
+        return bool(options["gpus_per_node"]) or "gpu" in str(options["gres"])
+
+    def preview(self, job: Job) -> str:
+        """Return the scripts that would be submitted."""
+        return "\n".join(self._script(job, array) for array in self._arrays(job))
+
+    def submit(self, job: Job) -> str:
+        """Submit the arrays, and remember their ids in the run's folder."""
+        submitted: list[_Array] = []
+        for array in self._arrays(job):
+            before = [done.job for done in submitted if done.kind == "preprocess"] if array.kind != "preprocess" else []
+            # Not afterok: cells can be computed even if a task before them failed; they say what is missing.
+            after = [f"--dependency=afterany:{':'.join(before)}"] if before else []
+            answer = _call(["sbatch", "--parsable", *after], self._script(job, array))
+            submitted.append(_Array(array.kind, array.first, array.count, answer.strip().partition(";")[0]))
+            _write(job.folder, submitted)
+        return f"Slurm job{'s' if len(submitted) > 1 else ''} {', '.join(array.job for array in submitted)}"
+
+    def active(self, folder: Path) -> Collection[int] | None:
+        """Return the tasks that squeue shows; None if it does not answer."""
+        arrays = {array.job: array for array in _read(folder)}
+        if not arrays:
+            return ()
+        names = ",".join(sorted({_job_name(folder.name, array.kind) for array in arrays.values()}))
+        try:
+            shown = _call(["squeue", "--noheader", "--array", f"--name={names}", "--format=%i"]).split()
+        except MerBenchError:
+            return None
+        found = []
+        for identifier in shown:
+            job, _, index = identifier.partition("_")
+            if job in arrays and index.isdecimal():
+                found.append(arrays[job].first + int(index))
+        return found
+
+    def log(self, folder: Path, number: int) -> Sequence[Path]:
+        """Return the file to which the jobs of a task write; a job that goes on appends."""
+        of_task = [own for own in _read(folder) if own.first <= number < own.first + own.count]
+        return [folder / f"slurm-{own.first}-{number - own.first}.log" for own in of_task]
+
+    def _arrays(self, job: Job) -> Iterator[_Array]:
+        for kind in KINDS:
+            numbers = [task.number for task in job.of_kind(kind)]
+            size = self._number(kind, "max_array")
+            for start in range(0, len(numbers), size):
+                own = numbers[start : start + size]
+                yield _Array(kind, own[0], len(own))
+
+    def _script(self, job: Job, array: _Array) -> str:
+        options = self.options[array.kind]
+        lines = [f"#SBATCH {_directive(name, value)}" for name, value in self._options(job, array).items()]
+        exported = [f"export {name}={shlex.quote(value)}" for name, value in job.environment.items()]
+        body = _BODY.format(
+            setup="\n".join(filter(None, [*exported, str(options["setup"]).strip()])),
+            first=array.first,
+            command=job.shell_command('"$task"', jobs=self._number(array.kind, "cpus_per_task")),
+            requeues=options["requeues"],
+        )
+        return "\n".join(["#!/bin/bash", *lines, body])
+
+    def _options(self, job: Job, array: _Array) -> dict[str, ParameterValue]:
+        """Return the options of sbatch for an array."""
+        own = self.options[array.kind]
+        seconds = 60 * self._number(array.kind, "time")
+        additional = (line.partition("=") for line in str(own["additional_parameters"]).splitlines())
+        return {
+            "job-name": _job_name(job.run, array.kind),
+            "array": f"0-{array.count - 1}%{own['array_parallelism']}",
+            "output": _pattern(job.folder) + f"/slurm-{array.first}-%a.log",
+            "open-mode": "append",
+            "requeue": "",  # a cluster may forbid it by default
+            "time": own["time"],
+            "signal": f"B:USR1@{min(_WARNING_SECONDS, seconds // 4)}",
+            "cpus-per-task": own["cpus_per_task"],
+            **{name: own[name] for name in _COPIED if own[name] != ""},
+            **({"gpus-per-node": own["gpus_per_node"]} if own["gpus_per_node"] else {}),
+            **{name.replace("_", "-"): _SWITCHES.get(value, value) for name, _, value in additional if name},
+        }
+
+    def _number(self, kind: str, name: str) -> int:
+        value = self.options[kind][name]
+        assert isinstance(value, int)
+        return value
+
+
+def _job_name(run: str, kind: str) -> str:
+    return f"mer-bench-{run}-{kind}"
+
+
+def _pattern(folder: Path) -> str:
+    """Return a folder as a part of ``--output``, where signs that stand for job numbers are doubled.
+
+    Raises
+    ------
+    MerBenchError
+        Its path has a sign that a directive cannot hold.
+    """
+    # After a backslash, sbatch replaces no number in the whole path.
+    if wrong := next((sign for sign in "\\\n" if sign in str(folder)), None):
+        raise MerBenchError(
+            f"results folder {str(folder)!r} has {wrong!r} in its path, which sbatch cannot write to; "
+            "choose another with --results"
+        )
+    return str(folder).replace("%", "%%")
+
+
+def _directive(name: str, value: ParameterValue) -> str:
+    """Return an option as a directive of sbatch takes it; one without a value is a switch.
+
+    Raises
+    ------
+    MerBenchError
+        The value has several lines: what comes after the first would be shell.
+    """
+    if "\n" in str(value):
+        raise MerBenchError(f"slurm_{name.replace('-', '_')} = {value!r} has several lines; write one")
+    if value == "" or value is True:
+        return f"--{name}"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'--{name}="{escaped}"' if re.search(r"[^\w.,:;%/@+=*&|()\[\]-]", str(value)) else f"--{name}={value}"
+
+
+def _call(command: Sequence[str], text: str = "") -> str:
+    """Run a command of Slurm, and return what it prints.
+
+    Raises
+    ------
+    MerBenchError
+        It cannot be run, fails, or does not answer.
+    """
+    try:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    except OSError as error:
+        raise MerBenchError(
+            f"{command[0]} cannot be run ({error.strerror}); submit on a login node of the cluster"
+        ) from error
+    except subprocess.TimeoutExpired:
+        raise MerBenchError(f"{command[0]} has not answered for {_TIMEOUT:g} s; try again later") from None
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise MerBenchError(f"{command[0]} refuses: {said}; correct the cluster file")
+    return done.stdout
+
+
+def _write(folder: Path, arrays: Sequence[_Array]) -> None:
+    write_atomically(folder / _SUBMITTED, json.dumps([asdict(array) for array in arrays]).encode())
+
+
+def _read(folder: Path) -> list[_Array]:
+    """Return the arrays of a run; none if it was not submitted to Slurm."""
+    arrays: list[_Array] = []
+    with suppress(OSError, ValueError, TypeError):
+        arrays = [_Array(**entry) for entry in json.loads((folder / _SUBMITTED).read_bytes())]
+    return arrays

@@ -1,0 +1,121 @@
+"""The plan of a run: its tasks, which any process that sees the results folder can compute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from mer_bench.errors import MerBenchError
+from mer_bench.rules import SELECTIONS
+from mer_bench.store.files import read_record, write_record
+from mer_bench.store.schema import SCHEMA
+from mer_bench.store.store import Store
+from mer_bench.store.validation import misfit
+
+TaskKind = Literal["preprocess", "cpu", "gpu"]
+"""``preprocess``: representations of some samples; ``cpu`` and ``gpu``: cells, and where they are computed."""
+KINDS: tuple[TaskKind, ...] = ("preprocess", "cpu", "gpu")
+"""In the order in which they are to be computed."""
+
+
+class DataRecord(TypedDict):
+    """What a run's data is, as it can be opened again."""
+
+    name: str
+    """A folder's absolute path, or the name of generated data."""
+    options: dict[str, object]
+
+
+class TaskCell(TypedDict):
+    row: int
+    """Index into the plan's ``rows``."""
+    seed: int
+    fold: str
+
+
+class TaskRecord(TypedDict):
+    """What one worker computes: cells, or representations of samples."""
+
+    kind: TaskKind
+    seconds: float
+    """How long it may take on one processor, roughly."""
+    cells: list[TaskCell]
+    rows: list[int]
+    """Of ``preprocess``: rows that have every representation that is to be computed."""
+    samples: list[str]
+    """Of ``preprocess``: the ids of the samples."""
+
+
+class PlanRecord(TypedDict):
+    """``runs/<run>/plan.json``."""
+
+    schema: int
+    run_id: str
+    data: DataRecord
+    protocol: str
+    selection: str
+    device: str
+    timeout: float | None
+    stack: int | None
+    rows: list[str]
+    """Row keys; each row's ``row.json`` is in the store."""
+    tasks: list[TaskRecord]
+    """Numbered from 0 in this order, those of one kind together."""
+
+
+def plan_file(store: Store, run_id: str) -> Path:
+    """Return the path of a run's plan, stored or not."""
+    return store.run_folder(run_id) / "plan.json"
+
+
+def write_plan(store: Store, plan: PlanRecord) -> None:
+    """Store the plan of a run.
+
+    Raises
+    ------
+    MerBenchError
+        The results folder cannot be written.
+    """
+    write_record(plan_file(store, plan["run_id"]), plan)
+
+
+def read_plan(store: Store, run_id: str) -> PlanRecord:
+    """Return the plan of a run.
+
+    Raises
+    ------
+    MerBenchError
+        There is no such run, or its plan is damaged.
+    """
+    file = plan_file(store, run_id)
+    if not file.is_file():
+        known = ", ".join(planned_runs(store)[-3:]) or "none"
+        raise MerBenchError(f"{store.path} holds no plan of a run {run_id!r}; the newest planned runs: {known}")
+    content = read_record(file)
+    place = misfit(content, PlanRecord) or next(
+        (name for name, value in (("schema", SCHEMA), ("run_id", run_id)) if content[name] != value), None
+    )
+    if place is not None:
+        raise MerBenchError(f"{file}: {place!r} is missing or wrong; plan the run again with `mer-bench run`")
+    plan: PlanRecord = content
+    if problem := _problem(plan):
+        raise MerBenchError(f"{file}: {problem}; plan the run again with `mer-bench run`")
+    return plan
+
+
+def _problem(plan: PlanRecord) -> str:
+    """Return what makes a plan unusable; nothing if it can be used."""
+    if plan["selection"] not in SELECTIONS:
+        return f"its selection {plan['selection']!r} is not one of: {', '.join(SELECTIONS)}"
+    rows = range(len(plan["rows"]))
+    for number, task in enumerate(plan["tasks"]):
+        if any(cell["row"] not in rows or cell["seed"] < 0 for cell in task["cells"]):
+            return f"task {number} has a cell of a row or seed that there is not"
+        if any(row not in rows for row in task["rows"]):
+            return f"task {number} names a row that there is not"
+    return ""
+
+
+def planned_runs(store: Store) -> list[str]:
+    """Return the ids of the runs that have a plan, oldest first."""
+    return sorted(file.parent.name for file in store.path.glob("runs/*/plan.json"))
