@@ -41,6 +41,7 @@ def test_a_run_gives_a_row_a_slice_with_plain_types() -> None:
     assert full["uf1"].tolist() == pytest.approx([10 / 51])
 
 
+@pytest.mark.slow
 def test_a_grid_gives_a_row_for_each_combination() -> None:
     grid = {"C": np.array([0.5, 20]), "svm-flow.gamma": (0.125, 3)}
     frame = run("svm-flow", "majority", params={"tuning": "fixed"}, grid=grid)
@@ -58,6 +59,7 @@ def test_a_grid_gives_a_row_for_each_combination() -> None:
         run("svm-flow", grid={"C": 0.5})
 
 
+@pytest.mark.slow
 def test_what_is_loaded_is_what_was_run(bench: Bench) -> None:
     params = {"ahmsa.width": 12, "blocks": [1, 1, 1], "epochs": np.int64(1)}
     made = run("ahmsa", "majority", params=params, results=bench.results)
@@ -87,6 +89,7 @@ def test_an_incomplete_run_has_no_mean(bench: Bench) -> None:
     assert load_results(bench.results).empty
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_a_failed_cell_of_the_default_results_raises_nothing_and_shows() -> None:
     frame = mer_bench.run("raises", baselines=False, **TINY)  # type: ignore[arg-type]
@@ -97,6 +100,7 @@ def test_a_failed_cell_of_the_default_results_raises_nothing_and_shows() -> None
     assert len(load_results()) == 4
 
 
+@pytest.mark.slow
 def test_without_data_it_warns_and_takes_the_quick_preset() -> None:
     settings = {"width": 12, "blocks": (1, 1, 1), "epochs": 1}
     with pytest.warns(UserWarning, match="SYNTHETIC"):

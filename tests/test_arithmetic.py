@@ -96,6 +96,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(arithmetic() == NATIVE, reason="this processor has no AVX2, or MER_BENCH_ARITHMETIC=native is set")
 def test_every_library_is_held_to_avx2_and_says_nothing_of_it() -> None:
     environment = {**os.environ, **worker_environment(AVX2), "ONEDNN_VERBOSE": "2", "MKL_VERBOSE": "1"}

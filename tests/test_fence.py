@@ -159,6 +159,7 @@ def test_what_a_plugin_prints_is_not_part_of_the_output(
     assert {line.rpartition(" ")[2] for line in ended.err.splitlines() if line.startswith("noise of")} == places
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plugin")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_while_features_are_extracted_says_how_to_continue(bench: Bench, tmp_path: Path, jobs: int) -> None:

@@ -295,6 +295,7 @@ def test_a_plugin_that_changes_the_report_is_refused(site: Path) -> None:
     assert found[1] is True
 
 
+@pytest.mark.slow
 def test_what_imports_all_of_mer_bench_changes_nothing_of_it(site: Path) -> None:
     every = [
         module.name

@@ -191,6 +191,7 @@ LONG_PLUGIN = """
 """
 
 
+@pytest.mark.slow
 def test_a_method_with_a_message_without_end_leaves_a_small_store(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,6 +155,7 @@ def test_the_scores_of_every_epoch_are_read_once_and_only_for_the_oracle(
     assert sorted(reads.values()) == [1] * 6
 
 
+@pytest.mark.slow
 def test_a_run_reports_every_stored_seed_and_shows_those_asked_for(bench: Bench) -> None:
     bench.run("--method", "random", "--seeds", "3")
     ended = bench.run("--method", "random", "--json")

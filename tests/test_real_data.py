@@ -36,6 +36,7 @@ def test_the_svm_and_the_majority_class_have_the_known_scores(tmp_path: Path) ->
     assert majority["uar"] == pytest.approx(0.3333, abs=5e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("database", "n", "folds"), [("smic", 164, 16), ("samm", 133, 28), ("casme2", 145, 24)])
 def test_each_database_alone_holds_what_its_protocol_declares(
     tmp_path: Path, database: str, n: int, folds: int
@@ -46,6 +47,7 @@ def test_each_database_alone_holds_what_its_protocol_declares(
     assert not frame["caveats"].str.contains("partial").any()
 
 
+@pytest.mark.slow
 def test_a_network_learns_from_real_key_regions_of_four_subjects(tmp_path: Path) -> None:
     header, *rows = (FOLDER / "labels.csv").read_text().splitlines()
     subjects = tuple(f"smic,{subject}," for subject in ("s03", "s04", "s08", "s20"))

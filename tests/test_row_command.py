@@ -50,6 +50,7 @@ def test_a_row_of_native_arithmetic_says_so() -> None:
     assert command[:2] == ["MER_BENCH_ARITHMETIC=native", "mer-bench"]
 
 
+@pytest.mark.slow
 def test_the_command_of_a_stored_row_makes_the_same_row(bench: Bench) -> None:
     assert bench.run("--method", "svm-flow", "--preset", "fixed", "--set", "C=3").code == 0
     before = bench.predictions()

@@ -95,6 +95,7 @@ def test_a_request_that_cannot_be_met(bench: Bench, case: str) -> None:
     assert_refused(bench(*arguments), *texts)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 @pytest.mark.parametrize(
     ("method", "text"), [("no-module", "a_module_that_nobody_has"), ("refuses", "setting 'warp' is beyond 9; lower it")]
@@ -167,6 +168,7 @@ def test_a_store_of_a_newer_version_is_left_alone(bench: Bench, verb: str) -> No
     assert {path: path.read_bytes() for path in bench.results.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_workers")
 def test_a_folder_that_gets_full_in_the_middle_loses_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = bench.run_arguments("--method", "majority", "--json", jobs=2)
@@ -212,6 +214,7 @@ def test_a_file_that_cannot_be_written(bench: Bench) -> None:
     assert_refused(report, "file/pages", "report --out")
 
 
+@pytest.mark.slow
 def test_a_reader_that_breaks_is_named_where_nothing_else_reads_the_data(
     bench: Bench, naughty: None, tmp_path: Path
 ) -> None:

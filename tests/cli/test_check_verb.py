@@ -40,6 +40,7 @@ DEADLY = """
 QUICKLY = ("--only", "parameters-roundtrip", "--only", "Missing_Class")
 
 
+@pytest.mark.slow
 def test_a_line_a_check_in_the_order_of_the_checks(bench: Bench) -> None:
     """A method named twice is checked once; a preset and a setting go to the methods that have them."""
     settings = ("--preset", "linear", "--set", "svm_flow.C=2")
@@ -54,6 +55,7 @@ def test_a_line_a_check_in_the_order_of_the_checks(bench: Bench) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_a_failed_check_says_why_and_ends_with_one(bench: Bench) -> None:
     arguments = ("words", "good", "--only", "finite-scores", "--only", "samples-independent")
@@ -76,6 +78,7 @@ def test_a_failed_check_says_why_and_ends_with_one(bench: Bench) -> None:
     assert [check["status"] for check in of_good["checks"]] == ["passed", "passed"]
 
 
+@pytest.mark.slow
 def test_a_method_that_ends_its_process_fails_and_the_others_are_checked(bench: Bench, tmp_path: Path) -> None:
     install(tmp_path / "site", "deadly-plugins", {"deadly_plugin": DEADLY})
     python_path = os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])

@@ -179,6 +179,7 @@ def test_a_dry_run_shows_what_is_left_and_writes_nothing(bench: Bench, tmp_path:
     assert {path: path.stat().st_mtime_ns for path in bench.results.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_last_and_oracle_come_out_of_one_training_and_inner_of_its_own(bench: Bench) -> None:
     arguments = ("--method", "ststnet", "--set", "epochs=2", "--json")
     last = bench.run(*arguments)
@@ -365,6 +366,7 @@ def test_options_of_the_config_file_are_merged_or_reported_as_unused(bench: Benc
     assert "not used" not in alone.err
 
 
+@pytest.mark.slow
 def test_closed_standard_streams_stop_no_run(bench: Bench) -> None:
     arguments = " ".join(map(str, bench.run_arguments("--method", "majority", jobs=2)))
     command = ["bash", "-c", f"{sys.executable} -m mer_bench {arguments} <&- >&- 2>&-"]

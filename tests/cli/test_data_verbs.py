@@ -143,6 +143,7 @@ def test_check_goes_on_where_a_reader_has_no_frames_of_a_sample(tmp_path: Path) 
     assert checked.databases["smic"].frames_found == 10
 
 
+@pytest.mark.slow
 def test_maps_that_state_classes_fit_protocols_of_three_classes_alone(bench: Bench) -> None:
     shown = json.loads(bench("data", "info", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
     checked = json.loads(bench("data", "check", "synthetic-maps", "--data-option", "size=tiny", "--json").out)
@@ -153,6 +154,7 @@ def test_maps_that_state_classes_fit_protocols_of_three_classes_alone(bench: Ben
     assert not any("5class" in name for name in (*shown["fingerprints"], *checked["protocols"]))
 
 
+@pytest.mark.slow
 def test_a_folder_of_maps_is_named_with_everything_that_it_states(bench: Bench, tmp_path: Path) -> None:
     maps = write_flow_data(tmp_path / "maps")
     unnamed = bench("data", "check", maps).out.splitlines()
@@ -187,6 +189,7 @@ def test_list_is_csv_with_frame_numbers_and_action_units(bench: Bench, composite
     assert all(row["action_units"] for row in rows if row["database"] != "smic")
 
 
+@pytest.mark.slow
 def test_preprocess_computes_once_and_names_the_detector(bench: Bench, smic: Path, own_cache: Cache) -> None:
     first = json.loads(bench("data", "preprocess", smic, *QUICK, "--jobs", "1", "--json").out)
     second = json.loads(bench("data", "preprocess", smic, *QUICK, "--jobs", "1", "--json").out)
@@ -198,6 +201,7 @@ def test_preprocess_computes_once_and_names_the_detector(bench: Bench, smic: Pat
     assert own_cache.usage()["region-flow"][0] == 12
 
 
+@pytest.mark.slow
 def test_preprocess_continues_after_an_interruption(bench: Bench, smic: Path, own_cache: Cache) -> None:
     command = ("data", "preprocess", smic, *QUICK, "--jobs", "2")
     process = bench.start(*command)
@@ -218,6 +222,7 @@ def test_preprocess_continues_after_an_interruption(bench: Bench, smic: Path, ow
     assert ended["preprocessed"] + ended["cached"] == 12
 
 
+@pytest.mark.slow
 def test_preprocess_lists_what_failed_and_does_the_rest(bench: Bench, own_smic: Path, own_cache: Cache) -> None:
     frame = min(own_smic.rglob("*.bmp"))
     frame.write_bytes(b"")
@@ -258,6 +263,7 @@ def test_ready_made_maps_cannot_be_preprocessed(bench: Bench, tmp_path: Path) ->
     assert "--preprocess size=96: this data is ready-made 'face-flow' and is not preprocessed" in run.errors[0]
 
 
+@pytest.mark.slow
 def test_synth_writes_what_check_reads(bench: Bench, tmp_path: Path) -> None:
     arguments = ("data", "synth", "--layout", "smic", "--size", "tiny", "--out", tmp_path / "made")
 
@@ -266,6 +272,7 @@ def test_synth_writes_what_check_reads(bench: Bench, tmp_path: Path) -> None:
     assert bench(*arguments).code == 2
 
 
+@pytest.mark.slow
 def test_info_shows_the_fingerprints_of_rows_and_cleans_the_cache(bench: Bench, smic: Path, own_cache: Cache) -> None:
     options = ("-p", "loso-smic", "--no-baselines", "--data", smic, *QUICK, "--jobs", "1", "--results", bench.results)
     bench("run", "-m", "majority", *options)
@@ -302,6 +309,7 @@ def test_a_run_goes_from_annotations_and_frames_to_a_report_without_faces(bench:
     assert not [word for word in ("data:image", str(cache_folder()), str(smic)) if word in page]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_cache")
 def test_a_run_names_the_samples_that_cannot_be_preprocessed(bench: Bench, own_smic: Path) -> None:
     frame = min(own_smic.rglob("*.bmp"))
@@ -315,6 +323,7 @@ def test_a_run_names_the_samples_that_cannot_be_preprocessed(bench: Bench, own_s
     assert not bench.cell_files()
 
 
+@pytest.mark.slow
 def test_real_data_with_unusable_rows_is_refused_with_the_first_of_them(bench: Bench, own_composite: Path) -> None:
     for file in own_composite.rglob("SYNTHETIC.txt"):
         file.unlink()

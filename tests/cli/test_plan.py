@@ -23,6 +23,7 @@ def plan(bench: Bench, *arguments: str) -> list[str]:
     return [line for line in ended.out.splitlines() if line.startswith(("method ", "preprocessing"))]
 
 
+@pytest.mark.slow
 def test_only_settings_that_differ_from_the_defaults_are_shown(bench: Bench) -> None:
     methods = ("--method", "ahmsa", "--method", "lbp-top", "--method", "ststnet", "--no-baselines")
 
@@ -33,6 +34,7 @@ def test_only_settings_that_differ_from_the_defaults_are_shown(bench: Bench) -> 
     ]
 
 
+@pytest.mark.slow
 def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> None:
     changed = ("--preprocess", "size=96", "--preprocess", "flow=farneback", "--preprocess", "no_face=refuse")
 

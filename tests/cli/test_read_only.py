@@ -74,6 +74,7 @@ def way(request: pytest.FixtureRequest, complete: Bench) -> Iterator[tuple[list[
         folder.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_complete_results_that_cannot_be_written_are_shown(
     complete: Bench, way: tuple[list[str], str], tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_complete_results_that_cannot_be_written_are_shown(
     assert {path: path.stat().st_mtime_ns for path in complete.results.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_a_row_that_would_be_written_again_is_a_note_if_nothing_is_missing(
     complete: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

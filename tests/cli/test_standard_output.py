@@ -55,6 +55,7 @@ def forger(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_no_object_is_forged(bench: Bench, forger: dict[str, str], jobs: int) -> None:
     ended = bench.spawn(*bench.run_arguments("--method", "forger", "--json", jobs=jobs), env=forger)

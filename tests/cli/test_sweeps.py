@@ -99,6 +99,7 @@ def test_a_plan_of_many_rows_is_cut_unless_every_setting_is_asked_for(bench: Ben
     )
 
 
+@pytest.mark.slow
 def test_each_combination_is_a_row_of_its_own_and_a_larger_grid_computes_the_new_ones_only(bench: Bench) -> None:
     svm = (*SVM, "--protocol", "loso-smic", "--json")
     first = bench.run(*svm, "--grid", "C=0.5,20")
@@ -113,6 +114,7 @@ def test_each_combination_is_a_row_of_its_own_and_a_larger_grid_computes_the_new
     assert single.objects == more.objects[:1] == first.objects[1:]
 
 
+@pytest.mark.slow
 def test_tables_status_and_reports_show_in_what_the_rows_differ_in_the_order_of_the_values(bench: Bench) -> None:
     ended = bench.run(*SVM, "--grid", "C=20,0.5,7,1", "--set", "gamma=3")
     html = (bench.results / "report.html").read_text(encoding="utf-8")
@@ -239,6 +241,7 @@ def test_published_scores_of_a_slice_that_the_protocol_lacks_are_refused_before_
     ]
 
 
+@pytest.mark.slow
 def test_an_ablation_runs_as_one_sweep_and_shows_what_was_published(bench: Bench, lab: Path) -> None:
     cde = (*ABLATE, "--figure", "12", "--protocol", "cde", "--results", bench.results, "--jobs", "1")
     ended, again = bench(*cde), bench(*cde, "--json")
@@ -286,6 +289,7 @@ def test_the_first_protocol_of_an_ablation_is_its_default_and_may_have_no_publis
     assert not score_lines(ended.out, "published")
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_narrow_has_a_line_for_each_slice(
     bench: Bench, lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +305,7 @@ def test_a_terminal_that_is_narrow_has_a_line_for_each_slice(
     assert len([line for line in out.splitlines() if re.match(r" +(\S+ .*)?(full|smic|samm|casme2) +0", line)]) == 8
 
 
+@pytest.mark.slow
 def test_values_of_an_ablation_may_be_texts_and_name_their_method(bench: Bench, lab: Path) -> None:
     text = ABLATION.replace("gamma = 0.125", '"svm-flow.gamma" = "0.125"').replace("gamma = 3.0", 'gamma = "3"')
     (lab / "svm-width.toml").write_text(text, encoding="utf-8")

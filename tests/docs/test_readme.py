@@ -19,6 +19,7 @@ def python_blocks() -> dict[str, str]:
     return {match[1]: block for match, block in named if match}
 
 
+@pytest.mark.slow
 def test_the_plugin_of_the_readme_runs_beside_the_built_in_ones(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def measured(name: str, **options: Any) -> NetworkFacts:
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*OTHERS, *NETWORKS])
 def test_every_installed_method_is_described_and_its_network_like_a_real_one(name: str, bench: Bench) -> None:
     spec = load_catalogue().method(name)
@@ -339,6 +340,7 @@ def test_describing_leaves_the_callers_random_state_and_torch_as_they_were() -> 
         assert torch.is_grad_enabled()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lbp-top", "bi-woof", "svm-flow", "ahmsa"])
 def test_the_shape_is_that_of_a_preprocessed_sample(name: str, tmp_path: Path) -> None:
     source, spec = Clips(tmp_path), load_catalogue().method(name)
@@ -368,6 +370,7 @@ def test_features_are_extracted_once_from_a_generated_sample() -> None:
     assert described("bi-woof", bins=6).as_json()["features"]["size"] == 25 * 6
 
 
+@pytest.mark.slow
 def test_parameters_show_type_default_value_limits_and_reason() -> None:
     description = described("ahmsa", preset="quick", **{"ahmsa.width": "48", "width": "60"})
     parameters = {parameter["name"]: parameter for parameter in description.as_json()["parameters"]}
@@ -476,6 +479,7 @@ def test_training_settings_that_a_run_refuses_are_refused_with_its_words(
     assert described.errors[0].partition(": ")[2].partition(": ")[2] == ran.errors[0].removeprefix(f"error: {name}: ")
 
 
+@pytest.mark.slow
 def test_methods_that_are_no_networks_are_described_without_torch() -> None:
     script = textwrap.dedent("""
         import sys

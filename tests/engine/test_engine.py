@@ -51,6 +51,7 @@ def computed(plan: Plan, folder: Path, jobs: int = 1) -> dict[tuple[str, int, st
     return predictions(folder)
 
 
+@pytest.mark.slow
 def test_a_fold_gives_the_same_predictions_in_any_order_and_in_several_processes(tmp_path: Path) -> None:
     overrides = {"ststnet.epochs": "2", "svm-flow.tuning": "fixed"}
     whole = plan_of("ststnet", "svm-flow", overrides=overrides, protocol="loso-smic", seeds=2)
@@ -61,6 +62,7 @@ def test_a_fold_gives_the_same_predictions_in_any_order_and_in_several_processes
     assert computed(shuffled, tmp_path / "workers", jobs=2) == reference
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_a_failed_fold_leaves_its_row_without_scores_and_is_computed_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
@@ -90,6 +92,7 @@ def test_a_failed_fold_leaves_its_row_without_scores_and_is_computed_again(
     assert healed.objects[0]["slices"]["full"]["accuracy"] == pytest.approx(10 / 24)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_a_time_out_and_a_dying_process_fail_one_cell_each_with_one_job_too(bench: Bench) -> None:
     methods = ("dies", "sleeps")
@@ -114,6 +117,7 @@ print(frame["n_samples"].tolist())
 """
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_main_guard_and_no_file(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     for command in (["script.py"], ["-c", SCRIPT.replace("majority", "random")]):
@@ -199,6 +203,7 @@ def test_a_row_s_key_depends_on_the_versions_of_the_harness_s_own_steps(monkeypa
     assert before != keys_of(plan_of("ahmsa"))
 
 
+@pytest.mark.slow
 def test_a_row_s_key_depends_on_nothing_else() -> None:
     overrides = {"ahmsa.lr": "1e-4", "ahmsa.width": "12", "C": "3", "svm-flow.kernel": "linear"}
     again = dict(reversed([*overrides.items(), ("svm-flow.C", "+3.0e0")]))

@@ -111,6 +111,7 @@ def test_libraries_read_the_arithmetic_and_sets_have_one_order() -> None:
     assert run("hash text") == [("hash text", int(here.stdout))]
 
 
+@pytest.mark.slow
 def test_a_time_out_ends_a_task_with_all_that_it_started(tmp_path: Path) -> None:
     ((reason, seconds),) = run(f"spawn {tmp_path / 'pid'}", timeout=1.0)
 
@@ -139,6 +140,7 @@ def test_a_task_ends_when_the_process_above_it_is_killed(tmp_path: Path) -> None
     assert has_ended(tmp_path / "pid")
 
 
+@pytest.mark.slow
 def test_a_module_that_hangs_while_it_is_imported_runs_into_the_time_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ def expected(bench: Bench, tmp_path: Path) -> dict[tuple[str, int, str], object]
     return whole
 
 
+@pytest.mark.slow
 def test_writes_that_fail_at_random_leave_every_file_old_or_new_and_the_run_completes(
     bench: Bench, tmp_path: Path, expected: dict[tuple[str, int, str], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +59,7 @@ def test_writes_that_fail_at_random_leave_every_file_old_or_new_and_the_run_comp
     assert not list((tmp_path / "shared").rglob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_renames_that_report_an_error_after_they_happened_stop_nothing(
     bench: Bench, tmp_path: Path, expected: dict[tuple[str, int, str], object]
 ) -> None:
@@ -70,6 +72,7 @@ def test_renames_that_report_an_error_after_they_happened_stop_nothing(
     assert bench.predictions() == expected
 
 
+@pytest.mark.slow
 def test_two_runs_where_no_file_can_be_locked_and_no_new_file_is_listed_lose_nothing(
     bench: Bench, tmp_path: Path, expected: dict[tuple[str, int, str], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +92,7 @@ def test_two_runs_where_no_file_can_be_locked_and_no_new_file_is_listed_lose_not
     assert {file: file.read_bytes() for file in bench.cell_files()} == first
 
 
+@pytest.mark.slow
 def test_files_that_a_network_file_system_leaves_are_no_results_and_block_nothing(
     bench: Bench, expected: dict[tuple[str, int, str], object], tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def sentence(err: str) -> str:
     return error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["size=100k", "nr_inodes=24"])
 def test_results_on_a_full_disk_are_kept_and_completed_when_there_is_space(
     disk: Callable[[str], SmallDisk],
@@ -88,6 +89,7 @@ def test_results_on_a_full_disk_are_kept_and_completed_when_there_is_space(
     assert not list((tmp_path / "whole").rglob("*.tmp"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", ["size=64k", "nr_inodes=4"])
 def test_a_cache_on_a_full_disk_is_named_and_the_same_command_completes_the_run(
     disk: Callable[[str], SmallDisk],

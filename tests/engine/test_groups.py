@@ -139,6 +139,7 @@ def epochs(results: Sequence[FoldResult]) -> list[bytes]:
     return [result.scores.epoch_scores.tobytes() for result in results]  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stack", [None, 3])
 def test_a_training_whose_worker_is_killed_goes_on_in_another_with_the_same_bits(
     tmp_path: Path, stack: int | None
@@ -159,6 +160,7 @@ def test_a_training_whose_worker_is_killed_goes_on_in_another_with_the_same_bits
     assert not list(group.checkpoints.glob("*"))
 
 
+@pytest.mark.slow
 def test_folds_have_the_same_bits_in_any_group(tmp_path: Path) -> None:
     plan = small_plan()
     tasks = tasks_of(plan, tmp_path)
@@ -178,6 +180,7 @@ def test_folds_have_the_same_bits_in_any_group(tmp_path: Path) -> None:
     np.testing.assert_allclose(unstacked[0].scores.scores, whole[3].scores.scores, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_cell_that_was_computed_in_a_stack_is_verified_exactly(bench: Bench) -> None:
     plan = small_plan()
     store = Store.create(bench.results)
@@ -212,6 +215,7 @@ def three_one_by_one(*_: object) -> list[GroupTask]:
     return [replace(group, stacked=False) for group in group_tasks(*_)]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dies", "attempts", "failed"), [("process", [3], 1), ("worker", [3, 1], 0)])
 def test_folds_that_a_group_has_finished_are_stored_when_it_dies_in_a_later_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: str, attempts: list[int], failed: int

@@ -24,6 +24,7 @@ class Notices(Listener):
         self.texts.append(text)
 
 
+@pytest.mark.slow
 def test_a_damaged_or_removed_representation_is_computed_again_in_a_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

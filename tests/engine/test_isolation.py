@@ -44,6 +44,7 @@ def errors_of(bench: Bench) -> dict[tuple[str, str], str]:
     return {name: cell["error"]["message"] for name, cell in cells.items() if cell["status"] == "failed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_fold_finds_nothing_that_an_earlier_one_left_in_its_module_or_class(bench: Bench, jobs: int) -> None:
     assert bench.run(*methods("honest", "keeps-model", "keeps-samples"), jobs=jobs).code == 0
@@ -55,6 +56,7 @@ def test_a_fold_finds_nothing_that_an_earlier_one_left_in_its_module_or_class(be
         assert {fold: cells[name, 0, fold] for fold in FOLDS} == honest
 
 
+@pytest.mark.slow
 def test_a_process_that_ends_fails_its_own_cells_and_the_command_wherever_it_ends(bench: Bench) -> None:
     names = [f"{end}-{place}" for place in ("in-fit", "in-extract", "at-import") for end in ENDINGS]
     ended = bench.spawn(*bench.run_arguments(*methods("honest", *names), *SMIC, jobs=2))
@@ -72,6 +74,7 @@ def test_a_process_that_ends_fails_its_own_cells_and_the_command_wherever_it_end
     assert not [name for name, _ in errors if name == "honest"]
 
 
+@pytest.mark.slow
 def test_the_last_pending_cell_is_no_exception(bench: Bench) -> None:
     first = bench.run(*methods("exit-0-in-fit"), jobs=2)
     again = bench.spawn(*bench.run_arguments(*methods("exit-0-in-fit"), jobs=2))
@@ -93,6 +96,7 @@ def test_exit_code_0_means_that_every_cell_is_stored(bench: Bench, monkeypatch: 
     assert "1 of 6 cells are missing in" in ended.out.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_what_a_method_changes_in_its_process_reaches_no_other_method(bench: Bench, tmp_path: Path) -> None:
     others = (*SMIC, *methods("svm-flow", "ststnet"), "--set", "ststnet.epochs=1", "--set", "svm-flow.tuning=fixed")
     alone, expected = bench.run(*others), bench.predictions()
@@ -108,6 +112,7 @@ def test_what_a_method_changes_in_its_process_reaches_no_other_method(bench: Ben
     assert all("ATEN_CPU_CAPABILITY" in error and "OMP_NUM" not in error for error in errors.values())
 
 
+@pytest.mark.slow
 def test_a_results_folder_is_closed_to_the_import_and_to_extract_too(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +158,7 @@ def test_cells_that_are_edited_to_the_truth_are_damaged(tmp_path: Path) -> None:
     assert all("which does not have the largest score" in notice for notice in notices)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_workers")
 def test_a_method_that_searches_its_process_finds_no_test_label_no_id_and_no_results_folder(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -176,6 +182,7 @@ def test_a_method_that_searches_its_process_finds_no_test_label_no_id_and_no_res
     assert found["environment"]["FOUND"] in everything
 
 
+@pytest.mark.slow
 def test_the_process_that_imports_a_plugin_holds_no_fold_and_one_with_threads_runs_none(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,7 @@ def held(bench: Bench, hold: Path) -> tuple[int, Callable[[], tuple[str, int]]]:
     return process.pid, lambda: (process.communicate(timeout=60)[1], process.returncode)
 
 
+@pytest.mark.slow
 def test_four_commands_at_once_with_features_end_as_one_does(bench: Bench, tmp_path: Path, log: Path) -> None:
     processes = [bench.start(*bench.run_arguments(*MEANS, jobs=2)) for _ in range(4)]
     ended = [(process.communicate(timeout=120), process.returncode) for process in processes]
@@ -99,6 +100,7 @@ def test_four_commands_at_once_with_features_end_as_one_does(bench: Bench, tmp_p
     assert not parts()
 
 
+@pytest.mark.slow
 def test_a_command_that_ends_leaves_what_another_still_reads(bench: Bench, tmp_path: Path, log: Path) -> None:
     hold = tmp_path / "hold"
     _, end = held(bench, hold)
@@ -115,6 +117,7 @@ def test_a_command_that_ends_leaves_what_another_still_reads(bench: Bench, tmp_p
     assert not parts()
 
 
+@pytest.mark.slow
 def test_what_a_killed_command_left_is_removed_by_the_next(bench: Bench, tmp_path: Path, log: Path) -> None:
     hold = tmp_path / "hold"
     launcher, end = held(bench, hold)
@@ -132,6 +135,7 @@ def test_what_a_killed_command_left_is_removed_by_the_next(bench: Bench, tmp_pat
     assert len(log.read_text()) == SAMPLES + 1
 
 
+@pytest.mark.slow
 def test_a_cache_that_is_emptied_during_the_extraction_is_filled_again(bench: Bench, tmp_path: Path, log: Path) -> None:
     hold = tmp_path / "hold"
     _, end = held(bench, hold)
@@ -145,6 +149,7 @@ def test_a_cache_that_is_emptied_during_the_extraction_is_filled_again(bench: Be
     assert not parts()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_stacks_that_are_removed_during_the_folds_fail_none_of_them(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

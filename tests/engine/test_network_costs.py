@@ -72,6 +72,7 @@ def stored(bench: Bench) -> dict[str, dict[str, Any]]:
     return {file.parts[-3]: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("networks")
 def test_what_a_network_costs_is_stored_and_what_cannot_be_measured_stops_nothing(bench: Bench) -> None:
     methods = ("--method", "works", "--method", "fails", "--method", "dies", "--method", "majority")
@@ -85,6 +86,7 @@ def test_what_a_network_costs_is_stored_and_what_cannot_be_measured_stops_nothin
     assert "no motion at all" in found["fails"]["not_counted"]
 
 
+@pytest.mark.slow
 def test_scores_are_the_same_to_the_bit_and_a_network_is_measured_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,12 +50,14 @@ def test_a_device_that_is_not_there_is_refused_before_any_work(bench: Bench, arg
     assert not Path("mer-bench-results").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_gpu")
 def test_a_device_is_not_looked_for_where_no_network_trains(bench: Bench) -> None:
     assert on_command_line(bench, "majority", "--device", "cuda").code == 0
     assert python_error("majority", device="cuda") == ""
 
 
+@pytest.mark.slow
 def test_an_argument_stands_over_the_config_file(bench: Bench) -> None:
     Path("mer-bench.toml").write_text('device = "tpu"\nresults = "elsewhere"\n')
 
@@ -69,6 +71,7 @@ def test_an_argument_stands_over_the_config_file(bench: Bench) -> None:
     assert "\nmajority-" in bench("status").out
 
 
+@pytest.mark.slow
 def test_a_damaged_cell_is_reported_in_both_at_the_callers_line(bench: Bench) -> None:
     on_command_line(bench, "majority")
     bench.cell_files()[2].write_text("{")
@@ -83,6 +86,7 @@ def test_a_damaged_cell_is_reported_in_both_at_the_callers_line(bench: Bench) ->
     assert [FOLDS[3] in line for line in ended.err.splitlines() if line.startswith("note: ")] == [True]
 
 
+@pytest.mark.slow
 def test_python_takes_numpys_values_as_plain_ones_and_paths_as_text(tmp_path: Path) -> None:
     values = {"C": np.float32(0.5), "kernel": np.str_("linear"), "tuning": "fixed"}
     frame = mer_bench.run("svm-flow", **OPTIONS, baselines=False, params=values)  # type: ignore[arg-type]
@@ -91,6 +95,7 @@ def test_python_takes_numpys_values_as_plain_ones_and_paths_as_text(tmp_path: Pa
     assert "w.pth" in python_error("timm-backbone", params={"weights": tmp_path / "w.pth"})
 
 
+@pytest.mark.slow
 def test_preprocessing_settings_of_the_config_file_do_not_apply_to_ready_made_maps(bench: Bench) -> None:
     Path("mer-bench.toml").write_text('[preprocess]\nflow = "farneback"\n')
 
@@ -98,6 +103,7 @@ def test_preprocessing_settings_of_the_config_file_do_not_apply_to_ready_made_ma
     assert "--preprocess flow=dis" in on_command_line(bench, "majority", "--preprocess", "flow=dis").errors[0]
 
 
+@pytest.mark.slow
 def test_a_dry_run_refuses_the_results_folder_that_a_run_refuses(bench: Bench) -> None:
     (bench.results / "notes").mkdir(parents=True)
     dry, real = on_command_line(bench, "majority", "--dry-run"), on_command_line(bench, "majority")
@@ -106,6 +112,7 @@ def test_a_dry_run_refuses_the_results_folder_that_a_run_refuses(bench: Bench) -
     assert dry.code == 2
 
 
+@pytest.mark.slow
 def test_python_shows_how_far_it_is_unless_asked_not_to_and_warns_of_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -130,6 +137,7 @@ def test_a_notebook_gets_a_bar_where_it_can_draw_one(
     assert progress._can_draw() is drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("selection", ["last", "oracle"])
 def test_each_stored_or_computed_cell_is_read_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, selection: str

@@ -64,6 +64,7 @@ def has_pid(file: Path) -> bool:
     return file.exists() and bool(file.read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["alone", "shared"])
 @pytest.mark.parametrize("killed", ["run", "worker", "home", "run and worker"])
 def test_native_code_that_keeps_python_s_lock_ends_with_every_process_above_it(

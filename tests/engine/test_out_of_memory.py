@@ -7,6 +7,7 @@ from support.bench import FOLDS, Bench
 from support.naughty import STRUCK
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_a_fold_that_the_kernel_kills_names_memory_and_the_same_command_computes_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch

@@ -27,6 +27,7 @@ def planned(bench: Bench, desk: Path) -> list[str]:
     return ["work", "--jobs", "1", str(bench.results), run_id, *numbers]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 @pytest.mark.parametrize("verb", ["run", "work"])
 def test_a_paused_worker_comes_back_when_another_has_done_its_cells(

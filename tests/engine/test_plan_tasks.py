@@ -94,6 +94,7 @@ def test_features_are_extracted_in_one_task_however_long_it_takes(
     assert found == {"bi-woof": [6], "majority": [1] * 6}
 
 
+@pytest.mark.slow
 def test_samples_that_are_not_in_the_cache_are_preprocessed_first(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ def slow(seconds: float) -> tuple[str, ...]:
     return ("--method", "slow", "--method", "random", "--set", f"slow.seconds={seconds}")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 @pytest.mark.parametrize(("sent", "jobs"), [(SIGKILL, 1), (SIGINT, 2)])
 def test_after_a_signal_no_worker_is_left_and_the_same_command_completes_the_run(
@@ -54,6 +55,7 @@ def test_after_a_signal_no_worker_is_left_and_the_same_command_completes_the_run
         assert "KeyboardInterrupt" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_a_terminated_run_leaves_no_worker_in_the_middle_of_a_task(bench: Bench) -> None:
     process = bench.start(*bench.run_arguments("--method", "sleeps", jobs=2))
@@ -66,6 +68,7 @@ def test_a_terminated_run_leaves_no_worker_in_the_middle_of_a_task(bench: Bench)
     assert wait_until(lambda: not living(below), seconds=10)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 @pytest.mark.parametrize("started", [2, 3])
 def test_ctrl_c_while_the_workers_start_shows_no_traceback(bench: Bench, started: int) -> None:
@@ -110,6 +113,7 @@ DAMAGE: tuple[Callable[[str], str], ...] = (
 )
 
 
+@pytest.mark.slow
 def test_damaged_cells_are_reported_and_computed_again(resumed: Bench, finished: Path) -> None:
     files = resumed.cell_files()[: len(DAMAGE)]
     for file, damage in zip(files, DAMAGE, strict=True):
@@ -129,6 +133,7 @@ def test_damaged_cells_are_reported_and_computed_again(resumed: Bench, finished:
     assert resumed.predictions() == predictions(finished)
 
 
+@pytest.mark.slow
 def test_other_damaged_files_are_reported_and_written_again(
     resumed: Bench, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +160,7 @@ def test_other_damaged_files_are_reported_and_written_again(
     assert resumed.predictions() == predictions(finished)
 
 
+@pytest.mark.slow
 def test_stored_cells_are_not_computed_again(resumed: Bench) -> None:
     before = {file: file.stat().st_mtime_ns for file in resumed.cell_files()}
     again = resumed.run(*SVM)
@@ -166,6 +172,7 @@ def test_stored_cells_are_not_computed_again(resumed: Bench) -> None:
     assert {file: file.stat().st_mtime_ns for file in before} == before
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_leave_one_complete_store(bench: Bench) -> None:
     processes = [bench.start(*bench.run_arguments("--method", "random", "--method", "majority")) for _ in range(2)]
     ended = [(process.communicate(timeout=60), process.returncode) for process in processes]

@@ -55,6 +55,7 @@ def lost(task: str, error: MethodError, seconds: float) -> tuple[str, object]:
     return f"{task}: {error}", seconds
 
 
+@pytest.mark.slow
 def test_what_another_run_has_stored_meanwhile_is_not_computed_again(bench: Bench, tmp_path: Path) -> None:
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     bench.results = theirs

@@ -114,6 +114,7 @@ def edit_epoch(bench: Bench, cell: CellRecord, epoch: int) -> None:
     store.write_cell(only_row(bench), cell)
 
 
+@pytest.mark.slow
 def test_cells_are_the_same_and_one_with_an_edited_score_differs(bench: Bench) -> None:
     bench.run("--method", "svm-flow", "--preset", "fixed", "--protocol", "loso-smic")
     first = verify(bench, "--cells", "99")
@@ -130,6 +131,7 @@ def test_cells_are_the_same_and_one_with_an_edited_score_differs(bench: Bench) -
     assert len(verified(bench, "--cells", "1")["cells"]) == 1
 
 
+@pytest.mark.slow
 def test_the_scores_of_every_epoch_are_verified_and_tied_to_the_predictions(bench: Bench) -> None:
     assert bench.run(*NET, "--seeds", "2").code == 0
     before = outcomes(verified(bench))
@@ -148,6 +150,7 @@ def test_the_scores_of_every_epoch_are_verified_and_tied_to_the_predictions(benc
     assert "its scores of epoch 1 are not those of its cell's predictions" in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("again")
 def test_features_are_extracted_again(bench: Bench) -> None:
     bench.run("--method", "steady", "--protocol", "loso-smic")
@@ -167,6 +170,7 @@ def relabel(samples: dict[str, int]) -> None:
     samples.update(dict.fromkeys(samples, 2))
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_made_again_are_counted_and_fail_the_command_if_named(bench: Bench) -> None:
     bench.run("--method", "majority", "--protocol", "loso-smic")
     bench.run("--method", "svm-flow", "--preset", "fixed", "--protocol", "loso-smic")

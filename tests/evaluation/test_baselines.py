@@ -37,6 +37,7 @@ def test_one_that_is_named_is_measured_once_and_as_it_is_asked_for(bench: Bench)
     assert settings["svm-flow"]["C"] == 2
 
 
+@pytest.mark.slow
 def test_settings_do_not_reach_the_baselines_which_come_after_the_named_methods(bench: Bench) -> None:
     settings_of_svm = ("--set", "C=2", "--set", "kernel=linear")
     ended = bench.run("--method", "bi-woof", *settings_of_svm, *FEW_FOLDS, "--baselines", "--json")

@@ -335,6 +335,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 def test_a_library_that_a_method_imports_late_does_not_change_its_first_fold() -> None:
     ended = subprocess.run([sys.executable, "-c", LAZY], capture_output=True, text=True, check=True)
     first, again = ended.stdout.splitlines()

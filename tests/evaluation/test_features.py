@@ -117,6 +117,7 @@ def row_of(method: str = "means", **overrides: str) -> Row:
     return row
 
 
+@pytest.mark.slow
 def test_workers_extract_each_sample_once_for_all_folds_and_seeds(bench: Bench, log: Path) -> None:
     first = bench.run("--method", "means", "--method", "dies", "--seeds", "2", "--json", jobs=2)
     again = bench.run("--method", "means", "--seeds", "3", "--json")
@@ -131,6 +132,7 @@ def test_workers_extract_each_sample_once_for_all_folds_and_seeds(bench: Bench, 
     assert all("its process ended with exit code 3 before it returned" in error for error in errors)
 
 
+@pytest.mark.slow
 def test_features_are_trained_on_and_extracted_again_for_another_setting_of_theirs_only(
     bench: Bench, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +174,7 @@ def test_two_runs_at_once_extract_the_same_features() -> None:
     assert not (other.folder / str(row.features_key)).exists()
 
 
+@pytest.mark.slow
 def test_damaged_features_are_extracted_again(bench: Bench, log: Path) -> None:
     bench.run("--method", "means", "--set", "C=1")
     file = cache_folder() / STACKS / f"{row_of().features_key}.npy"
@@ -183,6 +186,7 @@ def test_damaged_features_are_extracted_again(bench: Bench, log: Path) -> None:
     assert len(log.read_text()) == 48
 
 
+@pytest.mark.slow
 def test_a_failed_extraction_keeps_the_samples_before_it_and_its_traceback(bench: Bench, log: Path) -> None:
     broken = log.with_name("broken")
     broken.touch()

@@ -31,6 +31,7 @@ def planned(method: str, source: SyntheticMaps | Clips) -> Plan:
     return make_plan(Request((method,), allow_partial=True, baselines=False), source, load_catalogue())
 
 
+@pytest.mark.slow
 def test_bi_woof_on_ready_made_maps_is_an_approximation_in_the_terminal_and_the_report(bench: Bench) -> None:
     ended = bench.run("--method", "bi-woof", "--method", "majority", "--json")
     approximated, exact = ended.objects

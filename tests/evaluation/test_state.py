@@ -176,6 +176,7 @@ def test_objects_that_hold_themselves_or_cannot_be_looked_into_end(keeper: Modul
     assert changed_state(read_state(TARGET), read_state(TARGET)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("keeper")
 def test_digests_are_the_same_in_every_process() -> None:
     code = (

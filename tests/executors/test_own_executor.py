@@ -72,6 +72,7 @@ def test_a_dry_run_shows_each_task_and_writes_nothing(bench: Bench, desk: Path) 
     assert not bench.results.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_failed_cells_are_named_with_the_log_of_their_task(bench: Bench, desk: Path) -> None:
     ended = bench.run("--method", "good", "--method", "raises", "--cluster", desk)
@@ -88,6 +89,7 @@ def test_failed_cells_are_named_with_the_log_of_their_task(bench: Bench, desk: P
     assert "cells are missing" not in status.out
 
 
+@pytest.mark.slow
 def test_what_waits_in_the_queue_is_not_submitted_again_by_any_file(planned: tuple[Bench, str], tmp_path: Path) -> None:
     bench, run_id = planned
     other = tmp_path / "other.toml"
@@ -121,6 +123,7 @@ def test_what_an_executor_cannot_tell_is_submitted_again_with_a_note(
     ]
 
 
+@pytest.mark.slow
 def test_a_removed_row_and_a_damaged_plan_are_pending_no_more(planned: tuple[Bench, str], desk: Path) -> None:
     bench, run_id = planned
     store = Store(bench.results)
@@ -160,6 +163,7 @@ def test_status_prints_again_until_ctrl_c_and_asks_no_more_than_once_a_minute(
     assert planned_module.ASK_SECONDS == 0.0
 
 
+@pytest.mark.slow
 def test_a_task_computes_what_is_missing_of_it_and_nothing_else(planned: tuple[Bench, str]) -> None:
     bench, run_id = planned
     assert work(bench, run_id, 1)[0] == 0
@@ -215,6 +219,7 @@ def test_a_task_refuses_other_data_than_the_run_was_planned_with(planned: tuple[
     assert not bench.cell_files()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("naughty")
 def test_a_task_refuses_another_version_than_the_run_was_planned_with(bench: Bench, desk: Path, tmp_path: Path) -> None:
     desk.write_text("desk_start = false\n", encoding="utf-8")

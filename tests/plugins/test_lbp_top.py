@@ -64,6 +64,7 @@ def exact_code(grey: FloatArray, at: tuple[int, ...], plane: str, points: int, r
     return code
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10_000),
     levels=st.sampled_from([2, 4, 16]),

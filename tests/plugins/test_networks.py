@@ -278,6 +278,7 @@ def test_torch_vmap_trains_a_stack_of_networks_as_it_trains_each(name: str) -> N
             torch.testing.assert_close(buffers[key][place], buffer)
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_network_learns_where_maps_move_and_the_seed_decides_how(name: str) -> None:
     samples = motion(48, by=1.5)

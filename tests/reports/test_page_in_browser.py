@@ -14,6 +14,8 @@ from support.store_factory import always, make_row, right, write_seed
 from mer_bench.store import Store
 from mer_bench_reports import write_report
 
+pytestmark = pytest.mark.slow
+
 CLIPBOARD = """Object.defineProperty(navigator, "clipboard", {
   value: {writeText: async (text) => { window.copied = text; }},
 })"""

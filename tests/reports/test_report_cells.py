@@ -395,6 +395,7 @@ def p_of_all_swaps(a: Row, b: Row) -> float:
     return sum(abs(found) >= abs(differences[0]) - 1e-9 for found in differences) / len(differences)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_p_is_that_of_all_swaps_counted_by_hand(report: Report, number: int) -> None:
     """The leader is chosen by the scores, so the p of three other rows are the smallest of six: times 6, 5 and 4."""

@@ -111,6 +111,7 @@ def documents(report: Report, folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_every_document_is_one_that_the_strict_reader_takes(report: Report, tmp_path: Path) -> None:
     """The reader stands for the compiler where there is none: commands, braces, and cells in each line."""
     tables = {name: latex_tables(document) for name, document in documents(report, tmp_path).items()}
@@ -127,6 +128,7 @@ def test_every_document_is_one_that_the_strict_reader_takes(report: Report, tmp_
     assert "[p]one" in [line["Method"].split()[0] for line in tables["hostile"][0].lines]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="neither pdflatex nor lualatex is installed")
 def test_every_document_compiles_and_no_line_is_too_long(report: Report, tmp_path: Path) -> None:
     for name, document in documents(report, tmp_path).items():

@@ -130,6 +130,7 @@ def test_a_command_keeps_options_and_loses_folders() -> None:
     assert command_text([*argv, "/"]) == "mer-bench run --set maps=m --seeds 3 --data maps 'a b' /"
 
 
+@pytest.mark.slow
 def test_a_report_is_made_without_anything_heavy(report: Report, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path[:0] = {sys.path!r}; from pathlib import Path; from mer_bench.store import Store;"

@@ -136,6 +136,7 @@ def test_flow_is_from_the_aligned_onset_to_the_aligned_apex_whose_brightness_is_
     np.testing.assert_array_equal(computed("face-flow", source, **settings), shrink_map(flow))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_region_flow_is_cut_at_the_landmarks_of_the_apex_frame_and_laid_out_as_chosen(
     source: Clips, layout: str
@@ -310,6 +311,7 @@ def test_arrays_of_another_arithmetic_are_neither_used_nor_computed_in_this_proc
 GREY = np.full((240, 240, 3), 90, dtype=np.uint8)
 
 
+@pytest.mark.slow
 def test_by_default_only_a_sample_without_a_face_is_refused(source: Clips) -> None:
     overwrite(source, 0, GREY)
     tasks = [task_of("face-flow", source, sample_id) for sample_id in IDS]
@@ -366,6 +368,7 @@ def test_frames_that_change_while_they_are_read_are_not_stored(source: Clips) ->
     assert task.cached(print) is None
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_ends_the_work_at_the_first_sample(source: Clips, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     tasks = [replace(task_of("face-flow", source, sample_id), cache=tmp_path / "file") for sample_id in IDS]

@@ -20,6 +20,8 @@ from support.real_maps import FOLDER, NEEDS_MAPS
 
 from mer_bench.statistics.subjects import database_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=["made", pytest.param("real", marks=[*NEEDS_MAPS, pytest.mark.slow])])
 def composition(request: pytest.FixtureRequest) -> Composition:

@@ -158,6 +158,7 @@ def test_smic_s_light_flickers_and_the_others_does_not() -> None:
     assert swing("casme2") < 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", DATABASES)
 def test_both_detectors_find_every_face_where_it_is(database: str, shown: Shown) -> None:
     for pair in {pair.plan.subject: pair for pair in shown(database)}.values():
@@ -183,6 +184,7 @@ def test_no_face_has_a_border_of_one_colour(database: str) -> None:
     assert min(edge.std(axis=0).min() for edge in (image[0], image[-1], image[:, 0], image[:, -1])) > 1.0
 
 
+@pytest.mark.slow
 def test_the_same_request_gives_the_same_bytes_and_another_seed_does_not(tiny_samm: Path, tmp_path: Path) -> None:
     face_of.cache_clear()
     plan = ClipPlan("samm", "006", "006_1_2", "positive", "Happiness", 0, 4, 8)

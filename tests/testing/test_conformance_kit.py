@@ -267,6 +267,7 @@ def test_the_training_sets_are_large_enough_for_estimators(monkeypatch: pytest.M
     assert not statuses(check_method(spec, only=["class-count", "missing-class"]), CheckStatus.FAILED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("check", "spec", "message"), CASES, ids=[f"{check}-{spec.name}" for check, spec, _ in CASES])
 def test_a_broken_method_fails_the_check_that_it_is_broken_for(check: str, spec: MethodSpec, message: str) -> None:
     (result,) = check_method(spec, only=[check])
@@ -324,6 +325,7 @@ class Local(Parameter):
         raise TypeError("a lock")
 
 
+@pytest.mark.slow
 def test_folds_in_workers_are_compared_with_those_of_this_process() -> None:
     import tabnanny  # noqa: F401  (imported here, but not in a worker)
 
@@ -345,6 +347,7 @@ def test_folds_in_workers_are_compared_with_those_of_this_process() -> None:
     assert [message[: len(different)] for message in messages] == [start[: len(different)] for _, start in expected]
 
 
+@pytest.mark.slow
 def test_what_a_fold_leaves_behind_is_found_in_processes_without_any_other_fold_and_named() -> None:
     module = "a fold leaves something behind in support.kit_methods"
     expected = [
@@ -388,6 +391,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catal
         sys.modules.pop(module)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "mood", "message"),
     [
@@ -411,6 +415,7 @@ def test_the_plugin_of_a_method_is_loaded_in_a_new_interpreter(
     assert (result.status, result.message) == (CheckStatus.FAILED if message else CheckStatus.PASSED, message)
 
 
+@pytest.mark.slow
 def test_a_spec_that_no_plugin_provides_has_nothing_to_load() -> None:
     (result,) = check_method(spec_of("Good"), only=["light-import"])
 

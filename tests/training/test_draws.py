@@ -49,6 +49,7 @@ STREAMS: dict[str, Callable[[], Tensor]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", STREAMS)
 def test_bits_are_uniform_over_elements_calls_steps_and_folds(over: str) -> None:
     assert max(unevenness(STREAMS[over]())) < 4.5

@@ -40,6 +40,7 @@ def parts(n: int) -> dict[str, list[int]]:
     return {**{str(size): [*range(size)] for size in (34, 17, 2) if size < n}, "shuffled": shuffled, "one": [5]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "n"), [(rich, 68), (focal_sgd, 34)])
 def test_a_fold_of_68_has_the_same_bits_in_stacks_of_34_17_and_2_and_in_any_order(method: object, n: int) -> None:
     assert in_worker(stacks_that_differ, method, n, parts(n)) == []

@@ -127,6 +127,7 @@ def always_telling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "_TELL_SECONDS", 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("always_telling")
 @pytest.mark.parametrize("stacked", [False, True])
 @pytest.mark.parametrize(("kind", "optimizer"), [(SmallMethod, "adamw"), (Grouped, "adamw"), (Grouped, "sgd")])

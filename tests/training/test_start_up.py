@@ -57,6 +57,7 @@ def test_an_optimiser_gives_the_bits_of_torchs(
     assert all(torch.equal(one, other) for one, other in zip(mine, theirs, strict=True))
 
 
+@pytest.mark.slow
 def test_training_imports_no_compiler() -> None:
     command = [sys.executable, "-c", TRAIN]
     tests = Path(__file__).parents[1]
