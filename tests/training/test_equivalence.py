@@ -23,7 +23,6 @@ NETWORKS: dict[str, dict[str, object]] = {
     # Adam's first steps have the length lr, wherever a gradient is all but rounding.
     "timm-backbone": {"lr": 1e-4},
 }
-SLOW = {"dual-inception", "inceptr", "timm-backbone"}
 
 
 def rich() -> TorchMethod:
@@ -52,7 +51,8 @@ def test_every_network_has_the_same_bits_in_stacks_of_68_34_17_and_2_and_in_any_
     assert in_worker(built_in_stacks, name, NETWORKS[name], 68, parts(68)) == []
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in NETWORKS])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_has_the_same_bits_in_any_stack_and_nearly_those_of_a_training_alone(name: str) -> None:
     same, largest = in_worker(built_in, name, NETWORKS[name])
 
