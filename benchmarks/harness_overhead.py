@@ -27,7 +27,7 @@ from sklearn.svm import SVC
 
 from mer_bench import run
 from mer_bench.databases.open import open_source
-from mer_bench.engine import executors, session
+from mer_bench.engine import pool, session
 from mer_bench.engine.environment import environment
 from mer_bench.engine.place import Place
 from mer_bench.evaluation.cells import FoldTask
@@ -69,7 +69,7 @@ def timed(variant: Callable[[], None]) -> tuple[float, float]:
     """Return the processors' seconds, of this process and all that it starts, and the seconds on the clock."""
     before = processor_time(), time.perf_counter()
     variant()
-    executors._IDLE.stop()  # the time of a process counts once it has ended
+    pool._IDLE.stop()  # the time of a process counts once it has ended
     return processor_time() - before[0], time.perf_counter() - before[1]
 
 

@@ -1,8 +1,8 @@
-"""How a results folder of 30,000 cells bears a job array: 1,000 tasks, 64 workers at once, and no real work.
+"""How a results folder of 30,000 cells bears a job array: 1,000 tasks, 64 of them at once, and no real work.
 
-    python benchmarks/store_scale.py [--rows 88] [--workers 64] [--kill 0.1] [--twice 0.01]
+    python benchmarks/store_scale.py [--rows 88] [--at-once 64] [--kill 0.1] [--twice 0.01]
 
-Workers look before each cell and store a made-up one, as `mer-bench work` does. Some are killed by SIGKILL at a random
+Tasks look before each cell and store a made-up one, as `mer-bench work` does. Some are killed by SIGKILL at a random
 cell and their task is queued again; some tasks are started twice at once. Then times `mer-bench status` and the plan of
 a run whose cells are all stored. Writes JSON to --out.
 """
@@ -45,7 +45,7 @@ Place = tuple[int, int, str]
 
 
 def compute(path: Path, rows: list[RowRecord], cells: list[Place], run_id: str, dies_at: int, computed: Any) -> None:
-    """Do as a worker does with one task: look, store, and go on; end by SIGKILL before a cell if one is given."""
+    """Do as `mer-bench work` does: look, store, and go on; end by SIGKILL before a cell if one is given."""
     store = Store.open(path)
     for number, (row, seed, fold) in enumerate(cells):
         if number == dies_at:
@@ -56,11 +56,11 @@ def compute(path: Path, rows: list[RowRecord], cells: list[Place], run_id: str, 
             store.write_cell(rows[row], filled_cell(rows[row], seed, fold, run_id, scattered(f"{row}/{seed}", 3)))
 
 
-def simulate(start: Callable[[int, bool], BaseProcess], queue: deque[int], workers: int, kill: float) -> int:
+def simulate(start: Callable[[int, bool], BaseProcess], queue: deque[int], at_once: int, kill: float) -> int:
     """Start the tasks of a queue, so many at a time; queue what was killed again, and return how many were."""
     draws, running, killed = random.Random(1), {}, 0
     while queue or running:
-        while queue and len(running) < workers:
+        while queue and len(running) < at_once:
             task = queue.popleft()
             process = start(task, draws.random() < kill)
             running[process.sentinel] = process, task
@@ -95,13 +95,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
     twice = set(draws.sample(numbers, round(options.twice * len(numbers))))
     queue = deque(number for number in numbers for _ in range(1 + (number in twice)))
     began = time.perf_counter()
-    killed = simulate(start, queue, options.workers, options.kill)
+    killed = simulate(start, queue, options.at_once, options.kill)
     seconds = time.perf_counter() - began
     files = len(list(store.path.glob("cells/*/*/*/seed-*/[!.]*.json")))
     return {
         "cells": len(cells),
         "tasks": len(tasks),
-        "workers": options.workers,
+        "at_once": options.at_once,
         "killed": killed,
         "started_twice": len(twice),
         "missing_cells": len(cells) - files,
@@ -136,7 +136,7 @@ def main() -> None:
     """Measure, print and write JSON."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rows", type=int, default=88)
-    arguments.add_argument("--workers", type=int, default=64)
+    arguments.add_argument("--at-once", type=int, default=64)
     arguments.add_argument("--kill", type=float, default=0.1)
     arguments.add_argument("--twice", type=float, default=0.01)
     arguments.add_argument("--out", type=Path)

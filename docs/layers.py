@@ -48,7 +48,7 @@ ALLOWED = {
     "entry_points": {"errors"},
     "own_code": {"errors"},
     "loading": {"printable", "own_code"},
-    "plugin_manager": {"errors", "names", "foreign", "specs", "hookspecs", "entry_points", "loading"},
+    "plugin_manager": {"errors", "names", "foreign", "specs", "hookspecs", "entry_points", "loading", "own_code"},
     "config": {"errors", "strict_toml"},
     "cache": {"errors", "arrays", "atomic", "locks"},
     "scoring": {"errors", "arrays", "atomic", "bounded_files", "names", "rules", "samples"},

@@ -51,7 +51,7 @@ class Loading:
             thread.join()
 
     @contextmanager
-    def of(self, plugin: str, cure: str) -> Iterator[None]:
+    def of(self, plugin: str, cure: str, module: str) -> Iterator[None]:
         """Load one plugin inside.
 
         Parameters
@@ -60,6 +60,8 @@ class Loading:
             Its name, as the user reads it.
         cure : str
             How to do without it.
+        module : str
+            The name of the module that its entry point names.
 
         Raises
         ------
@@ -70,7 +72,7 @@ class Loading:
         """
         self._plugin = _Plugin(plugin, cure)
         try:
-            with self._own_code.unchanged():
+            with self._own_code.unchanged(module):
                 yield
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(f"{plugin} was still loading; {cure}") from error

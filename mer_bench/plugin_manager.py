@@ -12,7 +12,7 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib import import_module
@@ -29,6 +29,7 @@ from mer_bench.foreign import ForeignError, foreign_code, origin_of, strict, tra
 from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from mer_bench.loading import Loading
 from mer_bench.names import normalise_name
+from mer_bench.own_code import unchanged_by_import
 from mer_bench.specs import AblationSpec, DatabaseSpec, ExecutorSpec, MethodSpec, ProtocolSpec
 
 BLOCK_VARIABLE = "MER_BENCH_BLOCK_PLUGINS"
@@ -184,22 +185,26 @@ def load_catalogue(*, blocked: Collection[str] = ()) -> Catalogue:
     return _merge([*plugins, *map(_unreadable, damaged)])
 
 
-def load_target(target: str) -> type:
+def load_target(target: str, *, here: bool = False) -> type:
     """Import the class that a spec's ``target`` names.
 
     Parameters
     ----------
     target : str
         ``"package.module:ClassName"``.
+    here : bool, optional
+        It works in the command's own process, where nothing may change mer-bench itself.
 
     Raises
     ------
     MerBenchError
-        The module cannot be imported, or has no such class. The original error is the ``__cause__``.
+        The module cannot be imported, has no such class, or changes mer-bench itself. The original error is the
+        ``__cause__``.
     """
     module_name, _, class_name = target.partition(":")
     cure = "install what it needs, or correct the target in the plugin's spec"
-    with _contained(), foreign_code(f"target {target!r}", f"the import of module {module_name!r}", cure):
+    own_code = unchanged_by_import(module_name) if here else nullcontext()
+    with _contained(), foreign_code(f"target {target!r}", f"the import of module {module_name!r}", cure), own_code:
         module = import_module(module_name)
         # Inside the fence too: a module may import a class only when it is asked for it.
         loaded = getattr(module, class_name, None)
@@ -248,7 +253,7 @@ def _load(loaded: dict[str, object], point: EntryPoint, block_reason: str | None
     described = f"plugin {point.name!r} of {f'{distribution} {version}'.strip()}"
     cure = f"{BLOCK_VARIABLE}={point.name} goes on without it"
     try:
-        with foreign_code(owner, "loading it"), loading.of(described, cure):
+        with foreign_code(owner, "loading it"), loading.of(described, cure, point.module):
             check_entry_point(point)
             plugin, name = point.load(), f"{distribution}:{point.name}"
             specs = _read_specs(loaded, plugin, name)

@@ -14,7 +14,7 @@ from support.desk_executor import DESK
 from support.hostile import install
 from support.naughty import NAUGHTY
 
-from mer_bench.engine import executors
+from mer_bench.engine import pool
 from mer_bench.threads import THREAD_VARIABLES
 
 _HOMES = count()
@@ -81,8 +81,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 @pytest.fixture
 def own_workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """New workers for a test that ends some: the idle ones have imported torch, and stay for the next tests."""
-    own = executors._Idle()
-    monkeypatch.setattr(executors, "_IDLE", own)
+    own = pool._Idle()
+    monkeypatch.setattr(pool, "_IDLE", own)
     yield
     own.stop()
 

@@ -12,6 +12,7 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import redirect_stderr
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,26 @@ import pytest
 from support.hostile import install, method_plugin
 
 import mer_bench
-from mer_bench import MerBenchError, errors, loading, names, specs, strict_toml
+from mer_bench import (
+    MerBenchError,
+    bounded_files,
+    caveats,
+    errors,
+    foreign,
+    loading,
+    names,
+    specs,
+    strict_toml,
+)
+from mer_bench.caveats import Caveat
 from mer_bench.cli.exit_codes import ExitCode
+from mer_bench.databases.open import open_source
+from mer_bench.engine import home
+from mer_bench.executors.cluster_file import open_executor
 from mer_bench.parameters import Parameter
 from mer_bench.plugin_manager import PluginRecord, PluginStatus, load_catalogue
+from mer_bench.synthesis import plans
+from mer_bench.testing import kit
 
 HEALTHY = method_plugin("zz_healthy", "zz-net")
 WAITS = "import builtins\nassert builtins.said.wait(60)\n"
@@ -98,7 +115,7 @@ def test_a_name_of_a_slow_plugin_is_not_obeyed_by_the_terminal(said: Said) -> No
     with (
         redirect_stderr(said),
         loading.Loading().watched() as watched,
-        watched.of("plugin \x1b[2J\x1b]0;x\x07z", "do\rwithout"),
+        watched.of("plugin \x1b[2J\x1b]0;x\x07z", "do\rwithout", "acme"),
     ):
         assert said.wait(60)
 
@@ -183,6 +200,33 @@ PATCHES = {
         "strict_toml.TomlTable.keys",
     ),
     "a default": ("from mer_bench import errors\nerrors.shortened.__defaults__ = (7,)", "errors.shortened"),
+    "a default that only a keyword names": (
+        "from mer_bench.bounded_files import read_bounded\nread_bounded.__kwdefaults__['may_be_empty'] = True",
+        "bounded_files.read_bounded",
+    ),
+    "what a closure holds": (
+        "from mer_bench.foreign import foreign_code\nforeign_code.__closure__[0].cell_contents = lambda *_: iter([0])",
+        "foreign.foreign_code",
+    ),
+    "the code behind a decorator": (
+        "from mer_bench.foreign import foreign_code\nforeign_code.__wrapped__.__code__ = (lambda: (yield)).__code__",
+        "foreign.foreign_code",
+    ),
+    "the value of an enumeration": (
+        "from mer_bench.caveats import Caveat\nCaveat.SYNTHETIC._value_ = 'real'",
+        "caveats.Caveat.SYNTHETIC._value_",
+    ),
+    "a member of an enumeration": (
+        "from mer_bench.caveats import Caveat\nCaveat._member_map_['SYNTHETIC'] = Caveat.PARTIAL",
+        "caveats.Caveat._member_map_",
+    ),
+    "the inside of a dictionary": ("from mer_bench import caveats\ncaveats._SENTENCES.clear()", "caveats._SENTENCES"),
+    "a dictionary in a dictionary": (
+        "from mer_bench.synthesis import plans\nnext(iter(plans._OTHERS.values())).clear()",
+        "synthesis.plans._OTHERS",
+    ),
+    "the inside of a list": ("from mer_bench.testing import kit\nkit._NAMES.pop()", "testing.kit._NAMES"),
+    "the inside of a set": ("from mer_bench.engine import home\nhome._SHARED.clear()", "engine.home._SHARED"),
     "what is built in": ("from mer_bench import errors\nerrors.len = lambda text: 0", "errors.len"),
     "a function that is removed": ("from mer_bench import names\ndel names.is_name", "names.is_name"),
     "a whole module": (
@@ -200,7 +244,12 @@ def whole() -> tuple[object, ...]:
     functions = (names.is_name, parameter["check"], table["keys"].fget, errors.shortened)
     codes = tuple((function.__code__, function.__defaults__) for function in functions)
     held = (errors.MOST_CHARACTERS, errors.MerBenchError, mer_bench.MerBenchError, method.get("__bool__"))
-    return (*functions, codes, held, table["keys"], vars(errors).get("len"), sys.modules["mer_bench.names"])
+    assert foreign.foreign_code.__closure__
+    closed = (foreign.foreign_code.__closure__[0].cell_contents, foreign.foreign_code.__wrapped__.__code__)  # type: ignore[attr-defined]
+    inside = (dict(bounded_files.read_bounded.__kwdefaults__ or {}), Caveat.SYNTHETIC.value, Caveat["SYNTHETIC"])
+    contents = deepcopy((caveats._SENTENCES, plans._OTHERS, kit._NAMES, home._SHARED))
+    seen = (*closed, inside, contents)
+    return (*functions, codes, held, table["keys"], vars(errors).get("len"), sys.modules["mer_bench.names"], seen)
 
 
 @pytest.mark.parametrize("case", PATCHES)
@@ -219,6 +268,46 @@ def test_a_plugin_that_changes_mer_bench_is_refused_and_changes_nothing(site: Pa
     assert {"zz-net", "ahmsa"} <= catalogue.methods.keys()
     with pytest.raises(MerBenchError, match=r"plugin 'acme' of acme-plugins 3\.1 failed: it changes mer_bench\."):
         catalogue.method("acme-net")
+
+
+def test_a_plugin_that_was_refused_is_refused_again_though_python_does_not_execute_it_again(site: Path) -> None:
+    source, _ = PATCHES["a constant"]
+    install(site, "acme-plugins", {"acme": f"{source}\n{HEALTHY.replace('zz', 'acme')}"})
+    first, again = record_of("acme"), record_of("acme")
+
+    assert first.reason.startswith("it changes mer_bench.errors.MOST_CHARACTERS")
+    assert (again.status, again.reason) == (PluginStatus.FAILED, first.reason)
+
+
+READER = """
+    from mer_bench import DatabaseSpec, ExecutorSpec, Parameter, hookimpl
+
+    @hookimpl
+    def mer_bench_databases():
+        return [DatabaseSpec("acme-data", "Acme", "acme_here:Here", needs_path=False)]
+
+    @hookimpl
+    def mer_bench_executors():
+        return [ExecutorSpec("acme", "Acme", "acme_here:Here", (Parameter("x", 1, "a number"),))]
+"""
+
+
+def test_a_reader_or_executor_that_changes_mer_bench_when_it_is_imported_is_refused(site: Path, tmp_path: Path) -> None:
+    here = "from mer_bench import names\nnames.is_name = lambda name: True\nclass Here: pass"
+    install(site, "acme-plugins", {"acme": READER, "acme_here": here})
+    cluster, catalogue, before = tmp_path / "cluster.toml", load_catalogue(), whole()
+    cluster.write_text("acme_x = 2")
+
+    # The second time of each, Python does not execute the module again.
+    for _ in range(2):
+        with pytest.raises(MerBenchError, match=r"it changes mer_bench\.names\.is_name of mer-bench itself"):
+            open_source("acme-data", {}, catalogue)
+        assert whole() == before
+    del sys.modules["acme_here"]
+    for _ in range(2):
+        with pytest.raises(MerBenchError, match=r"it changes mer_bench\.names\.is_name of mer-bench itself"):
+            open_executor(cluster, catalogue)
+        assert whole() == before
 
 
 def test_a_plugin_that_changes_mer_bench_and_fails_changes_nothing(site: Path) -> None:

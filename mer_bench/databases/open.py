@@ -85,7 +85,7 @@ def _open(spec: DatabaseSpec, path: Path | None, options: Mapping[str, object]) 
 
 
 def _source_class(spec: DatabaseSpec) -> type[DataSource]:
-    target = load_target(spec.target)
+    target = load_target(spec.target, here=True)
     if not (isinstance(target, type) and issubclass(target, DataSource)):
         raise MerBenchError(
             f"database {spec.name}: {spec.target} is not a DataSource; report it to its plugin's author"

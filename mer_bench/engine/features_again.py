@@ -12,9 +12,9 @@ import numpy as np
 from mer_bench.arrays import FloatArray
 from mer_bench.cache import open_stack
 from mer_bench.databases.base import DataSource
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.resources import Resources
 from mer_bench.evaluation.features import ExtractTask, extract, lost_features
 from mer_bench.evaluation.rows import Row

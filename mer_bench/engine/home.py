@@ -22,7 +22,7 @@ from mer_bench.foreign import print_trace
 from mer_bench.threads import one_thread
 
 _PROTOCOL = 4
-"""Of pickle: later ones build arrays by other functions, which `mer_bench.engine.executors` does not admit."""
+"""Of pickle: later ones build arrays by other functions, which `mer_bench.engine.pool` does not admit."""
 _SHARED = {"cv2", "scipy", "skimage", "sklearn", "timm", "torch"}
 """Libraries that take long to import: once a home has imported one, the worker does, and the next homes have it."""
 _THREADS = (

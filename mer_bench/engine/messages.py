@@ -23,7 +23,7 @@ class Order:
     ----------
     place : Place
     run : str
-        Which call of `mer_bench.engine.executors.run_tasks` it belongs to: calls share no home.
+        Which call of `mer_bench.engine.pool.run_tasks` it belongs to: calls share no home.
     timeout : float or None
         Seconds that the task may take, including what its home has to import first.
     folder : str

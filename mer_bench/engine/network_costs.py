@@ -9,9 +9,9 @@ from functools import partial
 
 from mer_bench.cache import open_stack
 from mer_bench.engine.describe_network import NetworkFacts, measure_network
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import network_settings
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.evaluation.cells import FoldTask, fenced, load_method
 from mer_bench.evaluation.rows import Row

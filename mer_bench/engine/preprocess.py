@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.errors import MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
 

@@ -14,11 +14,11 @@ from mer_bench.arrays import FloatArray
 from mer_bench.atomic import write_atomically
 from mer_bench.config import load_config
 from mer_bench.engine.defaults import decide
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import network_settings
 from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Listener, Part
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.run import check_devices
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.cells import Cell

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import group_place, lost_group
 from mer_bench.engine.listener import Part
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MethodError
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
@@ -40,12 +40,12 @@ def run_groups(
     is_stored : callable, optional
         Asked of each fold just before its group starts: whether another run has stored its result meanwhile.
     any_order : callable, optional
-        As of `mer_bench.engine.executors.run_tasks`.
+        As of `mer_bench.engine.pool.run_tasks`.
 
     Raises
     ------
     MerBenchError
-        As `mer_bench.engine.executors.run_tasks`.
+        As `mer_bench.engine.pool.run_tasks`.
     """
     kept: set[Cell] = set()
 

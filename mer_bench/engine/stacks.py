@@ -11,9 +11,9 @@ from pathlib import Path
 from mer_bench.arrays import FloatArray
 from mer_bench.cache import Cache, CacheError, InputGoneError
 from mer_bench.databases.base import DataSource
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.features import Extracted, ExtractTask, extract, lost_features

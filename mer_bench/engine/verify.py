@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 from itertools import chain, zip_longest
 
 from mer_bench.arithmetic import same_processor_class
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.features_again import changed_features
 from mer_bench.engine.groups import alone, group_place, lost_group
 from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Listener
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.resources import Resources
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.cell_scores import CellScores, compare, computed_scores, stored_scores

@@ -47,7 +47,7 @@ def open_executor(path: Path, catalogue: Catalogue) -> Executor:
             options[kind] = resolve_parameters(f"executor {spec.name}", spec.parameters, given)
         except MerBenchError as error:
             raise top.error(str(error)) from error
-    made = load_target(spec.target)(options)
+    made = load_target(spec.target, here=True)(options)
     if not isinstance(made, Executor):
         raise MerBenchError(f"executor {spec.name}: {spec.target} is not a mer_bench.Executor; correct its plugin")
     return made

@@ -28,13 +28,13 @@ if os.getppid() == int(sys.argv[1]):
 
 
 class Dask(Executor):
-    """Submits each task as one call, which starts ``mer-bench work`` on the worker's machine."""
+    """Submits each task as one call, which starts ``mer-bench work`` on the Dask worker's machine."""
 
     def __init__(self, options: Mapping[str, Mapping[str, ParameterValue]]) -> None:
         super().__init__(options)
         self._own = options["cpu"]
         if any(own != self._own for own in options.values()):
-            raise MerBenchError("Dask has one kind of worker; leave the tables of the cluster file out")
+            raise MerBenchError("all Dask workers are of one kind; leave the tables of the cluster file out")
         self._client: Client | None = None
         self._folder: Path | None = None
         self._futures: dict[int, Future] = {}
@@ -43,7 +43,7 @@ class Dask(Executor):
 
     @property
     def gpus(self) -> bool:
-        """Whether the workers have a resource that stands for a GPU."""
+        """Whether the Dask workers have a resource that stands for a GPU."""
         return bool(self._own["gpu_resource"])
 
     @property
@@ -53,7 +53,7 @@ class Dask(Executor):
 
     def preview(self, job: Job) -> str:
         """Return the commands of the tasks."""
-        where = self._own["address"] or f"{self._own['workers']} workers on this machine"
+        where = self._own["address"] or f"{self._own['workers']} Dask workers on this machine"
         return "\n".join([f"on {where}:", *(job.shell_command(task.number) for task in job.tasks)])
 
     def submit(self, job: Job) -> str:
@@ -71,7 +71,7 @@ class Dask(Executor):
 
         for task in first:
             self._submit(client, job, task)
-        # Not as dependencies of Dask: a task whose workers died would cancel those that depend on it.
+        # Not as dependencies of Dask: a task whose Dask workers died would cancel those that depend on it.
         for task in first:
             self._futures[task.number].add_done_callback(go_on)
         if not first:
@@ -111,7 +111,7 @@ class Dask(Executor):
         except ImportError as error:
             raise MerBenchError(f"Dask cannot be imported ({error}); pip install 'mer-bench[dask]'") from error
         if self._client is None:
-            # What it says of workers that die, and of connections that close when the command ends, is no news here.
+            # What it says of Dask workers that die, and of connections that close at the end, is no news here.
             logging.getLogger("distributed").setLevel(logging.CRITICAL)
             address = self._own["address"]
             try:
@@ -121,7 +121,7 @@ class Dask(Executor):
         return self._client
 
     def _local(self, make: Any) -> Any:
-        # A worker's memory is that of its tasks' processes, which Dask does not see.
+        # A Dask worker's memory is that of its tasks' processes, which Dask does not see.
         return make(
             n_workers=self._own["workers"],
             threads_per_worker=1,
@@ -138,7 +138,7 @@ def _log(folder: Path, number: int) -> Path:
 
 
 def run_task(command: Sequence[str], log: str, environment: Mapping[str, str], retries: int) -> int:
-    """Run a task on a worker, and return its exit code; what it prints is added to a file.
+    """Run a task on a Dask worker, and return its exit code; what it prints is added to a file.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def run_task(command: Sequence[str], log: str, environment: Mapping[str, str], r
     log : str
         The file.
     environment : mapping of str to str
-        Variables besides the worker's own.
+        Variables besides the Dask worker's own.
     retries : int
         How often to start it again if it was killed.
     """

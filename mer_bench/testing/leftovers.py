@@ -11,8 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.errors import MerBenchError, MethodError, reason_of
 from mer_bench.evaluation.state import State, changed_state, read_state
 from mer_bench.foreign import foreign_code, origin_of

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.errors import MethodError, reason_of
 from mer_bench.parameters import ParameterValue
 from mer_bench.plugin_manager import load_catalogue

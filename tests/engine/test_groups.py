@@ -16,9 +16,9 @@ from support.group_case import LOG, SMALL, Said, compute_and_die, compute_and_en
 
 from mer_bench.engine import groups as groups_module
 from mer_bench.engine import run_groups, session
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import alone, group_place, group_tasks, lost_group
 from mer_bench.engine.listener import Listener, Part, Step
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.errors import MethodError

@@ -14,14 +14,14 @@ import pytest
 from support.bench import descendants, living, wait_until
 from support.worker_tasks import act
 
-from mer_bench.engine import executors
-from mer_bench.engine.executors import run_tasks
+from mer_bench.engine import pool
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.errors import MethodError
 
 LAUNCHER = """
 import os, sys, time
-from mer_bench.engine.executors import run_tasks
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.place import Place
 from support.worker_tasks import act
 
@@ -109,7 +109,7 @@ def test_a_worker_outlives_the_thread_that_started_it() -> None:
     workers = {each[2] for each in found if isinstance(each, tuple)}
 
     assert len(found) == 3
-    assert workers == {executors._IDLE.workers[0][1].process.pid}
+    assert workers == {pool._IDLE.workers[0][1].process.pid}
 
 
 def lost(task: str, error: MethodError, seconds: float) -> tuple[str, object]:

@@ -1,4 +1,4 @@
-"""A worker that is paused while others do its work comes back, changes nothing and ends well."""
+"""A run or a task that is paused while others do its work comes back, changes nothing and ends well."""
 
 from __future__ import annotations
 

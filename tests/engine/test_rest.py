@@ -8,9 +8,9 @@ import pytest
 from support.group_case import small_plan, tasks_of
 from support.worker_tasks import act
 
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.groups import group_tasks
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.run_groups import run_groups
 from mer_bench.errors import MethodError

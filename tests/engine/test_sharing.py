@@ -12,9 +12,9 @@ import pytest
 from support.bench import Bench
 from support.worker_tasks import act
 
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Listener, Step
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.engine.run import open_session
 from mer_bench.errors import MethodError
 from mer_bench.evaluation.request import Request

@@ -1,4 +1,4 @@
-"""Runs on workers of Dask: a worker that is killed, samples that come first, and what is refused."""
+"""Runs on Dask workers: one that is killed, samples that come first, and what is refused."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_task_that_fails_is_not_started_again_and_has_its_variables(tmp_path: 
 
 
 def test_tables_for_kinds_of_tasks_are_refused() -> None:
-    with pytest.raises(MerBenchError, match="Dask has one kind of worker"):
+    with pytest.raises(MerBenchError, match="all Dask workers are of one kind"):
         Dask({"preprocess": OPTIONS, "cpu": OPTIONS, "gpu": {**OPTIONS, "workers": 3}})
 
 

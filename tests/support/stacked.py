@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from mer_bench import TorchMethod, training_parameters
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.errors import MethodError
 from mer_bench.testing import make_method
 from mer_bench.training.folds import TrainedFold, TrainingFold

@@ -1,4 +1,4 @@
-"""Workers: every task runs in the process that its place names, and none is lost unless its own process dies."""
+"""The pool: every task runs in the process that its place names, and none is lost unless its own process dies."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from support.bench import descendants, living, wait_until
 from support.worker_tasks import act, talk
 
 from mer_bench.arithmetic import arithmetic, worker_environment
-from mer_bench.engine import executors
+from mer_bench.engine import pool
 from mer_bench.engine import preprocess as preprocess_module
-from mer_bench.engine.executors import run_tasks
 from mer_bench.engine.listener import Interrupted, Listener, Step
 from mer_bench.engine.messages import Reply
 from mer_bench.engine.place import Place
+from mer_bench.engine.pool import run_tasks
 from mer_bench.errors import MerBenchError, MethodError
 from mer_bench.representations.task import Preprocessed, PreprocessTask
 
@@ -36,7 +36,7 @@ ALONE = Place((), "alone", imports=act.__module__, alone=True)
 def _own_workers() -> Iterator[None]:
     """Workers of these tests' own, which they end: the idle ones have imported torch, and stay for other tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executors, "_IDLE", own := executors._Idle())
+        patch.setattr(pool, "_IDLE", own := pool._Idle())
         yield
         own.stop()
 
@@ -52,7 +52,7 @@ def run(*tasks: str, place: Place = ALONE, jobs: int = 1, timeout: float | None 
 def test_tasks_run_in_other_processes_and_only_those_that_kill_theirs_are_lost(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    executors._IDLE.stop()  # an older worker writes to the stderr of another test
+    pool._IDLE.stop()  # an older worker writes to the stderr of another test
     sizes = range(299_000, 299_010)
     outcomes = dict(run("exit 3", *[LARGE[:size] for size in sizes], "exit 0", "kill", "write noise", jobs=2))
     processes = [outcomes.pop(str(size)) for size in (*sizes, len("write noise"))]
@@ -97,7 +97,7 @@ def test_the_next_tasks_use_the_same_worker_with_todays_surroundings(
 def test_libraries_read_the_arithmetic_and_sets_have_one_order() -> None:
     pinned = worker_environment(arithmetic())
     outcomes = dict(run(*[f"variable {name}" for name in pinned]))
-    executors._IDLE.stop()
+    pool._IDLE.stop()
 
     assert {name.removeprefix("variable "): value for name, value in outcomes.items()} == pinned
     assert pinned["OMP_NUM_THREADS"] == "1"
@@ -154,7 +154,7 @@ def test_a_module_that_hangs_while_it_is_imported_runs_into_the_time_out(
 def test_a_library_that_a_home_imports_is_imported_once_for_the_next_homes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    executors._IDLE.stop()
+    pool._IDLE.stop()
     (tmp_path / "timm.py").write_text("import os; PID = os.getpid()")
     (tmp_path / "plugin_module.py").write_text("import os, timm; PID = os.getpid()")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -163,7 +163,7 @@ def test_a_library_that_a_home_imports_is_imported_once_for_the_next_homes(
     homes, workers = zip(*(dict(run(*asked, place=place))["ancestors"][1:] for _ in range(3)), strict=True)
     outcomes = dict(run(*asked, place=place))
     _, home, worker = outcomes["ancestors"]
-    executors._IDLE.stop()  # its path has modules of this test
+    pool._IDLE.stop()  # its path has modules of this test
 
     assert len({*homes, home}) == 4
     assert {*workers, worker} == {worker}
@@ -174,7 +174,7 @@ def test_a_library_that_a_home_imports_is_imported_once_for_the_next_homes(
 def test_an_idle_worker_keeps_no_home() -> None:
     run("a", "b", jobs=2)
 
-    idle = [worker.process.pid for _, worker in executors._IDLE.workers]
+    idle = [worker.process.pid for _, worker in pool._IDLE.workers]
     assert len(idle) >= 2
     assert wait_until(lambda: not any(map(descendants, idle)), 10)
 
@@ -187,8 +187,8 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_tried_again(tmp_path: 
 
 
 def test_a_worker_that_dies_while_it_starts_costs_attempts_and_then_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    executors._IDLE.stop()
-    working = executors._START
+    pool._IDLE.stop()
+    working = pool._START
     starts = []
 
     class Dying(str):
@@ -196,11 +196,11 @@ def test_a_worker_that_dies_while_it_starts_costs_attempts_and_then_its_task(mon
             starts.append(1)
             return "raise SystemExit(0)" if len(starts) != 2 else working.format(*args, **kwargs)
 
-    monkeypatch.setattr(executors, "_START", Dying())
+    monkeypatch.setattr(pool, "_START", Dying())
     assert run("ab")[0][0] == "2"
-    executors._IDLE.stop()
+    pool._IDLE.stop()
     assert run("ab") == [("ab: its worker ended (0)", 0.0)]
-    assert len(starts) == 2 + executors._ATTEMPTS
+    assert len(starts) == 2 + pool._ATTEMPTS
 
 
 def command_of(pid: int) -> str:
@@ -211,7 +211,7 @@ def command_of(pid: int) -> str:
 
 
 def test_closing_ends_the_running_tasks_and_no_worker_outlives_its_run() -> None:
-    executors._IDLE.stop()
+    pool._IDLE.stop()
     before = set(descendants(os.getpid()))
     outcomes = run_tasks(act, ["a", *["sleep"] * 5], lambda _: ALONE, lost=lost, jobs=2)
     assert next(outcomes)[1][0] == "1"
@@ -221,21 +221,21 @@ def test_closing_ends_the_running_tasks_and_no_worker_outlives_its_run() -> None
 
     assert started
     assert wait_until(lambda: not any("sleep" in command_of(pid) for pid in descendants(os.getpid())), 10)
-    executors._IDLE.stop()
+    pool._IDLE.stop()
     assert wait_until(lambda: not living(sorted(started)), 10)
 
 
 @pytest.mark.parametrize("place", [ALONE, Place((), "shared home")])
 def test_what_leaves_its_group_ends_with_the_run(place: Place) -> None:
-    executors._IDLE.stop()
+    pool._IDLE.stop()
     assert len(run("daemon 3611", "a", "daemon 3617", place=place)) == 3
-    executors._IDLE.stop()
+    pool._IDLE.stop()
 
     assert not [pid for pid in living(descendants(1)) if "sleep\x00361" in command_of(pid)]
 
 
 def test_a_refusal_stops_the_run_and_another_error_loses_its_task(capfd: pytest.CaptureFixture[str]) -> None:
-    executors._IDLE.stop()  # an older worker writes to the stderr of another test
+    pool._IDLE.stop()  # an older worker writes to the stderr of another test
     with pytest.raises(MerBenchError, match="width does not fit heads") as refused:
         run("refuse width", "a")
     assert type(refused.value) is MerBenchError
@@ -288,7 +288,7 @@ def test_a_variable_that_decides_on_the_arithmetic_may_not_be_changed() -> None:
 
 
 def test_what_is_no_text_on_the_path_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    executors._IDLE.stop()
+    pool._IDLE.stop()
     monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
 
     assert run("a")[0][0] == "1"
