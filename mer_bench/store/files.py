@@ -83,11 +83,17 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path, error) from error
+        raise MerBenchError(f"{path} cannot be read ({error}); delete it, and it will be written again") from error
 
 
-def read_record(path: Path) -> Any:
+def read_record(path: Path, cure: str = "delete it, and it will be written again") -> Any:
     """Return what `write_record` has written; the checksum is checked, and is not part of it.
+
+    Parameters
+    ----------
+    path : Path
+    cure : str, optional
+        What to do about a file that cannot be read.
 
     Raises
     ------
@@ -102,13 +108,9 @@ def read_record(path: Path) -> Any:
             raise ValueError("its checksum does not fit: it was damaged or edited")
         return json.loads(record + b"\n}")
     except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path, error) from error
+        raise MerBenchError(f"{path} cannot be read ({error}); {cure}") from error
 
 
 def _seal(record: bytes) -> bytes:
     """Return the end of a record's file: its last field, which holds the SHA-256 of all bytes before it."""
     return _BEFORE_CHECKSUM + hashlib.sha256(record).hexdigest().encode() + _AFTER_CHECKSUM
-
-
-def _unreadable(path: Path, error: Exception) -> MerBenchError:
-    return MerBenchError(f"{path} cannot be read ({error}); delete it, and it will be written again")

@@ -36,9 +36,11 @@ def command(results: str | None, watch: bool, as_json: bool) -> None:
     """
     from mer_bench.engine.planned import Planned
     from mer_bench.plugin_manager import load_catalogue
-    from mer_bench.store.run_plan import planned_runs
+    from mer_bench.store.run_plan import damaged_plans, planned_runs
 
     store = open_results(results)
+    for sentence in damaged_plans(store):
+        store.notice(sentence)
     planned = Planned(store, load_catalogue()) if planned_runs(store) or watch else None
     _print(store, planned, as_json=as_json)
     while watch:
