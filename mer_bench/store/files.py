@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNRELIABLE = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
 _BEFORE_CHECKSUM, _AFTER_CHECKSUM = b',\n "sha256": "', b'"\n}'
 _SEAL_LENGTH = len(_BEFORE_CHECKSUM) + 64 + len(_AFTER_CHECKSUM)
 
 
 def canonical_json(value: object) -> str:
     """Return JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: object) -> str:
@@ -101,14 +104,28 @@ def read_record(path: Path, cure: str = "delete it, and it will be written again
         The file cannot be read, or a byte of it is not what was written.
     """
     try:
-        content = path.read_bytes()
-        # Of the bytes, not of the parsed values: it costs next to nothing, and every change of the file is seen.
-        record, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
-        if seal != _seal(record):
-            raise ValueError("its checksum does not fit: it was damaged or edited")
-        return json.loads(record + b"\n}")
+        return json.loads(read_sealed(path))
     except (OSError, ValueError, RecursionError) as error:
         raise MerBenchError(f"{path} cannot be read ({error}); {cure}") from error
+
+
+def read_sealed(path: Path | str) -> bytes:
+    """Return the JSON of a record, whose checksum fits; it is not parsed.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        A byte of it is not what was written.
+    """
+    with FileIO(path) as file:
+        content = file.readall()
+    # Of the bytes, not of the parsed values: it costs next to nothing, and every change of the file is seen.
+    record, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
+    if seal != _seal(record):
+        raise ValueError("its checksum does not fit: it was damaged or edited")
+    return record + b"\n}"
 
 
 def _seal(record: bytes) -> bytes:

@@ -129,8 +129,7 @@ class _Merge:
         else:
             self.result.replaced += 1
         self._copy_epochs(row, cell)
-        if not self.dry_run:
-            self.store.write_cell(row, cell)
+        self._copy_cell(row, cell)
         return cell if is_ok else None
 
     def _compare(self, row: RowRecord, own: CellRecord, cell: CellRecord) -> CellRecord | None:
@@ -145,8 +144,14 @@ class _Merge:
             return None
         self.result.same += 1
         if is_lost and self._copy_epochs(row, cell) and other_epochs:
-            self.store.write_cell(row, cell)
+            self._copy_cell(row, cell)
         return cell
+
+    def _copy_cell(self, row: RowRecord, cell: CellRecord) -> None:
+        # The file, because a later version of mer-bench may have given it more fields.
+        place = row, cell["seed"], cell["fold"]
+        if not self.dry_run:
+            write_bytes(self.store.cell_file(*place), self.other.cell_file(*place).read_bytes())
 
     def _copy_epochs(self, row: RowRecord, cell: CellRecord) -> bool:
         """Copy a cell's scores of every epoch if there are any, and return whether they were copied."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.bench import Bench
@@ -16,6 +15,7 @@ from support.store_files import edit_record, plan
 from mer_bench.errors import MerBenchError
 from mer_bench.results import read_row
 from mer_bench.store import Store, cell_key
+from mer_bench.store import merge as merge_module
 from mer_bench.store.check import check_store
 from mer_bench.store.merge import merge
 from mer_bench.store.network import read_network, write_network
@@ -109,6 +109,7 @@ def test_the_scores_are_those_of_both_machines(here: Store, there: Store) -> Non
 
 
 def test_copied_files_are_the_same_to_the_byte(here: Store, there: Store) -> None:
+    edit_record(there.cell_file(ROW, 4, "samm-006"), lambda cell: cell.update(field_of_a_later_version=7, seconds=3))
     merge(here, there.path)
     theirs, ours = contents(there), contents(here)
     key = cell_key(ROW["row_key"], 0, "samm-006")
@@ -170,16 +171,16 @@ def test_a_merge_that_was_stopped_can_be_repeated(
     shutil.copytree(here.path, tmp_path / "undisturbed")
     merge(Store.open(tmp_path / "undisturbed"), there.path)
     left = [n_written]
-    write = Store.write_cell
+    write = merge_module.write_bytes
 
-    def stopping(store: Store, *arguments: Any) -> None:
+    def stopping(place: Path, content: bytes) -> None:
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
-        write(store, *arguments)
+        write(place, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "write_cell", stopping)
+        patched.setattr(merge_module, "write_bytes", stopping)
         with pytest.raises(KeyboardInterrupt):
             merge(here, there.path)
     # What is half copied is no problem but an artifact that has no cell yet.
