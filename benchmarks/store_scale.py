@@ -16,6 +16,7 @@ import multiprocessing.connection
 import os
 import platform
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -109,27 +110,29 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, object]:
         "cells_per_second": round(len(cells) / seconds, 1),
         # Looking: open or stat. Storing: create, write, sync, rename, and the folder once.
         "file_operations_per_second": round((5 * computed.value + len(cells)) / seconds),
-        "status_seconds": timed("status", "--results", str(store.path)),
+        **timed("status", "status", "--results", str(store.path)),
     }
 
 
-def timed(*arguments: str) -> float:
-    """Return the least wall time of three runs of a command."""
-    times = []
+def timed(name: str, *arguments: str) -> dict[str, float]:
+    """Return the least wall time of three runs of a command, and the least processor time."""
+    walls, processors = [], []
     for _ in range(3):
-        began = time.perf_counter()
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run([sys.executable, "-m", "mer_bench", *arguments], check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - began)
-    return round(min(times), 2)
+        walls.append(time.perf_counter() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processors.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return {f"{name}_seconds": round(min(walls), 2), f"{name}_processor_seconds": round(min(processors), 2)}
 
 
-def planned(folder: Path, rows: int) -> float:
+def planned(folder: Path, rows: int) -> dict[str, float]:
     """Return how long the plan of as many rows of a network, none of them stored, takes in a process of its own."""
     grid = ",".join(f"{(number + 1) * 1e-5:.2e}" for number in range(rows))
     data = ["--data", "synthetic-maps", "--data-option", "size=small"]
     # Of 15 folds, where the composite database has 68.
     settings = ["--method", "ststnet", "--grid", f"lr={grid}", "--seeds", "23", "--no-baselines", "--dry-run"]
-    return timed("run", *data, *settings, "--results", str(folder / "none"))
+    return timed("plan", "run", *data, *settings, "--results", str(folder / "none"))
 
 
 def main() -> None:
@@ -141,12 +144,18 @@ def main() -> None:
     arguments.add_argument("--twice", type=float, default=0.01)
     arguments.add_argument("--out", type=Path)
     options = arguments.parse_args()
-    machine = {"processor": processor(), "cores": os.cpu_count(), "platform": platform.platform()}
+    machine = {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "platform": platform.platform(),
+        # What else the machine was doing.
+        "load_before": round(os.getloadavg()[0], 2),
+    }
     with tempfile.TemporaryDirectory() as folder:
         found = {
             **machine,
             **measure(options, Path(folder)),
-            "plan_seconds": planned(Path(folder), options.rows),
+            **planned(Path(folder), options.rows),
         }
     text = json.dumps(found, indent=1)
     print(text)

@@ -12,9 +12,10 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from mer_bench.arrays import IntArray
 from mer_bench.epochs import Epochs, Predictions
 from mer_bench.rules import NO_EPOCHS, ORACLE
-from mer_bench.scoring.metrics import TABLE_METRICS, Scores, score
+from mer_bench.scoring.metrics import TABLE_METRICS, Scores, confusion, score_counts
 from mer_bench.store import Store
 from mer_bench.store.network import NetworkRecord, read_network
 from mer_bench.store.schema import CellRecord, RowRecord
@@ -185,7 +186,9 @@ class RowResults:
         stored = [cell for cell in self.stored if cell["seed"] == seed]
         predicted = [predict(cell) for cell in stored if cell["status"] == "ok"]
         done = [predictions for predictions in predicted if predictions is not None]
-        pooled = {key: pair for predictions in done for key, pair in predictions.items()}
+        pooled: dict[str, tuple[int, int]] = {}
+        for predictions in done:
+            pooled.update(predictions)
         total = len(self.record["folds"])
         return SeedResult(
             record=self.record,
@@ -281,17 +284,27 @@ def _is_ahead(mean: Mean, other: Mean) -> bool:
 
 def _stored_predictions(record: RowRecord, cell: CellRecord) -> Predictions:
     truth = record["folds"][cell["fold"]]["samples"]
-    return {p["sample_id"]: (truth[p["sample_id"]], p["y_pred"]) for p in cell["predictions"]}
+    return {(key := p["sample_id"]): (truth[key], p["y_pred"]) for p in cell["predictions"]}
 
 
 def _slices(record: RowRecord, predictions: Predictions) -> dict[str, Scores]:
     protocol = record["protocol"]
-    scored = {}
-    for name, databases in protocol["slices"].items():
-        pairs = [pair for key, pair in predictions.items() if key.split("/", 1)[0] in databases]
-        if pairs:
-            truth, predicted = zip(*pairs, strict=True)
-            scored[name] = score(
-                np.array(truth), np.array(predicted), len(protocol["classes"]), absent_class=protocol["absent_class"]
-            )
-    return scored
+    pairs: dict[str, list[tuple[int, int]]] = {}
+    for key, pair in predictions.items():
+        pairs.setdefault(key.split("/", 1)[0], []).append(pair)
+    # Counted once for each database, and not again in each slice.
+    counts = {database: _counts(known, len(protocol["classes"])) for database, known in pairs.items()}
+    parts = {
+        name: [counts[database] for database in counts if database in databases]
+        for name, databases in protocol["slices"].items()
+    }
+    return {
+        name: score_counts(np.sum(part, axis=0), absent_class=protocol["absent_class"])
+        for name, part in parts.items()
+        if part
+    }
+
+
+def _counts(pairs: Sequence[tuple[int, int]], n_classes: int) -> IntArray:
+    truth, predicted = zip(*pairs, strict=True)
+    return confusion(truth, predicted, n_classes)

@@ -23,7 +23,7 @@ from mer_bench.results import METRICS, RowResults, read_results, read_row
 from mer_bench.row_names import RowNames
 from mer_bench.store import Store
 from mer_bench.store import store as store_module
-from mer_bench.store.files import read_record
+from mer_bench.store.files import read_sealed
 from mer_bench_reports import build_report, write_report
 
 UNEVEN = ("smic/s1/surprise", "smic/s2/positive_0", "samm/006/negative_0", "casme2/sub01/positive_1")
@@ -89,12 +89,12 @@ def test_json_and_frame_hold_the_complete_seeds_alone(store: Store) -> None:
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
     reads: Counter[Path] = Counter()
 
-    def counted(path: Path) -> object:
-        if path.parent.name.startswith("seed-"):
-            reads[path] += 1
-        return read_record(path)
+    def counted(path: str) -> bytes:
+        content = read_sealed(path)
+        reads[Path(path)] += 1
+        return content
 
-    monkeypatch.setattr(store_module, "read_record", counted)
+    monkeypatch.setattr(store_module, "read_sealed", counted)
     return reads
 
 

@@ -174,7 +174,7 @@ def _checkpoint(task: GroupTask, processor: str, numbers: Sequence[int]) -> Chec
         return None
     folds = [_facts(task.folds[number]) for number in numbers]
     name = digest([task.key, task.stacked, task.peers, _machine(task.folds[0].device, processor), folds])
-    return Checkpoint(task.checkpoints / f"{name}.safetensors")
+    return Checkpoint(task.checkpoints / f"{name}.checkpoint")
 
 
 def _machine(device: str, processor: str) -> list[str]:

@@ -64,10 +64,27 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
     ----------
     AHMSA-Net, eq. 6 (UF1) and eq. 7 (UAR), which are MEGC2019's.
     """
+    return score_counts(confusion(y_true, y_pred, n_classes), absent_class=absent_class)
+
+
+def score_counts(counts: IntArray, *, absent_class: str = "exclude") -> Scores:
+    """Score a confusion matrix, pooled over all folds.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_classes, n_classes), int64
+        Of one sample or more; rows are the truth, columns the prediction.
+    absent_class : {"exclude", "zero"}
+        As in `score`.
+
+    Raises
+    ------
+    MerBenchError
+        The rule is unknown.
+    """
     if absent_class not in ABSENT_CLASS_RULES:
         hint = did_you_mean(absent_class, ABSENT_CLASS_RULES) if isinstance(absent_class, str) else ""
         raise MerBenchError(f"absent_class={absent_class!r} is not one of: {', '.join(ABSENT_CLASS_RULES)}{hint}")
-    counts = _confusion(y_true, y_pred, n_classes)
     uf1, uar = class_means(counts, absent_class=absent_class)
     n_true = counts.sum(axis=1)
     n_samples = int(n_true.sum())
@@ -76,8 +93,8 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
         uar=float(uar),
         accuracy=float(np.trace(counts) / n_samples),
         n_samples=n_samples,
-        confusion=tuple(tuple(int(count) for count in row) for row in counts),
-        absent=tuple(int(label) for label in np.flatnonzero(n_true == 0)),
+        confusion=tuple(map(tuple, counts.tolist())),
+        absent=tuple(np.flatnonzero(n_true == 0).tolist()),
     )
 
 
@@ -111,8 +128,13 @@ def _share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
     return shares
 
 
-def _confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> IntArray:
-    """Count pairs of truth (rows) and prediction (columns)."""
+def confusion(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int) -> IntArray:
+    """Count pairs of truth (rows) and prediction (columns); parameters and errors are those of `score`.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes), int64
+    """
     truth = _labels("y_true", y_true, n_classes)
     prediction = _labels("y_pred", y_pred, n_classes)
     if len(truth) != len(prediction):

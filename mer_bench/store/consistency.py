@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -75,7 +75,7 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
         key, scores = prediction["sample_id"], prediction["scores"]
         if not 0 <= prediction["y_pred"] < n_classes:
             return f"it predicts the label {prediction['y_pred']} for {key}, outside the {n_classes} classes"
-        if len(scores) != n_classes or not all(map(_is_finite, scores)):
+        if len(scores) != n_classes or not _are_finite(scores):
             return f"the scores of {key} are not {n_classes} finite numbers"
         if prediction["y_pred"] != scores.index(max(scores)):
             return f"it predicts the label {prediction['y_pred']} for {key}, which does not have the largest score"
@@ -98,6 +98,8 @@ def _duplicates(ids: Sequence[str]) -> list[str]:
     return sorted(key for key, n in Counter(ids).items() if n > 1)
 
 
-def _is_finite(number: float) -> bool:
-    # JSON allows integers of any length; one that no float can represent is refused here, as is NaN.
-    return abs(number) <= sys.float_info.max
+def _are_finite(numbers: Sequence[float]) -> bool:
+    try:
+        return all(map(math.isfinite, numbers))
+    except OverflowError:  # JSON allows integers of any length, also those that no float can represent
+        return False

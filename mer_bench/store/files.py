@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNRELIABLE = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
 _BEFORE_CHECKSUM, _AFTER_CHECKSUM = b',\n "sha256": "', b'"\n}'
 _SEAL_LENGTH = len(_BEFORE_CHECKSUM) + 64 + len(_AFTER_CHECKSUM)
 
 
 def canonical_json(value: object) -> str:
     """Return JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def digest(value: object) -> str:
@@ -83,11 +86,17 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path, error) from error
+        raise MerBenchError(f"{path} cannot be read ({error}); delete it, and it will be written again") from error
 
 
-def read_record(path: Path) -> Any:
+def read_record(path: Path, cure: str = "delete it, and it will be written again") -> Any:
     """Return what `write_record` has written; the checksum is checked, and is not part of it.
+
+    Parameters
+    ----------
+    path : Path
+    cure : str, optional
+        What to do about a file that cannot be read.
 
     Raises
     ------
@@ -95,20 +104,30 @@ def read_record(path: Path) -> Any:
         The file cannot be read, or a byte of it is not what was written.
     """
     try:
-        content = path.read_bytes()
-        # Of the bytes, not of the parsed values: it costs next to nothing, and every change of the file is seen.
-        record, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
-        if seal != _seal(record):
-            raise ValueError("its checksum does not fit: it was damaged or edited")
-        return json.loads(record + b"\n}")
+        return json.loads(read_sealed(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise _unreadable(path, error) from error
+        raise MerBenchError(f"{path} cannot be read ({error}); {cure}") from error
+
+
+def read_sealed(path: Path | str) -> bytes:
+    """Return the JSON of a record, whose checksum fits; it is not parsed.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        A byte of it is not what was written.
+    """
+    with FileIO(path) as file:
+        content = file.readall()
+    # Of the bytes, not of the parsed values: it costs next to nothing, and every change of the file is seen.
+    record, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
+    if seal != _seal(record):
+        raise ValueError("its checksum does not fit: it was damaged or edited")
+    return record + b"\n}"
 
 
 def _seal(record: bytes) -> bytes:
     """Return the end of a record's file: its last field, which holds the SHA-256 of all bytes before it."""
     return _BEFORE_CHECKSUM + hashlib.sha256(record).hexdigest().encode() + _AFTER_CHECKSUM
-
-
-def _unreadable(path: Path, error: Exception) -> MerBenchError:
-    return MerBenchError(f"{path} cannot be read ({error}); delete it, and it will be written again")

@@ -40,7 +40,7 @@ class Merged:
     damaged : list of str
         A sentence for each file of the source that cannot be used; it was not copied.
     runs : int
-        Number of runs whose manifest or plan was copied.
+        Number of runs whose manifest was copied.
     """
 
     source: Path
@@ -120,13 +120,7 @@ class _Merge:
             if not is_ok:
                 self.result.failed += 1
                 return None
-            if _outcome(own) != _outcome(cell):
-                self.result.conflicts.append(Conflict(row, seed, fold))
-                return None
-            self.result.same += 1
-            if own["epoch_scores"] and self.store.read_epoch_scores(own["key"], row, own) is None:
-                self._copy_epochs(row, cell)
-            return cell
+            return self._compare(row, own, cell)
         if own is not None and not is_ok:
             self.result.failed += 1
             return None
@@ -135,18 +129,42 @@ class _Merge:
         else:
             self.result.replaced += 1
         self._copy_epochs(row, cell)
-        if not self.dry_run:
-            self.store.write_cell(row, cell)
+        self._copy_cell(row, cell)
         return cell if is_ok else None
 
-    def _copy_epochs(self, row: RowRecord, cell: CellRecord) -> None:
+    def _compare(self, row: RowRecord, own: CellRecord, cell: CellRecord) -> CellRecord | None:
+        """Compare two finished cells, and copy the scores of every epoch if they are lost here.
+
+        Scores of every epoch that one of the stores has lost are no conflict, whatever SHA-256 its cell states.
+        """
+        other_epochs = own["epoch_scores"] != cell["epoch_scores"]
+        is_lost = not _has_epochs(self.store, row, own)
+        if _scores(own) != _scores(cell) or (other_epochs and not is_lost and _has_epochs(self.other, row, cell)):
+            self.result.conflicts.append(Conflict(row, own["seed"], own["fold"]))
+            return None
+        self.result.same += 1
+        if is_lost and self._copy_epochs(row, cell) and other_epochs:
+            self._copy_cell(row, cell)
+        return cell
+
+    def _copy_cell(self, row: RowRecord, cell: CellRecord) -> None:
+        # The file, because a later version of mer-bench may have given it more fields.
+        place = row, cell["seed"], cell["fold"]
+        if not self.dry_run:
+            write_bytes(self.store.cell_file(*place), self.other.cell_file(*place).read_bytes())
+
+    def _copy_epochs(self, row: RowRecord, cell: CellRecord) -> bool:
+        """Copy a cell's scores of every epoch if there are any, and return whether they were copied."""
         if not cell["epoch_scores"]:
-            return
+            return False
         file = self.other.epoch_scores_file(cell["key"])
         if not file.exists():
-            self.result.damaged.append(f"{file} is missing; its cell is copied without the scores of every epoch")
-        elif self.other.read_epoch_scores(cell["key"], row, cell) is not None and not self.dry_run:
-            write_bytes(self.store.epoch_scores_file(cell["key"]), file.read_bytes())
+            self.result.damaged.append(f"{file} is missing; the scores of every epoch of its cell cannot be copied")
+            return False
+        if not _has_epochs(self.other, row, cell) or self.dry_run:
+            return False
+        write_bytes(self.store.epoch_scores_file(cell["key"]), file.read_bytes())
+        return True
 
     def _copy_facts(self, row: RowRecord, theirs: RowRecord, equal: Sequence[CellRecord]) -> None:
         """Copy what is known of a row's network, and of the comparisons of cells that are the same in both stores."""
@@ -169,13 +187,11 @@ class _Merge:
             write_verification(self.store, row, newer)
 
     def _copy_runs(self) -> None:
-        for folder in sorted(self.other.path.glob("runs/*")):
-            files = [
-                (folder / name, self.store.run_folder(folder.name) / name) for name in ("manifest.json", "plan.json")
-            ]
-            missing = [(file, place) for file, place in files if file.exists() and not place.exists()]
-            copied = [self._copy_record(file, place) for file, place in missing]
-            self.result.runs += any(copied)
+        """Copy manifests, and no plan: its workers store into the other folder, and its queue is asked there."""
+        for file in sorted(self.other.path.glob("runs/*/manifest.json")):
+            place = self.store.run_folder(file.parent.name) / file.name
+            if not place.exists():
+                self.result.runs += self._copy_record(file, place)
 
     def _copy_record(self, file: Path, place: Path) -> bool:
         try:
@@ -188,5 +204,9 @@ class _Merge:
         return True
 
 
-def _outcome(cell: CellRecord) -> object:
-    return cell["predictions"], cell["selected_epoch"], cell["epoch_scores"]
+def _scores(cell: CellRecord) -> object:
+    return cell["predictions"], cell["selected_epoch"]
+
+
+def _has_epochs(store: Store, row: RowRecord, cell: CellRecord) -> bool:
+    return cell["epoch_scores"] != "" and store.read_epoch_scores(cell["key"], row, cell) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -16,6 +17,8 @@ TaskKind = Literal["preprocess", "cpu", "gpu"]
 """``preprocess``: representations of some samples; ``cpu`` and ``gpu``: cells, and where they are computed."""
 KINDS: tuple[TaskKind, ...] = ("preprocess", "cpu", "gpu")
 """In the order in which they are to be computed."""
+
+_CURE = "delete it, and plan the run again with `mer-bench run`"
 
 
 class DataRecord(TypedDict):
@@ -91,15 +94,15 @@ def read_plan(store: Store, run_id: str) -> PlanRecord:
     if not file.is_file():
         known = ", ".join(planned_runs(store)[-3:]) or "none"
         raise MerBenchError(f"{store.path} holds no plan of a run {run_id!r}; the newest planned runs: {known}")
-    content = read_record(file)
+    content = read_record(file, _CURE)
     place = misfit(content, PlanRecord) or next(
         (name for name, value in (("schema", SCHEMA), ("run_id", run_id)) if content[name] != value), None
     )
     if place is not None:
-        raise MerBenchError(f"{file}: {place!r} is missing or wrong; plan the run again with `mer-bench run`")
+        raise MerBenchError(f"{file}: {place!r} is missing or wrong; {_CURE}")
     plan: PlanRecord = content
     if problem := _problem(plan):
-        raise MerBenchError(f"{file}: {problem}; plan the run again with `mer-bench run`")
+        raise MerBenchError(f"{file}: {problem}; {_CURE}")
     return plan
 
 
@@ -119,3 +122,16 @@ def _problem(plan: PlanRecord) -> str:
 def planned_runs(store: Store) -> list[str]:
     """Return the ids of the runs that have a plan, oldest first."""
     return sorted(file.parent.name for file in store.path.glob("runs/*/plan.json"))
+
+
+def damaged_plans(store: Store) -> Iterator[str]:
+    """Return a sentence for each plan that cannot be read: nobody knows its tasks, and what they have left to do."""
+    return filter(None, (_damage(store, run_id) for run_id in planned_runs(store)))
+
+
+def _damage(store: Store, run_id: str) -> str:
+    try:
+        read_plan(store, run_id)
+    except MerBenchError as error:
+        return str(error)
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -12,12 +13,12 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mer_bench.atomic import write_in_folders
 
-_META = "mer-bench"
+_DIGEST, _SIZE = hashlib.sha256().digest_size, 4
+"""Bytes at the beginning of a file: the SHA-256 of the rest, and the length of the facts; tensors follow these."""
 
 
 @dataclass
@@ -45,19 +46,23 @@ class Checkpoint:
         """Replace the file by one with these tensors and facts."""
         # First, so that a full disk is not tried again at once.
         self._saved = time.monotonic()
-        content = safetensors.torch.save(
-            {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}, {_META: json.dumps(facts)}
-        )
-        write_in_folders(self.file, content)
+        body = safetensors.torch.save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
+        said = json.dumps(facts).encode()
+        rest = len(said).to_bytes(_SIZE, "little") + said + body
+        write_in_folders(self.file, hashlib.sha256(rest).digest() + rest)
 
     def load(self, device: torch.device) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Return what was saved; None if nothing was, or the file is damaged."""
         try:
-            with safe_open(self.file, "pt", device=str(device)) as opened:
-                facts = json.loads((opened.metadata() or {})[_META])
-                return {name: opened.get_tensor(name) for name in opened.keys()}, facts  # noqa: SIM118
-        except (OSError, SafetensorError, KeyError, ValueError):
+            content = self.file.read_bytes()
+        except OSError:
             return None
+        rest = memoryview(content)[_DIGEST:]
+        if hashlib.sha256(rest).digest() != content[:_DIGEST]:
+            return None
+        body = _SIZE + int.from_bytes(rest[:_SIZE], "little")
+        tensors = safetensors.torch.load(bytes(rest[body:]))
+        return {name: tensor.to(device) for name, tensor in tensors.items()}, json.loads(bytes(rest[_SIZE:body]))
 
     def remove(self) -> None:
         """Remove the file: the training is complete."""

@@ -146,13 +146,14 @@ def test_each_stored_or_computed_cell_is_read_once(
     bench.run(*arguments)
     bench.cell_files()[1].unlink()
     reads: Counter[Path] = Counter()
-    read = store.read_record
+    read = store.read_sealed
 
-    def counting(path: Path) -> Any:
-        reads[path] += path.parent.name.startswith("seed-")
-        return read(path)
+    def counting(path: str) -> bytes:
+        content = read(path)
+        reads[Path(path)] += 1
+        return content
 
-    monkeypatch.setattr(store, "read_record", counting)
+    monkeypatch.setattr(store, "read_sealed", counting)
     ended = bench.run(*arguments, "--selection", selection)
 
     assert "3 stored, 1 to compute" in ended.out

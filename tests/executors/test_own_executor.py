@@ -130,12 +130,16 @@ def test_a_removed_row_and_a_damaged_plan_are_pending_no_more(planned: tuple[Ben
     majority = next(row for row in store.rows() if row["method"]["name"] == "majority")
     store.remove_row(majority)
     removed = bench("status", "--results", bench.results).out
-    (bench.results / "runs" / run_id / "plan.json").write_text("{}", encoding="utf-8")
+    plan = bench.results / "runs" / run_id / "plan.json"
+    plan.write_text("{}", encoding="utf-8")
     damaged = bench("status", "--results", bench.results)
     again = bench.run("--method", "majority", "--cluster", desk, "--detach")
 
     assert f"run {run_id}: 12 of 18 cells are missing, in 2 of 3 tasks; 3 waiting or running" in removed
     assert (damaged.code, damaged.out) == (0, "no cell is stored yet\n")
+    (note,) = [line for line in damaged.err.splitlines() if "plan.json" in line]
+    assert note.startswith(f"note: {plan} cannot be read (its checksum does not fit")
+    assert note.endswith("; delete it, and plan the run again with `mer-bench run`")
     assert "1 task submitted" in again.out
 
 

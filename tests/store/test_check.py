@@ -157,7 +157,7 @@ def contradict(store: Store) -> str:
 def misplan(store: Store) -> str:
     file = next(store.path.glob("runs/*/plan.json"))
     write_sealed(file, {"run_id": "x"})
-    return "is missing or wrong; plan the run again"
+    return "is missing or wrong; delete it, and plan the run again"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.bench import Bench
@@ -16,10 +15,12 @@ from support.store_files import edit_record, plan
 from mer_bench.errors import MerBenchError
 from mer_bench.results import read_row
 from mer_bench.store import Store, cell_key
+from mer_bench.store import merge as merge_module
 from mer_bench.store.check import check_store
 from mer_bench.store.merge import merge
 from mer_bench.store.network import read_network, write_network
 from mer_bench.store.run_plan import write_plan
+from mer_bench.store.upgrade import upgrade
 from mer_bench.store.verification import read_verification
 
 OTHER_ROW = make_row("other")
@@ -85,7 +86,14 @@ def test_what_is_missing_or_failed_is_copied_and_the_rest_is_kept(here: Store, t
     assert contents(there) == theirs
     assert {path.name for path in here.path.glob("runs/*")} == runs | {path.name for path in there.path.glob("runs/*")}
     assert merged.runs == 2
-    assert len(list(here.path.glob("runs/*/plan.json"))) == 1
+
+
+def test_a_plan_stays_where_its_workers_store(here: Store, there: Store) -> None:
+    (planned,) = there.path.glob("runs/*/plan.json")
+    (planned.parent / "cluster.toml").write_text('dask_address = "tcp://elsewhere:8786"')
+    merge(here, there.path)
+
+    assert [file.name for file in here.path.glob(f"runs/{planned.parent.name}/*")] == ["manifest.json"]
 
 
 def test_the_scores_are_those_of_both_machines(here: Store, there: Store) -> None:
@@ -101,6 +109,7 @@ def test_the_scores_are_those_of_both_machines(here: Store, there: Store) -> Non
 
 
 def test_copied_files_are_the_same_to_the_byte(here: Store, there: Store) -> None:
+    edit_record(there.cell_file(ROW, 4, "samm-006"), lambda cell: cell.update(field_of_a_later_version=7, seconds=3))
     merge(here, there.path)
     theirs, ours = contents(there), contents(here)
     key = cell_key(ROW["row_key"], 0, "samm-006")
@@ -162,16 +171,16 @@ def test_a_merge_that_was_stopped_can_be_repeated(
     shutil.copytree(here.path, tmp_path / "undisturbed")
     merge(Store.open(tmp_path / "undisturbed"), there.path)
     left = [n_written]
-    write = Store.write_cell
+    write = merge_module.write_bytes
 
-    def stopping(store: Store, *arguments: Any) -> None:
+    def stopping(place: Path, content: bytes) -> None:
         if not left[0]:
             raise KeyboardInterrupt
         left[0] -= 1
-        write(store, *arguments)
+        write(place, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Store, "write_cell", stopping)
+        patched.setattr(merge_module, "write_bytes", stopping)
         with pytest.raises(KeyboardInterrupt):
             merge(here, there.path)
     # What is half copied is no problem but an artifact that has no cell yet.
@@ -210,6 +219,40 @@ def test_what_is_damaged_here_is_replaced(here: Store, there: Store) -> None:
 
     assert (merged.added, merged.same) == (14, 6)
     assert not check_store(here.path).problems
+
+
+@pytest.mark.parametrize("loser", ["here", "there", "both"])
+def test_lost_scores_of_epochs_are_no_conflict_after_an_upgrade(tmp_path: Path, loser: str) -> None:
+    stores = {name: tmp_path / name for name in ("here", "there")}
+    for folder in stores.values():
+        shutil.copytree(Path(__file__).parent / "data" / "store-schema-4", folder)
+    (file, _) = sorted(stores["here"].glob("artifacts/*/*"))
+    place, content = file.relative_to(stores["here"]), file.read_bytes()
+    for name in stores if loser == "both" else [loser]:
+        (stores[name] / place).unlink()
+    for folder in stores.values():
+        upgrade(folder)
+    here = Store.open(stores["here"])
+    merged = merge(here, stores["there"])
+
+    assert (merged.conflicts, merged.added, merged.replaced) == ([], 0, 0)
+    assert merged.is_whole == (loser != "both")
+    problems = [problem.file for problem in check_store(here.path).problems]
+    if loser == "both":
+        assert problems == [str(place)]
+    else:
+        assert not problems
+        assert (here.path / place).read_bytes() == content
+
+
+def test_other_scores_of_an_earlier_epoch_are_a_conflict(here: Store, there: Store) -> None:
+    write_seed(here, ROW, right, seed=7, oracle=always(0))
+    write_seed(there, ROW, right, seed=7, oracle=always(2))
+    before = contents(here)
+    merged = merge(here, there.path, dry_run=True)
+
+    assert [conflict.fold for conflict in merged.conflicts if conflict.seed == 7] == sorted(FOLDS)
+    assert contents(here) == before
 
 
 def test_the_command_says_what_it_did(bench: Bench, here: Store, there: Store) -> None:

@@ -4,6 +4,7 @@ import copy
 import errno
 import json
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,23 @@ def test_a_row_and_its_cells_come_back_as_they_were_written(store: Store, notice
     assert store.read_cell(row, 1, FOLD) is None
     assert store.read_cell(row, 0, "no-fold") is None
     assert not notices
+
+
+@pytest.mark.parametrize("fold", [FOLD, 'sub"é\\\t\U0001f600'])
+def test_the_key_of_a_cell_is_the_digest_of_its_row_seed_and_fold(fold: str) -> None:
+    assert cell_key(ROW["row_key"], 12, fold) == digest({"row": ROW["row_key"], "seed": 12, "fold": fold})
+
+
+def test_scores_are_read_to_the_last_bit(store: Store) -> None:
+    draws = random.Random(3)
+    cell = store.read_cell(ROW, 0, FOLD)
+    assert cell is not None
+    for _ in range(50):
+        for prediction in cell["predictions"]:
+            scores = [draws.uniform(-1, 1) * 10.0 ** draws.randint(-308, 307) for _ in range(3)]
+            prediction["scores"], prediction["y_pred"] = scores, scores.index(max(scores))
+        store.write_cell(ROW, cell)
+        assert store.read_cell(ROW, 0, FOLD) == cell == read_plain(store.cell_file(ROW, 0, FOLD))
 
 
 @pytest.mark.parametrize(

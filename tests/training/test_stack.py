@@ -141,7 +141,7 @@ def test_an_interrupted_training_goes_on_with_the_same_bits(
     if not stacked:
         sound = [replace(own()[0], stop=None)]
     whole = trained(own() if stacked else sound, stacked=stacked)
-    file = tmp_path / "folder" / "one.safetensors"
+    file = tmp_path / "folder" / "one.checkpoint"
     for after in (2, 1):  # it is interrupted twice, the second time one epoch further
         interrupted(own() if stacked else sound, file, after, stacked=stacked)
     told: list[int] = []
@@ -154,7 +154,7 @@ def test_an_interrupted_training_goes_on_with_the_same_bits(
 
     assert min(told) == 3
     assert all(same(one, other) for one, other in zip(whole, again, strict=True))
-    assert list(tmp_path.rglob("*.safetensors")) == []
+    assert list(tmp_path.rglob("*.checkpoint")) == []
 
 
 def goes_on(file: Path, kind: type[TorchMethod], *, stacked: bool, **params: object) -> bool:
@@ -262,16 +262,22 @@ def damaged(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
 
 
-def of_others(file: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file({"weights": torch.zeros(3)}, file)
+def with_another_weight(file: Path) -> None:
+    """Change the sign of one weight: the file can still be parsed."""
+    saved = Checkpoint(file).load(torch.device("cpu"))
+    assert saved is not None
+    content = bytearray(file.read_bytes())
+    weight = saved[0]["parameter/head.2.weight"]
+    content[content.index(weight.numpy().tobytes()) + 3] ^= 0x80
+    file.write_bytes(content)
 
 
 def of_a_newer_trainer(file: Path) -> None:
-    from safetensors.torch import save_file
+    Checkpoint(file).save({"weights": torch.zeros(3)}, {"round": 3})
 
-    save_file({"weights": torch.zeros(3)}, file, {"mer-bench": '{"round": 3}'})
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
 
 
 def not_there(file: Path) -> None:
@@ -288,7 +294,7 @@ def with_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Trai
     return trained(own, stacked=True), file.read_bytes()
 
 
-@pytest.mark.parametrize("change", [damaged, of_others, of_a_newer_trainer, not_there])
+@pytest.mark.parametrize("change", [damaged, with_another_weight, of_a_newer_trainer, empty, not_there])
 def test_a_file_that_is_no_checkpoint_of_this_training_is_ignored(
     tmp_path: Path, with_checkpoint: tuple[list[TrainedFold], bytes], change: Callable[[Path], None]
 ) -> None:

@@ -34,16 +34,23 @@ def command(results: str | None, watch: bool, as_json: bool) -> None:
     Scores are those of the protocol's first slice. Time is summed over all cells. For runs on a cluster, the tasks of
     missing cells and the logs of failed ones are named.
     """
-    from mer_bench.engine.planned import Planned
-    from mer_bench.plugin_manager import load_catalogue
-    from mer_bench.store.run_plan import planned_runs
+    from mer_bench.store.run_plan import damaged_plans, planned_runs
 
     store = open_results(results)
-    planned = Planned(store, load_catalogue()) if planned_runs(store) or watch else None
+    for sentence in damaged_plans(store):
+        store.notice(sentence)
+    planned = _planned(store) if planned_runs(store) or watch else None
     _print(store, planned, as_json=as_json)
     while watch:
         time.sleep(_WATCH_SECONDS)
         _print(store, planned, as_json=as_json)
+
+
+def _planned(store: Store) -> Planned:
+    from mer_bench.engine.planned import Planned
+    from mer_bench.plugin_manager import load_catalogue
+
+    return Planned(store, load_catalogue())
 
 
 def _print(store: Store, planned: Planned | None, *, as_json: bool) -> None:
