@@ -12,7 +12,7 @@ from support.bench import Bench
 from support.store_files import edit_record
 
 from mer_bench.cli.verbs import status
-from mer_bench.engine import plan_tasks, submit
+from mer_bench.engine import plan_tasks, queued
 from mer_bench.engine import planned as planned_module
 from mer_bench.store.run_plan import planned_runs
 from mer_bench.store.store import Store
@@ -22,8 +22,8 @@ SVM = ("--method", "svm-flow", "--set", "svm-flow.tuning=fixed", "--grid", "svm-
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submit, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(submit, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(queued, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(queued, "ASK_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_status_prints_again_until_ctrl_c_and_asks_no_more_than_once_a_minute(
 
     monkeypatch.setattr(status.time, "sleep", wait)
     ended = bench("status", "--results", bench.results, "--watch")
-    pending = [line.rpartition("; ")[2] for line in ended.out.splitlines() if "missing" in line]
+    pending = [line.rpartition("; ")[2] for line in ended.out.splitlines() if line.startswith("run ")]
 
     assert ended.code == 130
     assert pending == ["3 waiting or running"] * 2 + ["none is waiting or running"] * 2
