@@ -19,6 +19,7 @@ DESK = '''
         def submit(self, job):
             queue = job.folder / "desk-queue"
             queue.write_text(" ".join(str(task.number) for task in job.tasks))
+            (job.folder / "desk-after").write_text(" ".join(folder.name for folder in job.after))
             if self.options["cpu"]["start"]:
                 for task in job.tasks:
                     with self._file(job.folder, task.number).open("ab") as output:
