@@ -164,12 +164,17 @@ class Planned:
         """Return the ids of all planned runs, oldest first."""
         return sorted({*planned_runs(self.store), *planned_samples(self.store)})
 
+    def file(self, run_id: str) -> Path:
+        """Return the file of a run's plan."""
+        file = sample_plan_file(self.store, run_id)
+        return file if file.exists() else plan_file(self.store, run_id)
+
     def tasks(self, run_id: str) -> Sequence[PlannedTask]:
         """Return the tasks of a run; none if it has no plan that can be read."""
         if run_id not in self._tasks:
             self._tasks[run_id] = ()
             with suppress(MerBenchError):
-                if sample_plan_file(self.store, run_id).exists():
+                if self.file(run_id) == sample_plan_file(self.store, run_id):
                     self._tasks[run_id] = sample_tasks(read_sample_plan(self.store, run_id))
                 else:
                     self._tasks[run_id] = cell_tasks(self.store, read_plan(self.store, run_id))

@@ -98,7 +98,7 @@ def queued(planned: Planned, wanted: Set[Name], notice: Notice) -> dict[str, set
         if queue.problem:
             raise MerBenchError(
                 f"nothing is submitted: whether tasks of run {run_id} are still waiting or running cannot be told: "
-                f"{queue.problem}; if they have ended for certain, delete {planned.store.run_folder(run_id)}"
+                f"{queue.problem}; if they have ended for certain, delete {planned.file(run_id)}"
             )
         if queue.active is None:
             notice(

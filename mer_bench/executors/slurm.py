@@ -116,6 +116,7 @@ class Slurm(Executor):
             answer = _call(["sbatch", "--parsable", *after], self._script(job, array))
             submitted.append(_Array(array.kind, array.first, array.count, answer.strip().partition(";")[0]))
             _write(job.folder, submitted)
+        _QUEUE.forget()
         return f"Slurm job{'s' if len(submitted) > 1 else ''} {', '.join(array.job for array in submitted)}"
 
     def active(self, folder: Path) -> Collection[int]:
@@ -276,6 +277,10 @@ class _Queue:
     def __init__(self) -> None:
         self._asked = -math.inf
         self._answer: Sequence[str] | MerBenchError = ()
+
+    def forget(self) -> None:
+        """Receive that tasks were submitted, which squeue did not show yet."""
+        self._asked = -math.inf
 
     def tasks(self) -> Sequence[str]:
         """Return tasks as squeue names them: ``12_3``.

@@ -114,6 +114,21 @@ def test_a_task_refuses_other_steps_or_arithmetic_than_were_planned(bench: Bench
     assert "was planned with the arithmetic 'of the abacus'" in other_arithmetic.err
 
 
+def test_an_executor_that_fails_is_one_sentence_that_names_it(bench: Bench, smic: Path, desk: Path) -> None:
+    desk.write_text('desk_fails = "submit"\n', encoding="utf-8")
+    submitted = preprocess(bench, smic, desk, "--detach")
+    (run_id,) = planned_samples(Store(bench.results))
+    (bench.results / "runs" / run_id / "cluster.toml").write_text('desk_fails = "active"\n', encoding="utf-8")
+    again = preprocess(bench, smic, desk, "--detach")
+    status = bench("status", "--results", bench.results)
+
+    assert (submitted.code, again.code, status.code) == (2, 2, 0)
+    assert "executor desk: submit failed (SystemExit: the desk is on fire)" in submitted.errors[0]
+    assert again.errors[0].startswith("error: nothing is submitted: ")
+    assert "executor desk: active failed (SystemExit: the desk is on fire)" in again.errors[0]
+    assert "cannot be told: executor desk: active failed" in status.out
+
+
 @pytest.mark.slow
 def test_tasks_fill_the_cache_and_the_sample_that_fails_is_named_with_its_log(
     bench: Bench, smic: Path, desk: Path, tmp_path: Path
