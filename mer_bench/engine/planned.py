@@ -237,9 +237,15 @@ class Planned:
             seen |= missing
             if missing:
                 queue = self.queue(run_id)
-                tasks = tuple(self.pending_tasks(run_id, missing, queue))
                 found.append(
-                    PendingRun(run_id, len(missing), len(cells), tasks, tasks=len(self.tasks(run_id)), queue=queue)
+                    PendingRun(
+                        run_id,
+                        missing=len(missing),
+                        cells=len(cells),
+                        pending=tuple(self.pending_tasks(run_id, missing, queue)),
+                        tasks=len(self.tasks(run_id)),
+                        queue=queue,
+                    )
                 )
         return found[::-1]
 

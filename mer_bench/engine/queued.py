@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from mer_bench.arithmetic import VARIABLE as ARITHMETIC_VARIABLE
@@ -15,7 +14,7 @@ from mer_bench.engine.listener import Interrupted, Step
 from mer_bench.engine.planned import Planned, keep_cluster_file
 from mer_bench.engine.planned_tasks import Item
 from mer_bench.errors import MerBenchError, Notice
-from mer_bench.executors.base import ASK_SECONDS, Executor, Job, Task
+from mer_bench.executors.base import ASK_SECONDS, Job, Task
 from mer_bench.executors.guarded import GuardedExecutor
 from mer_bench.plugin_manager import BLOCK_VARIABLE
 from mer_bench.store import Store
@@ -112,8 +111,8 @@ def queued(planned: Planned, wanted: Set[Name], notice: Notice) -> dict[str, set
 
 def wait_for(
     submission: Submission,
-    waiting: Mapping[Item, T],
-    look: Callable[[Sequence[T]], Iterable[tuple[Item, bool]]],
+    waiting: Mapping[Name, T],
+    look: Callable[[Sequence[T]], Iterable[tuple[Name, bool]]],
     step: Step,
     notice: Notice,
 ) -> None:
@@ -147,8 +146,8 @@ def wait_for(
 
 def _wait(
     submission: Submission,
-    waiting: dict[Item, T],
-    look: Callable[[Sequence[T]], Iterable[tuple[Item, bool]]],
+    waiting: dict[Name, T],
+    look: Callable[[Sequence[T]], Iterable[tuple[Name, bool]]],
     step: Step,
     notice: Notice,
 ) -> None:

@@ -27,7 +27,7 @@ from mer_bench.executors.base import Task
 from mer_bench.executors.guarded import GuardedExecutor
 from mer_bench.plugin_manager import load_catalogue
 from mer_bench.representations.preprocessing import Recipe
-from mer_bench.representations.resolve import record_of, recipe_of
+from mer_bench.representations.resolve import recipe_of, record_of
 from mer_bench.representations.task import Preprocessed, PreprocessTask, preprocess_task
 from mer_bench.store import Store
 from mer_bench.store.schema import SCHEMA
@@ -42,7 +42,11 @@ class SampleSubmission(Submission):
 
 
 def plan_samples(
-    source: DataSource, missing: Sequence[PreprocessTask], executor: GuardedExecutor, planned: Planned, listener: Listener
+    source: DataSource,
+    missing: Sequence[PreprocessTask],
+    executor: GuardedExecutor,
+    planned: Planned,
+    listener: Listener,
 ) -> SampleSubmission:
     """Return tasks for samples that the cache lacks, without what earlier runs still have in a queue.
 
@@ -118,7 +122,9 @@ def outcomes(tasks: Iterable[PreprocessTask]) -> list[Preprocessed]:
     for task in tasks:
         entry = task.cached(lambda text: None)
         sample, why = task.clip.sample_id, "its task did not preprocess it, and the task's log says why"
-        done.append(Preprocessed(sample, f"{sample}: {why}") if entry is None else Preprocessed(sample, "", entry.facts))
+        done.append(
+            Preprocessed(sample, f"{sample}: {why}") if entry is None else Preprocessed(sample, "", entry.facts)
+        )
     return done
 
 
@@ -148,7 +154,9 @@ def work_samples(
     if wrong := [number for number in numbers if not 0 <= number < count]:
         raise MerBenchError(f"run {run_id} has no task {wrong[0]}; its tasks are 0 to {count - 1}")
     if plan["arithmetic"] != arithmetic():
-        raise MerBenchError(f"run {run_id} was planned with the arithmetic {plan['arithmetic']!r}, here {arithmetic()!r}")
+        raise MerBenchError(
+            f"run {run_id} was planned with the arithmetic {plan['arithmetic']!r}, here {arithmetic()!r}"
+        )
     source = open_source(plan["data"]["name"], plan["data"]["options"], load_catalogue())
     ids = dict.fromkeys(sample for number in sorted(set(numbers)) for sample in plan["tasks"][number])
     tasks = [preprocess_task(source, sample, recipe) for recipe in _planned_recipes(plan) for sample in ids]
@@ -169,9 +177,7 @@ def _planned_recipes(plan: SamplePlan) -> Iterator[Recipe]:
 
 def _names(source: DataSource, tasks: Iterable[PreprocessTask]) -> dict[SampleName, PreprocessTask]:
     data = data_record(source)
-    return {
-        name: task for task in tasks for name in sample_names(data, record_of(task.recipe), [task.clip.sample_id])
-    }
+    return {name: task for task in tasks for name in sample_names(data, record_of(task.recipe), [task.clip.sample_id])}
 
 
 def _is_there(task: PreprocessTask) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from mer_bench.parameters import ParameterValue
 
-
 ASK_SECONDS = 60.0
 """How often an executor is asked whether tasks are left: schedulers ask users not to do so often."""
 

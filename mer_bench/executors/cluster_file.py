@@ -41,7 +41,7 @@ def open_executor(path: Path, catalogue: Catalogue) -> GuardedExecutor:
         raise top.error(f"{found}; begin each key with the name of one executor: {_known(catalogue)}")
     spec = _spec(catalogue, top, names.pop())
     common = _options(spec, top, own)
-    options = {}
+    options: dict[str, dict[str, ParameterValue]] = {}
     for kind in KINDS:
         table = tables.get(kind)
         given = common if table is None else {**common, **_options(spec, table, table.keys)}

@@ -31,9 +31,7 @@ class GuardedExecutor(Executor):
         The class cannot be imported, refuses the options, or is no `Executor`.
     """
 
-    def __init__(
-        self, spec: ExecutorSpec, options: Mapping[str, Mapping[str, ParameterValue]], file: bytes
-    ) -> None:
+    def __init__(self, spec: ExecutorSpec, options: Mapping[str, Mapping[str, ParameterValue]], file: bytes) -> None:
         super().__init__(options)
         self.file = file
         self._name = spec.name

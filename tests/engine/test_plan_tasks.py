@@ -68,7 +68,10 @@ def test_no_run_has_more_tasks_than_a_queue_takes(store: Store, monkeypatch: pyt
 
 def test_networks_have_tasks_of_their_own_kind_where_there_is_a_gpu(store: Store) -> None:
     session = session_of(store, "ststnet", "random", seeds=2)
-    kinds = {gpus: [task["kind"] for task in plan_run(session, missing_samples(session), gpus=gpus)["tasks"]] for gpus in (True, False)}
+    kinds = {
+        gpus: [task["kind"] for task in plan_run(session, missing_samples(session), gpus=gpus)["tasks"]]
+        for gpus in (True, False)
+    }
     own = [task for task in plan_run(session, missing_samples(session), gpus=True)["tasks"] if task["kind"] == "gpu"]
 
     assert kinds == {True: ["cpu", "gpu"], False: ["cpu"] * len(kinds[False])}
@@ -133,7 +136,7 @@ def test_a_plan_is_read_as_it_was_written(store: Store) -> None:
     ],
 )
 def test_a_plan_that_does_not_fit_together_is_refused(store: Store, damage: dict[str, int], problem: str) -> None:
-    plan = plan_run(session_of(store, "random"), gpus=False)
+    plan = plan_run(session_of(store, "random"), {}, gpus=False)
     plan["tasks"][0]["cells"][-1].update(damage)  # type: ignore[typeddict-item]
     if not damage:
         plan["selection"] = "first"

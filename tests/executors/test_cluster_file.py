@@ -74,7 +74,10 @@ def test_without_a_gpu_in_the_file_networks_are_trained_on_processors() -> None:
             (f"slurm_additional_parameters = {{ '{name}' = 1 }}", f"{name!r} is set by mer-bench")
             for name in ("dependency", "depend", "parsable", "wrap", "wait", "clusters", "open-mode")
         ),
-        ("[cpu]\nslurm_additional_parameters = { cpus-per-task = 2 }", "has a key of its own; write slurm_cpus_per_task"),
+        (
+            "[cpu]\nslurm_additional_parameters = { cpus-per-task = 2 }",
+            "has a key of its own; write slurm_cpus_per_task",
+        ),
         ("slurm_additional_parameters = { 'nice --array' = 2 }", "is no name of an option of sbatch"),
         ("slurm_additional_parameters = { '--nice' = 2 }", "is no name of an option of sbatch"),
         ('slurm_additional_parameters = { nice = "2\\narray=0-9" }', "'array' is set by mer-bench"),

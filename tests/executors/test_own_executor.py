@@ -264,8 +264,9 @@ def test_a_queue_that_cannot_be_asked_is_shown_and_nothing_is_submitted_twice(pl
 
     problem = "executor desk: active failed (SystemExit: the desk is on fire)"
     assert status.code == 0
-    assert f"18 of 18 cells are missing, in 3 of 3 tasks; whether they are waiting or running cannot be told: {problem}" in (
-        status.out
+    assert (
+        f"18 of 18 cells are missing, in 3 of 3 tasks; whether they are waiting or running cannot be told: {problem}"
+        in (status.out)
     )
     assert again.code == 2
     assert again.errors[0].startswith(f"error: nothing is submitted: whether tasks of run {run_id} are still waiting")
@@ -332,7 +333,8 @@ def test_a_command_that_waits_names_the_tasks_that_stored_nothing(bench: Bench, 
 
     assert ended.code == 1
     assert [line for line in ended.err.splitlines() if "task" in line] == [
-        f"note: task {number} of run {run_id} was never started, or has no log: 6 cells are missing" for number in (0, 1)
+        f"note: task {number} of run {run_id} was never started, or has no log: 6 cells are missing"
+        for number in (0, 1)
     ]
     assert "12 of 12 cells are missing" in ended.out
 

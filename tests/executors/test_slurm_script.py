@@ -198,6 +198,6 @@ def test_networks_are_an_array_of_their_own_with_its_options(tmp_path: Path) -> 
     assert own.gpus
     assert "#SBATCH --gres=gpu:a100:1\n" in gpu
     assert "#SBATCH --time=90\n" in gpu
-    assert '#SBATCH --array=0-1%100\n' in gpu
+    assert "#SBATCH --array=0-1%100\n" in gpu
     assert "task=$((SLURM_ARRAY_TASK_ID + 1))\n" in gpu
     assert "gres" not in cpu
