@@ -68,9 +68,8 @@ class PendingTask:
     run_id : str
     number : int
     missing : int
-        Cells or samples.
-    what : str
-        ``cells`` or ``samples``.
+        How many of its cells or samples.
+    what : {"cell", "sample"}
     state : {"active", "ended", "unknown"}
     logs : sequence of Path
         Files to which it wrote; not looked for while it is active.
@@ -84,7 +83,7 @@ class PendingTask:
     logs: Sequence[Path] = ()
 
     def __str__(self) -> str:
-        lost = f"{self.missing} {self.what} are missing"
+        lost = f"{self.missing} {self.what}{'s are' if self.missing > 1 else ' is'} missing"
         if not self.logs:
             return f"task {self.number} of run {self.run_id} was never started, or has no log: {lost}"
         return f"task {self.number} of run {self.run_id} ended, and {lost}; log: {', '.join(map(str, self.logs))}"
@@ -211,13 +210,18 @@ class Planned:
             Of the run.
         """
         for task in self.tasks(run_id):
-            if count := len(task.items & missing):
-                what = "cells" if task.has_cells else "samples"
-                if queue.active is not None and task.number not in queue.active:
-                    logs = self._logs(run_id, task.number)
-                    yield PendingTask(run_id, task.number, count, what, "ended", logs)
-                else:
-                    yield PendingTask(run_id, task.number, count, what, "active" if queue.active else "unknown")
+            count = len(task.items & missing)
+            if not count:
+                continue
+            ended = queue.active is not None and task.number not in queue.active
+            yield PendingTask(
+                run_id,
+                task.number,
+                missing=count,
+                what="cell" if task.has_cells else "sample",
+                state="ended" if ended else "unknown" if queue.active is None else "active",
+                logs=self._logs(run_id, task.number) if ended else (),
+            )
 
     def pending(self, rows: Iterable[RowResults]) -> list[PendingRun]:
         """Return the runs of which cells are missing; a cell of several runs is one of the newest.

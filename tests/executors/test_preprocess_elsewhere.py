@@ -142,6 +142,6 @@ def test_tasks_fill_the_cache_and_the_sample_that_fails_is_named_with_its_log(
     assert ended.code == 1
     assert "11 preprocessed, 0 in the cache already, 1 failed" in ended.out
     log = bench.results / "runs" / run_id / "desk-0.log"
-    assert f"task 0 of run {run_id} ended, and 1 samples are missing; log: {log}" in ended.err
+    assert f"task 0 of run {run_id} ended, and 1 sample is missing; log: {log}" in ended.err
     assert frame.name in log.read_text()
     assert Cache(tmp_path / "cache").usage()["region-flow"][0] == 11

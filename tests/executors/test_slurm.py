@@ -303,7 +303,7 @@ def test_the_command_follows_what_is_stored_and_ends_with_the_table(bench: Bench
     assert ended.code == 1
     assert "1 of 12 cells failed; the first: raises" in ended.out
     assert (bench.results / "report.html").exists()
-    assert not slurm.states()
+    assert wait_until(lambda: not slurm.states(), 20)
 
 
 def test_a_path_with_spaces_quotes_and_percent_signs(bench: Bench, slurm: SlurmCluster, tmp_path: Path) -> None:
