@@ -7,7 +7,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,9 @@ class Script:
         own = job(tmp_path, "cpu")
         text = executor(**changed).preview(own)
         text = text.replace(own.shell_command('"$task"'), shlex.join([sys.executable, "-c", code]))
+        slow = tmp_path / "cat"
+        slow.write_text("#!/bin/sh\nsleep 0.2\nexec /bin/cat\n")
+        slow.chmod(0o755)
         requeued = tmp_path / "scontrol"
         requeued.write_text('#!/bin/sh\necho "$@" > "$0.called"\n')
         requeued.chmod(0o755)
@@ -48,15 +53,24 @@ class Script:
         variables = {"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_JOB_ID": "7", "PATH": path}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["bash", "-c", text], env={**os.environ, **variables}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                ["bash", "-c", text],
+                env={**os.environ, **variables},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
     def end(self) -> int:
-        return self.process.wait(20)
+        """Wait for the end of the script; what is left then is killed, as Slurm does it."""
+        code = self.process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        return code
 
-    def end_by(self, number: int, when: str) -> int:
+    def end_by(self, number: int, when: str, *, all_of_it: bool = False) -> int:
         assert wait_until(lambda: when in self.log.read_text(), 20)
-        self.process.send_signal(number)
+        (os.killpg if all_of_it else os.kill)(self.process.pid, number)
         return self.end()
 
 
@@ -105,12 +119,20 @@ def test_only_a_task_that_its_time_limit_ended_is_requeued(
     assert not requeued or script.called.read_text() == "requeue 7_0\n"
 
 
+def test_the_last_lines_are_kept_if_all_processes_of_a_task_get_the_signal(tmp_path: Path) -> None:
+    script = Script(tmp_path, STOPS.format(code=5))
+
+    assert script.end_by(signal.SIGTERM, "up", all_of_it=True) == 5
+    assert script.log.read_text().split() == ["up", "last"]
+
+
 def test_what_a_task_leaves_running_does_not_keep_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slurm, "_LOG_TENTHS", 1)
     script = Script(tmp_path, "import subprocess; print(subprocess.Popen(['sleep', '20']).pid)")
 
+    started = time.monotonic()
     assert script.end() == 0
-    os.kill(int(script.log.read_text()), signal.SIGKILL)
+    assert time.monotonic() - started < 10
 
 
 @pytest.fixture
