@@ -45,16 +45,39 @@ def read_toml(kind: str, path: Path, cure: str = "check its path", *, most: int 
     MerBenchError
         The file cannot be read, is too large, is not TOML, or contains values that no message can show.
     """
+    return parse_toml(kind, path, toml_content(kind, path, cure, most=most))
+
+
+def toml_content(kind: str, path: Path, cure: str = "check its path", *, most: int = _MOST_BYTES) -> bytes:
+    """Return a file's content, for `parse_toml`; parameters are those of `read_toml`.
+
+    Raises
+    ------
+    MerBenchError
+        The file cannot be read, or is too large.
+    """
     try:
-        content = tomllib.loads(read_bounded(path, most, "such a file", cure, may_be_empty=True).decode())
-        _refuse_unprintable(content, _DEEPEST)
+        return read_bounded(path, most, "such a file", cure, may_be_empty=True)
     except MerBenchError as error:
         raise MerBenchError(f"{kind} {error}") from error
+
+
+def parse_toml(kind: str, path: Path, content: bytes) -> TomlTable:
+    """Return the table of a file whose content has been read.
+
+    Raises
+    ------
+    MerBenchError
+        It is not TOML, or contains values that no message can show.
+    """
+    try:
+        values = tomllib.loads(content.decode())
+        _refuse_unprintable(values, _DEEPEST)
     except ValueError as error:
         raise MerBenchError(f"{kind} {path} is not TOML: {error}; correct it") from error
     except RecursionError:
         raise MerBenchError(f"{kind} {path} is nested too deeply; {_DEEPEST} levels are allowed") from None
-    return TomlTable(f"{kind} {path}", "", content)
+    return TomlTable(f"{kind} {path}", "", values)
 
 
 class TomlTable:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mer_bench.cli.completion import complete_data
 from mer_bench.cli.console import print_line
+from mer_bench.cli.elsewhere import announce, cluster_options, preview
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.options import (
     data_option,
@@ -25,7 +25,7 @@ from mer_bench.cli.options import (
 from mer_bench.cli.standard_output import say
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.request import seed_count
-from mer_bench.printable import json_text, printable, printable_lines
+from mer_bench.printable import json_text, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mer_bench.engine.listener import Listener
     from mer_bench.engine.session import Session
     from mer_bench.evaluation.plan import Plan
-    from mer_bench.executors.base import Executor
+    from mer_bench.executors.guarded import GuardedExecutor
     from mer_bench.results import SeedResult
     from mer_bench.row_names import RowNames
 
@@ -80,15 +80,6 @@ _OF_EXECUTION = (
         "--timeout", type=float, help="Time limit per fold, in seconds; a worker's first fold includes its imports."
     ),
 )
-_OF_CLUSTER = (
-    click.option(
-        "--cluster",
-        type=click.Path(dir_okay=False),
-        metavar="FILE",
-        help="Run on other machines: a TOML file names where (Slurm, Dask).",
-    ),
-    click.option("--detach", is_flag=True, help="With --cluster: end when the tasks are submitted."),
-)
 _OF_OUTPUT = (
     click.option("--dry-run", is_flag=True, help="Print the plan and stop."),
     click.option("--verbose", "-v", is_flag=True, help="Print every setting, not only changed ones."),
@@ -103,7 +94,7 @@ def settings_options(command: _Command) -> _Command:
 
 def execution_options(command: _Command) -> _Command:
     """Add the options that say how to run."""
-    return _added(command, (*_OF_EXECUTION, *_OF_CLUSTER))
+    return _added(cluster_options(command), _OF_EXECUTION)
 
 
 def output_options(command: _Command) -> _Command:
@@ -111,35 +102,8 @@ def output_options(command: _Command) -> _Command:
     return _added(command, _OF_OUTPUT)
 
 
-def named_executor(cluster: str | None, *, detach: bool) -> Executor | None:
-    """Return the executor of a cluster file; None without one.
-
-    Raises
-    ------
-    MerBenchError
-        The file cannot be used, or the command cannot detach.
-    """
-    if cluster is None:
-        if detach:
-            raise MerBenchError("--detach needs --cluster, which names where the run goes on")
-        return None
-    from mer_bench.executors.cluster_file import open_executor
-    from mer_bench.plugin_manager import load_catalogue
-
-    executor = open_executor(Path(cluster), load_catalogue())
-    if detach and not executor.detaches:
-        raise MerBenchError(f"--detach: the tasks of {cluster} end with the command that submits them; leave it out")
-    return executor
-
-
 def execute(
-    session: Session,
-    people: Console,
-    executor: Executor | None,
-    *,
-    cluster: str | None,
-    detach: bool,
-    dry_run: bool,
+    session: Session, people: Console, executor: GuardedExecutor | None, *, detach: bool, dry_run: bool
 ) -> ExitCode | None:
     """Compute the pending cells here or on a cluster; return the exit code if there is nothing to conclude yet.
 
@@ -147,16 +111,14 @@ def execute(
     ----------
     session : Session
     people : Console
-    executor : Executor, optional
+    executor : GuardedExecutor, optional
         Without one, the cells are computed here.
-    cluster : str, optional
-        Its cluster file.
     detach : bool
         Return as soon as the tasks are submitted.
     dry_run : bool
         Only print what would be submitted.
     """
-    if executor is None or cluster is None:
+    if executor is None:
         if not dry_run:
             session.run()
         return ExitCode.DONE if dry_run else None
@@ -164,19 +126,12 @@ def execute(
 
     submission = plan_submission(session, executor)
     if dry_run:
-        for line in executor.preview(submission.job).splitlines() if submission.job.tasks else ():
-            # Not folded at the width of the terminal: a folded script is another.
-            people.print(printable_lines(line), soft_wrap=True)
+        preview(people, submission)
         return ExitCode.DONE
-    where = submit(session, executor, submission, Path(cluster))
-    for earlier in submission.earlier:
-        print_line(people, f"run {earlier.run_id}: its tasks are still waiting or running")
-    if where:
-        count = len(submission.job.tasks)
-        print_line(people, f"run {submission.job.run}: {count} task{'s' * (count > 1)} submitted, {where}")
+    announce(people, submission, submit(session, submission))
     if detach:
         return ExitCode.DONE
-    follow(session, executor, submission)
+    follow(session, submission)
     return None
 
 

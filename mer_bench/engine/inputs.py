@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -105,13 +105,22 @@ class Inputs:
     def _rows(self, cells: Sequence[Cell]) -> list[Row]:
         return [self.plan.rows[index] for index in sorted({cell.row for cell in cells})]
 
-    def missing(self, rows: Iterable[Row]) -> list[PreprocessTask]:
-        """Return tasks for the representations of rows that the cache does not hold."""
+    def missing(self, rows: Iterable[Row], samples: Container[str] | None = None) -> list[PreprocessTask]:
+        """Return tasks for the representations of rows that the cache does not hold.
+
+        Parameters
+        ----------
+        rows : iterable of Row
+        samples : container of str, optional
+            Their ids; all samples of the rows by default.
+        """
         tasks: dict[str, PreprocessTask] = {}
         for row in rows:
             recipe = recipe_of(row.record["representation"])
             if recipe is not None and not self.stacks.are_stored(row):
                 for sample_id in row.table.sample_ids:
+                    if samples is not None and sample_id not in samples:
+                        continue
                     task = preprocess_task(self.plan.data.source, sample_id, recipe)
                     # The entry is read: a damaged one must be computed in a worker. The worker reports it.
                     if task.key not in tasks and task.cached(lambda text: None) is None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from math import ceil
 from statistics import fmean
 
+from mer_bench.databases.base import DataSource
 from mer_bench.databases.open import named
 from mer_bench.engine.order import cost_rank, sample_passes
 from mer_bench.engine.session import Session
 from mer_bench.engine.time_left import seconds_per_thousand
 from mer_bench.evaluation.cells import Cell
 from mer_bench.evaluation.rows import Row
-from mer_bench.store.run_plan import PlanRecord, TaskKind, TaskRecord
+from mer_bench.store.run_plan import DataRecord, PlanRecord, TaskKind, TaskRecord
 from mer_bench.store.schema import SCHEMA
 from mer_bench.store.store import new_run_id
 
@@ -31,42 +33,68 @@ _SHORTEST = 0.05
 """Seconds that a cell takes at least: for its process."""
 
 
-def plan_run(session: Session, *, gpus: bool) -> PlanRecord:
+def missing_samples(session: Session) -> dict[int, list[str]]:
+    """Return what the cache lacks for the pending cells of a session.
+
+    Returns
+    -------
+    dict of int to list of str
+        For each representation, the index of a row that has it, and the ids of the missing samples.
+    """
+    rows = session.plan.rows
+    pending = sorted({cell.row for cell in session.pending})
+    of_hash = {rows[index].record["representation"]["hash"]: index for index in reversed(pending)}
+    missing = {
+        index: [task.clip.sample_id for task in session.inputs.missing([rows[index]])]
+        for index in sorted(of_hash.values())
+    }
+    return {index: ids for index, ids in missing.items() if ids}
+
+
+def data_record(source: DataSource) -> DataRecord:
+    """Return what a plan says of its data."""
+    name, options = named(source)
+    return {"name": name, "options": options}
+
+
+def plan_run(session: Session, samples: Mapping[int, Sequence[str]], *, gpus: bool) -> PlanRecord:
     """Return a new run that computes the pending cells of a session.
 
     Parameters
     ----------
     session : Session
+    samples : mapping of int to sequence of str
+        What is to be preprocessed, as `missing_samples` returns it.
     gpus : bool
         Whether networks are trained in tasks of their own kind, which find a GPU.
     """
     plan, resources = session.plan, session.resources
-    name, options = named(plan.data.source)
     return {
         "schema": SCHEMA,
         "run_id": new_run_id(),
-        "data": {"name": name, "options": options},
+        "data": data_record(plan.data.source),
         "protocol": plan.data.protocol.name,
         "selection": plan.selection,
         "device": resources.device,
         "timeout": resources.timeout,
         "stack": resources.stack,
         "rows": [row.record["row_key"] for row in plan.rows],
-        "tasks": [*_preprocess_tasks(session), *_cell_tasks(session, gpus=gpus)],
+        "tasks": [*_preprocess_tasks(samples), *_cell_tasks(session, gpus=gpus)],
     }
 
 
-def _preprocess_tasks(session: Session) -> Iterator[TaskRecord]:
-    """Yield tasks for the representations that the cache lacks."""
-    pending = sorted({cell.row for cell in session.pending})
-    representations = {session.plan.rows[row].record["representation"]["hash"]: row for row in reversed(pending)}
-    rows = sorted(representations.values())
-    missing = session.inputs.missing(session.plan.rows[row] for row in rows)
-    ids = list(dict.fromkeys(task.clip.sample_id for task in missing))
+def sample_tasks(ids: Sequence[str]) -> Iterator[tuple[Sequence[str], float]]:
+    """Yield the samples of each task that preprocesses some, and how many seconds it may take."""
     size = max(_SAMPLES, ceil(len(ids) / MOST_TASKS))
     for start in range(0, len(ids), size):
-        samples = ids[start : start + size]
-        yield _task("preprocess", _SAMPLE_SECONDS * len(samples), rows=rows, samples=samples)
+        own = ids[start : start + size]
+        yield own, _SAMPLE_SECONDS * len(own)
+
+
+def _preprocess_tasks(samples: Mapping[int, Sequence[str]]) -> Iterator[TaskRecord]:
+    ids = list(dict.fromkeys(chain.from_iterable(samples.values())))
+    for own, seconds in sample_tasks(ids):
+        yield _task("preprocess", seconds, rows=sorted(samples), samples=own)
 
 
 def _cell_tasks(session: Session, *, gpus: bool) -> Iterator[TaskRecord]:

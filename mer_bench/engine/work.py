@@ -56,8 +56,7 @@ def work(results: Path, run_id: str, numbers: Collection[int], *, jobs: int, lis
     listener.planned(session.plan, len(session.pending))
     samples = {sample for task in for_samples for sample in task["samples"]}
     if samples:
-        missing = session.inputs.missing(session.plan.rows)
-        session.inputs.compute([task for task in missing if task.clip.sample_id in samples])
+        session.inputs.compute(session.inputs.missing(session.plan.rows, samples))
     if session.pending:
         session.run()
     return session

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from mer_bench.parameters import ParameterValue
 
+ASK_SECONDS = 60.0
+"""How often an executor is asked whether tasks are left: schedulers ask users not to do so often."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -49,12 +52,16 @@ class Job:
         By number; those of one kind together, ``preprocess`` first.
     environment : mapping of str to str
         Variables that a worker needs.
+    after : tuple of Path, optional
+        Folders of earlier runs whose ``preprocess`` tasks are still waiting or running, and preprocess samples that
+        these tasks need: it saves time to start ``cpu`` and ``gpu`` tasks when they have ended.
     """
 
     results: Path
     run: str
     tasks: tuple[Task, ...]
     environment: Mapping[str, str]
+    after: tuple[Path, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -121,14 +128,22 @@ class Executor(ABC):
 
     @abstractmethod
     def active(self, folder: Path) -> Collection[int] | None:
-        """Return the numbers of the tasks of a run that are waiting or running; None if that cannot be told.
+        """Return the numbers of the tasks of a run that are waiting or running.
+
+        None if nobody can tell, but they do not outlive the command that submitted them: what is missing is then
+        submitted again.
 
         Parameters
         ----------
         folder : Path
             The run's, with what `submit` wrote to it; empty if another executor submitted the run.
+
+        Raises
+        ------
+        MerBenchError
+            They may be waiting or running, but the scheduler does not answer: nothing is submitted again.
         """
 
     def log(self, folder: Path, number: int) -> Sequence[Path]:
-        """Return the files to which a task has written what it printed."""
+        """Return the files to which a task has written what it printed; those that do not exist are left out later."""
         return ()

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from mer_bench.errors import MerBenchError
-from mer_bench.executors.base import Executor
+from mer_bench.executors.guarded import GuardedExecutor
+from mer_bench.foreign import ForeignError
 from mer_bench.parameters import ParameterValue, resolve_parameters
-from mer_bench.plugin_manager import Catalogue, load_target
+from mer_bench.plugin_manager import Catalogue
 from mer_bench.specs import ExecutorSpec
 from mer_bench.store.run_plan import KINDS
-from mer_bench.strict_toml import TomlTable, read_toml
+from mer_bench.strict_toml import TomlTable, parse_toml, toml_content
 
 
-def open_executor(path: Path, catalogue: Catalogue) -> Executor:
+def open_executor(path: Path, catalogue: Catalogue) -> GuardedExecutor:
     """Return the executor that a cluster file names.
 
     Each key is an option with the executor's name in front: ``slurm_time``. The tables ``[preprocess]``, ``[cpu]`` and
@@ -30,7 +31,8 @@ def open_executor(path: Path, catalogue: Catalogue) -> Executor:
     MerBenchError
         The file cannot be read, names no executor or several, or has an unknown option or a wrong value.
     """
-    top = read_toml("cluster file", path)
+    content = toml_content("cluster file", path)
+    top = parse_toml("cluster file", path, content)
     tables = {kind: table for kind in KINDS if (table := top.optional(kind, top.table)) is not None}
     own = [key for key in top.keys if key not in tables]
     names = {key.partition("_")[0] for key in (*own, *(key for table in tables.values() for key in table.keys))}
@@ -39,7 +41,7 @@ def open_executor(path: Path, catalogue: Catalogue) -> Executor:
         raise top.error(f"{found}; begin each key with the name of one executor: {_known(catalogue)}")
     spec = _spec(catalogue, top, names.pop())
     common = _options(spec, top, own)
-    options = {}
+    options: dict[str, dict[str, ParameterValue]] = {}
     for kind in KINDS:
         table = tables.get(kind)
         given = common if table is None else {**common, **_options(spec, table, table.keys)}
@@ -47,10 +49,12 @@ def open_executor(path: Path, catalogue: Catalogue) -> Executor:
             options[kind] = resolve_parameters(f"executor {spec.name}", spec.parameters, given)
         except MerBenchError as error:
             raise top.error(str(error)) from error
-    made = load_target(spec.target, here=True)(options)
-    if not isinstance(made, Executor):
-        raise MerBenchError(f"executor {spec.name}: {spec.target} is not a mer_bench.Executor; correct its plugin")
-    return made
+    try:
+        return GuardedExecutor(spec, options, content)
+    except ForeignError:
+        raise
+    except MerBenchError as error:
+        raise top.error(str(error)) from error
 
 
 def _spec(catalogue: Catalogue, top: TomlTable, name: str) -> ExecutorSpec:

@@ -6,10 +6,11 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from mer_bench.errors import MerBenchError
 from mer_bench.executors.base import Executor, Job, Task
@@ -17,6 +18,9 @@ from mer_bench.parameters import ParameterValue
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+_LOG_SECONDS = 10.0
+"""How long the last lines of a task may take to its log."""
 
 _BOUND = """
 import ctypes, os, signal, sys
@@ -89,7 +93,7 @@ class Dask(Executor):
 
     def log(self, folder: Path, number: int) -> Sequence[Path]:
         """Return the file to which the attempts of a task write."""
-        return [file] if (file := _log(folder, number)).exists() else []
+        return [_log(folder, number)]
 
     def _submit(self, client: Client, job: Job, task: Task) -> None:
         resource = self._own["gpu_resource"] if task.kind == "gpu" else ""
@@ -154,8 +158,23 @@ def run_task(command: Sequence[str], log: str, environment: Mapping[str, str], r
     variables = {**os.environ, **environment}
     bound = [sys.executable, "-c", _BOUND, str(os.getpid()), *command]
     code = -1
-    with Path(log).open("ab") as output:
+    with _pipe_to(Path(log)) as output:
         while code < 0 <= retries:
             retries -= 1
             code = subprocess.run(bound, env=variables, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
     return code
+
+
+@contextmanager
+def _pipe_to(log: Path) -> Iterator[IO[bytes]]:
+    """Yield a pipe whose content is added to a file: a task must not hold a file in the results folder."""
+    with log.open("ab") as file:
+        writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file, start_new_session=True)
+    assert writer.stdin is not None
+    try:
+        with writer.stdin as pipe:
+            yield pipe
+    finally:
+        # Not for ever: what the task has started may hold the pipe.
+        with suppress(subprocess.TimeoutExpired):
+            writer.wait(_LOG_SECONDS)

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-import json
+import math
 import re
 import shlex
 import subprocess
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mer_bench.atomic import write_atomically
 from mer_bench.errors import MerBenchError
-from mer_bench.executors.base import Executor, Job
+from mer_bench.executors.base import ASK_SECONDS, Executor, Job
 from mer_bench.parameters import ParameterValue
+from mer_bench.store.files import read_record, write_record
 from mer_bench.store.run_plan import KINDS
 
 _WARNING_SECONDS = 60
 """How long before its time limit a task is told."""
 _TIMEOUT = 60.0
 """Seconds that sbatch and squeue may take."""
+_LOG_TENTHS = 100
+"""Tenths of a second that the last lines of a task may take to its log."""
 _SUBMITTED = "slurm.json"
 _COPIED = ("partition", "account", "qos", "constraint", "gres", "mem")
 """Options that sbatch has under the same names; left out where they are empty."""
 
 _SWITCHES = {"True": True, "true": True}
 """How a table of further options states one without a value."""
+
+_OWNED = (
+    *("array", "job-name", "output", "error", "open-mode", "requeue", "no-requeue", "signal", "dependency"),
+    *("clusters", "parsable", "test-only", "wait", "wrap", "help", "usage", "version"),
+)
+"""Options of sbatch on which the script, the logs, or what is asked of Slurm later depend."""
+_OF_KEYS = (*_COPIED, "time", "cpus-per-task", "gpus-per-node")
+"""Options that have keys of their own."""
+_WHOLE = "gpus"
+"""An option of sbatch that is allowed, although its name begins that of another."""
 
 _BODY = """\
 {setup}
@@ -35,12 +47,18 @@ stop() {{ kill -TERM "$worker" 2>/dev/null; }}
 late=
 trap stop TERM
 trap 'late=1; stop' USR1
-{command} &
+# A pipe, so that no process of the task holds the log, which is a file in the results folder.
+exec 3> >(trap '' HUP INT TERM USR1; exec cat)
+logger=$!
+{command} >&3 2>&3 3>&- &
 worker=$!
+exec 3>&-
+while kill -0 "$worker" 2>/dev/null; do wait "$worker" || true; done
 code=0
 wait "$worker" || code=$?
-while kill -0 "$worker" 2>/dev/null; do wait "$worker" || code=$?; done
-if [ -n "$late" ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ]; then
+# Not for ever: what the task has started may hold the pipe.
+for _ in {{1..{log_tenths}}}; do kill -0 "$logger" 2>/dev/null || break; sleep 0.1; done
+if [ -n "$late" ] && [ "$code" -gt 128 ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ]; then
     echo "mer-bench: task $task reached its time limit, and goes on in a new job"
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
 fi
@@ -71,6 +89,11 @@ class _Array:
 class Slurm(Executor):
     """Submits one job array for each kind of task; those of cells wait until samples are preprocessed."""
 
+    def __init__(self, options: Mapping[str, Mapping[str, ParameterValue]]) -> None:
+        super().__init__(options)
+        for own in options.values():
+            _additional(own)
+
     @property
     def gpus(self) -> bool:
         """Whether ``gres`` or ``gpus_per_node`` asks for a GPU."""
@@ -83,32 +106,30 @@ class Slurm(Executor):
 
     def submit(self, job: Job) -> str:
         """Submit the arrays, and remember their ids in the run's folder."""
+        earlier = [array.job for folder in job.after for array in _read(folder) if array.kind == "preprocess"]
         submitted: list[_Array] = []
         for array in self._arrays(job):
-            before = [done.job for done in submitted if done.kind == "preprocess"] if array.kind != "preprocess" else []
+            own = [done.job for done in submitted if done.kind == "preprocess"]
+            before = [] if array.kind == "preprocess" else [*earlier, *own]
             # Not afterok: cells can be computed even if a task before them failed; they say what is missing.
             after = [f"--dependency=afterany:{':'.join(before)}"] if before else []
             answer = _call(["sbatch", "--parsable", *after], self._script(job, array))
             submitted.append(_Array(array.kind, array.first, array.count, answer.strip().partition(";")[0]))
             _write(job.folder, submitted)
+        _QUEUE.forget()
         return f"Slurm job{'s' if len(submitted) > 1 else ''} {', '.join(array.job for array in submitted)}"
 
-    def active(self, folder: Path) -> Collection[int] | None:
-        """Return the tasks that squeue shows; None if it does not answer."""
+    def active(self, folder: Path) -> Collection[int]:
+        """Return the tasks that squeue shows.
+
+        Raises
+        ------
+        MerBenchError
+            It does not answer, or which jobs are the run's is not known any more.
+        """
         arrays = {array.job: array for array in _read(folder)}
-        if not arrays:
-            return ()
-        names = ",".join(sorted({_job_name(folder.name, array.kind) for array in arrays.values()}))
-        try:
-            shown = _call(["squeue", "--noheader", "--array", f"--name={names}", "--format=%i"]).split()
-        except MerBenchError:
-            return None
-        found = []
-        for identifier in shown:
-            job, _, index = identifier.partition("_")
-            if job in arrays and index.isdecimal():
-                found.append(arrays[job].first + int(index))
-        return found
+        shown = (name.partition("_") for name in (_QUEUE.tasks() if arrays else ()))
+        return [arrays[job].first + int(index) for job, _, index in shown if job in arrays and index.isdecimal()]
 
     def log(self, folder: Path, number: int) -> Sequence[Path]:
         """Return the file to which the jobs of a task write; a job that goes on appends."""
@@ -131,6 +152,7 @@ class Slurm(Executor):
             setup="\n".join(filter(None, [*exported, str(options["setup"]).strip()])),
             first=array.first,
             command=job.shell_command('"$task"', jobs=self._number(array.kind, "cpus_per_task")),
+            log_tenths=_LOG_TENTHS,
             requeues=options["requeues"],
         )
         return "\n".join(["#!/bin/bash", *lines, body])
@@ -139,9 +161,8 @@ class Slurm(Executor):
         """Return the options of sbatch for an array."""
         own = self.options[array.kind]
         seconds = 60 * self._number(array.kind, "time")
-        additional = (line.partition("=") for line in str(own["additional_parameters"]).splitlines())
         return {
-            "job-name": _job_name(job.run, array.kind),
+            "job-name": _job_name(array.kind),
             "array": f"0-{array.count - 1}%{own['array_parallelism']}",
             "output": _pattern(job.folder) + f"/slurm-{array.first}-%a.log",
             "open-mode": "append",
@@ -151,7 +172,7 @@ class Slurm(Executor):
             "cpus-per-task": own["cpus_per_task"],
             **{name: own[name] for name in _COPIED if own[name] != ""},
             **({"gpus-per-node": own["gpus_per_node"]} if own["gpus_per_node"] else {}),
-            **{name.replace("_", "-"): _SWITCHES.get(value, value) for name, _, value in additional if name},
+            **_additional(own),
         }
 
     def _number(self, kind: str, name: str) -> int:
@@ -160,8 +181,39 @@ class Slurm(Executor):
         return value
 
 
-def _job_name(run: str, kind: str) -> str:
-    return f"mer-bench-{run}-{kind}"
+def _additional(options: Mapping[str, ParameterValue]) -> dict[str, ParameterValue]:
+    """Return the further options of sbatch.
+
+    Raises
+    ------
+    MerBenchError
+        One is no name of an option, or is one that mer-bench or another key sets.
+    """
+    found: dict[str, ParameterValue] = {}
+    for line in str(options["additional_parameters"]).splitlines():
+        written, _, value = line.partition("=")
+        name = written.replace("_", "-")
+        if problem := _problem(name):
+            raise MerBenchError(f"slurm_additional_parameters: {written!r} {problem}")
+        found[name] = _SWITCHES.get(value, value)
+    return found
+
+
+def _problem(name: str) -> str:
+    """Return why an option of sbatch is refused; sbatch takes the beginning of a name for the whole."""
+    if not re.fullmatch("[a-z][a-z0-9-]*", name):
+        return "is no name of an option of sbatch; write it without hyphens in front"
+    if name == _WHOLE:
+        return ""
+    if any(owned.startswith(name) for owned in _OWNED):
+        return "is set by mer-bench, which needs it to find tasks and their logs again; leave it out"
+    key = next((key for key in _OF_KEYS if key.startswith(name)), "").replace("-", "_")
+    return f"has a key of its own; write slurm_{key}" if key else ""
+
+
+def _job_name(kind: str) -> str:
+    """Return the name of all jobs of a kind, so that squeue is asked once for all runs."""
+    return f"mer-bench-{kind}"
 
 
 def _pattern(folder: Path) -> str:
@@ -219,13 +271,58 @@ def _call(command: Sequence[str], text: str = "") -> str:
     return done.stdout
 
 
+class _Queue:
+    """The tasks of all runs, for which squeue is called at most once in `ASK_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._asked = -math.inf
+        self._answer: Sequence[str] | MerBenchError = ()
+
+    def forget(self) -> None:
+        """Receive that tasks were submitted, which squeue did not show yet."""
+        self._asked = -math.inf
+
+    def tasks(self) -> Sequence[str]:
+        """Return tasks as squeue names them: ``12_3``.
+
+        Raises
+        ------
+        MerBenchError
+            It does not answer, or did not when it was called last.
+        """
+        if time.monotonic() - self._asked >= ASK_SECONDS:
+            names = ",".join(map(_job_name, KINDS))
+            try:
+                self._answer = _call(["squeue", "--noheader", "--array", f"--name={names}", "--format=%i"]).split()
+            except MerBenchError as error:
+                self._answer = error
+            self._asked = time.monotonic()
+        if isinstance(self._answer, MerBenchError):
+            raise self._answer
+        return self._answer
+
+
+_QUEUE = _Queue()
+
+
 def _write(folder: Path, arrays: Sequence[_Array]) -> None:
-    write_atomically(folder / _SUBMITTED, json.dumps([asdict(array) for array in arrays]).encode())
+    write_record(folder / _SUBMITTED, {"arrays": [asdict(array) for array in arrays]})
 
 
 def _read(folder: Path) -> list[_Array]:
-    """Return the arrays of a run; none if it was not submitted to Slurm."""
-    arrays: list[_Array] = []
-    with suppress(OSError, ValueError, TypeError):
-        arrays = [_Array(**entry) for entry in json.loads((folder / _SUBMITTED).read_bytes())]
-    return arrays
+    """Return the arrays of a run; none if it was not submitted to Slurm.
+
+    Raises
+    ------
+    MerBenchError
+        The file that names them is damaged.
+    """
+    file = folder / _SUBMITTED
+    if not file.exists():
+        return []
+    try:
+        return [_Array(**entry) for entry in read_record(file)["arrays"]]
+    except (MerBenchError, KeyError, TypeError) as error:
+        raise MerBenchError(
+            f"{file}, which names the jobs of the run, is damaged; delete it when squeue shows none of them any more"
+        ) from error

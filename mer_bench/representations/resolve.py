@@ -56,9 +56,15 @@ def resolve_representation(
         asked = {key: params[key] for key in spec.representation.parameters if key in _ONLY_FROM_FRAMES}
         return _ready_made(spec, name, own, asked, source)
     settings = {**preprocessing, **own}
-    recipe = Recipe(name, {key: settings[key] for key in parameter_names(name, settings)})
-    identity = {"name": name, "params": recipe.params, "versions": step_versions(name), "from": CLIP}
-    return {"name": name, "params": dict(recipe.params), "hash": digest(identity)}
+    return record_of(Recipe(name, settings))
+
+
+def record_of(recipe: Recipe) -> RepresentationRecord:
+    """Return what a recipe computes here; settings that its steps do not read are left out."""
+    name = recipe.representation
+    params = {key: recipe.params[key] for key in parameter_names(name, recipe.params)}
+    identity = {"name": name, "params": params, "versions": step_versions(name), "from": CLIP}
+    return {"name": name, "params": dict(params), "hash": digest(identity)}
 
 
 def given_representation(spec: MethodSpec, source: DataSource) -> str | None:

@@ -264,7 +264,7 @@ def test_status_counts_folds_and_report_shows_no_mean_of_an_incomplete_run(bench
     bench.run("--method", "majority")
     bench.cell_files()[0].unlink()
     place, headings, _, line = bench("status", "--results", bench.results).out.splitlines()
-    (row,) = bench("status", "--results", bench.results, "--json").objects[0]
+    (row,) = bench("status", "--results", bench.results, "--json").objects[0]["rows"]
     report = bench("report", "--results", bench.results, "--out", tmp_path / "pages")
     page = (tmp_path / "pages" / "report.html").read_text(encoding="utf-8")
 

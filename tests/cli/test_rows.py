@@ -98,7 +98,7 @@ def test_rows_with_other_preprocessing_or_no_strain_are_told_apart(bench: Bench,
 
 
 def test_json_names_settings_input_and_processors_of_each_seed(bench: Bench, rows: list[RowRecord]) -> None:
-    objects = bench("status", "--results", bench.results, "--json").objects[0]
+    objects = bench("status", "--results", bench.results, "--json").objects[0]["rows"]
     first = next(found for found in objects if found["row"] == name(rows[0]) and found["seed"] == 1)
 
     assert [found["row"] for found in objects if found["seed"] == 1] == [name(rows[0])]

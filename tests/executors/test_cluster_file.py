@@ -18,7 +18,7 @@ from mer_bench.plugin_manager import load_catalogue
 def opened(text: str) -> Slurm:
     """Return the executor of a file with this text."""
     Path("cluster.toml").write_text(dedent(text), encoding="utf-8")
-    executor = open_executor(Path("cluster.toml"), load_catalogue())
+    executor = open_executor(Path("cluster.toml"), load_catalogue()).own
     assert isinstance(executor, Slurm)
     return executor
 
@@ -66,6 +66,21 @@ def test_without_a_gpu_in_the_file_networks_are_trained_on_processors() -> None:
         ("gpu = 1\nslurm_time = 5", "gpu = 1 is not a table"),
         ("slurm_time = [1, 2]", "slurm_time = [1, 2] is not a text"),
         ("slurm_time = ", "is not TOML"),
+        *(
+            (f"slurm_additional_parameters = {{ '{name}' = 1 }}", f"{name!r} is set by mer-bench")
+            for name in ("array", "arr", "output", "error", "signal", "requeue", "no-requeue", "no_requeue", "job_name")
+        ),
+        *(
+            (f"slurm_additional_parameters = {{ '{name}' = 1 }}", f"{name!r} is set by mer-bench")
+            for name in ("dependency", "depend", "parsable", "wrap", "wait", "clusters", "open-mode")
+        ),
+        (
+            "[cpu]\nslurm_additional_parameters = { cpus-per-task = 2 }",
+            "has a key of its own; write slurm_cpus_per_task",
+        ),
+        ("slurm_additional_parameters = { 'nice --array' = 2 }", "is no name of an option of sbatch"),
+        ("slurm_additional_parameters = { '--nice' = 2 }", "is no name of an option of sbatch"),
+        ('slurm_additional_parameters = { nice = "2\\narray=0-9" }', "'array' is set by mer-bench"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_name_and_what_is_wrong(text: str, said: str) -> None:
@@ -89,7 +104,9 @@ def test_a_class_that_is_no_executor_is_named(bench: Bench, desk: Path) -> None:
     ended = bench.run("--method", "majority", "--cluster", desk)
 
     assert ended.code == 2
-    assert ended.errors == ["error: executor chair: desk_plugin:Chair is not a mer_bench.Executor; correct its plugin"]
+    assert ended.errors == [
+        f"error: cluster file {desk}: executor chair: desk_plugin:Chair is not a mer_bench.Executor; correct its plugin"
+    ]
 
 
 def test_the_list_of_executors_has_each_option_with_type_default_and_use(bench: Bench, desk: Path) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from support.bench import Bench
+from support.bench import TINY, Bench
 from support.store_files import edit_record
 
 from mer_bench.cli.verbs import status
-from mer_bench.engine import plan_tasks, submit
+from mer_bench.engine import plan_tasks, queued
 from mer_bench.engine import planned as planned_module
 from mer_bench.store.run_plan import planned_runs
 from mer_bench.store.store import Store
@@ -22,8 +23,8 @@ SVM = ("--method", "svm-flow", "--set", "svm-flow.tuning=fixed", "--grid", "svm-
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submit, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(submit, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(queued, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(queued, "ASK_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_status_prints_again_until_ctrl_c_and_asks_no_more_than_once_a_minute(
 
     monkeypatch.setattr(status.time, "sleep", wait)
     ended = bench("status", "--results", bench.results, "--watch")
-    pending = [line.rpartition("; ")[2] for line in ended.out.splitlines() if "missing" in line]
+    pending = [line.rpartition("; ")[2] for line in ended.out.splitlines() if line.startswith("run ")]
 
     assert ended.code == 130
     assert pending == ["3 waiting or running"] * 2 + ["none is waiting or running"] * 2
@@ -237,6 +238,127 @@ def test_a_task_refuses_another_version_than_the_run_was_planned_with(bench: Ben
     assert ended.code == 2
     assert f"error: run {run_id}, good: it cannot be computed here: good has version 2.0 here" in ended.err
     assert not bench.cell_files()
+
+
+@pytest.mark.parametrize(
+    ("fails", "arguments"), [("preview", ["--dry-run"]), ("submit", ["--detach"]), ("submit", ["--json"])]
+)
+def test_an_executor_that_fails_is_one_sentence_that_names_it(
+    bench: Bench, desk: Path, fails: str, arguments: list[str]
+) -> None:
+    desk.write_text(f'desk_fails = "{fails}"\n', encoding="utf-8")
+    ended = bench.run("--method", "majority", "--cluster", desk, *arguments)
+
+    assert ended.code == 2
+    assert len(ended.errors) == 1
+    assert ended.errors[0].startswith(f"error: executor desk: {fails} failed (SystemExit: the desk is on fire)")
+    assert "Traceback" not in ended.err
+
+
+def test_an_ablation_on_an_executor_that_fails_is_one_sentence(bench: Bench, desk: Path) -> None:
+    desk.write_text('desk_fails = "preview"\n', encoding="utf-8")
+    asked = ("ablate", "ahmsa", "--figure", "5", *TINY, "--results", bench.results, "--preset", "quick")
+    ended = bench(*asked, "--cluster", desk, "--dry-run")
+
+    assert ended.code == 2
+    assert "executor desk: preview failed (SystemExit: the desk is on fire)" in ended.errors[0]
+
+
+def test_a_queue_that_cannot_be_asked_is_shown_and_nothing_is_submitted_twice(planned: tuple[Bench, str]) -> None:
+    bench, run_id = planned
+    desk = bench.results / "runs" / run_id / "cluster.toml"
+    desk.write_text('desk_fails = "active"\n', encoding="utf-8")
+    status = bench("status", "--results", bench.results)
+    again = bench.run(*SVM, "--cluster", desk, "--detach")
+
+    problem = "executor desk: active failed (SystemExit: the desk is on fire)"
+    assert status.code == 0
+    assert (
+        f"18 of 18 cells are missing, in 3 of 3 tasks; whether they are waiting or running cannot be told: {problem}"
+        in (status.out)
+    )
+    assert again.code == 2
+    assert again.errors[0].startswith(f"error: nothing is submitted: whether tasks of run {run_id} are still waiting")
+    assert problem in again.errors[0]
+    assert planned_runs(Store(bench.results)) == [run_id]
+
+
+@pytest.mark.parametrize("content", ["desk_hours = 'all'", "desk_ =", "gone_hours = 4"])
+def test_a_cluster_file_that_cannot_be_used_any_more_counts_as_a_queue_that_does_not_answer(
+    planned: tuple[Bench, str], desk: Path, content: str
+) -> None:
+    bench, run_id = planned
+    (bench.results / "runs" / run_id / "cluster.toml").write_text(content, encoding="utf-8")
+    status = bench("status", "--results", bench.results)
+    again = bench.run(*SVM, "--cluster", desk, "--detach")
+
+    assert "cannot be told: cluster file" in status.out
+    assert (again.code, planned_runs(Store(bench.results))) == (2, [run_id])
+
+
+def test_tasks_that_ended_without_their_cells_are_named_with_their_logs(planned: tuple[Bench, str]) -> None:
+    bench, run_id = planned
+    folder = bench.results / "runs" / run_id
+    (folder / "desk-queue").write_text("1")
+    (folder / "desk-2.log").write_text("error: the plugin cannot be imported\n")
+    lines = bench("status", "--results", bench.results).out.splitlines()
+    (run,) = bench("status", "--results", bench.results, "--json").objects[0]["runs"]
+
+    assert lines[-3:] == [
+        f"run {run_id}: 18 of 18 cells are missing, in 3 of 3 tasks; 1 waiting or running",
+        f"  task 0 of run {run_id} was never started, or has no log: 6 cells are missing",
+        f"  task 2 of run {run_id} ended, and 6 cells are missing; log: {folder / 'desk-2.log'}",
+    ]
+    assert {name: run[name] for name in ("run", "cells", "missing", "tasks", "active", "problem")} == {
+        "run": run_id,
+        "cells": 18,
+        "missing": 18,
+        "tasks": 3,
+        "active": [1],
+        "problem": "",
+    }
+    assert [(task["task"], task["state"], task["missing"], task["logs"]) for task in run["pending"]] == [
+        (0, "ended", 6, []),
+        (1, "active", 6, []),
+        (2, "ended", 6, [str(folder / "desk-2.log")]),
+    ]
+
+
+def test_a_log_that_cannot_be_named_is_left_out(planned: tuple[Bench, str]) -> None:
+    bench, run_id = planned
+    folder = bench.results / "runs" / run_id
+    (folder / "desk-queue").write_text("")
+    (folder / "cluster.toml").write_text('desk_fails = "log"\n', encoding="utf-8")
+    ended = bench("status", "--results", bench.results)
+
+    assert ended.code == 0
+    assert ended.out.count("was never started, or has no log") == 3
+
+
+def test_a_command_that_waits_names_the_tasks_that_stored_nothing(bench: Bench, desk: Path) -> None:
+    desk.write_text("desk_start = false\ndesk_loses = true\n", encoding="utf-8")
+    ended = bench.run(*SVM, "--cluster", desk)
+    (run_id,) = planned_runs(Store(bench.results))
+
+    assert ended.code == 1
+    assert [line for line in ended.err.splitlines() if "task" in line] == [
+        f"note: task {number} of run {run_id} was never started, or has no log: 6 cells are missing"
+        for number in (0, 1)
+    ]
+    assert "12 of 12 cells are missing" in ended.out
+
+
+def test_the_cluster_file_is_read_once_and_of_bounded_size(bench: Bench, desk: Path, tmp_path: Path) -> None:
+    large = tmp_path / "large.toml"
+    large.write_text("desk_start = false\n" + "#" * (70 << 10), encoding="utf-8")
+    refused = bench.run(*SVM, "--cluster", large, "--detach")
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    from_pipe = bench.run(*SVM, "--cluster", pipe, "--detach")
+
+    assert "more than 64 KiB" in refused.errors[0]
+    assert "is not a file but a pipe" in from_pipe.errors[0]
+    assert not bench.results.exists()
 
 
 def test_detach_and_the_file_belong_together(bench: Bench) -> None:

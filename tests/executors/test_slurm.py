@@ -12,8 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bench import Bench, Ended, predictions, wait_until
+from support.bench import Bench, Ended, descendants, predictions, wait_until
 from support.slurm_cluster import SlurmCluster, missing, slurm_cluster
+
+from mer_bench.engine import plan_tasks
+from mer_bench.executors import slurm as slurm_executor
+
+FRAMES = ("--data", "synthetic", "--data-option", "layout=smic", "--protocol", "loso-smic", "--allow-partial")
+QUICK = ("--preprocess", "flow=farneback", "--preprocess", "size=96")
 
 pytestmark = [
     pytest.mark.slurm,
@@ -41,6 +47,8 @@ def slurm(cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sl
     for name in ("SLURM_CONF", "PATH"):
         monkeypatch.setenv(name, cluster.environment[name])
     Path("slurm.toml").write_text(CLUSTER, encoding="utf-8")
+    # Commands of one test run in one process.
+    monkeypatch.setattr(slurm_executor, "ASK_SECONDS", 0.0)
     yield cluster
     cluster.call("scancel", "--user=root")
     cluster.call("scancel", "--user=root", "--full", "--signal=KILL", check=False)
@@ -63,7 +71,7 @@ def stored(results: Path) -> dict[str, object]:
 
 def table(bench: Bench, results: Path) -> list[dict[str, Any]]:
     """Return the rows of a store with their scores; times are left out."""
-    rows = json.loads(bench("status", "--results", results, "--json").out)
+    rows = json.loads(bench("status", "--results", results, "--json").out)["rows"]
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
@@ -186,6 +194,89 @@ def test_a_failed_cell_cancels_no_other_and_its_log_is_found(bench: Bench, slurm
     ) == ["nan", "raises"]
 
 
+def test_no_process_of_a_task_has_the_log_open(bench: Bench, slurm: SlurmCluster) -> None:
+    assert submit(bench, "--method", "slow", "--set", "seconds=30").code == 0
+    assert wait_until(lambda: any(len(descendants(pid)) >= 3 for pid in workers(bench).values()), 120), slurm.logs()
+    (worker,) = workers(bench).values()
+    held = {
+        pid: {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.name in ("1", "2")}
+        for pid in (worker, *descendants(worker))
+    }
+
+    assert len(held) >= 4
+    assert all(name.startswith("pipe:") for names in held.values() for name in names), held
+
+
+def test_cells_wait_until_the_samples_are_preprocessed(
+    bench: Bench, slurm: SlurmCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(plan_tasks, "_SAMPLES", 6)
+    asked = ("--method", "svm-flow", *FRAMES, *QUICK)
+    slurm.call("scontrol", "update", "partitionname=test", "state=down")
+    try:
+        first = submit(bench, *asked)
+        waits = slurm.call("squeue", "--noheader", "--array", "--format=%j %E").split("\n")
+        again = submit(bench, *asked)
+    finally:
+        slurm.call("scontrol", "update", "partitionname=test", "state=up")
+    finish(slurm)
+
+    assert (first.code, again.code) == (0, 0), first.err
+    assert "3 tasks submitted, Slurm jobs" in first.out
+    assert "submitted" not in again.out
+    assert sum(line.startswith("mer-bench-preprocess ") for line in waits) == 2
+    assert [line.split()[1].startswith("afterany:") for line in waits if line.startswith("mer-bench-cpu ")] == [True]
+    assert len(bench.cell_files()) == 2
+    assert last_written(tmp_path / "cache" / "face-flow") < min(file.stat().st_mtime for file in bench.cell_files())
+
+
+def last_written(folder: Path) -> float:
+    """Return when the last of 12 entries of a cache was written."""
+    times = [file.stat().st_mtime for file in folder.rglob("*.entry")]
+    assert len(times) == 12
+    return max(times)
+
+
+def test_data_is_preprocessed_into_one_cache_and_the_rest_is_submitted_again(
+    bench: Bench, slurm: SlurmCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MER_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(plan_tasks, "_SAMPLES", 3)
+    asked = ("data", "preprocess", "synthetic", "--data-option", "layout=smic", "--data-option", "size=tiny", *QUICK)
+    elsewhere = ("--cluster", "slurm.toml", "--results", bench.results)
+    submitted = bench(*asked, *elsewhere, "--detach")
+    (job,) = {name.partition("_")[0] for name in slurm.states()}
+    slurm.call("scancel", f"{job}_2", f"{job}_3")
+    finish(slurm)
+    there = len(list((tmp_path / "cache" / "region-flow").rglob("*.entry")))
+    again = bench(*asked, *elsewhere)
+
+    assert (submitted.code, again.code) == (0, 0), submitted.err + again.err
+    assert "4 tasks submitted, Slurm job" in submitted.out
+    assert 6 <= there < 12
+    assert f"{12 - there} preprocessed, {there} in the cache already, 0 failed" in again.out
+    assert not slurm.states()
+
+
+def test_networks_are_an_array_of_their_own_that_asks_for_a_gpu(bench: Bench, slurm: SlurmCluster) -> None:
+    Path("slurm.toml").write_text(f"{CLUSTER}[gpu]\nslurm_gres = 'gpu:1'\nslurm_mem = '1G'\n", encoding="utf-8")
+    slurm.call("scontrol", "update", "partitionname=test", "state=down")
+    try:
+        asked = ("--method", "ststnet", "--method", "majority", "--set", "ststnet.epochs=1", "--device", "auto")
+        submitted = submit(bench, *asked)
+        jobs = dict(line.split() for line in slurm.call("squeue", "--noheader", "--format=%j %b").splitlines())
+    finally:
+        slurm.call("scontrol", "update", "partitionname=test", "state=up")
+    finish(slurm)
+
+    assert submitted.code == 0, submitted.err
+    assert set(jobs) == {"mer-bench-cpu", "mer-bench-gpu"}
+    assert "gpu:1" in jobs["mer-bench-gpu"]
+    assert "gpu" not in jobs["mer-bench-cpu"]
+    assert len(bench.cell_files()) == 12
+
+
 def test_the_same_command_submits_nothing_twice_while_tasks_wait(bench: Bench, slurm: SlurmCluster) -> None:
     slurm.call("scontrol", "update", "partitionname=test", "state=down")
     try:
@@ -212,7 +303,7 @@ def test_the_command_follows_what_is_stored_and_ends_with_the_table(bench: Bench
     assert ended.code == 1
     assert "1 of 12 cells failed; the first: raises" in ended.out
     assert (bench.results / "report.html").exists()
-    assert not slurm.states()
+    assert wait_until(lambda: not slurm.states(), 20)
 
 
 def test_a_path_with_spaces_quotes_and_percent_signs(bench: Bench, slurm: SlurmCluster, tmp_path: Path) -> None:

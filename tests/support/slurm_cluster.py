@@ -17,6 +17,8 @@ from support.bench import wait_until
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch")
 CPUS = 4
+GPUS = ("/dev/null", "/dev/zero")
+"""Devices that stand for GPUs."""
 
 # proctrack/linuxproc: containers have no cgroups that slurmd may write. config_overrides: more CPUs than there are.
 CONFIGURATION = """
@@ -50,7 +52,8 @@ JobRequeue=1
 OverTimeLimit=0
 KillWait=2
 ReturnToService=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=100000 State=UNKNOWN
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} Gres=gpu:{gpus} RealMemory=100000 State=UNKNOWN
 PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -118,9 +121,11 @@ def slurm_cluster(folder: Path) -> Iterator[SlurmCluster]:
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
     configuration = CONFIGURATION.format(
-        folder=folder, host=host, controller_port=ports[0], daemon_port=ports[1], cpus=CPUS
+        folder=folder, host=host, controller_port=ports[0], daemon_port=ports[1], cpus=CPUS, gpus=len(GPUS)
     )
     (folder / "slurm.conf").write_text(configuration, encoding="utf-8")
+    devices = "".join(f"Name=gpu File={device}\n" for device in GPUS)
+    (folder / "gres.conf").write_text(f"AutoDetect=off\n{devices}", encoding="utf-8")
     key = folder / "munge.key"
     key.write_bytes(os.urandom(128))
     key.chmod(0o400)

@@ -9,12 +9,12 @@ from click.core import ParameterSource
 
 from mer_bench.cli.completion import complete_figure, complete_method
 from mer_bench.cli.console import console, show, table_lines
+from mer_bench.cli.elsewhere import named_executor
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.measuring import (
     conclude,
     execute,
     execution_options,
-    named_executor,
     output_options,
     settings_options,
     terminal,
@@ -81,7 +81,7 @@ def command(
     session = open_session(request, listener, dry=dry_run, elsewhere=executor is not None)
     measured = session.plan.data.protocol
     ablation.check_slices(measured.name, measured.slices)
-    code = execute(session, people, executor, cluster=cluster, detach=detach, dry_run=dry_run)
+    code = execute(session, people, executor, detach=detach, dry_run=dry_run)
     if code is not None:
         return code
     varied = [ablation.setting_of(values) for values in session.plan.varied]

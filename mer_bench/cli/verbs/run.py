@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from mer_bench.cli.console import console
+from mer_bench.cli.elsewhere import named_executor
 from mer_bench.cli.exit_codes import ExitCode
 from mer_bench.cli.measuring import (
     conclude,
     execute,
     execution_options,
-    named_executor,
     output_options,
     settings_options,
     terminal,
@@ -48,7 +48,7 @@ def command(
     executor = named_executor(cluster, detach=detach)
     listener = terminal(people, verbose=verbose)
     session = open_session(Request(**asked), listener, dry=dry_run, elsewhere=executor is not None)
-    code = execute(session, people, executor, cluster=cluster, detach=detach, dry_run=dry_run)
+    code = execute(session, people, executor, detach=detach, dry_run=dry_run)
     if code is not None:
         return code
     return conclude(session, people, print_results, as_json=as_json)

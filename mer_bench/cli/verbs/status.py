@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,41 +20,35 @@ if TYPE_CHECKING:
     from mer_bench.store import Store
 
 _WATCH_SECONDS = 5.0
-_MOST_FAILED = 20
-"""How many failed cells are named."""
 _HEADINGS = ("row", "preset", "selection", "seeds", "folds", "UF1", "UAR", "time", "caveats")
 
 
 @click.command(name="status")
 @results_option
 @click.option("--watch", is_flag=True, help=f"Print again every {_WATCH_SECONDS:g} seconds, until Ctrl-C is pressed.")
-@json_option("Print a JSON list on stdout, with an object for each row and seed.")
+@json_option("Print a JSON object on stdout: each row and seed, the runs on a cluster, and their failed cells.")
 def command(results: str | None, watch: bool, as_json: bool) -> None:
     """Show what the results folder holds: each row with its settings, input, scores, time, and missing folds.
 
     Scores are those of the protocol's first slice. Time is summed over all cells. For runs on a cluster, the tasks of
-    missing cells and the logs of failed ones are named.
+    missing cells, and the logs of failed cells and of tasks that ended without theirs, are named.
     """
-    from mer_bench.store.run_plan import damaged_plans, planned_runs
+    from mer_bench.engine.planned import Planned
+    from mer_bench.plugin_manager import load_catalogue
+    from mer_bench.store.run_plan import damaged_plans
 
     store = open_results(results)
     for sentence in damaged_plans(store):
         store.notice(sentence)
-    planned = _planned(store) if planned_runs(store) or watch else None
+    planned = Planned(store, cache(load_catalogue))
     _print(store, planned, as_json=as_json)
     while watch:
         time.sleep(_WATCH_SECONDS)
         _print(store, planned, as_json=as_json)
 
 
-def _planned(store: Store) -> Planned:
-    from mer_bench.engine.planned import Planned
-    from mer_bench.plugin_manager import load_catalogue
-
-    return Planned(store, load_catalogue())
-
-
-def _print(store: Store, planned: Planned | None, *, as_json: bool) -> None:
+def _print(store: Store, planned: Planned, *, as_json: bool) -> None:
+    from mer_bench.cli.planned_status import PlannedStatus
     from mer_bench.result_texts import result_object
     from mer_bench.results import read_results
     from mer_bench.row_names import RowNames
@@ -72,24 +67,9 @@ def _print(store: Store, planned: Planned | None, *, as_json: bool) -> None:
         for seed in row.seeds
     ]
     tables = list(_lines(rows, names)) if rows else ["no cell is stored yet"]
-    show(answer, [*tables, *(_planned_lines(planned, rows, names) if planned else ())], as_json=as_json)
+    known = PlannedStatus.of(planned, rows, names)
+    show({"rows": answer, **known.as_json()}, [*tables, *known.lines()], as_json=as_json)
     answers().flush()
-
-
-def _planned_lines(planned: Planned, rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is pending of runs on a cluster, and the failed cells with their logs."""
-    from mer_bench.store.schema import failure_text
-
-    for run in planned.pending(rows):
-        yield str(run)
-    failed = list(planned.failed(rows))
-    for one in failed[:_MOST_FAILED]:
-        cell, name = one.cell, names[one.row["row_key"]]
-        reason = failure_text(cell["error"]) if cell["error"] else "its file names no error"
-        yield f"{name}, seed {cell['seed']}, fold {cell['fold']} failed: {reason}"
-        yield from (f"  log: {log}" for log in one.logs)
-    if len(failed) > _MOST_FAILED:
-        yield f"{len(failed) - _MOST_FAILED} more cells failed"
 
 
 def _lines(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:

@@ -22,11 +22,20 @@ def command(results: str, run: str, tasks: tuple[int, ...], jobs: int | None) ->
 
     from mer_bench.config import load_config
     from mer_bench.engine.defaults import named_jobs
+    from mer_bench.engine.sample_plan import sample_plan_file
+    from mer_bench.engine.submit_samples import work_samples
     from mer_bench.engine.work import work
     from mer_bench.progress import ProgressListener
+    from mer_bench.store import Store
 
-    listener = ProgressListener()
-    session = work(Path(results), run, tasks, jobs=named_jobs(jobs, load_config()), listener=listener)
+    listener, folder = ProgressListener(), Path(results)
+    n_jobs = named_jobs(jobs, load_config())
+    if sample_plan_file(Store(folder), run).is_file():
+        failed = work_samples(folder, run, tasks, jobs=n_jobs, listener=listener)
+        for sample in failed:
+            listener.notice(sample.failure)
+        return ExitCode.FAILED if failed else ExitCode.DONE
+    session = work(folder, run, tasks, jobs=n_jobs, listener=listener)
     for failure in session.failures:
         listener.notice(f"{failure.method}, seed {failure.seed}, fold {failure.fold} failed: {failure.reason}")
     return ExitCode.FAILED if session.failures or session.missing else ExitCode.DONE
