@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 from mer_bench.errors import MerBenchError
 
 _PACKAGES = ("mer_bench", "mer_bench_reports")
-_OF_PYTHON = ("__annotations__", "__warningregistry__")
-"""What Python itself may add to a class or a module at any time."""
+_ADDED = ("__annotations__", "__warningregistry__", "__msgspec_cache__")
+"""What Python and msgspec may add to a class or a module at any time."""
 _PARTS = ("__code__", "__defaults__", "__kwdefaults__")
 _CONTAINERS = (dict, list, set)
 _NAMED = 3
@@ -246,7 +246,7 @@ def _refuse(module: str, changed: Sequence[str], error: BaseException | None = N
 def _differs(key: str, held: dict[str, object], now: Any) -> bool:
     if key in held and key in now:
         return held[key] is not now[key]
-    return key not in _OF_PYTHON
+    return key not in _ADDED
 
 
 def _content(cell: CellType) -> object:

@@ -253,7 +253,7 @@ def _load(loaded: dict[str, object], point: EntryPoint, block_reason: str | None
     described = f"plugin {point.name!r} of {f'{distribution} {version}'.strip()}"
     cure = f"{BLOCK_VARIABLE}={point.name} goes on without it"
     try:
-        with foreign_code(owner, "loading it"), loading.of(described, cure, point.module):
+        with foreign_code(owner, "loading it"), loading.of(described, cure, point.value.partition(":")[0].strip()):
             check_entry_point(point)
             plugin, name = point.load(), f"{distribution}:{point.name}"
             specs = _read_specs(loaded, plugin, name)

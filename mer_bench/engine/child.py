@@ -19,8 +19,9 @@ from mer_bench.foreign import print_trace
 
 T = TypeVar("T")
 
-_PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 1.0
 """How long a process that has nothing to do any more may take to end."""
+LIVED_ON = "gave no answer that can be read, and did not end; mer-bench ended it"
 _LOOK_SECONDS = 0.5
 """How often to look whether a process still lives: what it has forked itself may keep its connection open."""
 _PR_SET_PDEATHSIG = 1
@@ -40,6 +41,14 @@ def killed_by(number: int) -> str:
         return text
     cure = "run the same command again, with fewer --jobs or on a machine with more memory"
     return f"{text}, probably by the system because the memory was full: {cure}"
+
+
+def ends(pid: int, seconds: float) -> bool:
+    """Return whether a child process ends in time; its status can still be asked for."""
+    deadline = time.monotonic() + seconds
+    while not (ended := _has_ended(pid)) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return ended
 
 
 class LostError(Exception):
@@ -72,7 +81,7 @@ class Child:
             The process above has ended.
         """
         while not self.connection.poll():
-            if self._has_ended() and not self.connection.poll():
+            if _has_ended(self.pid) and not self.connection.poll():
                 raise LostError(self._cause_of_death())
             left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
             if left < 0:
@@ -98,32 +107,30 @@ class Child:
         except OSError:
             raise LostError(self._cause_of_death()) from None
 
-    def end(self, patience: float = _PATIENCE_SECONDS) -> int:
-        """End the process and all that it started; kill what does not end by itself; return its status."""
+    def end(self, patience: float = PATIENCE_SECONDS) -> int | None:
+        """End the process and all that it started; kill what does not end by itself.
+
+        Its status is returned, or None if it did not end by itself.
+        """
         if self.connection.closed:
             return 0
         self.connection.close()
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and not self._has_ended():
-            time.sleep(0.002)
+        ended = ends(self.pid, patience)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         try:
-            return os.waitpid(self.pid, 0)[1]
+            status = os.waitpid(self.pid, 0)[1]
         except ChildProcessError:
             return 0
+        return status if ended else None
 
     def _cause_of_death(self) -> str:
         status = self.end()
+        if status is None:
+            return f"its process {LIVED_ON}"
         if os.WIFSIGNALED(status):
             return f"its process was {killed_by(os.WTERMSIG(status))}"
         return f"its process ended with exit code {os.waitstatus_to_exitcode(status)} before it returned"
-
-    def _has_ended(self) -> bool:
-        try:
-            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:
-            return True
 
 
 def fork(
@@ -173,6 +180,13 @@ def fork(
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 def raise_when_run_ends(run: int) -> None:

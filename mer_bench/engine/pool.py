@@ -25,7 +25,7 @@ import numpy as np
 
 from mer_bench.arithmetic import arithmetic, held_variables, worker_environment
 from mer_bench.config import CONFIG_VARIABLE, DATA_VARIABLE
-from mer_bench.engine.child import killed_by
+from mer_bench.engine.child import LIVED_ON, PATIENCE_SECONDS, ends, killed_by
 from mer_bench.engine.messages import Order, Reply
 from mer_bench.engine.place import Place
 from mer_bench.errors import MerBenchError, MethodError, reason_of
@@ -92,7 +92,10 @@ class _Worker:
 
     def cause_of_death(self) -> str:
         self.connection.close()
+        ended = ends(self.process.pid, PATIENCE_SECONDS)
         self.kill()
+        if not ended:
+            return f"its worker {LIVED_ON}"
         code = self.process.returncode
         return f"its worker was {killed_by(-code)}" if code < 0 else f"its worker ended ({code})"
 

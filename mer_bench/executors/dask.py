@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -29,6 +29,8 @@ if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
 """
 """Becomes the command that follows, which is killed when the thread that started it ends (PR_SET_PDEATHSIG)."""
+_LOOK_SECONDS = 1.0
+"""How often a task looks whether it is still wanted."""
 
 
 class Dask(Executor):
@@ -52,7 +54,7 @@ class Dask(Executor):
 
     @property
     def detaches(self) -> bool:
-        """Tasks on this machine end with the command; those of a scheduler do, too, if nobody waits for them."""
+        """The scheduler forgets the tasks of a command that ends, and they look whether they are still wanted."""
         return False
 
     def preview(self, job: Job) -> str:
@@ -144,6 +146,8 @@ def _log(folder: Path, number: int) -> Path:
 def run_task(command: Sequence[str], log: str, environment: Mapping[str, str], retries: int) -> int:
     """Run a task on a Dask worker, and return its exit code; what it prints is added to a file.
 
+    It is ended when the scheduler no longer wants it, because the command that submitted it has ended.
+
     Parameters
     ----------
     command : sequence of str
@@ -157,11 +161,12 @@ def run_task(command: Sequence[str], log: str, environment: Mapping[str, str], r
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     variables = {**os.environ, **environment}
     bound = [sys.executable, "-c", _BOUND, str(os.getpid()), *command]
-    code = -1
+    code, is_wanted = -1, _asks_worker()
     with _pipe_to(Path(log)) as output:
-        while code < 0 <= retries:
+        while code < 0 <= retries and is_wanted():
             retries -= 1
-            code = subprocess.run(bound, env=variables, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
+            process = subprocess.Popen(bound, env=variables, stdout=output, stderr=subprocess.STDOUT)
+            code = _waited_for(process, is_wanted)
     return code
 
 
@@ -178,3 +183,28 @@ def _pipe_to(log: Path) -> Iterator[IO[bytes]]:
         # Not for ever: what the task has started may hold the pipe.
         with suppress(subprocess.TimeoutExpired):
             writer.wait(_LOG_SECONDS)
+
+
+def _waited_for(process: subprocess.Popen[bytes], is_wanted: Callable[[], bool]) -> int:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK_SECONDS)
+        if not is_wanted():
+            process.terminate()
+
+
+def _asks_worker() -> Callable[[], bool]:
+    """Return a function that says whether the Dask worker of this thread is still to run the thread's task."""
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+    except ValueError:
+        return lambda: True
+    key = worker.get_current_task()
+
+    def is_wanted() -> bool:
+        state = worker.state.tasks.get(key)
+        return state is not None and state.state != "cancelled"
+
+    return is_wanted

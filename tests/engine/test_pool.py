@@ -186,6 +186,26 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_tried_again(tmp_path: 
     assert [name for name, _ in run("kill-worker", "ab")] == [f"kill-worker: its worker was {KILLED}", "2"]
 
 
+@pytest.mark.parametrize("place", [ALONE, Place((), "shared home")])
+def test_a_process_that_mer_bench_kills_because_it_gives_no_answer_is_not_said_to_have_filled_the_memory(
+    place: Place,
+) -> None:
+    assert run("close-connections", "ab", place=place)[0][0] == (
+        "close-connections: its process gave no answer that can be read, and did not end; mer-bench ended it"
+    )
+
+
+@pytest.mark.usefixtures("own_workers")
+def test_a_worker_that_mer_bench_kills_because_it_gives_no_answer_is_not_said_to_have_filled_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "_START", "import os, time; os.close({descriptor}); time.sleep(60) #{path}{run}")
+    monkeypatch.setattr(pool, "_ATTEMPTS", 1)
+
+    ((said, _),) = run("ab")
+    assert said == "ab: its worker gave no answer that can be read, and did not end; mer-bench ended it"
+
+
 def test_a_worker_that_dies_while_it_starts_costs_attempts_and_then_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
     pool._IDLE.stop()
     working = pool._START

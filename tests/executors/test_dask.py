@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from concurrent.futures import Future
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from support.bench import Bench, descendants, living, wait_until
 
 from mer_bench.errors import MerBenchError
+from mer_bench.executors import dask
 from mer_bench.executors.base import Job, Task
 from mer_bench.executors.dask import Dask, run_task
 from mer_bench.executors.options import DASK
@@ -93,6 +95,17 @@ def test_a_task_that_fails_is_not_started_again_and_has_its_variables(tmp_path: 
 
     assert run_task(command, str(tmp_path / "log"), {"OWN": "7"}, 2) == 3
     assert (tmp_path / "log").read_text() == "7\n"
+
+
+def test_a_task_that_is_no_longer_wanted_is_ended_and_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    monkeypatch.setattr(dask, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(dask, "_asks_worker", lambda: lambda: not log.read_text())
+
+    assert run_task(["/bin/sh", "-c", "echo started; exec sleep 60"], str(log), {}, 2) == -signal.SIGTERM
+    assert log.read_text() == "started\n"
 
 
 def test_tables_for_kinds_of_tasks_are_refused() -> None:
@@ -195,3 +208,39 @@ def test_workers_and_tasks_end_with_the_command(bench: Bench, stop: signal.Signa
         assert process.returncode == 130
         assert "interrupted: the same command again submits what is missing" in err
         assert "Traceback" not in err
+
+
+SCHEDULER = """
+from distributed import LocalCluster
+
+if __name__ == "__main__":
+    quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, scheduler_kwargs=quiet, dashboard_address=None) as cluster:
+        print(cluster.scheduler_address, flush=True)
+        input()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("naughty")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_tasks_of_a_scheduler_elsewhere_end_with_the_command_and_the_scheduler_goes_on(
+    bench: Bench, tmp_path: Path, stop: signal.Signals
+) -> None:
+    (tmp_path / "scheduler.py").write_text(SCHEDULER, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "scheduler.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as scheduler:
+        assert scheduler.stdin is not None
+        assert scheduler.stdout is not None
+        Path("dask.toml").write_text(f'dask_address = "{scheduler.stdout.readline().strip()}"\n', encoding="utf-8")
+        process = bench.start(*bench.run_arguments("--method", "slow", "--set", "seconds=30", "--cluster", "dask.toml"))
+        assert wait_until(lambda: bool(tasks_below(scheduler.pid)), 120), process.communicate()
+        below = [pid for task in tasks_below(scheduler.pid) for pid in (task, *descendants(task))]
+        process.send_signal(stop)
+        process.communicate(timeout=60)
+
+        assert wait_until(lambda: not living(below), 20)
+        assert not tasks_below(scheduler.pid)
+        assert scheduler.poll() is None
+        scheduler.stdin.write("\n")
+        scheduler.stdin.flush()
