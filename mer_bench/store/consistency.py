@@ -71,11 +71,13 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
     truth, n_classes = row["folds"][fold]["samples"], len(row["protocol"]["classes"])
     if problem := _ids_problem([prediction["sample_id"] for prediction in cell["predictions"]], truth):
         return problem
+    # One look at all of them, because each cell that is read gets here.
+    finite = _are_finite([number for prediction in cell["predictions"] for number in prediction["scores"]])
     for prediction in cell["predictions"]:
         key, scores = prediction["sample_id"], prediction["scores"]
         if not 0 <= prediction["y_pred"] < n_classes:
             return f"it predicts the label {prediction['y_pred']} for {key}, outside the {n_classes} classes"
-        if len(scores) != n_classes or not _are_finite(scores):
+        if len(scores) != n_classes or not (finite or _are_finite(scores)):
             return f"the scores of {key} are not {n_classes} finite numbers"
         if prediction["y_pred"] != scores.index(max(scores)):
             return f"it predicts the label {prediction['y_pred']} for {key}, which does not have the largest score"

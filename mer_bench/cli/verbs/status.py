@@ -54,26 +54,34 @@ def _planned(store: Store) -> Planned:
 
 
 def _print(store: Store, planned: Planned | None, *, as_json: bool) -> None:
-    from mer_bench.result_texts import result_object
     from mer_bench.results import read_results
     from mer_bench.row_names import RowNames
 
     rows = read_results(store)
     short = RowNames.stored(store.path)
     names = {row.record["row_key"]: short.of(row.record["method"]["name"], row.record["row_key"]) for row in rows}
-    answer = [
-        {
-            **result_object(row, seed, names[row.record["row_key"]]),
-            "training": row.record["training"],
-            "missing": seed.total - seed.done - seed.failed,
-            "seconds": round(sum(cell["seconds"] for cell in row.stored if cell["seed"] == seed.seed), 3),
-        }
-        for row in rows
-        for seed in row.seeds
-    ]
-    tables = list(_lines(rows, names)) if rows else ["no cell is stored yet"]
-    show(answer, [*tables, *(_planned_lines(planned, rows, names) if planned else ())], as_json=as_json)
+    answer = list(_objects(rows, names)) if as_json else []
+    show(answer, _text(rows, names, planned), as_json=as_json)
     answers().flush()
+
+
+def _objects(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[dict[str, object]]:
+    from mer_bench.result_texts import result_object
+
+    for row in rows:
+        for seed in row.seeds:
+            yield {
+                **result_object(row, seed, names[row.record["row_key"]]),
+                "training": row.record["training"],
+                "missing": seed.total - seed.done - seed.failed,
+                "seconds": round(sum(cell["seconds"] for cell in row.stored if cell["seed"] == seed.seed), 3),
+            }
+
+
+def _text(rows: Sequence[RowResults], names: Mapping[str, str], planned: Planned | None) -> Iterator[str]:
+    yield from _lines(rows, names) if rows else ["no cell is stored yet"]
+    if planned:
+        yield from _planned_lines(planned, rows, names)
 
 
 def _planned_lines(planned: Planned, rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:
