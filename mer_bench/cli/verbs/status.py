@@ -34,54 +34,41 @@ def command(results: str | None, watch: bool, as_json: bool) -> None:
     Scores are those of the protocol's first slice. Time is summed over all cells. For runs on a cluster, the tasks of
     missing cells and the logs of failed ones are named.
     """
+    from mer_bench.engine.planned import Planned
+    from mer_bench.plugin_manager import load_catalogue
     from mer_bench.store.run_plan import damaged_plans, planned_runs
 
     store = open_results(results)
     for sentence in damaged_plans(store):
         store.notice(sentence)
-    planned = _planned(store) if planned_runs(store) or watch else None
+    planned = Planned(store, load_catalogue()) if planned_runs(store) or watch else None
     _print(store, planned, as_json=as_json)
     while watch:
         time.sleep(_WATCH_SECONDS)
         _print(store, planned, as_json=as_json)
 
 
-def _planned(store: Store) -> Planned:
-    from mer_bench.engine.planned import Planned
-    from mer_bench.plugin_manager import load_catalogue
-
-    return Planned(store, load_catalogue())
-
-
 def _print(store: Store, planned: Planned | None, *, as_json: bool) -> None:
+    from mer_bench.result_texts import result_object
     from mer_bench.results import read_results
     from mer_bench.row_names import RowNames
 
     rows = read_results(store)
     short = RowNames.stored(store.path)
     names = {row.record["row_key"]: short.of(row.record["method"]["name"], row.record["row_key"]) for row in rows}
-    answer = list(_objects(rows, names)) if as_json else []
-    show(answer, _text(rows, names, planned), as_json=as_json)
+    answer = [
+        {
+            **result_object(row, seed, names[row.record["row_key"]]),
+            "training": row.record["training"],
+            "missing": seed.total - seed.done - seed.failed,
+            "seconds": round(sum(cell["seconds"] for cell in row.stored if cell["seed"] == seed.seed), 3),
+        }
+        for row in (rows if as_json else ())
+        for seed in row.seeds
+    ]
+    tables = list(_lines(rows, names)) if rows else ["no cell is stored yet"]
+    show(answer, [*tables, *(_planned_lines(planned, rows, names) if planned else ())], as_json=as_json)
     answers().flush()
-
-
-def _objects(rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[dict[str, object]]:
-    from mer_bench.result_texts import result_object
-
-    for row in rows:
-        for seed in row.seeds:
-            yield {
-                **result_object(row, seed, names[row.record["row_key"]]),
-                "training": row.record["training"],
-                "missing": seed.total - seed.done - seed.failed,
-                "seconds": round(sum(cell["seconds"] for cell in row.stored if cell["seed"] == seed.seed), 3),
-            }
-
-
-def _text(rows: Sequence[RowResults], names: Mapping[str, str], planned: Planned | None) -> Iterator[str]:
-    yield from _lines(rows, names) if rows else ["no cell is stored yet"]
-    if planned:
-        yield from _planned_lines(planned, rows, names)
 
 
 def _planned_lines(planned: Planned, rows: Sequence[RowResults], names: Mapping[str, str]) -> Iterator[str]:
