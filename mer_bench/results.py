@@ -177,13 +177,18 @@ class RowResults:
         return tuple(result for result in results if seeds is None or result.seed in seeds)
 
     def _under(self, selection: str, predict: Callable[[CellRecord], Predictions | None]) -> tuple[SeedResult, ...]:
-        seeds = sorted({seed for seed, _ in self.cells})
-        return tuple(self._seed_result(seed, selection, predict) for seed in seeds)
+        stored: dict[int, list[CellRecord]] = {seed: [] for seed in sorted({seed for seed, _ in self.cells})}
+        for cell in self.stored:
+            stored[cell["seed"]].append(cell)
+        return tuple(self._seed_result(seed, cells, selection, predict) for seed, cells in stored.items())
 
     def _seed_result(
-        self, seed: int, selection: str, predict: Callable[[CellRecord], Predictions | None]
+        self,
+        seed: int,
+        stored: Sequence[CellRecord],
+        selection: str,
+        predict: Callable[[CellRecord], Predictions | None],
     ) -> SeedResult:
-        stored = [cell for cell in self.stored if cell["seed"] == seed]
         predicted = [predict(cell) for cell in stored if cell["status"] == "ok"]
         done = [predictions for predictions in predicted if predictions is not None]
         pooled: dict[str, tuple[int, int]] = {}
@@ -298,11 +303,9 @@ def _slices(record: RowRecord, predictions: Predictions) -> dict[str, Scores]:
         name: [counts[database] for database in counts if database in databases]
         for name, databases in protocol["slices"].items()
     }
-    return {
-        name: score_counts(np.sum(part, axis=0), absent_class=protocol["absent_class"])
-        for name, part in parts.items()
-        if part
-    }
+    scored = {name: np.sum(part, axis=0) for name, part in parts.items() if part}
+    scores = score_counts(np.array([*scored.values()]), absent_class=protocol["absent_class"]) if scored else []
+    return dict(zip(scored, scores, strict=True))
 
 
 def _counts(pairs: Sequence[tuple[int, int]], n_classes: int) -> IntArray:

@@ -22,7 +22,7 @@ from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, RowResults, read_results, read_row
 from mer_bench.row_names import RowNames
 from mer_bench.store import Store
-from mer_bench.store import store as store_module
+from mer_bench.store import cell as cell_module
 from mer_bench.store.files import read_sealed
 from mer_bench_reports import build_report, write_report
 
@@ -94,7 +94,7 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
         reads[Path(path)] += 1
         return content
 
-    monkeypatch.setattr(store_module, "read_sealed", counted)
+    monkeypatch.setattr(cell_module, "read_sealed", counted)
     return reads
 
 

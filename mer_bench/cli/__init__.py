@@ -138,7 +138,7 @@ def main() -> None:
     """Run the command line. Bad input gives one sentence and exit code 2, never a traceback."""
     _open_standard_streams()
     # Stored cells are many objects without cycles: to look for these takes a fifth of the time to read them.
-    gc.set_threshold(200_000)
+    gc.set_threshold(500_000)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Neither paths nor terminals need be UTF-8: a character that cannot be printed is no reason to stop.

@@ -64,16 +64,17 @@ def score(y_true: ArrayLike, y_pred: ArrayLike, n_classes: int, *, absent_class:
     ----------
     AHMSA-Net, eq. 6 (UF1) and eq. 7 (UAR), which are MEGC2019's.
     """
-    return score_counts(confusion(y_true, y_pred, n_classes), absent_class=absent_class)
+    (scores,) = score_counts(confusion(y_true, y_pred, n_classes)[np.newaxis], absent_class=absent_class)
+    return scores
 
 
-def score_counts(counts: IntArray, *, absent_class: str = "exclude") -> Scores:
-    """Score a confusion matrix, pooled over all folds.
+def score_counts(counts: IntArray, *, absent_class: str = "exclude") -> list[Scores]:
+    """Score confusion matrices, each pooled over all folds.
 
     Parameters
     ----------
-    counts : ndarray of shape (n_classes, n_classes), int64
-        Of one sample or more; rows are the truth, columns the prediction.
+    counts : ndarray of shape (n, n_classes, n_classes), int64
+        Each of one sample or more; rows are the truth, columns the prediction.
     absent_class : {"exclude", "zero"}
         As in `score`.
 
@@ -86,16 +87,23 @@ def score_counts(counts: IntArray, *, absent_class: str = "exclude") -> Scores:
         hint = did_you_mean(absent_class, ABSENT_CLASS_RULES) if isinstance(absent_class, str) else ""
         raise MerBenchError(f"absent_class={absent_class!r} is not one of: {', '.join(ABSENT_CLASS_RULES)}{hint}")
     uf1, uar = class_means(counts, absent_class=absent_class)
-    n_true = counts.sum(axis=1)
-    n_samples = int(n_true.sum())
-    return Scores(
-        uf1=float(uf1),
-        uar=float(uar),
-        accuracy=float(np.trace(counts) / n_samples),
-        n_samples=n_samples,
-        confusion=tuple(map(tuple, counts.tolist())),
-        absent=tuple(np.flatnonzero(n_true == 0).tolist()),
-    )
+    n_true = counts.sum(axis=2)
+    n_samples = n_true.sum(axis=1)
+    accuracy = np.trace(counts, axis1=1, axis2=2) / n_samples
+    columns = (uf1, uar, accuracy, n_samples, counts, n_true)
+    return [
+        Scores(
+            uf1=own_uf1,
+            uar=own_uar,
+            accuracy=own_accuracy,
+            n_samples=own_n,
+            confusion=tuple(map(tuple, own_counts)),
+            absent=tuple(label for label, n in enumerate(own_true) if n == 0),
+        )
+        for own_uf1, own_uar, own_accuracy, own_n, own_counts, own_true in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]
 
 
 def class_means(counts: DoubleArray | IntArray, *, absent_class: str = "exclude") -> tuple[DoubleArray, DoubleArray]:

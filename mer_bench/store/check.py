@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mer_bench.errors import MerBenchError
+from mer_bench.store.cell import cell_key
 from mer_bench.store.network import read_network
 from mer_bench.store.run_plan import read_plan
 from mer_bench.store.schema import RowRecord
-from mer_bench.store.store import Store, cell_key
+from mer_bench.store.store import Store
 from mer_bench.store.verification import read_verification
 
 _GC = "`mer-bench store gc` removes it"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
 from mer_bench.arrays import FloatArray
 from mer_bench.rules import ABSENT_CLASS_RULES
-from mer_bench.store.schema import CellRecord, RowRecord
+from mer_bench.store.schema import CellRecord, Prediction, RowRecord
 
 _MAX_SECONDS = 1e12
 
@@ -71,6 +72,8 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
     truth, n_classes = row["folds"][fold]["samples"], len(row["protocol"]["classes"])
     if problem := _ids_problem([prediction["sample_id"] for prediction in cell["predictions"]], truth):
         return problem
+    if _are_sound(cell["predictions"], n_classes):
+        return None
     for prediction in cell["predictions"]:
         key, scores = prediction["sample_id"], prediction["scores"]
         if not 0 <= prediction["y_pred"] < n_classes:
@@ -80,6 +83,19 @@ def _predictions_problem(cell: CellRecord, row: RowRecord, fold: str) -> str | N
         if prediction["y_pred"] != scores.index(max(scores)):
             return f"it predicts the label {prediction['y_pred']} for {key}, which does not have the largest score"
     return None
+
+
+def _are_sound(predictions: Sequence[Prediction], n_classes: int) -> bool:
+    """Return whether each prediction has ``n_classes`` finite scores, and the label of the first largest.
+
+    All are looked at together, because every cell that is read gets here.
+    """
+    scores = [prediction["scores"] for prediction in predictions]
+    return (
+        set(map(len, scores)) == {n_classes}
+        and _are_finite(chain.from_iterable(scores))
+        and [own.index(max(own)) for own in scores] == [prediction["y_pred"] for prediction in predictions]
+    )
 
 
 def _ids_problem(ids: Sequence[str], truth: Mapping[str, int]) -> str | None:
@@ -98,7 +114,7 @@ def _duplicates(ids: Sequence[str]) -> list[str]:
     return sorted(key for key, n in Counter(ids).items() if n > 1)
 
 
-def _are_finite(numbers: Sequence[float]) -> bool:
+def _are_finite(numbers: Iterable[float]) -> bool:
     try:
         return all(map(math.isfinite, numbers))
     except OverflowError:  # JSON allows integers of any length, also those that no float can represent

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT)
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 _BEFORE_CHECKSUM, _AFTER_CHECKSUM = b',\n "sha256": "', b'"\n}'
+_PART = 1 << 16
 _SEAL_LENGTH = len(_BEFORE_CHECKSUM) + 64 + len(_AFTER_CHECKSUM)
 
 
@@ -119,13 +120,24 @@ def read_sealed(path: Path | str) -> bytes:
     ValueError
         A byte of it is not what was written.
     """
-    with FileIO(path) as file:
-        content = file.readall()
+    content = _content(path)
     # Of the bytes, not of the parsed values: it costs next to nothing, and every change of the file is seen.
     record, seal = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
     if seal != _seal(record):
         raise ValueError("its checksum does not fit: it was damaged or edited")
     return record + b"\n}"
+
+
+def _content(path: Path | str) -> bytes:
+    """Return a file's bytes with three calls of the system, where Python's files take seven."""
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = [os.read(opened, _PART)]
+        while len(parts[-1]) == _PART:
+            parts.append(os.read(opened, _PART))
+    finally:
+        os.close(opened)
+    return b"".join(parts)
 
 
 def _seal(record: bytes) -> bytes:

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeVar, cast
 
-import msgspec
-import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError
-
 from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.locks import remove_leftover
+from mer_bench.store.cell import cell_key, read_cell_file
 from mer_bench.store.consistency import cell_problem, epochs_problem, row_problem
-from mer_bench.store.files import (
-    read_json,
-    read_record,
-    read_sealed,
-    unwritable,
-    write_bytes,
-    write_json,
-    write_record,
-)
+from mer_bench.store.epoch_scores import read_scores_file, scores_digest, write_scores_file
+from mer_bench.store.files import read_record, unwritable, write_record
+from mer_bench.store.marker import check_schema, marker, refuse_others, write_marker
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.validation import misfit
 
@@ -43,16 +30,7 @@ _LEFTOVERS = (_TEMPORARY, *(f"{folder}/{_TEMPORARY}" for folder in ("cells/**", 
 KEY_LENGTH = 12
 """Characters of a row's key in the name of its folder."""
 
-_CELLS = msgspec.json.Decoder(CellRecord)
-
 _RecordT = TypeVar("_RecordT", RowRecord, CellRecord, dict[str, object])
-
-
-def cell_key(row_key: str, seed: int, fold: str) -> str:
-    """Return a cell's key: SHA-256 over its row, seed and fold."""
-    # `digest({"row": row_key, "seed": seed, "fold": fold})`, which takes three times as long; each cell read needs it.
-    place = f'{{"fold":{encode_basestring_ascii(fold)},"row":"{row_key}","seed":{seed}}}'
-    return hashlib.sha256(place.encode()).hexdigest()
 
 
 def new_run_id() -> str:
@@ -88,10 +66,9 @@ class Store:
         MerBenchError
             The folder cannot be created, contains something else, or was made by a mer-bench with another schema.
         """
-        marker = path / "store.json"
-        if not marker.exists():
-            _refuse_others(path)
-            write_json(marker, {"schema": SCHEMA})
+        if not marker(path).exists():
+            refuse_others(path)
+            write_marker(path)
         return cls.open(path, notice)
 
     @classmethod
@@ -103,9 +80,9 @@ class Store:
         MerBenchError
             The folder contains something else, or was made by a mer-bench with another schema.
         """
-        if (path / "store.json").exists():
+        if marker(path).exists():
             return cls.open(path, notice)
-        _refuse_others(path)
+        refuse_others(path)
         return cls(path, notice)
 
     @classmethod
@@ -117,13 +94,7 @@ class Store:
         MerBenchError
             There is none at ``path``, or a mer-bench with another schema made it.
         """
-        schema = stated_schema(path)
-        if schema != SCHEMA:
-            age, cure = ("a newer", "upgrade mer-bench") if schema > SCHEMA else ("an older", _upgrade_cure(path))
-            raise MerBenchError(
-                f"{path} was made by {age} mer-bench (store schema {schema}, this one reads {SCHEMA}); "
-                f"{cure}, or choose another folder with --results"
-            )
+        check_schema(path)
         return cls(path, notice)
 
     def get_ready(self) -> None:
@@ -194,7 +165,7 @@ class Store:
         file = f"{self._row_folder(row)}/seed-{seed}/{fold}.json"
         try:
             # Why a damaged one cannot be used, `_parsed` says.
-            cell = _decoded(file) or self._parsed(Path(file), CellRecord)
+            cell = read_cell_file(file) or self._parsed(Path(file), CellRecord)
         except (FileNotFoundError, NotADirectoryError):
             return None
         if cell is None:
@@ -250,10 +221,7 @@ class Store:
             The held-out subject's samples, in the order of axis 1.
         scores : ndarray of shape (n_epochs, n_samples, n_classes), float32
         """
-        tensors = {"scores": np.ascontiguousarray(scores, dtype=np.float32)}
-        content = safetensors.numpy.save(tensors, {"sample_ids": json.dumps(sample_ids)})
-        write_bytes(self.epoch_scores_file(key), content)
-        return hashlib.sha256(content).hexdigest()
+        return write_scores_file(self.epoch_scores_file(key), sample_ids, scores)
 
     def read_epoch_scores(
         self, key: str, row: RowRecord | None = None, cell: CellRecord | None = None
@@ -269,15 +237,10 @@ class Store:
         """
         file = self.epoch_scores_file(key)
         try:
-            if cell is not None and hashlib.sha256(file.read_bytes()).hexdigest() != cell["epoch_scores"]:
-                raise ValueError("its checksum is not the one in its cell: it was damaged or edited")
-            with safetensors.safe_open(str(file), framework="numpy") as stream:
-                sample_ids = json.loads(stream.metadata()["sample_ids"])
-                scores: FloatArray = stream.get_tensor("scores")
+            sample_ids, scores = read_scores_file(file, None if cell is None else cell["epoch_scores"])
         except FileNotFoundError:
             return None
-        # AttributeError: a data type that numpy lacks. RecursionError: ids that are nested too deeply.
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except ValueError as error:
             self.notice(f"{file} cannot be read ({error}); the oracle diagnostic of this fold is missing")
             return None
         if row is not None and cell is not None and (problem := epochs_problem(sample_ids, scores, row, cell)):
@@ -287,10 +250,7 @@ class Store:
 
     def epoch_scores_digest(self, key: str) -> str:
         """Return the SHA-256 of a cell's file of epoch scores, whatever it holds; empty if it cannot be read."""
-        try:
-            return hashlib.sha256(self.epoch_scores_file(key).read_bytes()).hexdigest()
-        except OSError:
-            return ""
+        return scores_digest(self.epoch_scores_file(key))
 
     def start_run(self, manifest: Mapping[str, object], run_id: str | None = None) -> str:
         """Store the manifest of a run and return the run's id.
@@ -352,56 +312,7 @@ class Store:
         return self.run_folder(run_id) / "manifest.json"
 
 
-def stated_schema(path: Path) -> int:
-    """Return the schema that a store states.
-
-    Raises
-    ------
-    MerBenchError
-        There is no store at ``path``.
-    """
-    marker = path / "store.json"
-    if not marker.exists():
-        raise MerBenchError(f"{path} holds no results (no store.json); name the folder with --results")
-    content = read_json(marker)
-    schema = content.get("schema") if isinstance(content, dict) else None
-    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise MerBenchError(f"{marker} does not state its schema; it was not written by mer-bench")
-    return schema
-
-
-def _decoded(file: str) -> CellRecord | None:
-    """Return a cell, parsed and checked in one pass, because stores have tens of thousands; None if it is damaged."""
-    try:
-        cell = _CELLS.decode(read_sealed(file))
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except (OSError, ValueError, RecursionError):
-        return None
-    return cell if cell["schema"] == SCHEMA else None
-
-
 @lru_cache(maxsize=1024)
 def _joined(folder: Path, place: str) -> Path:
     # Each cell of a row asks for it, and pathlib takes its time.
     return folder / place
-
-
-def _refuse_others(path: Path) -> None:
-    """Refuse a folder with other content; look for the marker last, as another process may just have written it."""
-    existing = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
-    if not existing.is_dir():
-        raise MerBenchError(f"cannot create {path}: {existing} is not a folder; choose another folder with --results")
-    if path.is_dir() and not _may_become_store(path) and not (path / "store.json").exists():
-        raise MerBenchError(f"{path} is not empty and is not a mer-bench store; choose another folder with --results")
-
-
-def _upgrade_cure(path: Path) -> str:
-    return f"run `{shlex.join(['mer-bench', 'store', 'upgrade', '--results', str(path)])}`"
-
-
-def _may_become_store(path: Path) -> bool:
-    """Return whether a folder without ``store.json`` is empty, or an interrupted or damaged store."""
-    names = [child.name for child in path.iterdir()]
-    # NFS gives a file another name that is removed while somebody has it open.
-    return "cells" in names or all(name.startswith((".store.json.", ".nfs")) for name in names)

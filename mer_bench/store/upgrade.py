@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mer_bench.errors import MerBenchError
-from mer_bench.store.files import digest, read_json, read_record, write_json, write_record
+from mer_bench.store.files import digest, read_json, read_record, write_record
+from mer_bench.store.marker import stated_schema, write_marker
 from mer_bench.store.schema import SCHEMA
-from mer_bench.store.store import Store, stated_schema
+from mer_bench.store.store import Store
 
 OLDEST = 4
 """The oldest schema that can be upgraded."""
@@ -85,7 +86,7 @@ def upgrade(path: Path, *, dry_run: bool = False) -> Upgraded:
         if not dry_run:
             write_record(file, content)
     if before != SCHEMA and not dry_run:
-        write_json(path / "store.json", {"schema": SCHEMA})
+        write_marker(path)
     return Upgraded(before, records, tuple(damaged))
 
 

@@ -13,7 +13,7 @@ from support.bench import FOLDS, TINY, Bench, Ended
 
 import mer_bench
 from mer_bench import MerBenchError, progress
-from mer_bench.store import store
+from mer_bench.store import cell
 
 OPTIONS = {"data": "synthetic-maps", "data_options": {"size": "tiny"}}
 
@@ -146,14 +146,14 @@ def test_each_stored_or_computed_cell_is_read_once(
     bench.run(*arguments)
     bench.cell_files()[1].unlink()
     reads: Counter[Path] = Counter()
-    read = store.read_sealed
+    read = cell.read_sealed
 
     def counting(path: str) -> bytes:
         content = read(path)
         reads[Path(path)] += 1
         return content
 
-    monkeypatch.setattr(store, "read_sealed", counting)
+    monkeypatch.setattr(cell, "read_sealed", counting)
     ended = bench.run(*arguments, "--selection", selection)
 
     assert "3 stored, 1 to compute" in ended.out

@@ -19,8 +19,8 @@ from mer_bench.errors import MerBenchError
 from mer_bench.locks import temporary_beside
 from mer_bench.store import Store, cell_key
 from mer_bench.store.files import canonical_json, digest, read_json, write_json
+from mer_bench.store.marker import _may_become_store
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
-from mer_bench.store.store import _may_become_store
 from mer_bench.store.upgrade import _upgraded
 from mer_bench.store.validation import misfit
 
@@ -275,7 +275,7 @@ def test_a_store_that_another_process_makes_meanwhile_is_taken(tmp_path: Path, m
         (path / "runs").mkdir()
         return _may_become_store(path)
 
-    monkeypatch.setattr("mer_bench.store.store._may_become_store", others_were_first)
+    monkeypatch.setattr("mer_bench.store.marker._may_become_store", others_were_first)
 
     assert Store.create(folder).path == folder
 

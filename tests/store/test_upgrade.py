@@ -97,16 +97,16 @@ def test_an_upgrade_that_was_stopped_goes_on(
     left = [n_written]
 
     def stopping(write: Any) -> Any:
-        def wrapped(path: Path, content: object) -> None:
+        def wrapped(*arguments: object) -> None:
             if not left[0]:
                 raise KeyboardInterrupt
             left[0] -= 1
-            write(path, content)
+            write(*arguments)
 
         return wrapped
 
     with monkeypatch.context() as patched:
-        for name in ("write_record", "write_json"):
+        for name in ("write_record", "write_marker"):
             patched.setattr(upgrade_module, name, stopping(getattr(upgrade_module, name)))
         with pytest.raises(KeyboardInterrupt):
             upgrade(verified)

@@ -63,7 +63,7 @@ def _print(store: Store, planned: Planned, *, as_json: bool) -> None:
             "missing": seed.total - seed.done - seed.failed,
             "seconds": round(sum(cell["seconds"] for cell in row.stored if cell["seed"] == seed.seed), 3),
         }
-        for row in rows
+        for row in (rows if as_json else ())
         for seed in row.seeds
     ]
     tables = list(_lines(rows, names)) if rows else ["no cell is stored yet"]
