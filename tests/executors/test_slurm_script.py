@@ -94,7 +94,8 @@ os._exit(3)
 
 WAITS = "import time; print('up', flush=True); time.sleep(30)"
 STOPS = (
-    "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (print('last'), sys.exit({code})));"
+    "import os, signal, time;"
+    "signal.signal(signal.SIGTERM, lambda *_: (print('last', flush=True), os._exit({code})));"
     "print('up', flush=True); time.sleep(30)"
 )
 
