@@ -43,7 +43,7 @@ class Script:
         text = executor(**changed).preview(own)
         text = text.replace(own.shell_command('"$task"'), shlex.join([sys.executable, "-c", code]))
         slow = tmp_path / "cat"
-        slow.write_text("#!/bin/sh\nsleep 0.2\nexec /bin/cat\n")
+        slow.write_text("#!/bin/sh\nsleep 0.3\nexec /bin/cat\n")
         slow.chmod(0o755)
         requeued = tmp_path / "scontrol"
         requeued.write_text('#!/bin/sh\necho "$@" > "$0.called"\n')
@@ -79,7 +79,7 @@ def test_no_file_of_a_task_is_its_log_and_the_last_lines_are_kept(tmp_path: Path
 import os, sys
 print(*(os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if name != "3"), sep="\\n")
 open("/dev/stderr", "a").write("said by name\\n")
-sys.stderr.write("x" * 300000 + "end")
+sys.stderr.write("x" * 30000 + "end")
 os._exit(3)
 """
     script = Script(tmp_path, code)
@@ -89,7 +89,7 @@ os._exit(3)
     assert "slurm-0-0.log" not in said
     assert said.count("pipe:") == 2
     assert "said by name" in said
-    assert said.endswith("x" * 300000 + "end")
+    assert said.endswith("x" * 30000 + "end")
 
 
 WAITS = "import time; print('up', flush=True); time.sleep(30)"
