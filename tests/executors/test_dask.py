@@ -95,6 +95,13 @@ def test_a_task_that_fails_is_not_started_again_and_has_its_variables(tmp_path: 
     assert (tmp_path / "log").read_text() == "7\n"
 
 
+def test_no_file_of_a_task_is_its_log(tmp_path: Path) -> None:
+    code = "import os; print(*(os.readlink(f'/proc/self/fd/{number}') for number in (1, 2)))"
+
+    assert run_task([sys.executable, "-c", code], str(tmp_path / "log"), {}, 2) == 0
+    assert [name.partition(":")[0] for name in (tmp_path / "log").read_text().split()] == ["pipe", "pipe"]
+
+
 def test_tables_for_kinds_of_tasks_are_refused() -> None:
     with pytest.raises(MerBenchError, match="Dask has one kind of worker"):
         Dask({"preprocess": OPTIONS, "cpu": OPTIONS, "gpu": {**OPTIONS, "workers": 3}})
