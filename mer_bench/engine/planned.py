@@ -18,7 +18,7 @@ from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import write_bytes
 from mer_bench.store.run_plan import plan_file, planned_runs, read_plan
-from mer_bench.store.schema import CellRecord, RowRecord
+from mer_bench.store.schema import CellRecord
 
 if TYPE_CHECKING:
     from mer_bench.plugin_manager import Catalogue
@@ -136,7 +136,6 @@ class PreprocessRun:
 class FailedCell:
     """A failed cell of a planned run, and the files to which its task wrote."""
 
-    row: RowRecord
     cell: CellRecord
     logs: Sequence[Path]
 
@@ -274,7 +273,7 @@ class Planned:
                 if run_id not in places:
                     places[run_id] = {name: task.number for task in tasks for name in task.items}
                 number = places[run_id].get((cell["row_key"], cell["seed"], cell["fold"]))
-                yield FailedCell(row.record, cell, () if number is None else self._logs(run_id, number))
+                yield FailedCell(cell, () if number is None else self._logs(run_id, number))
 
     def _is_missing(
         self, cell: Item, stored: Mapping[str, Mapping[tuple[int, str], object]], wanted: dict[str, bool]
