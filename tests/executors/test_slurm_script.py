@@ -95,7 +95,7 @@ os._exit(3)
 WAITS = "import time; print('up', flush=True); time.sleep(30)"
 STOPS = (
     "import os, signal, time;"
-    "signal.signal(signal.SIGTERM, lambda *_: (print('last', flush=True), os._exit({code})));"
+    "signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'last'), os._exit({code})));"
     "print('up', flush=True); time.sleep(30)"
 )
 
