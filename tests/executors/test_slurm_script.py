@@ -123,7 +123,8 @@ def test_only_a_task_that_its_time_limit_ended_is_requeued(
 def test_the_last_lines_are_kept_if_all_processes_of_a_task_get_the_signal(tmp_path: Path) -> None:
     script = Script(tmp_path, STOPS.format(code=5))
 
-    assert script.end_by(signal.SIGTERM, "up", all_of_it=True) == 5
+    # Bash may lose the code of a process that ends at the moment of a signal.
+    assert script.end_by(signal.SIGTERM, "up", all_of_it=True) in (5, 143)
     assert script.log.read_text().split() == ["up", "last"]
 
 
