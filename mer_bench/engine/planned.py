@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mer_bench.engine.planned_tasks import Item, PlannedTask, cell_tasks, sample_tasks
 from mer_bench.engine.sample_plan import planned_samples, read_sample_plan, sample_plan_file
 from mer_bench.errors import MerBenchError
 from mer_bench.executors.base import ASK_SECONDS, Executor
-from mer_bench.executors.cluster_file import open_executor
-from mer_bench.plugin_manager import Catalogue
 from mer_bench.results import RowResults
 from mer_bench.store import Store
 from mer_bench.store.files import write_bytes
 from mer_bench.store.run_plan import plan_file, planned_runs, read_plan
-from mer_bench.store.schema import CellRecord, RowRecord
+from mer_bench.store.schema import CellRecord
+
+if TYPE_CHECKING:
+    from mer_bench.plugin_manager import Catalogue
 
 _CLUSTER = "cluster.toml"
 """The cluster file of a run, in its folder."""
@@ -135,7 +136,6 @@ class PreprocessRun:
 class FailedCell:
     """A failed cell of a planned run, and the files to which its task wrote."""
 
-    row: RowRecord
     cell: CellRecord
     logs: Sequence[Path]
 
@@ -273,7 +273,7 @@ class Planned:
                 if run_id not in places:
                     places[run_id] = {name: task.number for task in tasks for name in task.items}
                 number = places[run_id].get((cell["row_key"], cell["seed"], cell["fold"]))
-                yield FailedCell(row.record, cell, () if number is None else self._logs(run_id, number))
+                yield FailedCell(cell, () if number is None else self._logs(run_id, number))
 
     def _is_missing(
         self, cell: Item, stored: Mapping[str, Mapping[tuple[int, str], object]], wanted: dict[str, bool]
@@ -286,6 +286,9 @@ class Planned:
 
     def _executor(self, run_id: str) -> Executor | None:
         """Return the executor of a run; None if the run has no cluster file: it was planned on another machine."""
+        # Imported here: most stores have no run of which an executor has to be asked.
+        from mer_bench.executors.cluster_file import open_executor
+
         if run_id not in self._executors:
             file = self.store.run_folder(run_id) / _CLUSTER
             self._executors[run_id] = open_executor(file, self.catalogue()) if file.exists() else None

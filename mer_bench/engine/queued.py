@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
 from mer_bench.arithmetic import VARIABLE as ARITHMETIC_VARIABLE
 from mer_bench.cache import CACHE_VARIABLE, cache_folder
 from mer_bench.engine.listener import Interrupted, Step
-from mer_bench.engine.planned import Planned, keep_cluster_file
+from mer_bench.engine.planned import Planned, Queue, keep_cluster_file
 from mer_bench.engine.planned_tasks import Item
 from mer_bench.errors import MerBenchError, Notice
 from mer_bench.executors.base import ASK_SECONDS, Job, Task
@@ -162,23 +162,18 @@ def _wait(
         if time.monotonic() - last_asked < ASK_SECONDS:
             continue
         last_asked = time.monotonic()
-        left, now = _ask(submission, waiting.keys(), notice)
-        without = 0 if left else without + 1
-        # Not at the first look, for the same reason.
-        for text in sorted(now & ended - told):
+        queues = {run_id: submission.planned.ask(run_id) for run_id in submission.runs}
+        without = 0 if any(queue.active is None or queue.active for queue in queues.values()) else without + 1
+        now = set(_ended(submission.planned, queues, waiting.keys()))
+        problems = {f"run {run_id}: {queue}" for run_id, queue in queues.items() if queue.problem}
+        # A task that ended is not named at the first look, for the same reason.
+        for text in sorted((problems | now & ended) - told):
             notice(text)
-        told |= now & ended
+        told |= problems | now & ended
         ended = now
 
 
-def _ask(submission: Submission, missing: Set[Item], notice: Notice) -> tuple[bool, set[str]]:
-    """Return whether tasks may be left, and a sentence about each that ended although something of it is missing."""
-    left, ended = False, set()
-    for run_id in submission.runs:
-        queue = submission.planned.ask(run_id)
-        left |= queue.active is None or bool(queue.active)
-        if queue.problem:
-            notice(f"run {run_id}: {queue}")
-        tasks = submission.planned.pending_tasks(run_id, missing, queue)
-        ended |= {str(task) for task in tasks if task.state == "ended"}
-    return left, ended
+def _ended(planned: Planned, queues: Mapping[str, Queue], missing: Set[Item]) -> Iterator[str]:
+    """Yield a sentence about each task that ended although something of it is missing."""
+    for run_id, queue in queues.items():
+        yield from (str(task) for task in planned.pending_tasks(run_id, missing, queue) if task.state == "ended")

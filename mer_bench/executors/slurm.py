@@ -56,6 +56,8 @@ exec 3>&-
 while kill -0 "$worker" 2>/dev/null; do wait "$worker" || true; done
 code=0
 wait "$worker" || code=$?
+# Bash may lose the code of a process that ends at the moment of a signal.
+[ "$code" -ge 0 ] || code=143
 # Not for ever: what the task has started may hold the pipe.
 for _ in {{1..{log_tenths}}}; do kill -0 "$logger" 2>/dev/null || break; sleep 0.1; done
 if [ -n "$late" ] && [ "$code" -gt 128 ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ]; then

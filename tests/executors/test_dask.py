@@ -108,6 +108,13 @@ def test_a_task_that_is_no_longer_wanted_is_ended_and_not_started_again(
     assert log.read_text() == "started\n"
 
 
+def test_no_file_of_a_task_is_its_log(tmp_path: Path) -> None:
+    code = "import os; print(*(os.readlink(f'/proc/self/fd/{number}') for number in (1, 2)))"
+
+    assert run_task([sys.executable, "-c", code], str(tmp_path / "log"), {}, 2) == 0
+    assert [name.partition(":")[0] for name in (tmp_path / "log").read_text().split()] == ["pipe", "pipe"]
+
+
 def test_tables_for_kinds_of_tasks_are_refused() -> None:
     with pytest.raises(MerBenchError, match="all Dask workers are of one kind"):
         Dask({"preprocess": OPTIONS, "cpu": OPTIONS, "gpu": {**OPTIONS, "workers": 3}})

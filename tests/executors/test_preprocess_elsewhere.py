@@ -11,11 +11,14 @@ from support.bench import Bench, Ended
 from support.store_files import edit_record
 
 from mer_bench.cache import Cache
+from mer_bench.databases.base import DataSource
 from mer_bench.databases.synthetic import SyntheticRelease
-from mer_bench.engine import plan_tasks, queued
+from mer_bench.engine import inputs, plan_tasks, queued
 from mer_bench.engine.sample_plan import planned_samples, read_sample_plan
 from mer_bench.parameters import resolve_parameters
 from mer_bench.plugin_manager import load_catalogue
+from mer_bench.representations.preprocessing import Recipe
+from mer_bench.representations.task import PreprocessTask, preprocess_task
 from mer_bench.store import Store
 from mer_bench.store.run_plan import planned_runs, read_plan
 
@@ -86,6 +89,43 @@ def test_a_run_leaves_to_an_earlier_command_what_that_preprocesses(bench: Bench,
     assert f"run {earlier}: its tasks are still waiting or running" in ended.out
     assert {task["kind"] for task in tasks} == {"cpu"}
     assert (bench.results / "runs" / run_id / "desk-after").read_text() == earlier
+
+
+def test_what_a_run_preprocesses_is_left_to_it_by_a_later_one(bench: Bench, smic: Path, desk: Path) -> None:
+    desk.write_text("desk_start = false\n", encoding="utf-8")
+    asked = ("-m", "svm-flow", "-p", "loso-smic", "--data", smic, "--allow-partial", "--no-baselines", *QUICK)
+    elsewhere = ("--results", bench.results, "--cluster", desk, "--detach", "--set", "tuning=fixed")
+    first = bench("run", *asked, *elsewhere)
+    (earlier,) = planned_runs(Store(bench.results))
+    second = bench("run", *asked, *elsewhere, "--grid", "C=3,5")
+    (run_id,) = set(planned_runs(Store(bench.results))) - {earlier}
+    kinds = [[task["kind"] for task in read_plan(Store(bench.results), each)["tasks"]] for each in (earlier, run_id)]
+
+    assert (first.code, second.code) == (0, 0), second.err
+    assert kinds == [["preprocess", "preprocess", "preprocess", "cpu"], ["cpu"] * len(kinds[1])]
+    assert (bench.results / "runs" / run_id / "desk-after").read_text() == earlier
+
+
+def test_a_task_of_samples_looks_at_no_others(
+    bench: Bench, smic: Path, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write_text("desk_start = false\n", encoding="utf-8")
+    asked = ("-m", "svm-flow", "-p", "loso-smic", "--data", smic, "--allow-partial", "--no-baselines", *QUICK)
+    bench("run", *asked, "--results", bench.results, "--cluster", desk, "--detach")
+    (run_id,) = planned_runs(Store(bench.results))
+    wanted = read_plan(Store(bench.results), run_id)["tasks"][1]["samples"]
+    looked: list[str] = []
+
+    def look(source: DataSource, sample_id: str, recipe: Recipe) -> PreprocessTask:
+        looked.append(sample_id)
+        return preprocess_task(source, sample_id, recipe)
+
+    monkeypatch.setattr(inputs, "preprocess_task", look)
+    monkeypatch.setattr(inputs.Inputs, "compute", lambda self, tasks: None)
+    ended = bench("work", bench.results, run_id, "1")
+
+    assert ended.code == 0
+    assert looked == wanted
 
 
 def test_a_dry_run_shows_the_tasks_and_writes_nothing(bench: Bench, smic: Path, desk: Path) -> None:

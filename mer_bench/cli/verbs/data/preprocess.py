@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 
 import click
 
@@ -81,7 +82,7 @@ def command(
     submission = None
     if executor is not None and tasks:
         store = (Store.look if dry_run else Store.create)(results_folder(results, config), listener.notice)
-        submission = plan_samples(source, tasks, executor, Planned(store, load_catalogue), listener)
+        submission = plan_samples(source, tasks, executor, Planned(store, cache(load_catalogue)), listener)
     if dry_run and submission is not None:
         preview(people, submission)
     elif submission is not None:
