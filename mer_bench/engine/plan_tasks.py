@@ -1,4 +1,4 @@
-"""The tasks of a run: what one worker computes at a time, on whatever machine."""
+"""The tasks of a run: what one `mer-bench work` computes, on whatever machine."""
 
 from __future__ import annotations
 

@@ -303,6 +303,6 @@ class Planned:
         return logs
 
     def _run_of(self, run_id: str) -> str:
-        """Return the run to which a worker's own id belongs: ``<run>-<digits>``."""
+        """Return the run to which a task's own id belongs: ``<run>-<digits>``."""
         planned, _, _ = run_id.rpartition("-")
         return run_id if plan_file(self.store, run_id).exists() or not planned else planned

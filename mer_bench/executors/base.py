@@ -51,7 +51,7 @@ class Job:
     tasks : tuple of Task
         By number; those of one kind together, ``preprocess`` first.
     environment : mapping of str to str
-        Variables that a worker needs.
+        Variables that a task needs.
     after : tuple of Path, optional
         Folders of earlier runs whose ``preprocess`` tasks are still waiting or running, and preprocess samples that
         these tasks need: it saves time to start ``cpu`` and ``gpu`` tasks when they have ended.

@@ -23,8 +23,8 @@ SLURM = (
 )
 
 DASK = (
-    Parameter("address", "", "of a scheduler, such as tcp://login:8786; empty to start workers on this machine"),
-    Parameter("workers", 2, "how many workers to start on this machine", minimum=1),
-    Parameter("gpu_resource", "", "the workers' resource that stands for a GPU, such as GPU; empty for none"),
+    Parameter("address", "", "of a scheduler, such as tcp://login:8786; empty to start Dask workers on this machine"),
+    Parameter("workers", 2, "how many Dask workers to start on this machine", minimum=1),
+    Parameter("gpu_resource", "", "the Dask workers' resource that stands for a GPU, such as GPU; empty for none"),
     Parameter("retries", 2, "how often a task whose process was killed is started again", minimum=0),
 )

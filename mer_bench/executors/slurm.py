@@ -43,7 +43,7 @@ _WHOLE = "gpus"
 _BODY = """\
 {setup}
 task=$((SLURM_ARRAY_TASK_ID + {first}))
-stop() {{ kill -TERM "$worker" 2>/dev/null; }}
+stop() {{ kill -TERM "$work" 2>/dev/null; }}
 late=
 trap stop TERM
 trap 'late=1; stop' USR1
@@ -51,11 +51,11 @@ trap 'late=1; stop' USR1
 exec 3> >(trap '' HUP INT TERM USR1; exec cat)
 logger=$!
 {command} >&3 2>&3 3>&- &
-worker=$!
+work=$!
 exec 3>&-
-while kill -0 "$worker" 2>/dev/null; do wait "$worker" || true; done
+while kill -0 "$work" 2>/dev/null; do wait "$work" || true; done
 code=0
-wait "$worker" || code=$?
+wait "$work" || code=$?
 # Bash may lose the code of a process that ends at the moment of a signal.
 [ "$code" -ge 0 ] || code=143
 # Not for ever: what the task has started may hold the pipe.

@@ -120,14 +120,14 @@ class _Used:
 
 
 def _linked(store: Store, run_ids: set[str]) -> set[str]:
-    """Return these runs, those that they are part of, and those with a plan that is not done, with their workers."""
+    """Return these runs, those that they are part of, and those whose plan is not done, with the runs of their tasks."""
     manifests = {file.parent.name: _read(file) for file in store.path.glob("runs/*/manifest.json")}
     parents = {run_id: manifest.get("part_of") for run_id, manifest in manifests.items()}
     # Of a run whose manifest is damaged, nothing is known.
     kept = {*run_ids, *(run_id for run_id, manifest in manifests.items() if not manifest)}
     waiting = {run_id for run_id in planned_runs(store) if _is_waiting(store, run_id)}
-    workers = {run_id for run_id, parent in parents.items() if parent in waiting}
-    return kept | waiting | workers | {str(parents.get(run_id)) for run_id in kept}
+    of_tasks = {run_id for run_id, parent in parents.items() if parent in waiting}
+    return kept | waiting | of_tasks | {str(parents.get(run_id)) for run_id in kept}
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class TaskCell(TypedDict):
 
 
 class TaskRecord(TypedDict):
-    """What one worker computes: cells, or representations of samples."""
+    """What one `mer-bench work` computes: cells, or representations of samples."""
 
     kind: TaskKind
     seconds: float
