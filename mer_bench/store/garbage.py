@@ -120,7 +120,7 @@ class _Used:
 
 
 def _linked(store: Store, run_ids: set[str]) -> set[str]:
-    """Return these runs, those that they are part of, and those whose plan is not done, with the runs of their tasks."""
+    """Return these runs, those that they are part of, and those whose plan is not done, with their tasks' runs."""
     manifests = {file.parent.name: _read(file) for file in store.path.glob("runs/*/manifest.json")}
     parents = {run_id: manifest.get("part_of") for run_id, manifest in manifests.items()}
     # Of a run whose manifest is damaged, nothing is known.

@@ -195,6 +195,7 @@ CLEANED = {
     # Through a console, after `printable`, or tables made by `add_row`.
     "mer_bench/cli/ablation_table.py",
     "mer_bench/cli/console.py",
+    "mer_bench/cli/elsewhere.py",
     "mer_bench/cli/measuring.py",
     "mer_bench/cli/tables.py",
     # Numbers only.
