@@ -46,6 +46,7 @@ def test_preprocessing_is_shown_once_and_only_where_it_differs(bench: Bench) -> 
     ]
 
 
+@pytest.mark.slow
 def test_verbose_shows_every_setting_and_the_preprocessing_once(bench: Bench) -> None:
     lines = plan(bench, "--method", "svm-flow", "--method", "ahmsa", "--no-baselines", "-v")
 

@@ -15,6 +15,8 @@ from support.bench import TINY, Bench
 from mer_bench.engine import pretraining
 from mer_bench.methods.initial_weights import SUBJECTS
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("--set", "epochs=2", "--set", "streams=2,3", "--set", "batch_size=8")
 NET_ON_SAMM = ("-m", "ststnet", "-p", "loso-samm")
 SMIC = ["smic/synthetic01", "smic/synthetic02"]
@@ -86,7 +88,6 @@ def test_subjects_are_handed_on_by_weights_that_started_from_others(
     assert "were trained on smic/synthetic01" in refused.err
 
 
-@pytest.mark.slow
 def test_weights_may_be_trained_further_on_their_own_subjects(bench: Bench, from_smic: Path, tmp_path: Path) -> None:
     second, third = tmp_path / "second.safetensors", tmp_path / "third.safetensors"
     further = bench("pretrain", "ststnet", "-p", "loso-smic", *TINY, *SHORT, *start_from(from_smic), "--out", second)
@@ -99,7 +100,6 @@ def test_weights_may_be_trained_further_on_their_own_subjects(bench: Bench, from
     assert "were trained on smic/synthetic01" in refused.err
 
 
-@pytest.mark.slow
 def test_a_row_says_that_it_is_pretrained_and_starts_elsewhere(bench: Bench, from_smic: Path, tmp_path: Path) -> None:
     arrays = safetensors.numpy.load_file(from_smic)
     foreign = tmp_path / "foreign.safetensors"
@@ -118,7 +118,6 @@ def test_a_row_says_that_it_is_pretrained_and_starts_elsewhere(bench: Bench, fro
     assert len({run["row_key"] for run in (fresh, known, unknown)}) == 3
 
 
-@pytest.mark.slow
 def test_where_the_file_is_does_not_change_a_row(bench: Bench, from_smic: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved.safetensors"
     moved.write_bytes(from_smic.read_bytes())

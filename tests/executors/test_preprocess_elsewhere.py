@@ -22,6 +22,8 @@ from mer_bench.representations.task import PreprocessTask, preprocess_task
 from mer_bench.store import Store
 from mer_bench.store.run_plan import planned_runs, read_plan
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--preprocess", "flow=farneback", "--preprocess", "size=96")
 
 
@@ -169,7 +171,6 @@ def test_an_executor_that_fails_is_one_sentence_that_names_it(bench: Bench, smic
     assert "cannot be told: executor desk: active failed" in status.out
 
 
-@pytest.mark.slow
 def test_tasks_fill_the_cache_and_the_sample_that_fails_is_named_with_its_log(
     bench: Bench, smic: Path, desk: Path, tmp_path: Path
 ) -> None:
