@@ -19,6 +19,7 @@ from mer_bench.store import Store
 from mer_bench.store.files import write_bytes
 from mer_bench.store.run_plan import plan_file, planned_runs, read_plan
 from mer_bench.store.schema import CellRecord
+from mer_bench.store.store import RUN_ID
 
 if TYPE_CHECKING:
     from mer_bench.plugin_manager import Catalogue
@@ -129,7 +130,10 @@ class PreprocessRun:
     queue: Queue
 
     def __str__(self) -> str:
-        return f"run {self.run_id} preprocesses {self.samples} samples in {self.tasks} tasks; {self.queue}"
+        tasks = f"{self.tasks} task{'s' * (self.tasks > 1)}"
+        return (
+            f"run {self.run_id} preprocesses {self.samples} sample{'s' * (self.samples > 1)} in {tasks}; {self.queue}"
+        )
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,7 @@ class Planned:
     store: Store
     catalogue: Callable[[], Catalogue]
     _tasks: dict[str, Sequence[PlannedTask]] = field(default_factory=dict)
+    _damage: dict[str, str] = field(default_factory=dict)
     _executors: dict[str, Executor | None] = field(default_factory=dict)
     _queues: dict[str, tuple[float, Queue]] = field(default_factory=dict)
 
@@ -172,12 +177,19 @@ class Planned:
         """Return the tasks of a run; none if it has no plan that can be read."""
         if run_id not in self._tasks:
             self._tasks[run_id] = ()
-            with suppress(MerBenchError):
+            try:
                 if self.file(run_id) == sample_plan_file(self.store, run_id):
                     self._tasks[run_id] = sample_tasks(read_sample_plan(self.store, run_id))
                 else:
                     self._tasks[run_id] = cell_tasks(self.store, read_plan(self.store, run_id))
+            except MerBenchError as error:
+                self._damage[run_id] = str(error)
         return self._tasks[run_id]
+
+    def damage(self, run_id: str) -> str:
+        """Return why the plan of a run cannot be read; nothing if it can."""
+        self.tasks(run_id)
+        return self._damage.get(run_id, "")
 
     def use(self, run_id: str, executor: Executor) -> None:
         """Receive the executor that has just started all tasks of a run."""
@@ -268,7 +280,7 @@ class Planned:
         for row in rows:
             for cell in row.failures:
                 run_id = self._run_of(cell["run_id"])
-                if not (tasks := self.tasks(run_id)):
+                if not run_id or not (tasks := self.tasks(run_id)):
                     continue
                 if run_id not in places:
                     places[run_id] = {name: task.number for task in tasks for name in task.items}
@@ -303,6 +315,8 @@ class Planned:
         return logs
 
     def _run_of(self, run_id: str) -> str:
-        """Return the run to which a task's own id belongs: ``<run>-<digits>``."""
+        """Return the run to which a task's own id belongs: ``<run>-<digits>``; nothing if it is no id."""
+        if not RUN_ID.fullmatch(run_id):
+            return ""
         planned, _, _ = run_id.rpartition("-")
         return run_id if plan_file(self.store, run_id).exists() or not planned else planned

@@ -61,7 +61,14 @@ class Submission:
             The executor cannot start them, or the results folder cannot be written.
         """
         keep_cluster_file(self.planned.store, self.job.run, self.executor.file)
-        where = self.executor.submit(self.job)
+        try:
+            where = self.executor.submit(self.job)
+        except MerBenchError:
+            # With a plan, it would be a run whose tasks ended without their cells.
+            queue = self.planned.ask(self.job.run)
+            if not queue.active and not queue.problem:
+                self.planned.file(self.job.run).unlink(missing_ok=True)
+            raise
         self.planned.use(self.job.run, self.executor)
         return where
 
@@ -91,20 +98,26 @@ def queued(planned: Planned, wanted: Set[Name], notice: Notice) -> dict[str, set
     found: dict[str, set[Name]] = {}
     for run_id in planned.runs() if wanted else ():
         own = [(task.number, common) for task in planned.tasks(run_id) if (common := wanted & task.items)]
-        if not own:
+        damage = planned.damage(run_id)
+        if not own and not damage:
             continue
         queue = planned.queue(run_id)
+        if damage and queue.active:
+            raise MerBenchError(
+                f"nothing is submitted: tasks of run {run_id} are waiting or running, and what they compute cannot be "
+                f"told: {damage}; cancel them, or wait for their end"
+            )
         if queue.problem:
             raise MerBenchError(
                 f"nothing is submitted: whether tasks of run {run_id} are still waiting or running cannot be told: "
                 f"{queue.problem}; if they have ended for certain, delete {planned.file(run_id)}"
             )
-        if queue.active is None:
+        if queue.active is None and own:
             notice(
                 f"whether tasks of run {run_id} are still waiting or running cannot be told; what is missing of it is "
                 "submitted again"
             )
-        elif items := set().union(*(common for number, common in own if number in queue.active)):
+        elif items := set().union(*(common for number, common in own if number in (queue.active or ()))):
             found[run_id] = items
     return found
 

@@ -9,11 +9,9 @@ from typing import TypedDict
 from mer_bench.errors import MerBenchError
 from mer_bench.store import Store
 from mer_bench.store.files import digest, read_record, write_record
-from mer_bench.store.run_plan import DataRecord
+from mer_bench.store.run_plan import SAMPLE_PLAN, DataRecord
 from mer_bench.store.schema import SCHEMA, RepresentationRecord
 from mer_bench.store.validation import misfit
-
-_FILE = "preprocess.json"
 
 SampleName = tuple[str, str, str]
 """Hashes of the data's name and of a representation, and a sample's id."""
@@ -41,7 +39,7 @@ def sample_names(data: DataRecord, representation: RepresentationRecord, ids: It
 
 def sample_plan_file(store: Store, run_id: str) -> Path:
     """Return the path of a plan, stored or not."""
-    return store.run_folder(run_id) / _FILE
+    return store.run_folder(run_id) / SAMPLE_PLAN
 
 
 def write_sample_plan(store: Store, plan: SamplePlan) -> None:
@@ -78,4 +76,17 @@ def read_sample_plan(store: Store, run_id: str) -> SamplePlan:
 
 def planned_samples(store: Store) -> list[str]:
     """Return the ids of the runs that have such a plan, oldest first."""
-    return sorted(file.parent.name for file in store.path.glob(f"runs/*/{_FILE}"))
+    return sorted(file.parent.name for file in store.path.glob(f"runs/*/{SAMPLE_PLAN}"))
+
+
+def damaged_sample_plans(store: Store) -> Iterator[str]:
+    """Return a sentence for each plan that cannot be read: nobody knows its tasks."""
+    return filter(None, (_damage(store, run_id) for run_id in planned_samples(store)))
+
+
+def _damage(store: Store, run_id: str) -> str:
+    try:
+        read_sample_plan(store, run_id)
+    except MerBenchError as error:
+        return str(error)
+    return ""

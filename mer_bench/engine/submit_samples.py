@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mer_bench.arithmetic import arithmetic
-from mer_bench.cache import Cache
 from mer_bench.databases.base import DataSource
 from mer_bench.databases.open import open_source
 from mer_bench.engine.listener import Listener
@@ -181,4 +180,5 @@ def _names(source: DataSource, tasks: Iterable[PreprocessTask]) -> dict[SampleNa
 
 
 def _is_there(task: PreprocessTask) -> bool:
-    return Cache(task.cache).path(task.recipe.representation, task.key).exists()
+    # Read, not only looked for: an entry that is damaged is what a task is to replace.
+    return task.cached(lambda text: None) is not None

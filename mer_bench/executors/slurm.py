@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import shlex
 import subprocess
@@ -20,6 +21,7 @@ from mer_bench.store.run_plan import KINDS
 _WARNING_SECONDS = 60
 """How long before its time limit a task is told."""
 _TIMEOUT = 60.0
+_OF_USER = ("SBATCH_", "SQUEUE_")
 """Seconds that sbatch and squeue may take."""
 _LOG_TENTHS = 100
 """Tenths of a second that the last lines of a task may take to its log."""
@@ -115,7 +117,7 @@ class Slurm(Executor):
             before = [] if array.kind == "preprocess" else [*earlier, *own]
             # Not afterok: cells can be computed even if a task before them failed; they say what is missing.
             after = [f"--dependency=afterany:{':'.join(before)}"] if before else []
-            answer = _call(["sbatch", "--parsable", *after], self._script(job, array))
+            answer = _call(["sbatch", "--parsable", *after], "correct the cluster file", self._script(job, array))
             submitted.append(_Array(array.kind, array.first, array.count, answer.strip().partition(";")[0]))
             _write(job.folder, submitted)
         _QUEUE.forget()
@@ -251,16 +253,21 @@ def _directive(name: str, value: ParameterValue) -> str:
     return f'--{name}="{escaped}"' if re.search(r"[^\w.,:;%/@+=*&|()\[\]-]", str(value)) else f"--{name}={value}"
 
 
-def _call(command: Sequence[str], text: str = "") -> str:
+def _call(command: Sequence[str], cure: str, text: str = "") -> str:
     """Run a command of Slurm, and return what it prints.
+
+    It sees none of the variables with which a user changes its options: they stand over a script, and hide tasks.
 
     Raises
     ------
     MerBenchError
         It cannot be run, fails, or does not answer.
     """
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(_OF_USER)}
     try:
-        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+        done = subprocess.run(
+            command, env=variables, input=text, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
     except OSError as error:
         raise MerBenchError(
             f"{command[0]} cannot be run ({error.strerror}); submit on a login node of the cluster"
@@ -269,7 +276,7 @@ def _call(command: Sequence[str], text: str = "") -> str:
         raise MerBenchError(f"{command[0]} has not answered for {_TIMEOUT:g} s; try again later") from None
     if done.returncode != 0:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise MerBenchError(f"{command[0]} refuses: {said}; correct the cluster file")
+        raise MerBenchError(f"{command[0]} refuses: {said}; {cure}")
     return done.stdout
 
 
@@ -295,7 +302,9 @@ class _Queue:
         if time.monotonic() - self._asked >= ASK_SECONDS:
             names = ",".join(map(_job_name, KINDS))
             try:
-                self._answer = _call(["squeue", "--noheader", "--array", f"--name={names}", "--format=%i"]).split()
+                self._answer = _call(
+                    ["squeue", "--noheader", "--array", f"--name={names}", "--format=%i"], "try again later"
+                ).split()
             except MerBenchError as error:
                 self._answer = error
             self._asked = time.monotonic()

@@ -14,13 +14,12 @@ from typing import Any
 from mer_bench.errors import MerBenchError
 from mer_bench.locks import remove_leftover
 from mer_bench.store.files import read_record
-from mer_bench.store.run_plan import planned_runs, read_plan
-from mer_bench.store.store import KEY_LENGTH, Store
+from mer_bench.store.run_plan import SAMPLE_PLAN, planned_runs, read_plan
+from mer_bench.store.store import KEY_LENGTH, RUN_ID, Store
 
 KEPT_DAYS = 7
 """What a run has just begun to write: a training may take days before its first cell is stored."""
 
-_RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}(-[0-9a-f]{6})?")
 _CELL_KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -64,7 +63,7 @@ def find_garbage(store: Store, *, young: bool = False) -> list[Garbage]:
         return found
     orphans = (
         (store.path / "artifacts", _CELL_KEY, used.keys, "the artifact of no stored cell"),
-        (store.path / "runs", _RUN_ID, used.run_ids, "a run of which nothing is stored or planned"),
+        (store.path / "runs", RUN_ID, used.run_ids, "a run of which nothing is stored or planned"),
     )
     for home, pattern, needed, reason in orphans:
         for folder in sorted(home.iterdir()) if home.is_dir() else []:
@@ -127,7 +126,9 @@ def _linked(store: Store, run_ids: set[str]) -> set[str]:
     kept = {*run_ids, *(run_id for run_id, manifest in manifests.items() if not manifest)}
     waiting = {run_id for run_id in planned_runs(store) if _is_waiting(store, run_id)}
     of_tasks = {run_id for run_id, parent in parents.items() if parent in waiting}
-    return kept | waiting | of_tasks | {str(parents.get(run_id)) for run_id in kept}
+    # Whether its samples are in a cache is not known here.
+    preprocessing = {file.parent.name for file in store.path.glob(f"runs/*/{SAMPLE_PLAN}")}
+    return kept | waiting | of_tasks | preprocessing | {str(parents.get(run_id)) for run_id in kept}
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, TypedDict
@@ -18,6 +19,10 @@ TaskKind = Literal["preprocess", "cpu", "gpu"]
 KINDS: tuple[TaskKind, ...] = ("preprocess", "cpu", "gpu")
 """In the order in which they are to be computed."""
 
+SAMPLE_PLAN = "preprocess.json"
+"""The plan of a ``data preprocess`` on other machines, in its run's folder."""
+
+_ROW_KEY = re.compile("[0-9a-f]{64}")
 _CURE = "delete it, and plan the run again with `mer-bench run`"
 
 
@@ -110,6 +115,8 @@ def _problem(plan: PlanRecord) -> str:
     """Return what makes a plan unusable; nothing if it can be used."""
     if plan["selection"] not in SELECTIONS:
         return f"its selection {plan['selection']!r} is not one of: {', '.join(SELECTIONS)}"
+    if wrong := [key for key in plan["rows"] if not _ROW_KEY.fullmatch(key)]:
+        return f"{wrong[0]!r} is no key of a row"
     rows = range(len(plan["rows"]))
     for number, task in enumerate(plan["tasks"]):
         if any(cell["row"] not in rows or cell["seed"] < 0 for cell in task["cells"]):

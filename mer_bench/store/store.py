@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,10 @@ KEY_LENGTH = 12
 """Characters of a row's key in the name of its folder."""
 
 _RecordT = TypeVar("_RecordT", RowRecord, CellRecord, dict[str, object])
+
+
+RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}(-[0-9a-f]{6})?")
+"""The id of a run, or of a part of one."""
 
 
 def new_run_id() -> str:

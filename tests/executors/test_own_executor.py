@@ -89,6 +89,13 @@ def test_failed_cells_are_named_with_the_log_of_their_task(bench: Bench, desk: P
     assert "raises, seed 0, fold smic-synthetic01 failed" in Path(log).read_text()
     assert "cells are missing" not in status.out
 
+    (file,) = [
+        file for file in bench.results.glob("cells/*/*/*/seed-0/*.json") if "no [good] reason" in file.read_text()
+    ]
+    edit_record(file, lambda cell: cell.update(run_id="x" * 300))
+    odd = bench("status", "--results", bench.results)
+    assert (odd.code, "5/6, 1 failed" in odd.out, odd.err) == (0, True, "")
+
 
 @pytest.mark.slow
 def test_what_waits_in_the_queue_is_not_submitted_again_by_any_file(planned: tuple[Bench, str], tmp_path: Path) -> None:
@@ -134,6 +141,8 @@ def test_a_removed_row_and_a_damaged_plan_are_pending_no_more(planned: tuple[Ben
     plan = bench.results / "runs" / run_id / "plan.json"
     plan.write_text("{}", encoding="utf-8")
     damaged = bench("status", "--results", bench.results)
+    waiting = bench.run("--method", "majority", "--cluster", desk, "--detach")
+    (plan.parent / "desk-queue").write_text("")
     again = bench.run("--method", "majority", "--cluster", desk, "--detach")
 
     assert f"run {run_id}: 12 of 18 cells are missing, in 2 of 3 tasks; 3 waiting or running" in removed
@@ -141,6 +150,11 @@ def test_a_removed_row_and_a_damaged_plan_are_pending_no_more(planned: tuple[Ben
     (note,) = [line for line in damaged.err.splitlines() if "plan.json" in line]
     assert note.startswith(f"note: {plan} cannot be read (its checksum does not fit")
     assert note.endswith("; delete it, and plan the run again with `mer-bench run`")
+    assert waiting.code == 2
+    assert waiting.errors[0].startswith(
+        f"error: nothing is submitted: tasks of run {run_id} are waiting or running, and"
+    )
+    assert str(plan) in waiting.errors[0]
     assert "1 task submitted" in again.out
 
 
@@ -253,6 +267,7 @@ def test_an_executor_that_fails_is_one_sentence_that_names_it(
     assert len(ended.errors) == 1
     assert ended.errors[0].startswith(f"error: executor desk: {fails} failed (SystemExit: the desk is on fire)")
     assert "Traceback" not in ended.err
+    assert planned_runs(Store(bench.results)) == []
 
 
 def test_an_ablation_on_an_executor_that_fails_is_one_sentence(bench: Bench, desk: Path) -> None:

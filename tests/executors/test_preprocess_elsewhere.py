@@ -159,6 +159,9 @@ def test_a_task_refuses_other_steps_or_arithmetic_than_were_planned(bench: Bench
 def test_an_executor_that_fails_is_one_sentence_that_names_it(bench: Bench, smic: Path, desk: Path) -> None:
     desk.write_text('desk_fails = "submit"\n', encoding="utf-8")
     submitted = preprocess(bench, smic, desk, "--detach")
+    assert planned_samples(Store(bench.results)) == []
+    desk.write_text("desk_start = false\n", encoding="utf-8")
+    preprocess(bench, smic, desk, "--detach")
     (run_id,) = planned_samples(Store(bench.results))
     (bench.results / "runs" / run_id / "cluster.toml").write_text('desk_fails = "active"\n', encoding="utf-8")
     again = preprocess(bench, smic, desk, "--detach")
@@ -186,3 +189,25 @@ def test_tasks_fill_the_cache_and_the_sample_that_fails_is_named_with_its_log(
     assert f"task 0 of run {run_id} ended, and 1 sample is missing; log: {log}" in ended.err
     assert frame.name in log.read_text()
     assert Cache(tmp_path / "cache").usage()["region-flow"][0] == 11
+
+
+def test_a_damaged_entry_is_awaited_like_a_missing_one(bench: Bench, smic: Path, desk: Path, tmp_path: Path) -> None:
+    assert bench("data", "preprocess", smic, *QUICK).code == 0
+    entry = min(file for file in (tmp_path / "cache" / "region-flow").rglob("*") if file.is_file())
+    entry.write_bytes(entry.read_bytes()[:100])
+    ended = preprocess(bench, smic, desk)
+
+    assert (ended.code, "1 preprocessed, 11 in the cache already" in ended.out) == (0, True)
+
+
+def test_a_damaged_plan_of_samples_is_named(bench: Bench, smic: Path, desk: Path) -> None:
+    desk.write_text("desk_start = false\n", encoding="utf-8")
+    preprocess(bench, smic, desk, "--detach")
+    (run_id,) = planned_samples(Store(bench.results))
+    plan = bench.results / "runs" / run_id / "preprocess.json"
+    plan.write_text("{}", encoding="utf-8")
+    status = bench("status", "--results", bench.results)
+    again = preprocess(bench, smic, desk, "--detach")
+
+    assert f"note: {plan} cannot be read" in status.err
+    assert (again.code, str(plan) in again.errors[0]) == (2, True)

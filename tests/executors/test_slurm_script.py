@@ -77,7 +77,8 @@ class Script:
 def test_no_file_of_a_task_is_its_log_and_the_last_lines_are_kept(tmp_path: Path) -> None:
     code = """
 import os, sys
-print(*(os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if name != "3"), sep="\\n")
+names = [name for name in os.listdir("/proc/self/fd") if name != "3"]
+print(*(os.readlink(f"/proc/self/fd/{name}") for name in names), sep="\\n", flush=True)
 open("/dev/stderr", "a").write("said by name\\n")
 sys.stderr.write("x" * 30000 + "end")
 os._exit(3)
@@ -137,6 +138,22 @@ def test_what_a_task_leaves_running_does_not_keep_it(tmp_path: Path, monkeypatch
     assert time.monotonic() - started < 10
 
 
+def test_a_user_s_variables_change_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SBATCH_JOB_NAME", "mine")
+    monkeypatch.setenv("SQUEUE_PARTITION", "gpu")
+    monkeypatch.setenv("OF_THE_USER", "kept")
+    seen = slurm._call(["env"], "try again later")
+
+    assert "OF_THE_USER=kept" in seen
+    assert "SBATCH_" not in seen
+    assert "SQUEUE_" not in seen
+
+
+def test_what_slurm_refuses_is_said_with_the_cure() -> None:
+    with pytest.raises(MerBenchError, match=r"^sh refuses: no controller; try again later$"):
+        slurm._call(["sh", "-c", "echo no controller >&2; exit 1"], "try again later")
+
+
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Sequence[str]]]:
     """Replace the calls of Slurm's commands; sbatch gives numbers from 1 on."""
@@ -145,7 +162,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Sequence[str]
     def replace(squeue: str | MerBenchError) -> list[Sequence[str]]:
         called: list[Sequence[str]] = []
 
-        def call(command: Sequence[str], text: str = "") -> str:
+        def call(command: Sequence[str], cure: str, text: str = "") -> str:
             called.append(command)
             if command[0] == "sbatch":
                 return str(sum(done[0] == "sbatch" for done in called))

@@ -16,7 +16,7 @@ from support.store_files import plan
 from mer_bench.store import Store, cell_key
 from mer_bench.store.check import check_store
 from mer_bench.store.garbage import find_garbage
-from mer_bench.store.run_plan import write_plan
+from mer_bench.store.run_plan import SAMPLE_PLAN, write_plan
 
 ORPHAN = "ab" * 32
 RUNS = {
@@ -24,6 +24,7 @@ RUNS = {
     "empty": "20260102T000000-bbbbbb",
     "waiting": "20260103T000000-cccccc",
     "computed": "20260104T000000-dddddd",
+    "samples": "20260105T000000-eeeeee",
 }
 WORKERS = {"idle": f"{RUNS['waiting']}-111111", "of computed": f"{RUNS['computed']}-222222"}
 
@@ -38,6 +39,8 @@ def store(tmp_path: Path) -> Store:
     write_plan(store, plan(RUNS["waiting"], [(0, "smic-s1"), (5, "smic-s1")]))
     write_plan(store, plan(RUNS["computed"], [(2, "samm-006")]))
     store.start_run(manifest(part_of=RUNS["waiting"]), WORKERS["idle"])
+    store.start_run(manifest(), RUNS["samples"])
+    (store.run_folder(RUNS["samples"]) / SAMPLE_PLAN).write_text("{}")
     store.start_run(manifest(part_of=RUNS["computed"]), WORKERS["of computed"])
     write_seed(store, ROW, always(1), seed=2, run_id=WORKERS["of computed"])
     (store.run_folder(RUNS["empty"]) / "slurm-0-0.log").write_text("12345")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,8 @@ def install(
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    # Python looks at a folder's time of change, which may not have changed for some milliseconds.
+    importlib.invalidate_caches()
 
 
 def method_plugin(module: str, *names: str) -> str:

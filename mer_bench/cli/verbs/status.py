@@ -35,10 +35,11 @@ def command(results: str | None, watch: bool, as_json: bool) -> None:
     missing cells, and the logs of failed cells and of tasks that ended without theirs, are named.
     """
     from mer_bench.engine.planned import Planned
+    from mer_bench.engine.sample_plan import damaged_sample_plans
     from mer_bench.store.run_plan import damaged_plans
 
     store = open_results(results)
-    for sentence in damaged_plans(store):
+    for sentence in (*damaged_plans(store), *damaged_sample_plans(store)):
         store.notice(sentence)
     planned = Planned(store, cache(_catalogue))
     _print(store, planned, as_json=as_json)
