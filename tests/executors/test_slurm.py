@@ -256,7 +256,7 @@ def test_data_is_preprocessed_into_one_cache_and_the_rest_is_submitted_again(
     assert "4 tasks submitted, Slurm job" in submitted.out
     assert 6 <= there < 12
     assert f"{12 - there} preprocessed, {there} in the cache already, 0 failed" in again.out
-    assert not slurm.states()
+    finish(slurm)
 
 
 def test_networks_are_an_array_of_their_own_that_asks_for_a_gpu(bench: Bench, slurm: SlurmCluster) -> None:
@@ -325,6 +325,7 @@ def test_sbatch_says_what_is_wrong_with_an_option(bench: Bench) -> None:
 
 
 def test_the_scripts_that_are_printed_are_scripts_of_sbatch(bench: Bench, slurm: SlurmCluster) -> None:
+    finish(slurm)
     ended = bench.run("--method", "good", "--cluster", "slurm.toml", "--dry-run")
     script = ended.out[ended.out.index("#!/bin/bash") :]
     tested = subprocess.run(["sbatch", "--test-only"], input=script, text=True, capture_output=True, check=False)
