@@ -8,10 +8,11 @@ from typing import TypedDict
 
 from mer_bench.errors import MerBenchError
 from mer_bench.store import Store
-from mer_bench.store.files import digest, read_record, write_record
-from mer_bench.store.run_plan import SAMPLE_PLAN, DataRecord
-from mer_bench.store.schema import SCHEMA, RepresentationRecord
-from mer_bench.store.validation import misfit
+from mer_bench.store.files import digest, write_record
+from mer_bench.store.run_plan import SAMPLE_PLAN, DataRecord, read_fields
+from mer_bench.store.schema import RepresentationRecord
+
+_CURE = "delete it, and plan it again with `mer-bench data preprocess --cluster`"
 
 SampleName = tuple[str, str, str]
 """Hashes of the data's name and of a representation, and a sample's id."""
@@ -62,15 +63,7 @@ def read_sample_plan(store: Store, run_id: str) -> SamplePlan:
         It is damaged.
     """
     file = sample_plan_file(store, run_id)
-    content = read_record(file)
-    place = misfit(content, SamplePlan) or next(
-        (name for name, value in (("schema", SCHEMA), ("run_id", run_id)) if content[name] != value), None
-    )
-    if place is not None:
-        raise MerBenchError(
-            f"{file}: {place!r} is missing or wrong; plan it again with `mer-bench data preprocess --cluster`"
-        )
-    plan: SamplePlan = content
+    plan: SamplePlan = read_fields(file, SamplePlan, run_id, _CURE)
     return plan
 
 

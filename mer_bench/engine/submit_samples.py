@@ -29,6 +29,7 @@ from mer_bench.representations.preprocessing import Recipe
 from mer_bench.representations.resolve import recipe_of, record_of
 from mer_bench.representations.task import Preprocessed, PreprocessTask, preprocess_task
 from mer_bench.store import Store
+from mer_bench.store.run_plan import chosen
 from mer_bench.store.schema import SCHEMA
 from mer_bench.store.store import new_run_id
 
@@ -149,15 +150,13 @@ def work_samples(
         There is no such run or task, or the data or mer-bench are others here than where the run was planned.
     """
     plan = read_sample_plan(Store.open(results, listener.notice), run_id)
-    count = len(plan["tasks"])
-    if wrong := [number for number in numbers if not 0 <= number < count]:
-        raise MerBenchError(f"run {run_id} has no task {wrong[0]}; its tasks are 0 to {count - 1}")
+    own = chosen(run_id, plan["tasks"], numbers)
     if plan["arithmetic"] != arithmetic():
         raise MerBenchError(
             f"run {run_id} was planned with the arithmetic {plan['arithmetic']!r}, here {arithmetic()!r}"
         )
     source = open_source(plan["data"]["name"], plan["data"]["options"], load_catalogue())
-    ids = dict.fromkeys(sample for number in sorted(set(numbers)) for sample in plan["tasks"][number])
+    ids = dict.fromkeys(sample for samples in own for sample in samples)
     tasks = [preprocess_task(source, sample, recipe) for recipe in _planned_recipes(plan) for sample in ids]
     missing = [task for task in tasks if task.cached(lambda text: None) is None]
     return [done for done in preprocess(missing, jobs=jobs, listener=listener) if done.failure]

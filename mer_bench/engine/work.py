@@ -17,7 +17,7 @@ from mer_bench.evaluation.remake import Remaker
 from mer_bench.evaluation.rows import Row
 from mer_bench.plugin_manager import Catalogue, load_catalogue
 from mer_bench.store import Store
-from mer_bench.store.run_plan import PlanRecord, TaskRecord, read_plan
+from mer_bench.store.run_plan import PlanRecord, TaskRecord, chosen, read_plan
 
 
 def work(results: Path, run_id: str, numbers: Collection[int], *, jobs: int, listener: Listener) -> Session:
@@ -47,7 +47,7 @@ def work(results: Path, run_id: str, numbers: Collection[int], *, jobs: int, lis
     """
     store = Store.open(results, listener.notice)
     plan = read_plan(store, run_id)
-    tasks = _tasks(plan, numbers)
+    tasks = chosen(run_id, plan["tasks"], numbers)
     catalogue = load_catalogue()
     resources = Resources(jobs, plan["device"], plan["timeout"], plan["stack"])
     for_samples = [task for task in tasks if task["samples"]]
@@ -60,14 +60,6 @@ def work(results: Path, run_id: str, numbers: Collection[int], *, jobs: int, lis
     if session.pending:
         session.run()
     return session
-
-
-def _tasks(plan: PlanRecord, numbers: Collection[int]) -> list[TaskRecord]:
-    count = len(plan["tasks"])
-    for number in numbers:
-        if not 0 <= number < count:
-            raise MerBenchError(f"run {plan['run_id']} has no task {number}; its tasks are 0 to {count - 1}")
-    return [plan["tasks"][number] for number in sorted(set(numbers))]
 
 
 def _own_plan(store: Store, plan: PlanRecord, tasks: Sequence[TaskRecord], catalogue: Catalogue) -> Plan:

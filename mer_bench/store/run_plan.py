@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict, TypeVar
 
 from mer_bench.errors import MerBenchError
 from mer_bench.rules import SELECTIONS
@@ -21,6 +21,8 @@ KINDS: tuple[TaskKind, ...] = ("preprocess", "cpu", "gpu")
 
 SAMPLE_PLAN = "preprocess.json"
 """The plan of a ``data preprocess`` on other machines, in its run's folder."""
+
+T = TypeVar("T")
 
 _ROW_KEY = re.compile("[0-9a-f]{64}")
 _CURE = "delete it, and plan the run again with `mer-bench run`"
@@ -99,16 +101,50 @@ def read_plan(store: Store, run_id: str) -> PlanRecord:
     if not file.is_file():
         known = ", ".join(planned_runs(store)[-3:]) or "none"
         raise MerBenchError(f"{store.path} holds no plan of a run {run_id!r}; the newest planned runs: {known}")
-    content = read_record(file, _CURE)
-    place = misfit(content, PlanRecord) or next(
-        (name for name, value in (("schema", SCHEMA), ("run_id", run_id)) if content[name] != value), None
-    )
-    if place is not None:
-        raise MerBenchError(f"{file}: {place!r} is missing or wrong; {_CURE}")
-    plan: PlanRecord = content
+    plan: PlanRecord = read_fields(file, PlanRecord, run_id, _CURE)
     if problem := _problem(plan):
         raise MerBenchError(f"{file}: {problem}; {_CURE}")
     return plan
+
+
+def read_fields(file: Path, kind: type[Any], run_id: str, cure: str) -> Any:
+    """Return the plan of a run in a file, of which each field is there and of its type.
+
+    Parameters
+    ----------
+    file : Path
+    kind : type
+        The typed dict of such plans.
+    run_id : str
+    cure : str
+        What to do about a file that cannot be used.
+
+    Raises
+    ------
+    MerBenchError
+        It cannot be read, is damaged, or is of another run or schema.
+    """
+    content = read_record(file, cure)
+    place = misfit(content, kind) or next(
+        (name for name, value in (("schema", SCHEMA), ("run_id", run_id)) if content[name] != value), None
+    )
+    if place is not None:
+        raise MerBenchError(f"{file}: {place!r} is missing or wrong; {cure}")
+    return content
+
+
+def chosen(run_id: str, tasks: Sequence[T], numbers: Collection[int]) -> list[T]:
+    """Return the tasks of a run that have these numbers, in their order and each once.
+
+    Raises
+    ------
+    MerBenchError
+        The run has no such task.
+    """
+    for number in numbers:
+        if not 0 <= number < len(tasks):
+            raise MerBenchError(f"run {run_id} has no task {number}; its tasks are 0 to {len(tasks) - 1}")
+    return [tasks[number] for number in sorted(set(numbers))]
 
 
 def _problem(plan: PlanRecord) -> str:
