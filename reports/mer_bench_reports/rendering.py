@@ -21,6 +21,7 @@ from mer_bench.results import RowResults
 from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
+from mer_bench.version import __version__
 from mer_bench_reports import costs, inputs, overviews, provenance, remeasured, score_texts, svg, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
@@ -30,6 +31,7 @@ from mer_bench_reports.plots import plots, selection_plots
 from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.row_facts import row_facts
 from mer_bench_reports.settings_texts import row_badge
+from mer_bench_reports.site.pages import Site, file_stem, leaderboard
 
 _MARKDOWN = re.compile(r"[\\|`*\[\]~$]|(?<!\w)_|_(?!\w)")
 _LIVE = re.compile(r"@(?!\d+\b)|(?<!\w)@|#(?=\w)|\bGH-(?=\d)|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
@@ -69,9 +71,32 @@ def write_report(
     return written
 
 
-def render_html(report: ReportData) -> str:
-    """Return the report as one HTML page with its own script, the CSV and JSON files, and without network access."""
-    return _environment(_html).get_template("report.html.j2").render(report=report, files=_files(report))
+def render_html(report: ReportData, site: Site | None = None) -> str:
+    """Return the report as one HTML page with its own script, the CSV and JSON files, and without network access.
+
+    Parameters
+    ----------
+    report : ReportData
+    site : Site, optional
+        The site to which the page belongs; it then has links to the site's other pages.
+    """
+    return render_page("report.html.j2", report=report, site=site, files=_files(report))
+
+
+def render_page(template: str, *, files: Markup | None = None, **content: object) -> str:
+    """Return an HTML page with the style and the script of all pages.
+
+    Parameters
+    ----------
+    template : str
+        The name of one that extends ``page.html.j2``.
+    files : Markup, optional
+        What the script offers to copy and to download; nothing by default.
+    **content : object
+        What the template shows.
+    """
+    offered = _as_json({"downloads": {}, "latex": {}}) if files is None else files
+    return _environment(_html).get_template(template).render(version=__version__, files=offered, **content)
 
 
 def render_markdown(report: ReportData) -> str:
@@ -94,9 +119,13 @@ def _files(report: ReportData) -> Markup:
     downloads = {"report.csv": render_csv(report), "report.json": render_json(report)}
     latex = {str(comparison.number): comparison_latex(comparison) for comparison in report.comparisons}
     content = {
-        "downloads": {name: _encoded(text).decode() for name, text in downloads.items()},
-        "latex": {number: _encoded(text).decode() for number, text in latex.items()},
+        "downloads": {name: encoded(text).decode() for name, text in downloads.items()},
+        "latex": {number: encoded(text).decode() for number, text in latex.items()},
     }
+    return _as_json(content)
+
+
+def _as_json(content: object) -> Markup:
     return Markup(json.dumps(content).replace("<", r"\u003c"))
 
 
@@ -123,13 +152,14 @@ def _html(value: object) -> object:
 
 def _write(path: Path, text: str) -> None:
     try:
-        write_in_folders(path, _encoded(text))
+        write_in_folders(path, encoded(text))
     except OSError as error:
         cure = unwritable_cure(error, "choose another folder with `mer-bench report --out`")
         raise MerBenchError(f"cannot write the report {path} ({error.strerror}); {cure}") from error
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """Return the bytes of a report's file; what UTF-8 does not have is escaped."""
     return text.encode(errors="backslashreplace")
 
 
@@ -155,6 +185,8 @@ def _environment(escape: Callable[[object], object]) -> Environment:
         inputs=inputs,
         overviews=overviews,
         remeasured=remeasured,
+        file_stem=file_stem,
+        leaderboard=leaderboard,
         row_badge=row_badge,
         row_facts=row_facts,
         score_texts=score_texts,

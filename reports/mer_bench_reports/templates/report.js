@@ -215,7 +215,8 @@ function openOnPaper() {
 const files = JSON.parse(document.getElementById("files").textContent);
 const sections = [...document.querySelectorAll("section[data-protocol]")];
 const downloads = Object.entries(files.downloads).map(downloadButton);
-document.querySelector("nav").after(controls("Report", ...comparisonFilters(sections), ...downloads));
+const parts = [...comparisonFilters(sections), ...downloads];
+if (parts.length) document.querySelector("nav").after(controls("Report", ...parts));
 for (const table of document.querySelectorAll("table.scores")) {
   const rows = [...table.tBodies].flatMap(rowsOf);
   if (table.classList.contains("filtered")) {
