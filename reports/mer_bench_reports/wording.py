@@ -43,11 +43,14 @@ OVERVIEW_TEXT = (
 
 LEADERBOARD_TEXT = (
     f"In brackets: the {LEVEL_TEXT} interval of the score with other subjects like these. p: how likely so large a "
-    "difference from the first row is by chance, adjusted for all pairs of rows; above 0.05, the order of the two rows is "
-    "not shown to be more than chance."
+    "difference from the first row is by chance, adjusted for all pairs of rows; above 0.05, the order of the two rows "
+    "is not shown to be more than chance."
 )
 
-STANDINGS_TEXT = "One line for each comparison in which a row of the method stands. Scores of different comparisons cannot be compared."
+STANDINGS_TEXT = (
+    "One line for each comparison in which a row of the method stands. Scores of different comparisons cannot be "
+    "compared."
+)
 
 COST_TEXT = (
     "Minutes: the computing time of one seed, summed over its folds, on the devices that Provenance names; times on "

@@ -77,6 +77,6 @@ def _refuse_conflicts(source: Source, merged: Merged) -> None:
     more = f" and {len(merged.conflicts) - 1} others" if len(merged.conflicts) > 1 else ""
     raise MerBenchError(
         f"{source.folder}: {first.row['method']['name']}, seed {first.seed}, fold {first.fold}{more} has other "
-        "predictions than another of the folders, though settings, data and seed are the same; find out with `mer-bench "
-        "verify` which is right, and publish that one"
+        "predictions than another of the folders, though settings, data and seed are the same; find out with "
+        "`mer-bench verify` which is right, and publish that one"
     )
