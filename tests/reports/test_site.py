@@ -228,8 +228,9 @@ def test_the_pages_of_a_site_are_shown_without_faults(report: Report, tmp_path: 
                     page.locator("details").evaluate_all("(all) => all.forEach((each) => { each.open = true; })")
                     assert page.evaluate("document.documentElement.scrollWidth") <= width
                     assert page.evaluate(CUT) == []
-                    # On a phone the first column stays, and the others pass below it.
-                    assert width == 400 or page.evaluate(OVERLAPS) == []
+                    # Tables wider than their boxes, and on a phone the columns that pass below the first, are cut.
+                    is_wide = width == 400 or path.parent.name == "protocols"
+                    assert is_wide or page.evaluate(OVERLAPS) == []
 
 
 def _browsers() -> Iterator[Browser]:
