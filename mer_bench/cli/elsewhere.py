@@ -34,18 +34,31 @@ def cluster_options(command: _Command) -> _Command:
     return _CLUSTER(_DETACH(command))
 
 
-def named_executor(cluster: str | None, *, detach: bool) -> GuardedExecutor | None:
+def named_executor(cluster: str | None, *, detach: bool, jobs: int | None) -> GuardedExecutor | None:
     """Return the executor of a cluster file; None without one.
+
+    Parameters
+    ----------
+    cluster : str, optional
+        The file.
+    detach : bool
+    jobs : int, optional
+        What ``--jobs`` says.
 
     Raises
     ------
     MerBenchError
-        The file cannot be used, or the command cannot detach.
+        The file cannot be used, or another option does not go with it.
     """
     if cluster is None:
         if detach:
             raise MerBenchError("--detach needs --cluster, which names where the run goes on")
         return None
+    if jobs is not None:
+        raise MerBenchError(
+            f"--jobs {jobs} is for workers of this machine; with --cluster, {cluster} says what a task has, such as "
+            "slurm_cpus_per_task: leave --jobs out"
+        )
     from mer_bench.executors.cluster_file import open_executor
     from mer_bench.plugin_manager import load_catalogue
 

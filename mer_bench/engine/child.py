@@ -209,11 +209,17 @@ def raise_when_run_ends(run: int) -> None:
     def look(number: int, frame: object) -> None:
         # The kernel sends this too if only the thread ends that started this process.
         if os.getppid() != run:
+            ignore_end_of_run()  # what ends the process then is not interrupted
             raise RunEndedError
 
     signal.signal(_RUN_ENDED, look)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _RUN_ENDED)
     look(_RUN_ENDED, None)
+
+
+def ignore_end_of_run() -> None:
+    """Have `RunEndedError` raised no more."""
+    signal.signal(_RUN_ENDED, signal.SIG_IGN)
 
 
 def _end_with(parent: int) -> None:

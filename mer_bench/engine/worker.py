@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mer_bench.engine.child import Child, LostError, RunEndedError, fork, raise_when_run_ends
+from mer_bench.engine.child import Child, LostError, RunEndedError, fork, ignore_end_of_run, raise_when_run_ends
 from mer_bench.engine.home import be_home
 from mer_bench.engine.messages import Order, Reply
 
@@ -45,24 +45,27 @@ def main(descriptor: int, parent: int) -> NoReturn:
     surroundings: tuple[object, ...] = ()
     shared: dict[str, None] = {}
     with suppress(EOFError, ConnectionError, RunEndedError):
-        raise_when_run_ends(parent)
-        while True:
-            order: Order | None = run.recv()
-            if home is not None and (order is None or order.surroundings != surroundings):
-                home.end()
-                home = None
-                _end_adopted()
-            if order is None:
-                continue
-            if home is None:
-                for library in (*order.place.libraries, *shared):
-                    # If this fails, it fails again where the task uses the library, and is reported there.
-                    with suppress(Exception):
-                        import_module(library)
-                home, surroundings = fork(be_home, order, above=run), order.surroundings
-            if not _relay(run, home, order, shared):
-                home = None
-            _end_adopted(home)
+        try:
+            raise_when_run_ends(parent)
+            while True:
+                order: Order | None = run.recv()
+                if home is not None and (order is None or order.surroundings != surroundings):
+                    home.end()
+                    home = None
+                    _end_adopted()
+                if order is None:
+                    continue
+                if home is None:
+                    for library in (*order.place.libraries, *shared):
+                        # If this fails, it fails again where the task uses the library, and is reported there.
+                        with suppress(Exception):
+                            import_module(library)
+                    home, surroundings = fork(be_home, order, above=run), order.surroundings
+                if not _relay(run, home, order, shared):
+                    home = None
+                _end_adopted(home)
+        finally:
+            ignore_end_of_run()
     if home is not None:
         home.end()
     _end_adopted()

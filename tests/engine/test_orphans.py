@@ -118,3 +118,17 @@ def lost(task: str, error: MethodError, seconds: float) -> tuple[str, object]:
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_what_ends_a_worker_is_not_interrupted_a_second_time() -> None:
+    code = """
+import os, signal
+from mer_bench.engine.child import RunEndedError, raise_when_run_ends
+try:
+    raise_when_run_ends(-1)
+except RunEndedError:
+    os.kill(os.getpid(), signal.SIGRTMIN)
+    print("ended in order")
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ended in order\n", "")

@@ -270,6 +270,19 @@ def test_an_executor_that_fails_is_one_sentence_that_names_it(
     assert planned_runs(Store(bench.results)) == []
 
 
+def test_workers_of_this_machine_do_not_go_with_a_cluster(bench: Bench, desk: Path) -> None:
+    elsewhere = ("--results", bench.results, "--cluster", desk, "--jobs", "3")
+    for asked in (
+        ("run", *TINY, *SVM),
+        ("ablate", "ahmsa", "--figure", "5", *TINY, "--preset", "quick"),
+        ("data", "preprocess", "synthetic"),
+    ):
+        ended = bench(*asked, *elsewhere)
+        assert ended.code == 2
+        assert ended.errors[0].startswith("error: --jobs 3 is for workers of this machine; with --cluster, ")
+    assert not bench.results.exists()
+
+
 def test_an_ablation_on_an_executor_that_fails_is_one_sentence(bench: Bench, desk: Path) -> None:
     desk.write_text('desk_fails = "preview"\n', encoding="utf-8")
     asked = ("ablate", "ahmsa", "--figure", "5", *TINY, "--results", bench.results, "--preset", "quick")

@@ -50,9 +50,13 @@ def test_missing_samples_are_divided_into_tasks_and_submitted_once(bench: Bench,
     (run_id,) = planned_samples(Store(bench.results))
     plan = read_sample_plan(Store(bench.results), run_id)
     again = preprocess(bench, smic, desk, "--detach")
+    planned = preprocess(bench, smic, desk, "--dry-run", "--json")
+    [object_again] = preprocess(bench, smic, desk, "--detach", "--json").objects
     status = bench("status", "--results", bench.results)
 
     assert (first.code, again.code) == (0, 0)
+    assert planned.objects == [{"to_preprocess": 12, "cached": 0, "runs": []}]
+    assert object_again == {"to_preprocess": 12, "cached": 0, "runs": [run_id]}
     assert f"run {run_id}: 3 tasks submitted, desk 7" in first.out
     assert [len(task) for task in plan["tasks"]] == [5, 5, 2]
     assert [record["name"] for record in plan["representations"]] == ["region-flow"]

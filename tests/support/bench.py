@@ -78,8 +78,9 @@ class Bench:
         return process
 
     def run_arguments(self, *arguments: str | Path, jobs: int = 1) -> list[str | Path]:
+        here = () if "--cluster" in arguments else ("--jobs", str(jobs))
         return [
-            *("run", *TINY, "--results", self.results, "--jobs", str(jobs), "--device", "cpu"),
+            *("run", *TINY, "--results", self.results, *here, "--device", "cpu"),
             *(() if "--baselines" in arguments else ("--no-baselines",)),
             *arguments,
         ]

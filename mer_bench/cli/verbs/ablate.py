@@ -76,7 +76,7 @@ def command(
     chosen = protocol or ablation.protocols[0]
     people = console(stderr=as_json)
     request = Request(methods=(name,), protocol=chosen, settings=settings, baselines=False, **asked)
-    executor = named_executor(cluster, detach=detach)
+    executor = named_executor(cluster, detach=detach, jobs=asked["jobs"])
     listener = terminal(people, verbose=verbose)
     session = open_session(request, listener, dry=dry_run, elsewhere=executor is not None)
     measured = session.plan.data.protocol

@@ -45,7 +45,7 @@ def command(
     from mer_bench.evaluation.request import Request
 
     people = console(stderr=as_json)
-    executor = named_executor(cluster, detach=detach)
+    executor = named_executor(cluster, detach=detach, jobs=asked["jobs"])
     listener = terminal(people, verbose=verbose)
     session = open_session(Request(**asked), listener, dry=dry_run, elsewhere=executor is not None)
     code = execute(session, people, executor, detach=detach, dry_run=dry_run)

@@ -72,7 +72,7 @@ def command(
 
     config, listener = load_config(), ProgressListener()
     resources = Resources(named_jobs(jobs, config))
-    executor = named_executor(cluster, detach=detach)
+    executor = named_executor(cluster, detach=detach, jobs=jobs)
     source = named_source(path, data_options)
     settings = named_preprocessing(preprocessing, config, source)
     tasks, cached = preprocessing_tasks(source, representations, overrides, settings)
@@ -88,6 +88,8 @@ def command(
     elif submission is not None:
         announce(people, submission, submit_samples(submission))
     if dry_run or detach:
+        runs = [] if dry_run or submission is None else submission.runs
+        show({"to_preprocess": len(tasks), "cached": len(cached), "runs": runs}, (), as_json=as_json)
         return ExitCode.DONE
     if submission is None:
         done = preprocess(tasks, jobs=resources.jobs, listener=listener)
