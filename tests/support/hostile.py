@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import textwrap
 from collections.abc import Mapping
+from importlib.metadata import MetadataPathFinder
 from pathlib import Path
 
 GROUP = "mer_bench.plugins"
@@ -47,8 +48,10 @@ def install(
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    # Python looks at a folder's time of change, which may not have changed for some milliseconds.
+    # Python looks at a folder's time of change, which may not have changed for some milliseconds. That of Python 3.10
+    # does not make the finder of distributions look again; an instance, because its method is no class method there.
     importlib.invalidate_caches()
+    MetadataPathFinder().invalidate_caches()
 
 
 def method_plugin(module: str, *names: str) -> str:
