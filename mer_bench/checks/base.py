@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mer_bench.checks.material import Material
 
 _NAMED = 4
-"""Rows that a finding names; of more, it gives the number."""
+"""Of more names, a sentence has the first and the number of the others."""
 
 
 class Severity(str, Enum):
@@ -28,31 +28,32 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One place where a check found what it looks for.
+    """What a check found.
 
     Parameters
     ----------
-    where : str
-        A row's short name, a comparison, a run, or a file.
+    where : tuple of str
+        Short names of rows, comparisons, or files: all places of which the sentence is true.
     sentence : str
         What is there, with the values.
     """
 
-    where: str
+    where: tuple[str, ...]
     sentence: str
 
 
 @dataclass(frozen=True)
 class NotLookedFor:
-    """One place where a check could not look.
+    """Where a check could not look, and why.
 
     Parameters
     ----------
-    where : str
+    where : tuple of str
+        As of `Finding`.
     why : str
     """
 
-    where: str
+    where: tuple[str, ...]
     why: str
 
 
@@ -99,13 +100,13 @@ def check(
 def grouped(found: Iterable[tuple[str, str]]) -> Iterator[Finding]:
     """Yield one finding for all places with the same sentence, given places and sentences."""
     for sentence, places in _by_text(found).items():
-        yield Finding(listed(places), sentence)
+        yield Finding(tuple(places), sentence)
 
 
 def grouped_unknown(found: Iterable[tuple[str, str]]) -> Iterator[NotLookedFor]:
     """Yield one note for all places where a check could not look for the same reason."""
     for why, places in _by_text(found).items():
-        yield NotLookedFor(listed(places), why)
+        yield NotLookedFor(tuple(places), why)
 
 
 def listed(names: Iterable[str]) -> str:
@@ -115,8 +116,8 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(known) if more <= 0 else f"{', '.join(known[:_NAMED])} and {more} more"
 
 
-def _by_text(found: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
-    by_text: dict[str, list[str]] = {}
+def _by_text(found: Iterable[tuple[str, str]]) -> Mapping[str, Iterable[str]]:
+    by_text: dict[str, dict[str, None]] = {}
     for place, text in found:
-        by_text.setdefault(text, []).append(place)
+        by_text.setdefault(text, {})[place] = None
     return by_text

@@ -18,8 +18,8 @@ from mer_bench.store.schema import RowRecord
     "MER007",
     "incomplete",
     Severity.WARNING,
-    meaning="A seed that lacks a fold has no score: it is in no mean. A mean over the other seeds may be lucky, above "
-    "all if the failed folds are the hard ones.",
+    meaning="A seed that lacks a fold has no score: it is in no mean. A mean over the other seeds may be lucky, "
+    "above all if the failed folds are the hard ones.",
     looks_at="Each fold of each seed that was begun.",
     cure="Run the same command again: what is stored is kept, and failed folds are tried again.",
 )
@@ -27,25 +27,27 @@ def incomplete(material: Material) -> Answer:
     """Look for seeds with missing or failed folds."""
     for row in material.rows:
         if not row.cells:
-            yield Finding(material.name(row), f"none of its {len(row.record['folds'])} folds is stored")
+            yield Finding((material.name(row),), f"none of its {len(row.record['folds'])} folds is stored")
         elif missing := incomplete_text(row.seeds):
-            yield Finding(material.name(row), missing)
+            yield Finding((material.name(row),), missing)
 
 
 @check(
     "MER009",
     "counts are not the protocol's",
     Severity.ERROR,
-    meaning="A score on other samples is not a score under this protocol. Published tables hold such scores: 435 of the "
-    "composite database's 442 samples, or five different counts for CAS(ME)^3.",
-    looks_at="The differences from the declared counts that each run wrote down, and the samples of each row beside the "
-    "counts that the installed protocol declares, if it is the same by its hash.",
+    meaning="A score on other samples is not a score under this protocol. Published tables hold such scores: 435 of "
+    "the composite database's 442 samples, or five different counts for CAS(ME)^3.",
+    looks_at="The differences from the declared counts that each run wrote down, and the samples of each row beside "
+    "the counts that the installed protocol declares, if it is the same by its hash.",
     cure="Complete the data (`mer-bench data check PATH`), and run again in a new folder. If the other samples are "
     "meant, write a protocol of your own.",
 )
 def other_counts(material: Material) -> Answer:
     """Look for rows whose samples are not those that the protocol declares."""
-    yield from grouped((material.name(row), problem) for row in material.rows for problem in _problems(material, row))
+    yield from grouped(
+        (material.name(row), "; ".join(problems)) for row in material.rows if (problems := _problems(material, row))
+    )
     if material.protocols is not None:
         yield from grouped_unknown(
             (material.name(row), f"protocol {known['name']}@{known['version']} of its hash is not installed here")
@@ -83,8 +85,8 @@ def _declared_problems(record: RowRecord, protocol: Protocol) -> list[str]:
     Severity.ERROR,
     meaning="A file of the results folder was damaged or edited, or contradicts its row, or is lost. It is never "
     "scored, so what is shown is not all that was measured.",
-    looks_at="Every file that the checks read: rows, cells, manifests, and what is stored beside them. `mer-bench store "
-    "verify` also names files that nothing refers to.",
+    looks_at="Every file that the checks read: rows, cells, manifests, and what is stored beside them. `mer-bench "
+    "store verify` also names files that nothing refers to.",
     cure="Run again, which computes damaged cells once more; what else to do, `mer-bench store verify` says.",
 )
 def unusable_files(material: Material) -> Answer:
@@ -93,7 +95,7 @@ def unusable_files(material: Material) -> Answer:
         return
     for notice in material.unusable_notices:
         file, _, reason = notice.partition(" ")
-        yield Finding(file.rstrip(":"), reason)
+        yield Finding((file.rstrip(":"),), reason)
     yield from _lost_manifests(material)
 
 
@@ -101,7 +103,7 @@ def _lost_manifests(material: Material) -> Iterator[Finding]:
     known = {*material.manifests, *_refused_runs(material)}
     lost = Counter(cell["run_id"] for row in material.rows for cell in row.stored if cell["run_id"] not in known)
     for run_id, n_cells in sorted(lost.items()):
-        yield Finding(f"runs/{run_id}/manifest.json", f"is missing: how {n_cells} cells were computed is not known")
+        yield Finding((f"runs/{run_id}/manifest.json",), f"is missing: how {n_cells} cells were computed is not known")
 
 
 def _refused_runs(material: Material) -> set[str]:

@@ -20,9 +20,9 @@ from mer_bench.store.schema import RowRecord
     "about new people. In a field with the same structure, such a split gave an accuracy of 0.91 where a split by "
     "participant gave 0.66 (doi:10.2196/87728).",
     looks_at="The folds of each row: a subject that has samples in two folds is trained on where the other fold is "
-    "tested, and so is a sample in two folds. A fold must hold samples of its own subject only. It cannot see one person "
-    "with two names: see MER010. A run refuses weights that were trained on a test subject; weights that do not say "
-    "whom they were trained on are MER017.",
+    "tested, and so is a sample in two folds. A fold must hold samples of its own subject only. It cannot see one "
+    "person with two names: see MER010. A run refuses weights that were trained on a test subject; weights that do "
+    "not say whom they were trained on are MER017.",
     cure="Correct the subject in the data's annotations, or the protocol's folds, and run again in a new folder.",
 )
 def subject_in_both(material: Material) -> Answer:
@@ -53,10 +53,10 @@ def _leaks(record: RowRecord) -> Iterator[str]:
     "MER004",
     "class missing in a training set",
     Severity.WARNING,
-    meaning="A method cannot predict a class of which it saw no example, so every test sample of that class counts as "
-    "wrong, whatever the method is.",
-    looks_at="The true labels of all other folds, for each fold. It does not look into the part that the rule `inner` "
-    "leaves for training.",
+    meaning="A method cannot predict a class of which it saw no example, so every test sample of that class counts "
+    "as wrong, whatever the method is.",
+    looks_at="The true labels of all other folds, for each fold. It does not look into the part that the rule "
+    "`inner` leaves for training.",
     cure="State it beside the score, or use a protocol with fewer classes or more databases.",
 )
 def class_missing(material: Material) -> Answer:

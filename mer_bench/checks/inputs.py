@@ -18,16 +18,16 @@ _UNNAMED = ("", "unnamed data", "unnamed maps", "no release")
     "MER010",
     "near-duplicate samples across databases",
     Severity.WARNING,
-    meaning="Two samples of different subjects look the same. If they are one recording under two names, as may happen "
-    "where databases share recordings or a file was copied, a training set holds the test sample.",
+    meaning="Two samples of different subjects look the same. If they are one recording under two names, as may "
+    "happen where databases share recordings or a file was copied, a training set holds the test sample.",
     looks_at="When a run stacks its inputs, it correlates each sample with those of all other subjects, of other "
-    "databases and of its own, and stores the pairs at 0.95 or above. Each channel of a map is standardised, larger maps "
-    "are reduced to 28 by 28; of frames only the middle one counts, less the mean over all samples. Among the 442 maps of "
-    "the composite database the highest correlation of two subjects is 0.70, and of two maps of one subject 0.88. "
-    "It cannot see a copy that is mirrored, shifted by a pixel or cut at other frames, nor the same person in two "
-    "recordings. The threshold was chosen on maps; on frames it was not tried on real data.",
-    cure="Look at the two samples. If they are one, exclude one of them in the protocol (`excluded`), and run again in a "
-    "new folder.",
+    "databases and of its own, and stores the pairs at 0.95 or above. Each channel of a map is standardised, larger "
+    "maps are reduced to 28 by 28; of frames only the middle one counts, less the mean over all samples. Among the "
+    "442 maps of the composite database the highest correlation of two subjects is 0.70, and of two maps of one "
+    "subject 0.88. It cannot see a copy that is mirrored, shifted by a pixel or cut at other frames, nor the same "
+    "person in two recordings. The threshold was chosen on maps; on frames it was not tried on real data.",
+    cure="Look at the two samples. If they are one, exclude one of them in the protocol (`excluded`), and run again "
+    "in a new folder.",
 )
 def near_duplicates(material: Material) -> Answer:
     """Look for samples of different subjects that are nearly the same."""
@@ -48,8 +48,8 @@ def _pairs(found: NearDuplicates) -> list[str]:
     "not the paper's preset",
     Severity.WARNING,
     meaning="The row was not trained as the method's paper says, so its score says nothing about the paper's.",
-    looks_at="The parameters of each row beside the preset `paper` of its method. Methods without that preset have no "
-    "finding.",
+    looks_at="The parameters of each row beside the preset `paper` of its method. Methods without that preset have "
+    "no finding.",
     cure="Run with `--preset paper`, or name the preset beside the score, as the report does.",
 )
 def other_preset(material: Material) -> Answer:
@@ -68,8 +68,8 @@ def other_preset(material: Material) -> Answer:
     "optical flow or another crop.",
     looks_at="What the data says of itself: a name; and for ready-made maps, their source and the algorithm of their "
     "flow.",
-    cure="Describe the maps in their `maps.toml` (name, source, flow), or give the reader of the data `input_facts`; then "
-    "run again in a new folder.",
+    cure="Describe the maps in their `maps.toml` (name, source, flow), or give the reader of the data `input_facts`; "
+    "then run again in a new folder.",
 )
 def unnamed_input(material: Material) -> Answer:
     """Look for rows whose input lacks a name, a source or its flow."""

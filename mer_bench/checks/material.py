@@ -89,11 +89,11 @@ class Material:
         if not self.has_folder:
             return []
         used = {self.store.cell_file(row.record, 0, "any").parents[1] for row in self.rows}
-        refused = []
-        for file in sorted(self.store.path.glob("cells/*/*/*/row.json")):
-            if file.parent not in used and (record := _whole_record(file)) is not None:
-                refused.append((str(file.relative_to(self.store.path)), record))
-        return refused
+        return [
+            (str(file.relative_to(self.store.path)), record)
+            for file in sorted(self.store.path.glob("cells/*/*/*/row.json"))
+            if file.parent not in used and (record := _whole_record(file)) is not None
+        ]
 
 
 def read_rows(store: Store) -> list[RowResults]:

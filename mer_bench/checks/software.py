@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mer_bench.checks.base import Answer, Finding, Severity, check, listed
+from mer_bench.checks.base import Answer, Finding, Severity, check, grouped, listed
 from mer_bench.checks.material import Manifest, Material
 from mer_bench.results import RowResults
 
@@ -19,11 +19,12 @@ _Versions = Mapping[str, frozenset[str]]
     "MER008",
     "mixed versions",
     Severity.WARNING,
-    meaning="Cells of one row, or rows that are compared, were computed by other versions of mer-bench or of a library. "
-    "The keys of cells change with what is known to change a number, but another numpy or torch may round "
+    meaning="Cells of one row, or rows that are compared, were computed by other versions of mer-bench or of a "
+    "library. The keys of cells change with what is known to change a number, but another numpy or torch may round "
     "otherwise.",
     looks_at="The manifests of the runs that computed the cells: mer-bench, its git commit, Python, numpy, "
-    "scikit-learn, torch, timm, OpenCV, pandas and Pillow. It does not see versions of other libraries that a plugin uses.",
+    "scikit-learn, torch, timm, OpenCV, pandas and Pillow. It does not see versions of other libraries that a plugin "
+    "uses.",
     cure="Compute the rows again with one installation, in a new folder; or show with `mer-bench verify` that this "
     "installation gives the same.",
 )
@@ -32,10 +33,10 @@ def mixed_versions(material: Material) -> Answer:
     versions = {row.record["row_key"]: _versions(material.manifests_of(row)) for row in material.rows}
     for row in material.rows:
         if mixed := _several(versions[row.record["row_key"]]):
-            yield Finding(material.name(row), f"its cells were computed with {mixed}")
+            yield Finding((material.name(row),), f"its cells were computed with {mixed}")
     for number, table in enumerate(material.tables, start=1):
         if mixed := _differing([versions[row.record["row_key"]] for row in table]):
-            yield Finding(material.table_name(number), f"its rows were computed with {mixed}")
+            yield Finding((material.table_name(number),), f"its rows were computed with {mixed}")
 
 
 def _versions(manifests: Iterable[Manifest]) -> _Versions:
@@ -74,9 +75,9 @@ def _differing(rows: Sequence[_Versions]) -> str:
     "computed with uncommitted changes",
     Severity.WARNING,
     meaning="The code that gave the number is in no commit, so nobody can look at it or run it again.",
-    looks_at="The git state of mer-bench that each run wrote down (`git describe --dirty`): changes of tracked files. An "
-    "installed mer-bench has none. It cannot see files that git does not track, nor the state of a plugin's own "
-    "checkout.",
+    looks_at="The git state of mer-bench that each run wrote down (`git describe --dirty`): changes of tracked "
+    "files. An installed mer-bench has none. It cannot see files that git does not track, nor the state of a "
+    "plugin's own checkout.",
     cure="Commit the changes, and compute the rows again in a new folder.",
 )
 def uncommitted_changes(material: Material) -> Answer:
@@ -84,7 +85,7 @@ def uncommitted_changes(material: Material) -> Answer:
     for run_id, manifest in material.manifests.items():
         commit = manifest.get("git")
         if isinstance(commit, str) and commit.endswith(_DIRTY):
-            rows = listed(material.name(row) for row in material.rows if run_id in row.run_ids)
+            rows = tuple(material.name(row) for row in material.rows if run_id in row.run_ids)
             yield Finding(rows, f"run {run_id} was started in a checkout with uncommitted changes ({commit})")
 
 
@@ -93,15 +94,17 @@ def uncommitted_changes(material: Material) -> Answer:
     "unverified",
     Severity.WARNING,
     meaning="Nobody has computed a cell of the row again to see whether the same comes out.",
-    looks_at="What `mer-bench verify` stored beside the row, of cells that are still as they were compared. One verified "
-    "cell is enough; how many there are stands in the report.",
+    looks_at="What `mer-bench verify` stored beside the row, of cells that are still as they were compared. One "
+    "verified cell is enough; how many there are stands in the report.",
     cure="Run `mer-bench verify`, if possible on another machine.",
 )
 def unverified(material: Material) -> Answer:
     """Look for rows without a verified cell."""
-    for row in material.rows:
-        if row.finished and not row.verification.entries:
-            yield Finding(material.name(row), f"none of its {len(row.finished)} cells was computed again")
+    yield from grouped(
+        (material.name(row), "none of its cells was computed again")
+        for row in material.rows
+        if row.finished and not row.verification.entries
+    )
 
 
 @check(
@@ -111,14 +114,15 @@ def unverified(material: Material) -> Answer:
     meaning="`mer-bench verify` computed a stored cell again, and something else came out: the stored number is not "
     "what the row's settings give.",
     looks_at="What `mer-bench verify` stored beside the row, of cells that are still as they were compared.",
-    cure="Find out why (`mer-bench rows show ROW`); then remove the row with `mer-bench rows remove`, and run it again.",
+    cure="Find out why (`mer-bench rows show ROW`); then remove the row with `mer-bench rows remove`, and run it "
+    "again.",
 )
 def differing_cells(material: Material) -> Answer:
     """Look for cells that came out otherwise when they were computed again."""
     for row in material.rows:
         if differing := row.verification.differing:
             cells = listed(f"seed {entry['seed']}, fold {entry['fold']}" for entry in differing)
-            yield Finding(material.name(row), f"{_verified(row)} differ: {cells}")
+            yield Finding((material.name(row),), f"{_verified(row)} differ: {cells}")
 
 
 def _verified(row: RowResults) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mer_bench.checks.base import Answer, Finding, Severity, check
 from mer_bench.checks.material import Material
-from mer_bench.checks.stated_files import FILES, Stated, Unreadable, read_stated
+from mer_bench.checks.stated_files import FILES, Stated, UnreadableError, read_stated
 from mer_bench.results import METRICS, RowResults, SeedResult
 from mer_bench.rules import ABSENT_CLASS_RULES
 from mer_bench.scoring.metrics import confusion, score_counts
@@ -23,11 +23,11 @@ _NAMES = dict(zip(METRICS, ("UF1", "UAR", "accuracy"), strict=True))
     "MER003",
     "scores averaged over folds",
     Severity.ERROR,
-    meaning="UF1 and UAR are those of all folds' predictions together (MEGC 2019: true and false positives are summed "
-    "over folds). The mean of each fold's own score is another number, most often a higher one: most folds lack a "
-    "class, and 23 of the composite database's 68 hold only one.",
-    looks_at="The scores that `report.json` and `report.csv` in the folder state, beside those of the stored predictions. "
-    "mer-bench itself never averages over folds: such a score was written by something else.",
+    meaning="UF1 and UAR are those of all folds' predictions together (MEGC 2019: true and false positives are "
+    "summed over folds). The mean of each fold's own score is another number, most often a higher one: most folds "
+    "lack a class, and 23 of the composite database's 68 hold only one.",
+    looks_at="The scores that `report.json` and `report.csv` in the folder state, beside those of the stored "
+    "predictions. mer-bench itself never averages over folds: such a score was written by something else.",
     cure="Write the report again (`mer-bench report`), and correct what was copied from the old one.",
 )
 def averaged_over_folds(material: Material) -> Answer:
@@ -36,10 +36,10 @@ def averaged_over_folds(material: Material) -> Answer:
         wrong = [each for each in stated if _is_of_folds(row, each)]
         if wrong:
             first = wrong[0]
-            own, pooled = f"{first.value:.4f}", f"{_pooled(row, first):.4f}"
+            pooled = f"all folds together give {_pooled(row, first):.4f}"
             yield Finding(
-                f"{first.file}, {material.name(row)}",
-                f"states {_named(first)} = {own}, which is the mean over folds; together the folds give {pooled}{_more(wrong)}",
+                (first.file, material.name(row)),
+                f"states {_named(first)} = {first.value:.4f}, the mean over folds; {pooled}{_more(wrong)}",
             )
 
 
@@ -48,8 +48,8 @@ def averaged_over_folds(material: Material) -> Answer:
     "stated scores are not those of the predictions",
     Severity.ERROR,
     meaning="A report in the folder states a score that no stored prediction gives.",
-    looks_at="The scores that `report.json` and `report.csv` in the folder state, beside those of the stored predictions. "
-    "The other files of a report are not read.",
+    looks_at="The scores that `report.json` and `report.csv` in the folder state, beside those of the stored "
+    "predictions. The other files of a report are not read.",
     cure="Write the report again (`mer-bench report`), and correct what was copied from the old one.",
 )
 def other_stated_scores(material: Material) -> Answer:
@@ -60,7 +60,7 @@ def other_stated_scores(material: Material) -> Answer:
             first, pooled = wrong[0], _pooled(row, wrong[0])
             gives = "they are not all stored" if pooled is None else f"the stored predictions give {pooled:.4f}"
             yield Finding(
-                f"{first.file}, {material.name(row)}",
+                (first.file, material.name(row)),
                 f"states {_named(first)} = {first.value:.4f}; {gives}{_more(wrong)}",
             )
     if material.has_folder:
@@ -73,11 +73,11 @@ def _unknown(material: Material) -> Iterator[Finding]:
     for name in FILES:
         try:
             stated = read_stated(material.store.path / name)
-        except Unreadable as error:
-            yield Finding(name, f"cannot be read: {error}")
+        except UnreadableError as error:
+            yield Finding((name,), f"cannot be read: {error}")
             continue
         for key in dict.fromkeys(each.row_key for each in stated if each.row_key not in known):
-            yield Finding(name, f"states scores of a row that is not stored (key {key[:12]!r})")
+            yield Finding((name,), f"states scores of a row that is not stored (key {key[:12]!r})")
 
 
 def _stated_rows(material: Material) -> Iterator[tuple[RowResults, list[Stated]]]:
@@ -85,7 +85,7 @@ def _stated_rows(material: Material) -> Iterator[tuple[RowResults, list[Stated]]
     for name in FILES if material.has_folder else ():
         try:
             stated = read_stated(material.store.path / name)
-        except Unreadable:
+        except UnreadableError:
             continue
         for row in material.rows:
             if own := [each for each in stated if each.row_key == row.record["row_key"]]:
@@ -98,7 +98,7 @@ def _is_other(row: RowResults, stated: Stated) -> bool:
 
 
 def _is_of_folds(row: RowResults, stated: Stated) -> bool:
-    """Return whether a score is not that of all folds together, and is a mean over folds, however absent classes count."""
+    """Return whether a score is not that of all folds together, and is a mean over folds by some rule."""
     seeds = _seeds(row, stated)
     if seeds is None or not _is_other(row, stated):
         return False

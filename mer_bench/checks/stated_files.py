@@ -17,7 +17,7 @@ FILES = ("report.json", "report.csv")
 _MEAN = "mean"
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A report that cannot be read; the message says why."""
 
 
@@ -54,7 +54,7 @@ def read_stated(file: Path) -> tuple[Stated, ...]:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
     """
     try:
         state = file.stat()
@@ -69,7 +69,7 @@ def _read(file: Path, changed: int, size: int) -> tuple[Stated, ...]:
         text = file.read_text(encoding="utf-8")
         return tuple(_of_json(file.name, text) if file.suffix == ".json" else _of_csv(file.name, text))
     except (OSError, ValueError, RecursionError, csv.Error, AttributeError, TypeError, LookupError) as error:
-        raise Unreadable(f"{type(error).__name__}: {error}") from error
+        raise UnreadableError(f"{type(error).__name__}: {error}") from error
 
 
 def _of_json(name: str, text: str) -> Iterator[Stated]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_bench.arrays import BoolArray, FloatArray
+from mer_bench.arrays import BoolArray, FloatArray, StringArray
 from mer_bench.cache import InputGoneError, open_stack
 from mer_bench.evaluation.cells import FoldTask
 from mer_bench.evaluation.rows import Row
@@ -117,7 +117,7 @@ def standardised(stack: FloatArray) -> FloatArray:
     return _over(values, np.linalg.norm(values, axis=1, keepdims=True))
 
 
-def _blocks(pictures: FloatArray, subjects: np.ndarray) -> Iterator[tuple[int, FloatArray, BoolArray]]:
+def _blocks(pictures: FloatArray, subjects: StringArray) -> Iterator[tuple[int, FloatArray, BoolArray]]:
     """Yield the correlations of some samples with all, the place of the first, and which pairs count, each once."""
     places = np.arange(len(pictures))
     for first in range(0, len(pictures), _AT_ONCE):

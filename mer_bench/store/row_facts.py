@@ -1,4 +1,4 @@
-"""Small records beside a row's cells, which no score depends on: the network's size, near-duplicates, what was verified.
+"""Small records beside a row's cells, on which no score depends: its network, near-duplicates, what was verified.
 
 One that cannot be used is named, and counts as missing.
 """

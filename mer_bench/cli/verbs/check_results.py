@@ -24,14 +24,16 @@ _SHOWN = 8
 @click.command(name="check-results")
 @click.argument("folder", required=False, shell_complete=complete_folder)
 @click.option("--strict", is_flag=True, help="End with exit code 1 for warnings too.")
-@click.option("--explain", metavar="CODE", help="Say what a code means and what to do, such as MER005; reads no folder.")
+@click.option(
+    "--explain", metavar="CODE", help="Say what a code means and what to do, such as MER005; reads no folder."
+)
 @json_option("Print one JSON object on stdout: rows (a number), checks, findings and not_looked_for.")
 def command(folder: str | None, strict: bool, explain: str | None, as_json: bool) -> ExitCode:
     """Check the numbers of a results folder before they leave the lab: each fault has a code, MER001 and so on.
 
-    FOLDER is the results folder; by default that of the other commands. An error means that a number is not what it says
-    it is, a warning that its readers must know something. Nothing is computed again, and nothing is written. The exit
-    code is 1 for an error, and with --strict for a warning.
+    FOLDER is the results folder; by default that of the other commands. An error means that a number is not what it
+    says it is, a warning that its readers must know something. Nothing is computed again, and nothing is written. The
+    exit code is 1 for an error, and with --strict for a warning.
     """
     from mer_bench.checks import find_check
 
@@ -109,14 +111,14 @@ def _answer(rows: int, outcomes: Sequence[Outcome]) -> dict[str, object]:
             {
                 "code": outcome.check.code,
                 "severity": str(outcome.check.severity),
-                "where": _folder_free(finding.where),
+                "where": [*map(_folder_free, finding.where)],
                 "sentence": _folder_free(finding.sentence),
             }
             for outcome in outcomes
             for finding in outcome.findings
         ],
         "not_looked_for": [
-            {"code": outcome.check.code, "where": _folder_free(each.where), "why": _folder_free(each.why)}
+            {"code": outcome.check.code, "where": [*map(_folder_free, each.where)], "why": _folder_free(each.why)}
             for outcome in outcomes
             for each in outcome.not_looked_for
         ],
@@ -124,18 +126,21 @@ def _answer(rows: int, outcomes: Sequence[Outcome]) -> dict[str, object]:
 
 
 def _lines(rows: int, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    from mer_bench.checks.base import listed
+
     for outcome in outcomes:
         check = outcome.check
         if outcome.findings:
             yield f"{check.code} {check.severity}: {check.title}"
             for finding in outcome.findings[:_SHOWN]:
-                yield f"  {_folder_free(finding.where)}: {_folder_free(finding.sentence)}"
+                yield f"  {_folder_free(listed(finding.where))}: {_folder_free(finding.sentence)}"
             if (more := len(outcome.findings) - _SHOWN) > 0:
                 yield f"  and {more} more, which --json lists"
             yield f"  What to do: {check.cure}"
     for outcome in outcomes:
         for each in outcome.not_looked_for:
-            yield f"not looked for: {outcome.check.code} in {_folder_free(each.where)}: {_folder_free(each.why)}"
+            where = _folder_free(listed(each.where))
+            yield f"not looked for: {outcome.check.code} in {where}: {_folder_free(each.why)}"
     yield f"{_count(rows, 'row')}: {_counts(outcomes)}"
 
 
