@@ -94,7 +94,9 @@ def check(
     code: str, title: str, severity: Severity, *, meaning: str, looks_at: str, cure: str
 ) -> Callable[[Look], Check]:
     """Make a function the check of a fault."""
-    return lambda look: Check(code, title, severity, meaning, looks_at, cure, look)
+    return lambda look: Check(
+        code=code, title=title, severity=severity, meaning=meaning, looks_at=looks_at, cure=cure, look=look
+    )
 
 
 def grouped(found: Iterable[tuple[str, str]]) -> Iterator[Finding]:

@@ -90,7 +90,8 @@ def _of_slices(name: str, key: str, seeds: tuple[int, ...], slices: dict[str, di
     for part, own in slices.items():
         for metric in METRICS:
             if own.get(metric) is not None:
-                yield Stated(name, key, seeds, str(part), metric, float(own[metric]))
+                value = float(own[metric])
+                yield Stated(file=name, row_key=key, seeds=seeds, part=str(part), metric=metric, value=value)
 
 
 def _of_csv(name: str, text: str) -> Iterator[Stated]:

@@ -36,15 +36,16 @@ def command(folder: str | None, strict: bool, explain: str | None, as_json: bool
     exit code is 1 for an error, and with --strict for a warning.
     """
     from mer_bench.checks import find_check
+    from mer_bench_reports.check_texts import check_object, outcomes_object
 
     if explain is not None:
         if folder is not None:
             raise MerBenchError("--explain says what a code means, and reads no folder; leave one of the two out")
         check = find_check(explain)
-        show(check_object(check), explanation(check), as_json=as_json)
+        show(check_object(check), _explanation(check), as_json=as_json)
         return ExitCode.DONE
     rows, outcomes = _checked(folder)
-    show(_answer(rows, outcomes), _lines(rows, outcomes), as_json=as_json)
+    show({"rows": rows, **outcomes_object(outcomes)}, _lines(rows, outcomes), as_json=as_json)
     severities = {outcome.check.severity for outcome in outcomes if outcome.findings}
     return ExitCode.FAILED if (severities if strict else "error" in severities) else ExitCode.DONE
 
@@ -80,19 +81,7 @@ def _checked(folder: str | None) -> tuple[int, tuple[Outcome, ...]]:
     return len(rows), check_all(material)
 
 
-def check_object(check: Check) -> dict[str, str]:
-    """Return a check as ``--json`` prints it."""
-    return {
-        "code": check.code,
-        "title": check.title,
-        "severity": str(check.severity),
-        "meaning": check.meaning,
-        "looks_at": check.looks_at,
-        "cure": check.cure,
-    }
-
-
-def explanation(check: Check) -> Iterator[str]:
+def _explanation(check: Check) -> Iterator[str]:
     """Yield what a check means, what it looks at, and what to do."""
     yield f"{check.code} {check.severity}: {check.title}"
     yield ""
@@ -103,44 +92,20 @@ def explanation(check: Check) -> Iterator[str]:
     yield f"What to do: {check.cure}"
 
 
-def _answer(rows: int, outcomes: Sequence[Outcome]) -> dict[str, object]:
-    return {
-        "rows": rows,
-        "checks": [check_object(outcome.check) for outcome in outcomes],
-        "findings": [
-            {
-                "code": outcome.check.code,
-                "severity": str(outcome.check.severity),
-                "where": [*map(_folder_free, finding.where)],
-                "sentence": _folder_free(finding.sentence),
-            }
-            for outcome in outcomes
-            for finding in outcome.findings
-        ],
-        "not_looked_for": [
-            {"code": outcome.check.code, "where": [*map(_folder_free, each.where)], "why": _folder_free(each.why)}
-            for outcome in outcomes
-            for each in outcome.not_looked_for
-        ],
-    }
-
-
 def _lines(rows: int, outcomes: Sequence[Outcome]) -> Iterator[str]:
-    from mer_bench.checks.base import listed
+    from mer_bench_reports.check_texts import finding_text, heading, unknown_text
 
     for outcome in outcomes:
-        check = outcome.check
         if outcome.findings:
-            yield f"{check.code} {check.severity}: {check.title}"
+            yield heading(outcome)
             for finding in outcome.findings[:_SHOWN]:
-                yield f"  {_folder_free(listed(finding.where))}: {_folder_free(finding.sentence)}"
+                yield f"  {finding_text(finding)}"
             if (more := len(outcome.findings) - _SHOWN) > 0:
                 yield f"  and {more} more, which --json lists"
-            yield f"  What to do: {check.cure}"
+            yield f"  What to do: {outcome.check.cure}"
     for outcome in outcomes:
         for each in outcome.not_looked_for:
-            where = _folder_free(listed(each.where))
-            yield f"not looked for: {outcome.check.code} in {where}: {_folder_free(each.why)}"
+            yield f"not looked for: {unknown_text(outcome.check, each)}"
     yield f"{_count(rows, 'row')}: {_counts(outcomes)}"
 
 
@@ -159,9 +124,3 @@ def _counts(outcomes: Sequence[Outcome]) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _folder_free(text: str) -> str:
-    from mer_bench_reports.provenance import without_folders
-
-    return without_folders(text)
