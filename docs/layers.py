@@ -62,7 +62,7 @@ ALLOWED = {
     "result_texts": {"results", "rules", "store", "parameters", "specs", "representations"},
     "certainty": {"errors", "result_texts", "results", "scoring", "statistics", "store"},
     "checks": {
-        *("errors", "caveats", "rules", "protocol", "representations", "scoring", "statistics", "store"),
+        *("errors", "arrays", "caveats", "rules", "protocol", "representations", "scoring", "statistics", "store"),
         *("results", "result_texts", "certainty", "row_names"),
     },
     "frames": {"config", "printable", "row_names", "result_texts", "results", "store"},

@@ -30,16 +30,14 @@ class Epochs:
     curves : mapping of int to ndarray of shape (n_epochs, 2), float64
         For each seed with the scores of all folds: UF1 and UAR of all folds' predictions together, after each epoch.
         A fold that stopped early keeps its last epoch.
-    lengths : mapping of (int, str) to int
-        Seed and fold to the number of epochs.
-    best : mapping of (int, str) to int
-        Seed and fold to the epoch of ``chosen``, counted from 0.
+    most, fewest : int
+        How many epochs a fold has; 0 for a row without any.
     """
 
     chosen: Mapping[tuple[int, str], Predictions] = field(default_factory=dict)
     curves: Mapping[int, DoubleArray] = field(default_factory=dict)
-    lengths: Mapping[tuple[int, str], int] = field(default_factory=dict)
-    best: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    most: int = 0
+    fewest: int = 0
 
     @classmethod
     def read(cls, store: Store, record: RowRecord, cells: Iterable[CellRecord]) -> Epochs:
@@ -54,8 +52,7 @@ class Epochs:
         """
         chosen: dict[tuple[int, str], Predictions] = {}
         counts: dict[int, IntArray] = {}
-        lengths: dict[tuple[int, str], int] = {}
-        best: dict[tuple[int, str], int] = {}
+        numbers = []
         for cell in cells:
             stored = store.read_epoch_scores(cell["key"], record, cell) if cell["epoch_scores"] else None
             if stored is None:
@@ -64,12 +61,11 @@ class Epochs:
             seed, truth = cell["seed"], record["folds"][cell["fold"]]["samples"]
             labels = np.array([truth[key] for key in ids])
             predicted = scores.argmax(axis=2)
-            place = (seed, cell["fold"])
-            lengths[place], best[place] = len(scores), best_epoch(predicted, labels)
-            of_best = predicted[best[place]].tolist()
-            chosen[place] = dict(zip(ids, zip(labels.tolist(), of_best, strict=True), strict=True))
+            best = predicted[best_epoch(predicted, labels)].tolist()
+            chosen[seed, cell["fold"]] = dict(zip(ids, zip(labels.tolist(), best, strict=True), strict=True))
             own = _counts(predicted, labels, scores.shape[2])
             counts[seed] = _sum(counts[seed], own) if seed in counts else own
+            numbers.append(len(scores))
         n_read = {seed: sum(own == seed for own, _ in chosen) for seed in counts}
         absent_class = record["protocol"]["absent_class"]
         curves = {
@@ -77,17 +73,7 @@ class Epochs:
             for seed, own in counts.items()
             if n_read[seed] == len(record["folds"])
         }
-        return cls(chosen, curves, lengths, best)
-
-    @property
-    def most(self) -> int:
-        """How many epochs the fold with most of them has; 0 for a row without any."""
-        return max(self.lengths.values(), default=0)
-
-    @property
-    def fewest(self) -> int:
-        """How many epochs the fold with fewest of them has; 0 for a row without any."""
-        return min(self.lengths.values(), default=0)
+        return cls(chosen, curves, max(numbers, default=0), min(numbers, default=0))
 
     @property
     def curve(self) -> DoubleArray | None:

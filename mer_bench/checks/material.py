@@ -7,17 +7,35 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from mer_bench.arrays import FloatArray
 from mer_bench.errors import MerBenchError
 from mer_bench.protocol import Protocol
 from mer_bench.results import RowResults, read_row
 from mer_bench.row_names import RowNames
 from mer_bench.store import Store
+from mer_bench.store.epoch_scores import read_last_scores
 from mer_bench.store.files import read_record
 from mer_bench.store.near_duplicates import NearDuplicates, read_near_duplicates
-from mer_bench.store.schema import RowRecord
+from mer_bench.store.schema import CellRecord, RowRecord
 from mer_bench.store.validation import misfit
 
 Manifest = Mapping[str, object]
+
+
+@dataclass(frozen=True, eq=False)
+class LastEpoch:
+    """What is stored of a cell's last epoch.
+
+    Parameters
+    ----------
+    sample_ids : sequence of str
+    n_epochs : int
+    scores : ndarray of shape (n_samples, n_classes), float32
+    """
+
+    sample_ids: Sequence[str]
+    n_epochs: int
+    scores: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +89,25 @@ class Material:
         return [self.manifests[run_id] for run_id in row.run_ids if run_id in self.manifests]
 
     @cached_property
+    def last_epochs(self) -> Mapping[str, LastEpoch | None]:
+        """The last epoch of each cell with epochs, by its key; None if it is not stored, or cannot be used."""
+        return {
+            cell["key"]: self._last_epoch(cell) for row in self.rows if row.selection == "last" for cell in row.finished
+        }
+
+    def _last_epoch(self, cell: CellRecord) -> LastEpoch | None:
+        if not cell["epoch_scores"]:
+            return None
+        file = self.store.epoch_scores_file(cell["key"])
+        try:
+            sample_ids, n_epochs, scores = read_last_scores(file)
+        except (OSError, ValueError) as error:
+            self.notices.append(f"{file} cannot be read ({error}), so which epoch counts is not known")
+            return None
+        is_list = isinstance(sample_ids, list) and all(isinstance(key, str) for key in sample_ids)
+        return LastEpoch(sample_ids, n_epochs, scores) if is_list else None
+
+    @cached_property
     def near_duplicates(self) -> Mapping[str, NearDuplicates | None]:
         """What is stored of near-duplicates, by row key."""
         return {row.record["row_key"]: read_near_duplicates(self.store, row.record) for row in self.rows}
@@ -79,8 +116,8 @@ class Material:
     def unusable_notices(self) -> list[str]:
         """What the store says of files that it cannot use, without the folder's place on this machine."""
         for row in self.rows:
-            _ = row.verification, row.epochs, row.network
-        _ = self.manifests, self.near_duplicates
+            _ = row.verification, row.network
+        _ = self.manifests, self.near_duplicates, self.last_epochs
         return [notice.replace(f"{self.store.path}/", "") for notice in dict.fromkeys(self.notices)]
 
     @cached_property

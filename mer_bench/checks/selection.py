@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mer_bench.arrays import FloatArray
 from mer_bench.checks.base import Answer, Finding, NotLookedFor, Severity, check
-from mer_bench.checks.material import Material
+from mer_bench.checks.material import LastEpoch, Material
 from mer_bench.results import RowResults
+from mer_bench.store.schema import CellRecord
 
 
 @check(
@@ -25,27 +31,47 @@ def epoch_on_test_subject(material: Material) -> Answer:
     for row in material.rows:
         if row.selection != "last" or not row.finished:
             continue
-        if unknown := len(row.finished) - len(row.epochs.lengths):
-            why = f"{unknown} of {len(row.finished)} cells have no usable scores of every epoch"
+        known = [(cell, material.last_epochs[cell["key"]]) for cell in row.finished]
+        if unknown := sum(last is None for _, last in known):
+            why = f"{unknown} of {len(known)} cells have no usable scores of every epoch"
             yield NotLookedFor((material.name(row),), why)
-        if sentence := _other_epochs(row):
-            yield Finding((material.name(row),), sentence)
+        other = [cell for cell, last in known if last is not None and not _is_last(cell, last)]
+        if other:
+            first = other[0]
+            yield Finding(
+                (material.name(row),),
+                f"{len(other)} of {len(known)} cells do not count the last epoch: seed {first['seed']}, fold "
+                f"{first['fold']} {_counted(material, row, first)}",
+            )
 
 
-def _other_epochs(row: RowResults) -> str:
-    """Return how many cells count another epoch than the last, and the first of them; empty if none does."""
-    epochs = row.epochs
-    other = [
-        (cell, length)
-        for cell in row.finished
-        if (length := epochs.lengths.get((cell["seed"], cell["fold"]))) and cell["selected_epoch"] != length - 1
-    ]
-    if not other:
-        return ""
-    cell, length = other[0]
-    of_oracle = sum(cell["selected_epoch"] == epochs.best[cell["seed"], cell["fold"]] for cell, _ in other)
-    return (
-        f"{len(other)} of {len(row.finished)} cells count another epoch than the last: seed {cell['seed']}, fold "
-        f"{cell['fold']} counts epoch {1 + (cell['selected_epoch'] or 0)} of {length}; in {of_oracle} of them it is "
-        "the epoch with the most correct samples of the test subject"
+def _is_last(cell: CellRecord, last: LastEpoch) -> bool:
+    scores = {prediction["sample_id"]: prediction["scores"] for prediction in cell["predictions"]}
+    return cell["selected_epoch"] == last.n_epochs - 1 and np.array_equal(
+        last.scores, _in_order(scores, last.sample_ids)
     )
+
+
+def _counted(material: Material, row: RowResults, cell: CellRecord) -> str:
+    """Return which epoch a cell counts, by its predictions or else by what it states."""
+    stored = material.store.read_epoch_scores(cell["key"])
+    if stored is None:
+        return f"states epoch {cell['selected_epoch']}"
+    ids, scores = stored
+    predicted = _in_order({each["sample_id"]: each["scores"] for each in cell["predictions"]}, ids)
+    same = [epoch for epoch in range(len(scores)) if np.array_equal(scores[epoch], predicted)]
+    if not same:
+        return f"has predictions of none of its {len(scores)} epochs"
+    stated = cell["selected_epoch"]
+    epoch = stated if stated in same else same[0]
+    truth = row.record["folds"][cell["fold"]]["samples"]
+    correct = (scores.argmax(axis=2) == np.array([truth[key] for key in ids])).sum(axis=1)
+    best = ", which has the most correct samples of the test subject" if correct[epoch] == correct.max() else ""
+    return f"counts epoch {epoch + 1} of {len(scores)}{best}"
+
+
+def _in_order(scores: Mapping[str, Sequence[float]], sample_ids: Sequence[str]) -> FloatArray | None:
+    """Return the scores of samples as the file of every epoch has them; None if it has other samples."""
+    if scores.keys() != set(sample_ids):
+        return None
+    return np.array([scores[key] for key in sample_ids], dtype=np.float32)

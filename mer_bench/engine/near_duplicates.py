@@ -24,6 +24,8 @@ LISTED = 20
 _SIDE = 28
 """Larger pictures are reduced to about this side."""
 _AT_ONCE = 512
+_ROUNDING = 1e-5
+"""A contrast below this share of the largest value is rounding."""
 
 
 def store_near_duplicates(store: Store, rows: Sequence[Row], tasks: Sequence[FoldTask], stacks: Path) -> None:
@@ -112,9 +114,13 @@ def standardised(stack: FloatArray) -> FloatArray:
     if is_frames:
         small = small - small.mean(axis=0)
     flat = small.reshape(len(small), height * width, -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    values = _over(flat, np.sqrt((flat**2).mean(axis=1, keepdims=True))).reshape(len(flat), -1)
-    return _over(values, np.linalg.norm(values, axis=1, keepdims=True))
+    centred = flat - flat.mean(axis=1, keepdims=True)
+    contrast = np.sqrt((centred**2).mean(axis=1, keepdims=True))
+    has_contrast = contrast > _ROUNDING * np.abs(flat).max(axis=1, keepdims=True)
+    values = np.divide(centred, contrast, out=np.zeros_like(centred), where=has_contrast).reshape(len(flat), -1)
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    found: FloatArray = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
+    return found
 
 
 def _blocks(pictures: FloatArray, subjects: StringArray) -> Iterator[tuple[int, FloatArray, BoolArray]]:
@@ -124,8 +130,3 @@ def _blocks(pictures: FloatArray, subjects: StringArray) -> Iterator[tuple[int, 
         part = slice(first, first + _AT_ONCE)
         later = places[None] > places[part, None]
         yield first, pictures[part] @ pictures.T, later & (subjects[part, None] != subjects[None])
-
-
-def _over(values: FloatArray, lengths: FloatArray) -> FloatArray:
-    found: FloatArray = np.divide(values, lengths, out=np.zeros_like(values), where=lengths > np.float32(1e-12))
-    return found

@@ -50,7 +50,34 @@ def test_a_clean_folder_has_no_finding(bench: Bench, tmp_path: Path) -> None:
     assert ended.code == 0
 
 
-def test_mer001_an_epoch_that_is_not_the_last_is_named(bench: Bench, tmp_path: Path) -> None:
+def test_mer001_predictions_of_no_epoch_are_named(bench: Bench, tmp_path: Path) -> None:
+    clean = Clean()
+    store = clean.write(tmp_path)
+
+    def change(cell: dict[str, Any]) -> None:
+        cell["predictions"][2].update(scores=[0.5, 0.25, 0.125], y_pred=0)
+
+    edit_record(store.cell_file(clean.rows["two"], 0, "samm-011"), change)
+    assert_found(
+        bench,
+        store,
+        "MER001",
+        "1 of 16 cells do not count the last epoch: seed 0, fold samm-011 has predictions of none of its 3 epochs",
+    )
+
+
+def test_mer001_is_not_looked_for_without_scores_of_every_epoch(bench: Bench, tmp_path: Path) -> None:
+    clean = Clean()
+    store = clean.write(tmp_path)
+    store.epoch_scores_file(cell_key(clean.rows["one"]["row_key"], 1, "smic-s1")).write_bytes(b"short")
+    ended = bench("check-results", store.path, "--json")
+    (unknown,) = (each for each in ended.objects[0]["not_looked_for"] if each["code"] == "MER001")
+    assert unknown["why"] == "1 of 16 cells have no usable scores of every epoch"
+    assert [each["code"] for each in ended.objects[0]["findings"]] == ["MER016"]
+
+
+@pytest.mark.parametrize("stated", [{"selected_epoch": 0}, {}], ids=["stated", "hidden"])
+def test_mer001_an_epoch_that_is_not_the_last_is_named(bench: Bench, tmp_path: Path, stated: dict[str, int]) -> None:
     clean = Clean()
     store = clean.write(tmp_path)
     row, fold = clean.rows["two"], "casme2-sub02"
@@ -61,14 +88,14 @@ def test_mer001_an_epoch_that_is_not_the_last_is_named(bench: Bench, tmp_path: P
         {"sample_id": key, "y_pred": int(own.argmax()), "scores": own.tolist()}
         for key, own in zip(ids, scores[0], strict=True)
     ]
-    edit_record(store.cell_file(row, 1, fold), lambda cell: cell.update(predictions=best, selected_epoch=0))
+    edit_record(store.cell_file(row, 1, fold), lambda cell: cell.update(predictions=best, **stated))
 
     where = assert_found(
         bench,
         store,
         "MER001",
-        "1 of 16 cells count another epoch than the last: seed 1, fold casme2-sub02 counts epoch 1 of 3; in 1 of them "
-        "it is the epoch with the most correct samples of the test subject",
+        "1 of 16 cells do not count the last epoch: seed 1, fold casme2-sub02 counts epoch 1 of 3, which has the most "
+        "correct samples of the test subject",
     )
     assert where == [[row_name(clean, "two")]]
 

@@ -11,7 +11,7 @@ from support.clean_results import Clean, records
 from support.store_factory import make_row, new_store
 
 from mer_bench.checks import CHECKS
-from mer_bench.config import RESULTS_DEFAULT
+from mer_bench.config import DEFAULT_RESULTS
 
 
 def test_warnings_end_with_1_only_if_strict_and_are_printed_with_their_cure(bench: Bench, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_nothing_to_find_is_said(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_the_folder_of_the_other_commands_is_checked_by_default(bench: Bench, tmp_path: Path) -> None:
-    Clean(rows={"floor": records()["floor"]}).write(tmp_path).path.rename(tmp_path / RESULTS_DEFAULT)
+    Clean(rows={"floor": records()["floor"]}).write(tmp_path).path.rename(tmp_path / DEFAULT_RESULTS)
     assert bench("check-results", "--json").objects[0]["rows"] == 1
 
 
