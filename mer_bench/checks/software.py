@@ -114,8 +114,7 @@ def unverified(material: Material) -> Answer:
     meaning="`mer-bench verify` computed a stored cell again, and something else came out: the stored number is not "
     "what the row's settings give.",
     looks_at="What `mer-bench verify` stored beside the row, of cells that are still as they were compared.",
-    cure="Find out why (`mer-bench rows show ROW`); then remove the row with `mer-bench rows rm`, and run it "
-    "again.",
+    cure="Find out why (`mer-bench rows show ROW`); then remove the row with `mer-bench rows rm`, and run it again.",
 )
 def differing_cells(material: Material) -> Answer:
     """Look for cells that came out otherwise when they were computed again."""
