@@ -62,8 +62,9 @@ def _counted(material: Material, row: RowResults, cell: CellRecord) -> str:
     same = [epoch for epoch in range(len(scores)) if np.array_equal(scores[epoch], predicted)]
     if not same:
         return f"has predictions of none of its {len(scores)} epochs"
-    stated = cell["selected_epoch"]
-    epoch = stated if stated in same else same[0]
+    if len(scores) - 1 in same:
+        return f"has the predictions of the last epoch, and states epoch {1 + (cell['selected_epoch'] or 0)}"
+    epoch = same[0]
     truth = row.record["folds"][cell["fold"]]["samples"]
     correct = (scores.argmax(axis=2) == np.array([truth[key] for key in ids])).sum(axis=1)
     best = ", which has the most correct samples of the test subject" if correct[epoch] == correct.max() else ""

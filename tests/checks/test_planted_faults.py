@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from support.bench import Bench, Ended
-from support.clean_results import ALIKE, Clean, all_but, records
-from support.store_factory import always
+from support.clean_results import ALIKE, COUNTS, Clean, all_but, records
+from support.report_case import samples_of_subjects
+from support.store_factory import always, make_row
 from support.store_files import edit_record
 
 from mer_bench.checks import CHECKS
@@ -63,6 +64,19 @@ def test_mer001_predictions_of_no_epoch_are_named(bench: Bench, tmp_path: Path) 
         store,
         "MER001",
         "1 of 16 cells do not count the last epoch: seed 0, fold samm-011 has predictions of none of its 3 epochs",
+    )
+
+
+def test_mer001_a_cell_that_states_another_epoch_is_named(bench: Bench, tmp_path: Path) -> None:
+    clean = Clean()
+    store = clean.write(tmp_path)
+    edit_record(store.cell_file(clean.rows["one"], 1, "smic-s1"), lambda cell: cell.update(selected_epoch=1))
+    assert_found(
+        bench,
+        store,
+        "MER001",
+        "1 of 16 cells do not count the last epoch: seed 1, fold smic-s1 has the predictions of the last epoch, and "
+        "states epoch 2",
     )
 
 
@@ -208,7 +222,9 @@ def test_mer004_a_class_that_only_one_subject_has_is_named(bench: Bench, tmp_pat
 
 def test_mer005_a_row_below_the_best_baseline_is_named(bench: Bench, tmp_path: Path) -> None:
     clean = Clean()
-    clean.predictors["two"] = [always(0), always(1)]
+    clean.rows["lower"] = make_row("lower", deterministic=True, samples=samples_of_subjects(COUNTS))
+    clean.predictors |= {"two": [always(1), always(1)], "lower": [always(2)]}
+    clean.verified = {**clean.verified, "lower": "same"}
     where = assert_found(
         bench,
         clean.write(tmp_path),
@@ -247,7 +263,7 @@ def test_mer005_a_comparison_without_a_baseline_is_named(bench: Bench, tmp_path:
 
 def test_mer006_a_spread_as_large_as_the_lead_is_named(bench: Bench, tmp_path: Path) -> None:
     clean = Clean()
-    wrong = [f"smic/s1/clip{label}{i}" for label in range(3) for i in range(3)]
+    wrong = [f"smic/s1/clip0{i}" for i in range(5)]
     clean.predictors["one"] = [all_but(), all_but(*wrong)]
     _, findings = strictly(bench, clean.write(tmp_path))
     (finding,) = findings
@@ -256,6 +272,8 @@ def test_mer006_a_spread_as_large_as_the_lead_is_named(bench: Bench, tmp_path: P
         (row.means["full", "uf1"].value, name) for row, name in zip(rows, ("one", "two"), strict=True)
     )[::-1]
     spread = rows[0].means["full", "uf1"].std
+    assert spread is not None
+    assert 1 < spread / (first[0] - second[0]) < 2
     assert (finding["code"], finding["where"]) == ("MER006", [row_name(clean, first[1])])
     assert finding["sentence"] == (
         f"its lead over {row_name(clean, second[1])} is {first[0] - second[0]:.4f} UF1, and the seeds of "
