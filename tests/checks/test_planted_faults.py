@@ -15,6 +15,8 @@ from support.store_factory import always, make_row
 from support.store_files import edit_record
 
 from mer_bench.checks import CHECKS
+from mer_bench.plugin_manager import load_catalogue
+from mer_bench.protocol import load_protocol
 from mer_bench.results import read_row
 from mer_bench.scoring.metrics import score
 from mer_bench.store import Store, cell_key
@@ -347,6 +349,27 @@ def test_mer009_counts_that_a_run_found_wrong_are_named(bench: Bench, tmp_path: 
     clean = Clean(manifests={"one": {"count_problems": problems}})
     where = assert_found(bench, clean.write(tmp_path), "MER009", "; ".join(problems))
     assert where == [[row_name(clean, "one")]]
+
+
+def test_mer009_samples_that_the_installed_protocol_does_not_declare_are_named(bench: Bench, tmp_path: Path) -> None:
+    clean = Clean()
+    for row in clean.rows.values():
+        row["protocol"]["hash"] = load_protocol(load_catalogue().protocol("cde").path).hash
+    _, findings = strictly(bench, clean.write(tmp_path))
+    (finding,) = findings
+    assert (finding["code"], len(finding["where"])) == ("MER009", 3)
+    assert finding["sentence"].split("; ")[:4] == [
+        "smic: negative 7 of 70 (63 missing)",
+        "smic: positive 7 of 51 (44 missing)",
+        "smic: surprise 9 of 43 (34 missing)",
+        "smic: 2 of 16 subjects",
+    ]
+
+
+def test_mer009_partial_data_without_a_reason_is_named(bench: Bench, tmp_path: Path) -> None:
+    clean = Clean(rows=records(caveats=["partial"]))
+    sentence = "its data is stored as partial, and no run says what it lacks"
+    assert_found(bench, clean.write(tmp_path), "MER009", sentence)
 
 
 def test_mer010_near_duplicates_are_named(bench: Bench, tmp_path: Path) -> None:
