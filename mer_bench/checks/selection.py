@@ -71,8 +71,7 @@ def _counted(material: Material, row: RowResults, cell: CellRecord) -> str:
     return f"counts epoch {epoch + 1} of {len(scores)}{best}"
 
 
-def _in_order(scores: Mapping[str, Sequence[float]], sample_ids: Sequence[str]) -> FloatArray | None:
-    """Return the scores of samples as the file of every epoch has them; None if it has other samples."""
-    if scores.keys() != set(sample_ids):
-        return None
-    return np.array([scores[key] for key in sample_ids], dtype=np.float32)
+def _in_order(scores: Mapping[str, Sequence[float]], sample_ids: Sequence[str]) -> FloatArray:
+    """Return the scores of samples in the order of the file of every epoch; nothing if it has other samples."""
+    known = sample_ids if scores.keys() == set(sample_ids) else []
+    return np.array([scores[key] for key in known], dtype=np.float32)
