@@ -96,7 +96,7 @@ def uncommitted_changes(material: Material) -> Answer:
     meaning="Nobody has computed a cell of the row again to see whether the same comes out.",
     looks_at="What `mer-bench verify` stored beside the row, of cells that are still as they were compared. One "
     "verified cell is enough; how many there are stands in the report.",
-    cure="Run `mer-bench verify`, if possible on another machine.",
+    cure="Run `mer-bench verify --data PATH`, if possible on another machine.",
 )
 def unverified(material: Material) -> Answer:
     """Look for rows without a verified cell."""

@@ -22,7 +22,7 @@ def test_warnings_end_with_1_only_if_strict_and_are_printed_with_their_cure(benc
     assert ended.out.splitlines() == [
         "MER012 warning: unverified",
         f"  {names[1]}, {names[2]}: none of its cells was computed again",
-        "  What to do: Run `mer-bench verify`, if possible on another machine.",
+        "  What to do: Run `mer-bench verify --data PATH`, if possible on another machine.",
         f"not looked for: MER009 in {', '.join(names)}: protocol cde@1 of its hash is not installed here",
         "3 rows: 0 errors, 1 warning; `mer-bench check-results --explain MER012` says what a code means",
     ]
