@@ -61,6 +61,10 @@ ALLOWED = {
     "row_command": {"arithmetic", "caveats", "parameters", "representations", "rules", "store"},
     "result_texts": {"results", "rules", "store", "parameters", "specs", "representations"},
     "certainty": {"errors", "result_texts", "results", "scoring", "statistics", "store"},
+    "checks": {
+        *("errors", "arrays", "caveats", "rules", "protocol", "representations", "scoring", "statistics", "store"),
+        *("results", "result_texts", "certainty", "row_names"),
+    },
     "frames": {"config", "printable", "row_names", "result_texts", "results", "store"},
     "executors": {*FOUNDATION, "atomic", "store", "strict_toml"},
     "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
@@ -110,6 +114,7 @@ ALLOWED = {
         "representations",
         "statistics",
         "certainty",
+        "checks",
         "luck",
         "result_texts",
         "row_names",

@@ -1,4 +1,4 @@
-"""Pages of the site that no file in docs/ holds: the README and others of the repository, and the command line.
+"""Pages of the site that no file in docs/ holds: the README and others, the command line, and each check.
 
 Links between pages are the repository's, so that they work on GitHub too. Here they become links of the site.
 """
@@ -11,11 +11,15 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+
+if TYPE_CHECKING:
+    from mer_bench.checks import Check
 
 ROOT = Path(__file__).parents[1]
 METHODS = sorted(path.parent.name for path in ROOT.glob("plugins/*/README.md"))
@@ -31,13 +35,19 @@ LIST = re.compile(r"^[^\s|#`*-].*\n(?=- )", re.MULTILINE)
 LINK = re.compile(r"(?<=\]\()([^)\s:#]+)(?=[)#])")
 
 
+CHECKS_TABLE = "<!-- table of checks -->"
+"""Where the page on checks has their table."""
+
+
 def on_config(config: MkDocsConfig) -> None:
-    """Put the methods into the navigation."""
+    """Put the methods and checks into the navigation."""
     sections = [pages for section in config.nav or () for pages in section.values() if isinstance(pages, list)]
     for pages in sections:
         for page in pages:
             if page.get("Methods") == "methods/":
                 page["Methods"] = [f"methods/{name}.md" for name in METHODS]
+            if page.get("Checks") == "checks/":
+                page["Checks"] = ["checks/index.md", *check_pages()]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
@@ -45,12 +55,16 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     for source, page in OUTSIDE.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / source)))
     files.append(File.generated(config, "cli.md", content="\n".join(command_line())))
+    for page, content in check_pages().items():
+        files.append(File.generated(config, page, content=content))
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turn links of the repository into links of the site; the strict build refuses those that lead nowhere."""
     here = page.file.src_uri
     source = next((path for path, uri in OUTSIDE.items() if uri == here), f"docs/{here}")
+    if CHECKS_TABLE in markdown:
+        markdown = markdown.replace(CHECKS_TABLE, "\n".join(checks_table()))
     # Unlike GitHub, Python-Markdown wants no backslash before a bar in a table's code, and a blank line before a list.
     markdown = CODE.sub(lambda code: code[0].replace(r"\|", "|"), markdown)
     markdown = LIST.sub(r"\g<0>\n", markdown)
@@ -90,6 +104,32 @@ def verb_lines(command: click.Command, context: click.Context) -> Iterator[str]:
         below = command.get_command(context, name)
         assert below is not None
         yield from verb_lines(below, click.Context(below, info_name=name, parent=context))
+
+
+def check_pages() -> dict[str, str]:
+    """Return the page of each check, by its path in the site: what ``check-results --explain`` says."""
+    return {
+        f"checks/{check.code.lower()}.md": (
+            f"# {check.code}: {check.title}\n\n**{str(check.severity).capitalize()}.** {check.meaning}\n\n"
+            f"## What is looked at\n\n{check.looks_at}\n\n## What to do\n\n{check.cure}\n"
+        )
+        for check in _checks()
+    }
+
+
+def checks_table() -> Iterator[str]:
+    """Yield the lines of the table of all checks."""
+    yield "| code | fault | |"
+    yield "|---|---|---|"
+    for check in _checks():
+        yield f"| [{check.code}]({check.code.lower()}.md) | {check.title} | {check.severity} |"
+
+
+def _checks() -> tuple[Check, ...]:
+    sys.path.insert(0, str(ROOT))
+    from mer_bench.checks import CHECKS
+
+    return CHECKS
 
 
 def plain(text: str) -> str:

@@ -33,6 +33,7 @@ _VERBS = {
     "rows": "list, show and remove stored rows",
     "store": "check, merge, upgrade and clean results folders",
     "compare": "say whether one stored row is better than another, and how certain that is",
+    "check-results": "check the numbers of a results folder before they leave the lab",
     "luck": "show what a guesser reaches if the best epoch is chosen on the test subject",
     "report": "write the comparison as HTML, Markdown, CSV, LaTeX and JSON",
     "publish": "write a leaderboard of results folders as static pages",
@@ -61,7 +62,8 @@ class LazyGroup(click.Group):
     verbs : mapping of str to str
         The line of help of each command.
     home : str
-        The module of a command, with ``{}`` for its name; it holds a click command called ``command``.
+        The module of a command, with ``{}`` for its name, in which hyphens become underscores; it holds a click command
+        called ``command``.
     """
 
     def __init__(self, *, verbs: Mapping[str, str], home: str, **attributes: Any) -> None:
@@ -75,7 +77,7 @@ class LazyGroup(click.Group):
         name = _hyphenated(cmd_name)
         if name not in self.verbs:
             raise unknown("command", cmd_name, self.verbs)
-        command: click.Command = import_module(self.home.format(name)).command
+        command: click.Command = import_module(self.home.format(name.replace("-", "_"))).command
         command.epilog = _RESULTS_GO
         return _with_help(command)
 

@@ -11,6 +11,7 @@ from mer_bench.engine.inputs import Inputs
 from mer_bench.engine.listener import Interrupted, Listener, Step
 from mer_bench.engine.lost_inputs import Keep, run_with_inputs
 from mer_bench.engine.manifest import run_manifest, start_part
+from mer_bench.engine.near_duplicates import store_near_duplicates
 from mer_bench.engine.network_costs import store_networks
 from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
@@ -140,6 +141,7 @@ class Session:
         run_id = self._start_run() if self.pending else ""
         done = len(self.plan.cells) - len(self.pending)
         rows = self.plan.rows
+        store_near_duplicates(self.store, rows, tasks, self.inputs.stacks.folder)
         tasks = sorted(tasks, key=lambda task: cost_rank(rows[task.cell.row]))
         groups = group_tasks(tasks, rows, self.resources)
         parts = parts_of(self.pending, groups, rows, self.resources)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mer_bench.errors import MerBenchError
 from mer_bench.store.cell import cell_key
+from mer_bench.store.near_duplicates import read_near_duplicates
 from mer_bench.store.network import read_network
 from mer_bench.store.run_plan import read_plan
 from mer_bench.store.schema import RowRecord
@@ -102,6 +103,8 @@ class _Check:
         self._looked_at(self.store.verification_file(row))
         read_network(self.store, row)
         self._looked_at(self.store.network_file(row))
+        read_near_duplicates(self.store, row)
+        self._looked_at(self.store.near_duplicates_file(row))
 
     def _check_cell(self, row: RowRecord, seed: int, fold: str) -> None:
         file = self.store.cell_file(row, seed, fold)

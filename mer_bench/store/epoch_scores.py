@@ -61,6 +61,43 @@ def read_scores_file(file: Path, sha256: str | None = None) -> tuple[Any, FloatA
     return sample_ids, scores
 
 
+def read_last_scores(file: Path) -> tuple[Any, int, FloatArray]:
+    """Return sample ids, which are not checked, the number of epochs, and the scores of the last one.
+
+    The rest of the file is not read, so its SHA-256 is not known.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    sample_ids : object
+    n_epochs : int
+        At least 1.
+    scores : ndarray of shape (n_samples, n_classes), float32
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    ValueError
+        It cannot be read.
+    """
+    try:
+        with safetensors.safe_open(str(file), framework="numpy") as stream:
+            sample_ids = json.loads(stream.metadata()["sample_ids"])
+            scores = stream.get_slice("scores")
+            n_epochs, n_samples, n_classes = scores.get_shape()
+            last: FloatArray = scores[n_epochs - 1 : n_epochs].reshape(n_samples, n_classes)
+    except FileNotFoundError:
+        raise
+    # As in `read_scores_file`.
+    except (OSError, SafetensorError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    return sample_ids, n_epochs, last
+
+
 def scores_digest(file: Path) -> str:
     """Return the SHA-256 of a file, whatever it holds; empty if it cannot be read."""
     try:

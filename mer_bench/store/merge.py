@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mer_bench.errors import MerBenchError
 from mer_bench.store.files import read_record, write_bytes, write_record
+from mer_bench.store.near_duplicates import read_near_duplicates, write_near_duplicates
 from mer_bench.store.network import read_network, write_network
 from mer_bench.store.schema import CellRecord, RowRecord
 from mer_bench.store.store import Store
@@ -167,11 +168,14 @@ class _Merge:
         return True
 
     def _copy_facts(self, row: RowRecord, theirs: RowRecord, equal: Sequence[CellRecord]) -> None:
-        """Copy what is known of a row's network, and of the comparisons of cells that are the same in both stores."""
+        """Copy what is known of a row's network and samples, and what was verified of cells that both stores hold."""
         network = read_network(self.other, theirs)
         if network is not None and read_network(self.store, row) is None:
             trainable, flops, not_counted = network["trainable"], network["flops"], network["not_counted"]
             write_network(self.store, row, trainable=trainable, flops=flops, not_counted=not_counted)
+        known = read_near_duplicates(self.other, theirs)
+        if known is not None and read_near_duplicates(self.store, row) is None:
+            write_near_duplicates(self.store, row, known)
         cells = {(cell["seed"], cell["fold"]): cell for cell in equal}
         own = {
             (entry["seed"], entry["fold"]): entry

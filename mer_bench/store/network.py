@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from mer_bench.errors import MerBenchError
-from mer_bench.store.files import read_record, write_record
+from mer_bench.store.files import write_record
+from mer_bench.store.row_facts import read_row_facts
 from mer_bench.store.schema import SCHEMA, RowRecord
 from mer_bench.store.store import Store
-from mer_bench.store.validation import misfit
 
 _MOST = 10**18
 """More parameters or operations than any network has; a larger number is a damaged one, and may fit no float."""
+_LOSS = "the size of its network is not known"
 
 
 class NetworkRecord(TypedDict):
@@ -31,23 +31,12 @@ class NetworkRecord(TypedDict):
 def read_network(store: Store, record: RowRecord) -> NetworkRecord | None:
     """Return what is stored of a row's network; None, and a notice, if the file cannot be used."""
     file = store.network_file(record)
-    if not file.exists():
-        return None
-    try:
-        content = read_record(file)
-    except MerBenchError as error:
-        store.notice(f"{error}; the size of its network is not known")
-        return None
-    place = misfit(content, NetworkRecord)
-    if place is None and (content["schema"], content["row_key"]) != (SCHEMA, record["row_key"]):
-        place = "row_key"
-    if place is None:
-        place = next((name for name in ("trainable", "flops") if not 0 <= (content[name] or 0) <= _MOST), None)
-    if place is not None:
-        store.notice(f"{file}: {place!r} is missing or wrong; the size of its network is not known")
-        return None
-    network: NetworkRecord = content
-    return network
+    network = read_row_facts(store, record, file, NetworkRecord, _LOSS)
+    if network is None or all(0 <= (number or 0) <= _MOST for number in (network["trainable"], network["flops"])):
+        return network
+    wrong = "flops" if 0 <= network["trainable"] <= _MOST else "trainable"
+    store.notice(f"{file}: {wrong!r} is missing or wrong; {_LOSS}")
+    return None
 
 
 def write_network(store: Store, record: RowRecord, *, trainable: int, flops: int | None, not_counted: str) -> None:

@@ -151,6 +151,10 @@ class Store:
         """Return the path of what `mer_bench.store.network` writes on a row, stored or not."""
         return self._row_folder(row) / "network.json"
 
+    def near_duplicates_file(self, row: RowRecord) -> Path:
+        """Return the path of what `mer_bench.store.near_duplicates` writes on a row, stored or not."""
+        return self._row_folder(row) / "near-duplicates.json"
+
     def epoch_scores_file(self, key: str) -> Path:
         """Return the path of a cell's scores of every epoch, stored or not."""
         return self.path / "artifacts" / key / "epoch_scores.safetensors"

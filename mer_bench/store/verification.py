@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from mer_bench.errors import MerBenchError
-from mer_bench.store.files import digest, read_record, write_record
+from mer_bench.store.files import digest, write_record
+from mer_bench.store.row_facts import read_row_facts
 from mer_bench.store.schema import SCHEMA, CellRecord, RowRecord
 from mer_bench.store.store import Store
-from mer_bench.store.validation import misfit
 
 Outcome = Literal["same", "differs", "within-spread"]
 """``same``: the same scores to the bit, those of every epoch included. ``within-spread``: other ones, no further off
@@ -89,20 +88,8 @@ def read_verification(store: Store, record: RowRecord) -> Verification:
     An entry may be older than the stored cell: `Verification.of` selects those that still apply.
     """
     file = store.verification_file(record)
-    if not file.exists():
-        return Verification()
-    try:
-        content = read_record(file)
-    except MerBenchError as error:
-        store.notice(f"{error}; its row counts as not verified")
-        return Verification()
-    place = misfit(content, VerificationRecord)
-    if place is None and (content["schema"], content["row_key"]) != (SCHEMA, record["row_key"]):
-        place = "row_key"
-    if place is not None:
-        store.notice(f"{file}: {place!r} is missing or wrong; its row counts as not verified")
-        return Verification()
-    return _latest(content["cells"])
+    content = read_row_facts(store, record, file, VerificationRecord, "its row counts as not verified")
+    return Verification() if content is None else _latest(content["cells"])
 
 
 def write_verification(store: Store, record: RowRecord, entries: Sequence[VerifiedCell]) -> None:

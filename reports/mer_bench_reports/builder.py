@@ -11,6 +11,7 @@ from typing import TypeVar
 from mer_bench.arithmetic import NATIVE
 from mer_bench.caveats import DATA_CAVEATS, caveat_sentence, is_synthetic
 from mer_bench.certainty import ranking, score_intervals
+from mer_bench.checks import Material, check_all
 from mer_bench.errors import MerBenchError
 from mer_bench.representations.settings import is_scaled_for_method
 from mer_bench.result_texts import distinction_texts, slice_counts, slice_notes
@@ -73,7 +74,8 @@ def build_report(
     groups, names = group_rows(rows), _names(store, rows)
     if empty := [names[row.record["row_key"]] for row in rows if not row.cells]:
         raise MerBenchError(f"nothing is stored of {wording.joined(empty)}; run it, or leave it out of the report")
-    manifests = {run_id: store.manifest(run_id) for row in rows for run_id in row.run_ids}
+    material = Material(store, rows, [group.rows for group in groups])
+    manifests = {run_id: material.manifests.get(run_id) for row in rows for run_id in row.run_ids}
     comparisons = tuple(_comparison(manifests, names, groups, number) for number in range(1, len(groups) + 1))
     return ReportData(
         generated=(generated or datetime.now(timezone.utc)).astimezone(timezone.utc),
@@ -82,6 +84,7 @@ def build_report(
         selections=selection_tables(groups, comparisons),
         overviews=overviews(comparisons),
         cited=_cited_tables(comparisons),
+        checks=tuple(outcome for outcome in check_all(material) if outcome.findings or outcome.not_looked_for),
         rows=(once := _rows_once(comparisons)),
         names=names,
         commands={row.record["row_key"]: again_text(row, manifests) for row in once},

@@ -12,6 +12,7 @@ from mer_bench.result_texts import result_object
 from mer_bench.results import METRICS, Means, RowResults
 from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.statistics.resampling import Interval
+from mer_bench_reports.check_texts import outcomes_object
 from mer_bench_reports.costs import minutes
 from mer_bench_reports.overviews import column_title
 from mer_bench_reports.provenance import used, without_folders
@@ -36,6 +37,7 @@ def render_json(report: ReportData) -> str:
     ``comparisons`` are the tables of measured rows: only rows of one of them can be compared. A row has its mean over
     complete seeds, the limits of its 95 % intervals, the result of each seed as ``mer-bench run --json`` prints it, and
     how far the row with the highest UF1 is ahead. ``protocols`` are tables of several protocols beside each other.
+    ``checks`` has what the checks find in these rows, as ``mer-bench check-results --json`` prints it.
     ``published`` are scores as their sources print them, with the measured rows that repeat them.
     """
     answer = {
@@ -44,6 +46,7 @@ def render_json(report: ReportData) -> str:
         "comparisons": [_comparison(comparison, report.commands) for comparison in report.comparisons],
         "selection_rules": [_selection_table(table) for table in report.selections],
         "protocols": [_overview(overview) for overview in report.overviews],
+        "checks": outcomes_object(report.checks),
         "published": [row for table in report.cited for row in _published(table)],
     }
     return json_text(_without_folders(answer), indent=1) + "\n"

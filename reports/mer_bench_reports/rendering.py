@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,7 +22,7 @@ from mer_bench.scoring.metrics import TABLE_METRICS
 from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
 from mer_bench.version import __version__
-from mer_bench_reports import costs, inputs, overviews, provenance, remeasured, score_texts, svg, wording
+from mer_bench_reports import check_texts, costs, inputs, overviews, provenance, remeasured, score_texts, svg, wording
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
 from mer_bench_reports.json_report import render_json
@@ -145,6 +145,14 @@ def _markdown(value: object) -> Markup:
     return Markup(_LIVE.sub("\\g<0><!-- -->", _MARKDOWN.sub(r"\\\g<0>", line)))
 
 
+def _with_code(escape: Callable[[object], object], text: str) -> Markup:
+    """Return sentences of mer-bench's own, in which backticks mark code, as Markdown or as HTML."""
+    if escape is not _html:
+        return Markup(text)
+    parts = [f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(str(Markup.escape(text)).split("`"))]
+    return Markup("".join(parts))
+
+
 def _html(value: object) -> object:
     """Take from a text what a browser would obey; Jinja escapes it."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -176,11 +184,13 @@ def _environment(escape: Callable[[object], object]) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["csp_hash"] = _csp_hash
+    environment.filters["with_code"] = partial(_with_code, escape)
     environment.globals.update(
         TABLE_METRICS=TABLE_METRICS,
         plots=plots,
         selection_plots=selection_plots,
         svg=svg,
+        check_texts=check_texts,
         costs=costs,
         inputs=inputs,
         overviews=overviews,

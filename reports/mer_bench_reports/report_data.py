@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mer_bench.certainty import Ranking
+from mer_bench.checks import Outcome
 from mer_bench.results import Means, RowResults
 from mer_bench.rules import ORACLE
 from mer_bench.statistics.luck import LuckCurve
@@ -281,6 +282,8 @@ class ReportData:
     overviews : tuple of Overview
         One for each selection rule; none unless real data was measured under two protocols.
     cited : tuple of CitedTable
+    checks : tuple of Outcome
+        What the checks say of the rows, without those that say nothing.
     rows : tuple of RowResults
         Each row once, even if it is in several comparisons.
     names : mapping of str to str
@@ -297,6 +300,7 @@ class ReportData:
     selections: tuple[SelectionTable, ...]
     overviews: tuple[Overview, ...]
     cited: tuple[CitedTable, ...]
+    checks: tuple[Outcome, ...]
     rows: tuple[RowResults, ...]
     names: Mapping[str, str]
     commands: Mapping[str, str]

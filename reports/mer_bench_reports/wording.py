@@ -28,6 +28,12 @@ CITED_TEXT = (
     "rules; they were not measured here and are not ranked with the measured scores."
 )
 
+CHECKS_TEXT = (
+    "What mer-bench finds in the rows of this report. An error: a number is not what it says it is. A warning: its "
+    "readers must know. `mer-bench check-results` looks at the whole results folder, its files included; with "
+    "`--explain MER005` it says what a code means."
+)
+
 REMEASURED_TEXT = (
     "Measured is the row's score here, difference is measured less published. Only rows on real and complete data, "
     "with the preset 'paper', and the samples, kind of representation, flow and channels that the source states, are "

@@ -188,12 +188,19 @@ def test_a_badge_stands_wherever_its_row_does(store: Store) -> None:
     rendered = texts(store)
     badge = "quick, epochs=5, not the paper's training"
     page = visible(rendered["html"])
-    parts = ("Comparison 1: ", "Confusion matrices", "Diagnostic: ", "Published scores, not measured", "Provenance")
+    parts = (
+        "Comparison 1: ",
+        "Confusion matrices",
+        "Diagnostic: ",
+        "Published scores, not measured",
+        "Checks",
+        "Provenance",
+    )
     places = [page.rindex(part) for part in parts]
     counts = [page[i:j].count(badge) for i, j in zip(places, [*places[1:], len(page)], strict=True)]
 
-    assert counts == [2, 1, 1, 0, 2]
-    assert rendered["markdown"].count(badge) == 2 + 2 + 4 + 1
+    assert counts == [2, 1, 1, 0, 1, 2]
+    assert rendered["markdown"].count(badge) == 2 + 2 + 4 + 1 + 1
     assert rendered["csv"].count(f'"{badge}"') == 8
     assert rendered["latex"].count(badge) == 2 + 1
     assert all(rendered[kind].count("not the paper's training") == rendered[kind].count(badge) for kind in rendered)

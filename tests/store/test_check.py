@@ -16,6 +16,7 @@ from support.store_files import edit_record, plan, write_sealed
 
 from mer_bench.store import Store, cell_key
 from mer_bench.store.check import check_store
+from mer_bench.store.near_duplicates import write_near_duplicates
 from mer_bench.store.network import write_network
 from mer_bench.store.run_plan import write_plan
 
@@ -32,6 +33,7 @@ def store(tmp_path: Path) -> Store:
     write_seed(store, make_row("other"), always(2))
     verify(store, ROW, {(0, FOLD): "same", (3, "smic-s2"): "differs"})
     write_network(store, ROW, trainable=1234, flops=56, not_counted="")
+    write_near_duplicates(store, ROW, {"threshold": 0.95, "highest": 0.625, "found": 0, "pairs": []})
     write_plan(store, plan(run_id, [(0, FOLD)]))
     return store
 
@@ -46,7 +48,7 @@ def test_nothing_is_wrong_with_what_was_just_written(store: Store) -> None:
     assert not checked.problems
     assert (checked.rows, checked.cells) == (2, 18)
     # 11 cells of the network have scores of epochs, one of its 12 failed; two runs, one with a plan.
-    assert checked.files == 18 + 11 + 2 + 2 + 3 + 1
+    assert checked.files == 18 + 11 + 2 + 2 + 4 + 1
 
 
 def files(store: Store) -> dict[str, Path]:
@@ -58,13 +60,14 @@ def files(store: Store) -> dict[str, Path]:
         "row": cell.parent.parent / "row.json",
         "verified": store.verification_file(ROW),
         "network": store.network_file(ROW),
+        "near-duplicates": store.near_duplicates_file(ROW),
         "manifest": next(store.path.glob("runs/*/manifest.json")),
         "plan": next(store.path.glob("runs/*/plan.json")),
         "epoch scores": store.epoch_scores_file(cell_key(ROW["row_key"], 0, FOLD)),
     }
 
 
-KINDS = ("cell", "failed cell", "row", "verified", "network", "manifest", "plan", "epoch scores")
+KINDS = ("cell", "failed cell", "row", "verified", "network", "near-duplicates", "manifest", "plan", "epoch scores")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,7 +111,7 @@ def test_a_digit_that_still_parses_makes_a_cell_absent(store: Store) -> None:
 
 def lose_row(store: Store) -> str:
     (store.cell_file(ROW, 0, FOLD).parent.parent / "row.json").unlink()
-    return "14 files in it belong to no usable row"
+    return "15 files in it belong to no usable row"
 
 
 def lose_epochs(store: Store) -> str:
@@ -174,7 +177,7 @@ def test_what_does_not_fit_together_is_named(bench: Bench, store: Store, damage:
     (answer,) = bench("store", "verify", "--results", store.path, "--json").objects
 
     assert clean.code == 0
-    assert clean.out.splitlines() == ["37 files with 2 rows and 18 cells: nothing is wrong"]
+    assert clean.out.splitlines() == ["38 files with 2 rows and 18 cells: nothing is wrong"]
     assert shown.code == 1
     assert reason in shown.out
     assert any(reason in problem["problem"] for problem in answer["problems"])

@@ -18,6 +18,7 @@ from mer_bench.store import Store, cell_key
 from mer_bench.store import merge as merge_module
 from mer_bench.store.check import check_store
 from mer_bench.store.merge import merge
+from mer_bench.store.near_duplicates import NearDuplicates, read_near_duplicates, write_near_duplicates
 from mer_bench.store.network import read_network, write_network
 from mer_bench.store.run_plan import write_plan
 from mer_bench.store.upgrade import upgrade
@@ -25,6 +26,12 @@ from mer_bench.store.verification import read_verification
 
 OTHER_ROW = make_row("other")
 FOLDS = list(ROW["folds"])
+ALIKE: NearDuplicates = {
+    "threshold": 0.95,
+    "highest": 0.975,
+    "found": 1,
+    "pairs": [{"samples": ["samm/006/negative_0", "smic/s1/negative_1"], "correlation": 0.975}],
+}
 
 
 @pytest.fixture
@@ -52,6 +59,7 @@ def there(tmp_path: Path) -> Store:
     write_seed(store, OTHER_ROW, always(1))
     verify(store, ROW, {(0, "samm-007"): "differs", (1, "casme2-sub02"): "same", (0, "smic-s2"): "within-spread"})
     write_network(store, ROW, trainable=4321, flops=None, not_counted="why")
+    write_near_duplicates(store, ROW, ALIKE)
     write_plan(store, plan(run_id, [(0, "smic-s1")]))
     return store
 
@@ -118,7 +126,7 @@ def test_copied_files_are_the_same_to_the_byte(here: Store, there: Store) -> Non
         assert ours[place] == theirs[place]
 
 
-def test_what_was_verified_and_the_network_come_along(here: Store, there: Store) -> None:
+def test_what_is_known_of_a_row_comes_along(here: Store, there: Store) -> None:
     before = read_verification(here, ROW).entries[0]
     merge(here, there.path)
     known = read_row(here, ROW).verification.entries
@@ -132,6 +140,9 @@ def test_what_was_verified_and_the_network_come_along(here: Store, there: Store)
     assert known[1] == before
     assert network is not None
     assert (network["trainable"], network["flops"], network["not_counted"]) == (4321, None, "why")
+    alike = read_near_duplicates(here, ROW)
+    assert alike is not None
+    assert alike["pairs"] == ALIKE["pairs"]
 
 
 def test_a_comparison_counts_where_the_texts_of_the_row_are_others(here: Store, there: Store) -> None:
