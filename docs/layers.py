@@ -62,6 +62,7 @@ ALLOWED = {
     "result_texts": {"results", "rules", "store", "parameters", "specs", "representations"},
     "certainty": {"errors", "result_texts", "results", "scoring", "statistics", "store"},
     "frames": {"config", "printable", "row_names", "result_texts", "results", "store"},
+    "tracking": {*FOUNDATION},
     "executors": {*FOUNDATION, "atomic", "store", "strict_toml"},
     "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
     "databases": {
@@ -92,7 +93,7 @@ ALLOWED = {
         *DATA,
         *KEPT,
         *("atomic", "locks", "arithmetic", "threads", "isolation", "config", "protocol", "settings", "sweep"),
-        *("durations", "representations", "methods", "training", "evaluation", "executors"),
+        *("durations", "representations", "methods", "training", "evaluation", "executors", "tracking"),
     },
     "progress": {"durations", "printable", "engine", "evaluation", "training"},
     "api": {"engine", "evaluation", "frames", "printable", "progress", "parameters"},
