@@ -83,7 +83,8 @@ class Tracker(ABC):
             Counted from 1.
         values : mapping of str to float
             ``loss``: of the training set, the mean over the epoch's batches; ``lr``: the learning rate at its first
-            step, of the first group of parameters; ``seconds``: how long the epoch took, all folds that are trained together.
+            step, of the first group of parameters; ``seconds``: how long the epoch took, all folds that are trained
+            together.
         """
 
     def finish(self, training: TrackedTraining, status: str) -> None:  # noqa: B027
