@@ -57,7 +57,7 @@ def test_tracking_changes_no_bit_and_names_each_epoch_of_each_fold_once(stacked:
 
 
 def test_a_training_that_goes_on_names_only_the_epochs_that_it_trains(tmp_path: Path) -> None:
-    plain, asked = tracked(4)
+    _, asked = tracked(4)
     whole, said = heard(asked[:1], stacked=False)
 
     class Ended(BaseException):

@@ -86,7 +86,7 @@ def test_tensorboard_reads_the_values_of_each_fold_and_no_prediction_differs(
         read.Reload()
         assert read.Tags()["scalars"] == ["loss", "lr", "seconds"]
         assert [event.step for event in read.Scalars("loss")] == [1, 2, 3, 4]
-        assert [event.value for event in read.Scalars("lr")][0] == pytest.approx(1e-3)
+        assert read.Scalars("lr")[0].value == pytest.approx(1e-3)
         losses += [event.value for event in read.Scalars("loss")]
     assert len(set(losses)) == 8
 
@@ -127,6 +127,25 @@ def test_a_third_partys_tracker_hears_each_epoch_and_the_end(bench: Bench) -> No
     assert said[-1] == "end"
     assert len(said) == 11
     assert "LINES_WAS_HERE" not in os.environ
+
+
+@pytest.mark.slow
+def test_the_tracker_of_the_page_works_as_it_stands(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tracking.md").read_text(encoding="utf-8")
+    source = page.partition("```python\n")[2].partition("```")[0]
+    install(tmp_path / "page-site", "lines-mer-bench", {"lines_mer_bench": source})
+    monkeypatch.syspath_prepend(str(tmp_path / "page-site"))
+    ended = bench.run(*AHMSA, "--track", "lines")
+    sys.modules.pop("lines_mer_bench", None)
+    said = (bench.results / "tracking" / "lines" / "epochs.txt").read_text(encoding="utf-8").splitlines()
+
+    assert ended.code == 0, ended.err
+    assert [line.split()[1:4] for line in said if "synthetic02" in line] == [
+        ["0", "smic-synthetic02", str(epoch)] for epoch in range(1, 5)
+    ]
+    assert all(line.startswith("ahmsa-") for line in said)
 
 
 @pytest.mark.slow
