@@ -66,7 +66,12 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False, els
     session = Session(plan, make(setup.folder, listener.notice), catalogue, setup.resources, listener)
     if not dry:
         session.tracking = open_tracking(
-            request, catalogue, session.store.path, plan.rows, session.pending, listener.notice
+            request,
+            catalogue,
+            results=session.store.path,
+            rows=plan.rows,
+            pending=session.pending,
+            notice=listener.notice,
         )
     if session.pending and not dry:
         session.store.get_ready()

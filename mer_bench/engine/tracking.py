@@ -98,7 +98,13 @@ def check_tracker(request: Request, catalogue: Catalogue, *, elsewhere: bool) ->
 
 
 def open_tracking(
-    request: Request, catalogue: Catalogue, results: Path, rows: Sequence[Row], pending: Sequence[Cell], notice: Notice
+    request: Request,
+    catalogue: Catalogue,
+    *,
+    results: Path,
+    rows: Sequence[Row],
+    pending: Sequence[Cell],
+    notice: Notice,
 ) -> Tracking | None:
     """Return what tells the request's tracker; None if there is none.
 
