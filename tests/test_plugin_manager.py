@@ -99,7 +99,7 @@ def test_every_hook_is_called_and_its_result_checked(site: Path) -> None:
         lines = f"from mer_bench import hookimpl\n@hookimpl\ndef {hook}(): return (1,)"
         install(site, f"only-{hook}", {f"only_{hook}": lines}, {hook: f"only_{hook}"})
     catalogue = load_catalogue()
-    assert len(hooks) == 5
+    assert len(hooks) == 6
     for hook in hooks:
         assert record_of(catalogue, hook).reason.startswith(
             f"hook {hook!r} returned a collection with an object of type"
