@@ -66,6 +66,7 @@ ALLOWED = {
         *("results", "result_texts", "certainty", "row_names"),
     },
     "frames": {"config", "printable", "row_names", "result_texts", "results", "store"},
+    "tracking": {*FOUNDATION},
     "executors": {*FOUNDATION, "atomic", "store", "strict_toml"},
     "synthesis": {"errors", "arrays", "atomic", "caveats", "samples"},
     "databases": {
@@ -96,7 +97,7 @@ ALLOWED = {
         *DATA,
         *KEPT,
         *("atomic", "locks", "arithmetic", "threads", "isolation", "config", "protocol", "settings", "sweep"),
-        *("durations", "representations", "methods", "training", "evaluation", "executors"),
+        *("durations", "representations", "methods", "training", "evaluation", "executors", "tracking"),
     },
     "progress": {"durations", "printable", "engine", "evaluation", "training"},
     "api": {"engine", "evaluation", "frames", "printable", "progress", "parameters"},

@@ -37,4 +37,8 @@ from .specs import Features as Features
 from .specs import MethodSpec as MethodSpec
 from .specs import ProtocolSpec as ProtocolSpec
 from .specs import Representation as Representation
+from .specs import TrackerSpec as TrackerSpec
+from .tracking.base import TrackedRun as TrackedRun
+from .tracking.base import TrackedTraining as TrackedTraining
+from .tracking.base import Tracker as Tracker
 from .version import __version__ as __version__

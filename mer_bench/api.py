@@ -42,6 +42,8 @@ def run(
     device: str | None = None,
     timeout: float | None = None,
     stack: int | None = None,
+    track: str | None = None,
+    track_to: str | Path | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure methods under a protocol; cells that the results folder already holds are not computed again.
@@ -88,6 +90,10 @@ def run(
         Seconds that a cell may take.
     stack : int, optional
         How many folds of a network are trained together; by default one on a CPU, and as many as fit on a GPU.
+    track : str, optional
+        What logs the trainings while they run: ``"tensorboard"``, ``"mlflow"``, or one of a plugin.
+    track_to : str or Path, optional
+        The folder that it writes to; by default ``tracking`` in the results folder.
     progress : bool
         Show the progress, the time left and failed cells on stderr: a bar in a terminal or a notebook, lines elsewhere.
 
@@ -120,6 +126,8 @@ def run(
         device=device,
         timeout=timeout,
         stack=stack,
+        track=track,
+        track_to=None if track_to is None else str(track_to),
     )
     session = run_request(request, _Shown() if progress else _Warned())
     rows = session.results()

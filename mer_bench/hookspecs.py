@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from mer_bench.specs import AblationSpec, DatabaseSpec, ExecutorSpec, MethodSpec, ProtocolSpec
+from mer_bench.specs import AblationSpec, DatabaseSpec, ExecutorSpec, MethodSpec, ProtocolSpec, TrackerSpec
 
 PROJECT = "mer_bench"
 ENTRY_POINT_GROUP = "mer_bench.plugins"
@@ -42,4 +42,10 @@ def mer_bench_ablations() -> Iterable[AblationSpec]:
 @hookspec
 def mer_bench_executors() -> Iterable[ExecutorSpec]:
     """Return the executors that this plugin provides, which start the tasks of runs on other machines."""
+    return ()
+
+
+@hookspec
+def mer_bench_trackers() -> Iterable[TrackerSpec]:
+    """Return the trackers that this plugin provides, which log the values of trainings while they run."""
     return ()

@@ -30,13 +30,13 @@ from mer_bench.hookspecs import ENTRY_POINT_GROUP, PROJECT
 from mer_bench.loading import Loading
 from mer_bench.names import normalise_name
 from mer_bench.own_code import unchanged_by_import
-from mer_bench.specs import AblationSpec, DatabaseSpec, ExecutorSpec, MethodSpec, ProtocolSpec
+from mer_bench.specs import AblationSpec, DatabaseSpec, ExecutorSpec, MethodSpec, ProtocolSpec, TrackerSpec
 
 BLOCK_VARIABLE = "MER_BENCH_BLOCK_PLUGINS"
 
 _HOME_DISTRIBUTION = "mer-bench"
 
-_Spec = MethodSpec | DatabaseSpec | ProtocolSpec | AblationSpec | ExecutorSpec
+_Spec = MethodSpec | DatabaseSpec | ProtocolSpec | AblationSpec | ExecutorSpec | TrackerSpec
 _SpecT = TypeVar("_SpecT", bound=_Spec)
 _Key = tuple[str, str]
 
@@ -46,6 +46,7 @@ _HOOKS: dict[str, type[_Spec]] = {
     "mer_bench_protocols": ProtocolSpec,
     "mer_bench_ablations": AblationSpec,
     "mer_bench_executors": ExecutorSpec,
+    "mer_bench_trackers": TrackerSpec,
 }
 
 
@@ -98,6 +99,7 @@ class Catalogue:
     protocols: Mapping[str, ProtocolSpec]
     ablations: Mapping[str, AblationSpec]
     executors: Mapping[str, ExecutorSpec]
+    trackers: Mapping[str, TrackerSpec]
     records: tuple[PluginRecord, ...]
     owners: Mapping[_Key, str]
 
@@ -129,6 +131,10 @@ class Catalogue:
     def executor(self, name: str) -> ExecutorSpec:
         """Return an executor's spec. Raises what `method` raises."""
         return self._find("executor", name, self.executors)
+
+    def tracker(self, name: str) -> TrackerSpec:
+        """Return a tracker's spec. Raises what `method` raises."""
+        return self._find("tracker", name, self.trackers)
 
     def _find(self, kind: str, name: str, known: Mapping[str, _SpecT]) -> _SpecT:
         wanted = normalise_name(name)
@@ -357,6 +363,7 @@ def _merge(plugins: list[_Plugin]) -> Catalogue:
         protocols={name: spec for (_, name), spec in chosen if isinstance(spec, ProtocolSpec)},
         ablations={name: spec for (_, name), spec in chosen if isinstance(spec, AblationSpec)},
         executors={name: spec for (_, name), spec in chosen if isinstance(spec, ExecutorSpec)},
+        trackers={name: spec for (_, name), spec in chosen if isinstance(spec, TrackerSpec)},
         records=tuple(sorted(records, key=lambda record: (record.name, record.distribution))),
         owners={key: keepers[key].record.distribution for key in sorted(keepers)},
     )

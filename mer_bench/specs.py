@@ -291,6 +291,44 @@ class ExecutorSpec:
 
 
 @dataclass(frozen=True)
+class TrackerSpec:
+    """What logs the values of trainings while they run, described without importing it.
+
+    Parameters
+    ----------
+    name : str
+        The name on the command line: lower case words joined by hyphens.
+    title : str
+        The name as people read it.
+    target : str
+        ``"package.module:ClassName"`` of a `Tracker`; imported in the command's process, when it is asked for.
+    packages : tuple of str
+        Modules that it needs and that mer-bench may lack.
+    install : str
+        The command that installs them: ``pip install mer-bench[mlflow]``.
+
+    Raises
+    ------
+    MerBenchError
+        A field has the wrong type or form.
+    """
+
+    kind: ClassVar[str] = "tracker"
+    name: str
+    title: str
+    target: str
+    packages: tuple[str, ...] = ()
+    install: str = ""
+
+    def __post_init__(self) -> None:
+        owner = f"{self.kind} {self.name}"
+        _check_name(self.kind, self.name)
+        check_types(owner, self, title=str, target=str, packages=tuple, install=str)
+        _check_target(self.name, self.target)
+        _check_items(owner, "packages", self.packages, str)
+
+
+@dataclass(frozen=True)
 class TomlSpec:
     """Something that a TOML file describes; ``kind`` is what it is, for messages."""
 

@@ -99,7 +99,7 @@ def test_every_hook_is_called_and_its_result_checked(site: Path) -> None:
         lines = f"from mer_bench import hookimpl\n@hookimpl\ndef {hook}(): return (1,)"
         install(site, f"only-{hook}", {f"only_{hook}": lines}, {hook: f"only_{hook}"})
     catalogue = load_catalogue()
-    assert len(hooks) == 5
+    assert len(hooks) == 6
     for hook in hooks:
         assert record_of(catalogue, hook).reason.startswith(
             f"hook {hook!r} returned a collection with an object of type"
@@ -109,7 +109,7 @@ def test_every_hook_is_called_and_its_result_checked(site: Path) -> None:
 def test_databases_protocols_ablations_and_executors_are_catalogued_by_name(site: Path) -> None:
     source = """
         from pathlib import Path
-        from mer_bench import AblationSpec, DatabaseSpec, ExecutorSpec, ProtocolSpec, hookimpl
+        from mer_bench import AblationSpec, DatabaseSpec, ExecutorSpec, TrackerSpec, ProtocolSpec, hookimpl
 
         @hookimpl
         def mer_bench_databases():
@@ -126,6 +126,10 @@ def test_databases_protocols_ablations_and_executors_are_catalogued_by_name(site
         @hookimpl
         def mer_bench_executors():
             return [ExecutorSpec("herd", "Herd", "acme:Herd")]
+
+        @hookimpl
+        def mer_bench_trackers():
+            return [TrackerSpec("trail", "Trail", "acme:Trail")]
     """
     install(site, "acme-plugins", {"acme": source})
     catalogue = load_catalogue()
@@ -134,6 +138,7 @@ def test_databases_protocols_ablations_and_executors_are_catalogued_by_name(site
     assert catalogue.protocol("zoo_loso").path == Path("zoo.toml")
     assert catalogue.ablations == {"zoo-depth": AblationSpec("zoo-depth", Path("depth.toml"))}
     assert catalogue.executor("herd").target == "acme:Herd"
+    assert catalogue.tracker("trail").target == "acme:Trail"
     assert catalogue.owners["database", "zoo"] == "acme-plugins"
     with pytest.raises(MerBenchError, match=r"^unknown database 'zo' \(did you mean 'zoo'\?\); known: ark, zoo$"):
         catalogue.database("zo")

@@ -139,6 +139,13 @@ def complete_row(context: click.Context, parameter: click.Parameter, incomplete:
 
 
 @_completer
+def complete_tracker(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
+    """Complete the name of a tracker."""
+    for spec in catalogue.trackers.values():
+        yield spec.name, spec.title
+
+
+@_completer
 def complete_preset(context: click.Context, catalogue: Catalogue, incomplete: str) -> Iterator[tuple[str, str]]:
     """Complete the name of a preset that one of the named methods has."""
     for preset in sorted({preset for spec in _named_methods(context, catalogue) for preset in spec.presets}):

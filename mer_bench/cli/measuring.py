@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mer_bench.cli.completion import complete_data
+from mer_bench.cli.completion import complete_data, complete_folder, complete_tracker
 from mer_bench.cli.console import print_line
 from mer_bench.cli.elsewhere import announce, cluster_options, preview
 from mer_bench.cli.exit_codes import ExitCode
@@ -75,6 +75,18 @@ _OF_EXECUTION = (
         metavar="N",
         help="How many folds of a network are trained together. On a CPU, a stack is filled to 16 copies: it is a "
         "check of what a GPU does, and no faster.  [default: 1 on a CPU, as many as fit on a GPU]",
+    ),
+    click.option(
+        "--track",
+        shell_complete=complete_tracker,
+        metavar="NAME",
+        help="Log the trainings while they run: tensorboard, mlflow; `mer-bench list trackers` lists them.",
+    ),
+    click.option(
+        "--track-to",
+        shell_complete=complete_folder,
+        metavar="PATH",
+        help="Where to.  [default: tracking/NAME in the results folder]",
     ),
     click.option(
         "--timeout", type=float, help="Time limit per fold, in seconds; a worker's first fold includes its imports."

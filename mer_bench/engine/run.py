@@ -11,6 +11,7 @@ from mer_bench.engine.listener import Listener
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.session import Session
 from mer_bench.engine.time_left import long_trainings
+from mer_bench.engine.tracking import check_tracker, open_tracking
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.plan import Plan, make_plan
 from mer_bench.evaluation.request import Request
@@ -56,12 +57,22 @@ def open_session(request: Request, listener: Listener, *, dry: bool = False, els
         The request cannot be met.
     """
     catalogue = load_catalogue()
+    check_tracker(request, catalogue, elsewhere=elsewhere)
     setup = decide(request, load_config(), catalogue, notice=listener.notice)
     plan = make_plan(replace(request, preprocessing=setup.preprocessing), setup.source, catalogue)
     if not elsewhere:
         check_devices(plan, setup.resources)
     make = Store.look if dry else Store.create
     session = Session(plan, make(setup.folder, listener.notice), catalogue, setup.resources, listener)
+    if not dry:
+        session.tracking = open_tracking(
+            request,
+            catalogue,
+            results=session.store.path,
+            rows=plan.rows,
+            pending=session.pending,
+            notice=listener.notice,
+        )
     if session.pending and not dry:
         session.store.get_ready()
     for sentence in plan.skipped:

@@ -15,7 +15,7 @@ from mer_bench.errors import MethodError
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
 from mer_bench.evaluation.groups import FinishedFolds, GroupTask, compute_group
 from mer_bench.evaluation.rows import Row
-from mer_bench.training.progress import TrainingNotice, TrainingProgress
+from mer_bench.training.progress import EpochValues, TrainingNotice, TrainingProgress
 
 
 def run_groups(
@@ -23,7 +23,7 @@ def run_groups(
     resources: Resources,
     *,
     keep: Callable[[FoldTask, FoldResult], None],
-    message: Callable[[GroupTask, TrainingProgress | TrainingNotice], None],
+    message: Callable[[GroupTask, TrainingProgress | TrainingNotice | EpochValues], None],
     is_stored: Callable[[FoldTask], bool] = lambda fold: False,
     any_order: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -55,7 +55,7 @@ def run_groups(
                 kept.add(fold.cell)
                 keep(fold, results[fold.cell])
 
-    def hear(group: GroupTask, said: FinishedFolds | TrainingProgress | TrainingNotice) -> None:
+    def hear(group: GroupTask, said: FinishedFolds | TrainingProgress | TrainingNotice | EpochValues) -> None:
         if isinstance(said, FinishedFolds):
             take(group, said.results)
         else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from mer_bench.engine.groups import group_tasks
@@ -17,6 +18,7 @@ from mer_bench.engine.order import cost_rank
 from mer_bench.engine.resources import Resources
 from mer_bench.engine.run_groups import parts_of, run_groups
 from mer_bench.engine.stored_cells import StoredCells
+from mer_bench.engine.tracking import Tracking
 from mer_bench.errors import MerBenchError
 from mer_bench.evaluation.cells import Cell, FoldResult, FoldTask
 from mer_bench.evaluation.groups import GroupTask
@@ -27,7 +29,7 @@ from mer_bench.results import RowResults, SeedResult, read_row
 from mer_bench.store import Store
 from mer_bench.store.schema import CellRecord, failure_text
 from mer_bench.sweep import setting_text
-from mer_bench.training.progress import TrainingNotice, TrainingProgress
+from mer_bench.training.progress import EpochValues, TrainingNotice, TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Session:
     listener : Listener
     run_id : str
         Of a run that another process has planned and of which this session computes a part; empty for its own.
+    tracking : Tracking, optional
+        What logs the trainings.
     """
 
     plan: Plan
@@ -62,6 +66,7 @@ class Session:
     resources: Resources
     listener: Listener = field(default_factory=Listener)
     run_id: str = ""
+    tracking: Tracking | None = None
     failures: list[Failure] = field(default_factory=list)
     inputs: Inputs = field(init=False)
     _noticed: set[str] = field(default_factory=set)
@@ -148,11 +153,15 @@ class Session:
         with self.listener.steps("cells", len(self.plan.cells), done, parts=parts) as step:
 
             def keep(task: FoldTask, result: FoldResult) -> None:
-                step(self._store(task, result, run_id), rows[task.cell.row].name, result.seconds)
+                succeeded = self._store(task, result, run_id)
+                step(succeeded, rows[task.cell.row].name, result.seconds)
+                if self.tracking is not None:
+                    self.tracking.finish(task.cell, succeeded)
 
             for task, result in failed:
                 keep(task, result)
-            run_with_inputs(partial(self._run, step), tasks, self.inputs, keep)
+            with nullcontext() if self.tracking is None else self.tracking.of_run(run_id):
+                run_with_inputs(partial(self._run, step), tasks, self.inputs, keep)
         store_networks(self.store, rows, tasks)
 
     def _run(self, step: Step, tasks: Sequence[FoldTask], keep: Keep) -> None:
@@ -162,8 +171,9 @@ class Session:
             step(True, self.plan.rows[task.cell.row].name, 0.0)
             return True
 
+        tracked = self.tracking is not None
         run_groups(
-            group_tasks(tasks, self.plan.rows, self.resources),
+            [replace(group, tracked=tracked) for group in group_tasks(tasks, self.plan.rows, self.resources)],
             self.resources,
             keep=keep,
             message=self._training,
@@ -201,11 +211,14 @@ class Session:
         name, varied = self.plan.rows[index].name, self.plan.varied[index] if self.plan.varied else {}
         return f"{name} ({setting_text(varied)})" if varied else name
 
-    def _training(self, group: GroupTask, message: TrainingProgress | TrainingNotice) -> None:
+    def _training(self, group: GroupTask, message: TrainingProgress | TrainingNotice | EpochValues) -> None:
         cell = group.folds[0].cell
         name = self.plan.rows[cell.row].name
         if isinstance(message, TrainingProgress):
             self.listener.training(name, cell.fold, message)
+        elif isinstance(message, EpochValues):
+            if self.tracking is not None:
+                self.tracking.log(group, message)
         elif (notice := f"{name}: {message.text}") not in self._noticed:
             self._noticed.add(notice)
             self.listener.notice(notice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ from mer_bench.methods.instances import make_instance
 from mer_bench.methods.setting import MethodSetting
 from mer_bench.methods.torch_method import TorchMethod
 from mer_bench.store.files import digest
-from mer_bench.training.progress import Tell, TrainingNotice, TrainingProgress
+from mer_bench.training.progress import EpochValues, Tell, TrainingNotice, TrainingProgress
 
 if TYPE_CHECKING:
     from mer_bench.training.checkpoint import Checkpoint
@@ -63,6 +63,8 @@ class GroupTask:
         What the checkpoint's name comes from, beside the folds and the machine: the method, its code and that of
         mer-bench. The method's code is that of its own top-level package: a network that is imported from another one
         may change without being noticed.
+    tracked : bool
+        Whether the values of epochs are sent. No number depends on it, and the name of a checkpoint does not either.
     """
 
     folds: tuple[FoldTask, ...]
@@ -70,6 +72,7 @@ class GroupTask:
     peers: tuple[int, ...] = ()
     checkpoints: Path | None = None
     key: str = ""
+    tracked: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class FinishedFolds:
 
 
 def compute_group(
-    task: GroupTask, tell: Callable[[FinishedFolds | TrainingProgress | TrainingNotice], None]
+    task: GroupTask, tell: Callable[[FinishedFolds | TrainingProgress | TrainingNotice | EpochValues], None]
 ) -> dict[Cell, FoldResult]:
     """Compute the folds of a group; what the method raises is among their results.
 
@@ -160,7 +163,10 @@ def _trained(
     checkpoint: Callable[[Sequence[int]], Checkpoint | None],
 ) -> Iterator[tuple[int, FoldScores | MethodError]]:
     device = task.folds[0].device
-    folds = [_network_fold(fold, inputs, task.peers) for fold in task.folds]
+    folds = [
+        replace(_network_fold(fold, inputs, task.peers), tracked=number if task.tracked else None)
+        for number, fold in enumerate(task.folds)
+    ]
     with isolated(task.folds[0].seed):
         stacked = task.stacked and _stacks(task.folds[0].setting, inputs, tell)
         yield from train_networks(folds, device=device, stacked=stacked, tell=tell, checkpoint=checkpoint)

@@ -38,6 +38,8 @@ class NetworkFold:
         As of `mer_bench.evaluation.predict.predict_fold`.
     peers : tuple of int
         As of `mer_bench.training.batches.EpochOrder`.
+    tracked : int, optional
+        As of `mer_bench.training.folds.TrainingFold`.
     """
 
     method: TorchMethod
@@ -49,6 +51,7 @@ class NetworkFold:
     seed: int
     inner: str | None
     peers: tuple[int, ...] = ()
+    tracked: int | None = None
 
 
 def train_networks(
@@ -140,6 +143,7 @@ def _training_fold(fold: NetworkFold, out: BoolArray) -> TrainingFold:
         seed=fold.seed,
         stop=stop,
         peers=fold.peers,
+        tracked=fold.tracked,
     )
 
 

@@ -60,6 +60,10 @@ class Request:
         Seconds that a cell may take.
     stack : int, optional
         How many folds of a network are trained together; by default one on a CPU, and as many as fit on a GPU.
+    track : str, optional
+        What logs the trainings while they run, as ``mer-bench list trackers`` names it.
+    track_to : str, optional
+        The folder that it writes to.
 
     Raises
     ------
@@ -86,6 +90,8 @@ class Request:
     device: str | None = None
     timeout: float | None = None
     stack: int | None = None
+    track: str | None = None
+    track_to: str | None = None
 
     def __post_init__(self) -> None:
         seed_count(self.seeds)

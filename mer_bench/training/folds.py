@@ -42,6 +42,8 @@ class TrainingFold:
         When to stop before the last epoch.
     peers : tuple of int
         As of `mer_bench.training.batches.EpochOrder`.
+    tracked : int, optional
+        By which number `EpochValues` names the fold; None if no values of its epochs are wanted.
     """
 
     method: TorchMethod
@@ -52,6 +54,7 @@ class TrainingFold:
     seed: int
     stop: EarlyStop | None = None
     peers: tuple[int, ...] = ()
+    tracked: int | None = None
 
     @property
     def order(self) -> EpochOrder:

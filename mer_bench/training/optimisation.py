@@ -72,6 +72,17 @@ class Optimisation:
         self._done += 1
         self._scheduler.step()
 
+    def rates(self, rows: int) -> list[float]:
+        """Return the learning rate of the next step, of each of so many folds: that of the first group of parameters.
+
+        On a GPU it waits for the device.
+        """
+        rates: list[float] = []
+        for number, (part, _) in enumerate(self._parts):
+            rate = float(self._optimizer.param_groups[number * len(self._groups)]["lr"])
+            rates += [rate] * (rows if part is None else part.stop - part.start)
+        return rates
+
     @property
     def constants(self) -> tuple[object, ...]:
         """What a step takes from the optimiser's groups that is no tensor, and which tensors the learning rates are."""

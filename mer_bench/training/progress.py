@@ -36,4 +36,21 @@ class TrainingNotice:
     text: str
 
 
-Tell = Callable[[TrainingProgress | TrainingNotice], None]
+@dataclass(frozen=True)
+class EpochValues:
+    """What tracking logs of some finished epochs of a stack: values of the training, none of held-out samples.
+
+    Parameters
+    ----------
+    epochs : tuple of (int, float)
+        Each epoch, counted from 1, with the seconds that it took, all folds of the stack together.
+    folds : tuple of (int, tuple of float, tuple of float)
+        Of each fold: its ``tracked`` of `TrainingFold`; its training loss in these epochs, the mean over the batches;
+        and its learning rate at the first step of each. A fold that stopped early has fewer values.
+    """
+
+    epochs: tuple[tuple[int, float], ...]
+    folds: tuple[tuple[int, tuple[float, ...], tuple[float, ...]], ...]
+
+
+Tell = Callable[[TrainingProgress | TrainingNotice | EpochValues], None]

@@ -15,6 +15,7 @@ from mer_bench.methods.torch_method import ParameterGroup
 from mer_bench.training.augmentation import Augmenter
 from mer_bench.training.batches import Batch, epoch_batches
 from mer_bench.training.checkpoint import Checkpoint
+from mer_bench.training.epoch_log import EpochLog
 from mer_bench.training.folds import SCORED, FoldSet, TrainedFold, TrainingFold
 from mer_bench.training.graphs import StepGraphs
 from mer_bench.training.mixup import Mixup
@@ -94,6 +95,7 @@ class StackTraining:
         self._keys = torch.tensor([fold_key(fold.seed) for fold in folds], dtype=torch.int32, device=device)
         self._finite = torch.ones(len(folds), dtype=torch.bool, device=device)
         self._state = StackState(folds)
+        self._log = EpochLog(folds, device) if any(fold.tracked is not None for fold in folds) else None
         height, width = self._data.samples.shape[-2:]
         method = self._method
         self._augment = Augmenter(self._config.augmentation, method.input_kind, height, width, device)
@@ -105,6 +107,8 @@ class StackTraining:
         pace = Pace(self._config.epochs * self._n_batches, self._state.epoch * self._n_batches, self._synchronise)
         while self._state.epoch < self._config.epochs and self._state.running:
             batches = epoch_batches([self._orders[number] for number in self._state.alive], self._state.epoch)
+            if self._log is not None:
+                self._log.start(self._optimisation.rates(len(self._state.alive)))
             for number, batch in enumerate(batches):
                 step = self._state.epoch * self._n_batches + number
                 self._graphs.step(batch, step, self._optimisation.constants)
@@ -113,13 +117,25 @@ class StackTraining:
                 if pace.take_turn():
                     self._tell(self._progress(pace))
             self._state.add_scores(self._score())
+            trained = self._state.running
             self._state.end_epoch(self._finite.tolist())
+            if self._log is not None:
+                self._log.end(self._state.epoch, self._state.alive, trained, self._n_batches)
             self._shrink()
-            if self._checkpoint is not None and self._checkpoint.due and self._state.epoch < self._config.epochs:
+            saves = self._checkpoint is not None and self._checkpoint.due and self._state.epoch < self._config.epochs
+            # Before the state is saved: after an interruption, the epochs until then are not trained again.
+            self._send_log(now=saves)
+            if self._checkpoint is not None and saves:
                 self._save(self._checkpoint)
+        self._send_log(now=True)
         if self._checkpoint is not None:
             self._checkpoint.remove()
         return self._state.results()
+
+    def _send_log(self, *, now: bool) -> None:
+        """Send the values of epochs, if they are wanted and it is time to."""
+        if self._log is not None and (now or self._log.due):
+            self._tell(self._log.take())
 
     def _new_graphs(self) -> StepGraphs:
         return StepGraphs(self._step, self._device, capture=isinstance(self._networks, StackedNetworks))
@@ -152,6 +168,8 @@ class StackTraining:
             loss = mixed.loss(losses, self._weighted_losses(logits, mixed.others(labels), batch.present))
         loss = with_penalty(loss, penalty, batch.present)
         self._finite &= loss.detach().isfinite()
+        if self._log is not None:
+            self._log.loss += loss.detach()
         # A capture that failed may have left some, in memory of its graph that is gone.
         self._optimisation.forget_gradients()
         torch.autograd.backward(loss.sum())
@@ -210,6 +228,8 @@ class StackTraining:
         self._networks.keep(chosen)
         self._optimisation.keep(chosen)
         self._data, self._keys, self._finite = self._data.choose(chosen), self._keys[chosen], self._finite[chosen]
+        if self._log is not None:
+            self._log.keep(chosen)
         self._state.keep(rows)
         self._graphs = self._new_graphs()
 

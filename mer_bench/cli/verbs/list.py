@@ -13,14 +13,14 @@ from mer_bench.cli.options import json_option
 if TYPE_CHECKING:
     from mer_bench.specs import AblationSpec, ExecutorSpec, ProtocolSpec
 
-_KINDS = ("methods", "protocols", "databases", "ablations", "executors")
+_KINDS = ("methods", "protocols", "databases", "ablations", "executors", "trackers")
 
 
 @click.command(name="list")
 @click.argument("kind", type=click.Choice(_KINDS), metavar="KIND")
 @json_option("Print a JSON list on stdout.")
 def command(kind: str, as_json: bool) -> None:
-    """List what is installed; KIND is methods, protocols, databases, ablations or executors."""
+    """List what is installed; KIND is methods, protocols, databases, ablations, executors or trackers."""
     from mer_bench.plugin_manager import load_catalogue
 
     catalogue = load_catalogue()
@@ -34,6 +34,8 @@ def command(kind: str, as_json: bool) -> None:
         rows += [{"name": database.name, "title": database.title} for database in catalogue.databases.values()]
     elif kind == "ablations":
         rows += [_ablation_row(spec) for spec in catalogue.ablations.values()]
+    elif kind == "trackers":
+        rows += [{"name": spec.name, "title": spec.title} for spec in catalogue.trackers.values()]
     elif kind == "executors":
         rows += [row for spec in catalogue.executors.values() for row in _option_rows(spec)]
     else:
