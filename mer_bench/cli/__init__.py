@@ -34,6 +34,7 @@ _VERBS = {
     "store": "check, merge, upgrade and clean results folders",
     "compare": "say whether one stored row is better than another, and how certain that is",
     "luck": "show what a guesser reaches if the best epoch is chosen on the test subject",
+    "audit": "say whether published scores are possible, by their class counts",
     "report": "write the comparison as HTML, Markdown, CSV, LaTeX and JSON",
     "export": "write stored predictions as a MEGC2019 log",
     "score": "score a MEGC2019 log",

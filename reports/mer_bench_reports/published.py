@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mer_bench.specs import BASELINE_FAMILY, FAMILIES
@@ -50,6 +50,12 @@ class PublishedRow:
         A known problem of the scores; may be empty.
     slices : mapping of str to tuple of float
         Slice name to (UF1, UAR), each in 0..1.
+    in_reports : bool
+        Whether reports show the row; `mer-bench audit` judges all.
+    counts : mapping of str to tuple of int
+        Slice name to the samples of each class, in the protocol's order, where they are not the protocol's.
+    missing : int
+        How many of the protocol's samples the scores may lack, where their classes are not known.
     """
 
     title: str
@@ -65,6 +71,9 @@ class PublishedRow:
     stated: Mapping[str, str]
     note: str
     slices: Mapping[str, tuple[float, float]]
+    in_reports: bool = True
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    missing: int = 0
 
     @property
     def link(self) -> str:
@@ -72,10 +81,11 @@ class PublishedRow:
         return f"https://doi.org/{self.doi}" if self.doi else ""
 
 
-def load_published() -> tuple[PublishedRow, ...]:
-    """Return the rows of all tables of this package, in the order of the tables."""
+def load_published(*, all_tables: bool = False) -> tuple[PublishedRow, ...]:
+    """Return the rows of this package's tables that reports show, or of all of them, in the order of the tables."""
     folder = Path(__file__).parent / "published"
-    return tuple(row for path in sorted(folder.glob("*.toml")) for row in read_published(path))
+    rows = (row for path in sorted(folder.glob("*.toml")) for row in read_published(path))
+    return tuple(row for row in rows if row.in_reports or all_tables)
 
 
 def read_published(path: Path) -> tuple[PublishedRow, ...]:
@@ -88,7 +98,7 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
         names the file and the row.
     """
     top = read_toml("table of published results", path)
-    top.expect(("source", "protocol", "other_samples", "rows"))
+    top.expect(("source", "protocol", "other_samples", "rows"), ("in_reports",))
     rows = tuple(_row(table, top) for table in top.array("rows"))
     titles = [row.title for row in rows]
     for title in titles:
@@ -98,9 +108,10 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
 
 
 def _row(table: TomlTable, top: TomlTable) -> PublishedRow:
-    table.expect(("title", "year", "family", "citation", "doi", "method", "input", "stated", "note", "slices"))
+    table.expect(("title", "year", "family", "citation", "doi", "method", "input", "stated", "note", "slices"), ("counts", "missing"))
     slices, stated = table.table("slices"), table.table("stated", may_be_empty=True)
     stated.expect((), STATED)
+    counts = table.optional("counts", table.table)
     doi = table.text("doi", may_be_empty=True)
     if doi and not _DOI.fullmatch(doi):
         raise table.wrong("doi", "is not a DOI without its address, such as 10.1109/TIP.2020.3018222")
@@ -118,4 +129,7 @@ def _row(table: TomlTable, top: TomlTable) -> PublishedRow:
         stated={name: stated.text(name) for name in stated.keys},
         note=table.text("note", may_be_empty=True),
         slices={name: slices.fractions(name) for name in slices.keys},
+        in_reports=top.optional("in_reports", top.flag) is not False,
+        counts={} if counts is None else {name: counts.whole_numbers(name) for name in counts.keys},
+        missing=table.optional("missing", table.count) or 0,
     )
