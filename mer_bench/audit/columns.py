@@ -113,13 +113,17 @@ class Columns:
         order = sorted(range(len(self.counts)), key=lambda c: (measure.counts[c] > 0, -measure.counts[c]))
         self.before, (self.one, self.other) = order[:-2], order[-2:]
 
-    def bounds(self, hits: IntArray) -> tuple[DoubleArray, DoubleArray]:
-        """Return a lower bound and the maximum of the first score for each diagonal.
+    def least(self, hits: IntArray) -> DoubleArray:
+        """Return a lower bound of the first score for each diagonal: Cauchy's inequality with the sum 2N of n_c + p_c."""
+        bound: DoubleArray = np.sqrt(self.weights * hits).sum(axis=1) ** 2 / self.measure.n_samples
+        return bound
 
-        The bound is Cauchy's inequality with the sum 2N of all n_c + p_c. A convex function is largest at a corner:
-        there all errors but those of one class are put into it, and its own into one other.
+    def most(self, hits: IntArray) -> DoubleArray:
+        """Return the maximum of the first score for each diagonal.
+
+        A convex function is largest at a corner: there all errors but those of one class are put into it, and its own
+        into one other.
         """
-        roots = np.sqrt(self.weights * hits).sum(axis=1)
         missed = self.counts - hits
         errors = missed.sum(axis=1)
         whole = np.maximum(self.counts + hits, 1)
@@ -127,12 +131,23 @@ class Columns:
         total = alone.sum(axis=1)
         most = np.zeros(len(hits))
         for c in range(len(self.counts)):
-            into_c = self.weights[c] * 2 * hits[:, c] / (whole[:, c] + errors - missed[:, c])
+            into_c = total - alone[:, c] + self.weights[c] * 2 * hits[:, c] / (whole[:, c] + errors - missed[:, c])
             for d in range(len(self.counts)):
                 if d != c:
                     into_d = self.weights[d] * 2 * hits[:, d] / (whole[:, d] + missed[:, c])
-                    most = np.maximum(most, total - alone[:, c] - alone[:, d] + into_c + into_d)
-        return roots**2 / self.measure.n_samples, most
+                    most = np.maximum(most, into_c - alone[:, d] + into_d)
+        return most
+
+    def reaching(self, hits: IntArray, low: float, high: float) -> IntArray:
+        """Return the diagonals whose first score may be between two limits."""
+        hits = hits[self.least(hits) <= high]
+        return hits[self.most(hits) >= low]
+
+    def most_rows(self, hits: IntArray) -> float:
+        """Return an upper bound of the number of rows of some diagonals."""
+        missed = (self.counts - hits)[:, self.before]
+        errors = (self.counts - hits).sum(axis=1, keepdims=True)
+        return float(np.prod(errors - missed + 1.0, axis=1).sum())
 
     def rows(self, hits: IntArray) -> Iterator[Rows]:
         """Go through all false positives of all classes but two, in batches."""

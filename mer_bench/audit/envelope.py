@@ -38,7 +38,8 @@ def _outer_points(measure: Measure) -> DoubleArray | None:
     hits = hits_between(measure, -1.0, 1.0 + MARGIN, MOST_HITS)
     if hits is None:
         return None
-    least, most = Columns(measure).bounds(hits)
+    columns = Columns(measure)
+    least, most = columns.least(hits), columns.most(hits)
     bins = np.clip((weighted(measure, hits) * _BINS).astype(np.int64), 0, _BINS - 1)
     lowest, highest = np.full(_BINS, np.inf), np.full(_BINS, -np.inf)
     np.minimum.at(lowest, bins, least)

@@ -34,9 +34,8 @@ def find_precision(measure: Measure, uf1: Window, precision: Window, seed: int =
     if hits is None:
         hits = sampled_hits(measure, low, high, 100_000, seed)
     columns = Columns(measure)
-    least, most = columns.bounds(hits)
     floats = float(uf1.low) - MARGIN, float(uf1.high) + MARGIN
-    hits = hits[(least <= floats[1]) & (most >= floats[0])]
+    hits = columns.reaching(hits, *floats)
     chosen = np.random.default_rng(seed).permutation(len(hits))[:_MOST_DIAGONALS]
     n_rows = 0
     for rows in columns.rows(hits[chosen]):

@@ -7,7 +7,7 @@ fractions. So "found" is exact, and so is "not found" of a complete search: see 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -24,6 +24,7 @@ MOST_HITS = 3_000_000
 MOST_ROWS = 20_000_000
 """Rows of false positives that are gone through before a search gives up."""
 _SAMPLES = 100_000
+_FEW_BATCHES = 10
 
 Distance = Callable[[DoubleArray, DoubleArray], DoubleArray]
 
@@ -61,8 +62,7 @@ def find(measure: Measure, first: Window, second: Window, most_rows: int = MOST_
     low, high = float(first.low) - MARGIN, float(first.high) + MARGIN
     columns = Columns(measure)
     hits, complete = _hits(measure, second)
-    least, most = columns.bounds(hits)
-    hits = hits[(least <= high) & (most >= low)]
+    hits = columns.reaching(hits, low, high)
     n_rows = 0
     for rows in _batches(columns, hits, complete=complete):
         n_rows += len(rows)
@@ -89,8 +89,7 @@ def every(measure: Measure, first: Window, second: Window, most: int) -> tuple[I
     hits, complete = _hits(measure, second)
     if not complete:
         return None
-    least, largest = columns.bounds(hits)
-    hits = hits[(least <= high) & (largest >= low)]
+    hits = columns.reaching(hits, low, high)
     found: list[IntArray] = [np.zeros((0, 2 * len(measure.counts)), dtype=np.int64)]
     n_found = n_rows = 0
     for rows in columns.rows(hits):
@@ -117,7 +116,15 @@ def nearest(measure: Measure, first: Fraction, second: Fraction) -> Found:
 
 def nearest_with_first(measure: Measure, first: Window, second: Fraction) -> Found:
     """Return a matrix whose first score is in an interval, and whose second is nearest to a number."""
-    half, middle, y = float(first.half) + MARGIN, float(first.middle), float(second)
+    found = _with_first(measure, first, second, MARGIN)
+    if found.scores is None or found.scores[0] in first:
+        return found
+    # It is outside by less than the margin: look for one that is inside by more.
+    return replace(_with_first(measure, first, second, -MARGIN), complete=False)
+
+
+def _with_first(measure: Measure, first: Window, second: Fraction, margin: float) -> Found:
+    half, middle, y = float(first.half) + margin, float(first.middle), float(second)
 
     def distance(uf1: DoubleArray, uar: DoubleArray) -> DoubleArray:
         return np.where(abs(uf1 - middle) <= half, abs(uar - y), np.inf)
@@ -129,60 +136,93 @@ def nearest_with_second(measure: Measure, first: Fraction, second: Window) -> Fo
     """Return a matrix whose second score is in an interval, and whose first is nearest to a number."""
     x = float(first)
     hits, complete = _hits(measure, second)
-    return _closest(Columns(measure), hits, x, lambda uf1, uar: abs(uf1 - x), complete=complete)
+    # A diagonal just outside the interval, within the margin, is none of them.
+    exact = [n for n, own in enumerate(hits.tolist()) if measure.exact(own, own)[1] in second]
+    best = _Nearest(Columns(measure), x, lambda uf1, uar: abs(uf1 - x))
+    best.look(hits[exact], complete=complete)
+    return best.found()
+
+
+_WIDTHS = (1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.2, 0.4, 1.0)
 
 
 def _grow(measure: Measure, wanted: float, second: Fraction, distance: Distance, slack: float = 0.0) -> Found:
     """Search ever more diagonals around a second score, until none that is left out can be nearer."""
-    columns = Columns(measure)
-    best = GAVE_UP
-    for exponent in (-4, -3, -2, -1, 0):
-        width = Fraction(10) ** exponent
-        hits, complete = _hits(measure, Window(second - width, second + width))
-        if not complete and best.matrix is not None:
-            return Found(best.matrix, best.scores, complete=False)
-        best = _closest(columns, hits, wanted, distance, complete=complete, slack=slack)
-        if best.scores is not None and best.complete and _at(best, distance) <= float(width):
-            return best
-    return best
-
-
-def _at(found: Found, distance: Distance) -> float:
-    assert found.scores is not None
-    return float(distance(*(np.array([float(score)]) for score in found.scores))[0])
-
-
-def _closest(
-    columns: Columns, hits: IntArray, wanted: float, distance: Distance, *, complete: bool, slack: float = 0.0
-) -> Found:
-    """Return the matrix of least distance on some diagonals; the most promising diagonals come first."""
-    if not len(hits):
-        return NOTHING if complete else GAVE_UP
-    least, most = columns.bounds(hits)
-    # What the first score can be at best: the wanted one, or the nearer end of its range.
-    bound = distance(np.clip(wanted, least - MARGIN - slack, most + MARGIN + slack), weighted(columns.measure, hits))
-    order = np.argsort(bound, kind="stable")
-    hits, bound = hits[order], bound[order]
-    best, best_at, n_rows = None, np.inf, 0
-    begin, size = 0, 16
-    while begin < len(hits) and bound[begin] < best_at and np.isfinite(bound[begin]):
-        some = hits[begin : begin + size]
-        for rows in _batches(columns, some, complete=complete):
-            n_rows += len(rows)
-            places, wrong, scores = columns.near(rows, wanted)
-            distances = distance(scores, weighted(columns.measure, rows.hits[places]))
-            n = int(np.argmin(distances)) if len(distances) else 0
-            if len(distances) and distances[n] < best_at:
-                best, best_at = (rows.hits[places[n]], wrong[n]), float(distances[n])
-            if n_rows > MOST_ROWS:
-                complete = False
-                break
-        if n_rows > MOST_ROWS:
+    best, inner, middle = _Nearest(Columns(measure), wanted, distance, slack), -1.0, float(second)
+    for width in _WIDTHS:
+        outer = min(width, best.at)
+        limits = (Fraction(outer) + second, second - Fraction(outer))
+        hits, complete = _hits(measure, Window(limits[1], limits[0]))
+        best.look(hits[abs(weighted(measure, hits) - middle) > inner - MARGIN], complete=complete)
+        if best.at <= outer or not complete:
             break
-        begin, size = begin + size, min(2 * size, 4096)
-    if best is None:
-        return NOTHING if complete else GAVE_UP
-    return Found.of(columns.measure, *best, complete=complete)
+        inner = outer
+    return best.found()
+
+
+class _Nearest:
+    """The matrix of least distance among the diagonals looked at so far.
+
+    Parameters
+    ----------
+    columns : Columns
+    wanted : float
+        The first score that the distance grows from.
+    distance : Distance
+        Of first and second scores.
+    slack : float
+        How far from ``wanted`` the distance does not count the first score.
+    """
+
+    def __init__(self, columns: Columns, wanted: float, distance: Distance, slack: float = 0.0) -> None:
+        self._columns, self._wanted, self._distance, self._slack = columns, wanted, distance, slack
+        self._best: tuple[IntArray, IntArray] | None = None
+        self._complete = True
+        self._n_rows = 0
+        self.at = float("inf")
+
+    def found(self) -> Found:
+        if self._best is None:
+            return NOTHING if self._complete else GAVE_UP
+        return Found.of(self._columns.measure, *self._best, complete=self._complete)
+
+    def look(self, hits: IntArray, *, complete: bool) -> None:
+        """Look at diagonals, the most promising first, until no other can be nearer."""
+        self._complete = self._complete and complete
+        hits, bound = self._promising(hits)
+        begin, size = 0, 16
+        while begin < len(hits) and bound[begin] < self.at and self._n_rows <= MOST_ROWS:
+            for rows in _batches(self._columns, hits[begin : begin + size], complete=complete):
+                self._keep(rows)
+                if self._n_rows > MOST_ROWS:
+                    self._complete = False
+                    break
+            begin, size = begin + size, min(2 * size, 4096)
+
+    def _promising(self, hits: IntArray) -> tuple[IntArray, DoubleArray]:
+        """Return the diagonals that may be nearer than the best one, in the order of a bound of their distance.
+
+        At best the first score is the wanted one, or the nearer end of its range.
+        """
+        wanted, margin = self._wanted, MARGIN + self._slack
+        at_least = np.maximum(wanted, self._columns.least(hits) - margin)
+        second = weighted(self._columns.measure, hits)
+        near = self._distance(at_least, second) < self.at
+        hits, at_least, second = hits[near], at_least[near], second[near]
+        below = at_least <= wanted  # else the range is above the wanted score, and its upper end does not matter
+        at_best = at_least.copy()
+        at_best[below] = np.minimum(wanted, self._columns.most(hits[below]) + margin)
+        bound = self._distance(at_best, second)
+        order = np.argsort(bound, kind="stable")
+        return hits[order], bound[order]
+
+    def _keep(self, rows: Rows) -> None:
+        self._n_rows += len(rows)
+        places, wrong, scores = self._columns.near(rows, self._wanted)
+        distances = self._distance(scores, weighted(self._columns.measure, rows.hits[places]))
+        if len(distances) and distances.min() < self.at:
+            n = int(np.argmin(distances))
+            self._best, self.at = (rows.hits[places[n]], wrong[n]), float(distances[n])
 
 
 def _hits(measure: Measure, second: Window) -> tuple[IntArray, bool]:
@@ -198,7 +238,7 @@ def _batches(columns: Columns, hits: IntArray, *, complete: bool) -> Iterator[Ro
     """Go through random false positives first, where there are many, so that a matrix is found soon if there is one."""
     if not len(hits):
         return
-    if len(columns.before) > 1 or not complete:
+    if not complete or columns.most_rows(hits) > _FEW_BATCHES * BATCH:
         yield columns.sampled(hits, BATCH)
     if complete:
         yield from columns.rows(hits)
