@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 
 from mer_bench.audit.explanation import Explanation, explain
-from mer_bench.audit.search import GAVE_UP
 from mer_bench.audit.slices import Joint, Part, judge_together
-from mer_bench.audit.verdict import Verdict, judge
+from mer_bench.audit.verdict import Kind, Verdict, judge
 from mer_bench.errors import MerBenchError, unknown
 from mer_bench.protocol import Protocol
+
+_MILDEST_FIRST: tuple[Kind, ...] = ("possible", "possible if truncated", "undecided", "impossible")
 
 
 @dataclass(frozen=True)
@@ -109,17 +110,15 @@ def whole_and_members(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
 
 
 def _judged(name: str, part: Part, missing: int) -> Judged:
-    """Judge a pair; where samples are missing, under all counts that are left, the full ones first."""
-    complete = True
+    """Judge a pair; where samples are missing, under all counts that are left, and keep the mildest verdict."""
+    verdicts = []
     for counts in _counts(part.counts, missing):
         own = Part(counts, part.uf1, part.uar)
-        verdict = judge(counts, part.uf1, part.uar)
-        if verdict.kind not in ("impossible", "undecided"):
-            return Judged(name, own, verdict, None)
-        complete = complete and verdict.kind == "impossible"
-    if not complete:
-        return Judged(name, part, Verdict("undecided", None, GAVE_UP), None)
-    return Judged(name, part, verdict, explain(part.counts, part.uf1, part.uar))
+        verdicts.append((own, judge(counts, part.uf1, part.uar)))
+        if verdicts[-1][1].kind == "possible":
+            break
+    own, verdict = min(verdicts, key=lambda each: _MILDEST_FIRST.index(each[1].kind))
+    return Judged(name, own, verdict, explain(part.counts, part.uf1, part.uar) if verdict.kind == "impossible" else None)
 
 
 def _counts(counts: tuple[int, ...], missing: int) -> list[tuple[int, ...]]:

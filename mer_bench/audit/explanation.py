@@ -46,6 +46,7 @@ def explain(
     measure = macro(counts)
     rounded = uf1.window("rounded"), uar.window("rounded")
     near = nearest(measure, uf1.value, uar.value)
+    no_mean = is_outside_every_mean(measure, *rounded)
     return Explanation(
         nearest=near,
         same_uf1=nearest_with_first(measure, rounded[0], uar.value),
@@ -54,6 +55,6 @@ def explain(
             nearest_with_second(measure, Fraction(0), rounded[1]),
             nearest_with_second(measure, Fraction(1), rounded[1]),
         ),
-        no_mean=is_outside_every_mean(measure, *rounded),
-        reasons=reasons(counts, uf1, uar, near, other_counts),
+        no_mean=no_mean,
+        reasons=reasons(counts, uf1, uar, near, no_mean=no_mean, other_counts=other_counts),
     )

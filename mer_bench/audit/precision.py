@@ -40,7 +40,7 @@ def find_precision(measure: Measure, uf1: Window, precision: Window, seed: int =
     n_rows = 0
     for rows in columns.rows(hits[chosen]):
         n_rows += len(rows)
-        places, wrong = columns.between(rows, *floats)
+        places, wrong, _ = columns.near(rows, x)
         true = rows.hits[places]
         shares = true / np.maximum(true + wrong, 1)
         means = (shares * columns.weights).sum(axis=1)

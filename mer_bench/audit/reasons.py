@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 
-from mer_bench.audit.envelope import is_outside_every_mean
 from mer_bench.audit.matrices import Measure, check_counts, macro
 from mer_bench.audit.precision import find_precision
 from mer_bench.audit.printed import Printed, Window
@@ -42,6 +41,8 @@ def reasons(
     uf1: Printed,
     uar: Printed,
     near: Found,
+    *,
+    no_mean: bool,
     other_counts: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Reason]:
     """Return the reasons that were tested and make a pair possible, the most specific first.
@@ -53,6 +54,8 @@ def reasons(
         An impossible pair.
     near : Found
         The possible pair nearest to it.
+    no_mean : bool
+        Whether it is known that no mean of runs gives the pair.
     other_counts : mapping of str to sequence of int, optional
         Class counts of other sample lists of the same data, by their names.
     """
@@ -60,7 +63,7 @@ def reasons(
     measure = macro(counts)
     return [
         *_other_scores(measure, *windows),
-        *_runs(measure, uf1, uar, near),
+        *(() if no_mean else _runs(measure, uf1, uar, near)),
         *_counts(counts, windows, other_counts or {}),
     ]
 
@@ -88,7 +91,7 @@ def _is_found(measure: Measure, first: Window, second: Window) -> bool:
 
 def _runs(measure: Measure, uf1: Printed, uar: Printed, near: Found) -> Iterator[Reason]:
     """Means over runs: all runs but one have the nearest possible scores, and the last one brings the mean home."""
-    if near.scores is None or is_outside_every_mean(measure, uf1.window("rounded"), uar.window("rounded")):
+    if near.scores is None:
         return
     for n in _RUNS:
         last = [_last_of(n, own.window("rounded"), at) for own, at in zip((uf1, uar), near.scores, strict=True)]

@@ -59,12 +59,18 @@ NOTHING, GAVE_UP = Found(None, None, True), Found(None, None, False)
 
 def find(measure: Measure, first: Window, second: Window, most_rows: int = MOST_ROWS) -> Found:
     """Look for a confusion matrix whose scores are in two intervals."""
+    hits, complete = _hits(measure, second)
+    return find_among(measure, first, second, hits, complete=complete, most_rows=most_rows)
+
+
+def find_among(
+    measure: Measure, first: Window, second: Window, hits: IntArray, *, complete: bool = True, most_rows: int = MOST_ROWS
+) -> Found:
+    """Look for such a matrix with one of these diagonals; ``complete`` says whether no other has to be looked at."""
     low, high = float(first.low) - MARGIN, float(first.high) + MARGIN
     columns = Columns(measure)
-    hits, complete = _hits(measure, second)
-    hits = columns.reaching(hits, low, high)
     n_rows = 0
-    for rows in _batches(columns, hits, complete=complete):
+    for rows in _batches(columns, columns.reaching(hits, low, high), complete=complete):
         n_rows += len(rows)
         places, wrong, scores = columns.near(rows, float(first.middle))
         for n in np.flatnonzero((scores >= low) & (scores <= high)):
@@ -74,6 +80,19 @@ def find(measure: Measure, first: Window, second: Window, most_rows: int = MOST_
         if n_rows > most_rows:
             return GAVE_UP
     return NOTHING if complete else GAVE_UP
+
+
+def range_among(measure: Measure, hits: IntArray) -> tuple[float, float] | None:
+    """Return the least and the largest first score of matrices with these diagonals; None if not all were looked at."""
+    ends = []
+    for wanted in (0.0, 1.0):
+        best = _Nearest(Columns(measure), wanted, lambda first, _, at=wanted: abs(first - at))  # type: ignore[misc]
+        best.look(hits, complete=True)
+        found = best.found()
+        if found.scores is None or not found.complete:
+            return None
+        ends.append(float(found.scores[0]))
+    return ends[0], ends[1]
 
 
 def every(measure: Measure, first: Window, second: Window, most: int) -> tuple[IntArray, IntArray] | None:
@@ -137,9 +156,11 @@ def nearest_with_second(measure: Measure, first: Fraction, second: Window) -> Fo
     x = float(first)
     hits, complete = _hits(measure, second)
     # A diagonal just outside the interval, within the margin, is none of them.
-    exact = [n for n, own in enumerate(hits.tolist()) if measure.exact(own, own)[1] in second]
+    inside = abs(weighted(measure, hits) - float(second.middle)) < float(second.half) - MARGIN
+    for n in np.flatnonzero(~inside):
+        inside[n] = measure.exact(hits[n].tolist(), hits[n].tolist())[1] in second
     best = _Nearest(Columns(measure), x, lambda uf1, uar: abs(uf1 - x))
-    best.look(hits[exact], complete=complete)
+    best.look(hits[inside], complete=complete)
     return best.found()
 
 

@@ -31,7 +31,9 @@ class Part:
 
     def windows(self, *, truncated: bool) -> tuple[Window, Window]:
         """Return the intervals of both scores: rounded; or rounded or truncated."""
-        return _window(self.uf1, truncated=truncated), _window(self.uar, truncated=truncated)
+        if truncated:
+            return rounded_or_truncated(self.uf1), rounded_or_truncated(self.uar)
+        return self.uf1.window("rounded"), self.uar.window("rounded")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class _Solutions:
         return _Solutions(self.hits + other.hits, self.predicted + other.predicted, origins)
 
 
+def rounded_or_truncated(printed: Printed) -> Window:
+    """Return all numbers that are printed so, rounded or truncated."""
+    return Window(printed.window("rounded").low, printed.window("truncated").high)
+
+
 def judge_together(parts: Sequence[Part], whole: Part) -> Joint:
     """Return whether matrices of databases exist that have their scores, and whose sum has the scores of the whole.
 
@@ -93,11 +100,6 @@ def judge_together(parts: Sequence[Part], whole: Part) -> Joint:
             return Joint(kind if decided else "undecided", matrices)
         decided = decided and complete
     return Joint("impossible" if decided else "undecided")
-
-
-def _window(printed: Printed, *, truncated: bool) -> Window:
-    rounded = printed.window("rounded")
-    return Window(rounded.low, printed.window("truncated").high) if truncated else rounded
 
 
 def _of(hits: IntArray, predicted: IntArray) -> _Solutions:

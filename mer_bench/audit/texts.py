@@ -8,6 +8,7 @@ from fractions import Fraction
 from mer_bench.audit.cases import Audit, Judged
 from mer_bench.audit.explanation import Explanation
 from mer_bench.audit.matrices import Matrix
+from mer_bench.audit.rates import FITS, RatesVerdict
 from mer_bench.audit.reasons import listed
 from mer_bench.audit.search import Found
 from mer_bench.audit.slices import Joint
@@ -81,6 +82,22 @@ def joint_line(joint: Joint) -> str:
     """Return the verdict on all pairs together."""
     example = "; for example " + "; ".join(map(matrix_text, joint.matrices)) if joint.matrices else ""
     return f"together: {JOINT_TEXTS[joint.kind]}{example}"
+
+
+def rates_line(verdict: RatesVerdict, *, in_percent: bool) -> str:
+    """Return what a paper's rates say about its scores."""
+    read = " (read as percent)" if in_percent else ""
+    turned = " if its columns are the truth" if verdict.transposed else ""
+    ranges = ""
+    if verdict.uf1 is not None and verdict.uar is not None:
+        low, high = ("{:.6f} to {:.6f}".format(*ends) for ends in (verdict.uf1, verdict.uar))
+        ranges = f"; they give UF1 {low}, UAR {high}"
+    return f"rates{read}{turned}: {verdict.fit}: {FITS[verdict.fit]}{ranges}"
+
+
+def rates_object(verdict: RatesVerdict) -> dict[str, object]:
+    """Return a verdict on rates for JSON."""
+    return {"verdict": verdict.fit, "transposed": verdict.transposed, "uf1": verdict.uf1, "uar": verdict.uar}
 
 
 def audit_object(audit: Audit) -> dict[str, object]:

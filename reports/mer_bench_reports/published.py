@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mer_bench.specs import BASELINE_FAMILY, FAMILIES
@@ -12,6 +13,9 @@ from mer_bench.strict_toml import TomlTable, read_toml
 
 STATED = ("representation", "flow", "channels")
 """What of an input is compared: its representation, the algorithm of its flow, and its channels."""
+
+VERDICTS = Path(__file__).parent / "published" / "verdicts.json"
+"""What the audit has found, by source and title of a row; made by ``python docs/audit_table.py``."""
 
 _DOI = re.compile(r"10\.\d{4,9}/[\w.;()/:-]+")
 
@@ -56,6 +60,8 @@ class PublishedRow:
         Slice name to the samples of each class, in the protocol's order, where they are not the protocol's.
     missing : int
         How many of the protocol's samples the scores may lack, where their classes are not known.
+    verdict : str
+        What the audit has found; empty if nothing speaks against the scores.
     """
 
     title: str
@@ -74,6 +80,12 @@ class PublishedRow:
     in_reports: bool = True
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     missing: int = 0
+    verdict: str = ""
+
+    @property
+    def remarks(self) -> str:
+        """The note and the verdict; empty if there is neither."""
+        return " ".join(text for text in (self.note, self.verdict) if text)
 
     @property
     def link(self) -> str:
@@ -83,9 +95,14 @@ class PublishedRow:
 
 def load_published(*, all_tables: bool = False) -> tuple[PublishedRow, ...]:
     """Return the rows of this package's tables that reports show, or of all of them, in the order of the tables."""
-    folder = Path(__file__).parent / "published"
+    folder = VERDICTS.parent
     rows = (row for path in sorted(folder.glob("*.toml")) for row in read_published(path))
-    return tuple(row for row in rows if row.in_reports or all_tables)
+    verdicts: dict[str, dict[str, str]] = json.loads(VERDICTS.read_text(encoding="utf-8"))
+    return tuple(
+        replace(row, verdict=verdicts.get(row.source, {}).get(row.title, ""))
+        for row in rows
+        if row.in_reports or all_tables
+    )
 
 
 def read_published(path: Path) -> tuple[PublishedRow, ...]:

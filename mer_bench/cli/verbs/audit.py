@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,9 @@ from mer_bench.cli.options import json_option, notice, protocol_option
 from mer_bench.errors import MerBenchError
 
 if TYPE_CHECKING:
-    from mer_bench.audit.cases import Audit
+    from mer_bench.audit.rates import RatesVerdict
     from mer_bench.audit.slices import Part
     from mer_bench.protocol import Protocol
-    from mer_bench_reports.audited import AuditedRow
 
 
 @click.command(name="audit")
@@ -58,22 +56,43 @@ def command(
             raise MerBenchError("--published audits the rows that come with mer-bench; leave the other options out")
         return _published(as_json=as_json)
     from mer_bench.audit.cases import audit, whole_and_members
-    from mer_bench.audit.texts import audit_object, joint_line, pair_lines
+    from mer_bench.audit.texts import audit_object, joint_line, pair_lines, rates_line, rates_object
 
-    if counts is None:
+    if counts is not None:
+        if protocol or slices:
+            raise MerBenchError("--counts is for one pair of scores; leave --protocol and --slice out")
+        parts = {"": _part(_counts(counts), _given("--uf1", uf1), _given("--uar", uar), percent=percent)}
+        found = audit(parts)
+    else:
         loaded = _protocol(protocol or "cde")
         parts = _of_slices(loaded, slices, uf1, uar, percent=percent)
         found = audit(parts, *whole_and_members(loaded))
-    else:
-        if protocol or slices:
-            raise MerBenchError("--counts is for one pair of scores; leave --protocol and --slice out")
-        found = audit({"": _part(_counts(counts), _given("--uf1", uf1), _given("--uar", uar), percent=percent)})
-    impossible = found.is_impossible
     answer, lines = audit_object(found), [line for pair in found.pairs for line in pair_lines(pair)]
     if found.joint is not None:
         lines.append(joint_line(found.joint))
+    impossible = found.is_impossible
+    if rates is not None:
+        verdict, in_percent = _of_rates(rates, parts, percent=percent)
+        answer["rates"] = rates_object(verdict)
+        lines.append(rates_line(verdict, in_percent=in_percent))
+        impossible = impossible or verdict.fit in ("do not fit", "not of these counts")
     show(answer, lines, as_json=as_json)
     return ExitCode.FAILED if impossible else ExitCode.DONE
+
+
+def _of_rates(path: str, parts: dict[str, Part], *, percent: bool) -> tuple[RatesVerdict, bool]:
+    from mer_bench.audit.rates import judge_rates, read_rates
+    from mer_bench.bounded_files import read_bounded
+
+    if len(parts) != 1:
+        raise MerBenchError("--rates is for one pair of scores; give one slice only")
+    content = read_bounded(Path(path), 1_000_000, "a confusion matrix", "give a CSV of its rates")
+    (part,) = parts.values()
+    try:
+        rates, in_percent = read_rates(content.decode("utf-8-sig"), len(part.counts), percent=percent)
+    except UnicodeDecodeError:
+        raise MerBenchError(f"{path} is not a text in UTF-8; give a CSV of the rates") from None
+    return judge_rates(part, rates), in_percent
 
 
 def _given(option: str, text: str | None) -> str:
