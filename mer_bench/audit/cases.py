@@ -105,7 +105,9 @@ def slice_counts(protocol: Protocol, name: str) -> tuple[int, ...]:
 def whole_and_members(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
     """Return the slice of all databases, and the slices of one database each that it is the sum of."""
     whole, *_ = protocol.slices
-    single = {databases[0]: name for name, databases in protocol.slices.items() if len(databases) == 1 and name != whole}
+    single = {
+        databases[0]: name for name, databases in protocol.slices.items() if len(databases) == 1 and name != whole
+    }
     return whole, tuple(single[database] for database in protocol.slices[whole] if database in single)
 
 
@@ -118,7 +120,9 @@ def _judged(name: str, part: Part, missing: int) -> Judged:
         if verdicts[-1][1].kind == "possible":
             break
     own, verdict = min(verdicts, key=lambda each: _MILDEST_FIRST.index(each[1].kind))
-    return Judged(name, own, verdict, explain(part.counts, part.uf1, part.uar) if verdict.kind == "impossible" else None)
+    return Judged(
+        name, own, verdict, explain(part.counts, part.uf1, part.uar) if verdict.kind == "impossible" else None
+    )
 
 
 def _counts(counts: tuple[int, ...], missing: int) -> list[tuple[int, ...]]:

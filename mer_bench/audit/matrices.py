@@ -42,14 +42,20 @@ class Measure:
     def exact(self, hits: Sequence[int], predicted: Sequence[int]) -> tuple[Fraction, Fraction]:
         """Return both scores of a matrix with these true positives and column sums."""
         first = sum(
-            (w * Fraction(2 * t, n + p) for w, t, n, p in zip(self.f1_weights, hits, self.counts, predicted, strict=True) if t),
+            (
+                w * Fraction(2 * t, n + p)
+                for w, t, n, p in zip(self.f1_weights, hits, self.counts, predicted, strict=True)
+                if t
+            ),
             Fraction(0),
         )
         return first, sum((w * t for w, t in zip(self.hit_weights, hits, strict=True)), Fraction(0))
 
     def of_matrix(self, matrix: Matrix) -> tuple[Fraction, Fraction]:
         """Return both scores of a matrix."""
-        return self.exact([row[c] for c, row in enumerate(matrix)], [sum(column) for column in zip(*matrix, strict=True)])
+        return self.exact(
+            [row[c] for c, row in enumerate(matrix)], [sum(column) for column in zip(*matrix, strict=True)]
+        )
 
 
 def macro(counts: Sequence[int]) -> Measure:

@@ -82,7 +82,9 @@ def _other_scores(measure: Measure, uf1: Window, uar: Window) -> Iterator[Reason
     if _is_found(Measure(counts, by_count, measure.hit_weights), uf1, uar):
         yield Reason("weighted-f1", "the number called UF1 is the F1 score weighted by class counts")
     if _is_found(Measure(counts, by_count, accuracy), uf1, uar):
-        yield Reason("both-weighted", "both numbers are weighted by class counts: F1, and recall, which is the accuracy")
+        yield Reason(
+            "both-weighted", "both numbers are weighted by class counts: F1, and recall, which is the accuracy"
+        )
 
 
 def _is_found(measure: Measure, first: Window, second: Window) -> bool:

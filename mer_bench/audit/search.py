@@ -64,7 +64,13 @@ def find(measure: Measure, first: Window, second: Window, most_rows: int = MOST_
 
 
 def find_among(
-    measure: Measure, first: Window, second: Window, hits: IntArray, *, complete: bool = True, most_rows: int = MOST_ROWS
+    measure: Measure,
+    first: Window,
+    second: Window,
+    hits: IntArray,
+    *,
+    complete: bool = True,
+    most_rows: int = MOST_ROWS,
 ) -> Found:
     """Look for such a matrix with one of these diagonals; ``complete`` says whether no other has to be looked at."""
     low, high = float(first.low) - MARGIN, float(first.high) + MARGIN

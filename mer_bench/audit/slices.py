@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 
 import numpy as np
 
-from mer_bench.arrays import IntArray
+from mer_bench.arrays import DoubleArray, IntArray
+from mer_bench.audit.hits import weighted
 from mer_bench.audit.matrices import Matrix, Measure, macro, matrix_of
 from mer_bench.audit.printed import Printed, Window
 from mer_bench.audit.search import MARGIN, every
@@ -45,10 +47,14 @@ class Joint:
     kind : Kind
     matrices : tuple of Matrix
         One for each database, whose sum has the scores of the whole; empty if none were found.
+    nearest : tuple of float, or None
+        Where the pairs are impossible together: the UF1 and UAR of the whole, nearest to the printed ones, that the
+        rounded scores of the databases allow. None if there are too many combinations to say.
     """
 
     kind: Kind
     matrices: tuple[Matrix, ...] = ()
+    nearest: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +89,15 @@ def judge_together(parts: Sequence[Part], whole: Part) -> Joint:
     whole : Part
     """
     measures = [macro(part.counts) for part in parts]
-    decided = True
+    decided, near = True, None
     for truncated in (False, True):
         windows = [part.windows(truncated=truncated) for part in parts]
         found = [every(m, *own, MOST_SOLUTIONS) for m, own in zip(measures, windows, strict=True)]
         solutions = [_of(*each) for each in found if each is not None]
         if len(solutions) < len(parts):
             return Joint("undecided")
+        if not truncated:
+            near = _nearest(solutions, whole)
         origins, complete = _matching(solutions, macro(whole.counts), whole.windows(truncated=truncated))
         if origins is not None:
             matrices = tuple(
@@ -99,7 +107,7 @@ def judge_together(parts: Sequence[Part], whole: Part) -> Joint:
             kind: Kind = "possible if truncated" if truncated else "possible"
             return Joint(kind if decided else "undecided", matrices)
         decided = decided and complete
-    return Joint("impossible" if decided else "undecided")
+    return Joint("impossible", nearest=near) if decided else Joint("undecided")
 
 
 def _of(hits: IntArray, predicted: IntArray) -> _Solutions:
@@ -120,11 +128,10 @@ def _matching(
     if any(not len(each.hits) for each in solutions):
         return None, True
     left, complete = _combined(others)
-    weights = np.array([float(weight) for weight in measure.hit_weights])
-    order = np.argsort(right.hits @ weights, kind="stable")
+    order = np.argsort(weighted(measure, right.hits), kind="stable")
     right = right.take(order)
     low, high = float(windows[1].low) - MARGIN, float(windows[1].high) + MARGIN
-    added, base = right.hits @ weights, left.hits @ weights
+    added, base = weighted(measure, right.hits), weighted(measure, left.hits)
     starts = np.searchsorted(added, low - base, side="left")
     lengths = np.searchsorted(added, high - base, side="right") - starts
     ends = np.cumsum(lengths)
@@ -144,10 +151,21 @@ def _matching(
     return None, complete
 
 
+def _nearest(solutions: Sequence[_Solutions], whole: Part) -> tuple[float, float] | None:
+    """Return the scores of the sum of one matrix of each database that are nearest to those of the whole."""
+    if not 0 < prod(len(each.hits) for each in solutions) <= _MOST_LEFT:
+        return None
+    sums, _ = _combined(solutions)
+    measure = macro(whole.counts)
+    uf1, uar = _float_uf1(sums, measure), weighted(measure, sums.hits)
+    n = int(np.argmin(np.maximum(abs(uf1 - float(whole.uf1.value)), abs(uar - float(whole.uar.value)))))
+    return float(uf1[n]), float(uar[n])
+
+
 def _combined(parts: Sequence[_Solutions]) -> tuple[_Solutions, bool]:
     """Return all sums of one matrix of each database, in random order; or some, if they are too many."""
     sizes = [len(part.hits) for part in parts]
-    total = int(np.prod(sizes, dtype=np.float64))
+    total = prod(sizes)
     draws = np.random.default_rng(0)
     complete = total <= _MOST_LEFT
     if complete:
@@ -161,12 +179,17 @@ def _combined(parts: Sequence[_Solutions]) -> tuple[_Solutions, bool]:
 
 
 def _first_exact(sums: _Solutions, measure: Measure, windows: tuple[Window, Window]) -> list[int] | None:
-    weights = np.array([float(weight) for weight in measure.f1_weights])
-    whole = np.maximum(np.array(measure.counts) + sums.predicted, 1)
-    uf1 = (weights * 2 * sums.hits / whole).sum(axis=1)
+    uf1 = _float_uf1(sums, measure)
     low, high = float(windows[0].low) - MARGIN, float(windows[0].high) + MARGIN
     for n in np.flatnonzero((uf1 >= low) & (uf1 <= high)):
         scores: tuple[Fraction, Fraction] = measure.exact(sums.hits[n].tolist(), sums.predicted[n].tolist())
         if scores[0] in windows[0] and scores[1] in windows[1]:
             return [int(place) for place in sums.origins[n]]
     return None
+
+
+def _float_uf1(sums: _Solutions, measure: Measure) -> DoubleArray:
+    weights = np.array([float(weight) for weight in measure.f1_weights])
+    whole = np.maximum(np.array(measure.counts) + sums.predicted, 1)
+    uf1: DoubleArray = (weights * 2 * sums.hits / whole).sum(axis=1)
+    return uf1

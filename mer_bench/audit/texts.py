@@ -42,7 +42,8 @@ def pair_lines(judged: Judged) -> Iterator[str]:
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
     """Return what is possible instead of an impossible pair, and the reasons, as lines."""
     yield f"nearest possible pair: {found_text(explanation.nearest)}"
-    yield f"with this UAR: {found_text(explanation.same_uar)}{range_text(explanation)}"
+    allowed = range_text(explanation)
+    yield f"with this UAR: {found_text(explanation.same_uar)}{f'; {allowed}' if allowed else ''}"
     yield f"with this UF1: {found_text(explanation.same_uf1)}"
     if explanation.no_mean:
         yield "no mean of any number of runs gives this pair"
@@ -57,7 +58,7 @@ def range_text(explanation: Explanation) -> str:
     low, high = explanation.uf1_range
     if low.scores is None or high.scores is None:
         return ""
-    return f"; UF1 is between {four(low.scores[0])} and {four(high.scores[0])}"
+    return f"UF1 is between {four(low.scores[0])} and {four(high.scores[0])}"
 
 
 def found_text(found: Found) -> str:
@@ -81,7 +82,15 @@ def matrix_text(matrix: Matrix) -> str:
 def joint_line(joint: Joint) -> str:
     """Return the verdict on all pairs together."""
     example = "; for example " + "; ".join(map(matrix_text, joint.matrices)) if joint.matrices else ""
-    return f"together: {JOINT_TEXTS[joint.kind]}{example}"
+    return f"together: {JOINT_TEXTS[joint.kind]}{example}{nearest_whole(joint)}"
+
+
+def nearest_whole(joint: Joint) -> str:
+    """Return which scores of the whole the databases allow at best; empty if that is not known."""
+    if joint.nearest is None:
+        return ""
+    uf1, uar = joint.nearest
+    return f"; the nearest that they add up to is UF1 {uf1:.4f}, UAR {uar:.4f}"
 
 
 def rates_line(verdict: RatesVerdict, *, in_percent: bool) -> str:
@@ -105,8 +114,12 @@ def audit_object(audit: Audit) -> dict[str, object]:
     return {
         "impossible": audit.is_impossible,
         "pairs": [_pair_object(pair) for pair in audit.pairs],
-        "together": None if audit.joint is None else {"verdict": audit.joint.kind, "matrices": audit.joint.matrices},
+        "together": None if audit.joint is None else _joint_object(audit.joint),
     }
+
+
+def _joint_object(joint: Joint) -> dict[str, object]:
+    return {"verdict": joint.kind, "matrices": joint.matrices, "nearest": joint.nearest}
 
 
 def _pair_object(judged: Judged) -> dict[str, object]:

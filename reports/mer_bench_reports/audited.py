@@ -10,7 +10,7 @@ from mer_bench.audit.cases import Audit, Judged, audit, slice_counts, whole_and_
 from mer_bench.audit.explanation import Explanation
 from mer_bench.audit.printed import Printed, read_printed, with_common_decimals
 from mer_bench.audit.slices import Part
-from mer_bench.audit.texts import audit_object, four, range_text
+from mer_bench.audit.texts import audit_object, four, nearest_whole, range_text
 from mer_bench.protocol import Protocol
 from mer_bench_reports.published import PublishedRow
 
@@ -36,9 +36,7 @@ def _audit(row: PublishedRow, protocol: Protocol) -> Audit | None:
     if row.other_samples and not row.counts:
         return None
     numbers = printed_scores(row)
-    parts = {
-        name: Part(row.counts.get(name) or slice_counts(protocol, name), *numbers[name]) for name in row.slices
-    }
+    parts = {name: Part(row.counts.get(name) or slice_counts(protocol, name), *numbers[name]) for name in row.slices}
     return audit(parts, *whole_and_members(protocol), missing=row.missing)
 
 
@@ -59,13 +57,16 @@ def verdict_sentence(audited: AuditedRow) -> str:
     parts = [_pair_text(pair) for pair in audited.audit.pairs if pair.verdict.kind != "possible"]
     joint = audited.audit.joint
     if joint is not None and joint.kind != "possible":
-        parts.append(f"its slices together: {joint.kind}")
+        parts.append(f"its slices together: {joint.kind}{nearest_whole(joint)}")
     return f"Audit by class counts: {'; '.join(parts)}." if parts else ""
 
 
 def _pair_text(pair: Judged) -> str:
     text = f"{pair.name}: {pair.verdict.kind}"
-    return text if pair.explanation is None else f"{text} (nearest {_nearest(pair.explanation)}{range_text(pair.explanation).replace('; ', '; with this UAR, ')})"
+    if pair.explanation is None:
+        return text
+    allowed = range_text(pair.explanation)
+    return f"{text} (nearest {_nearest(pair.explanation)}{f'; with this UAR, {allowed}' if allowed else ''})"
 
 
 def table_cells(audited: AuditedRow) -> Iterator[Sequence[str]]:
@@ -83,7 +84,9 @@ def table_cells(audited: AuditedRow) -> Iterator[Sequence[str]]:
             reasons = "; or ".join(texts) or "none of the tested reasons"
         yield (*start, pair.name, pair.part.uf1.text, pair.part.uar.text, pair.verdict.kind, near, reasons)
     if audited.audit.joint is not None:
-        yield (*start, TOGETHER, "", "", audited.audit.joint.kind, "", "")
+        joint = audited.audit.joint
+        near = "" if joint.nearest is None else f"{joint.nearest[0]:.4f}/{joint.nearest[1]:.4f}"
+        yield (*start, TOGETHER, "", "", joint.kind, near, "")
 
 
 def _nearest(explanation: Explanation) -> str:

@@ -125,7 +125,10 @@ def read_published(path: Path) -> tuple[PublishedRow, ...]:
 
 
 def _row(table: TomlTable, top: TomlTable) -> PublishedRow:
-    table.expect(("title", "year", "family", "citation", "doi", "method", "input", "stated", "note", "slices"), ("counts", "missing"))
+    table.expect(
+        ("title", "year", "family", "citation", "doi", "method", "input", "stated", "note", "slices"),
+        ("counts", "missing"),
+    )
     slices, stated = table.table("slices"), table.table("stated", may_be_empty=True)
     stated.expect((), STATED)
     counts = table.optional("counts", table.table)

@@ -23,8 +23,11 @@ def printed_pairs(counts: tuple[int, ...], decimals: int) -> list[tuple[str, str
     draws = np.random.default_rng(sum(counts))
     unit = Fraction(1, 10**decimals)
     near = sorted(possible_pairs(counts))
-    chosen = [near[int(n)] for n in draws.integers(len(near), size=8)]
-    steps = [tuple(int(score / unit) + int(step) for score, step in zip(pair, draws.integers(-1, 2, 2), strict=True)) for pair in chosen]
+    chosen = [near[int(n)] for n in draws.integers(len(near), size=6)]
+    steps = [
+        tuple(int(score / unit) + int(step) for score, step in zip(pair, draws.integers(-1, 2, 2), strict=True))
+        for pair in chosen
+    ]
     exact = [tuple(int(score / unit + Fraction(1, 2)) for score in pair) for pair in chosen[:4]]
     anywhere = [tuple(int(n) for n in draws.integers(0, 10**decimals, 2)) for _ in range(8)]
     return [
@@ -36,7 +39,9 @@ def printed_pairs(counts: tuple[int, ...], decimals: int) -> list[tuple[str, str
 
 @pytest.mark.parametrize("counts", COUNTS)
 def test_a_matrix_exists_where_one_is_made(counts: tuple[int, ...]) -> None:
-    margins = {(tuple(m[c][c] for c in range(len(m))), tuple(map(sum, zip(*m, strict=True)))) for m in all_matrices(counts)}
+    margins = {
+        (tuple(m[c][c] for c in range(len(m))), tuple(map(sum, zip(*m, strict=True)))) for m in all_matrices(counts)
+    }
     diagonals = product(*(range(n + 1) for n in counts))
     for hits in diagonals:
         for predicted in product(*(range(sum(counts) + 1) for _ in counts[1:])):
@@ -58,11 +63,11 @@ def test_verdicts_are_those_of_all_matrices(counts: tuple[int, ...], decimals: i
     for texts in printed_pairs(counts, decimals):
         uf1, uar = map(read_printed, texts)
         verdict = judge(counts, uf1, uar)
-        ways = [
-            way for way in WAYS if any(a in uf1.window(way[0]) and b in uar.window(way[1]) for a, b in pairs)
-        ]
+        ways = [way for way in WAYS if any(a in uf1.window(way[0]) and b in uar.window(way[1]) for a, b in pairs)]
         assert verdict.ways == (ways[0] if ways else None)
-        assert verdict.kind == ("impossible" if not ways else "possible" if ways[0] == WAYS[0] else "possible if truncated")
+        assert verdict.kind == (
+            "impossible" if not ways else "possible" if ways[0] == WAYS[0] else "possible if truncated"
+        )
         if verdict.found.matrix is not None:
             assert tuple(map(sum, verdict.found.matrix)) == counts
             assert scores(verdict.found.matrix) == verdict.found.scores
@@ -119,6 +124,8 @@ def test_small_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_search_that_is_cut_short_decides_nothing(monkeypatch: pytest.MonkeyPatch, counts: tuple[int, ...]) -> None:
     pairs = possible_pairs(counts)
     monkeypatch.setattr(search, "MOST_HITS", 0)
+    monkeypatch.setattr(search, "BATCH", 300)
+    monkeypatch.setattr(search, "_SAMPLES", 300)
     kinds = set()
     for texts in printed_pairs(counts, 3):
         uf1, uar = map(read_printed, texts)

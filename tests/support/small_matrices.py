@@ -27,7 +27,9 @@ def all_matrices(counts: Sequence[int]) -> Iterator[Matrix]:
 @cache
 def possible_pairs(counts: tuple[int, ...]) -> dict[Pair, Matrix]:
     """Return every possible pair of UF1 and UAR, each with one of its matrices."""
-    by_margins = {(tuple(m[c][c] for c in range(len(m))), tuple(map(sum, zip(*m, strict=True)))): m for m in all_matrices(counts)}
+    by_margins = {
+        (tuple(m[c][c] for c in range(len(m))), tuple(map(sum, zip(*m, strict=True)))): m for m in all_matrices(counts)
+    }
     return {scores(matrix): matrix for matrix in by_margins.values()}
 
 

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     help="The slice of --uf1 and --uar [default: full]; or a slice with its scores, repeatable: then all of them are "
     "compared with each other, too.",
 )
-@click.option("--rates", metavar="FILE", help="A CSV of the paper's confusion matrix in shares or percent, or its diagonal.")
+@click.option(
+    "--rates", metavar="FILE", help="A CSV of the paper's confusion matrix in shares or percent, or its diagonal."
+)
 @click.option("--percent", is_flag=True, help="All scores are in percent; so is a single one with the sign %.")
 @click.option("--published", is_flag=True, help="Audit every published row that comes with mer-bench.")
 @json_option()
@@ -161,5 +163,5 @@ def _published(*, as_json: bool) -> ExitCode:
     protocols = {each.name: each for each in load_protocols(load_catalogue().protocols.values(), notice)}
     rows = audit_published(load_published(all_tables=True), protocols)
     lines = [*table_lines(HEADINGS, [cells for row in rows for cells in table_cells(row)]), "", summary(rows)]
-    show([audited_object(row) for row in rows], lines, as_json=as_json)
+    show({"summary": summary(rows), "rows": [audited_object(row) for row in rows]}, lines, as_json=as_json)
     return ExitCode.FAILED if any(row.audit is not None and row.audit.is_impossible for row in rows) else ExitCode.DONE
