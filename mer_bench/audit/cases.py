@@ -76,7 +76,8 @@ def audit(
     pairs = tuple(_judged(name, part, missing) for name, part in parts.items())
     joint = None
     alone = all(pair.verdict.kind in ("possible", "possible if truncated") for pair in pairs)
-    if alone and not missing and len(members) > 1 and whole in parts and all(name in parts for name in members):
+    is_complete = len(members) > 1 and all(name in parts for name in members)
+    if whole is not None and whole in parts and is_complete and alone and not missing:
         joint = judge_together([parts[name] for name in members], parts[whole])
     return Audit(pairs, joint)
 

@@ -1,8 +1,8 @@
 """The false positives of confusion matrices with given diagonals: which give an F1 score near a wanted one.
 
-With fixed true positives the first score is a sum of functions ``a / (b + q_c)`` of the false positives q_c, all convex.
-False positives of all classes but two are gone through; along the last two, whose sum is then fixed, the score falls to
-a minimum and rises again, so that where it crosses a value is found by halving.
+With fixed true positives the first score is a sum of functions ``a / (b + q_c)`` of the false positives q_c, which
+are convex. False positives of all classes but two are gone through; along the last two, whose sum is then fixed, the
+score falls to a minimum and rises again, so that where it crosses a value is found by halving.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """The last two classes from the side of one: its false positives x from ``start`` to ``stop``, while the score falls.
+    """The last two classes from the side of one, with x false positives: from ``start`` to ``stop`` the score falls.
 
     The score is ``a / (b + x) + other_a / (other_b + rest - x)``.
     """
@@ -114,7 +114,7 @@ class Columns:
         self.before, (self.one, self.other) = order[:-2], order[-2:]
 
     def least(self, hits: IntArray) -> DoubleArray:
-        """Return a lower bound of the first score for each diagonal: Cauchy's inequality with the sum 2N of n_c + p_c."""
+        """Return a lower bound of the first score for each diagonal: by Cauchy, as the n_c + p_c add up to 2N."""
         bound: DoubleArray = np.sqrt(self.weights * hits).sum(axis=1) ** 2 / self.measure.n_samples
         return bound
 
@@ -227,10 +227,10 @@ class Columns:
     def _sides(self, rows: Rows) -> list[tuple[_Side, bool]]:
         largest = self._largest(rows)
         whole = self.counts + rows.hits
-        a = self.weights * 2 * rows.hits
+        a: DoubleArray = self.weights * (2.0 * rows.hits)
         one, other = self.one, self.other
-        start = np.maximum(rows.rest - largest[:, other], 0)
-        stop = np.minimum(largest[:, one], rows.rest)
+        start: IntArray = np.maximum(rows.rest - largest[:, other], 0)
+        stop: IntArray = np.minimum(largest[:, one], rows.rest)
         both = _Side(a[:, one], whole[:, one], a[:, other], whole[:, other], rows.rest, start, stop)
         falling, rising = both.up_to_minimum()
         return [(falling, False), (rising, True)]

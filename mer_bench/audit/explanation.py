@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -39,9 +39,7 @@ class Explanation:
     reasons: list[Reason]
 
 
-def explain(
-    counts: Sequence[int], uf1: Printed, uar: Printed, other_counts: Mapping[str, Sequence[int]] | None = None
-) -> Explanation:
+def explain(counts: Sequence[int], uf1: Printed, uar: Printed) -> Explanation:
     """Return what is possible around an impossible pair; parameters are those of `reasons.reasons`."""
     measure = macro(counts)
     rounded = uf1.window("rounded"), uar.window("rounded")
@@ -56,5 +54,5 @@ def explain(
             nearest_with_second(measure, Fraction(1), rounded[1]),
         ),
         no_mean=no_mean,
-        reasons=reasons(counts, uf1, uar, near, no_mean=no_mean, other_counts=other_counts),
+        reasons=reasons(counts, uf1, uar, near, no_mean=no_mean),
     )

@@ -54,7 +54,8 @@ def sampled_hits(measure: Measure, low: float, high: float, n: int, seed: int = 
     wanted = (low + high) / 2 - hits @ weights
     hits[:, last] = np.clip(np.rint(wanted / weights[last]), 0, counts[last])
     sums = hits @ weights
-    return np.unique(hits[(sums >= low) & (sums <= high)], axis=0)
+    found: IntArray = np.unique(hits[(sums >= low) & (sums <= high)], axis=0)
+    return found
 
 
 def weighted(measure: Measure, hits: IntArray) -> DoubleArray:

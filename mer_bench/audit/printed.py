@@ -14,7 +14,7 @@ Way = Literal["rounded", "truncated"]
 """How the last digit came about."""
 
 MOST_DECIMALS = 6
-"""More are not searched: no table prints them, and the margin of the float arithmetic must stay far below the last digit."""
+"""More are not searched: the margin of the float arithmetic must stay far below the last digit."""
 
 _NUMBER = re.compile(r"\d*\.?\d+|\d+\.", re.ASCII)
 

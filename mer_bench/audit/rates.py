@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from mer_bench.arrays import IntArray
+from mer_bench.arrays import BoolArray, DoubleArray, IntArray
 from mer_bench.audit.matrices import Measure, macro
 from mer_bench.audit.printed import Printed, Window, read_printed
 from mer_bench.audit.search import MARGIN, find_among, range_among
@@ -131,15 +131,15 @@ def _judge_matrix(part: Part, rates: Rates) -> RatesVerdict:
     return RatesVerdict("fit" if fits else "do not fit", False, ranges[0], ranges[1])
 
 
-def _float_scores(measure: Measure, matrices: IntArray) -> tuple[np.ndarray, np.ndarray]:
+def _float_scores(measure: Measure, matrices: IntArray) -> tuple[DoubleArray, DoubleArray]:
     hits = np.diagonal(matrices, axis1=1, axis2=2)
     whole = np.maximum(matrices.sum(axis=1) + np.array(measure.counts), 1)
     f1_weights, hit_weights = (np.array([float(w) for w in ws]) for ws in (measure.f1_weights, measure.hit_weights))
     return (f1_weights * 2 * hits / whole).sum(axis=1), hits @ hit_weights
 
 
-def _inside(scores: np.ndarray, window: Window) -> np.ndarray:
-    inside: np.ndarray = (scores >= float(window.low) - MARGIN) & (scores <= float(window.high) + MARGIN)
+def _inside(scores: DoubleArray, window: Window) -> BoolArray:
+    inside: BoolArray = (scores >= float(window.low) - MARGIN) & (scores <= float(window.high) + MARGIN)
     return inside
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -43,7 +43,6 @@ def reasons(
     near: Found,
     *,
     no_mean: bool,
-    other_counts: Mapping[str, Sequence[int]] | None = None,
 ) -> list[Reason]:
     """Return the reasons that were tested and make a pair possible, the most specific first.
 
@@ -56,15 +55,13 @@ def reasons(
         The possible pair nearest to it.
     no_mean : bool
         Whether it is known that no mean of runs gives the pair.
-    other_counts : mapping of str to sequence of int, optional
-        Class counts of other sample lists of the same data, by their names.
     """
     windows = uf1.window("rounded"), uar.window("rounded")
     measure = macro(counts)
     return [
         *_other_scores(measure, *windows),
         *(() if no_mean else _runs(measure, uf1, uar, near)),
-        *_counts(counts, windows, other_counts or {}),
+        *_counts(counts, windows),
     ]
 
 
@@ -106,14 +103,8 @@ def _last_of(n: int, mean: Window, others: Fraction) -> Window:
     return Window(n * mean.low - (n - 1) * others, n * mean.high - (n - 1) * others)
 
 
-def _counts(
-    counts: Sequence[int], windows: tuple[Window, Window], named: Mapping[str, Sequence[int]]
-) -> Iterator[Reason]:
-    """Other sample lists: those with a name, then those that lack a few samples; the first that makes it possible."""
-    for name, other in named.items():
-        if _is_found(macro(other), *windows):
-            yield Reason("other-counts", f"the scores are of other samples: {name} ({listed(other)})")
-            return
+def _counts(counts: Sequence[int], windows: tuple[Window, Window]) -> Iterator[Reason]:
+    """Other sample lists: those that lack a few samples; the first that makes it possible."""
     for other in _fewer(counts):
         if _is_found(macro(other), *windows):
             missing = sum(counts) - sum(other)

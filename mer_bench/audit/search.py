@@ -1,7 +1,7 @@
 """The search for a confusion matrix with given scores, and for the nearest possible scores.
 
-Candidates are found in float64 with a margin far above its error and far below a printed digit, and confirmed with exact
-fractions. So "found" is exact, and so is "not found" of a complete search: see `docs/audit.md`.
+Candidates are found in float64, with a margin far above its error and far below a printed digit, and confirmed with
+exact fractions. So "found" is exact, and so is "not found" of a complete search: see `docs/audit.md`.
 """
 
 from __future__ import annotations

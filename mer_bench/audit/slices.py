@@ -1,4 +1,4 @@
-"""Scores of databases against those of all of them together: is there one set of confusion matrices for all pairs?"""
+"""Scores of databases against those of all together: whether one set of confusion matrices has all pairs."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from mer_bench.audit.verdict import KINDS
 JOINT_TEXTS = {
     "possible": "all pairs are possible together: their confusion matrices can add up to those of the whole",
     "possible if truncated": "all pairs are possible together only if some scores were truncated",
-    "impossible": "the pairs are impossible together: each is possible alone, but no confusion matrices of the databases "
-    "add up to one with the scores of the whole",
-    "undecided": "whether the pairs are possible together is undecided: the search ended before it had gone through all",
+    "impossible": "the pairs are impossible together: each is possible alone, but no confusion matrices of the "
+    "databases add up to one with the scores of the whole",
+    "undecided": "whether the pairs are possible together is undecided: the search ended too early",
 }
 NO_REASON = "none of the tested reasons makes the pair possible"
 

@@ -14,7 +14,7 @@ Kind = Literal["possible", "possible if truncated", "impossible", "undecided"]
 
 KINDS: dict[Kind, str] = {
     "possible": "a confusion matrix with these class counts gives both scores, rounded as printed",
-    "possible if truncated": "only a confusion matrix whose further digits were cut off, of one score or both, gives them",
+    "possible if truncated": "only with the further digits of one score, or of both, cut off does a matrix give them",
     "impossible": "no confusion matrix with these class counts gives both scores, neither rounded nor truncated",
     "undecided": "the search ended before it had gone through all confusion matrices",
 }

@@ -105,8 +105,8 @@ def summary(rows: Sequence[AuditedRow]) -> str:
     apart = sum(1 for joint in joints if joint.kind == "impossible")
     counted = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
     return (
-        f"{len(pairs) + unjudged} pairs of {len(rows)} rows: {counted}, {unjudged} not judged. Of {len(joints)} rows whose "
-        f"pairs are all possible alone, {apart} are impossible together."
+        f"{len(pairs) + unjudged} pairs of {len(rows)} rows: {counted}, {unjudged} not judged. Of {len(joints)} rows "
+        f"whose pairs are all possible alone, {apart} are impossible together."
     )
 
 

@@ -1,4 +1,4 @@
-"""No pair of a real matrix is called impossible, whatever its size, decimals and rounding; and verdicts known by hand."""
+"""No pair of a real matrix is called impossible, whatever its size and rounding; and verdicts known by hand."""
 
 from __future__ import annotations
 

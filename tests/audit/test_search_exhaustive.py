@@ -116,7 +116,8 @@ def test_small_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = every(measure, window, window, 10**6)
     monkeypatch.setattr(columns, "BATCH", 7)
     parts = every(measure, window, window, 10**6)
-    assert whole is not None and parts is not None
+    assert whole is not None
+    assert parts is not None
     assert sorted(map(tuple, np.hstack(whole).tolist())) == sorted(map(tuple, np.hstack(parts).tolist()))
 
 

@@ -1,4 +1,4 @@
-"""Scores of databases against those of all of them, by all matrices of small counts and by matrices at the real counts."""
+"""Scores of databases against those of all of them, by all matrices of small counts and by planted ones."""
 
 from __future__ import annotations
 
