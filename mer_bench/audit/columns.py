@@ -17,6 +17,8 @@ from mer_bench.audit.matrices import Measure
 
 BATCH = 200_000
 """Rows that are worked on at once."""
+_CHUNK = 20_000
+"""Diagonals whose bounds are computed at once: more do not fit into a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +73,8 @@ class _Side:
     def falls(self, x: IntArray) -> BoolArray:
         """Return whether the score at x + 1 is below that at x."""
         here, there = self.b + x, self.other_b + self.rest - x
-        less: BoolArray = self.a * (there * (there - 1.0)) > self.other_a * (here * (here + 1.0))
-        return less
+        falls: BoolArray = np.greater(self.a * (there * (there - 1.0)), self.other_a * (here * (here + 1.0)))
+        return falls
 
     def last_at_least(self, wanted: DoubleArray) -> IntArray:
         """Return the largest x from ``start`` to ``stop`` whose score is at least a wanted one; else ``start - 1``."""
@@ -124,18 +126,26 @@ class Columns:
         A convex function is largest at a corner: there all errors but those of one class are put into it, and its own
         into one other.
         """
-        missed = self.counts - hits
-        errors = missed.sum(axis=1)
-        whole = np.maximum(self.counts + hits, 1)
-        alone = self.weights * 2 * hits / whole
-        total = alone.sum(axis=1)
-        most = np.zeros(len(hits))
-        for c in range(len(self.counts)):
-            into_c = total - alone[:, c] + self.weights[c] * 2 * hits[:, c] / (whole[:, c] + errors - missed[:, c])
-            for d in range(len(self.counts)):
+        most = np.empty(len(hits))
+        for begin in range(0, len(hits), _CHUNK):
+            most[begin : begin + _CHUNK] = self._most(hits[begin : begin + _CHUNK].T.astype(np.float64))
+        return most
+
+    def _most(self, hits: DoubleArray) -> DoubleArray:
+        """Return the maximum of the first score for true positives of shape (n_classes, n)."""
+        counts = self.counts[:, np.newaxis].astype(np.float64)
+        missed, whole = counts - hits, np.maximum(counts + hits, 1)
+        errors = missed.sum(axis=0)
+        doubled = 2 * self.weights[:, np.newaxis] * hits
+        alone = doubled / whole
+        # What the score loses where all errors of others are predicted as c.
+        lost = alone - doubled / (whole + errors - missed)
+        least_lost: DoubleArray = np.full(hits.shape[1], np.inf)
+        for c in range(len(hits)):
+            for d in range(len(hits)):
                 if d != c:
-                    into_d = self.weights[d] * 2 * hits[:, d] / (whole[:, d] + missed[:, c])
-                    most = np.maximum(most, into_c - alone[:, d] + into_d)
+                    least_lost = np.minimum(least_lost, lost[c] + alone[d] - doubled[d] / (whole[d] + missed[c]))
+        most: DoubleArray = alone.sum(axis=0) - least_lost
         return most
 
     def reaching(self, hits: IntArray, low: float, high: float) -> IntArray:

@@ -44,7 +44,8 @@ def explain(counts: Sequence[int], uf1: Printed, uar: Printed) -> Explanation:
     measure = macro(counts)
     rounded = uf1.window("rounded"), uar.window("rounded")
     near = nearest(measure, uf1.value, uar.value)
-    no_mean = is_outside_every_mean(measure, *rounded)
+    above = near.scores is None or near.scores[0] < uf1.value
+    no_mean = is_outside_every_mean(measure, *rounded, above=above)
     return Explanation(
         nearest=near,
         same_uf1=nearest_with_first(measure, rounded[0], uar.value),

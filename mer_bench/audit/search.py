@@ -175,12 +175,12 @@ _WIDTHS = (1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.2, 0.4, 1.0)
 
 def _grow(measure: Measure, wanted: float, second: Fraction, distance: Distance, slack: float = 0.0) -> Found:
     """Search ever more diagonals around a second score, until none that is left out can be nearer."""
-    best, inner, middle = _Nearest(Columns(measure), wanted, distance, slack), -1.0, float(second)
+    best, inner = _Nearest(Columns(measure), wanted, distance, slack), Fraction(0)
     for width in _WIDTHS:
-        outer = min(width, best.at)
-        limits = (Fraction(outer) + second, second - Fraction(outer))
-        hits, complete = _hits(measure, Window(limits[1], limits[0]))
-        best.look(hits[abs(weighted(measure, hits) - middle) > inner - MARGIN], complete=complete)
+        outer = Fraction(min(width, best.at))
+        for ring in (Window(second - outer, second - inner), Window(second + inner, second + outer)):
+            hits, complete = _hits(measure, ring)
+            best.look(hits, complete=complete)
         if best.at <= outer or not complete:
             break
         inner = outer

@@ -39,6 +39,7 @@ def text_of(score: Fraction, decimals: int, rounding: str) -> str:
     return str(exact.quantize(Decimal(1).scaleb(-decimals), rounding=rounding))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     counts=st.sampled_from([*CDE.values(), *MORE]),
