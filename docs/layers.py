@@ -56,6 +56,7 @@ ALLOWED = {
     "epochs": {"arrays", "scoring", "store"},
     "results": {"errors", "arrays", "rules", "caveats", "samples", "store", "scoring", "epochs"},
     "statistics": {"errors", "arrays", "scoring"},
+    "audit": {"errors", "arrays", "protocol"},
     "luck": {"results", "rules", "statistics", "store"},
     "row_names": {"names"},
     "row_command": {"arithmetic", "caveats", "parameters", "representations", "rules", "store"},
@@ -111,6 +112,8 @@ ALLOWED = {
     "mer_bench_reports": {
         *KEPT,
         *WORDS,
+        "audit",
+        "protocol",
         "arithmetic",
         "representations",
         "statistics",

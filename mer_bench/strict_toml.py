@@ -214,6 +214,32 @@ class TomlTable:
         limits = f"of at least {minimum}" if maximum == math.inf else f"between {minimum} and {maximum}"
         raise self.wrong(key, f"is not a whole number {limits}")
 
+    def flag(self, key: str) -> bool:
+        """Return true or false.
+
+        Raises
+        ------
+        MerBenchError
+            The value is something else.
+        """
+        value = self._content[key]
+        if isinstance(value, bool):
+            return value
+        raise self.wrong(key, "is neither true nor false")
+
+    def whole_numbers(self, key: str) -> tuple[int, ...]:
+        """Return a list of whole numbers of at least 0.
+
+        Raises
+        ------
+        MerBenchError
+            The value is not such a list.
+        """
+        value = self._content[key]
+        if isinstance(value, list) and all(type(item) is int and item >= 0 for item in value):
+            return tuple(value)
+        raise self.wrong(key, "is not a list of whole numbers of at least 0")
+
     def names(self, key: str) -> tuple[str, ...]:
         """Return a list of names that are all different.
 

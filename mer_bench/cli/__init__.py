@@ -35,6 +35,7 @@ _VERBS = {
     "compare": "say whether one stored row is better than another, and how certain that is",
     "check-results": "check the numbers of a results folder before they leave the lab",
     "luck": "show what a guesser reaches if the best epoch is chosen on the test subject",
+    "audit": "say whether published scores are possible, by their class counts",
     "report": "write the comparison as HTML, Markdown, CSV, LaTeX and JSON",
     "publish": "write a leaderboard of results folders as static pages",
     "export": "write stored predictions as a MEGC2019 log",

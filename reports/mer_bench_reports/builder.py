@@ -239,7 +239,7 @@ def _cited_table(
     families = _by_family(rows, attrgetter("family"))
     listed = [row for _, members in families for row in members]
     slices = dict.fromkeys(name for row in listed for name in row.slices)
-    notes = dict.fromkeys(row.note for row in listed if row.note)
+    notes = dict.fromkeys(row.remarks for row in listed if row.remarks)
     return CitedTable(
         protocol=rows[0].protocol,
         source=source,

@@ -191,7 +191,7 @@ def _published(table: CitedTable) -> Iterator[_Line]:
                     "year": row.year,
                     "doi": row.doi,
                     "source": row.source,
-                    "note": row.note,
+                    "note": row.remarks,
                 }
 
 

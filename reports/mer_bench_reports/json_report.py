@@ -179,7 +179,7 @@ def _published(table: CitedTable) -> list[dict[str, object]]:
             "doi": row.doi,
             "input": row.input,
             "source": row.source,
-            "note": row.note,
+            "note": row.remarks,
             "slices": {name: {"uf1": uf1, "uar": uar} for name, (uf1, uar) in row.slices.items()},
             "measured": [_remeasured(found) for found in table.remeasured if found.published is row],
         }

@@ -108,7 +108,7 @@ def _published(table: CitedTable) -> Iterator[str]:
     for family, rows in table.families:
         lines += [*_rule(lines), spanning_line(width, rf"\textbf{{{escaped(family)}}}")]
         for row in rows:
-            sign = rf"\textsuperscript{{{table.notes[row.note]}}}" if row.note else ""
+            sign = rf"\textsuperscript{{{table.notes[row.remarks]}}}" if row.remarks else ""
             scores = [
                 number_text(score) if score is not None else MISSING
                 for name in table.slices
