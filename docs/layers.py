@@ -21,6 +21,7 @@ DATA = {"samples", "cache", "databases"}
 KEPT = {"store", "scoring", "epochs", "results"}
 ALLOWED = {
     "printable": set(),
+    "papers": set(),
     "errors": {"printable"},
     "arrays": set(),
     "locks": set(),
@@ -117,6 +118,8 @@ ALLOWED = {
         "errors",
         "arrays",
         "names",
+        "papers",
+        "protocol",
         "version",
         "printable",
         "parameters",

@@ -35,7 +35,7 @@ _VERBS = {
     "compare": "say whether one stored row is better than another, and how certain that is",
     "luck": "show what a guesser reaches if the best epoch is chosen on the test subject",
     "report": "write the comparison as HTML, Markdown, CSV, LaTeX and JSON",
-    "export": "write stored predictions as a MEGC2019 log",
+    "export": "write results or a protocol in the format of another place",
     "score": "score a MEGC2019 log",
     "list": "list the installed methods, protocols, databases, ablations or executors",
     "describe": "show a method's parameters, presets, citation and network size",

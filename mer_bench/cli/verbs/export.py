@@ -170,7 +170,8 @@ def _write_croissant(out: str, name: str) -> None:
 
     spec = load_catalogue().protocol(name)
     path = Path(out)
-    rendered = croissant.render(load_protocol(spec.path, spec.name), version=__version__)
+    now = datetime.now(timezone.utc)
+    rendered = croissant.render(load_protocol(spec.path, spec.name), version=__version__, generated=now)
     for written in write_files(path.parent, {path.name: rendered.encode()}):
         say(written)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mer_bench.database_papers import DATABASE_PAPERS
+from mer_bench.papers import DATABASE_PAPERS
 from mer_bench.rules import absent_class_sentence
 from mer_bench.store.schema import ProtocolRecord
 from mer_bench_reports.exports.codabench_program import CSV, LOG

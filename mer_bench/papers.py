@@ -1,4 +1,4 @@
-"""The papers of the official releases, and where their licence agreements are asked for."""
+"""The papers of the official releases and of the scores, and where licence agreements are asked for."""
 
 from __future__ import annotations
 
@@ -59,3 +59,9 @@ DATABASE_PAPERS: Mapping[str, DatabasePaper] = {
     ),
 }
 """Name of the database to its paper."""
+
+SCORES_PAPER = (
+    "See et al. 2019, MEGC 2019 - The Second Facial Micro-Expressions Grand Challenge, IEEE FG, "
+    "doi:10.1109/FG.2019.8756611"
+)
+"""Defines UF1 and UAR of predictions pooled over the folds."""
