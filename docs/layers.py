@@ -117,6 +117,7 @@ ALLOWED = {
         "row_command",
         "errors",
         "arrays",
+        "bounded_files",
         "names",
         "papers",
         "protocol",

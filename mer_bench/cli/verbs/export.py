@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,9 +78,10 @@ def command(
     named = StoredRows(store)
     chosen = [read_row(store, named.find(row)) for row in dict.fromkeys(rows)]
     if form == "megc":
-        _write_megc(
-            out, chosen or [read_row(store, record) for record in named.records], named, method, protocol, rows, options
-        )
+        if len(rows) > 1:
+            raise MerBenchError(f"a log has the predictions of one row, and --row names {len(rows)}; name one")
+        wanted = {"row": rows[0] if rows else None, "method": method, "protocol": protocol}
+        _write_megc(out, chosen or [read_row(store, record) for record in named.records], named, {**wanted, **options})
         return
     read = chosen or [read_row(store, record) for record in named.records]
     fitting = [row for row in read if _fits(row, method, protocol)]
@@ -103,7 +105,7 @@ def _fits(row: RowResults, method: str | None, protocol: str | None) -> bool:
 
 
 def _render(
-    form: str, rows: list[ExportedRow], out: str, options: dict[str, str | int | bool | None]
+    form: str, rows: list[ExportedRow], out: str, options: Mapping[str, str | int | bool | None]
 ) -> tuple[Files, Path]:
     from mer_bench.version import __version__
 
@@ -136,29 +138,13 @@ def _render(
 
 
 def _write_megc(
-    out: str,
-    rows: list[RowResults],
-    named: StoredRows,
-    method: str | None,
-    protocol: str | None,
-    names: tuple[str, ...],
-    options: dict[str, str | int | bool | None],
+    out: str, rows: list[RowResults], named: StoredRows, wanted: Mapping[str, str | int | bool | None]
 ) -> None:
     from mer_bench.cli.megc_export import write_megc_log
 
-    if len(names) > 1:
-        raise MerBenchError(f"a log has the predictions of one row, and --row names {len(names)}; name one")
-    selection = options["selection"]
-    write_megc_log(
-        out,
-        rows,
-        named,
-        row=names[0] if names else None,
-        method=method,
-        protocol=protocol,
-        seed=int(options["seed"] or 0),
-        selection=None if selection is None else str(selection),
-    )
+    texts = {name: None if wanted[name] is None else str(wanted[name]) for name in ("row", "method", "protocol")}
+    selection = None if wanted["selection"] is None else str(wanted["selection"])
+    write_megc_log(out, rows, named, **texts, seed=int(wanted["seed"] or 0), selection=selection)
 
 
 def _write_croissant(out: str, name: str) -> None:

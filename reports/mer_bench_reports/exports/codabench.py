@@ -61,8 +61,8 @@ def render(rows: Sequence[ExportedRow], *, generated: datetime) -> Files:
     record = _one(rows)
     truth = {key: label for fold in record["folds"].values() for key, label in sorted(fold["samples"].items())}
     protocol = record["protocol"]
-    reference = {TRUTH: json_text(truth, 1), PROTOCOL: json_text(_kept(protocol), 1)}
-    content = {
+    reference: dict[str, str | bytes] = {TRUTH: json_text(truth, 1), PROTOCOL: json_text(_kept(protocol), 1)}
+    content: dict[str, str | bytes] = {
         "competition.yaml": yaml.safe_dump(competition(record, generated), sort_keys=False, width=120),
         "reference_data.zip": archive(reference),
         "scoring_program.zip": scoring_program(),

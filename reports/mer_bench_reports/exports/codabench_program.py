@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def submission_scores(predicted: Mapping[str, int], reference: Reference) -> dict[str, float]:
     """Return UF1 and UAR of each slice with samples, by the key of its column."""
-    scores = {}
+    scores: dict[str, float] = {}
     for part, databases in reference.slices.items():
         keys = [key for key in reference.truth if key.partition("/")[0] in databases]
         if keys:
