@@ -21,6 +21,7 @@ DATA = {"samples", "cache", "databases"}
 KEPT = {"store", "scoring", "epochs", "results"}
 ALLOWED = {
     "printable": set(),
+    "papers": set(),
     "errors": {"printable"},
     "arrays": set(),
     "locks": set(),
@@ -125,7 +126,10 @@ ALLOWED = {
         "row_command",
         "errors",
         "arrays",
+        "bounded_files",
         "names",
+        "papers",
+        "protocol",
         "version",
         "printable",
         "parameters",

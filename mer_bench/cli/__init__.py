@@ -38,7 +38,7 @@ _VERBS = {
     "audit": "say whether published scores are possible, by their class counts",
     "report": "write the comparison as HTML, Markdown, CSV, LaTeX and JSON",
     "publish": "write a leaderboard of results folders as static pages",
-    "export": "write stored predictions as a MEGC2019 log",
+    "export": "write results or a protocol in the format of another place",
     "score": "score a MEGC2019 log",
     "list": "list the installed methods, protocols, databases, ablations or executors",
     "describe": "show a method's parameters, presets, citation and network size",

@@ -1,4 +1,4 @@
-"""Renders a `ReportData` as HTML, Markdown, CSV, LaTeX and JSON files."""
+"""Renders a `ReportData` as HTML, Markdown, CSV, LaTeX, JSON and BibTeX files."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from mer_bench.store import Store
 from mer_bench.store.files import unwritable_cure
 from mer_bench.version import __version__
 from mer_bench_reports import check_texts, costs, inputs, overviews, provenance, remeasured, score_texts, svg, wording
+from mer_bench_reports.bibtex import render_bibtex
 from mer_bench_reports.builder import build_report
 from mer_bench_reports.csv_table import render_csv
 from mer_bench_reports.json_report import render_json
@@ -72,7 +73,7 @@ def write_report(
 
 
 def render_html(report: ReportData, site: Site | None = None) -> str:
-    """Return the report as one HTML page with its own script, the CSV and JSON files, and without network access.
+    """Return the report as one HTML page with its own script and the files to download, without network access.
 
     Parameters
     ----------
@@ -110,13 +111,14 @@ FORMATS: Mapping[str, tuple[str, Callable[[ReportData], str]]] = {
     "csv": ("report.csv", render_csv),
     "latex": ("report.tex", render_latex),
     "json": ("report.json", render_json),
+    "bibtex": ("report.bib", render_bibtex),
 }
 """The name of each format, its file and what renders it."""
 
 
 def _files(report: ReportData) -> Markup:
     """Return what the page's script offers to copy and to download, as JSON that cannot end its script element."""
-    downloads = {"report.csv": render_csv(report), "report.json": render_json(report)}
+    downloads = {file: render(report) for file, render in map(FORMATS.__getitem__, ("csv", "json", "bibtex"))}
     latex = {str(comparison.number): comparison_latex(comparison) for comparison in report.comparisons}
     content = {
         "downloads": {name: encoded(text).decode() for name, text in downloads.items()},

@@ -161,7 +161,15 @@ def test_a_store_of_a_newer_version_is_left_alone(bench: Bench, verb: str) -> No
         "run": bench.run_arguments("--method", "majority", "--json"),
         "status": ["status", "--results", bench.results],
         "report": ["report", "--results", bench.results],
-        "export": ["export", "--results", bench.results, "--method", "majority", "--megc", "log.txt"],
+        "export": [
+            "export",
+            "--results",
+            bench.results,
+            "--method",
+            "majority",
+            *("--format", "megc"),
+            *("--out", "log.txt"),
+        ],
     }
 
     assert_refused(bench(*arguments[verb]), "made by a newer mer-bench", "schema 99", "upgrade mer-bench")
@@ -207,7 +215,9 @@ def test_a_folder_that_gets_full_in_the_middle_loses_nothing(bench: Bench, monke
 def test_a_file_that_cannot_be_written(bench: Bench) -> None:
     write_seed(Store.create(bench.results), make_row(), right)
     Path("file").write_text("")
-    export = bench("export", "--results", bench.results, "--method", "majority", "--megc", "nowhere/log.txt")
+    export = bench(
+        "export", "--results", bench.results, "--method", "majority", "--format", "megc", "--out", "nowhere/log.txt"
+    )
     report = bench("report", "--results", bench.results, "--out", "file/pages")
 
     assert_refused(export, "nowhere/log.txt")

@@ -237,7 +237,7 @@ def test_export_then_score_gives_the_scores_of_the_run(bench: Bench, tmp_path: P
     run = bench.run("--method", "svm-flow", "--set", "tuning=fixed", "--json").objects[0]
     bench.run("--method", "svm-flow", "--set", "tuning=fixed", "--set", "C=2")
     log = tmp_path / "log.txt"
-    arguments = ("export", "--megc", log, "--method", "svm_flow", "--results", bench.results)
+    arguments = ("export", "--format", "megc", "--out", log, "--method", "svm_flow", "--results", bench.results)
     unclear = bench(*arguments)
     (other,) = (path for path in bench.results.glob("cells/*/*/*") if not run["row_key"].startswith(path.name))
     next(path for path in bench.cell_files() if other in path.parents).unlink()

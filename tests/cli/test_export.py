@@ -15,7 +15,18 @@ from mer_bench.scoring.megc_log import LogEntry, read_log, write_log
 
 
 def export(bench: Bench, *arguments: str, method: str = "majority", protocol: str = "cde") -> Ended:
-    options = ("--results", bench.results, "--megc", "log.txt", "--method", method, "--protocol", protocol)
+    options = (
+        "--results",
+        bench.results,
+        "--format",
+        "megc",
+        "--out",
+        "log.txt",
+        "--method",
+        method,
+        "--protocol",
+        protocol,
+    )
     return bench("export", *options, *arguments)
 
 
@@ -99,8 +110,18 @@ def test_candidates_are_listed_with_what_tells_them_apart(bench: Bench, tmp_path
         write_seed(store, row, right)
     write_seed(store, make_row("majority"), always(1), missing=["smic-s1"])
     several = export(bench, method="net")
-    nothing_named = bench("export", "--results", bench.results, "--megc", "log.txt")
-    by_name = bench("export", "--results", bench.results, "--megc", "log.txt", "--row", f"net-{rows[1]['row_key'][:5]}")
+    nothing_named = bench("export", "--results", bench.results, "--format", "megc", "--out", "log.txt")
+    by_name = bench(
+        "export",
+        "--results",
+        bench.results,
+        "--format",
+        "megc",
+        "--out",
+        "log.txt",
+        "--row",
+        f"net-{rows[1]['row_key'][:5]}",
+    )
 
     assert (several.code, nothing_named.code) == (2, 2)
     for row, lr in zip(rows, (0.25, 0.5), strict=True):

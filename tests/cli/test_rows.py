@@ -206,7 +206,7 @@ def test_all_rows_of_a_method_are_removed_and_the_report_is_called_stale(
     assert "`mer-bench report` writes it again" in ended.err
 
     last = bench("rows", "rm", "majority", "--yes", "--results", bench.results)
-    assert "delete report.csv, report.html, report.json, report.md, report.tex in " in last.err
+    assert "delete report.bib, report.csv, report.html, report.json, report.md, report.tex in " in last.err
     assert "`mer-bench report`" not in last.err
 
 

@@ -207,7 +207,7 @@ def download(page: Page, name: str) -> bytes:
 
 
 def test_downloads_are_the_files_of_the_report(page: Page, file: Path) -> None:
-    for name in ("report.csv", "report.json"):
+    for name in ("report.csv", "report.json", "report.bib"):
         assert download(page, name) == file.with_name(name).read_bytes()
 
 

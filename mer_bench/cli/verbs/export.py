@@ -2,137 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mer_bench.cli.completion import complete_method, complete_row
-from mer_bench.cli.console import table_lines
-from mer_bench.cli.options import open_results, protocol_option, results_option
+from mer_bench.cli.options import notice, open_results, protocol_option, results_option
 from mer_bench.cli.standard_output import say, tell
-from mer_bench.errors import MerBenchError, did_you_mean
+from mer_bench.errors import MerBenchError
 from mer_bench.names import normalise_name
 
 if TYPE_CHECKING:
     from mer_bench.cli.stored_rows import StoredRows
-    from mer_bench.results import SeedResult
+    from mer_bench.results import RowResults
+    from mer_bench_reports.exports.exported import ExportedRow, Files
+
+FORMATS = ("every-eval-ever", "hf-eval-results", "codabench", "croissant", "megc", "csv")
+RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
+"""The words of Every Eval Ever."""
+
+_OF = {
+    "dataset_id": ("--dataset-id", "hf-eval-results"),
+    "relationship": ("--relationship", "every-eval-ever"),
+    "organization": ("--organization", "every-eval-ever"),
+    "samples": ("--samples", "every-eval-ever"),
+    "seed": ("--seed", "megc"),
+    "selection": ("--selection", "megc"),
+}
+"""Each option of one format, and that format."""
 
 
 @click.command(name="export")
-@click.option("--megc", required=True, metavar="FILE", help="The log to write: ground truth first, then prediction.")
-@click.option("--method", "-m", shell_complete=complete_method, help="The method, unless --row names a row.")
-@protocol_option(help="The protocol.  [default: cde, unless --row names a row]")
-@click.option("--seed", type=int, default=0, show_default=True, help="The index of one seed.")
-@click.option("--selection", help="Of a network: last, inner or oracle.  [default: the stored one, never oracle]")
-@click.option("--row", shell_complete=complete_row, help="The name of one row; `mer-bench rows list` shows the names.")
+@click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="What to write.")
+@click.option("--out", required=True, metavar="PATH", help="The file (croissant, megc, csv), or else the folder.")
+@click.option("--method", "-m", shell_complete=complete_method, help="Only rows of this method.")
+@protocol_option(help="Only rows of this protocol.  [default: all; of megc and croissant: cde]")
+@click.option("--row", "rows", multiple=True, shell_complete=complete_row, help="Only this row; repeat for several.")
+@click.option("--seed", type=int, help="Of megc: the index of one seed.  [default: 0]")
+@click.option("--selection", help="Of megc: last, inner or oracle.  [default: the stored one, never oracle]")
+@click.option("--dataset-id", metavar="OWNER/NAME", help="Of hf-eval-results: the data set that is the leaderboard.")
+@click.option(
+    "--relationship", type=click.Choice(RELATIONSHIPS), help="Of every-eval-ever: yours to the methods' authors."
+)
+@click.option("--organization", help="Of every-eval-ever: who measured.  [default: not stated]")
+@click.option("--samples", is_flag=True, default=None, help="Of every-eval-ever: predictions too. They tell classes.")
 @results_option
 def command(
-    megc: str,
+    form: str,
+    out: str,
     method: str | None,
     protocol: str | None,
-    seed: int,
-    selection: str | None,
-    row: str | None,
+    rows: tuple[str, ...],
     results: str | None,
+    **options: str | int | bool | None,
 ) -> None:
-    """Write the stored predictions of a method as a MEGC2019 log, to FILE.
+    """Write stored results, or a protocol, in the format of another place.
 
-    If several stored results fit, or none does, they are listed.
+    A row with missing folds is left out. Results of the oracle are never exported, except by megc where they are asked
+    for.
     """
+    for name, value in options.items():
+        option, owner = _OF[name]
+        if value is not None and form != owner:
+            raise MerBenchError(f"{option} is an option of --format {owner}, not of {form}; leave it out")
+    if form == "croissant":
+        _write_croissant(out, protocol or "cde")
+        return
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.results import read_row
-    from mer_bench.scoring.megc_log import log_entries, write_log
 
     store = open_results(results)
     named = StoredRows(store)
-    rows = [read_row(store, record) for record in (named.records if row is None else [named.find(row)])]
-    stored = [result for of_row in rows for result in (*of_row.seeds, *of_row.oracle)]
-    if row is None and method is None:
-        _list(stored, named)
-        raise MerBenchError("name what to export with --row or --method; what is stored is listed above")
-    wanted = {
-        "method": method,
-        "protocol": protocol or ("cde" if row is None else None),
-        "seed": str(seed),
-        "selection": selection,
-    }
-    result = _chosen(stored, {what: text for what, text in wanted.items() if text is not None}, named)
-    entries = log_entries(result.predictions, result.record["protocol"]["classes"])
-    write_log(Path(megc), entries)
-    _conclude(megc, len(entries), result, named.name(result.record))
+    chosen = [read_row(store, named.find(row)) for row in dict.fromkeys(rows)]
+    if form == "megc":
+        if len(rows) > 1:
+            raise MerBenchError(f"a log has the predictions of one row, and --row names {len(rows)}; name one")
+        wanted = {"row": rows[0] if rows else None, "method": method, "protocol": protocol}
+        _write_megc(out, chosen or [read_row(store, record) for record in named.records], named, {**wanted, **options})
+        return
+    read = chosen or [read_row(store, record) for record in named.records]
+    fitting = [row for row in read if _fits(row, method, protocol)]
+    if not fitting:
+        raise MerBenchError(f"no stored row fits; stored: {named.described(named.records) or 'nothing'}")
+    from mer_bench_reports.exports.exported import exported_rows, write_files
+
+    names = {row.record["row_key"]: named.name(row.record) for row in fitting}
+    complete = exported_rows(store, fitting, names, notice)
+    files, folder = _render(form, complete, out, options)
+    for path in write_files(folder, files):
+        say(path)
+    _warn(form, complete)
 
 
-_FACTS: dict[str, Callable[[SeedResult], str]] = {
-    "method": lambda result: result.record["method"]["name"],
-    "protocol": lambda result: result.record["protocol"]["name"],
-    "seed": lambda result: str(result.seed),
-    "selection": lambda result: result.selection,
-}
+def _fits(row: RowResults, method: str | None, protocol: str | None) -> bool:
+    record = row.record
+    return (method is None or record["method"]["name"] == normalise_name(method)) and (
+        protocol is None or record["protocol"]["name"] == normalise_name(protocol)
+    )
 
 
-def _chosen(stored: Sequence[SeedResult], wanted: dict[str, str], named: StoredRows) -> SeedResult:
-    """Return the one complete stored result that fits what is asked.
+def _render(
+    form: str, rows: list[ExportedRow], out: str, options: Mapping[str, str | int | bool | None]
+) -> tuple[Files, Path]:
+    from mer_bench.version import __version__
 
-    Raises
-    ------
-    MerBenchError
-        None fits, several do (they are listed on stderr), or folds are missing.
-    """
-    asked = f"export of {', '.join(f'{what} {text}' for what, text in wanted.items())}"
-    fitting = list(stored)
-    for what, text in wanted.items():
-        known = sorted({_FACTS[what](result) for result in fitting})
-        text = normalise_name(text)
-        fitting = [result for result in fitting if _FACTS[what](result) == text]
-        if not fitting:
-            _list(stored, named)
+    now = datetime.now(timezone.utc)
+    if form == "csv":
+        from mer_bench_reports.exports import tidy_csv
+
+        path = Path(out)
+        return {path.name: tidy_csv.render(rows).encode()}, path.parent
+    if form == "codabench":
+        from mer_bench_reports.exports import codabench
+
+        return codabench.render(rows, generated=now), Path(out)
+    if form == "hf-eval-results":
+        from mer_bench_reports.exports import hugging_face
+
+        if options["dataset_id"] is None:
             raise MerBenchError(
-                f"{asked}: nothing stored fits: no {what} {text!r}{did_you_mean(text, known)}, "
-                f"stored: {', '.join(known) or 'nothing'}"
+                "name the data set on the Hub that is, or will be, the leaderboard: --dataset-id owner/name"
             )
-    if "selection" not in wanted:
-        fitting = [result for result in fitting if result.selection != "oracle"]
-    if len(fitting) != 1:
-        _list(fitting or stored, named)
-        names = ", ".join(f"{named.name(result.record)} ({result.selection})" for result in fitting)
-        raise MerBenchError(f"{asked}: several rows fit: {names}; choose with --row or --selection")
-    result = fitting[0]
-    if not result.complete:
-        raise MerBenchError(
-            f"{named.name(result.record)} has {result.done}/{result.total} folds; a log of only these would be scored "
-            "as if it were complete: run the others first"
+        return hugging_face.render(rows, dataset_id=str(options["dataset_id"])), Path(out)
+    from mer_bench_reports.exports import every_eval_ever as eee
+
+    evaluator = eee.Evaluator(
+        organization=str(options["organization"] or eee.NOT_STATED),
+        relationship=str(options["relationship"] or "other"),
+    )
+    samples = bool(options["samples"])
+    return eee.render(rows, version=__version__, generated=now, evaluator=evaluator, samples=samples), Path(out)
+
+
+def _write_megc(
+    out: str, rows: list[RowResults], named: StoredRows, wanted: Mapping[str, str | int | bool | None]
+) -> None:
+    from mer_bench.cli.megc_export import write_megc_log
+
+    texts = {name: None if wanted[name] is None else str(wanted[name]) for name in ("row", "method", "protocol")}
+    selection = None if wanted["selection"] is None else str(wanted["selection"])
+    write_megc_log(out, rows, named, **texts, seed=int(wanted["seed"] or 0), selection=selection)
+
+
+def _write_croissant(out: str, name: str) -> None:
+    from mer_bench.plugin_manager import load_catalogue
+    from mer_bench.protocol import load_protocol
+    from mer_bench.version import __version__
+    from mer_bench_reports.exports import croissant
+    from mer_bench_reports.exports.exported import write_files
+
+    spec = load_catalogue().protocol(name)
+    path = Path(out)
+    now = datetime.now(timezone.utc)
+    rendered = croissant.render(load_protocol(spec.path, spec.name), version=__version__, generated=now)
+    for written in write_files(path.parent, {path.name: rendered.encode()}):
+        say(written)
+
+
+def _warn(form: str, rows: list[ExportedRow]) -> None:
+    if form == "codabench":
+        tell(
+            "warning: bundle.zip holds the true classes (in reference_data.zip) and both archives hold names of clips; "
+            "upload the bundle to Codabench, which hides them, and publish neither"
         )
-    return result
-
-
-def _list(results: Sequence[SeedResult], named: StoredRows) -> None:
-    """List results on stderr, as candidates."""
-    from mer_bench.cli.row_texts import seed_text, settings_text
-    from mer_bench.cli.stored_rows import protocol_text
-    from mer_bench.result_texts import folds_text, input_text
-
-    headings = ("row", "protocol", "seed", "selection", "folds", "settings", "input")
-    lines = [
-        [
-            *(named.name(result.record), protocol_text(result.record), seed_text(result), result.selection),
-            *(folds_text(result), settings_text(result.record), input_text(result.record)),
-        ]
-        for result in results
-    ]
-    for line in table_lines(headings, lines) if lines else []:
-        tell(line)
-
-
-def _conclude(megc: str, n_samples: int, result: SeedResult, name: str) -> None:
-    from mer_bench.cli.row_texts import settings_text
-    from mer_bench.result_texts import input_text
-
-    caveats = result.record["caveats"]
-    bracketed = f" [{', '.join(caveats)}]" if caveats else ""
-    say(f"{megc}: {n_samples} samples, selection {result.selection}{bracketed}")
-    say(f"{name}: {settings_text(result.record)}; input: {input_text(result.record)}")
+    caveats = sorted({caveat for row in rows for caveat in row.row.record["caveats"]})
     if caveats:
-        names = " and ".join(caveat.upper() for caveat in caveats)
-        tell(f"warning: {megc} has no place for caveats, but this result has: {names}; state them wherever you use it")
+        tell(f"warning: these results have caveats: {', '.join(caveats)}; state them wherever you use the files")

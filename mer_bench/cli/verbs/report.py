@@ -10,7 +10,7 @@ from mer_bench.cli.completion import complete_folder, complete_row
 from mer_bench.cli.options import open_results, results_option
 from mer_bench.cli.standard_output import say
 
-FORMATS = ("html", "markdown", "csv", "latex", "json")
+FORMATS = ("html", "markdown", "csv", "latex", "json", "bibtex")
 """As `mer_bench_reports.rendering.FORMATS`, which takes long to import."""
 
 
@@ -28,7 +28,7 @@ FORMATS = ("html", "markdown", "csv", "latex", "json")
 )
 @click.option("--out", shell_complete=complete_folder, help="The folder to write to.  [default: the results folder]")
 def command(results: str | None, rows: tuple[str, ...], formats: tuple[str, ...], out: str | None) -> None:
-    """Write the comparison of stored results as one offline HTML page, as Markdown, CSV, LaTeX and JSON."""
+    """Write the comparison of stored results as one offline HTML page, and as Markdown, CSV, LaTeX, JSON and BibTeX."""
     from mer_bench.cli.stored_rows import StoredRows
     from mer_bench.results import read_row
     from mer_bench_reports import write_report
