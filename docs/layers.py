@@ -129,7 +129,6 @@ ALLOWED = {
         "bounded_files",
         "names",
         "papers",
-        "protocol",
         "version",
         "printable",
         "parameters",
