@@ -23,8 +23,8 @@ from mer_bench.store.schema import CellRecord
     looks_at="For rows with the selection rule `last`, the scores of every epoch that are stored beside each cell: "
     "the predictions that count must be those of the last epoch. It cannot see a method that chooses an epoch inside "
     "its own `fit`, which gets no test label, and not why the rule `inner` chose an epoch.",
-    cure="Run the row again without editing its cells (`mer-bench rows rm`, then `mer-bench run`). To show what "
-    "such a choice would give, use `--selection oracle`, which is kept apart as a diagnostic.",
+    cure="Run the row again without editing its cells (`mer-bench rows rm`, then `mer-bench run`). To show what such "
+    "a choice would give, use `--selection oracle`, which is kept apart as a diagnostic.",
 )
 def epoch_on_test_subject(material: Material) -> Answer:
     """Look for cells whose predictions are not those of the last epoch."""

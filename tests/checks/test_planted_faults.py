@@ -189,6 +189,29 @@ def test_mer015_a_score_that_no_prediction_gives_is_named(bench: Bench, tmp_path
     )
 
 
+def test_mer015_a_score_in_the_csv_file_is_compared_too(bench: Bench, tmp_path: Path) -> None:
+    clean = Clean()
+    store = clean.write(tmp_path)
+    assert bench("report", "--results", store.path, "--format", "csv").code == 0
+    file = store.path / "report.csv"
+    accuracy = read_row(store, clean.rows["two"]).seeds[1].slices["casme2"].accuracy
+    lines = file.read_text(encoding="utf-8").splitlines()
+    (place,) = (
+        i
+        for i, line in enumerate(lines)
+        if ",measured," in line and row_name(clean, "two") in line and ",1,casme2," in line
+    )
+    lines[place] = lines[place].replace(str(accuracy), "0.9")
+    file.write_text("\n".join(lines), encoding="utf-8")
+    where = assert_found(
+        bench,
+        store,
+        "MER015",
+        f"states accuracy of casme2, seed 1 = 0.9000; the stored predictions give {accuracy:.4f}",
+    )
+    assert where == [["report.csv", row_name(clean, "two")]]
+
+
 def test_mer015_a_row_that_is_not_stored_is_named(bench: Bench, tmp_path: Path) -> None:
     clean = Clean()
     store = clean.write(tmp_path)

@@ -12,7 +12,7 @@ from support.real_maps import FOLDER, NEEDS_MAPS
 
 from mer_bench.arrays import FloatArray
 from mer_bench.databases.flow_maps import FlowMaps
-from mer_bench.engine.near_duplicates import LISTED, THRESHOLD, near_duplicates
+from mer_bench.engine.near_duplicates import FRAMES_THRESHOLD, LISTED, THRESHOLD, near_duplicates
 from mer_bench.store import Store
 from mer_bench.store.near_duplicates import read_near_duplicates
 
@@ -64,7 +64,9 @@ def test_faces_are_alike_only_beyond_what_all_faces_share() -> None:
     assert near_duplicates(IDS, frames)["found"] == 0
     # The middle frame is the same.
     frames[5, 2] = frames[0, 2]
-    assert [pair["samples"] for pair in near_duplicates(IDS, frames)["pairs"]] == [["casme2/sub01/a", "smic/s2/a"]]
+    found = near_duplicates(IDS, frames)
+    assert [pair["samples"] for pair in found["pairs"]] == [["casme2/sub01/a", "smic/s2/a"]]
+    assert found["threshold"] == FRAMES_THRESHOLD > THRESHOLD
 
 
 def test_large_maps_are_reduced_and_their_rim_is_left_out() -> None:

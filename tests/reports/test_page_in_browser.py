@@ -151,7 +151,7 @@ def test_comparisons_are_filtered(page: Page) -> None:
     assert [text[:13] for text in shown.all_inner_texts()] == ["Comparison 3:"]
     expect(controls.get_by_text("1 of 3 comparisons shown")).to_be_visible()
     links = page.locator("nav a:visible").all_inner_texts()
-    assert links == ["Comparison 3", "Selection rules", "Published scores", "Provenance"]
+    assert links == ["Comparison 3", "Selection rules", "Published scores", "Checks", "Provenance"]
     # All rows have one input: there is nothing to choose.
     assert controls.get_by_label("Input").count() == 0
 
