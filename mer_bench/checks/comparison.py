@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from mer_bench.certainty import SIGNIFICANT, number_text, p_text, shared_fold, subject_counts
-from mer_bench.checks.base import Answer, Finding, NotLookedFor, Severity, check
+from mer_bench.checks.base import Answer, Finding, NotLookedFor, Severity, check, grouped_unknown
 from mer_bench.checks.material import Material
 from mer_bench.results import Mean, RowResults
 from mer_bench.statistics.paired import holm, swap_test
@@ -84,14 +84,17 @@ def _adjusted(rows: Sequence[RowResults], baseline: RowResults, among: int) -> l
 )
 def spread_of_seeds(material: Material) -> Answer:
     """Look for rows whose lead over the next is not larger than the spread over seeds."""
+    unknown: list[tuple[str, str]] = []
     for table in material.tables:
         ranked = sorted(_complete(table), key=_uf1, reverse=True)
         for row, after in pairwise(ranked):
             if _is_baseline(row):
                 continue
-            unknown = [own for own in (row, after) if not own.record["deterministic"] and _mean(own).std is None]
-            for own in unknown:
-                yield NotLookedFor((material.name(own),), "it has one seed, so its spread is not known; use --seeds 3")
+            unknown += [
+                (material.name(own), "it has one seed, so its spread is not known; use --seeds 3")
+                for own in (row, after)
+                if not own.record["deterministic"] and _mean(own).std is None
+            ]
             lead = _uf1(row) - _uf1(after)
             spread, of = max((_mean(own).std or 0.0, material.name(own)) for own in (row, after))
             if spread and spread >= lead:
@@ -100,6 +103,7 @@ def spread_of_seeds(material: Material) -> Answer:
                     f"its lead over {material.name(after)} is {number_text(lead)} UF1, and the seeds of {of} spread by "
                     f"{number_text(spread)}",
                 )
+    yield from grouped_unknown(unknown)
 
 
 def _complete(table: Sequence[RowResults]) -> list[RowResults]:
