@@ -8,7 +8,7 @@ score falls to a minimum and rises again, so that where it crosses a value is fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -64,10 +64,10 @@ class _Side:
     stop: IntArray
 
     def take(self, places: IntArray) -> _Side:
-        return _Side(*(getattr(self, field.name)[places] for field in fields(self)))
+        return _Side(**{field.name: getattr(self, field.name)[places] for field in fields(self)})
 
     def value(self, x: IntArray) -> DoubleArray:
-        values: DoubleArray = self.a / (self.b + x) + self.other_a / (self.other_b + self.rest - x)
+        values: DoubleArray = np.divide(self.a, self.b + x) + np.divide(self.other_a, self.other_b + self.rest - x)
         return values
 
     def falls(self, x: IntArray) -> BoolArray:
@@ -81,7 +81,8 @@ class _Side:
         low, high = self.start - 1, self.stop
         while np.any(low < high):
             x = (low + high + 1) // 2
-            enough, open_ = self.value(np.maximum(x, 0)) >= wanted, low < high
+            enough: BoolArray = self.value(np.maximum(x, 0)) >= wanted
+            open_ = low < high
             low, high = np.where(open_ & enough, x, low), np.where(open_ & ~enough, x - 1, high)
         return low
 
@@ -92,9 +93,15 @@ class _Side:
             x = (low + high) // 2
             less, open_ = self.falls(x), low < high
             low, high = np.where(open_ & less, x + 1, low), np.where(open_ & ~less, x, high)
-        falling = _Side(self.a, self.b, self.other_a, self.other_b, self.rest, self.start, low)
+        falling = replace(self, stop=low)
         rising = _Side(
-            self.other_a, self.other_b, self.a, self.b, self.rest, self.rest - self.stop, self.rest - low - 1
+            a=self.other_a,
+            b=self.other_b,
+            other_a=self.a,
+            other_b=self.b,
+            rest=self.rest,
+            start=self.rest - self.stop,
+            stop=self.rest - low - 1,
         )
         return falling, rising
 
@@ -241,7 +248,15 @@ class Columns:
         one, other = self.one, self.other
         start: IntArray = np.maximum(rows.rest - largest[:, other], 0)
         stop: IntArray = np.minimum(largest[:, one], rows.rest)
-        both = _Side(a[:, one], whole[:, one], a[:, other], whole[:, other], rows.rest, start, stop)
+        both = _Side(
+            a=a[:, one],
+            b=whole[:, one],
+            other_a=a[:, other],
+            other_b=whole[:, other],
+            rest=rows.rest,
+            start=start,
+            stop=stop,
+        )
         falling, rising = both.up_to_minimum()
         return [(falling, False), (rising, True)]
 

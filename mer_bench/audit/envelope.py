@@ -54,7 +54,7 @@ def _upper_hull(x: DoubleArray, y: DoubleArray) -> DoubleArray:
     for right, height in zip(x[order].tolist(), y[order].tolist(), strict=True):
         while corners and corners[-1][0] == right:
             corners.pop()
-        while len(corners) > 1 and not _turns_down(*corners[-2:], (right, height)):
+        while len(corners) > 1 and not _turns_down(corners[-2], corners[-1], (right, height)):
             corners.pop()
         corners.append((right, height))
     return np.array(corners)
