@@ -29,8 +29,7 @@ KEYS = {
     "page": {"title", "file"},
     "task": {"index", "name", "description", "reference_data", "scoring_program"},
     "phase": {
-        *("index", "name", "description", "start", "max_submissions_per_day", "max_submissions"),
-        *("execution_time_limit", "tasks"),
+        *("index", "name", "description", "start", "max_submissions_per_day", "max_submissions", "tasks"),
     },
     "leaderboard": {"title", "key", "submission_rule", "columns"},
     "column": {"title", "key", "index", "sorting", "precision"},

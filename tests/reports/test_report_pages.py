@@ -62,6 +62,7 @@ def test_no_text_of_the_csv_begins_as_a_formula_does(store: Store, sign: str) ->
 def test_no_format_has_a_sign_that_a_terminal_obeys(store: Store) -> None:
     text = "net\x1b]0;owned\x07\x1b[31m\u202e\x9b2J"
     row = make_row(title=text, input_name=text, changed={"a": text}, params={"a": text}, caveats=[text])
+    row["method"]["citation"] = text
     write_seed(store, row, right, failed={"smic-s1": text}, processor=text)
     write_seed(store, make_row("other", title=text, input_name=text), always(1))
     for kind, written in texts(store).items():

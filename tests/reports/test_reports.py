@@ -34,7 +34,7 @@ def test_a_store_without_results_is_refused(store: Store) -> None:
 def test_every_format_is_written_into_a_folder(store: Store, tmp_path: Path) -> None:
     write_seed(store, make_row(), always(0))
     folder = tmp_path / "new" / "folder"
-    ends = {"html": "html", "markdown": "md", "csv": "csv", "latex": "tex", "json": "json"}
+    ends = {"html": "html", "markdown": "md", "csv": "csv", "latex": "tex", "json": "json", "bibtex": "bib"}
     files = {kind: folder / f"report.{end}" for kind, end in ends.items()}
     assert write_report(store, folder) == files
     assert set(folder.iterdir()) == set(files.values())

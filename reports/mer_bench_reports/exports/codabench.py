@@ -105,7 +105,6 @@ def competition(record: RowRecord, generated: datetime) -> dict[str, object]:
                 "start": generated.strftime("%Y-%m-%d"),
                 "max_submissions_per_day": 2,
                 "max_submissions": 50,
-                "execution_time_limit": 300,
                 "tasks": [0],
             }
         ],
