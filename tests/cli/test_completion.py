@@ -60,7 +60,7 @@ def completed(line: str) -> list[str]:
         ("mer-bench ablate ahmsa --preset q", ["quick"]),
         ("mer-bench data preprocess --preprocess no", ["no_face="]),
         ("mer-bench data preprocess -r frames --set ", ["length=", "interpolation="]),
-        ("mer-bench list ", ["methods", "protocols", "databases", "ablations", "executors"]),
+        ("mer-bench list ", ["methods", "protocols", "databases", "ablations", "executors", "trackers"]),
         ("mer-bench run --method no-such-method --preset readm", ["readme"]),
     ],
 )

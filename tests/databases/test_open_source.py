@@ -190,7 +190,7 @@ def test_data_whose_readers_are_blocked_names_the_plugin(data: str) -> None:
 
 
 def test_without_any_reader_the_message_has_no_empty_list() -> None:
-    nothing = Catalogue({}, {}, {}, {}, {}, (), {})
+    nothing = Catalogue({}, {}, {}, {}, {}, {}, (), {})
 
     with pytest.raises(MerBenchError, match=r"^--data synthetic does not exist; name a folder$"):
         open_source("synthetic", {}, nothing)

@@ -118,7 +118,7 @@ def test_the_index_for_programs_lists_what_is_there(site: Path) -> None:
     assert index["title"] == "Our board"
     assert [(own["name"], own["version"]) for own in index["protocols"]] == [("cde", 1), ("loso-smic", 1)]
     assert [own["name"] for own in index["methods"]] == ["floor", "late", "shared", "top-net"]
-    listed = [own[kind] for own in index["protocols"] for kind in ("html", "csv", "json")]
+    listed = [own[kind] for own in index["protocols"] for kind in ("html", "csv", "json", "bib")]
     listed += [own["html"] for own in index["methods"]]
     files = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
     assert files == {*listed, "index.html", "site.json"}

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mer_bench.atomic import write_in_folders
 from mer_bench.errors import MerBenchError
 from mer_bench.printable import json_text
 from mer_bench.store.files import unwritable_cure
+from mer_bench_reports.bibtex import render_bibtex
 from mer_bench_reports.csv_table import render_csv
 from mer_bench_reports.json_report import render_json
 from mer_bench_reports.rendering import encoded, render_html, render_page
+from mer_bench_reports.report_data import ReportData
 from mer_bench_reports.site.pages import Site
 
 INDEX = "site.json"
 """Lists the pages, for programs; a folder with this file is a site, which may be replaced."""
 
-_PAGES = ("protocols/*.html", "protocols/*.csv", "protocols/*.json", "methods/*.html")
+_OF_PROTOCOL: Mapping[str, Callable[[ReportData], str]] = {"csv": render_csv, "json": render_json, "bib": render_bibtex}
+"""The suffix of each file beside a protocol's page, and what renders it."""
+
+_PAGES = ("protocols/*.html", *(f"protocols/*.{suffix}" for suffix in _OF_PROTOCOL), "methods/*.html")
 
 _CURE = "name a folder that is empty, or that `mer-bench publish` has written"
 
@@ -78,8 +84,7 @@ def _files(site: Site) -> dict[str, str]:
     for page in site.protocols:
         place = f"protocols/{page.stem}"
         files[f"{place}.html"] = render_html(page.report, site=site)
-        files[f"{place}.csv"] = render_csv(page.report)
-        files[f"{place}.json"] = render_json(page.report)
+        files |= {f"{place}.{suffix}": render(page.report) for suffix, render in _OF_PROTOCOL.items()}
     for method in site.methods:
         files[f"methods/{method.stem}.html"] = render_page("site_method.html.j2", site=site, method=method)
     return files
@@ -95,7 +100,7 @@ def _index(site: Site) -> str:
                 "name": page.protocol["name"],
                 "version": page.protocol["version"],
                 "hash": page.protocol["hash"],
-                **{kind: f"protocols/{page.stem}.{kind}" for kind in ("html", "csv", "json")},
+                **{kind: f"protocols/{page.stem}.{kind}" for kind in ("html", *_OF_PROTOCOL)},
             }
             for page in site.protocols
         ],
