@@ -92,7 +92,7 @@ def test_a_source_that_pip_could_not_install_is_refused(tmp_path: Path, source: 
 @pytest.mark.plugin_env
 def test_a_plugin_is_tested_with_the_mer_bench_that_its_tox_installs_from_a_path(tmp_path: Path) -> None:
     checkout = tmp_path / "another checkout"
-    shutil.copytree(CHECKOUT, checkout, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "site", "tests"))
+    shutil.copytree(CHECKOUT, checkout, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "tests"))
     (checkout / "mer_bench" / "version.py").write_text('__version__ = "7.8.9"\n', encoding="utf-8")
     plugin = new_plugin("kit-mean", load_catalogue(), kind="plain", mer_bench=str(checkout)).folder.resolve()
     _, (requirement,), _ = sources_of(plugin)
