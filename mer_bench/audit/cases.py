@@ -104,12 +104,16 @@ def slice_counts(protocol: Protocol, name: str) -> tuple[int, ...]:
 
 
 def whole_and_members(protocol: Protocol) -> tuple[str, tuple[str, ...]]:
-    """Return the slice of all databases, and the slices of one database each that it is the sum of."""
+    """Return the slice of all databases, and the slices of one database each that it is the sum of.
+
+    There are none of these if one database has no slice of its own: the others do not add up to the whole.
+    """
     whole, *_ = protocol.slices
     single = {
         databases[0]: name for name, databases in protocol.slices.items() if len(databases) == 1 and name != whole
     }
-    return whole, tuple(single[database] for database in protocol.slices[whole] if database in single)
+    databases = protocol.slices[whole]
+    return whole, tuple(single[database] for database in databases) if set(databases) <= set(single) else ()
 
 
 def _judged(name: str, part: Part, missing: int) -> Judged:

@@ -11,6 +11,7 @@ from mer_bench.audit.matrices import macro
 from mer_bench.audit.printed import Printed
 from mer_bench.audit.reasons import Reason, reasons
 from mer_bench.audit.search import Found, nearest, nearest_with_first, nearest_with_second
+from mer_bench.audit.slices import rounded_or_truncated
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Explanation:
     uf1_range : tuple of Found
         The least and the largest UF1 that the printed UAR, rounded, allows.
     no_mean : bool
-        Whether no mean of any number of runs gives the pair either.
+        Whether no mean of any number of runs gives the pair either, rounded or truncated.
     reasons : list of Reason
         Those that make the pair possible; empty if none of the tested ones does.
     """
@@ -45,7 +46,8 @@ def explain(counts: Sequence[int], uf1: Printed, uar: Printed) -> Explanation:
     rounded = uf1.window("rounded"), uar.window("rounded")
     near = nearest(measure, uf1.value, uar.value)
     above = near.scores is None or near.scores[0] < uf1.value
-    no_mean = is_outside_every_mean(measure, *rounded, above=above)
+    either_way = rounded_or_truncated(uf1), rounded_or_truncated(uar)
+    no_mean = is_outside_every_mean(measure, *either_way, above=above)
     return Explanation(
         nearest=near,
         same_uf1=nearest_with_first(measure, rounded[0], uar.value),

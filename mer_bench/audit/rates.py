@@ -66,7 +66,10 @@ def read_rates(text: str, n_classes: int, *, percent: bool = False) -> tuple[Rat
     MerBenchError
         It is not a matrix of the classes or its diagonal, or a rate is not a number.
     """
-    lines = [line for line in csv.reader(text.splitlines()) if any(cell.strip() for cell in line)]
+    try:
+        lines = [line for line in csv.reader(text.splitlines()) if any(cell.strip() for cell in line)]
+    except csv.Error as error:
+        raise MerBenchError(f"the rates are not a CSV: {error}; give numbers with commas between them") from None
     if len(lines) not in (1, n_classes) or any(len(line) != n_classes for line in lines):
         shape = f"{len(lines)} lines of {', '.join(map(str, sorted({len(line) for line in lines}))) or 'no'} numbers"
         raise MerBenchError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import islice, product
 
 from mer_bench.audit.matrices import Measure, check_counts, macro
 from mer_bench.audit.precision import find_precision
@@ -15,6 +15,8 @@ from mer_bench.errors import MerBenchError
 
 MOST_MISSING = 3
 """Samples that another count may lack."""
+_MOST_LISTS = 34
+"""Other counts that are tried: all of three and four classes, the nearest of more."""
 _RUNS = (2, 3, 5, 10)
 _MOST_ROWS = 300_000
 """What is searched for one reason: a reason has to be found, not excluded."""
@@ -105,7 +107,7 @@ def _last_of(n: int, mean: Window, others: Fraction) -> Window:
 
 def _counts(counts: Sequence[int], windows: tuple[Window, Window]) -> Iterator[Reason]:
     """Other sample lists: those that lack a few samples; the first that makes it possible."""
-    for other in _fewer(counts):
+    for other in islice(_fewer(counts), _MOST_LISTS):
         if _is_found(macro(other), *windows):
             missing = sum(counts) - sum(other)
             yield Reason("other-counts", f"{missing} sample{'s' * (missing > 1)} fewer, such as {listed(other)}")

@@ -23,6 +23,8 @@ MOST_HITS = 3_000_000
 """Diagonals that are gone through before a search gives up."""
 MOST_ROWS = 20_000_000
 """Rows of false positives that are gone through before a search gives up."""
+MOST_NEAREST_ROWS = 3_000_000
+"""Rows that are gone through for the nearest matrix: with three classes some ten thousand are enough."""
 _SAMPLES = 100_000
 _FEW_BATCHES = 10
 
@@ -218,10 +220,10 @@ class _Nearest:
         self._complete = self._complete and complete
         hits, bound = self._promising(hits)
         begin, size = 0, 16
-        while begin < len(hits) and bound[begin] < self.at and self._n_rows <= MOST_ROWS:
+        while begin < len(hits) and bound[begin] < self.at and self._n_rows <= MOST_NEAREST_ROWS:
             for rows in _batches(self._columns, hits[begin : begin + size], complete=complete):
                 self._keep(rows)
-                if self._n_rows > MOST_ROWS:
+                if self._n_rows > MOST_NEAREST_ROWS:
                     self._complete = False
                     break
             begin, size = begin + size, min(2 * size, 4096)

@@ -88,6 +88,7 @@ def test_percent_is_recognised(text: str, percent: bool) -> None:
         ("", "0 lines of no numbers"),
         ("0.5,x,0.1", "score 'x' is not a decimal number"),
         ("50,120,1", "larger than 1"),
+        ("." + "1" * 140_000 + ",0.5,0.1", "the rates are not a CSV: field larger"),
     ],
 )
 def test_bad_rates_are_refused(text: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -10,9 +11,11 @@ import pytest
 from support.small_matrices import add, all_matrices, possible_pairs, scores
 
 from mer_bench.audit import slices
-from mer_bench.audit.cases import audit
+from mer_bench.audit.cases import audit, whole_and_members
 from mer_bench.audit.printed import Printed, read_printed
 from mer_bench.audit.slices import Part, judge_together, rounded_or_truncated
+from mer_bench.plugin_manager import load_catalogue
+from mer_bench.protocol import load_protocol
 
 COUNTS = ((2, 3, 1), (1, 2, 2))
 WHOLE = (3, 5, 3)
@@ -112,3 +115,10 @@ def test_pairs_are_not_compared_where_a_slice_is_missing() -> None:
     parts = {"full": Part((250, 109, 83), read_printed(".7353"), read_printed(".7186"))}
     parts["smic"] = Part(REAL["smic"], read_printed(".6801"), read_printed(".6703"))
     assert audit(parts, "full", tuple(REAL)).joint is None
+
+
+def test_databases_without_a_slice_of_their_own_leave_nothing_to_compare() -> None:
+    cde = load_protocol(load_catalogue().protocol("cde").path, "cde")
+    assert whole_and_members(cde) == ("full", ("smic", "samm", "casme2"))
+    fewer = replace(cde, slices={name: cde.slices[name] for name in ("full", "smic", "samm")})
+    assert whole_and_members(fewer) == ("full", ())

@@ -81,6 +81,7 @@ def test_rates_are_compared_with_the_scores(bench: Bench, tmp_path: Path) -> Non
         (("--counts", "5,x", "--uf1", ".5", "--uar", ".5"), "--counts '5,x' is not a list of whole numbers"),
         (("--counts", "5,0", "--uf1", ".5", "--uar", ".5"), "fewer than two classes have samples"),
         (("--uf1", "73.5", "--uar", ".5"), "score '73.5' is larger than 1; for percent, add --percent or the sign %"),
+        (("--percent", "--uf1", ".7353", "--uar", "76.05"), "score '.7353' is at most 1; write it in percent"),
         (("--counts", "5,4", "--slice", "smic", "--uf1", ".5", "--uar", ".5"), "leave --protocol and --slice out"),
         (("--slice", "smi", "--uf1", ".5", "--uar", ".5"), "did you mean 'smic'?"),
         (

@@ -104,12 +104,21 @@ def _given(option: str, text: str | None) -> str:
 
 
 def _part(counts: tuple[int, ...], uf1: str, uar: str, *, percent: bool) -> Part:
+    from fractions import Fraction
+
     from mer_bench.audit.matrices import check_counts
     from mer_bench.audit.printed import read_printed
     from mer_bench.audit.slices import Part
 
     check_counts(counts)
-    return Part(counts, read_printed(uf1, percent=percent), read_printed(uar, percent=percent))
+    scores = [read_printed(text, percent=percent) for text in (uf1, uar)]
+    for score in scores:
+        if percent and 0 < score.value <= Fraction(1, 100) and not score.text.endswith("%"):
+            raise MerBenchError(
+                f"--percent is given, but score {score.text!r} is at most 1; write it in percent, such as 73.53, or "
+                "leave --percent out"
+            )
+    return Part(counts, *scores)
 
 
 def _counts(text: str) -> tuple[int, ...]:
