@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from mer_bench.papers import DATABASE_PAPERS, SCORES_PAPER
 from mer_bench.printable import one_line
-from mer_bench.samples import ordered_databases
 from mer_bench_reports.latex_parts import escaped
 from mer_bench_reports.provenance import without_folders
 from mer_bench_reports.report_data import ReportData
@@ -97,8 +96,8 @@ def _references(report: ReportData) -> Iterator[Reference]:
     texts: list[str] = []
     for comparison in report.comparisons:
         texts.append(comparison.protocol.get("reference", ""))
-        databases = ordered_databases(name for part in comparison.protocol["slices"].values() for name in part)
-        texts += [DATABASE_PAPERS[name].citation for name in databases if name in DATABASE_PAPERS]
+        used = {name for part in comparison.protocol["slices"].values() for name in part}
+        texts += [paper.citation for name, paper in DATABASE_PAPERS.items() if name in used]
     texts += [row.record["input"]["citation"] for row in report.rows]
     texts += [row.record["method"]["citation"] for row in report.rows]
     for text in dict.fromkeys(texts):
