@@ -19,7 +19,7 @@ CELLS = 6
 def planned(bench: Bench, desk: Path) -> list[str]:
     """Plan the run, start none of its tasks, and return the command that computes all of them."""
     desk.write_text("desk_start = false\n", encoding="utf-8")
-    ended = bench.spawn(*bench.run_arguments(*ARGUMENTS), "--cluster", desk, "--detach")
+    ended = bench.spawn(*bench.run_arguments(*ARGUMENTS, "--cluster", desk, "--detach"))
     assert ended.code == 0, ended.err
     store = Store(bench.results)
     (run_id,) = planned_runs(store)
