@@ -122,6 +122,13 @@ def test_a_mean_of_runs_is_inside_the_hull(n_runs: int) -> None:
     assert not explain(CDE["samm"], uf1, uar).no_mean
 
 
+def test_a_truncated_mean_of_runs_is_inside_the_hull() -> None:
+    pairs = [scores(((2, 7), (1, 0))), scores(((3, 6), (1, 0)))]
+    uf1, uar = (sum(column, Fraction(0)) / 2 for column in zip(*pairs, strict=True))
+    assert (round(float(uf1), 4), round(float(uar), 4)) == (0.1987, 0.1389)
+    assert not explain((9, 1), read_printed(".20"), read_printed(".13")).no_mean
+
+
 def test_other_measures_become_reasons() -> None:
     counts, matrix = CDE["samm"], ((90, 1, 1), (15, 9, 2), (9, 1, 5))
     hits, columns = [90, 9, 5], [114, 11, 8]
