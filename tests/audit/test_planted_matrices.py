@@ -15,7 +15,7 @@ from mer_bench.audit.explanation import explain
 from mer_bench.audit.matrices import macro
 from mer_bench.audit.printed import read_printed
 from mer_bench.audit.reasons import reasons
-from mer_bench.audit.search import NOTHING
+from mer_bench.audit.search import NOTHING, Found
 from mer_bench.audit.verdict import Verdict, judge
 from mer_bench.scoring.metrics import class_means
 
@@ -148,6 +148,15 @@ def test_other_measures_become_reasons() -> None:
         assert name in [reason.name for reason in found]
     uf1, uar = read_printed(".20000"), read_printed(".52800")
     assert reasons(counts, uf1, uar, NOTHING, no_mean=True) == []
+
+
+def test_a_mean_of_two_runs_is_a_reason() -> None:
+    near, last = scores(planted(CDE["samm"], 3)), scores(planted(CDE["samm"], 4))
+    uf1, uar = (read_printed(f"{float((a + b) / 2):.4f}") for a, b in zip(near, last, strict=True))
+    found = reasons(CDE["samm"], uf1, uar, Found(None, near, complete=True), no_mean=False)
+    assert [reason.text for reason in found if reason.name == "mean-of-runs"] == [
+        "both numbers are means of 2 runs (seeds)"
+    ]
 
 
 def test_fewer_samples_are_a_reason() -> None:
