@@ -151,7 +151,7 @@ def test_other_measures_become_reasons() -> None:
 
 
 def test_a_mean_of_two_runs_is_a_reason() -> None:
-    near, last = scores(planted(CDE["samm"], 3)), scores(planted(CDE["samm"], 4))
+    near, last = scores(planted(CDE["samm"], 4)), scores(planted(CDE["samm"], 3))
     uf1, uar = (read_printed(f"{float((a + b) / 2):.4f}") for a, b in zip(near, last, strict=True))
     found = reasons(CDE["samm"], uf1, uar, Found(None, near, complete=True), no_mean=False)
     assert [reason.text for reason in found if reason.name == "mean-of-runs"] == [
