@@ -15,7 +15,7 @@ from mer_bench.audit.explanation import explain
 from mer_bench.audit.matrices import macro
 from mer_bench.audit.printed import read_printed
 from mer_bench.audit.reasons import reasons
-from mer_bench.audit.search import NOTHING
+from mer_bench.audit.search import NOTHING, Found
 from mer_bench.audit.verdict import Verdict, judge
 from mer_bench.scoring.metrics import class_means
 
@@ -122,6 +122,13 @@ def test_a_mean_of_runs_is_inside_the_hull(n_runs: int) -> None:
     assert not explain(CDE["samm"], uf1, uar).no_mean
 
 
+def test_a_truncated_mean_of_runs_is_inside_the_hull() -> None:
+    pairs = [scores(((2, 7), (1, 0))), scores(((3, 6), (1, 0)))]
+    uf1, uar = (sum(column, Fraction(0)) / 2 for column in zip(*pairs, strict=True))
+    assert (round(float(uf1), 4), round(float(uar), 4)) == (0.1987, 0.1389)
+    assert not explain((9, 1), read_printed(".20"), read_printed(".13")).no_mean
+
+
 def test_other_measures_become_reasons() -> None:
     counts, matrix = CDE["samm"], ((90, 1, 1), (15, 9, 2), (9, 1, 5))
     hits, columns = [90, 9, 5], [114, 11, 8]
@@ -141,6 +148,15 @@ def test_other_measures_become_reasons() -> None:
         assert name in [reason.name for reason in found]
     uf1, uar = read_printed(".20000"), read_printed(".52800")
     assert reasons(counts, uf1, uar, NOTHING, no_mean=True) == []
+
+
+def test_a_mean_of_two_runs_is_a_reason() -> None:
+    near, last = scores(planted(CDE["samm"], 4)), scores(planted(CDE["samm"], 3))
+    uf1, uar = (read_printed(f"{float((a + b) / 2):.4f}") for a, b in zip(near, last, strict=True))
+    found = reasons(CDE["samm"], uf1, uar, Found(None, near, complete=True), no_mean=False)
+    assert [reason.text for reason in found if reason.name == "mean-of-runs"] == [
+        "both numbers are means of 2 runs (seeds)"
+    ]
 
 
 def test_fewer_samples_are_a_reason() -> None:
